@@ -1,0 +1,2 @@
+//! The `velocitydb` binary.
+fn main() {}

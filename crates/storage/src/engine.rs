@@ -1,0 +1,165 @@
+//! The contract between the database and whatever keeps its bytes.
+//!
+//! Nobody above this trait knows which engine runs. It owns the words (keyspace, bounds,
+//! durability, snapshot) and their meaning; it must not know documents.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::{Batch, Blob, Result};
+
+/// One of an engine's independent ordered maps, numbered from 0.
+///
+/// The keyspaces of an engine are fixed when it is opened, see [`Keyspace::COUNT_MAX`]: a
+/// collection is a key prefix, never a keyspace, so that a million collections cost a million
+/// prefixes and not a million trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Keyspace(pub u8);
+
+impl Keyspace {
+    /// The most keyspaces that an engine has. Each costs a disk engine a tree of its own.
+    pub const COUNT_MAX: usize = 8;
+}
+
+/// The keys that a scan covers: from `start`, included, to `end`, excluded. An `end` of `None`
+/// is the end of the keyspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds<'a> {
+    /// The smallest key that is visited.
+    pub start: &'a [u8],
+    /// The smallest key above `start` that is no longer visited.
+    pub end: Option<&'a [u8]>,
+}
+
+impl<'a> Bounds<'a> {
+    /// Every key of the keyspace.
+    pub const ALL: Bounds<'static> = Bounds {
+        start: &[],
+        end: None,
+    };
+
+    /// The keys from `start`, included, to `end`, excluded.
+    pub fn range(start: &'a [u8], end: &'a [u8]) -> Self {
+        Bounds {
+            start,
+            end: Some(end),
+        }
+    }
+}
+
+/// The order in which a scan visits keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the smallest key to the largest.
+    Forward,
+    /// From the largest key to the smallest.
+    Backward,
+}
+
+/// What must have happened to a batch before [`Engine::commit`] returns. Each includes those
+/// above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Durability {
+    /// Visible to readers. A crash of the process may lose it, and then all batches after it too.
+    Memory,
+    /// Handed to the operating system: survives a crash of the process, not one of the machine.
+    Os,
+    /// On the device (fsync): survives the loss of power.
+    Disk,
+}
+
+/// What a scan calls for each key and value; [`ControlFlow::Break`] ends the scan.
+///
+/// The slices are borrowed for the call alone, so that a scan copies nothing.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
+/// Ordered maps of bytes with atomic batches over all of them.
+///
+/// # To ensure correctness
+///
+/// - *Atomic.* After [`commit`](Engine::commit) returned `Ok`, every read and every snapshot taken
+///   from then on, on any thread, sees the whole batch. Before its effects become visible nobody
+///   sees a part of it, not even two single [`get`](Engine::get)s in a row. After `Err`, unless the
+///   error is [`Error::Poisoned`](crate::Error::Poisoned), nothing of it is visible, now or after a restart.
+/// - *Ordered.* Commits take effect one after another, in the order in which they were called; a
+///   crash loses a suffix of that order, never a middle.
+/// - *Durable.* When `commit` returns, the batch has the durability asked for, and a batch is
+///   not visible before it has it: what a reader saw is not unseen by a crash. An engine that
+///   lives in memory ignores the durability.
+/// - *Readers never wait* for a commit, a flush or a compaction, and block none.
+/// - *A snapshot never changes*, whatever is committed after it, and holds back no writer.
+/// - *Corruption is an error* with the place, never a missing key and never a panic.
+/// - *A failed fsync poisons* the engine: from then on every commit and sync fails with
+///   `Poisoned`; reads go on.
+pub trait Engine: Send + Sync + 'static {
+    /// The value of `key` in the newest committed state.
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>>;
+
+    /// The newest committed state, which stays as it is for as long as it is held. O(1).
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>>;
+
+    /// Applies a batch as a whole. The batch is left as it is, for the caller to clear and reuse.
+    ///
+    /// Concurrent calls are allowed and are put in some order; the database calls it from one
+    /// thread at a time.
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<()>;
+
+    /// Makes all that has been committed as durable as [`Durability::Disk`].
+    fn sync(&self) -> Result<()>;
+
+    /// What the engine holds and has done. Cheap enough to be asked for each second.
+    fn stats(&self) -> EngineStats;
+}
+
+/// One unchanging state of an [`Engine`].
+pub trait Snapshot: Send + Sync {
+    /// The value of `key` in this state.
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>>;
+
+    /// Visits every key within `bounds` in the given order, until the end or until `visit` breaks.
+    ///
+    /// `visit` may call the engine, `commit` included, but must not keep the slices.
+    fn scan(
+        &self,
+        keyspace: Keyspace,
+        bounds: Bounds<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<()>;
+}
+
+/// What one keyspace holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyspaceStats {
+    /// How many keys it has; an estimate where [`EngineStats::keys_exact`] is false.
+    pub keys: u64,
+    /// Bytes in memory that it occupies, keys, values and structure.
+    pub memory_bytes: u64,
+    /// Bytes on disk that it occupies.
+    pub disk_bytes: u64,
+}
+
+/// What an engine holds and has done since it was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EngineStats {
+    /// By keyspace, in their order.
+    pub keyspaces: Vec<KeyspaceStats>,
+    /// Whether the numbers of keys are exact.
+    pub keys_exact: bool,
+    /// Batches committed.
+    pub commits: u64,
+    /// Calls of fsync that a commit or a sync waited for.
+    pub fsyncs: u64,
+    /// Snapshots that are held now.
+    pub snapshots_open: u64,
+    /// Reads answered by the document cache; 0 where there is none.
+    pub cache_hits: u64,
+    /// Reads that the document cache could not answer.
+    pub cache_misses: u64,
+    /// Bytes that the document cache holds now.
+    pub cache_bytes: u64,
+    /// Batches acknowledged and not yet persisted (`memory-first`).
+    pub behind_batches: u64,
+    /// Bytes of those.
+    pub behind_bytes: u64,
+}

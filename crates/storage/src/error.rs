@@ -1,0 +1,75 @@
+//! What can go wrong with storage, by what the caller can do about it.
+
+use std::path::PathBuf;
+
+/// The result of a storage call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A failure of storage.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The device has no room. Reads go on; writes work again once there is room.
+    #[error("the disk that holds {path} is full; free space there and retry, reads go on meanwhile", path = path.display())]
+    DiskFull {
+        /// The data folder.
+        path: PathBuf,
+    },
+    /// Stored bytes are not what was written. Nothing is served from them.
+    #[error(
+        "corrupt data in {place}: {what}; run `velocitydb doctor` on the data folder and restore from a backup"
+    )]
+    Corrupt {
+        /// The file and offset, or the keyspace and key.
+        place: String,
+        /// What was found there.
+        what: String,
+    },
+    /// An earlier write could not be made durable, so what is on the device is not known any more.
+    #[error(
+        "the engine stopped accepting writes after a failure ({reason}); close the database and open it again"
+    )]
+    Poisoned {
+        /// The first failure.
+        reason: String,
+    },
+    /// Another process, or another handle in this one, has the data folder open.
+    #[error("the data folder {path} is in use by another process or handle; close that one first", path = path.display())]
+    Locked {
+        /// The data folder.
+        path: PathBuf,
+    },
+    /// The data folder was written by a program that this one does not understand.
+    #[error("the data folder {path} has format {found}, and this version reads up to {supported}; use a newer version of velocitydb", path = path.display())]
+    Format {
+        /// The data folder.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+        /// The newest format that is understood.
+        supported: u32,
+    },
+    /// An option or argument is outside what is allowed.
+    #[error("{what}")]
+    Invalid {
+        /// What was wrong, and what is allowed.
+        what: String,
+    },
+    /// The operating system refused something.
+    #[error("{action} {path} failed: {reason}", path = path.display())]
+    Io {
+        /// What was being done, such as "opening".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Whether the same call can succeed later without anybody changing it.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Error::DiskFull { .. })
+    }
+}

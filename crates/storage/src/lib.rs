@@ -1,0 +1,18 @@
+//! Ordered bytes: what VelocityDB stands on, and all that it knows of storage.
+//!
+//! [`Engine`] is the contract; the memory engine and the LSM engine keep it, and the four storage
+//! modes are composed of them. This crate knows keys and values, never
+//! documents.
+
+pub mod batch;
+pub mod blob;
+pub mod engine;
+pub mod error;
+mod hash;
+
+pub use batch::{Batch, Savepoint};
+pub use blob::Blob;
+pub use engine::{
+    Bounds, Direction, Durability, Engine, EngineStats, Keyspace, KeyspaceStats, Snapshot, Visit,
+};
+pub use error::{Error, Result};
