@@ -207,3 +207,107 @@ impl Operation {
         (!self.is_delete).then(|| &arena[start..start + self.value_length as usize])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Random;
+
+    const FIRST: Keyspace = Keyspace(0);
+    const SECOND: Keyspace = Keyspace(1);
+
+    #[test]
+    fn the_newest_write_of_a_key_is_read() {
+        let mut batch = Batch::new();
+        assert_eq!(batch.get(FIRST, b"key"), None);
+        batch.put(FIRST, b"key", b"one");
+        batch.put_parts(FIRST, b"key", &[b"t", b"", b"wo"]);
+        batch.delete(SECOND, b"key");
+        assert_eq!(batch.get(FIRST, b"key"), Some(Some(&b"two"[..])));
+        assert_eq!(batch.get(SECOND, b"key"), Some(None));
+        assert_eq!(batch.get(FIRST, b"ke"), None);
+        let overwritten: Vec<bool> = batch.writes().map(|write| write.is_overwritten).collect();
+        assert_eq!(overwritten, [true, false, false]);
+        assert_eq!(batch.byte_length(), 3 + 3 + 3 + 3 + 3);
+        batch.clear();
+        assert!(batch.is_empty());
+        assert_eq!(batch.get(FIRST, b"key"), None);
+    }
+
+    #[test]
+    fn an_empty_value_is_not_a_delete() {
+        let mut batch = Batch::new();
+        batch.put(FIRST, b"", b"");
+        assert_eq!(batch.get(FIRST, b""), Some(Some(&b""[..])));
+        batch.put_parts(FIRST, b"", &[]);
+        assert_eq!(batch.get(FIRST, b""), Some(Some(&b""[..])));
+        batch.delete(FIRST, b"");
+        assert_eq!(batch.get(FIRST, b""), Some(None));
+    }
+
+    #[test]
+    fn rollback_restores_what_was_overwritten() {
+        let mut batch = Batch::new();
+        batch.put(FIRST, b"key", b"one");
+        let first = batch.savepoint();
+        batch.put(FIRST, b"key", b"two");
+        batch.delete(FIRST, b"other");
+        let second = batch.savepoint();
+        batch.delete(FIRST, b"key");
+        batch.put(FIRST, b"key", b"three");
+        batch.rollback(second);
+        assert_eq!(batch.get(FIRST, b"key"), Some(Some(&b"two"[..])));
+        assert_eq!(batch.get(FIRST, b"other"), Some(None));
+        batch.rollback(first);
+        assert_eq!(batch.get(FIRST, b"key"), Some(Some(&b"one"[..])));
+        assert_eq!(batch.get(FIRST, b"other"), None);
+        assert_eq!(batch.byte_length(), 6);
+        assert!(batch.writes().all(|write| !write.is_overwritten));
+    }
+
+    /// A batch after any writes and rollbacks is as if only the writes that stayed were made.
+    #[test]
+    fn rolled_back_writes_leave_no_trace() {
+        let mut random = Random::announced("rolled_back_writes_leave_no_trace");
+        let mut batch = Batch::new();
+        for _ in 0..200 {
+            let mut writes: Vec<(Keyspace, Vec<u8>, Option<Vec<u8>>)> = Vec::new();
+            let mut savepoints = Vec::new();
+            for _ in 0..random.within(0..60) {
+                match random.within(0..8) {
+                    0 => savepoints.push((batch.savepoint(), writes.len())),
+                    1 => {
+                        if let Some((savepoint, length)) = savepoints.pop() {
+                            batch.rollback(savepoint);
+                            writes.truncate(length);
+                        }
+                    }
+                    kind => {
+                        let keyspace = [FIRST, SECOND][random.within(0..2) as usize];
+                        let (key, value) = (random.bytes(1), random.bytes(9));
+                        match kind {
+                            2 => batch.delete(keyspace, &key),
+                            _ => batch.put(keyspace, &key, &value),
+                        }
+                        writes.push((keyspace, key, (kind != 2).then_some(value)));
+                    }
+                }
+            }
+            let found = batch.writes().map(|write| {
+                let value = write.value.map(<[u8]>::to_vec);
+                (write.keyspace, write.key.to_vec(), value)
+            });
+            assert!(found.eq(writes.iter().cloned()));
+            for (number, write) in batch.writes().enumerate() {
+                let same = |(keyspace, key, _): &(Keyspace, Vec<u8>, _)| {
+                    *keyspace == write.keyspace && key == write.key
+                };
+                let newest = writes.iter().rposition(same).unwrap();
+                assert_eq!(write.is_overwritten, newest != number);
+                let expected = writes[newest].2.as_deref();
+                assert_eq!(batch.get(write.keyspace, write.key), Some(expected));
+            }
+            batch.clear();
+        }
+    }
+}

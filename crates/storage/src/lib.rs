@@ -6,9 +6,12 @@
 
 pub mod batch;
 pub mod blob;
+#[doc(hidden)]
+pub mod contract;
 pub mod engine;
 pub mod error;
 mod hash;
+pub mod memory;
 
 pub use batch::{Batch, Savepoint};
 pub use blob::Blob;
