@@ -1,0 +1,131 @@
+//! Rules about the shape of a Rust file: its head, its length, what a `lib.rs` holds.
+
+use super::source::Source;
+use crate::report::Violation;
+
+const LINES_MAX: usize = 600;
+
+/// A file opens with `//!`.
+pub fn opens_with_its_purpose(source: &Source) -> Vec<Violation> {
+    if source
+        .lines
+        .first()
+        .is_some_and(|line| line.starts_with("//!"))
+    {
+        return Vec::new();
+    }
+    let remedy = "open it with `//!`: what it owns, and what it must not do";
+    vec![source.violation(0, "the file does not say what it is for", remedy)]
+}
+
+/// A file has at most `LINES_MAX` lines before its tests.
+pub fn is_not_too_long(source: &Source) -> Vec<Violation> {
+    let lines = source.lines_before_tests;
+    if lines <= LINES_MAX {
+        return Vec::new();
+    }
+    let what = format!("{lines} lines before the tests, at most {LINES_MAX} are allowed");
+    vec![source.violation(LINES_MAX, &what, "give one of its types a file of its own")]
+}
+
+/// A `lib.rs` or `mod.rs` holds declarations, re-exports, attributes and docs.
+pub fn only_declares(source: &Source) -> Vec<Violation> {
+    let mut found = Vec::new();
+    if !matches!(source.file_name(), "lib.rs" | "mod.rs") {
+        return found;
+    }
+    // In formatted code, what is indented deeper than the last item belongs to it, and so does a
+    // closing bracket. An inline module is looked into.
+    let mut item_indent = None;
+    for (index, line) in source.code[..source.lines_before_tests].iter().enumerate() {
+        let item = line.trim();
+        let indent = line.len() - line.trim_start().len();
+        let goes_on = item_indent.is_some_and(|of_item| indent > of_item);
+        if item.is_empty() || item.starts_with(['}', ')', ']']) || goes_on {
+            continue;
+        }
+        if !is_declaration(item) {
+            let what = format!("`{item}` in a file that only declares and re-exports");
+            found.push(source.violation(index, &what, "move it to a module, and re-export it"));
+        }
+        item_indent = (!is_module(item) || item.ends_with(';')).then_some(indent);
+    }
+    found
+}
+
+fn is_declaration(line: &str) -> bool {
+    let item = without_visibility(line);
+    line.starts_with('#')
+        || is_module(line)
+        || item.starts_with("use ")
+        || item.starts_with("extern crate ")
+}
+
+fn is_module(line: &str) -> bool {
+    without_visibility(line).starts_with("mod ")
+}
+
+fn without_visibility(line: &str) -> &str {
+    let Some(rest) = line.strip_prefix("pub") else {
+        return line;
+    };
+    let rest = rest
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(')'))
+        .map_or(rest, |it| it.1);
+    rest.strip_prefix(' ').unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(rule: fn(&Source) -> Vec<Violation>, path: &str, contents: &str) -> Vec<String> {
+        rule(&Source::new(path, contents))
+            .into_iter()
+            .map(|violation| violation.place)
+            .collect()
+    }
+
+    #[test]
+    fn a_file_without_a_head_is_caught() {
+        let rule = opens_with_its_purpose;
+        assert_eq!(places(rule, "a.rs", "//! What it owns.\n"), [""; 0]);
+        for contents in ["", "use a;\n", "\n//! Too late.\n", "// No.\n", "/// No.\n"] {
+            assert_eq!(places(rule, "a.rs", contents), ["a.rs:1"], "{contents}");
+        }
+    }
+
+    #[test]
+    fn a_long_file_is_caught_and_tests_do_not_count() {
+        let lines = |count: usize| "a;\n".repeat(count);
+        let tests = |count: usize| format!("#[cfg(test)]\nmod tests {{\n{}}}\n", lines(count));
+        assert_eq!(
+            places(is_not_too_long, "a.rs", &(lines(600) + &tests(900))),
+            [""; 0]
+        );
+        assert_eq!(
+            places(is_not_too_long, "a.rs", &(lines(601) + &tests(0))),
+            ["a.rs:601"]
+        );
+    }
+
+    #[test]
+    fn a_lib_or_mod_that_does_more_than_declare_is_caught() {
+        let declarations = "//! Docs.\n#![warn(\n    missing_docs\n)]\n\n/// Docs.\npub mod a;\n\
+            #[cfg(test)]\nmod b;\n#[macro_use]\nextern crate d;\npub(crate) use a::{\n    c,\n    \
+            d,\n};\npub mod prelude {\n    pub use a::C;\n}\n";
+        let code = "pub fn a(\n    b: u8,\n) {\n    c\n}\nuse b;\nconst C: u8 = 1;\nmod d {\n    fn \
+            e() {\n        f\n    }\n}\npublic!();\n";
+        let tests = "#[cfg(test)]\nmod tests {\n    fn a() {}\n}\n";
+        for name in ["lib.rs", "a/mod.rs"] {
+            assert_eq!(
+                places(only_declares, name, &format!("{declarations}{tests}")),
+                [""; 0]
+            );
+            let expected = [1, 7, 9, 13].map(|line| format!("{name}:{line}"));
+            assert_eq!(places(only_declares, name, code), expected);
+        }
+        assert_eq!(places(only_declares, "main.rs", code), [""; 0]);
+    }
+}

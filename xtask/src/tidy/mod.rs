@@ -1,0 +1,12 @@
+//! `cargo xtask tidy`: the rules of style that neither the compiler nor clippy knows.
+//!
+//! Rules are small functions from a file to violations; each has a test that plants one.
+
+mod files;
+mod layout;
+mod links;
+mod source;
+mod text;
+mod wording;
+
+pub use files::{SUMMARY, check, run};
