@@ -1,1 +1,35 @@
-//! The document model of VelocityDB.
+//! The document model of VelocityDB: values and their order, their encodings, paths, updates and
+//! names. No IO, no clock, no randomness: what comes out depends on what goes in.
+
+#![deny(missing_docs)]
+
+pub mod consistency;
+mod error;
+pub mod id;
+pub mod limits;
+
+pub mod object;
+pub mod path;
+pub mod time;
+pub mod value;
+
+pub mod codec;
+pub mod de;
+pub mod json;
+pub mod key;
+pub mod order;
+pub mod raw;
+pub mod ser;
+
+pub mod update;
+
+pub use codec::Encoded;
+pub use consistency::Consistency;
+pub use error::{Error, Result};
+pub use id::{CollectionName, DocumentId, IdGenerator};
+pub use object::Object;
+pub use path::Path;
+pub use raw::{RawArray, RawObject, RawValue};
+pub use time::Time;
+pub use update::Update;
+pub use value::{Bytes, Kind, Value};

@@ -1,0 +1,241 @@
+//! The one error type of the document model. Variants say what the caller can do, fields carry
+//! the details, and the text says what was wrong, where, and what would be right.
+
+use crate::Kind;
+
+/// The result of everything that can fail here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong with a value, a document, a name or an update.
+///
+/// No variant is worth a retry: the same input fails in the same way again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something is larger than its limit in [`limits`](crate::limits).
+    #[error("{what}{} is {found}, and at most {max} is allowed", At(.path))]
+    LimitExceeded {
+        /// What is too large, as in "document size in bytes".
+        what: &'static str,
+        /// The dotted path of the place, empty for the whole document.
+        path: String,
+        /// How large it is; as far as it was read, where reading stopped at the limit.
+        found: usize,
+        /// How large it may be.
+        max: usize,
+    },
+
+    /// A field of a document has a name that begins with `$`.
+    #[error("field {path:?} begins with `$`, which is reserved for operators; use another name")]
+    ReservedFieldName {
+        /// The dotted path of the field.
+        path: String,
+    },
+
+    /// An object has the same field twice.
+    #[error("field {path:?} appears twice in one object; keep one of them")]
+    DuplicateField {
+        /// The dotted path of the field.
+        path: String,
+    },
+
+    /// A text is not JSON.
+    #[error("invalid JSON at line {line}, column {column}: {problem}")]
+    InvalidJson {
+        /// The line, from 1.
+        line: usize,
+        /// The column in bytes, from 1.
+        column: usize,
+        /// What the parser found.
+        problem: String,
+    },
+
+    /// A JSON text is well formed, but what it says cannot be a value here.
+    #[error("{source} (line {line}, column {column})")]
+    RefusedJson {
+        /// The line, from 1.
+        line: usize,
+        /// The column in bytes, from 1.
+        column: usize,
+        /// Why it was refused.
+        source: Box<Error>,
+    },
+
+    /// An extended JSON object such as `{"$date": …}` has a wrong payload.
+    #[error("`{key}` has a wrong payload; it takes {expected}")]
+    ExtendedJson {
+        /// The key that was recognised.
+        key: &'static str,
+        /// What it takes.
+        expected: &'static str,
+    },
+
+    /// An integer is outside of -2^63 to 2^64 - 1.
+    #[error("integer {literal} does not fit 64 bits; write it as a float or a string")]
+    IntegerRange {
+        /// The integer as it was given.
+        literal: String,
+    },
+
+    /// A time is outside of the years 0001 to 9999.
+    #[error("time is outside of the years 0001 to 9999")]
+    TimeRange,
+
+    /// A text is not an RFC 3339 time.
+    #[error("time {text:?} is not RFC 3339: {problem}")]
+    InvalidTime {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// A text is not a path.
+    #[error("path {text:?} is invalid at byte {position}: {problem}")]
+    InvalidPath {
+        /// The text.
+        text: String,
+        /// Where in it, in bytes from 0.
+        position: usize,
+        /// What is wrong there.
+        problem: &'static str,
+    },
+
+    /// A path cannot be followed in a document, because a value on the way has no such part.
+    #[error("path {path:?} leads through a value of type {found}; {expected}")]
+    PathBlocked {
+        /// The path up to and including the part that does not exist.
+        path: String,
+        /// The type of the value that has no such part.
+        found: Kind,
+        /// What would have been right.
+        expected: &'static str,
+    },
+
+    /// A document id is invalid.
+    #[error("document id {id:?} is invalid: {problem}")]
+    InvalidDocumentId {
+        /// The id, shortened if it is long.
+        id: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// A collection name is invalid.
+    #[error("collection name {name:?} is invalid: {problem}")]
+    InvalidCollectionName {
+        /// The name, shortened if it is long.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// A text names no consistency level.
+    #[error("consistency {found:?} is unknown; use local, eventual, quorum or strong")]
+    UnknownConsistency {
+        /// The text.
+        found: String,
+    },
+
+    /// An update uses an operator that does not exist.
+    #[error("update operator {operator:?} is unknown; did you mean {nearest}?")]
+    UnknownOperator {
+        /// What was given.
+        operator: String,
+        /// The most similar operator.
+        nearest: &'static str,
+    },
+
+    /// An operator of an update has a wrong operand.
+    #[error("{operator}{} takes {expected}", At(.path))]
+    InvalidOperand {
+        /// The operator.
+        operator: &'static str,
+        /// The path it was to change, empty for the operator itself.
+        path: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+
+    /// Two parts of one update change the same place.
+    #[error("{first:?} and {second:?} overlap, and one update changes a place once; split it")]
+    ConflictingPaths {
+        /// The shorter path.
+        first: String,
+        /// The other one, equal to the first or inside of it.
+        second: String,
+    },
+
+    /// An operator of an update met a value of a type that it does not work on.
+    #[error("{operator} at {path:?} works on {expected}, and found a value of type {found}")]
+    WrongType {
+        /// The operator.
+        operator: &'static str,
+        /// Where it was applied.
+        path: String,
+        /// What it works on.
+        expected: &'static str,
+        /// The type of what it found there.
+        found: Kind,
+    },
+
+    /// The result of an arithmetic operator does not fit 64 bits.
+    #[error("{operator} at {path:?} overflows 64 bits; the value was left unchanged")]
+    Overflow {
+        /// The operator.
+        operator: &'static str,
+        /// Where it was applied.
+        path: String,
+    },
+
+    /// A value has another type than the caller asked for.
+    #[error("a value of type {found} is not {expected}")]
+    Conversion {
+        /// The type asked for.
+        expected: &'static str,
+        /// The type of the value.
+        found: Kind,
+    },
+
+    /// A Rust type does not fit the document model, or a document does not fit a Rust type.
+    #[error("{message}")]
+    Serde {
+        /// What serde or the type had to say.
+        message: String,
+    },
+
+    /// Encoded bytes are not what the encoder writes: they were damaged, or are something else.
+    #[error("encoded bytes are corrupt: {problem}")]
+    Corrupt {
+        /// What is wrong with them.
+        problem: &'static str,
+    },
+}
+
+impl Error {
+    /// Corruption, in short.
+    pub(crate) const fn corrupt(problem: &'static str) -> Self {
+        Self::Corrupt { problem }
+    }
+}
+
+impl serde::ser::Error for Error {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        Self::Serde { message: message.to_string() }
+    }
+}
+
+impl serde::de::Error for Error {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        Self::Serde { message: message.to_string() }
+    }
+}
+
+/// Prints a path as part of a sentence, and nothing for the empty path.
+struct At<'a>(&'a str);
+
+impl std::fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " at {:?}", self.0) }
+    }
+}

@@ -1,0 +1,495 @@
+//! A JSON value, extended by bytes and time: the owned, editable form. Its encoded form is in
+//! [`raw`](crate::raw), its order in [`order`](crate::order), its text in [`json`](crate::json).
+
+use std::fmt;
+
+use crate::{Error, Object, Result, Time};
+
+/// A value of a document.
+///
+/// Two values are equal (`==`) if neither sorts before the other in the one total order of
+/// [`order`](crate::order): `Value::from(1) == Value::from(1.0)`, and both differ from `"1"`.
+/// [`Value::is_identical`] also tells types and bits apart.
+///
+/// ```
+/// use velocitydb_core::{Value, value};
+///
+/// let tags = value!(["urgent", 7, { "nested": null }]);
+/// assert_eq!(tags.as_array().map(Vec::len), Some(3));
+/// assert_eq!(Value::from(1), Value::from(1.0));
+/// assert!(!Value::from(1).is_identical(&Value::from(1.0)));
+/// ```
+#[derive(Clone, Default)]
+pub enum Value {
+    /// The absence of a value, said explicitly.
+    #[default]
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// An integer above `i64::MAX`. Smaller ones are `Int`; the `From` implementations and the
+    /// decoders see to it, and the encoder writes both alike.
+    UInt(u64),
+    /// A double-precision float, NaN and the infinities included.
+    Float(f64),
+    /// Unicode text.
+    String(String),
+    /// Arbitrary bytes.
+    Bytes(Vec<u8>),
+    /// A point in time.
+    Time(Time),
+    /// A list of values.
+    Array(Vec<Value>),
+    /// Named values.
+    Object(Object),
+}
+
+/// The type of a [`Value`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// [`Value::Null`].
+    Null,
+    /// [`Value::Bool`].
+    Bool,
+    /// [`Value::Int`].
+    Int,
+    /// [`Value::UInt`].
+    UInt,
+    /// [`Value::Float`].
+    Float,
+    /// [`Value::String`].
+    String,
+    /// [`Value::Bytes`].
+    Bytes,
+    /// [`Value::Time`].
+    Time,
+    /// [`Value::Array`].
+    Array,
+    /// [`Value::Object`].
+    Object,
+}
+
+impl Kind {
+    /// The name used in messages; both integer kinds are an "integer".
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool => "bool",
+            Self::Int | Self::UInt => "integer",
+            Self::Float => "float",
+            Self::String => "string",
+            Self::Bytes => "bytes",
+            Self::Time => "time",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Value {
+    /// The type of this value.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Null => Kind::Null,
+            Self::Bool(_) => Kind::Bool,
+            Self::Int(_) => Kind::Int,
+            Self::UInt(_) => Kind::UInt,
+            Self::Float(_) => Kind::Float,
+            Self::String(_) => Kind::String,
+            Self::Bytes(_) => Kind::Bytes,
+            Self::Time(_) => Kind::Time,
+            Self::Array(_) => Kind::Array,
+            Self::Object(_) => Kind::Object,
+        }
+    }
+
+    /// Whether this is null.
+    pub const fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// The truth value, if this is one.
+    pub const fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The integer, if this is one that fits.
+    pub const fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The integer, if this is one that fits.
+    pub const fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Int(value) if *value >= 0 => Some(value.unsigned_abs()),
+            Self::UInt(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The float, if this is one. Integers are not converted.
+    pub const fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Float(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The text, if this is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The bytes, if this is bytes.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The time, if this is one.
+    pub const fn as_time(&self) -> Option<Time> {
+        match self {
+            Self::Time(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The elements, if this is an array.
+    pub const fn as_array(&self) -> Option<&Vec<Value>> {
+        match self {
+            Self::Array(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The elements, if this is an array.
+    pub const fn as_array_mut(&mut self) -> Option<&mut Vec<Value>> {
+        match self {
+            Self::Array(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The fields, if this is an object.
+    pub const fn as_object(&self) -> Option<&Object> {
+        match self {
+            Self::Object(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The fields, if this is an object.
+    pub const fn as_object_mut(&mut self) -> Option<&mut Object> {
+        match self {
+            Self::Object(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether both are of the same type and have the same bits, so that nobody could tell them
+    /// apart. All NaNs are one, since the encoding keeps only one.
+    pub fn is_identical(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Float(a), Self::Float(b)) => {
+                a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+            }
+            (Self::Int(_) | Self::UInt(_), Self::Int(_) | Self::UInt(_)) => self == other,
+            (Self::String(a), Self::String(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::Time(a), Self::Time(b)) => a == b,
+            (Self::Array(a), Self::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_identical(b))
+            }
+            (Self::Object(a), Self::Object(b)) => a.is_identical(b),
+            _ => false,
+        }
+    }
+
+    /// The smallest of the types that holds the integer.
+    pub(crate) fn integer(value: i128) -> Option<Self> {
+        match i64::try_from(value) {
+            Ok(value) => Some(Self::Int(value)),
+            Err(_) => u64::try_from(value).ok().map(Self::UInt),
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::UInt(value) => value.fmt(f),
+            Self::Float(value) => value.fmt(f),
+            Self::String(value) => value.fmt(f),
+            Self::Bytes(value) => f.debug_tuple("Bytes").field(value).finish(),
+            Self::Time(value) => write!(f, "Time({value})"),
+            Self::Array(value) => value.fmt(f),
+            Self::Object(value) => value.fmt(f),
+        }
+    }
+}
+
+/// Bytes as a field of a Rust type: `Vec<u8>` alone would be an array of numbers to serde.
+///
+/// ```
+/// use velocitydb_core::{Bytes, Value};
+///
+/// assert_eq!(Value::from(Bytes(vec![1, 2])).as_bytes(), Some(&[1, 2][..]));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Bytes(pub Vec<u8>);
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<Bytes> for Vec<u8> {
+    fn from(bytes: Bytes) -> Self {
+        bytes.0
+    }
+}
+
+macro_rules! from {
+    ($($from:ty, $value:ident => $into:expr;)*) => {$(
+        impl From<$from> for Value {
+            fn from($value: $from) -> Self {
+                $into
+            }
+        }
+    )*};
+}
+
+from! {
+    (), _value => Self::Null;
+    bool, value => Self::Bool(value);
+    i8, value => Self::Int(value.into());
+    i16, value => Self::Int(value.into());
+    i32, value => Self::Int(value.into());
+    i64, value => Self::Int(value);
+    u8, value => Self::Int(value.into());
+    u16, value => Self::Int(value.into());
+    u32, value => Self::Int(value.into());
+    u64, value => i64::try_from(value).map_or(Self::UInt(value), Self::Int);
+    usize, value => Self::from(value as u64);
+    f32, value => Self::Float(value.into());
+    f64, value => Self::Float(value);
+    char, value => Self::String(value.into());
+    &str, value => Self::String(value.into());
+    String, value => Self::String(value);
+    Bytes, value => Self::Bytes(value.0);
+    Time, value => Self::Time(value);
+    Object, value => Self::Object(value);
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl<T: Into<Value>> From<Vec<T>> for Value {
+    fn from(values: Vec<T>) -> Self {
+        values.into_iter().collect()
+    }
+}
+
+impl<T: Into<Value>, const N: usize> From<[T; N]> for Value {
+    fn from(values: [T; N]) -> Self {
+        values.into_iter().collect()
+    }
+}
+
+impl<T: Clone + Into<Value>> From<&[T]> for Value {
+    fn from(values: &[T]) -> Self {
+        values.iter().cloned().collect()
+    }
+}
+
+impl<T: Into<Value>> FromIterator<T> for Value {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        Self::Array(values.into_iter().map(Into::into).collect())
+    }
+}
+
+macro_rules! try_from {
+    ($($into:ty, $expected:literal, $value:ident => $option:expr;)*) => {$(
+        impl TryFrom<Value> for $into {
+            type Error = Error;
+
+            fn try_from($value: Value) -> Result<Self> {
+                let found = $value.kind();
+                $option.ok_or(Error::Conversion { expected: $expected, found })
+            }
+        }
+    )*};
+}
+
+try_from! {
+    bool, "a bool", value => value.as_bool();
+    i32, "an integer of 32 bits", value => value.as_i64().and_then(|value| value.try_into().ok());
+    i64, "an integer of 64 bits with sign", value => value.as_i64();
+    u32, "an unsigned integer of 32 bits", value => value.as_u64().and_then(|value| value.try_into().ok());
+    u64, "an unsigned integer of 64 bits", value => value.as_u64();
+    f64, "a float", value => value.as_f64();
+    Time, "a time", value => value.as_time();
+    String, "a string", value => match value { Value::String(value) => Some(value), _ => None };
+    Bytes, "bytes", value => match value { Value::Bytes(value) => Some(Bytes(value)), _ => None };
+    Vec<Value>, "an array", value => match value { Value::Array(value) => Some(value), _ => None };
+    Object, "an object", value => match value { Value::Object(value) => Some(value), _ => None };
+}
+
+/// Writes a [`Value`] in the form of JSON, with any Rust expressions as values.
+///
+/// ```
+/// use velocitydb_core::value;
+///
+/// let years = 28;
+/// let list = value!([null, true, -1.5, years + 1, { "name": "Alice" }]);
+/// assert_eq!(list, value!([(), true, -1.5, 29, { "name": "Alice" }]));
+/// ```
+#[macro_export]
+macro_rules! value {
+    (null) => { $crate::Value::Null };
+    ([ $($inner:tt)* ]) => { $crate::Value::Array($crate::array_internal!([] $($inner)*)) };
+    ({ $($inner:tt)* }) => { $crate::Value::Object($crate::object!($($inner)*)) };
+    ($value:expr) => { $crate::Value::from($value) };
+}
+
+/// Writes an [`Object`] in the form of JSON, with any Rust expressions as values, and literals or
+/// expressions in parentheses as names.
+///
+/// ```
+/// use velocitydb_core::{Value, object};
+///
+/// let alice = object! { "name": "Alice", "tags": ["a", 1], "address": { "zip": null } };
+/// assert_eq!(alice.get("name"), Some(&Value::from("Alice")));
+/// ```
+#[macro_export]
+macro_rules! object {
+    ($($inner:tt)*) => {{
+        #[allow(unused_mut)]
+        let mut object = $crate::Object::new();
+        $crate::object_internal!(object $($inner)*);
+        object
+    }};
+}
+
+/// Takes the elements of an array one by one, since an element can be `null`, `[…]`, `{…}` or an
+/// expression of several tokens.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! array_internal {
+    ([ $($done:expr,)* ]) => { ::std::vec![ $($done),* ] };
+    ([ $($done:expr,)* ] null $(, $($rest:tt)*)?) => {
+        $crate::array_internal!([ $($done,)* $crate::value!(null), ] $($($rest)*)?)
+    };
+    ([ $($done:expr,)* ] [ $($inner:tt)* ] $(, $($rest:tt)*)?) => {
+        $crate::array_internal!([ $($done,)* $crate::value!([ $($inner)* ]), ] $($($rest)*)?)
+    };
+    ([ $($done:expr,)* ] { $($inner:tt)* } $(, $($rest:tt)*)?) => {
+        $crate::array_internal!([ $($done,)* $crate::value!({ $($inner)* }), ] $($($rest)*)?)
+    };
+    ([ $($done:expr,)* ] $next:expr $(, $($rest:tt)*)?) => {
+        $crate::array_internal!([ $($done,)* $crate::value!($next), ] $($($rest)*)?)
+    };
+}
+
+/// Takes the fields of an object one by one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! object_internal {
+    ($object:ident) => {};
+    ($object:ident $name:tt : null $(, $($rest:tt)*)?) => {
+        $object.insert($name, $crate::value!(null));
+        $crate::object_internal!($object $($($rest)*)?);
+    };
+    ($object:ident $name:tt : [ $($inner:tt)* ] $(, $($rest:tt)*)?) => {
+        $object.insert($name, $crate::value!([ $($inner)* ]));
+        $crate::object_internal!($object $($($rest)*)?);
+    };
+    ($object:ident $name:tt : { $($inner:tt)* } $(, $($rest:tt)*)?) => {
+        $object.insert($name, $crate::value!({ $($inner)* }));
+        $crate::object_internal!($object $($($rest)*)?);
+    };
+    ($object:ident $name:tt : $value:expr $(, $($rest:tt)*)?) => {
+        $object.insert($name, $crate::value!($value));
+        $crate::object_internal!($object $($($rest)*)?);
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn macros_take_every_form_of_json_and_expressions() {
+        let name = "na".to_owned() + "me";
+        let object = crate::object! {
+            (name): "Alice", "age": 27 + 1, "none": null, "list": [], "tags": ["a", [1, null], {}, -2.5,],
+            "address": { "zip": null, "geo": { "lat": 1.0 } }, "big": u64::MAX,
+        };
+        assert_eq!(object.len(), 7);
+        assert_eq!(object["age"], Value::Int(28));
+        assert_eq!(object["tags"].as_array().map(Vec::len), Some(4));
+        assert_eq!(format!("{:?}", object["address"]), r#"{"geo": {"lat": 1.0}, "zip": null}"#);
+        assert!(matches!(object["big"], Value::UInt(u64::MAX)));
+        assert!(crate::object! {}.is_empty());
+    }
+
+    #[test]
+    fn small_unsigned_integers_become_signed_ones() {
+        assert!(matches!(Value::from(7_u64), Value::Int(7)));
+        assert!(matches!(Value::from(u64::MAX), Value::UInt(_)));
+        assert!(Value::UInt(7).is_identical(&Value::Int(7)));
+        assert_eq!(u64::try_from(Value::Int(7)), Ok(7));
+        let error = i64::try_from(Value::from("7")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a value of type string is not an integer of 64 bits with sign"
+        );
+    }
+
+    #[test]
+    fn identity_is_finer_than_equality() {
+        for (a, b) in [
+            (Value::from(1), Value::from(1.0)),
+            (Value::from(0.0), Value::from(-0.0)),
+            (crate::value!([1, { "a": 1 }]), crate::value!([1.0, { "a": 1.0 }])),
+        ] {
+            assert_eq!(a, b);
+            assert!(!a.is_identical(&b) && a.is_identical(&a));
+        }
+        assert!(Value::from(f64::NAN).is_identical(&Value::from(-f64::NAN)));
+    }
+}
