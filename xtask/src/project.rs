@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use crate::error::Error;
+use crate::report;
 
 /// The repository that the tasks work on.
 #[derive(Debug)]
@@ -48,7 +49,16 @@ impl Project {
 
     /// Runs an invocation and keeps its output, whether it succeeds or not.
     pub fn capture(&self, invocation: &Invocation) -> Result<Output, Error> {
+        // The program cannot see whether its output will end up on a terminal. Cargo asks the one
+        // variable, rustfmt the other.
+        let (cargo, rustfmt) = if report::is_coloured() {
+            ("always", None)
+        } else {
+            ("never", Some("dumb"))
+        };
         self.command(invocation)
+            .env("CARGO_TERM_COLOR", cargo)
+            .envs(rustfmt.map(|term| ("TERM", term)))
             .output()
             .map_err(|source| Error::Start {
                 command: invocation.to_string(),
