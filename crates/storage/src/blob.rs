@@ -15,12 +15,15 @@ pub struct Blob {
 #[derive(Clone)]
 enum Owner {
     Shared(Arc<[u8]>),
+    /// From the LSM engine; it may keep the block alive that it was read in.
+    Stored(fjall::Slice),
 }
 
 impl Owner {
     fn bytes(&self) -> &[u8] {
         match self {
             Owner::Shared(bytes) => bytes,
+            Owner::Stored(bytes) => bytes,
         }
     }
 }
@@ -56,6 +59,12 @@ impl Blob {
             start,
             end: start + range.len() as u32,
         }
+    }
+}
+
+impl From<fjall::Slice> for Blob {
+    fn from(bytes: fjall::Slice) -> Self {
+        Self::whole(Owner::Stored(bytes))
     }
 }
 

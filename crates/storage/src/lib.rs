@@ -11,6 +11,7 @@ pub mod contract;
 pub mod engine;
 pub mod error;
 mod hash;
+pub mod lsm;
 pub mod memory;
 
 pub use batch::{Batch, Savepoint};

@@ -1,0 +1,50 @@
+//! From the store's errors to ours, by what the caller can do.
+
+use std::io;
+use std::path::Path;
+
+use crate::Error;
+
+/// The error of an operating system call on `path`.
+pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Error {
+    if error.kind() == io::ErrorKind::StorageFull {
+        return Error::DiskFull {
+            path: path.to_owned(),
+        };
+    }
+    Error::Io {
+        action,
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+/// The error of a call of the store; `place` is where it was, should it have found corruption.
+pub(super) fn store(
+    action: &'static str,
+    path: &Path,
+    place: impl FnOnce() -> String,
+    error: &fjall::Error,
+) -> Error {
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+            match error.kind() {
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound => Error::Corrupt {
+                    place: place(),
+                    what: format!("a file is missing or too short ({error})"),
+                },
+                _ => io(action, path, error),
+            }
+        }
+        fjall::Error::Locked => Error::Locked {
+            path: path.to_owned(),
+        },
+        fjall::Error::Poisoned => Error::Poisoned {
+            reason: "the store stopped after a failure in the background".to_owned(),
+        },
+        error => Error::Corrupt {
+            place: place(),
+            what: format!("the store refuses it: {error:?}"),
+        },
+    }
+}

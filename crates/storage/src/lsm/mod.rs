@@ -1,0 +1,15 @@
+//! The LSM engine: ordered bytes on disk, on the `fjall` store.
+//!
+//! Everything that knows `fjall` is in this folder. What it adds to `fjall` is the engine contract:
+//! publication after durability, commit numbers, a format of our own, detection of what recovery
+//! would drop in silence, and a way back from a full disk.
+
+mod engine;
+mod error;
+mod options;
+mod snapshot;
+mod space;
+mod store;
+
+pub use engine::Lsm;
+pub use options::LsmOptions;

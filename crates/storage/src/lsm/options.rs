@@ -1,0 +1,86 @@
+//! [`LsmOptions`]: what an LSM engine is opened with, and how its memory is divided.
+
+use std::path::PathBuf;
+
+use crate::{Error, Keyspace, Result};
+
+/// What an [`Lsm`](super::Lsm) is opened with.
+#[derive(Debug, Clone)]
+pub struct LsmOptions {
+    /// The data folder. It is created where it is missing.
+    pub path: PathBuf,
+    /// The names of the keyspaces, in the order of their numbers. A folder keeps the list that it
+    /// was created with; later lists may only append to it.
+    pub keyspaces: Vec<String>,
+    /// Bytes of memory for blocks and write buffers together.
+    pub memory_bytes: u64,
+    /// Writes are refused while the device has less than this many bytes free; `None` is what a
+    /// full journal and two rounds of write buffers take.
+    pub disk_reserve_bytes: Option<u64>,
+}
+
+/// The smallest [`LsmOptions::memory_bytes`].
+pub const MEMORY_BYTES_MIN: u64 = 4 << 20;
+
+/// What one journal file occupies before the store starts another.
+const JOURNAL_BYTES: u64 = 64 << 20;
+
+impl LsmOptions {
+    /// Options with the smallest memory and the default reserve.
+    pub fn new(path: impl Into<PathBuf>, keyspaces: &[&str]) -> Self {
+        LsmOptions {
+            path: path.into(),
+            keyspaces: keyspaces.iter().map(|name| (*name).to_owned()).collect(),
+            memory_bytes: 32 << 20,
+            disk_reserve_bytes: None,
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<()> {
+        let names = &self.keyspaces;
+        if names.is_empty() || names.len() > Keyspace::COUNT_MAX {
+            return invalid(format!(
+                "an engine has 1 to {} keyspaces, not {}",
+                Keyspace::COUNT_MAX,
+                names.len()
+            ));
+        }
+        for (number, name) in names.iter().enumerate() {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+            if name.is_empty() || name.len() > 64 || !name.bytes().all(is_plain) {
+                return invalid(format!(
+                    "a keyspace name has 1 to 64 ASCII letters, digits, _ or -, unlike {name:?}"
+                ));
+            }
+            if names[..number].contains(name) {
+                return invalid(format!("the keyspace name {name:?} is given twice"));
+            }
+        }
+        if self.memory_bytes < MEMORY_BYTES_MIN {
+            return invalid(format!(
+                "the LSM engine needs at least {MEMORY_BYTES_MIN} bytes of memory, not {}",
+                self.memory_bytes
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn block_cache_bytes(&self) -> u64 {
+        self.memory_bytes / 2
+    }
+
+    /// Memtables, sealed ones included. The bytes are those of keys and values; the skip lists
+    /// around them take about as much again for small values, therefore less than half.
+    pub(super) fn write_buffer_bytes(&self) -> u64 {
+        self.memory_bytes / 4
+    }
+
+    pub(super) fn reserve_bytes(&self) -> u64 {
+        self.disk_reserve_bytes
+            .unwrap_or(JOURNAL_BYTES + 2 * self.write_buffer_bytes())
+    }
+}
+
+fn invalid(what: String) -> Result<()> {
+    Err(Error::Invalid { what })
+}

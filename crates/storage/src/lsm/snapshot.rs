@@ -1,0 +1,168 @@
+//! [`State`]: one committed state of all trees, which readers share without a lock.
+
+use std::ops::Bound;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fjall::{AbstractTree, AnyTree};
+use lsm_tree::Guard;
+
+use super::error;
+use crate::{Blob, Bounds, Direction, Error, Keyspace, Result, Snapshot, Visit};
+
+/// What the trees of one opened store have in common for all of its states.
+pub(super) struct Trees {
+    pub(super) path: PathBuf,
+    pub(super) names: Vec<String>,
+    /// By keyspace. Trees rather than the store's keyspace handles, since those keep the journal
+    /// open and the folder locked, and a snapshot must do neither.
+    pub(super) trees: Vec<AnyTree>,
+    /// The tree of our own records.
+    pub(super) record: AnyTree,
+}
+
+/// Where the value of a keyspace's empty key is kept among our own records, since the store has no
+/// empty keys.
+pub(super) fn empty_key(keyspace: Keyspace) -> [u8; 2] {
+    [b'e', keyspace.0]
+}
+
+/// The trees as of one sequence number.
+pub(super) struct State {
+    trees: Arc<Trees>,
+    sequence: fjall::SeqNo,
+    /// Keeps compaction from dropping what this state shows.
+    _pin: fjall::Snapshot,
+}
+
+impl State {
+    pub(super) fn new(trees: Arc<Trees>, pin: fjall::Snapshot) -> Self {
+        State {
+            trees,
+            sequence: pin.seqno(),
+            _pin: pin,
+        }
+    }
+
+    pub(super) fn trees(&self) -> &[AnyTree] {
+        &self.trees.trees
+    }
+
+    fn tree(&self, keyspace: Keyspace) -> Result<&AnyTree> {
+        let tree = self.trees.trees.get(usize::from(keyspace.0));
+        tree.ok_or_else(|| Error::Invalid {
+            what: format!("the engine has no keyspace {}", keyspace.0),
+        })
+    }
+
+    pub(super) fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+        let tree = self.tree(keyspace)?;
+        let value = match key {
+            [] => self.trees.record.get(empty_key(keyspace), self.sequence),
+            key => tree.get(key, self.sequence),
+        };
+        let value = value.map_err(|error| self.failed(keyspace, key, error))?;
+        Ok(value.map(Blob::from))
+    }
+
+    pub(super) fn scan(
+        &self,
+        keyspace: Keyspace,
+        bounds: Bounds<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        if bounds.end.is_some_and(|end| end <= bounds.start) {
+            return Ok(());
+        }
+        let empty = match bounds.start {
+            [] => self.get(keyspace, &[])?,
+            _ => None,
+        };
+        let visit_empty = |visit: &mut Visit<'_>| match &empty {
+            Some(value) => visit(&[], value),
+            None => ControlFlow::Continue(()),
+        };
+        if direction == Direction::Forward && visit_empty(visit).is_break() {
+            return Ok(());
+        }
+        let flow = self.scan_tree(keyspace, bounds, direction, visit)?;
+        if direction == Direction::Backward && flow.is_continue() {
+            let _ = visit_empty(visit);
+        }
+        Ok(())
+    }
+
+    fn scan_tree(
+        &self,
+        keyspace: Keyspace,
+        bounds: Bounds<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>> {
+        let end = bounds.end.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = (Bound::Included(bounds.start), end);
+        let tree = self.tree(keyspace)?;
+        let mut pairs = tree.range::<&[u8], _>(range, self.sequence, None);
+        loop {
+            let pair = match direction {
+                Direction::Forward => pairs.next(),
+                Direction::Backward => pairs.next_back(),
+            };
+            let Some(pair) = pair else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            let (key, value) = pair
+                .into_inner()
+                .map_err(|error| self.failed(keyspace, bounds.start, error))?;
+            if visit(&key, &value).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
+
+    fn failed(&self, keyspace: Keyspace, key: &[u8], error: lsm_tree::Error) -> Error {
+        let place = || {
+            let name = &self.trees.names[usize::from(keyspace.0)];
+            format!("keyspace {name}, at or after key {}", key.escape_ascii())
+        };
+        error::store("reading", &self.trees.path, place, &error.into())
+    }
+}
+
+/// A [`State`] that was handed out, and is counted for as long as it is held.
+pub(super) struct Held {
+    state: Arc<State>,
+    open: Arc<AtomicU64>,
+}
+
+impl Held {
+    pub(super) fn new(state: Arc<State>, open: Arc<AtomicU64>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Held { state, open }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Snapshot for Held {
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+        self.state.get(keyspace, key)
+    }
+
+    fn scan(
+        &self,
+        keyspace: Keyspace,
+        bounds: Bounds<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        self.state.scan(keyspace, bounds, direction, visit)
+    }
+}

@@ -1,0 +1,215 @@
+//! [`Store`]: one opened `fjall` database, with our commit numbers and our own backpressure.
+//!
+//! It knows nothing of publication, locks or recovery from failures; those are the engine's.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use fjall::{AbstractTree, CompressionType, KeyspaceCreateOptions, PersistMode};
+
+use super::error;
+use super::options::LsmOptions;
+use super::snapshot::{State, Trees, empty_key};
+use crate::{Batch, Error, Result};
+
+/// The keyspace of our own, created first and therefore number 1 of the store.
+const RECORD_KEYSPACE: &str = "velocitydb";
+/// Its key that every batch overwrites with a [`Record`].
+pub(super) const RECORD_KEY: &[u8] = b"commit";
+
+/// Sealed memtables and level 0 runs at which writes wait. The store waits at more, but without
+/// noticing that its workers stopped.
+const SEALED_MAX: usize = 3;
+const RUNS_MAX: usize = 24;
+const WAIT: Duration = Duration::from_millis(1);
+
+/// The longest key of the store.
+const KEY_LENGTH_MAX: usize = u16::MAX as usize;
+
+/// What each batch carries beside its writes, so that a lost or doctored batch is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Record {
+    /// 1 for the first batch of a folder, and one more for each.
+    pub(super) number: u64,
+    /// A lower bound of the batch's sequence number, above that of the batch before.
+    pub(super) sequence_min: u64,
+}
+
+impl Record {
+    pub(super) fn encode(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.number.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.sequence_min.to_le_bytes());
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (number, sequence_min) = bytes.split_first_chunk::<8>()?;
+        Some(Record {
+            number: u64::from_le_bytes(*number),
+            sequence_min: u64::from_le_bytes(sequence_min.try_into().ok()?),
+        })
+    }
+}
+
+/// An opened store.
+pub(super) struct Store {
+    database: fjall::Database,
+    keyspaces: Vec<fjall::Keyspace>,
+    record: fjall::Keyspace,
+    trees: Arc<Trees>,
+    write_buffer_bytes: u64,
+    /// Bytes written since the write buffers were last looked at.
+    unchecked_bytes: u64,
+}
+
+impl Store {
+    /// Opens the store in `path`, or creates it.
+    pub(super) fn open(path: &Path, options: &LsmOptions) -> fjall::Result<Self> {
+        let database = fjall::Database::builder(path)
+            .cache_size(options.block_cache_bytes())
+            .journal_compression(CompressionType::None)
+            .max_journaling_size(128 << 20)
+            .manual_journal_persist(true)
+            .worker_threads(2)
+            .open()?;
+        // Memtables are sealed by us, against one bound for all of them that is free to change
+        // from one opening to the next, which the store's own bound by keyspace is not.
+        let create = || KeyspaceCreateOptions::default().max_memtable_size(u64::MAX);
+        let record = database.keyspace(RECORD_KEYSPACE, create)?;
+        let keyspaces = options
+            .keyspaces
+            .iter()
+            .map(|name| database.keyspace(name, create))
+            .collect::<fjall::Result<Vec<_>>>()?;
+        let trees = Trees {
+            path: options.path.clone(),
+            names: options.keyspaces.clone(),
+            record: record.tree.clone(),
+            trees: keyspaces
+                .iter()
+                .map(|keyspace| keyspace.tree.clone())
+                .collect(),
+        };
+        Ok(Store {
+            database,
+            keyspaces,
+            record,
+            trees: Arc::new(trees),
+            write_buffer_bytes: options.write_buffer_bytes(),
+            unchecked_bytes: u64::MAX / 2,
+        })
+    }
+
+    /// The state with all batches so far.
+    pub(super) fn state(&self) -> State {
+        State::new(Arc::clone(&self.trees), self.database.snapshot())
+    }
+
+    /// The record of the newest batch.
+    pub(super) fn record(&self) -> Result<Option<Record>> {
+        self.record_at(fjall::SeqNo::MAX)
+    }
+
+    fn record_at(&self, sequence: fjall::SeqNo) -> Result<Option<Record>> {
+        let place = || format!("keyspace {RECORD_KEYSPACE}");
+        let bytes = self
+            .record
+            .tree
+            .get(RECORD_KEY, sequence)
+            .map_err(|error| error::store("reading", &self.trees.path, place, &error.into()))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let record = Record::decode(&bytes).ok_or_else(|| Error::Corrupt {
+            place: place(),
+            what: format!("the commit record has {} bytes", bytes.len()),
+        })?;
+        Ok(Some(record))
+    }
+
+    /// Writes a batch to the journal, as far as the operating system, and to the memtables.
+    pub(super) fn append(&self, batch: fjall::OwnedWriteBatch) -> fjall::Result<()> {
+        batch.durability(Some(PersistMode::Buffer)).commit()
+    }
+
+    /// The store's form of `batch`, as number `number`.
+    pub(super) fn encode(&self, batch: &Batch, number: u64) -> Result<fjall::OwnedWriteBatch> {
+        let capacity = batch.len() + 1;
+        let mut encoded = fjall::OwnedWriteBatch::with_capacity(self.database.clone(), capacity);
+        let record = Record {
+            number,
+            sequence_min: self.database.seqno(),
+        };
+        encoded.insert(&self.record, RECORD_KEY, record.encode());
+        for write in batch.writes() {
+            if write.is_overwritten {
+                continue;
+            }
+            let keyspace = self.keyspaces.get(usize::from(write.keyspace.0));
+            let keyspace = keyspace.ok_or_else(|| Error::Invalid {
+                what: format!("the engine has no keyspace {}", write.keyspace.0),
+            })?;
+            let length = write.key.len();
+            if length > KEY_LENGTH_MAX {
+                return Err(Error::Invalid {
+                    what: format!("a key has up to {KEY_LENGTH_MAX} bytes, not {length}"),
+                });
+            }
+            let empty = empty_key(write.keyspace);
+            let (keyspace, key) = match write.key {
+                [] => (&self.record, &empty[..]),
+                key => (keyspace, key),
+            };
+            match write.value {
+                Some(value) => encoded.insert(keyspace, key, value),
+                None => encoded.remove(keyspace, key),
+            }
+        }
+        Ok(encoded)
+    }
+
+    /// Makes everything appended so far survive the loss of power.
+    pub(super) fn persist(&self) -> fjall::Result<()> {
+        self.database.persist(PersistMode::SyncData)
+    }
+
+    /// Keeps the memtables within their bound before `bytes` more are written: seals the largest
+    /// when they are half full, and waits for flushes when they are full.
+    pub(super) fn make_room(&mut self, bytes: u64) -> fjall::Result<()> {
+        self.unchecked_bytes = self.unchecked_bytes.saturating_add(bytes);
+        if self.unchecked_bytes < self.write_buffer_bytes / 64 {
+            return Ok(());
+        }
+        self.unchecked_bytes = 0;
+        while self.is_behind() {
+            // Fails when the workers that would do the flush have stopped.
+            self.database.persist(PersistMode::Buffer)?;
+            thread::sleep(WAIT);
+        }
+        let active = |keyspace: &fjall::Keyspace| keyspace.tree.active_memtable().size();
+        if self.all().map(active).sum::<u64>() > self.write_buffer_bytes / 2
+            && let Some(largest) = self.all().max_by_key(|keyspace| active(keyspace))
+        {
+            largest.rotate_memtable()?;
+        }
+        Ok(())
+    }
+
+    fn is_behind(&self) -> bool {
+        let sealed = self
+            .all()
+            .map(|keyspace| keyspace.tree.sealed_memtable_count());
+        let sealed_max = sealed.max().unwrap_or_default();
+        let is_full = self.database.write_buffer_size() > self.write_buffer_bytes;
+        sealed_max >= SEALED_MAX
+            || (sealed_max > 0 && is_full)
+            || self
+                .all()
+                .any(|keyspace| keyspace.tree.l0_run_count() >= RUNS_MAX)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &fjall::Keyspace> {
+        self.keyspaces.iter().chain([&self.record])
+    }
+}

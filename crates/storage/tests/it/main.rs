@@ -1,0 +1,3 @@
+//! The crate's integration tests: every engine in every mode, and every fault.
+
+mod contract;
