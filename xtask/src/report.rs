@@ -24,11 +24,16 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Turns the findings of a check into its outcome.
+/// Shows what a check has found, and turns it into the check's outcome.
 pub fn settle(check: &'static str, violations: &[Violation]) -> Result<(), Error> {
     for violation in violations {
         println!("{violation}");
     }
+    outcome(check, violations)
+}
+
+/// The outcome of a check that has found these.
+pub fn outcome(check: &'static str, violations: &[Violation]) -> Result<(), Error> {
     match violations.len() {
         0 => Ok(()),
         count => Err(Error::Violations { check, count }),
@@ -75,8 +80,8 @@ mod tests {
             remedy: "fix it",
         };
         assert_eq!(violation.to_string(), "a.rs:3: a tab; fix it");
-        assert!(settle("tidy", &[]).is_ok());
-        let error = settle("tidy", &[violation]).unwrap_err();
+        assert!(outcome("tidy", &[]).is_ok());
+        let error = outcome("tidy", &[violation]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "1 violation, reproduce with: cargo xtask tidy"

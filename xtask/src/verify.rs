@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::error::Error;
 use crate::project::{Invocation, Project, expect_no_arguments};
-use crate::report;
+use crate::report::{self, Violation};
 use crate::{test, tidy, walls};
 
 /// What the usage says about this command.
@@ -19,9 +19,11 @@ enum Action {
     Quiet(Invocation),
     /// A command whose output is always shown.
     Shown(Invocation),
-    /// A check of this program.
-    Check(fn(&Project) -> Result<(), Error>),
+    /// A check of this program, by the name of its command.
+    Check(&'static str, Check),
 }
+
+type Check = fn(&Project) -> Result<Vec<Violation>, Error>;
 
 /// Runs every step.
 pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
@@ -49,8 +51,8 @@ fn steps() -> Vec<(&'static str, Action)> {
             "format",
             Action::Quiet(Invocation::cargo("fmt --all --check")),
         ),
-        ("tidy", Action::Check(tidy::check)),
-        ("walls", Action::Check(walls::check)),
+        ("tidy", Action::Check("tidy", tidy::check)),
+        ("walls", Action::Check("walls", walls::check)),
         ("clippy", Action::Quiet(clippy)),
         (
             "docs",
@@ -63,29 +65,25 @@ fn steps() -> Vec<(&'static str, Action)> {
 fn step(project: &Project, name: &str, action: &Action) -> Result<(), Error> {
     let started = Instant::now();
     begin(name);
+    let mut details = String::new();
     let outcome = match action {
-        Action::Quiet(invocation) => quiet(project, invocation),
-        Action::Check(check) => check(project),
-        Action::Shown(invocation) => {
-            println!("{invocation}");
-            let outcome = project.stream(invocation);
-            begin(name);
-            outcome
-        }
+        Action::Quiet(invocation) => quiet(project, invocation, &mut details),
+        Action::Shown(invocation) => shown(project, invocation, name),
+        Action::Check(check, find) => find(project).and_then(|found| {
+            details = found
+                .iter()
+                .map(|violation| format!("{violation}\n"))
+                .collect();
+            report::outcome(check, &found)
+        }),
     };
-    if outcome.is_ok() {
-        println!(
-            "{} {}",
-            report::success("ok    "),
-            report::seconds(started.elapsed())
-        );
-    } else {
-        begin(name);
-        println!(
-            "{} {}",
-            report::failure("FAILED"),
-            report::seconds(started.elapsed())
-        );
+    let word = match outcome {
+        Ok(()) => report::success("ok    "),
+        Err(_) => report::failure("FAILED"),
+    };
+    println!("{word} {}", report::seconds(started.elapsed()));
+    if outcome.is_err() {
+        print!("{details}");
     }
     outcome
 }
@@ -97,40 +95,49 @@ fn begin(name: &str) {
     let _ = io::stdout().flush();
 }
 
-fn quiet(project: &Project, invocation: &Invocation) -> Result<(), Error> {
+fn quiet(project: &Project, invocation: &Invocation, details: &mut String) -> Result<(), Error> {
     let output = project.capture(invocation)?;
-    if output.status.success() {
-        return Ok(());
+    for stream in [&output.stdout, &output.stderr] {
+        details.push_str(&String::from_utf8_lossy(stream));
     }
-    println!();
-    print!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Err(invocation.failed())
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(invocation.failed())
+    }
+}
+
+/// Shows the output between two lines of the step.
+fn shown(project: &Project, invocation: &Invocation, name: &str) -> Result<(), Error> {
+    println!("{invocation}");
+    let outcome = project.stream(invocation);
+    begin(name);
+    outcome
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn planted(_: &Project) -> Result<Vec<Violation>, Error> {
+        let (place, what) = ("a.rs:1".to_string(), "planted".to_string());
+        Ok(vec![Violation {
+            place,
+            what,
+            remedy: "leave it",
+        }])
+    }
+
     #[test]
     fn a_failing_step_ends_in_its_error() {
         let project = Project::find().unwrap();
         let action = Action::Quiet(Invocation::rustc("--print no-such-thing"));
         let error = step(&project, "planted", &action).unwrap_err();
-        assert!(matches!(error, Error::Failed { .. }), "{error:?}");
-        let action = Action::Check(|_| {
-            Err(Error::Violations {
-                check: "planted",
-                count: 2,
-            })
-        });
+        let expected = "failed, reproduce with: rustc --print no-such-thing";
+        assert_eq!(error.to_string(), expected);
+        let action = Action::Check("walls", planted);
         let error = step(&project, "planted", &action).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "2 violations, reproduce with: cargo xtask planted"
-        );
+        let expected = "1 violation, reproduce with: cargo xtask walls";
+        assert_eq!(error.to_string(), expected);
     }
 }

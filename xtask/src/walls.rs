@@ -56,13 +56,12 @@ const NOT_EMBEDDED: &[&str] = &["tokio", "openraft"];
 /// Checks the walls of the workspace.
 pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
     expect_no_arguments(arguments)?;
-    check(project)
+    report::settle("walls", &check(project)?)
 }
 
-/// The check as a step of `verify`.
-pub fn check(project: &Project) -> Result<(), Error> {
-    let violations = violations(&Graph::parse(&metadata(project)?)?);
-    report::settle("walls", &violations)
+/// What the check finds.
+pub fn check(project: &Project) -> Result<Vec<Violation>, Error> {
+    Ok(violations(&Graph::parse(&metadata(project)?)?))
 }
 
 /// What cargo knows about the workspace on this platform. Without the platform, cargo would want
@@ -258,8 +257,7 @@ mod tests {
 
     #[test]
     fn this_workspace_keeps_its_walls() {
-        let project = Project::find().unwrap();
-        let found = violations(&Graph::parse(&metadata(&project).unwrap()).unwrap());
+        let found = check(&Project::find().unwrap()).unwrap();
         assert_eq!(found, []);
     }
 

@@ -45,16 +45,16 @@ const MADE_FOLDERS: &[&str] = &["artifacts", "corpus", "coverage", "target"];
 /// Checks every file of the project.
 pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
     expect_no_arguments(arguments)?;
-    check(project)
+    report::settle("tidy", &check(project)?)
 }
 
-/// The check as a step of `verify`.
-pub fn check(project: &Project) -> Result<(), Error> {
+/// What the check finds.
+pub fn check(project: &Project) -> Result<Vec<Violation>, Error> {
     let mut violations = Vec::new();
     walk(&project.root, "", &mut |path, contents| {
         violations.extend(check_file(&project.root, path, contents));
     })?;
-    report::settle("tidy", &violations)
+    Ok(violations)
 }
 
 fn check_file(root: &Path, path: &str, contents: &str) -> Vec<Violation> {

@@ -1,6 +1,6 @@
 //! Rules about the shape of a Rust file: its head, its length, what a `lib.rs` holds.
 
-use super::source::Source;
+use super::source::{Source, without_visibility};
 use crate::report::Violation;
 
 const LINES_MAX: usize = 600;
@@ -63,17 +63,6 @@ fn is_declaration(line: &str) -> bool {
 
 fn is_module(line: &str) -> bool {
     without_visibility(line).starts_with("mod ")
-}
-
-fn without_visibility(line: &str) -> &str {
-    let Some(rest) = line.strip_prefix("pub") else {
-        return line;
-    };
-    let rest = rest
-        .strip_prefix('(')
-        .and_then(|rest| rest.split_once(')'))
-        .map_or(rest, |it| it.1);
-    rest.strip_prefix(' ').unwrap_or(line)
 }
 
 #[cfg(test)]

@@ -86,18 +86,26 @@ fn push(view: &mut String, token: &str, belongs: bool) {
     }
 }
 
+/// The item without `pub`, whatever it is limited to.
+pub fn without_visibility(line: &str) -> &str {
+    let Some(rest) = line.strip_prefix("pub") else {
+        return line;
+    };
+    let rest = rest
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(')'))
+        .map_or(rest, |it| it.1);
+    rest.strip_prefix(' ').unwrap_or(line)
+}
+
 /// The first line of `#[cfg(test)] mod … {`, whatever else stands in its condition.
 fn lines_before_tests(code: &[String]) -> usize {
     let is_condition = |line: &str| {
-        line.starts_with("#[cfg(")
-            && line
-                .split(|c: char| !c.is_alphanumeric())
-                .any(|w| w == "test")
+        let mut words = line.split(|c: char| !c.is_alphanumeric());
+        line.starts_with("#[cfg(") && words.any(|word| word == "test")
     };
     let opens_module = |line: &&String| {
-        let item = line
-            .trim_start_matches("pub ")
-            .trim_start_matches("pub(crate) ");
+        let item = without_visibility(line);
         item.starts_with("mod ") && item.ends_with('{')
     };
     let start = code.iter().enumerate().position(|(index, line)| {

@@ -20,30 +20,15 @@ pub fn has_clean_whitespace(path: &str, contents: &str) -> Vec<Violation> {
     let mut found = Vec::new();
     for (index, line) in contents.split('\n').enumerate() {
         if line.contains('\t') {
-            found.push(violation(
-                path,
-                index,
-                "a tab".to_string(),
-                "indent with spaces",
-            ));
+            found.push(violation(path, index, "a tab", "indent with spaces"));
         }
         if line.ends_with(char::is_whitespace) {
-            found.push(violation(
-                path,
-                index,
-                "space at the end of the line".to_string(),
-                "delete it",
-            ));
+            found.push(violation(path, index, "space at the end", "delete it"));
         }
     }
     if !contents.is_empty() && !contents.ends_with('\n') {
         let last = contents.lines().count() - 1;
-        found.push(violation(
-            path,
-            last,
-            "no newline at the end of the file".to_string(),
-            "add one",
-        ));
+        found.push(violation(path, last, "no newline at the end", "add one"));
     }
     found
 }
@@ -82,16 +67,16 @@ fn forbidden(
     let mut found = Vec::new();
     for (index, line) in contents.lines().enumerate() {
         for word in words.iter().filter(|word| stands_in(line, word)) {
-            found.push(violation(path, index, format!("`{word}`"), remedy));
+            found.push(violation(path, index, &format!("`{word}`"), remedy));
         }
     }
     found
 }
 
-fn violation(path: &str, index: usize, what: String, remedy: &'static str) -> Violation {
+fn violation(path: &str, index: usize, what: &str, remedy: &'static str) -> Violation {
     Violation {
         place: format!("{path}:{}", index + 1),
-        what,
+        what: what.to_string(),
         remedy,
     }
 }
