@@ -1,1 +1,61 @@
-//! VelocityDB, embedded.
+//! VelocityDB, embedded: a JSON-document database in which every operation chooses its own
+//! consistency.
+//!
+//! ```
+//! # fn main() -> velocitydb::Result<()> {
+//! use velocitydb::object;
+//!
+//! let db = velocitydb::open_in_memory()?;
+//! let users = db.documents("users");
+//! users.insert("alice", object! { "name": "Alice", "age": 28 })?;
+//! let written = users.update("alice", object! { "age": 29 })?;
+//! assert_eq!(written.version, 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`open`] opens a folder, [`open_in_memory`] needs none, and [`Options`] chooses the rest. From
+//! the [`Database`] come [`Documents`] (of any shape), typed [`Collection`]s, [`Snapshot`]s and
+//! [`Transaction`]s. No async runtime is needed; every call is safe from any thread.
+
+mod apply;
+mod batch;
+mod catalog;
+mod database;
+mod doctor;
+mod document;
+mod documents;
+mod environment;
+mod error;
+mod fields;
+mod keys;
+mod maintenance;
+mod options;
+mod pipeline;
+mod snapshot;
+mod stats;
+mod swap;
+mod txn;
+mod typed;
+
+pub use apply::REQUEST_COUNT_MAX;
+pub use batch::{BatchResult, WriteBatch};
+pub use database::Database;
+pub use doctor::{Report, doctor};
+pub use document::{Document, Typed};
+pub use documents::{Documents, Written};
+pub use environment::{Environment, SystemEnvironment};
+pub use error::{Error, Result};
+pub use fields::IntoFields;
+pub use options::{MaintenanceMode, Options, open, open_in_memory};
+pub use snapshot::{CollectionStats, Cursor, Iter, List, Page, Snapshot};
+pub use stats::{Health, Stats};
+pub use swap::{CompareAndSwap, Swapped};
+pub use txn::Transaction;
+pub use typed::{Collection, TypedIter};
+pub use velocitydb_core::{
+    Action, Bytes, CollectionName, CollectionOptions, Condition, Consistency, DocumentId, Encoded,
+    Expiry, Object, Operation, Outcome, Path, RawArray, RawObject, RawValue, Refusal, RequestId,
+    Time, Update, Value, limits, object, value,
+};
+pub use velocitydb_storage::{Direction, EngineStats, KeyspaceStats, Mode};

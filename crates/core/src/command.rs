@@ -1,0 +1,259 @@
+//! The command language: everything that can change a database, as data.
+//!
+//! A [`Command`] holds all that its effect depends on beside the state that it is applied to: "now"
+//! and new ids are inside it. Applying the same commands to the same state therefore gives the same
+//! bytes on every machine, which is what replication stands on. Nothing here applies anything.
+
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use crate::{CollectionName, Consistency, DocumentId, Encoded, Error, Path, Time, Update, Value};
+
+/// One change of a database, applied as a whole or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    /// The proposer's time. Applying never reads a clock.
+    pub now: Time,
+    /// Makes a retry harmless: a command whose request id has been applied is answered, not
+    /// applied again.
+    pub request: Option<RequestId>,
+    /// What is to be done.
+    pub body: Body,
+}
+
+/// What a [`Command`] does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// Changes documents.
+    Write(Write),
+    /// Creates a collection.
+    CreateCollection {
+        /// Its name.
+        name: CollectionName,
+        /// How it behaves.
+        options: CollectionOptions,
+    },
+    /// Drops a collection with all its documents.
+    DropCollection {
+        /// Its name.
+        name: CollectionName,
+    },
+    /// Does what time has made due: expires documents, forgets tombstones and request ids, and
+    /// removes what dropped collections left.
+    Maintain(Maintain),
+}
+
+/// A set of operations that take effect together, under checks that must all hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Write {
+    /// What a transaction has read, and what must still be so.
+    pub checks: Vec<Check>,
+    /// What is done, in order; a later one sees what an earlier one did.
+    pub operations: SmallVec<[Operation; 1]>,
+}
+
+/// Something that a transaction has read. When it is no longer so, the command is refused as a
+/// conflict.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Check {
+    /// The version of a document; 0 when there was none.
+    Document {
+        /// Its collection.
+        collection: CollectionName,
+        /// Its id.
+        id: DocumentId,
+        /// The version that was read.
+        version: u64,
+    },
+    /// How many writes a collection had seen, for what was read of it as a whole (a listing, a
+    /// count); 0 when it did not exist.
+    Collection {
+        /// Its name.
+        collection: CollectionName,
+        /// The number of writes that had been applied to it.
+        writes: u64,
+    },
+}
+
+/// One conditional write of one document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    /// The document's collection.
+    pub collection: CollectionName,
+    /// The document's id.
+    pub id: DocumentId,
+    /// What must hold for the action to be taken.
+    pub condition: Condition,
+    /// What is done to the document.
+    pub action: Action,
+    /// When the document is to expire.
+    pub expiry: Expiry,
+}
+
+/// What must hold of a document for an [`Action`] to be taken.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// Nothing.
+    Always,
+    /// There is no such document.
+    Absent,
+    /// The document exists and has this version.
+    Version(u64),
+    /// The document exists and its fields, as a whole, equal these.
+    Document(Encoded),
+    /// The document exists and these fields equal these values; `None` stands for a field that is
+    /// missing.
+    Fields(Vec<(Path, Option<Value>)>),
+}
+
+/// What is done to a document.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Create it; refused when it exists.
+    Insert(Encoded),
+    /// Replace its fields; refused when it does not exist.
+    Replace(Encoded),
+    /// Create it, or replace its fields.
+    Upsert(Encoded),
+    /// Change some of its fields; refused when it does not exist.
+    Update(Update),
+    /// Delete it. Deleting what does not exist is no refusal: it changes nothing.
+    Delete,
+    /// Change nothing: the operation only compares.
+    Compare,
+}
+
+/// When a document that is written expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Expiry {
+    /// An update keeps what was set before; any other write clears it.
+    #[default]
+    Keep,
+    /// Never, whatever was set before.
+    Never,
+    /// At this time.
+    At(Time),
+}
+
+/// How a collection behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CollectionOptions {
+    /// The weakest level at which it can be written; no floor when `None`.
+    pub min_write: Option<Consistency>,
+    /// The weakest level at which it can be read; no floor when `None`.
+    pub min_read: Option<Consistency>,
+}
+
+/// The bounds of one step of maintenance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Maintain {
+    /// Tombstones and dropped collections from before this time are forgotten.
+    pub forget_deleted_before: Time,
+    /// Request ids from before this time are forgotten.
+    pub forget_requests_before: Time,
+    /// How many keys it may remove at the most, so that no command takes long.
+    pub count_max: u32,
+}
+
+/// A name that a client gives to one request and to all retries of it.
+///
+/// 1 to [`RequestId::LENGTH_MAX`] bytes; anything that is unique, such as a UUID.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(Box<str>);
+
+impl RequestId {
+    /// The most bytes of a request id: enough for two UUIDs or a hash in hexadecimal.
+    pub const LENGTH_MAX: usize = 128;
+
+    /// Checks the length of `text`.
+    ///
+    /// # Errors
+    ///
+    /// When it is empty or too long.
+    pub fn new(text: &str) -> Result<Self, Error> {
+        if text.is_empty() || text.len() > Self::LENGTH_MAX {
+            return Err(Error::LimitExceeded {
+                what: "the length of a request id (1 or more)",
+                path: String::new(),
+                found: text.len(),
+                max: Self::LENGTH_MAX,
+            });
+        }
+        Ok(RequestId(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What became of one [`Operation`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It was applied, and the document has this version now. A delete has a version too: that of
+    /// the tombstone.
+    Applied {
+        /// The document's version from here on.
+        version: u64,
+        /// Whether the document existed before.
+        existed: bool,
+    },
+    /// Its condition holds, and there was nothing to change: a comparison, or a delete of what did
+    /// not exist.
+    Held {
+        /// The document's version; 0 when it does not exist.
+        version: u64,
+    },
+    /// It could not be applied, and so nothing of the command was.
+    Refused(Refusal),
+    /// It could have been applied, but another operation of the same command was refused.
+    Abandoned,
+}
+
+/// Why an [`Operation`] or a [`Check`] does not hold.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The document exists already.
+    Exists {
+        /// Its version.
+        version: u64,
+    },
+    /// The document does not exist.
+    Missing,
+    /// The document has another version.
+    Version {
+        /// The version that it has; 0 when it does not exist.
+        found: u64,
+    },
+    /// The document's content is not the expected one.
+    Content {
+        /// The first field that differs; `None` when the whole document was compared.
+        path: Option<Path>,
+        /// The document's version.
+        version: u64,
+    },
+    /// The change cannot be made to this document, for instance because it would add a number to
+    /// a string.
+    Update(Error),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Exists { version } => write!(f, "it exists already, at version {version}"),
+            Refusal::Missing => write!(f, "it does not exist"),
+            Refusal::Version { found: 0 } => write!(f, "it does not exist"),
+            Refusal::Version { found } => write!(f, "it has version {found}"),
+            Refusal::Content { path: Some(path), version } => {
+                write!(f, "field {path} has another value, at version {version}")
+            }
+            Refusal::Content { path: None, version } => {
+                write!(f, "its content is another, at version {version}")
+            }
+            Refusal::Update(error) => write!(f, "{error}"),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Applying: creating and dropping collections.
+
+use velocitydb_core::{CollectionName, CollectionOptions, Time};
+
+use super::{Machine, Reply};
+use crate::catalog::{self, Collection, Tombstone, Totals};
+use crate::keys::{self, SYSTEM};
+use crate::{Error, Result};
+
+impl Machine {
+    pub(super) fn create_collection(
+        &mut self,
+        name: &CollectionName,
+        options: &CollectionOptions,
+    ) -> Result<Reply> {
+        if self.catalog.collections.contains_key(name) {
+            return Err(Error::CollectionExists { collection: name.clone() });
+        }
+        self.make_collection(name, options)?;
+        Ok(Reply::default())
+    }
+
+    /// Makes a collection that does not exist. One that was dropped under the same name a short
+    /// while ago lends it the floor of its versions, so that none is used twice.
+    pub(super) fn make_collection(
+        &mut self,
+        name: &CollectionName,
+        options: &CollectionOptions,
+    ) -> Result<()> {
+        let dropped_key = keys::named(keys::DROPPED, name.as_str());
+        let mut version_floor = 0;
+        if let Some(bytes) = self.get(SYSTEM, &dropped_key)? {
+            let dropped =
+                Tombstone::decode(&bytes).ok_or_else(|| catalog::corrupt(&dropped_key))?;
+            version_floor = dropped.version;
+            self.batch.delete(SYSTEM, &dropped_key);
+        }
+        let number = self.catalog.system.next_collection;
+        self.change_system().next_collection = number + 1;
+        let totals = Totals {
+            version_floor,
+            version_max: version_floor,
+            index: self.index,
+            ..Totals::default()
+        };
+        let key = keys::named(keys::COLLECTION, name.as_str());
+        self.batch.put(SYSTEM, &key, &catalog::encode_collection(number, options));
+        let collection = Collection { number, options: *options, totals, is_changed: true };
+        self.add_collection(name.clone(), collection);
+        Ok(())
+    }
+
+    pub(super) fn drop_collection(&mut self, name: &CollectionName, now: Time) -> Result<Reply> {
+        let Some(collection) = self.remove_collection(name) else {
+            return Err(Error::NoCollection { collection: name.clone() });
+        };
+        self.change_system();
+        let dropped = Tombstone { version: collection.totals.version_max, deleted: now }.encode();
+        self.batch.delete(SYSTEM, &keys::named(keys::COLLECTION, name.as_str()));
+        self.batch.delete(SYSTEM, &keys::numbered(keys::COLLECTION_TOTALS, collection.number));
+        self.batch.put(SYSTEM, &keys::named(keys::DROPPED, name.as_str()), &dropped);
+        self.batch.put(SYSTEM, &keys::numbered(keys::PURGE, collection.number), &[]);
+        Ok(Reply::default())
+    }
+}

@@ -1,0 +1,230 @@
+//! [`Machine`]: the deterministic state machine. A command goes in; a reply, and writes to the
+//! state, come out.
+//!
+//! It owns the catalog and the batch that collects the effects of a group of commands. Applying
+//! reads no clock and no randomness: the same commands on the same state give the same bytes, in
+//! whatever groups they are committed. The machine does not decide how durable they become.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use velocitydb_core::{Body, CollectionName, Command, Outcome, Time};
+use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Savepoint};
+
+use crate::catalog::{Catalog, Collection, Names, SystemTotals};
+use crate::{Error, Result};
+
+/// What a command is answered with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reply {
+    /// The place of the command in the order of all that changed something; for one that changed
+    /// nothing, the place of the last that did.
+    pub(crate) index: u64,
+    /// One for each operation.
+    pub(crate) outcomes: SmallVec<[Outcome; 1]>,
+    /// For a single operation with a condition: the stored document as the command left it.
+    pub(crate) current: Option<Blob>,
+    /// Whether this is the answer to an earlier command with the same request id.
+    pub(crate) is_replayed: bool,
+    /// Whether maintenance stopped at its bound with more to do.
+    pub(crate) has_more: bool,
+}
+
+impl Reply {
+    fn is_refused(&self) -> bool {
+        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_)))
+    }
+}
+
+/// The state machine of one shard.
+pub(crate) struct Machine {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) catalog: Catalog,
+    pub(super) batch: Batch,
+    pub(super) index: u64,
+    /// A time before which no document expires.
+    pub(super) expiry_next: Option<Time>,
+    pub(super) has_new_names: bool,
+    /// How collections were before the command that is being applied touched them.
+    undo: Vec<(CollectionName, Option<Collection>)>,
+    /// Why the state is not known any more.
+    broken: Option<Error>,
+}
+
+/// What a command that is not applied after all is rolled back to.
+struct Start {
+    savepoint: Savepoint,
+    length: usize,
+    system: SystemTotals,
+    is_system_changed: bool,
+}
+
+impl Machine {
+    /// A machine on the state that `engine` holds.
+    pub(crate) fn new(engine: Arc<dyn Engine>) -> Result<Self> {
+        let mut machine = Machine {
+            engine,
+            catalog: Catalog::default(),
+            batch: Batch::new(),
+            index: 0,
+            expiry_next: None,
+            has_new_names: true,
+            undo: Vec::new(),
+            broken: None,
+        };
+        machine.reload()?;
+        Ok(machine)
+    }
+
+    /// Takes everything from the engine again.
+    fn reload(&mut self) -> Result<()> {
+        let snapshot = self.engine.snapshot()?;
+        self.batch.clear();
+        self.catalog = Catalog::load(&*snapshot)?;
+        self.index = self.catalog.index();
+        self.has_new_names = true;
+        self.expiry_next = Self::first_expiry(&*snapshot)?;
+        Ok(())
+    }
+
+    /// Applies `command` to the state and the batch. One that fails, is refused or has no effect
+    /// leaves both as they were.
+    pub(crate) fn apply(&mut self, command: &Command) -> Result<Reply> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        if let Some(request) = &command.request
+            && let Some(reply) = self.find_request(request)?
+        {
+            return Ok(reply);
+        }
+        let start = self.start();
+        self.index += 1;
+        let result = self.apply_body(command);
+        let is_applied = result.as_ref().is_ok_and(|reply| !reply.is_refused())
+            && self.batch.len() > start.length;
+        if !is_applied {
+            self.index -= 1;
+            self.undo(start);
+        }
+        let mut reply = result?;
+        reply.index = self.index;
+        if is_applied && let Some(request) = &command.request {
+            self.remember_request(request, command.now, &reply)?;
+        }
+        Ok(reply)
+    }
+
+    fn apply_body(&mut self, command: &Command) -> Result<Reply> {
+        match &command.body {
+            Body::Write(write) => self.write(command.now, write),
+            Body::CreateCollection { name, options } => self.create_collection(name, options),
+            Body::DropCollection { name } => self.drop_collection(name, command.now),
+            Body::Maintain(maintain) => self.maintain(command.now, maintain),
+        }
+    }
+
+    fn start(&mut self) -> Start {
+        self.undo.clear();
+        Start {
+            savepoint: self.batch.savepoint(),
+            length: self.batch.len(),
+            system: self.catalog.system,
+            is_system_changed: self.catalog.is_system_changed,
+        }
+    }
+
+    fn undo(&mut self, start: Start) {
+        self.batch.rollback(start.savepoint);
+        self.catalog.system = start.system;
+        self.catalog.is_system_changed = start.is_system_changed;
+        for (name, before) in self.undo.drain(..).rev() {
+            match before {
+                Some(collection) => self.catalog.collections.insert(name, collection),
+                None => self.catalog.collections.remove(&name),
+            };
+        }
+    }
+
+    /// Whether `command` reads ranges of the state, which it can do only when the batch is empty:
+    /// a scan sees what is committed. The group is committed before it, so that grouping never
+    /// changes what a command does.
+    pub(crate) fn needs_empty_batch(&self, command: &Command) -> bool {
+        matches!(command.body, Body::Maintain(_)) && !self.batch.is_empty()
+    }
+
+    /// Commits the effects of all commands since the last time, as one batch. When that fails,
+    /// none of them has been applied.
+    pub(crate) fn commit(&mut self, durability: Durability) -> Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.catalog.write_totals(&mut self.batch);
+        let result = self.engine.commit(&self.batch, durability);
+        self.batch.clear();
+        if result.is_err()
+            && let Err(error) = self.reload()
+        {
+            self.broken = Some(error);
+        }
+        Ok(result?)
+    }
+
+    /// Stops the machine for good, after a fault that leaves the state unknown.
+    pub(crate) fn poison(&mut self, error: Error) {
+        self.broken = Some(error);
+    }
+
+    /// How much the batch holds.
+    pub(crate) fn batch_bytes(&self) -> usize {
+        self.batch.byte_length()
+    }
+
+    /// A time before which no document expires; `None` when none does.
+    pub(crate) fn expiry_next(&self) -> Option<Time> {
+        self.expiry_next
+    }
+
+    /// The names for readers, when they have changed since they were taken last.
+    pub(crate) fn take_new_names(&mut self) -> Option<Arc<Names>> {
+        std::mem::take(&mut self.has_new_names).then(|| Names::of(&self.catalog))
+    }
+
+    /// The value of `key`, with the effects of the batch.
+    pub(super) fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+        match self.batch.get(keyspace, key) {
+            Some(value) => Ok(value.map(Blob::copy_of)),
+            None => Ok(self.engine.get(keyspace, key)?),
+        }
+    }
+
+    /// The collection of this name, to be changed; remembered as it was.
+    pub(super) fn change_collection(&mut self, name: &CollectionName) -> Option<&mut Collection> {
+        let collection = self.catalog.collections.get_mut(name)?;
+        if !self.undo.iter().any(|(touched, _)| touched == name) {
+            self.undo.push((name.clone(), Some(collection.clone())));
+        }
+        collection.is_changed = true;
+        collection.totals.index = self.index;
+        Some(collection)
+    }
+
+    pub(super) fn add_collection(&mut self, name: CollectionName, collection: Collection) {
+        let before = self.catalog.collections.insert(name.clone(), collection);
+        self.undo.push((name, before));
+        self.has_new_names = true;
+    }
+
+    pub(super) fn remove_collection(&mut self, name: &CollectionName) -> Option<Collection> {
+        let before = self.catalog.collections.remove(name)?;
+        self.undo.push((name.clone(), Some(before.clone())));
+        self.has_new_names = true;
+        Some(before)
+    }
+
+    pub(super) fn change_system(&mut self) -> &mut SystemTotals {
+        self.catalog.is_system_changed = true;
+        self.catalog.system.index = self.index;
+        &mut self.catalog.system
+    }
+}

@@ -1,0 +1,289 @@
+//! [`Database`]: an open database, and the handles to what is in it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use velocitydb_core::{
+    Body, CollectionName, CollectionOptions, Command, Consistency, DocumentId, IdGenerator,
+    Maintain, RequestId, Time,
+};
+use velocitydb_storage::{Durability, Engine, Mode};
+
+use crate::apply::{Machine, Reply};
+use crate::batch::{BatchResult, WriteBatch};
+use crate::catalog::{Entry, Names};
+use crate::maintenance::{Alarm, Maintenance};
+use crate::options::{MaintenanceMode, Options};
+use crate::pipeline::Pipeline;
+use crate::{Collection, CollectionStats, Documents, Environment, Error, Result, Snapshot};
+
+/// An open database. Clones are handles to the same one, which closes with the last of them.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+/// The order matters: the maintenance thread ends before the core is let go.
+struct Inner {
+    _maintenance: Option<Maintenance>,
+    core: Arc<Core>,
+}
+
+/// What the handles and the maintenance thread share.
+pub(crate) struct Core {
+    pub(crate) alarm: Arc<Alarm>,
+    engine: Arc<dyn Engine>,
+    pipeline: Pipeline,
+    names: Arc<ArcSwap<Names>>,
+    environment: Arc<dyn Environment>,
+    ids: Mutex<IdGenerator>,
+    options: Options,
+}
+
+/// What a level is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// Keys that one step of maintenance removes at the most: about a millisecond's work.
+const MAINTAIN_COUNT_MAX: u32 = 1_000;
+
+impl Database {
+    pub(crate) fn start(engine: Arc<dyn Engine>, options: Options) -> Result<Self> {
+        let machine = Machine::new(engine.clone())?;
+        let names = Arc::new(ArcSwap::from_pointee(Names::default()));
+        let alarm = Arc::new(Alarm::default());
+        let pipeline = Pipeline::new(machine, {
+            let (names, alarm) = (names.clone(), alarm.clone());
+            move |machine| {
+                if let Some(new) = machine.take_new_names() {
+                    names.store(new);
+                }
+                alarm.set(machine.expiry_next());
+            }
+        });
+        let environment = options.environment.clone();
+        let ids = Mutex::new(IdGenerator::default());
+        let is_automatic = options.maintenance == MaintenanceMode::Automatic;
+        let core = Arc::new(Core { alarm, engine, pipeline, names, environment, ids, options });
+        let maintenance = is_automatic.then(|| Maintenance::start(core.clone()));
+        let maintenance = maintenance.transpose().map_err(|error| Error::Thread {
+            name: "velocitydb-maintenance",
+            reason: error.to_string(),
+        })?;
+        Ok(Database { inner: Arc::new(Inner { _maintenance: maintenance, core }) })
+    }
+
+    /// A collection of documents of any shape. It is created by its first insert.
+    pub fn documents(&self, name: &str) -> Documents {
+        Documents::new(self.clone(), name)
+    }
+
+    /// A collection whose documents have the type `T`. It is created by its first insert.
+    pub fn collection<T>(&self, name: &str) -> Collection<T> {
+        Collection::new(self.documents(name))
+    }
+
+    /// Creates a collection with options.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CollectionExists`] when there is one of this name.
+    pub fn create_collection(&self, name: &str, options: CollectionOptions) -> Result<()> {
+        let name = CollectionName::new(name)?;
+        self.submit(Body::CreateCollection { name, options }, None, Consistency::Strong)?;
+        Ok(())
+    }
+
+    /// Drops a collection with all its documents. Their bytes are removed in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCollection`] when there is none of this name.
+    pub fn drop_collection(&self, name: &str) -> Result<()> {
+        let name = CollectionName::new(name)?;
+        self.submit(Body::DropCollection { name }, None, Consistency::Strong)?;
+        Ok(())
+    }
+
+    /// Every collection, by name.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn collections(&self) -> Result<Vec<CollectionStats>> {
+        self.snapshot()?.collections()
+    }
+
+    /// The state as of now, which stays as it is for as long as it is held. O(1).
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Ok(Snapshot::new(self.engine().snapshot()?))
+    }
+
+    /// Applies a batch: all of it, or nothing. That a compare does not hold is no error; the
+    /// outcomes say which.
+    ///
+    /// # Errors
+    ///
+    /// When a collection takes no writes at `strong` or storage fails.
+    pub fn write(&self, batch: WriteBatch) -> Result<BatchResult> {
+        self.write_at(batch, Consistency::default(), None)
+    }
+
+    /// Like [`write`](Self::write), at a level, and at most once for a request id.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    pub fn write_at(
+        &self,
+        batch: WriteBatch,
+        consistency: Consistency,
+        request: Option<RequestId>,
+    ) -> Result<BatchResult> {
+        for operation in batch.operations() {
+            self.entry(&operation.collection, Access::Write, consistency)?;
+        }
+        let reply = self.submit(Body::Write(batch.into_write()), request, consistency)?;
+        let is_refused = |outcome: &velocitydb_core::Outcome| {
+            matches!(outcome, velocitydb_core::Outcome::Refused(_))
+        };
+        Ok(BatchResult {
+            is_applied: !reply.outcomes.iter().any(is_refused),
+            outcomes: reply.outcomes.into_vec(),
+            index: reply.index,
+            is_replayed: reply.is_replayed,
+        })
+    }
+
+    /// Waits until everything that was acknowledged at any level is as durable as the mode can
+    /// make it.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn sync(&self) -> Result<()> {
+        Ok(self.engine().sync()?)
+    }
+
+    /// Does what time has made due: expires documents, forgets old tombstones and request ids.
+    /// With [`MaintenanceMode::Automatic`] a thread does it by itself.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn maintain(&self) -> Result<()> {
+        while self.inner.core.maintain_step()? {}
+        Ok(())
+    }
+
+    /// A new document id, a UUIDv7.
+    pub fn new_id(&self) -> DocumentId {
+        let core = &self.inner.core;
+        let millis = u64::try_from(core.environment.now().as_millis()).unwrap_or(0);
+        let [random @ .., _, _, _, _, _, _] = core.environment.random().to_le_bytes();
+        core.ids.lock().next(millis, random)
+    }
+
+    /// The storage mode that it was opened in.
+    pub fn mode(&self) -> Mode {
+        self.inner.core.options.mode
+    }
+
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        &*self.inner.core.engine
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.inner.core.environment.now()
+    }
+
+    pub(crate) fn maintain_if_due(&self) -> Result<()> {
+        self.inner.core.maintain_step().map(|_| ())
+    }
+
+    /// The collection of this name, if it exists and takes this access at this level.
+    #[inline]
+    pub(crate) fn entry(
+        &self,
+        name: &CollectionName,
+        access: Access,
+        level: Consistency,
+    ) -> Result<Option<Entry>> {
+        let names = self.inner.core.names.load();
+        let Some(entry) = names.entries.get(name) else { return Ok(None) };
+        let (floor, action) = match access {
+            Access::Read => (entry.options.min_read, "reads"),
+            Access::Write => (entry.options.min_write, "writes"),
+        };
+        match floor {
+            Some(floor) if level < floor => {
+                Err(Error::ConsistencyTooWeak { collection: name.clone(), action, floor, level })
+            }
+            _ => Ok(Some(*entry)),
+        }
+    }
+
+    pub(crate) fn submit(
+        &self,
+        body: Body,
+        request: Option<RequestId>,
+        level: Consistency,
+    ) -> Result<Reply> {
+        self.inner.core.submit(body, request, level)
+    }
+}
+
+impl Core {
+    fn submit(&self, body: Body, request: Option<RequestId>, level: Consistency) -> Result<Reply> {
+        let command = Command { now: self.environment.now(), request, body };
+        let durability = durability(self.options.mode, level);
+        let reply = self.pipeline.submit(command, durability)?;
+        if reply.is_replayed && durability == Durability::Disk {
+            // The first attempt may have been made at a weaker level.
+            self.engine.sync()?;
+        }
+        Ok(reply)
+    }
+
+    /// One step of maintenance; whether there is more to do.
+    pub(crate) fn maintain_step(&self) -> Result<bool> {
+        let now = self.environment.now();
+        let before = |age: Duration| {
+            let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+            Time::from_micros(now.as_micros().saturating_sub(age)).unwrap_or(Time::MIN)
+        };
+        let body = Body::Maintain(Maintain {
+            forget_deleted_before: before(self.options.tombstone_retention),
+            forget_requests_before: before(self.options.request_retention),
+            count_max: MAINTAIN_COUNT_MAX,
+        });
+        Ok(self.submit(body, None, Consistency::Local)?.has_more)
+    }
+
+    /// When the clock of this process will show `time`, as far as can be told now.
+    pub(crate) fn instant_of(&self, time: Time) -> Instant {
+        let wait = time.as_micros().saturating_sub(self.environment.now().as_micros());
+        Instant::now() + Duration::from_micros(u64::try_from(wait).unwrap_or(0)).min(WAIT_MAX)
+    }
+}
+
+/// The longest single wait of the maintenance thread: what a clock that is set anew can cost.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// What a write at `level` waits for. In memory modes there is nothing to wait for.
+fn durability(mode: Mode, level: Consistency) -> Durability {
+    match (mode, level) {
+        (Mode::MemoryOnly | Mode::MemoryFirst, _) | (_, Consistency::Local) => Durability::Memory,
+        (Mode::Hybrid, _) => Durability::Os,
+        (Mode::Persistent, _) => Durability::Disk,
+    }
+}

@@ -1,0 +1,153 @@
+//! [`Document`]: a document as it is handed out, still encoded and shared with the engine.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use velocitydb_core::{
+    DocumentId, Header, Object, RawObject, RawValue, Time, Value, validate_document,
+};
+use velocitydb_storage::Blob;
+
+use crate::Result;
+
+/// A document: its id, version and times, and its fields, which are decoded only when they are
+/// looked at. Cloning is cheap.
+///
+/// ```
+/// # fn main() -> velocitydb::Result<()> {
+/// use velocitydb::object;
+///
+/// let db = velocitydb::open_in_memory()?;
+/// let users = db.documents("users");
+/// users.insert("alice", object! { "name": "Alice", "age": 28 })?;
+/// let alice = users.get("alice")?.expect("it was inserted");
+/// assert_eq!(alice.version(), 1);
+/// assert_eq!(alice.field("age")?.expect("it has an age").to_value()?, 28.into());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Document {
+    id: DocumentId,
+    header: Header,
+    fields: Blob,
+}
+
+impl Document {
+    pub(crate) fn new(id: DocumentId, record: &Blob) -> Result<Self> {
+        let (header, start) = Header::decode(record)?;
+        Ok(Document { id, header, fields: record.slice(start..record.len()) })
+    }
+
+    /// Checks every byte of a stored document.
+    pub(crate) fn validate(record: &[u8]) -> Result<Header> {
+        Ok(validate_document(record)?)
+    }
+
+    /// The id, unique in the collection.
+    pub fn id(&self) -> &DocumentId {
+        &self.id
+    }
+
+    /// 1 for a new document, and 1 more with every write since.
+    pub fn version(&self) -> u64 {
+        self.header.version
+    }
+
+    /// When it was inserted.
+    pub fn created(&self) -> Time {
+        self.header.created
+    }
+
+    /// When it was last written.
+    pub fn modified(&self) -> Time {
+        self.header.modified
+    }
+
+    /// When it expires, if ever.
+    pub fn expires(&self) -> Option<Time> {
+        self.header.expires
+    }
+
+    /// All fields, encoded.
+    ///
+    /// # Errors
+    ///
+    /// When the stored bytes are corrupt, as for all that read fields.
+    pub fn raw(&self) -> Result<RawObject<'_>> {
+        Ok(RawObject::new(&self.fields)?)
+    }
+
+    /// One field, by its name, without decoding the others.
+    ///
+    /// # Errors
+    ///
+    /// When the stored bytes are corrupt.
+    pub fn field(&self, name: &str) -> Result<Option<RawValue<'_>>> {
+        Ok(self.raw()?.get(name)?)
+    }
+
+    /// All fields, decoded.
+    ///
+    /// # Errors
+    ///
+    /// When the stored bytes are corrupt.
+    pub fn fields(&self) -> Result<Object> {
+        Ok(self.raw()?.to_object()?)
+    }
+
+    /// The fields as a value of a type of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit the type, with the field and what was found.
+    pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
+        Ok(self.raw()?.deserialize()?)
+    }
+
+    /// The document as one JSON object, for people and programs: `_id`, `_version`, `_created`,
+    /// `_modified`, `_expires` where it has one, and the fields.
+    ///
+    /// # Errors
+    ///
+    /// When the stored bytes are corrupt.
+    pub fn to_object(&self) -> Result<Object> {
+        let mut object = self.fields()?;
+        object.insert("_id", self.id.as_str());
+        object.insert("_version", Value::from(self.version()));
+        object.insert("_created", self.created());
+        object.insert("_modified", self.modified());
+        if let Some(expires) = self.expires() {
+            object.insert("_expires", expires);
+        }
+        Ok(object)
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Document");
+        out.field("id", &self.id).field("version", &self.header.version);
+        match self.fields() {
+            Ok(fields) => out.field("fields", &fields).finish(),
+            Err(error) => out.field("error", &error).finish(),
+        }
+    }
+}
+
+/// A document of a typed collection, decoded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Typed<T> {
+    /// The id, unique in the collection.
+    pub id: DocumentId,
+    /// 1 for a new document, and 1 more with every write since.
+    pub version: u64,
+    /// When it was inserted.
+    pub created: Time,
+    /// When it was last written.
+    pub modified: Time,
+    /// When it expires, if ever.
+    pub expires: Option<Time>,
+    /// The fields.
+    pub value: T,
+}

@@ -1,0 +1,330 @@
+//! [`Documents`]: a collection of documents of any shape.
+
+use std::time::Duration;
+
+use smallvec::smallvec;
+use velocitydb_core::{
+    Action, Body, CollectionName, Condition, Consistency, DocumentId, Expiry, Operation, Outcome,
+    Refusal, RequestId, Time, Update, Write,
+};
+
+use crate::apply::Reply;
+use crate::batch::WriteBatch;
+use crate::database::{Access, Database};
+use crate::keys::{self, DOCUMENTS};
+use crate::swap::CompareAndSwap;
+use crate::{Document, Error, IntoFields, Iter, List, Page, Result};
+
+/// A collection of documents of any shape, and how its operations are to be done.
+///
+/// It is created by the first insert. A handle is cheap to make and to clone;
+/// [`at`](Self::at), [`time_to_live`](Self::time_to_live) and [`request`](Self::request) make
+/// handles that differ in one respect.
+#[derive(Clone)]
+pub struct Documents {
+    pub(crate) db: Database,
+    name: std::result::Result<CollectionName, velocitydb_core::Error>,
+    consistency: Consistency,
+    time_to_live: Option<Duration>,
+    request: Option<RequestId>,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The document's id.
+    pub id: DocumentId,
+    /// The document's version from here on.
+    pub version: u64,
+    /// Whether the document existed before.
+    pub existed: bool,
+    /// The place of the write in the order of all commands.
+    pub index: u64,
+    /// The level that it was acknowledged at.
+    pub consistency: Consistency,
+    /// Whether this answers an earlier call with the same request id.
+    pub is_replayed: bool,
+}
+
+impl Documents {
+    pub(crate) fn new(db: Database, name: &str) -> Self {
+        Documents {
+            db,
+            name: CollectionName::new(name),
+            consistency: Consistency::default(),
+            time_to_live: None,
+            request: None,
+        }
+    }
+
+    /// The same collection, its operations at another level. The default is `strong`.
+    pub fn at(&self, consistency: Consistency) -> Self {
+        Documents { consistency, ..self.clone() }
+    }
+
+    /// The same collection; what is written through this handle expires after `duration`.
+    pub fn time_to_live(&self, duration: Duration) -> Self {
+        Documents { time_to_live: Some(duration), ..self.clone() }
+    }
+
+    /// The same collection for one write, which is applied at most once however often it is
+    /// retried with this id.
+    pub fn request(&self, request: RequestId) -> Self {
+        Documents { request: Some(request), ..self.clone() }
+    }
+
+    /// The collection's name.
+    ///
+    /// # Errors
+    ///
+    /// When the name that the handle was made with is none.
+    pub fn name(&self) -> Result<&CollectionName> {
+        Ok(self.name.as_ref().map_err(Clone::clone)?)
+    }
+
+    /// The document with this id; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When a name or id is invalid, the level is too weak, or storage fails, as for all reads.
+    #[inline]
+    pub fn get(&self, id: &str) -> Result<Option<Document>> {
+        let id = DocumentId::new(id)?;
+        let Some(entry) = self.db.entry(self.name()?, Access::Read, self.consistency)? else {
+            return Ok(None);
+        };
+        let key = keys::document(entry.number, id.as_str());
+        match self.db.engine().get(DOCUMENTS, &key)? {
+            Some(record) => Ok(Some(Document::new(id, &record)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The documents with these ids, in their order, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn get_many<'a>(
+        &self,
+        ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<Option<Document>>> {
+        self.db.entry(self.name()?, Access::Read, self.consistency)?;
+        self.db.snapshot()?.get_many(self.name()?.as_str(), ids)
+    }
+
+    /// How many documents there are. O(1).
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn count(&self) -> Result<u64> {
+        self.db.entry(self.name()?, Access::Read, self.consistency)?;
+        self.db.snapshot()?.count(self.name()?.as_str())
+    }
+
+    /// A part of the collection in the order of ids, complete within its bounds.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn list(&self, list: &List) -> Result<Page> {
+        self.db.entry(self.name()?, Access::Read, self.consistency)?;
+        self.db.snapshot()?.list(self.name()?.as_str(), list)
+    }
+
+    /// All documents as of now in the order of ids, fetched as they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn iter(&self) -> Result<Iter> {
+        self.db.entry(self.name()?, Access::Read, self.consistency)?;
+        self.db.snapshot()?.iter(self.name()?.as_str())
+    }
+
+    /// Creates a document.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`] when the id is taken; and when the input is invalid, the level
+    /// too weak, or storage fails, as for all writes.
+    pub fn insert(&self, id: &str, fields: impl IntoFields) -> Result<Written> {
+        self.write_one(DocumentId::new(id)?, Action::Insert(fields.into_fields()?))
+    }
+
+    /// Creates a document under a new id, a UUIDv7: later ones sort after earlier ones.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert).
+    pub fn insert_new(&self, fields: impl IntoFields) -> Result<Written> {
+        self.write_one(self.db.new_id(), Action::Insert(fields.into_fields()?))
+    }
+
+    /// Creates all of these documents, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with the first document that exists; and as for
+    /// [`insert`](Self::insert).
+    pub fn insert_many<F: IntoFields>(
+        &self,
+        documents: impl IntoIterator<Item = (impl AsRef<str>, F)>,
+    ) -> Result<Vec<Written>> {
+        let mut batch = WriteBatch::new();
+        for (id, fields) in documents {
+            let action = Action::Insert(fields.into_fields()?);
+            batch.push(self.operation(
+                DocumentId::new(id.as_ref())?,
+                Condition::Always,
+                action,
+            )?)?;
+        }
+        let operations: Vec<_> = batch.operations().iter().map(|one| one.id.clone()).collect();
+        if operations.is_empty() {
+            return Ok(Vec::new());
+        }
+        let reply = self.submit(batch.into_write())?;
+        let count = operations.len();
+        let outcomes = operations.into_iter().zip(reply.outcomes.iter()).enumerate();
+        outcomes
+            .filter(|(_, (_, outcome))| !matches!(outcome, Outcome::Abandoned))
+            .map(|(position, (id, outcome))| match outcome {
+                Outcome::Refused(refusal) => Err(Error::Refused {
+                    position,
+                    count,
+                    collection: self.name()?.clone(),
+                    id,
+                    refusal: refusal.clone(),
+                }),
+                outcome => Ok(self.written(id, outcome, &reply)),
+            })
+            .collect()
+    }
+
+    /// Changes some fields of a document. An object is merged: its fields are set, the others
+    /// stay.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when it does not exist; and as for [`insert`](Self::insert).
+    pub fn update(&self, id: &str, update: impl Into<Update>) -> Result<Written> {
+        self.write_one(DocumentId::new(id)?, Action::Update(update.into()))
+    }
+
+    /// Replaces the fields of a document.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update).
+    pub fn replace(&self, id: &str, fields: impl IntoFields) -> Result<Written> {
+        self.write_one(DocumentId::new(id)?, Action::Replace(fields.into_fields()?))
+    }
+
+    /// Creates a document, or replaces its fields.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert), except that the id may be taken.
+    pub fn upsert(&self, id: &str, fields: impl IntoFields) -> Result<Written> {
+        self.write_one(DocumentId::new(id)?, Action::Upsert(fields.into_fields()?))
+    }
+
+    /// Deletes a document. `existed` says whether there was one; its version lives on, so that a
+    /// document inserted under the id later continues it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert), except that the id may be taken.
+    pub fn delete(&self, id: &str) -> Result<Written> {
+        self.write_one(DocumentId::new(id)?, Action::Delete)
+    }
+
+    /// Begins a compare-and-swap: state what must hold, then what is to be done.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let jobs = db.documents("jobs");
+    /// jobs.insert("job1", object! { "state": "waiting" })?;
+    /// let claim = |executor: &str| {
+    ///     jobs.compare_and_swap("job1")
+    ///         .field("state", "waiting")
+    ///         .update(object! { "state": "running", "executor": executor })
+    /// };
+    /// assert!(claim("executor1")?.swapped);
+    /// assert!(!claim("executor2")?.swapped);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn compare_and_swap<'a>(&'a self, id: &'a str) -> CompareAndSwap<'a> {
+        CompareAndSwap::new(self, id)
+    }
+
+    /// Applies one operation, and turns a refusal into an error.
+    fn write_one(&self, id: DocumentId, action: Action) -> Result<Written> {
+        let reply = self.submit_one(id.clone(), Condition::Always, action)?;
+        let outcome = &reply.outcomes[0];
+        let collection = || self.name().cloned();
+        match outcome {
+            Outcome::Refused(Refusal::Exists { version }) => {
+                Err(Error::AlreadyExists { collection: collection()?, id, version: *version })
+            }
+            Outcome::Refused(Refusal::Missing) => {
+                Err(Error::NotFound { collection: collection()?, id })
+            }
+            Outcome::Refused(Refusal::Update(error)) => Err(error.clone().into()),
+            Outcome::Refused(refusal) => Err(Error::Refused {
+                position: 0,
+                count: 1,
+                collection: collection()?,
+                id,
+                refusal: refusal.clone(),
+            }),
+            outcome => Ok(self.written(id, outcome, &reply)),
+        }
+    }
+
+    fn written(&self, id: DocumentId, outcome: &Outcome, reply: &Reply) -> Written {
+        let (version, existed) = match outcome {
+            Outcome::Applied { version, existed } => (*version, *existed),
+            Outcome::Held { version } => (*version, false),
+            Outcome::Refused(_) | Outcome::Abandoned => {
+                unreachable!("a refused command has been turned into an error")
+            }
+        };
+        Written {
+            id,
+            version,
+            existed,
+            index: reply.index,
+            consistency: self.consistency,
+            is_replayed: reply.is_replayed,
+        }
+    }
+
+    pub(crate) fn submit_one(
+        &self,
+        id: DocumentId,
+        condition: Condition,
+        action: Action,
+    ) -> Result<Reply> {
+        let operation = self.operation(id, condition, action)?;
+        self.submit(Write { checks: Vec::new(), operations: smallvec![operation] })
+    }
+
+    fn operation(&self, id: DocumentId, condition: Condition, action: Action) -> Result<Operation> {
+        let expiry = self.time_to_live.map_or(Expiry::Keep, |duration| {
+            Expiry::At(self.db.now().checked_add(duration).unwrap_or(Time::MAX))
+        });
+        Ok(Operation { collection: self.name()?.clone(), id, condition, action, expiry })
+    }
+
+    fn submit(&self, write: Write) -> Result<Reply> {
+        self.db.entry(self.name()?, Access::Write, self.consistency)?;
+        self.db.submit(Body::Write(write), self.request.clone(), self.consistency)
+    }
+}

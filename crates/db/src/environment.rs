@@ -1,0 +1,34 @@
+//! Time and randomness, as arguments: what the database takes from the world around it, so that a
+//! test can put another world in its place.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use velocitydb_core::Time;
+
+/// Where "now" and random numbers come from. They are read when a command is made, never when it
+/// is applied.
+pub trait Environment: Send + Sync + 'static {
+    /// The time now. It may jump; the database orders nothing by it.
+    fn now(&self) -> Time;
+
+    /// 128 random bits that nobody can guess.
+    fn random(&self) -> u128;
+}
+
+/// The clock and the random source of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEnvironment;
+
+impl Environment for SystemEnvironment {
+    fn now(&self) -> Time {
+        let now = SystemTime::now();
+        let clamped = if now < UNIX_EPOCH { Time::UNIX_EPOCH } else { Time::MAX };
+        Time::try_from(now).unwrap_or(clamped)
+    }
+
+    fn random(&self) -> u128 {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the operating system has random numbers");
+        u128::from_le_bytes(bytes)
+    }
+}

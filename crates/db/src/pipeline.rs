@@ -1,0 +1,236 @@
+//! [`Pipeline`]: how commands from many threads reach the one state machine, and how they share an
+//! fsync.
+//!
+//! There is no writer thread. Whoever finds the machine free leads: it applies its own command and
+//! all that wait in the queue, commits their effects as one batch, and hands out the replies.
+//! Whoever finds it busy queues up and sleeps until it is answered, or woken to lead the next
+//! group. So one writer alone never switches threads, and while a leader waits for the disk the
+//! next group gathers behind it.
+//!
+//! ```text
+//!   writer ── machine free? ──yes──> lead: drain queue, apply each, commit, answer ──┐
+//!      │                                                                             │
+//!      └─────no──> queue ──> sleep <── woken: answered, or first in the queue <──────┘
+//! ```
+//!
+//! Invariant: whoever gives the machine back looks at the queue afterwards and wakes its first, so
+//! that nobody sleeps in a queue that no one will drain. Readers never come here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
+
+use parking_lot::{Mutex, MutexGuard};
+use velocitydb_core::Command;
+use velocitydb_storage::Durability;
+
+use crate::apply::{Machine, Reply};
+use crate::{Error, Result};
+
+/// Commands that wait at the most. Each is a thread of the caller's that sleeps, or a request that
+/// the server has taken; more than this is an overload that waiting does not cure.
+const QUEUE_LENGTH_MAX: usize = 65_536;
+
+/// Commands that are committed together at the most, so that the first of them does not wait long
+/// for the last.
+const GROUP_COMMANDS_MAX: usize = 1_024;
+
+/// Bytes of effects that are committed together at the most, for the same reason.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+
+/// How often a waiting writer looks before it sleeps: a few microseconds, the time that a group
+/// takes in memory. Falling asleep and being woken would cost more.
+const SPINS: u32 = 64;
+
+/// The way to the state machine.
+pub(crate) struct Pipeline {
+    machine: Mutex<Machine>,
+    queue: Mutex<VecDeque<Arc<Waiter>>>,
+    after_commit: Box<dyn Fn(&mut Machine) + Send + Sync>,
+}
+
+/// A command that waits for its reply.
+struct Waiter {
+    command: Command,
+    durability: Durability,
+    is_answered: AtomicBool,
+    reply: Mutex<Option<Result<Reply>>>,
+    thread: Thread,
+}
+
+impl Waiter {
+    fn answer(&self, reply: Result<Reply>) {
+        *self.reply.lock() = Some(reply);
+        self.is_answered.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+
+    fn take_reply(&self) -> Option<Result<Reply>> {
+        if !self.is_answered.load(Ordering::Acquire) {
+            return None;
+        }
+        self.reply.lock().take()
+    }
+}
+
+impl Pipeline {
+    /// A pipeline to `machine`. `after_commit` is called with it whenever something has been
+    /// committed, before anybody is answered.
+    pub(crate) fn new(
+        machine: Machine,
+        after_commit: impl Fn(&mut Machine) + Send + Sync + 'static,
+    ) -> Self {
+        let pipeline = Pipeline {
+            machine: Mutex::new(machine),
+            queue: Mutex::new(VecDeque::new()),
+            after_commit: Box::new(after_commit),
+        };
+        (pipeline.after_commit)(&mut pipeline.machine.lock());
+        pipeline
+    }
+
+    /// Applies `command` and waits until its effects have `durability` and are visible.
+    pub(crate) fn submit(&self, command: Command, durability: Durability) -> Result<Reply> {
+        if let Some(machine) = self.machine.try_lock() {
+            return self.lead_with(machine, command, durability);
+        }
+        self.wait(command, durability)
+    }
+
+    /// The lone writer's way: nothing is shared, so nothing is allocated for sharing.
+    fn lead_with(
+        &self,
+        mut machine: MutexGuard<'_, Machine>,
+        command: Command,
+        durability: Durability,
+    ) -> Result<Reply> {
+        let followers = self.take_group(GROUP_COMMANDS_MAX - 1);
+        if followers.is_empty() {
+            let guard = PanicGuard { machine: &mut machine, group: &[] };
+            let reply = guard.machine.apply(&command);
+            let committed = guard.machine.commit(durability);
+            (self.after_commit)(guard.machine);
+            guard.disarm();
+            drop(machine);
+            self.wake_next();
+            return committed.and(reply);
+        }
+        let own = Arc::new(Waiter::new(command, durability));
+        let mut group = followers;
+        group.push(own.clone());
+        self.run(machine, group);
+        own.take_reply().expect("the group that a command is in has been run")
+    }
+
+    fn wait(&self, command: Command, durability: Durability) -> Result<Reply> {
+        let waiter = Arc::new(Waiter::new(command, durability));
+        {
+            let mut queue = self.queue.lock();
+            if queue.len() >= QUEUE_LENGTH_MAX {
+                return Err(Error::Overloaded { waiting: queue.len() });
+            }
+            queue.push_back(waiter.clone());
+        }
+        let mut spins = 0;
+        loop {
+            if let Some(reply) = waiter.take_reply() {
+                return reply;
+            }
+            if let Some(machine) = self.machine.try_lock() {
+                let group = self.take_group(GROUP_COMMANDS_MAX);
+                self.run(machine, group);
+            } else if spins < SPINS {
+                spins += 1;
+                std::hint::spin_loop();
+            } else {
+                std::thread::park();
+            }
+        }
+    }
+
+    fn take_group(&self, count_max: usize) -> Vec<Arc<Waiter>> {
+        let mut queue = self.queue.lock();
+        let count = queue.len().min(count_max);
+        queue.drain(..count).collect()
+    }
+
+    /// Leads: applies and commits a group, hands the machine on, and answers.
+    fn run(&self, mut machine: MutexGuard<'_, Machine>, group: Vec<Arc<Waiter>>) {
+        let mut replies = Vec::with_capacity(group.len());
+        let guard = PanicGuard { machine: &mut machine, group: &group };
+        let mut first_open = 0;
+        let mut durability = Durability::Memory;
+        for (position, waiter) in group.iter().enumerate() {
+            let is_full = guard.machine.batch_bytes() >= GROUP_BYTES_MAX;
+            if is_full || guard.machine.needs_empty_batch(&waiter.command) {
+                commit_since(guard.machine, &mut replies[first_open..], durability);
+                first_open = position;
+                durability = Durability::Memory;
+            }
+            replies.push(guard.machine.apply(&waiter.command));
+            durability = durability.max(waiter.durability);
+        }
+        commit_since(guard.machine, &mut replies[first_open..], durability);
+        (self.after_commit)(guard.machine);
+        guard.disarm();
+        drop(machine);
+        self.wake_next();
+        for (waiter, reply) in group.iter().zip(replies) {
+            waiter.answer(reply);
+        }
+    }
+
+    /// Wakes the first in the queue, to lead if nobody else does.
+    fn wake_next(&self) {
+        let next = self.queue.lock().front().map(|waiter| waiter.thread.clone());
+        if let Some(thread) = next {
+            thread.unpark();
+        }
+    }
+}
+
+impl Waiter {
+    fn new(command: Command, durability: Durability) -> Self {
+        Waiter {
+            command,
+            durability,
+            is_answered: AtomicBool::new(false),
+            reply: Mutex::new(None),
+            thread: std::thread::current(),
+        }
+    }
+}
+
+/// Commits what has been applied; when that fails, every reply that rests on it becomes the
+/// failure.
+fn commit_since(machine: &mut Machine, replies: &mut [Result<Reply>], durability: Durability) {
+    if let Err(error) = machine.commit(durability) {
+        for reply in replies.iter_mut().filter(|reply| reply.is_ok()) {
+            *reply = Err(error.clone());
+        }
+    }
+}
+
+/// Answers a group whose leader panics: a bug must not leave its followers asleep for ever.
+struct PanicGuard<'a> {
+    machine: &'a mut Machine,
+    group: &'a [Arc<Waiter>],
+}
+
+impl PanicGuard<'_> {
+    fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for PanicGuard<'_> {
+    fn drop(&mut self) {
+        let reason = "a bug: applying a command panicked".to_owned();
+        let error = Error::from(velocitydb_storage::Error::Poisoned { reason });
+        self.machine.poison(error.clone());
+        for waiter in self.group {
+            waiter.answer(Err(error.clone()));
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! [`Snapshot`]: one unchanging state of the database, for any number of reads. It blocks no
+//! writer, and none blocks it.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use velocitydb_core::{CollectionName, CollectionOptions, DocumentId};
+use velocitydb_storage::{Blob, Bounds, Direction};
+
+use crate::catalog::{self, Catalog, Totals};
+use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
+use crate::{Document, Error, Result};
+
+/// How many documents an iterator fetches at a time: enough to make the way to them cheap, and few
+/// enough to hold.
+const CHUNK_DOCUMENTS: usize = 256;
+
+/// One unchanging state of the database.
+///
+/// It costs memory (or disk, in the disk modes) for what is overwritten while it is held.
+///
+/// ```
+/// # fn main() -> velocitydb::Result<()> {
+/// use velocitydb::object;
+///
+/// let db = velocitydb::open_in_memory()?;
+/// let users = db.documents("users");
+/// users.insert("alice", object! { "age": 28 })?;
+/// let before = db.snapshot()?;
+/// users.update("alice", object! { "age": 29 })?;
+/// assert_eq!(before.get("users", "alice")?.expect("alice").version(), 1);
+/// assert_eq!(users.get("alice")?.expect("alice").version(), 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Snapshot {
+    state: Arc<dyn velocitydb_storage::Snapshot>,
+}
+
+/// Which part of a collection to list, in the order of ids (by the bytes of their UTF-8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    /// How many documents to leave out first. Leaving out costs as much as listing; a cursor
+    /// does not.
+    pub offset: usize,
+    /// How many documents to return at the most. `None` returns all: for large collections
+    /// [`Snapshot::iter`] holds only some at a time.
+    pub limit: Option<usize>,
+    /// Where an earlier page ended. Documents that come and go before it shift nothing.
+    pub after: Option<Cursor>,
+    /// From the smallest id up, or from the largest down.
+    pub direction: Direction,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        List { offset: 0, limit: None, after: None, direction: Direction::Forward }
+    }
+}
+
+/// A part of a collection.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The documents.
+    pub documents: Vec<Document>,
+    /// Where the next page begins; `None` when there is nothing more.
+    pub next: Option<Cursor>,
+}
+
+/// The place in a collection where a page ended. Its text can be stored and parsed again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor(DocumentId);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(Cursor(DocumentId::new(text)?))
+    }
+}
+
+/// What is known of a collection without looking at its documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionStats {
+    /// Its name.
+    pub name: CollectionName,
+    /// How it behaves.
+    pub options: CollectionOptions,
+    /// Documents that it has.
+    pub count: u64,
+    /// Bytes of their ids, headers and encoded fields.
+    pub bytes: u64,
+    /// Writes that have been applied to it, deletes and expiries included.
+    pub writes: u64,
+    /// Deleted documents whose last version is still remembered.
+    pub tombstones: u64,
+}
+
+impl Snapshot {
+    pub(crate) fn new(state: Arc<dyn velocitydb_storage::Snapshot>) -> Self {
+        Snapshot { state }
+    }
+
+    pub(crate) fn state(&self) -> &dyn velocitydb_storage::Snapshot {
+        &*self.state
+    }
+
+    /// The document with this id; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When a name or id is invalid or storage fails, as for all reads.
+    pub fn get(&self, collection: &str, id: &str) -> Result<Option<Document>> {
+        let id = DocumentId::new(id)?;
+        let Some(number) = self.number(&CollectionName::new(collection)?)? else {
+            return Ok(None);
+        };
+        let record = self.state.get(DOCUMENTS, &keys::document(number, id.as_str()))?;
+        record.map(|record| Document::new(id, &record)).transpose()
+    }
+
+    /// The documents with these ids, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn get_many<'a>(
+        &self,
+        collection: &str,
+        ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<Option<Document>>> {
+        ids.into_iter().map(|id| self.get(collection, id)).collect()
+    }
+
+    /// How many documents the collection has; 0 when it does not exist. O(1).
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn count(&self, collection: &str) -> Result<u64> {
+        let totals = self.totals(&CollectionName::new(collection)?)?;
+        Ok(totals.map_or(0, |totals| totals.count))
+    }
+
+    /// A part of the collection in the order of ids, complete within its bounds.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get). A document that cannot be read is an error, never left out.
+    pub fn list(&self, collection: &str, list: &List) -> Result<Page> {
+        let mut iter = self.iter_from(collection, list.after.clone(), list.direction)?;
+        iter.skip_documents(list.offset)?;
+        let mut documents = Vec::new();
+        let limit = list.limit.unwrap_or(usize::MAX);
+        while documents.len() < limit {
+            match iter.next() {
+                Some(document) => documents.push(document?),
+                None => return Ok(Page { documents, next: None }),
+            }
+        }
+        let has_more = iter.next().transpose()?.is_some();
+        let last = documents.last().map(|document| Cursor(document.id().clone()));
+        Ok(Page { documents, next: last.filter(|_| has_more) })
+    }
+
+    /// All documents of the collection in the order of ids, fetched as they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn iter(&self, collection: &str) -> Result<Iter> {
+        self.iter_from(collection, None, Direction::Forward)
+    }
+
+    /// Every collection, by name.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn collections(&self) -> Result<Vec<CollectionStats>> {
+        let catalog = Catalog::load(self.state())?;
+        let stats = |(name, one): (CollectionName, catalog::Collection)| CollectionStats {
+            name,
+            options: one.options,
+            count: one.totals.count,
+            bytes: one.totals.bytes,
+            writes: one.totals.writes,
+            tombstones: one.totals.tombstones,
+        };
+        let mut collections: Vec<_> = catalog.collections.into_iter().map(stats).collect();
+        collections.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(collections)
+    }
+
+    /// The place of the last command that changed anything.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn index(&self) -> Result<u64> {
+        Ok(Catalog::load(self.state())?.index())
+    }
+
+    pub(crate) fn totals(&self, collection: &CollectionName) -> Result<Option<Totals>> {
+        let Some(number) = self.number(collection)? else { return Ok(None) };
+        let key = keys::numbered(keys::COLLECTION_TOTALS, number);
+        let bytes = self.state.get(SYSTEM, &key)?.ok_or_else(|| catalog::corrupt(&key))?;
+        Ok(Some(Totals::decode(&bytes).ok_or_else(|| catalog::corrupt(&key))?))
+    }
+
+    pub(crate) fn number(&self, collection: &CollectionName) -> Result<Option<CollectionNumber>> {
+        Ok(catalog::find(self.state(), collection)?.map(|entry| entry.number))
+    }
+
+    fn iter_from(
+        &self,
+        collection: &str,
+        after: Option<Cursor>,
+        direction: Direction,
+    ) -> Result<Iter> {
+        let number = self.number(&CollectionName::new(collection)?)?;
+        let prefix = keys::document(number.unwrap_or_default(), "");
+        let (mut start, mut end) = (prefix.clone(), keys::end_of(&prefix));
+        if let Some(Cursor(id)) = &after {
+            let mut key = keys::document(number.unwrap_or_default(), id.as_str());
+            match direction {
+                Direction::Forward => {
+                    key.push(0);
+                    start = key;
+                }
+                Direction::Backward => end = Some(key),
+            }
+        }
+        Ok(Iter {
+            snapshot: self.clone(),
+            start,
+            end,
+            direction,
+            chunk: Vec::new().into_iter(),
+            is_finished: number.is_none(),
+        })
+    }
+}
+
+/// The documents of a collection in the order of ids; see [`Snapshot::iter`].
+pub struct Iter {
+    snapshot: Snapshot,
+    start: Key,
+    end: Option<Key>,
+    direction: Direction,
+    chunk: std::vec::IntoIter<(Key, Blob)>,
+    is_finished: bool,
+}
+
+impl Iter {
+    /// Leaves out `count` documents without reading their fields.
+    fn skip_documents(&mut self, count: usize) -> Result<()> {
+        let mut left = count;
+        if left == 0 || self.is_finished {
+            return Ok(());
+        }
+        let mut last = None;
+        let bounds = Bounds { start: &self.start, end: self.end.as_deref() };
+        self.snapshot.state.scan(DOCUMENTS, bounds, self.direction, &mut |key, _| {
+            left -= 1;
+            if left > 0 {
+                return ControlFlow::Continue(());
+            }
+            last = Some(Key::from_slice(key));
+            ControlFlow::Break(())
+        })?;
+        match last {
+            Some(key) => self.move_past(key),
+            None => self.is_finished = true,
+        }
+        Ok(())
+    }
+
+    fn move_past(&mut self, mut key: Key) {
+        match self.direction {
+            Direction::Forward => {
+                key.push(0);
+                self.start = key;
+            }
+            Direction::Backward => self.end = Some(key),
+        }
+    }
+
+    fn fetch(&mut self) -> Result<()> {
+        let mut chunk = Vec::with_capacity(CHUNK_DOCUMENTS);
+        let bounds = Bounds { start: &self.start, end: self.end.as_deref() };
+        self.snapshot.state.scan(DOCUMENTS, bounds, self.direction, &mut |key, record| {
+            chunk.push((Key::from_slice(key), Blob::copy_of(record)));
+            match chunk.len() < CHUNK_DOCUMENTS {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        match chunk.last() {
+            Some((key, _)) => self.move_past(key.clone()),
+            None => self.is_finished = true,
+        }
+        self.chunk = chunk.into_iter();
+        Ok(())
+    }
+}
+
+impl Iterator for Iter {
+    type Item = Result<Document>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.chunk.as_slice().is_empty()
+            && !self.is_finished
+            && let Err(error) = self.fetch()
+        {
+            self.is_finished = true;
+            return Some(Err(error));
+        }
+        let (key, record) = self.chunk.next()?;
+        let id = keys::split_document(&key).and_then(|(_, id)| DocumentId::new(id).ok());
+        Some(match id {
+            Some(id) => Document::new(id, &record),
+            None => Err(Error::Corrupt {
+                place: format!("document key {}", key.escape_ascii()),
+                what: "an id that is none".to_owned(),
+            }),
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! What a database holds and how it is: statistics, health, and the hash of its state.
+
+use std::ops::ControlFlow;
+
+use velocitydb_storage::{Bounds, Direction, EngineStats, Keyspace, Mode};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::keys::KEYSPACE_NAMES;
+use crate::{CollectionStats, Database, Result, Snapshot};
+
+/// What a database holds and has done since it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stats {
+    /// The storage mode.
+    pub mode: Mode,
+    /// The place of the last command that changed anything.
+    pub index: u64,
+    /// Every collection, by name.
+    pub collections: Vec<CollectionStats>,
+    /// What storage says.
+    pub engine: EngineStats,
+}
+
+impl Stats {
+    /// Documents in all collections.
+    pub fn document_count(&self) -> u64 {
+        self.collections.iter().map(|collection| collection.count).sum()
+    }
+
+    /// The share of reads of single documents that the cache answered, from 0 to 1; `None` before
+    /// the first one, and where there is no cache.
+    pub fn cache_hit_ratio(&self) -> Option<f64> {
+        let reads = self.engine.cache_hits + self.engine.cache_misses;
+        (reads > 0).then(|| self.engine.cache_hits as f64 / reads as f64)
+    }
+}
+
+/// Whether a database can do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether its state can be read.
+    pub is_readable: bool,
+    /// Whether what is written can be made as durable as the mode promises.
+    pub is_writable: bool,
+    /// What is wrong, in words.
+    pub problems: Vec<String>,
+}
+
+impl Database {
+    /// What the database holds and has done.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn stats(&self) -> Result<Stats> {
+        let snapshot = self.snapshot()?;
+        Ok(Stats {
+            mode: self.mode(),
+            index: snapshot.index()?,
+            collections: snapshot.collections()?,
+            engine: self.engine().stats(),
+        })
+    }
+
+    /// Tries out whether the database can do its work: reads its catalog, and makes what was
+    /// written durable.
+    pub fn health(&self) -> Health {
+        let read = self.collections().map(|_| ());
+        let written = self.sync();
+        let problems = [&read, &written].into_iter().filter_map(|result| result.as_ref().err());
+        Health {
+            is_readable: read.is_ok(),
+            is_writable: written.is_ok(),
+            problems: problems.map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// A hash of the whole state, all that hangs on documents included. Two databases that have
+    /// applied the same commands have the same one, whatever their modes. Reads everything.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn state_hash(&self) -> Result<u128> {
+        let mut hasher = Xxh3::new();
+        for number in 0..KEYSPACE_NAMES.len() as u8 {
+            let keyspace = Keyspace(number);
+            self.state().scan(keyspace, Bounds::ALL, Direction::Forward, &mut |key, value| {
+                for part in [key, value] {
+                    hasher.update(&(part.len() as u64).to_le_bytes());
+                    hasher.update(part);
+                }
+                ControlFlow::Continue(())
+            })?;
+            hasher.update(&u64::MAX.to_le_bytes());
+        }
+        Ok(hasher.digest128())
+    }
+}

@@ -1,0 +1,144 @@
+//! [`CompareAndSwap`]: state what must hold of a document, then what is to be done to it.
+
+use velocitydb_core::{
+    Action, Condition, DocumentId, Object, Outcome, Path, Refusal, Update, Value,
+};
+
+use crate::{Document, Documents, Encoded, IntoFields, Result};
+
+/// A compare-and-swap that is being put together; see
+/// [`Documents::compare_and_swap`].
+///
+/// Several [`field`](Self::field)s must all hold. Of the other comparisons the last one stated
+/// counts. Without any, the document must exist.
+#[must_use = "a compare-and-swap does nothing until it is told what to swap in"]
+pub struct CompareAndSwap<'a> {
+    documents: &'a Documents,
+    id: &'a str,
+    /// The first mistake in stating the comparison, which the swap reports.
+    condition: Result<Condition>,
+}
+
+/// What became of a compare-and-swap.
+#[derive(Debug, Clone)]
+pub struct Swapped {
+    /// Whether the comparison held and the swap was done.
+    pub swapped: bool,
+    /// The document as it is afterwards; `None` when it does not exist.
+    pub current: Option<Document>,
+    /// The document's version afterwards; of a delete, that of the tombstone; 0 when it does not
+    /// exist.
+    pub version: u64,
+    /// Why it was not done.
+    pub refusal: Option<Refusal>,
+    /// The place in the order of all commands.
+    pub index: u64,
+    /// Whether this answers an earlier call with the same request id. Then `current` is the
+    /// document as it is now, which others may have changed since.
+    pub is_replayed: bool,
+}
+
+impl<'a> CompareAndSwap<'a> {
+    pub(crate) fn new(documents: &'a Documents, id: &'a str) -> Self {
+        CompareAndSwap { documents, id, condition: Ok(Condition::Fields(Vec::new())) }
+    }
+
+    /// The field at this path must equal `value`: `1` equals `1.0`, and not `"1"`.
+    pub fn field(self, path: &str, value: impl Into<Value>) -> Self {
+        self.expect(path, Some(value.into()))
+    }
+
+    /// There must be no field at this path.
+    pub fn missing(self, path: &str) -> Self {
+        self.expect(path, None)
+    }
+
+    /// The document must have this version.
+    pub fn version(self, version: u64) -> Self {
+        self.with(Condition::Version(version))
+    }
+
+    /// There must be no such document.
+    pub fn absent(self) -> Self {
+        self.with(Condition::Absent)
+    }
+
+    /// The fields as a whole must equal these.
+    pub fn document(mut self, fields: &Object) -> Self {
+        self.condition =
+            self.condition.and_then(|_| Ok(Condition::Document(Encoded::from_object(fields)?)));
+        self
+    }
+
+    /// Swaps by changing some fields.
+    ///
+    /// # Errors
+    ///
+    /// When the input is invalid, the level too weak, or storage fails. That the comparison does
+    /// not hold is no error.
+    pub fn update(self, update: impl Into<Update>) -> Result<Swapped> {
+        self.run(Action::Update(update.into()))
+    }
+
+    /// Swaps by replacing all fields; with [`absent`](Self::absent), by creating the document.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update).
+    pub fn replace(self, fields: impl IntoFields) -> Result<Swapped> {
+        self.run(Action::Upsert(fields.into_fields()?))
+    }
+
+    /// Swaps by deleting the document.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update).
+    pub fn delete(self) -> Result<Swapped> {
+        self.run(Action::Delete)
+    }
+
+    /// Only compares.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update).
+    pub fn compare(self) -> Result<Swapped> {
+        self.run(Action::Compare)
+    }
+
+    fn with(mut self, condition: Condition) -> Self {
+        self.condition = self.condition.map(|_| condition);
+        self
+    }
+
+    fn expect(mut self, path: &str, value: Option<Value>) -> Self {
+        self.condition = self.condition.and_then(|condition| {
+            let mut fields = match condition {
+                Condition::Fields(fields) => fields,
+                _ => Vec::new(),
+            };
+            fields.push((Path::parse(path)?, value));
+            Ok(Condition::Fields(fields))
+        });
+        self
+    }
+
+    fn run(self, action: Action) -> Result<Swapped> {
+        let id = DocumentId::new(self.id)?;
+        let reply = self.documents.submit_one(id.clone(), self.condition?, action)?;
+        let current = match reply.is_replayed {
+            true => self.documents.get(self.id)?,
+            false => reply.current.map(|record| Document::new(id, &record)).transpose()?,
+        };
+        let current_version = current.as_ref().map_or(0, Document::version);
+        let (swapped, version, refusal) = match reply.outcomes.into_iter().next() {
+            Some(Outcome::Applied { version, .. }) => (true, version, None),
+            Some(Outcome::Refused(Refusal::Update(error))) => return Err(error.into()),
+            Some(Outcome::Refused(refusal)) => (false, current_version, Some(refusal)),
+            _ => (true, current_version, None),
+        };
+        let (index, is_replayed) = (reply.index, reply.is_replayed);
+        Ok(Swapped { swapped, current, version, refusal, index, is_replayed })
+    }
+}

@@ -1,0 +1,288 @@
+//! [`Transaction`]: reads and writes of several documents and collections, as if nobody else were
+//! there.
+//!
+//! Optimistic: a transaction reads from a snapshot, remembers what it read and at which version,
+//! and keeps its writes to itself. Committing is one command, which checks that everything that was
+//! read is still so and then writes, or else is a conflict. That makes transactions serializable:
+//! write skew is a conflict too, since reads are checked, not only writes. Nothing is ever locked.
+
+use std::collections::{BTreeMap, HashMap};
+
+use velocitydb_core::{
+    Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, Encoded, Expiry,
+    Object, Operation, Update, Write, limits,
+};
+
+use crate::database::Access;
+use crate::{Database, Document, Error, IntoFields, List, Result, Snapshot};
+
+/// How often [`Database::transaction`] runs a closure at the most. After this many conflicts in a
+/// row, others are at the same documents all the time, and trying on only adds to it.
+const ATTEMPTS_MAX: u32 = 100;
+
+/// A transaction that is under way; see [`Database::transaction`].
+pub struct Transaction {
+    db: Database,
+    snapshot: Snapshot,
+    /// The versions of the documents that were read; 0 for none.
+    documents: HashMap<Place, u64>,
+    /// The writes that the collections had seen when they were read as a whole.
+    collections: HashMap<CollectionName, u64>,
+    /// What is to be written; `None` deletes.
+    writes: BTreeMap<Place, Option<Encoded>>,
+}
+
+type Place = (CollectionName, DocumentId);
+
+impl Database {
+    /// Runs `body` as a transaction and commits it, as often as it takes to do so without a
+    /// conflict. It is run again from the start, so it should do nothing that cannot be repeated.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// db.documents("accounts").insert("alice", object! { "balance": 10 })?;
+    /// db.documents("accounts").insert("bob", object! { "balance": 0 })?;
+    /// db.transaction(|txn| {
+    ///     let alice = txn.get("accounts", "alice")?.expect("alice");
+    ///     let balance = alice.get("balance").and_then(|value| value.as_i64()).unwrap_or(0);
+    ///     txn.update("accounts", "alice", object! { "balance": balance - 5 })?;
+    ///     txn.update("accounts", "bob", object! { "balance": 5 })
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `body` returns, in which case nothing is written; [`Error::Contention`] when it kept
+    /// conflicting with others; and as for all writes.
+    pub fn transaction<T>(&self, mut body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
+        for _ in 0..ATTEMPTS_MAX {
+            let mut transaction = self.begin()?;
+            let result = match body(&mut transaction) {
+                Ok(value) => transaction.commit().map(|_| value),
+                Err(error) => Err(error),
+            };
+            match result {
+                // A document whose time is over is read until it has expired in the log.
+                Err(Error::Conflict) => self.maintain_if_due()?,
+                result => return result,
+            }
+            std::thread::yield_now();
+        }
+        Err(Error::Contention { attempts: ATTEMPTS_MAX })
+    }
+
+    /// Begins a transaction that the caller commits.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn begin(&self) -> Result<Transaction> {
+        Ok(Transaction {
+            db: self.clone(),
+            snapshot: self.snapshot()?,
+            documents: HashMap::new(),
+            collections: HashMap::new(),
+            writes: BTreeMap::new(),
+        })
+    }
+}
+
+impl Transaction {
+    /// The fields of a document as this transaction sees it: as of its beginning, with its own
+    /// writes.
+    ///
+    /// # Errors
+    ///
+    /// When a name or id is invalid or storage fails.
+    pub fn get(&mut self, collection: &str, id: &str) -> Result<Option<Object>> {
+        self.fields(&place(collection, id)?)
+    }
+
+    /// The whole document as of the beginning of this transaction, without its own writes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn document(&mut self, collection: &str, id: &str) -> Result<Option<Document>> {
+        let place = place(collection, id)?;
+        let document = self.snapshot.get(collection, id)?;
+        self.documents.insert(place, document.as_ref().map_or(0, Document::version));
+        Ok(document)
+    }
+
+    /// Creates a document.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`] when the id is taken; and when the input is invalid.
+    pub fn insert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
+        let place = place(collection, id)?;
+        if self.fields(&place)?.is_some() {
+            let version = self.documents.get(&place).copied().unwrap_or(0);
+            let (collection, id) = place;
+            return Err(Error::AlreadyExists { collection, id, version });
+        }
+        self.set(place, Some(fields.into_fields()?))
+    }
+
+    /// Creates a document, or replaces its fields.
+    ///
+    /// # Errors
+    ///
+    /// When the input is invalid.
+    pub fn upsert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
+        let place = place(collection, id)?;
+        self.fields(&place)?;
+        self.set(place, Some(fields.into_fields()?))
+    }
+
+    /// Replaces the fields of a document.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when it does not exist; and when the input is invalid.
+    pub fn replace(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
+        let place = place(collection, id)?;
+        self.existing_fields(&place)?;
+        self.set(place, Some(fields.into_fields()?))
+    }
+
+    /// Changes some fields of a document. An object is merged.
+    ///
+    /// # Errors
+    ///
+    /// As for [`replace`](Self::replace).
+    pub fn update(&mut self, collection: &str, id: &str, update: impl Into<Update>) -> Result<()> {
+        let place = place(collection, id)?;
+        let mut fields = self.existing_fields(&place)?;
+        update.into().apply(&mut fields, self.db.now())?;
+        self.set(place, Some(Encoded::from_object(&fields)?))
+    }
+
+    /// Deletes a document; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// When a name or id is invalid or storage fails.
+    pub fn delete(&mut self, collection: &str, id: &str) -> Result<bool> {
+        let place = place(collection, id)?;
+        let existed = self.fields(&place)?.is_some();
+        self.set(place, None)?;
+        Ok(existed)
+    }
+
+    /// How many documents the collection has, with this transaction's own writes. A write of
+    /// anybody else's to the collection is a conflict from here on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn count(&mut self, collection: &str) -> Result<u64> {
+        let name = self.read_collection(collection)?;
+        let mut count = self.snapshot.count(collection)?;
+        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| *other == name) {
+            let existed = self.snapshot.get(collection, id.as_str())?.is_some();
+            count = count + u64::from(write.is_some()) - u64::from(existed);
+        }
+        Ok(count)
+    }
+
+    /// All documents of the collection in the order of ids, with this transaction's own writes. A
+    /// write of anybody else's to the collection is a conflict from here on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn list(&mut self, collection: &str) -> Result<Vec<(DocumentId, Object)>> {
+        let name = self.read_collection(collection)?;
+        let mut documents = BTreeMap::new();
+        for document in self.snapshot.list(collection, &List::default())?.documents {
+            documents.insert(document.id().clone(), document.fields()?);
+        }
+        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| *other == name) {
+            match write {
+                Some(fields) => documents.insert(id.clone(), fields.view().to_object()?),
+                None => documents.remove(id),
+            };
+        }
+        Ok(documents.into_iter().collect())
+    }
+
+    /// Commits, at `strong`. Returns the place in the order of all commands.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] when something that was read has changed since: nothing was written,
+    /// and the transaction can be run again. And as for all writes.
+    pub fn commit(self) -> Result<u64> {
+        for (collection, _) in self.writes.keys() {
+            self.db.entry(collection, Access::Write, Consistency::Strong)?;
+        }
+        let documents = self
+            .documents
+            .into_iter()
+            .map(|((collection, id), version)| Check::Document { collection, id, version });
+        let collections = self.collections.into_iter();
+        let collections =
+            collections.map(|(collection, writes)| Check::Collection { collection, writes });
+        let operations = self.writes.into_iter().map(|((collection, id), fields)| Operation {
+            collection,
+            id,
+            condition: Condition::Always,
+            action: fields.map_or(Action::Delete, Action::Upsert),
+            expiry: Expiry::Keep,
+        });
+        let write = Write {
+            checks: documents.chain(collections).collect(),
+            operations: operations.collect(),
+        };
+        Ok(self.db.submit(Body::Write(write), None, Consistency::Strong)?.index)
+    }
+
+    fn fields(&mut self, place: &Place) -> Result<Option<Object>> {
+        if let Some(write) = self.writes.get(place) {
+            let fields = write.as_ref().map(|fields| fields.view().to_object());
+            return Ok(fields.transpose()?);
+        }
+        let document = self.document(place.0.as_str(), place.1.as_str())?;
+        document.map(|document| document.fields()).transpose()
+    }
+
+    fn existing_fields(&mut self, place: &Place) -> Result<Object> {
+        self.fields(place)?.ok_or_else(|| {
+            let (collection, id) = place.clone();
+            Error::NotFound { collection, id }
+        })
+    }
+
+    fn set(&mut self, place: Place, fields: Option<Encoded>) -> Result<()> {
+        self.writes.insert(place, fields);
+        if self.writes.len() > limits::COMMAND_OPERATIONS_MAX {
+            return Err(velocitydb_core::Error::LimitExceeded {
+                what: "the number of documents that one transaction writes",
+                path: String::new(),
+                found: self.writes.len(),
+                max: limits::COMMAND_OPERATIONS_MAX,
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Remembers that the whole collection was read.
+    fn read_collection(&mut self, collection: &str) -> Result<CollectionName> {
+        let name = CollectionName::new(collection)?;
+        let totals = self.snapshot.totals(&name)?;
+        self.collections.insert(name.clone(), totals.map_or(0, |totals| totals.writes));
+        Ok(name)
+    }
+}
+
+fn place(collection: &str, id: &str) -> Result<Place> {
+    Ok((CollectionName::new(collection)?, DocumentId::new(id)?))
+}
