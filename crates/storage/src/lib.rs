@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod blob;
+mod cache;
 #[doc(hidden)]
 pub mod contract;
 pub mod engine;
@@ -13,6 +14,7 @@ pub mod error;
 mod hash;
 pub mod lsm;
 pub mod memory;
+pub mod mode;
 
 pub use batch::{Batch, Savepoint};
 pub use blob::Blob;

@@ -36,6 +36,8 @@ struct Writer {
     space: Space,
     /// The number of the newest batch.
     number: u64,
+    /// Whether something was committed since the last fsync.
+    is_dirty: bool,
     failure: Option<Error>,
 }
 
@@ -55,12 +57,21 @@ impl Lsm {
                 store,
                 space,
                 number,
+                is_dirty: false,
                 failure: None,
             }),
             snapshots_open: Arc::default(),
             commits: AtomicU64::new(0),
             fsyncs: AtomicU64::new(0),
         })
+    }
+
+    /// Does what [`sync`](Engine::sync) does, unless nothing was committed since the last fsync.
+    pub(crate) fn sync_if_needed(&self) -> Result<()> {
+        if self.writer().is_dirty {
+            self.sync()?;
+        }
+        Ok(())
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -80,14 +91,11 @@ impl Writer {
         let bytes = batch.byte_length() as u64;
         self.space.check(bytes)?;
         let path = &self.options.path;
-        self.store
-            .make_room(bytes)
-            .map_err(|error| store_error("writing to", path, &error))?;
+        self.store.make_room(bytes).map_err(|error| store_error("writing to", path, &error))?;
         let encoded = self.store.encode(batch, self.number + 1)?;
-        self.store
-            .append(encoded)
-            .map_err(|error| store_error("writing to", path, &error))?;
+        self.store.append(encoded).map_err(|error| store_error("writing to", path, &error))?;
         self.number += 1;
+        self.is_dirty = true;
         Ok(())
     }
 
@@ -95,12 +103,12 @@ impl Writer {
     /// so that the first failure is the last word.
     fn persist(&mut self) -> Result<()> {
         self.store.persist().map_err(|error| {
-            let failure = Error::Poisoned {
-                reason: format!("fsync failed: {error:?}"),
-            };
+            let failure = Error::Poisoned { reason: format!("fsync failed: {error:?}") };
             self.failure = Some(failure.clone());
             failure
-        })
+        })?;
+        self.is_dirty = false;
+        Ok(())
     }
 }
 

@@ -8,15 +8,9 @@ use crate::Error;
 /// The error of an operating system call on `path`.
 pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Error {
     if error.kind() == io::ErrorKind::StorageFull {
-        return Error::DiskFull {
-            path: path.to_owned(),
-        };
+        return Error::DiskFull { path: path.to_owned() };
     }
-    Error::Io {
-        action,
-        path: path.to_owned(),
-        reason: error.to_string(),
-    }
+    Error::Io { action, path: path.to_owned(), reason: error.to_string() }
 }
 
 /// The error of a call of the store; `place` is where it was, should it have found corruption.
@@ -36,15 +30,12 @@ pub(super) fn store(
                 _ => io(action, path, error),
             }
         }
-        fjall::Error::Locked => Error::Locked {
-            path: path.to_owned(),
-        },
+        fjall::Error::Locked => Error::Locked { path: path.to_owned() },
         fjall::Error::Poisoned => Error::Poisoned {
             reason: "the store stopped after a failure in the background".to_owned(),
         },
-        error => Error::Corrupt {
-            place: place(),
-            what: format!("the store refuses it: {error:?}"),
-        },
+        error => {
+            Error::Corrupt { place: place(), what: format!("the store refuses it: {error:?}") }
+        }
     }
 }

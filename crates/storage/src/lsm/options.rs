@@ -76,8 +76,7 @@ impl LsmOptions {
     }
 
     pub(super) fn reserve_bytes(&self) -> u64 {
-        self.disk_reserve_bytes
-            .unwrap_or(JOURNAL_BYTES + 2 * self.write_buffer_bytes())
+        self.disk_reserve_bytes.unwrap_or(JOURNAL_BYTES + 2 * self.write_buffer_bytes())
     }
 }
 

@@ -39,11 +39,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(trees: Arc<Trees>, pin: fjall::Snapshot) -> Self {
-        State {
-            trees,
-            sequence: pin.seqno(),
-            _pin: pin,
-        }
+        State { trees, sequence: pin.seqno(), _pin: pin }
     }
 
     pub(super) fn trees(&self) -> &[AnyTree] {
@@ -114,9 +110,8 @@ impl State {
             let Some(pair) = pair else {
                 return Ok(ControlFlow::Continue(()));
             };
-            let (key, value) = pair
-                .into_inner()
-                .map_err(|error| self.failed(keyspace, bounds.start, error))?;
+            let (key, value) =
+                pair.into_inner().map_err(|error| self.failed(keyspace, bounds.start, error))?;
             if visit(&key, &value).is_break() {
                 return Ok(ControlFlow::Break(()));
             }

@@ -22,29 +22,20 @@ pub(super) struct Space {
 
 impl Space {
     pub(super) fn new(path: PathBuf, reserve_bytes: u64) -> Self {
-        Space {
-            path,
-            reserve_bytes,
-            unasked_bytes: 0,
-            asked: None,
-        }
+        Space { path, reserve_bytes, unasked_bytes: 0, asked: None }
     }
 
     /// Whether `bytes` more may be written.
     pub(super) fn check(&mut self, bytes: u64) -> Result<()> {
         self.unasked_bytes += bytes;
         let is_fresh = self.unasked_bytes < UNASKED_BYTES_MAX
-            && self
-                .asked
-                .is_some_and(|asked| asked.elapsed() < UNASKED_TIME_MAX);
+            && self.asked.is_some_and(|asked| asked.elapsed() < UNASKED_TIME_MAX);
         if is_fresh {
             return Ok(());
         }
         self.asked = None;
         if self.free_bytes()? < self.reserve_bytes.saturating_add(bytes) {
-            return Err(Error::DiskFull {
-                path: self.path.clone(),
-            });
+            return Err(Error::DiskFull { path: self.path.clone() });
         }
         self.unasked_bytes = 0;
         self.asked = Some(Instant::now());
@@ -53,8 +44,7 @@ impl Space {
 
     /// Whether the device has less than the reserve now.
     pub(super) fn is_short(&self) -> bool {
-        self.free_bytes()
-            .is_ok_and(|free| free < self.reserve_bytes)
+        self.free_bytes().is_ok_and(|free| free < self.reserve_bytes)
     }
 
     fn free_bytes(&self) -> Result<u64> {

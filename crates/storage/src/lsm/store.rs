@@ -88,10 +88,7 @@ impl Store {
             path: options.path.clone(),
             names: options.keyspaces.clone(),
             record: record.tree.clone(),
-            trees: keyspaces
-                .iter()
-                .map(|keyspace| keyspace.tree.clone())
-                .collect(),
+            trees: keyspaces.iter().map(|keyspace| keyspace.tree.clone()).collect(),
         };
         Ok(Store {
             database,
@@ -137,10 +134,7 @@ impl Store {
     pub(super) fn encode(&self, batch: &Batch, number: u64) -> Result<fjall::OwnedWriteBatch> {
         let capacity = batch.len() + 1;
         let mut encoded = fjall::OwnedWriteBatch::with_capacity(self.database.clone(), capacity);
-        let record = Record {
-            number,
-            sequence_min: self.database.seqno(),
-        };
+        let record = Record { number, sequence_min: self.database.seqno() };
         encoded.insert(&self.record, RECORD_KEY, record.encode());
         for write in batch.writes() {
             if write.is_overwritten {
@@ -197,16 +191,12 @@ impl Store {
     }
 
     fn is_behind(&self) -> bool {
-        let sealed = self
-            .all()
-            .map(|keyspace| keyspace.tree.sealed_memtable_count());
+        let sealed = self.all().map(|keyspace| keyspace.tree.sealed_memtable_count());
         let sealed_max = sealed.max().unwrap_or_default();
         let is_full = self.database.write_buffer_size() > self.write_buffer_bytes;
         sealed_max >= SEALED_MAX
             || (sealed_max > 0 && is_full)
-            || self
-                .all()
-                .any(|keyspace| keyspace.tree.l0_run_count() >= RUNS_MAX)
+            || self.all().any(|keyspace| keyspace.tree.l0_run_count() >= RUNS_MAX)
     }
 
     fn all(&self) -> impl Iterator<Item = &fjall::Keyspace> {

@@ -1,0 +1,168 @@
+//! [`Cached`]: an engine with a cache in front of the point reads of one keyspace.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
+
+use super::coherent::{Coherent, Lock, Map, Stripe};
+use super::counter::Counter;
+use crate::hash::hash;
+use crate::{Batch, Blob, Durability, Engine, EngineStats, Keyspace, Result, Snapshot};
+
+/// What fills the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fill {
+    /// Documents that are read.
+    Reads,
+    /// Documents that are read or written.
+    ReadsAndWrites,
+}
+
+/// An engine whose newest values of one keyspace are read from memory where possible.
+pub(crate) struct Cached<E> {
+    engine: Arc<E>,
+    keyspace: Keyspace,
+    fill: Fill,
+    coherent: Coherent<Documents, Mutex<Stripe>>,
+    /// The protocol admits one writer at a time.
+    writer: Mutex<()>,
+    hits: Counter,
+    misses: Counter,
+}
+
+/// Enough that a batch of a thousand writes leaves most stripes to the readers.
+const STRIPES: usize = 4096;
+
+impl<E: Engine> Cached<E> {
+    /// A cache of up to `bytes` in front of `keyspace`.
+    pub(crate) fn new(engine: Arc<E>, keyspace: Keyspace, fill: Fill, bytes: u64) -> Self {
+        Cached {
+            engine,
+            keyspace,
+            fill,
+            coherent: Coherent::new(Documents::new(bytes), STRIPES),
+            writer: Mutex::default(),
+            hits: Counter::default(),
+            misses: Counter::default(),
+        }
+    }
+
+    fn load(&self, key: &[u8]) -> Result<Option<Blob>> {
+        self.misses.increment();
+        let load = || self.engine.get(self.keyspace, key);
+        // A copy, since what the engine hands out keeps the whole block around it in memory.
+        let keep = |value: &Blob| Blob::copy_of(value);
+        self.coherent.load(key, hash(self.keyspace, key), load, keep)
+    }
+}
+
+impl<E: Engine> Engine for Cached<E> {
+    #[inline]
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+        if keyspace != self.keyspace {
+            return self.engine.get(keyspace, key);
+        }
+        match self.coherent.map().get(key) {
+            Some(value) => {
+                self.hits.increment();
+                Ok(Some(value))
+            }
+            None => self.load(key),
+        }
+    }
+
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
+        self.engine.snapshot()
+    }
+
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
+        let _one = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let writes = || {
+            let documents = batch
+                .writes()
+                .filter(|write| write.keyspace == self.keyspace && !write.is_overwritten);
+            documents.map(|write| {
+                let value = match self.fill {
+                    Fill::Reads => None,
+                    Fill::ReadsAndWrites => write.value,
+                };
+                (write.key, hash(write.keyspace, write.key), value)
+            })
+        };
+        let commit = || self.engine.commit(batch, durability);
+        self.coherent.write(writes, commit, Blob::copy_of)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.engine.sync()
+    }
+
+    fn stats(&self) -> EngineStats {
+        EngineStats {
+            cache_hits: self.hits.get(),
+            cache_misses: self.misses.get(),
+            cache_bytes: self.coherent.map().0.weight(),
+            ..self.engine.stats()
+        }
+    }
+}
+
+impl Lock for Mutex<Stripe> {
+    fn with<R>(&self, f: impl FnOnce(&mut Stripe) -> R) -> R {
+        f(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The documents that the cache holds, bounded by bytes.
+struct Documents(Cache<Box<[u8]>, Blob, Weight, rapidhash::fast::RandomState>);
+
+/// What an entry takes beside its key and value: two allocations, an entry of the map, and its
+/// place in the order of eviction.
+const ENTRY_BYTES: u64 = 144;
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Box<[u8]>, Blob> for Weight {
+    fn weight(&self, key: &Box<[u8]>, value: &Blob) -> u64 {
+        (key.len() + value.len()) as u64 + ENTRY_BYTES
+    }
+}
+
+/// The size of document that the cache's tables are laid out for; it holds any.
+const DOCUMENT_BYTES_EXPECTED: u64 = 512;
+
+impl Documents {
+    fn new(bytes: u64) -> Self {
+        let items = usize::try_from(bytes / (DOCUMENT_BYTES_EXPECTED + ENTRY_BYTES));
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(items.unwrap_or(usize::MAX).max(1))
+            .weight_capacity(bytes)
+            .build()
+            .expect("both capacities are given");
+        Documents(Cache::with_options(
+            options,
+            Weight,
+            rapidhash::fast::RandomState::new(),
+            DefaultLifecycle::default(),
+        ))
+    }
+}
+
+impl Map for Documents {
+    type Value = Blob;
+
+    #[inline]
+    fn get(&self, key: &[u8]) -> Option<Blob> {
+        self.0.get(key)
+    }
+
+    fn insert(&self, key: &[u8], value: Blob) {
+        self.0.insert(Box::from(key), value);
+    }
+
+    fn remove(&self, key: &[u8]) {
+        self.0.remove(key);
+    }
+}

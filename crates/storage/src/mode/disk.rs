@@ -1,0 +1,49 @@
+//! [`Disk`]: the modes whose data is on disk, `hybrid` and `persistent`.
+
+use std::sync::Arc;
+
+use super::options::Options;
+use super::syncer::Syncer;
+use crate::cache::{Cached, Fill};
+use crate::lsm::Lsm;
+use crate::{Batch, Blob, Durability, Engine, EngineStats, Keyspace, Result, Snapshot};
+
+/// The LSM engine behind the document cache, with fsyncs in the background.
+pub(super) struct Disk {
+    /// Before the engine, so that the thread ends before the folder is closed.
+    _syncer: Syncer,
+    engine: Cached<Lsm>,
+}
+
+impl Disk {
+    pub(super) fn open(options: &Options, fill: Fill) -> Result<Self> {
+        let lsm = Arc::new(Lsm::open(options.lsm())?);
+        let syncer = Syncer::start(Arc::clone(&lsm), options.sync_interval)?;
+        Ok(Disk {
+            _syncer: syncer,
+            engine: Cached::new(lsm, options.document_keyspace, fill, options.cache_bytes()),
+        })
+    }
+}
+
+impl Engine for Disk {
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+        self.engine.get(keyspace, key)
+    }
+
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
+        self.engine.snapshot()
+    }
+
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
+        self.engine.commit(batch, durability)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.engine.sync()
+    }
+
+    fn stats(&self) -> EngineStats {
+        self.engine.stats()
+    }
+}

@@ -1,0 +1,283 @@
+//! [`MemoryFirst`]: served from memory, persisted in the background within a bound.
+//!
+//! ```text
+//!   commit ──► memory engine ──► readers
+//!      └─────► pending batch ──► persister thread ──► LSM engine, fsync
+//! ```
+//!
+//! Commits enter memory and the pending batch in one order, under one lock. The persister takes the
+//! pending batch as a whole and commits it as one, so what is on disk is always a prefix of what
+//! was committed.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::options::Options;
+use crate::lsm::Lsm;
+use crate::memory::Memory;
+use crate::{
+    Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Error, Keyspace, Result,
+    Snapshot,
+};
+
+/// How much is read from disk before it is put into memory, while opening.
+const LOAD_BYTES: usize = 4 << 20;
+/// How long the persister waits before it tries a full disk again.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// An engine in memory with a shadow on disk.
+pub(super) struct MemoryFirst {
+    memory: Memory,
+    shared: Arc<Shared>,
+    persister: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    lsm: Lsm,
+    delay_max: Duration,
+    behind_bytes_max: u64,
+    queue: Mutex<Queue>,
+    /// Something was committed, a sync is wanted, or the engine closes.
+    wanted: Condvar,
+    /// Something was persisted, or failed to be.
+    done: Condvar,
+}
+
+/// What is in memory and not on disk.
+#[derive(Default)]
+struct Queue {
+    pending: Batch,
+    pending_since: Option<Instant>,
+    pending_batches: u64,
+    /// What the persister has in hand.
+    persisting_bytes: u64,
+    persisting_batches: u64,
+    /// Batches ever committed, and how many of those are on disk.
+    committed: u64,
+    persisted: u64,
+    /// The pending batch is to be persisted at once.
+    is_urgent: bool,
+    is_closing: bool,
+    failure: Option<Error>,
+}
+
+impl MemoryFirst {
+    pub(super) fn open(options: &Options) -> Result<Self> {
+        let lsm = Lsm::open(options.lsm())?;
+        let memory = Memory::new(options.keyspaces.len());
+        load(&lsm, &memory, options.keyspaces.len())?;
+        let shared = Arc::new(Shared {
+            lsm,
+            delay_max: options.delay_max,
+            behind_bytes_max: options.behind_bytes_max,
+            queue: Mutex::default(),
+            wanted: Condvar::new(),
+            done: Condvar::new(),
+        });
+        let persister = thread::Builder::new()
+            .name("velocitydb-persister".to_owned())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || shared.persist_all()
+            })
+            .map_err(|error| Error::Invalid {
+                what: format!("the persister's thread cannot be started: {error}"),
+            })?;
+        Ok(MemoryFirst { memory, shared, persister: Some(persister) })
+    }
+}
+
+/// Puts everything on disk into memory.
+fn load(lsm: &Lsm, memory: &Memory, keyspaces: usize) -> Result<()> {
+    let snapshot = lsm.snapshot()?;
+    let mut batch = Batch::new();
+    for keyspace in (0..keyspaces as u8).map(Keyspace) {
+        let mut failure = None;
+        snapshot.scan(keyspace, Bounds::ALL, Direction::Forward, &mut |key, value| {
+            batch.put(keyspace, key, value);
+            if batch.byte_length() < LOAD_BYTES {
+                return ControlFlow::Continue(());
+            }
+            failure = memory.commit(&batch, Durability::Memory).err();
+            batch.clear();
+            match failure {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        })?;
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+    }
+    memory.commit(&batch, Durability::Memory)
+}
+
+impl Queue {
+    fn behind_bytes(&self) -> u64 {
+        self.pending.byte_length() as u64 + self.persisting_bytes
+    }
+
+    fn push(&mut self, batch: &Batch) {
+        for write in batch.writes().filter(|write| !write.is_overwritten) {
+            match write.value {
+                Some(value) => self.pending.put(write.keyspace, write.key, value),
+                None => self.pending.delete(write.keyspace, write.key),
+            }
+        }
+        self.pending_since.get_or_insert_with(Instant::now);
+        self.pending_batches += 1;
+        self.committed += 1;
+    }
+
+    /// Exchanges the pending batch for an empty one.
+    fn take(&mut self, empty: Batch) -> Batch {
+        self.persisting_bytes = self.pending.byte_length() as u64;
+        self.persisting_batches = self.pending_batches;
+        self.pending_since = None;
+        self.pending_batches = 0;
+        self.is_urgent = false;
+        std::mem::replace(&mut self.pending, empty)
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The persister's thread.
+    fn persist_all(&self) {
+        let mut spare = Batch::new();
+        while let Some(batch) = self.next(spare) {
+            if !self.persist(&batch) {
+                return;
+            }
+            spare = batch;
+            spare.clear();
+        }
+    }
+
+    /// Waits until there is a batch that must go to disk. `None` when the engine closes.
+    fn next(&self, spare: Batch) -> Option<Batch> {
+        let mut queue = self.queue();
+        loop {
+            let wait = match queue.pending_since {
+                None if queue.is_closing => return None,
+                None => self.delay_max,
+                Some(since) => self.delay_max.saturating_sub(since.elapsed()),
+            };
+            let is_due = queue.is_closing
+                || queue.is_urgent
+                || wait.is_zero()
+                || queue.pending.byte_length() as u64 >= self.behind_bytes_max / 2;
+            if is_due && queue.pending_since.is_some() {
+                return Some(queue.take(spare));
+            }
+            queue = self.wanted.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Commits one batch, again and again while the disk is full. Whether it is on disk.
+    fn persist(&self, batch: &Batch) -> bool {
+        loop {
+            let result = self.lsm.commit(batch, Durability::Disk);
+            let mut queue = self.queue();
+            queue.failure = result.err();
+            let is_persisted = queue.failure.is_none();
+            if is_persisted {
+                queue.persisted += queue.persisting_batches;
+                queue.persisting_batches = 0;
+                queue.persisting_bytes = 0;
+            }
+            self.done.notify_all();
+            match &queue.failure {
+                None => return true,
+                Some(failure) if failure.is_retryable() && !queue.is_closing => {}
+                Some(_) => return false,
+            }
+            let _retry = self.wanted.wait_timeout_while(queue, RETRY, |queue| !queue.is_closing);
+        }
+    }
+
+    /// Waits until there is room for more, or says why there will be none.
+    fn wait_for_room(&self) -> Result<MutexGuard<'_, Queue>> {
+        let mut queue = self.queue();
+        loop {
+            match &queue.failure {
+                Some(failure) if !failure.is_retryable() => return Err(failure.clone()),
+                _ if queue.behind_bytes() < self.behind_bytes_max => return Ok(queue),
+                Some(failure) => return Err(failure.clone()),
+                None => {}
+            }
+            queue = self.done.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Engine for MemoryFirst {
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+        self.memory.get(keyspace, key)
+    }
+
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
+        self.memory.snapshot()
+    }
+
+    fn commit(&self, batch: &Batch, _: Durability) -> Result<()> {
+        let mut queue = self.shared.wait_for_room()?;
+        self.memory.commit(batch, Durability::Memory)?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let was_idle = queue.pending_since.is_none();
+        let before = queue.pending.byte_length() as u64;
+        queue.push(batch);
+        let half = self.shared.behind_bytes_max / 2;
+        if was_idle || (before < half && queue.pending.byte_length() as u64 >= half) {
+            self.shared.wanted.notify_one();
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        let mut queue = self.shared.queue();
+        let target = queue.committed;
+        while queue.persisted < target {
+            if let Some(failure) = &queue.failure {
+                return Err(failure.clone());
+            }
+            queue.is_urgent = true;
+            self.shared.wanted.notify_one();
+            queue = self.shared.done.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
+    }
+
+    fn stats(&self) -> EngineStats {
+        let disk = self.shared.lsm.stats();
+        let mut stats = self.memory.stats();
+        for (memory, disk) in stats.keyspaces.iter_mut().zip(disk.keyspaces) {
+            memory.disk_bytes = disk.disk_bytes;
+        }
+        let queue = self.shared.queue();
+        EngineStats {
+            fsyncs: disk.fsyncs,
+            behind_batches: queue.pending_batches + queue.persisting_batches,
+            behind_bytes: queue.behind_bytes(),
+            ..stats
+        }
+    }
+}
+
+impl Drop for MemoryFirst {
+    fn drop(&mut self) {
+        self.shared.queue().is_closing = true;
+        self.shared.wanted.notify_all();
+        if let Some(persister) = self.persister.take() {
+            // Its panic was reported where it happened.
+            let _ = persister.join();
+        }
+    }
+}
