@@ -1,37 +1,518 @@
-//! The compact binary encoding of documents.
+//! The compact binary encoding of documents: draws its bytes, and writes them. Reading is in
+//! [`raw`](crate::raw).
+//!
+//! A value is a tag byte and a payload. It does not know its own length: whoever holds it does.
+//!
+//! ```text
+//! tag        value                payload
+//! 0x00       null                 none
+//! 0x01 0x02  false, true          none
+//! 0x03       integer (i64)        0 to 8 bytes, little-endian two's complement, as few as will do
+//! 0x04       integer > i64::MAX   8 bytes, little-endian
+//! 0x05       float                8 bytes, little-endian IEEE 754; one NaN, 0x7ff8000000000000
+//! 0x06       string               UTF-8
+//! 0x07       bytes                the bytes
+//! 0x08       time                 8 bytes, little-endian, signed: microseconds since 1970, UTC
+//! 0x09+w     array                container of elements
+//! 0x0c+w     object               container of fields, sorted by the bytes of their names
+//! ```
+//!
+//! A container numbers in units of 1, 2 or 4 bytes (`w` = 0, 1, 2), little-endian: the smallest
+//! that can number its body. So an entry is found by its position, and a field by binary search,
+//! without reading the others.
+//!
+//! ```text
+//! ┌─────┬───────┬────────────┬─────┬────────────┬─────────┬─────┬─────────┐
+//! │ tag │ count │ end of 1st │  …  │ end of nth │ 1st     │  …  │ nth     │
+//! │     │ (n)   │    entry   │     │    entry   │ entry   │     │ entry   │
+//! └─────┴───────┴────────────┴─────┴────────────┴─────────┴─────┴─────────┘
+//!                 ends count from the body's start ▲ body
+//!
+//! entry of an array:   value
+//! entry of an object:  ┌────────────────┬──────┬───────┐
+//!                      │ length of name │ name │ value │
+//!                      └────────────────┴──────┴───────┘
+//!                        0lllllll, or 1lllllll llllllll (high byte first) from 128 on
+//! ```
+//!
+//! The encoding is canonical: of a value there is one encoding, and identical values
+//! ([`Value::is_identical`]) have identical bytes. Bytes that differ can still be *equal* values
+//! (`1` and `1.0`); compare with [`order`](crate::order).
 
-use serde::Serialize;
+use std::borrow::Cow;
+use std::fmt;
 
-use crate::{Object, RawObject, Result};
+use serde::{Deserialize, Serialize};
 
-/// An encoded object: canonical bytes, known to be valid.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::limits::{DEPTH_MAX, DOCUMENT_BYTES_MAX, FIELD_NAME_BYTES_MAX};
+use crate::{Error, Kind, Object, RawObject, RawValue, Result, Time, Value, json, ser};
+
+/// The tags, and the choices that make the encoding canonical.
+pub(crate) mod tag {
+    pub(crate) const NULL: u8 = 0x00;
+    pub(crate) const FALSE: u8 = 0x01;
+    pub(crate) const TRUE: u8 = 0x02;
+    pub(crate) const INT: u8 = 0x03;
+    pub(crate) const UINT: u8 = 0x04;
+    pub(crate) const FLOAT: u8 = 0x05;
+    pub(crate) const STRING: u8 = 0x06;
+    pub(crate) const BYTES: u8 = 0x07;
+    pub(crate) const TIME: u8 = 0x08;
+    pub(crate) const ARRAY: u8 = 0x09;
+    pub(crate) const OBJECT: u8 = 0x0c;
+    pub(crate) const MAX: u8 = 0x0e;
+
+    /// How many bytes of two's complement hold the integer.
+    pub(crate) const fn int_bytes(value: i64) -> usize {
+        let magnitude_bits = 64 - (value ^ (value >> 63)).leading_zeros();
+        if value == 0 { 0 } else { magnitude_bits as usize / 8 + 1 }
+    }
+
+    /// The `w` of a container with a body of that many bytes.
+    pub(crate) const fn width(body_bytes: usize) -> u8 {
+        match body_bytes {
+            ..=0xff => 0,
+            ..=0xffff => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// An encoded object: canonical bytes that keep all limits. What a document's fields are stored as.
+///
+/// ```
+/// use velocitydb_core::{Encoded, object};
+///
+/// let encoded = Encoded::from_object(&object! { "name": "Alice", "age": 28 })?;
+/// assert_eq!(encoded, Encoded::from_json(r#"{"age": 28, "name": "Alice"}"#)?);
+/// assert_eq!(encoded.as_bytes().len(), 21);
+/// assert_eq!(encoded.view().get("age")?.expect("it was just written").as_i64()?, Some(28));
+/// # Ok::<(), velocitydb_core::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Encoded(Vec<u8>);
 
-#[allow(missing_docs, unused_variables)]
 impl Encoded {
-    pub fn from_object(object: &Object) -> Result<Self> { todo!() }
-    pub fn from_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Self> { todo!() }
-    pub fn from_json(text: &str) -> Result<Self> { todo!() }
-    /// Takes untrusted bytes, after a full check.
-    pub fn from_untrusted(bytes: Vec<u8>) -> Result<Self> { todo!() }
-    /// Takes bytes that were validated before (and are protected by a checksum since).
-    pub fn from_trusted(bytes: Vec<u8>) -> Result<Self> { todo!() }
-    pub fn as_bytes(&self) -> &[u8] { &self.0 }
-    pub fn into_bytes(self) -> Vec<u8> { self.0 }
-    pub fn view(&self) -> RawObject<'_> { todo!() }
-    pub fn to_object(&self) -> Result<Object> { todo!() }
-    pub fn to_json(&self) -> Result<String> { todo!() }
+    /// Encodes an object, or says which limit it breaks, and where.
+    pub fn from_object(object: &Object) -> Result<Self> {
+        let mut bytes = Vec::with_capacity(256);
+        encode_into(object, &mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// Encodes a Rust value that serializes as an object: a struct, or a map with text keys.
+    pub fn from_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        let mut bytes = Vec::with_capacity(256);
+        encode_serialize_into(value, &mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// Encodes a JSON object, extended JSON included.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let mut bytes = Vec::with_capacity(256);
+        json::encode_json_into(text, Names::Document, &mut bytes)?;
+        ensure_object(&bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// Takes bytes that anybody may have made, after a full check.
+    pub fn from_untrusted(bytes: Vec<u8>) -> Result<Self> {
+        RawObject::validate(&bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// Takes bytes that were validated before, and that a checksum has protected since. Only the
+    /// header is checked here.
+    pub fn from_trusted(bytes: Vec<u8>) -> Result<Self> {
+        RawObject::new(&bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes, taken out.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// The fields, to be read without decoding all of them.
+    pub fn view(&self) -> RawObject<'_> {
+        RawObject::new(&self.0).expect("every constructor has checked the header")
+    }
+
+    /// Decodes the object.
+    pub fn to_object(&self) -> Result<Object> {
+        self.view().to_object()
+    }
+
+    /// The object as JSON text.
+    pub fn to_json(&self) -> Result<String> {
+        self.view().to_json()
+    }
+
+    /// Reads the object as a Rust type, which may borrow strings and bytes from it.
+    pub fn deserialize<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
+        self.view().deserialize()
+    }
+
+    /// Copies a view, whose header has been checked.
+    pub(crate) fn from_view(view: RawObject<'_>) -> Self {
+        Self(view.as_encoded().to_vec())
+    }
+}
+
+impl Default for Encoded {
+    /// The object without fields.
+    fn default() -> Self {
+        Self(vec![tag::OBJECT, 0])
+    }
+}
+
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.view().fmt(f)
+    }
 }
 
 /// Appends the encoding of an object to a buffer, which is left as it was on an error.
-#[allow(unused_variables)]
-pub fn encode_into(object: &Object, buffer: &mut Vec<u8>) -> Result<()> { todo!() }
+pub fn encode_into(object: &Object, buffer: &mut Vec<u8>) -> Result<()> {
+    append(buffer, Names::Document, |encoder| encoder.object(object))
+}
 
-/// Appends the encoding of whatever serializes as an object.
-#[allow(unused_variables)]
-pub fn encode_serialize_into<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<()> { todo!() }
+/// Appends the encoding of a value of any type to a buffer, which is left as it was on an error.
+/// Read it with [`RawValue`].
+pub fn encode_value_into(value: &Value, buffer: &mut Vec<u8>) -> Result<()> {
+    append(buffer, Names::Document, |encoder| encoder.value(value))
+}
 
-/// Appends the encoding of a single value of any type.
-#[allow(unused_variables)]
-pub fn encode_value_into(value: &crate::Value, buffer: &mut Vec<u8>) -> Result<()> { todo!() }
+/// Appends the encoding of a Rust value that serializes as an object to a buffer, which is left as
+/// it was on an error.
+pub fn encode_serialize_into<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<()> {
+    append(buffer, Names::Document, |encoder| {
+        let start = encoder.out.len();
+        value.serialize(ser::Serializer::new(encoder))?;
+        ensure_object(&encoder.out[start..])
+    })
+}
+
+/// Runs an encoder on the end of a buffer, and undoes what it wrote if it fails.
+pub(crate) fn append(
+    buffer: &mut Vec<u8>,
+    names: Names,
+    encode: impl FnOnce(&mut Encoder<'_>) -> Result<()>,
+) -> Result<()> {
+    let base = buffer.len();
+    let result = encode(&mut Encoder::new(buffer, names));
+    if result.is_err() {
+        buffer.truncate(base);
+    }
+    result
+}
+
+fn ensure_object(encoded: &[u8]) -> Result<()> {
+    match RawValue::new(encoded)?.kind() {
+        Kind::Object => Ok(()),
+        found => Err(Error::Conversion { expected: "an object, as a document has to be", found }),
+    }
+}
+
+/// Which names fields may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// No name may begin with `$`: operators and extended JSON could not be told from data.
+    Document,
+    /// Any name: what is encoded is itself an update or a filter.
+    Operators,
+}
+
+impl Names {
+    pub(crate) fn allow(self, name: &str) -> bool {
+        self == Self::Operators || !name.starts_with('$')
+    }
+}
+
+/// Writes one value, piece by piece, in any order of fields.
+///
+/// The entries of a container are written where they will stay, and its header is put before them
+/// when it ends, since only then its size is known.
+pub(crate) struct Encoder<'b> {
+    out: &'b mut Vec<u8>,
+    /// Where the value starts in `out`.
+    base: usize,
+    names: Names,
+    /// The entries of all open containers.
+    entries: Vec<Entry>,
+    open: Vec<Open>,
+    /// For putting fields into order.
+    scratch: Vec<u8>,
+}
+
+/// An entry of an open container.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Where it starts in `out`.
+    start: usize,
+    /// Where its value starts in `out`, behind the name.
+    value: usize,
+}
+
+/// An open container.
+#[derive(Clone, Copy)]
+struct Open {
+    container: Container,
+    /// Where its body starts in `out`.
+    body: usize,
+    /// Its first entry in `entries`.
+    first: usize,
+}
+
+/// What can be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Container {
+    Array,
+    Object,
+}
+
+impl<'b> Encoder<'b> {
+    pub(crate) fn new(out: &'b mut Vec<u8>, names: Names) -> Self {
+        let base = out.len();
+        Self { out, base, names, entries: Vec::new(), open: Vec::new(), scratch: Vec::new() }
+    }
+
+    pub(crate) fn value(&mut self, value: &Value) -> Result<()> {
+        match value {
+            Value::Null => self.null(),
+            Value::Bool(value) => self.bool(*value),
+            Value::Int(value) => self.int(*value),
+            Value::UInt(value) => self.uint(*value),
+            Value::Float(value) => self.float(*value),
+            Value::String(value) => self.string(value),
+            Value::Bytes(value) => self.bytes(value),
+            Value::Time(value) => self.time(*value),
+            Value::Array(values) => {
+                self.begin(Container::Array)?;
+                for value in values {
+                    self.element()?;
+                    self.value(value)?;
+                }
+                self.end()
+            }
+            Value::Object(object) => self.object(object),
+        }
+    }
+
+    pub(crate) fn object(&mut self, object: &Object) -> Result<()> {
+        self.begin(Container::Object)?;
+        for (name, value) in object {
+            self.key(name)?;
+            self.value(value)?;
+        }
+        self.end()
+    }
+
+    pub(crate) fn null(&mut self) -> Result<()> {
+        self.scalar(tag::NULL, &[])
+    }
+
+    pub(crate) fn bool(&mut self, value: bool) -> Result<()> {
+        self.scalar(if value { tag::TRUE } else { tag::FALSE }, &[])
+    }
+
+    pub(crate) fn int(&mut self, value: i64) -> Result<()> {
+        self.scalar(tag::INT, &value.to_le_bytes()[..tag::int_bytes(value)])
+    }
+
+    pub(crate) fn uint(&mut self, value: u64) -> Result<()> {
+        match i64::try_from(value) {
+            Ok(value) => self.int(value),
+            Err(_) => self.scalar(tag::UINT, &value.to_le_bytes()),
+        }
+    }
+
+    pub(crate) fn float(&mut self, value: f64) -> Result<()> {
+        let canonical = if value.is_nan() { f64::NAN } else { value };
+        self.scalar(tag::FLOAT, &canonical.to_le_bytes())
+    }
+
+    pub(crate) fn string(&mut self, value: &str) -> Result<()> {
+        self.scalar(tag::STRING, value.as_bytes())
+    }
+
+    pub(crate) fn bytes(&mut self, value: &[u8]) -> Result<()> {
+        self.scalar(tag::BYTES, value)
+    }
+
+    pub(crate) fn time(&mut self, value: Time) -> Result<()> {
+        self.scalar(tag::TIME, &value.as_micros().to_le_bytes())
+    }
+
+    /// Writes the time of as many microseconds as the integer that `write` writes.
+    pub(crate) fn time_from_int(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let start = self.out.len();
+        write(self)?;
+        let micros = RawValue::new(&self.out[start..])?.as_i64()?;
+        self.out.truncate(start);
+        self.time(Time::from_micros(micros.ok_or(Error::TimeRange)?)?)
+    }
+
+    fn scalar(&mut self, tag: u8, payload: &[u8]) -> Result<()> {
+        self.ensure_size(1 + payload.len())?;
+        self.out.push(tag);
+        self.out.extend_from_slice(payload);
+        Ok(())
+    }
+
+    /// Opens a container. Its entries follow, then [`Encoder::end`].
+    pub(crate) fn begin(&mut self, container: Container) -> Result<()> {
+        if self.open.len() >= DEPTH_MAX {
+            return Err(self.limit("depth of nested arrays and objects", DEPTH_MAX + 1, DEPTH_MAX));
+        }
+        self.open.push(Open { container, body: self.out.len(), first: self.entries.len() });
+        Ok(())
+    }
+
+    /// Takes back the opening of a container that has no entries yet.
+    pub(crate) fn abandon(&mut self) {
+        self.open.pop();
+    }
+
+    /// Starts an element of an array. Its value follows.
+    pub(crate) fn element(&mut self) -> Result<()> {
+        let start = self.out.len();
+        self.entries.push(Entry { start, value: start });
+        self.ensure_size(0)
+    }
+
+    /// Starts a field of an object. Its value follows.
+    pub(crate) fn key(&mut self, name: &str) -> Result<()> {
+        let start = self.out.len();
+        let length = name.len();
+        if length > FIELD_NAME_BYTES_MAX {
+            let what = "length of a field name in bytes";
+            return Err(self.limit(what, length, FIELD_NAME_BYTES_MAX));
+        }
+        match u8::try_from(length) {
+            Ok(short @ ..0x80) => self.out.push(short),
+            _ => self.out.extend_from_slice(&(0x8000 | length as u16).to_be_bytes()),
+        }
+        self.out.extend_from_slice(name.as_bytes());
+        self.entries.push(Entry { start, value: self.out.len() });
+        if !self.names.allow(name) {
+            return Err(Error::ReservedFieldName { path: self.path() });
+        }
+        self.ensure_size(0)
+    }
+
+    /// Closes the innermost container: puts its fields into order, and its header before them.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        let open = *self.open.last().expect("every end has its begin");
+        if open.container == Container::Object {
+            self.sort_fields(open)?;
+        }
+        self.insert_header(open)?;
+        self.entries.truncate(open.first);
+        self.open.pop();
+        Ok(())
+    }
+
+    fn sort_fields(&mut self, open: Open) -> Result<()> {
+        let out = &*self.out;
+        let name = |entry: &Entry| name_of(out, *entry);
+        if self.entries[open.first..].is_sorted_by(|a, b| name(a) < name(b)) {
+            return Ok(());
+        }
+        let end_of_body = out.len();
+        let mut fields: Vec<(Entry, usize)> = Vec::with_capacity(self.entries.len() - open.first);
+        for (at, entry) in self.entries.iter().enumerate().skip(open.first) {
+            let end = self.entries.get(at + 1).map_or(end_of_body, |next| next.start);
+            fields.push((*entry, end));
+        }
+        fields.sort_unstable_by(|(a, _), (b, _)| name(a).cmp(name(b)));
+        if let Some(twice) = fields.windows(2).find(|pair| name(&pair[0].0) == name(&pair[1].0)) {
+            let last = self.entries.len() - 1;
+            self.entries[last] = twice[1].0;
+            return Err(Error::DuplicateField { path: self.path() });
+        }
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&out[open.body..]);
+        self.out.truncate(open.body);
+        for (slot, (entry, end)) in self.entries[open.first..].iter_mut().zip(fields) {
+            let start = self.out.len();
+            let field = &self.scratch[entry.start - open.body..end - open.body];
+            self.out.extend_from_slice(field);
+            *slot = Entry { start, value: start + (entry.value - entry.start) };
+        }
+        Ok(())
+    }
+
+    fn insert_header(&mut self, open: Open) -> Result<()> {
+        let entries = &self.entries[open.first..];
+        let body = open.body;
+        let body_end = self.out.len();
+        let width = tag::width(body_end - body);
+        let header = 1 + ((1 + entries.len()) << width);
+        self.ensure_size(header)?;
+        self.out.resize(body_end + header, 0);
+        self.out.copy_within(body..body_end, body + header);
+        let (first, numbers) =
+            self.out[body..body + header].split_first_mut().expect("a header has a tag at least");
+        *first = width + if open.container == Container::Array { tag::ARRAY } else { tag::OBJECT };
+        let ends = self.entries[open.first..].iter().skip(1).map(|entry| entry.start);
+        let ends = ends.chain((self.entries.len() > open.first).then_some(body_end));
+        let values =
+            std::iter::once(self.entries.len() - open.first).chain(ends.map(|end| end - body));
+        write_numbers(numbers, width, values);
+        Ok(())
+    }
+
+    /// Whether there is room for that many bytes more.
+    fn ensure_size(&self, more: usize) -> Result<()> {
+        let size = self.out.len() - self.base + more;
+        if size <= DOCUMENT_BYTES_MAX {
+            return Ok(());
+        }
+        let what = "size of a document in bytes";
+        Err(Error::LimitExceeded {
+            what,
+            path: String::new(),
+            found: size,
+            max: DOCUMENT_BYTES_MAX,
+        })
+    }
+
+    fn limit(&self, what: &'static str, found: usize, max: usize) -> Error {
+        Error::LimitExceeded { what, path: self.path(), found, max }
+    }
+
+    /// The dotted path of the entry that is being written.
+    fn path(&self) -> String {
+        let ends = self.open.iter().skip(1).map(|open| open.first).chain([self.entries.len()]);
+        let segments = self.open.iter().zip(ends).filter_map(|(open, end)| {
+            let entry = self.entries[open.first..end].last()?;
+            Some(match open.container {
+                Container::Array => Cow::Owned((end - open.first - 1).to_string()),
+                Container::Object => String::from_utf8_lossy(name_of(self.out, *entry)),
+            })
+        });
+        segments.collect::<Vec<_>>().join(".")
+    }
+}
+
+/// The name of a field that has been written.
+fn name_of(out: &[u8], entry: Entry) -> &[u8] {
+    let prefix = if out[entry.start] < 0x80 { 1 } else { 2 };
+    &out[entry.start + prefix..entry.value]
+}
+
+/// Fills a table with numbers of `1 << width` bytes.
+fn write_numbers(table: &mut [u8], width: u8, numbers: impl Iterator<Item = usize>) {
+    for (slot, number) in table.chunks_exact_mut(1 << width).zip(numbers) {
+        slot.copy_from_slice(&number.to_le_bytes()[..1 << width]);
+    }
+}

@@ -134,12 +134,7 @@ mod tests {
             let zero = Time::UNIX_EPOCH;
             for (created, modified) in [(zero, zero), (first, last), (last, first)] {
                 for expires in [None, Some(zero), Some(first)] {
-                    let header = Header {
-                        version,
-                        created: Time::from_micros(created).ok()?,
-                        modified: Time::from_micros(modified),
-                        expires: expires.map(Time::from_micros),
-                    };
+                    let header = Header { version, created, modified, expires };
                     let mut bytes = Vec::new();
                     header.encode_into(&mut bytes);
                     assert!(bytes.len() <= Header::LENGTH_MAX);

@@ -182,7 +182,7 @@ text! { DocumentId CollectionName }
 ///
 /// let mut ids = IdGenerator::new();
 /// let first = ids.next(1_795_425_300_250, [7; 10]);
-/// assert_eq!(first.as_str(), "01a208c1-4a9a-7070-8707-070707070707");
+/// assert_eq!(first.as_str(), "01a207af-ef1a-7c1c-8707-070707070707");
 /// assert!(first < ids.next(1_795_425_300_250, [0; 10]));
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -206,8 +206,8 @@ impl IdGenerator {
     /// A new id, from milliseconds since the Unix epoch and 80 random bits.
     pub fn next(&mut self, unix_millis: u64, random: [u8; 10]) -> DocumentId {
         let random = random.iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte));
-        let fresh = u128::from(unix_millis) << Self::RANDOM_BITS
-            | random & ((1 << Self::RANDOM_BITS) - 1);
+        let fresh =
+            u128::from(unix_millis) << Self::RANDOM_BITS | random & ((1 << Self::RANDOM_BITS) - 1);
         let step = 1 + (random & ((1 << Self::STEP_BITS) - 1));
         let in_this_millisecond = fresh >> Self::RANDOM_BITS > self.last >> Self::RANDOM_BITS;
         self.last = if in_this_millisecond { fresh } else { self.last + step };

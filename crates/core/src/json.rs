@@ -1,19 +1,420 @@
-//! JSON text, with MongoDB's extended JSON for what JSON lacks.
+//! JSON text, in and out. What JSON lacks is written as MongoDB's extended JSON:
+//!
+//! | value | text |
+//! |---|---|
+//! | time | `{"$date": "2026-11-23T09:15:00.250000Z"}` |
+//! | bytes | `{"$binary": {"base64": "AQI=", "subType": "00"}}` |
+//! | NaN, infinities | `{"$numberDouble": "NaN"}`, `"Infinity"`, `"-Infinity"` |
+//!
+//! On input, `{"$date": 1795425300250}` and `{"$date": {"$numberLong": "1795425300250"}}` are
+//! milliseconds since 1970, and `$numberLong`, `$numberInt` and `$numberDouble` are numbers. Such
+//! an object with a wrong payload, or with other fields, is an error.
+//!
+//! Integers keep 64 bits, and one that does not fit is an error, never silently a float. Floats
+//! are written so that they come back as the same floats: `1.0`. A name that appears twice in one
+//! object is an error. All limits apply while reading, and errors have line and column.
+//!
+//! Parsing is serde_json's; its recursion is bounded, and so is what it allocates.
 
-use crate::{Object, RawValue, Result, Value};
+use std::fmt;
 
-/// Reads a value; operators such as `$set` may be field names.
-#[allow(unused_variables)]
-pub fn value_from_json(text: &str) -> Result<Value> { todo!() }
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-/// Reads an object; operators such as `$set` may be field names.
-#[allow(unused_variables)]
-pub fn object_from_json(text: &str) -> Result<Object> { todo!() }
+use crate::codec::{Container, Encoder, Names, append};
+use crate::de::collect_fields;
+use crate::{Error, Object, RawObject, RawValue, Result, Value};
 
-/// Appends the text of an encoded value.
-#[allow(unused_variables)]
-pub fn write_json(value: RawValue<'_>, text: &mut Vec<u8>) -> Result<()> { todo!() }
+pub(crate) const DATE: &str = "$date";
+pub(crate) const BINARY: &str = "$binary";
+pub(crate) const NUMBER_DOUBLE: &str = "$numberDouble";
+const NUMBER_INT: &str = "$numberInt";
+const NUMBER_LONG: &str = "$numberLong";
+const EXTENDED: [&str; 5] = [DATE, BINARY, NUMBER_DOUBLE, NUMBER_INT, NUMBER_LONG];
 
-impl std::fmt::Display for Value {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { todo!() }
+impl Value {
+    /// Reads JSON text. Any names are taken, so that it can be an update or a filter; those of
+    /// documents are checked when they are encoded.
+    ///
+    /// ```
+    /// use velocitydb_core::{Value, value};
+    ///
+    /// let value = Value::from_json(r#"{"$set": {"seen": {"$date": "2026-11-23T09:15:00Z"}}}"#)?;
+    /// let time = "2026-11-23T09:15:00Z".parse::<velocitydb_core::Time>()?;
+    /// assert_eq!(value, value!({ "$set": { "seen": time } }));
+    /// assert_eq!(value!([1.0, null, "é"]).to_json(), r#"[1.0,null,"é"]"#);
+    /// # Ok::<(), velocitydb_core::Error>(())
+    /// ```
+    pub fn from_json(text: &str) -> Result<Self> {
+        let mut encoded = Vec::with_capacity(text.len());
+        encode_json_into(text, Names::Operators, &mut encoded)?;
+        RawValue::new(&encoded)?.to_value()
+    }
+
+    /// The value as JSON text in one line.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("every owned value has a text")
+    }
+
+    /// The value as JSON text with line breaks and indentation.
+    pub fn to_json_pretty(&self) -> String {
+        serde_json::to_string_pretty(self).expect("every owned value has a text")
+    }
+}
+
+impl Object {
+    /// Reads JSON text that is an object. Any names are taken, as by [`Value::from_json`].
+    pub fn from_json(text: &str) -> Result<Self> {
+        Value::from_json(text)?.try_into()
+    }
+
+    /// The object as JSON text in one line.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("every owned object has a text")
+    }
+
+    /// The object as JSON text with line breaks and indentation.
+    pub fn to_json_pretty(&self) -> String {
+        serde_json::to_string_pretty(self).expect("every owned object has a text")
+    }
+}
+
+impl RawValue<'_> {
+    /// The value as JSON text in one line.
+    pub fn to_json(self) -> Result<String> {
+        write_text(&self)
+    }
+}
+
+impl RawObject<'_> {
+    /// The object as JSON text in one line.
+    pub fn to_json(self) -> Result<String> {
+        write_text(&self)
+    }
+}
+
+fn write_text(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Serde { message: error.to_string() })
+}
+
+impl fmt::Display for Value {
+    /// As JSON text; `{:#}` breaks lines.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&if f.alternate() { self.to_json_pretty() } else { self.to_json() })
+    }
+}
+
+impl fmt::Display for Object {
+    /// As JSON text; `{:#}` breaks lines.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&if f.alternate() { self.to_json_pretty() } else { self.to_json() })
+    }
+}
+
+impl TryFrom<serde_json::Value> for Value {
+    type Error = Error;
+
+    /// Takes extended JSON as what it stands for.
+    fn try_from(value: serde_json::Value) -> Result<Self> {
+        serde_json::from_value(value).map_err(|error| Error::Serde { message: error.to_string() })
+    }
+}
+
+impl From<&Value> for serde_json::Value {
+    /// Writes what JSON lacks as extended JSON.
+    fn from(value: &Value) -> Self {
+        serde_json::to_value(value).expect("every owned value has a text")
+    }
+}
+
+/// The payload of `$binary`.
+pub(crate) fn binary_payload(bytes: &[u8]) -> [(&'static str, String); 2] {
+    [("base64", STANDARD.encode(bytes)), ("subType", "00".to_owned())]
+}
+
+/// The payload of `$numberDouble` for a float that JSON cannot write.
+pub(crate) fn non_finite_name(float: f64) -> &'static str {
+    if float.is_nan() {
+        "NaN"
+    } else if float > 0.0 {
+        "Infinity"
+    } else {
+        "-Infinity"
+    }
+}
+
+/// The value that an object stands for, if it is extended JSON.
+pub(crate) fn extended(object: &Object) -> Result<Option<Value>> {
+    let Some((key, payload)) =
+        EXTENDED.into_iter().find_map(|key| object.get(key).map(|payload| (key, payload)))
+    else {
+        return Ok(None);
+    };
+    let value = if object.len() == 1 { extended_payload(key, payload) } else { None };
+    let expected = match key {
+        DATE => "an RFC 3339 time or an integer of milliseconds, and no other fields beside it",
+        BINARY => "{\"base64\": …, \"subType\": \"00\"}, and no other fields beside it",
+        _ => "a number as a string, and no other fields beside it",
+    };
+    value.map(Some).ok_or(Error::ExtendedJson { key, expected })
+}
+
+fn extended_payload(key: &str, payload: &Value) -> Option<Value> {
+    match (key, payload) {
+        (DATE, Value::String(text)) => text.parse().ok().map(Value::Time),
+        (DATE, Value::Int(millis)) => crate::Time::from_millis(*millis).ok().map(Value::Time),
+        (BINARY, Value::Object(object)) => {
+            let other = object.keys().any(|name| name != "base64" && name != "subType");
+            let generic = object.get("subType").is_none_or(|kind| *kind == Value::from("00"));
+            let text = object.get("base64")?.as_str().filter(|_| generic && !other)?;
+            STANDARD.decode(text).ok().map(Value::Bytes)
+        }
+        (NUMBER_INT, Value::String(text)) => text.parse::<i32>().ok().map(Value::from),
+        (NUMBER_LONG, Value::String(text)) => text.parse::<i64>().ok().map(Value::from),
+        (NUMBER_DOUBLE, Value::String(text)) => match text.as_str() {
+            "NaN" => Some(Value::Float(f64::NAN)),
+            "Infinity" => Some(Value::Float(f64::INFINITY)),
+            "-Infinity" => Some(Value::Float(f64::NEG_INFINITY)),
+            _ => text.parse().ok().filter(|float: &f64| float.is_finite()).map(Value::Float),
+        },
+        _ => None,
+    }
+}
+
+/// Appends the encoding of a JSON text to a buffer, which is left as it was on an error.
+pub(crate) fn encode_json_into(text: &str, names: Names, buffer: &mut Vec<u8>) -> Result<()> {
+    append(buffer, names, |encoder| {
+        let mut target = Target { encoder, refusal: None };
+        let mut parser = serde_json::Deserializer::from_str(text);
+        let parsed = Json(&mut target).deserialize(&mut parser).and_then(|()| parser.end());
+        match parsed {
+            Ok(()) => refuse_large_integers(text),
+            Err(error) => Err(refused(&error, target.refusal)),
+        }
+    })
+}
+
+/// Where a JSON text is encoded to.
+struct Target<'e, 'b> {
+    encoder: &'e mut Encoder<'b>,
+    /// Why reading was stopped, if it was not for the syntax.
+    refusal: Option<Error>,
+}
+
+impl Target<'_, '_> {
+    /// Remembers an error, since the parser's own type can only carry its text.
+    fn check<T, E: de::Error>(&mut self, result: Result<T>) -> Result<T, E> {
+        result.map_err(|error| E::custom(self.refusal.insert(error)))
+    }
+}
+
+fn refused(error: &serde_json::Error, refusal: Option<Error>) -> Error {
+    let (line, column) = (error.line(), error.column());
+    if let Some(source) = refusal {
+        return Error::RefusedJson { line, column, source: Box::new(source) };
+    }
+    let text = error.to_string();
+    let problem = match text.rfind(" at line ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    };
+    Error::InvalidJson { line, column, problem }
+}
+
+/// One JSON value on its way to the encoder.
+struct Json<'t, 'e, 'b>(&'t mut Target<'e, 'b>);
+
+impl<'de> DeserializeSeed<'de> for Json<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Json<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        let written = self.0.encoder.null();
+        self.0.check(written)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<(), E> {
+        let written = self.0.encoder.bool(value);
+        self.0.check(written)
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
+        let written = self.0.encoder.int(value);
+        self.0.check(written)
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
+        let written = self.0.encoder.uint(value);
+        self.0.check(written)
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
+        let written = self.0.encoder.float(value);
+        self.0.check(written)
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<(), E> {
+        let written = self.0.encoder.string(value);
+        self.0.check(written)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let begun = self.0.encoder.begin(Container::Array);
+        self.0.check(begun)?;
+        while items.next_element_seed(Item(self.0))?.is_some() {}
+        let ended = self.0.encoder.end();
+        self.0.check(ended)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let begun = self.0.encoder.begin(Container::Object);
+        self.0.check(begun)?;
+        let mut position = 0;
+        while let Some(name) = fields.next_key_seed(FieldName { target: self.0, position })? {
+            if let Some(name) = name {
+                return self.0.extended(name, fields);
+            }
+            fields.next_value_seed(Json(self.0))?;
+            position += 1;
+        }
+        let ended = self.0.encoder.end();
+        self.0.check(ended)
+    }
+}
+
+impl Target<'_, '_> {
+    /// Takes an object whose first name is one of extended JSON, or looks like it.
+    fn extended<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: String,
+        mut fields: A,
+    ) -> Result<(), A::Error> {
+        let payload: Value = fields.next_value()?;
+        let first = Object::from([(name, payload)]);
+        let value = collect_fields(first, fields)?;
+        self.encoder.abandon();
+        let written = self.encoder.value(&value);
+        self.check(written)
+    }
+}
+
+/// An element of an array on its way to the encoder.
+struct Item<'t, 'e, 'b>(&'t mut Target<'e, 'b>);
+
+impl<'de> DeserializeSeed<'de> for Item<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let begun = self.0.encoder.element();
+        self.0.check(begun)?;
+        Json(self.0).deserialize(deserializer)
+    }
+}
+
+/// A name on its way to the encoder. It comes back instead if it can begin extended JSON.
+struct FieldName<'t, 'e, 'b> {
+    target: &'t mut Target<'e, 'b>,
+    position: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for FieldName<'_, '_, '_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: de::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FieldName<'_, '_, '_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        let known = EXTENDED.into_iter().find(|key| name.starts_with('$') && *key == name);
+        match known {
+            Some(_) if self.position == 0 => return Ok(Some(name.to_owned())),
+            Some(key) => {
+                let expected = "an object of its own, and no other fields beside it";
+                return self.target.check(Err(Error::ExtendedJson { key, expected }));
+            }
+            None => {}
+        }
+        let written = self.target.encoder.key(name);
+        self.target.check(written).map(|()| None)
+    }
+}
+
+/// Refuses integers that do not fit 64 bits; the parser has made floats of them. The text is known
+/// to be JSON.
+fn refuse_large_integers(text: &str) -> Result<()> {
+    /// The shortest integer that does not fit, -9223372036854775809, has so many digits.
+    const DIGITS_MIN: usize = 19;
+    // So many digits in a row cannot hide between two bytes that far apart: of most texts only a
+    // small part has to be looked at.
+    let bytes = text.as_bytes();
+    let suspect = bytes.iter().skip(DIGITS_MIN - 1).step_by(DIGITS_MIN).any(u8::is_ascii_digit);
+    if !suspect {
+        return Ok(());
+    }
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        at += match rest[0] {
+            b'"' => string_length(rest),
+            b'-' | b'0'..=b'9' => {
+                let length = number_length(rest);
+                ensure_fits(text, at, length)?;
+                length
+            }
+            _ => 1,
+        };
+    }
+    Ok(())
+}
+
+/// The length of a JSON string, quotes included.
+fn string_length(text: &[u8]) -> usize {
+    let mut at = 1;
+    while at < text.len() && text[at] != b'"' {
+        at += if text[at] == b'\\' { 2 } else { 1 };
+    }
+    at + 1
+}
+
+fn number_length(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte)).count()
+}
+
+fn ensure_fits(text: &str, at: usize, length: usize) -> Result<()> {
+    let literal = &text[at..at + length];
+    let integer = !literal.contains(['.', 'e', 'E']);
+    if !integer || literal.parse().ok().and_then(Value::integer).is_some() {
+        return Ok(());
+    }
+    let before = &text[..at];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    Err(Error::RefusedJson {
+        line: 1 + before.bytes().filter(|byte| *byte == b'\n').count(),
+        column: 1 + at - line_start,
+        source: Box::new(Error::IntegerRange { literal: literal.to_owned() }),
+    })
 }

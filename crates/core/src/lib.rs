@@ -8,6 +8,8 @@ mod error;
 pub mod id;
 pub mod limits;
 
+mod container;
+mod node;
 pub mod object;
 pub mod path;
 pub mod time;
@@ -21,10 +23,17 @@ pub mod order;
 pub mod raw;
 pub mod ser;
 
+pub mod command;
+pub mod document;
 pub mod update;
 
 pub use codec::Encoded;
+pub use command::{
+    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Maintain, Operation,
+    Outcome, Refusal, RequestId, Write,
+};
 pub use consistency::Consistency;
+pub use document::{Header, decode_varint, encode_varint, validate_document};
 pub use error::{Error, Result};
 pub use id::{CollectionName, DocumentId, IdGenerator};
 pub use object::Object;

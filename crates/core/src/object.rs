@@ -133,10 +133,9 @@ impl Object {
             })
     }
 
-    /// Takes fields that are in canonical order already.
-    pub(crate) fn from_sorted(fields: Vec<(String, Value)>) -> Self {
-        debug_assert!(fields.is_sorted_by(|(a, _), (b, _)| a < b));
-        Self { fields }
+    /// Takes fields that are in canonical order; `None` if they are not.
+    pub(crate) fn from_sorted(fields: Vec<(String, Value)>) -> Option<Self> {
+        fields.is_sorted_by(|(a, _), (b, _)| a < b).then_some(Self { fields })
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {

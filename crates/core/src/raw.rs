@@ -1,62 +1,499 @@
-//! Borrowed views of encoded values: one field is read without decoding the rest.
+//! Borrowed views of encoded values: one field is read without decoding the rest. Owns reading
+//! and checking of the encoding; [`codec`](crate::codec) draws its bytes and writes them.
+//!
+//! No view ever panics, reads out of bounds, or runs out of stack, whatever the bytes are: what
+//! cannot be read is [`Error::Corrupt`]. Only the `validate` functions promise that bytes are what
+//! the encoder writes; do that once with bytes from outside, and keep a checksum afterwards.
 
 use std::cmp::Ordering;
+use std::fmt;
 
-use crate::{Kind, Object, Path, Result, Time, Value};
+use serde::Deserialize;
 
-/// An encoded value.
-#[derive(Debug, Clone, Copy)]
-pub struct RawValue<'a>(&'a [u8]);
+use crate::codec::{Names, tag};
+use crate::container::{Container, Entries, ensure, split_field};
+use crate::limits::{DOCUMENT_BYTES_MAX, FIELD_NAME_BYTES_MAX};
+use crate::node::{Node, Shape};
+use crate::path::Segment;
+use crate::{Encoded, Error, Kind, Object, Path, Result, Time, Value, de};
+
+/// An encoded value of any type.
+///
+/// The `as_` functions return `None` for a value of another type.
+#[derive(Clone, Copy)]
+pub struct RawValue<'a> {
+    /// The tag, which is a known one, and the payload.
+    encoded: &'a [u8],
+}
+
+impl<'a> RawValue<'a> {
+    /// A view of bytes that were validated before. Only the tag is checked here.
+    pub fn new(encoded: &'a [u8]) -> Result<Self> {
+        match encoded.first() {
+            Some(&tag) if tag <= tag::MAX => Ok(Self { encoded }),
+            Some(_) => Err(Error::corrupt("a value has an unknown type")),
+            None => Err(Error::corrupt("a value has no bytes")),
+        }
+    }
+
+    /// A view of bytes that anybody may have made, after a full check.
+    pub fn validate(encoded: &'a [u8]) -> Result<Self> {
+        Self::validate_names(encoded, Names::Document)
+    }
+
+    pub(crate) fn validate_names(encoded: &'a [u8], names: Names) -> Result<Self> {
+        if encoded.len() > DOCUMENT_BYTES_MAX {
+            return Err(Error::corrupt("it is larger than a document can be"));
+        }
+        let value = Self::new(encoded)?;
+        value.check(names, 0)?;
+        Ok(value)
+    }
+
+    /// The encoded bytes.
+    pub const fn as_encoded(self) -> &'a [u8] {
+        self.encoded
+    }
+
+    /// The type.
+    pub fn kind(self) -> Kind {
+        match self.tag() {
+            tag::NULL => Kind::Null,
+            tag::FALSE | tag::TRUE => Kind::Bool,
+            tag::INT => Kind::Int,
+            tag::UINT => Kind::UInt,
+            tag::FLOAT => Kind::Float,
+            tag::STRING => Kind::String,
+            tag::BYTES => Kind::Bytes,
+            tag::TIME => Kind::Time,
+            tag::ARRAY..tag::OBJECT => Kind::Array,
+            _ => Kind::Object,
+        }
+    }
+
+    /// Whether this is null.
+    pub fn is_null(self) -> bool {
+        self.tag() == tag::NULL
+    }
+
+    /// The truth value, if this is one.
+    pub fn as_bool(self) -> Result<Option<bool>> {
+        Ok(match self.tag() {
+            tag::FALSE => Some(false),
+            tag::TRUE => Some(true),
+            _ => None,
+        })
+    }
+
+    /// The integer, if this is one that fits.
+    pub fn as_i64(self) -> Result<Option<i64>> {
+        if self.tag() == tag::INT { self.int().map(Some) } else { Ok(None) }
+    }
+
+    /// The integer, if this is one that fits.
+    pub fn as_u64(self) -> Result<Option<u64>> {
+        match self.tag() {
+            tag::INT => Ok(u64::try_from(self.int()?).ok()),
+            tag::UINT => Ok(Some(u64::from_le_bytes(self.eight()?))),
+            _ => Ok(None),
+        }
+    }
+
+    /// The float, if this is one. Integers are not converted.
+    pub fn as_f64(self) -> Result<Option<f64>> {
+        let float = self.tag() == tag::FLOAT;
+        float.then(|| self.eight().map(f64::from_le_bytes)).transpose()
+    }
+
+    /// The text, if this is a string.
+    pub fn as_str(self) -> Result<Option<&'a str>> {
+        let string = self.tag() == tag::STRING;
+        string.then(|| text(self.payload())).transpose()
+    }
+
+    /// The bytes, if this is bytes.
+    pub fn as_bytes(self) -> Result<Option<&'a [u8]>> {
+        Ok((self.tag() == tag::BYTES).then(|| self.payload()))
+    }
+
+    /// The time, if this is one.
+    pub fn as_time(self) -> Result<Option<Time>> {
+        let time = self.tag() == tag::TIME;
+        time.then(|| self.time()).transpose()
+    }
+
+    /// The elements, if this is an array.
+    pub fn as_array(self) -> Result<Option<RawArray<'a>>> {
+        let array = (tag::ARRAY..tag::OBJECT).contains(&self.tag());
+        array.then(|| RawArray::new(self.encoded)).transpose()
+    }
+
+    /// The fields, if this is an object.
+    pub fn as_object(self) -> Result<Option<RawObject<'a>>> {
+        let object = self.tag() >= tag::OBJECT;
+        object.then(|| RawObject::new(self.encoded)).transpose()
+    }
+
+    /// Decodes the value.
+    pub fn to_value(self) -> Result<Value> {
+        self.decode(0)
+    }
+
+    /// Reads the value as a Rust type, which may borrow strings and bytes from it.
+    pub fn deserialize<T: Deserialize<'a>>(self) -> Result<T> {
+        T::deserialize(de::Deserializer::new(self))
+    }
+
+    fn decode(self, depth: usize) -> Result<Value> {
+        Ok(match self.shape(depth)? {
+            Shape::Null => Value::Null,
+            Shape::Bool(value) => Value::Bool(value),
+            Shape::Int(value) => Value::Int(value),
+            Shape::UInt(value) => Value::from(value),
+            Shape::Float(value) => Value::Float(value),
+            Shape::String(value) => Value::String(value.to_owned()),
+            Shape::Bytes(value) => Value::Bytes(value.to_owned()),
+            Shape::Time(value) => Value::Time(value),
+            Shape::Array(items) => {
+                Value::Array(items.map(|item| item?.decode(depth + 1)).collect::<Result<_>>()?)
+            }
+            Shape::Object(fields) => Value::Object(decode_fields(fields, depth)?),
+        })
+    }
+
+    /// Checks everything about the value and what is in it.
+    fn check(self, names: Names, depth: usize) -> Result<()> {
+        let payload = self.payload();
+        match self.tag() {
+            tag::NULL | tag::FALSE | tag::TRUE => {
+                ensure(payload.is_empty(), "a value without payload has one")
+            }
+            tag::INT => {
+                let shortest = tag::int_bytes(self.int()?) == payload.len();
+                ensure(shortest, "an integer is longer than it needs to be")
+            }
+            tag::UINT => {
+                let large = i64::try_from(u64::from_le_bytes(self.eight()?)).is_err();
+                ensure(large, "an unsigned integer would fit a signed one")
+            }
+            tag::FLOAT => {
+                let float = f64::from_le_bytes(self.eight()?);
+                let canonical = !float.is_nan() || float.to_bits() == f64::NAN.to_bits();
+                ensure(canonical, "a NaN is not the canonical one")
+            }
+            tag::STRING => text(payload).map(drop),
+            tag::BYTES => Ok(()),
+            tag::TIME => self.time().map(drop),
+            tag::ARRAY..tag::OBJECT => {
+                let array = Container::new(self.encoded, depth)?;
+                array.check()?;
+                RawItems::new(array).try_for_each(|item| item?.check(names, depth + 1))
+            }
+            _ => self.check_object(names, depth),
+        }
+    }
+
+    fn check_object(self, names: Names, depth: usize) -> Result<()> {
+        let object = Container::new(self.encoded, depth)?;
+        object.check()?;
+        let mut last = None;
+        RawFields::new(object).try_for_each(|field| {
+            let (name, value) = field?;
+            ensure(last < Some(name), "the fields of an object are not in order")?;
+            last = Some(name);
+            ensure(name.len() <= FIELD_NAME_BYTES_MAX, "a field name is too long")?;
+            ensure(names.allow(name), "a field name begins with `$`")?;
+            value.check(names, depth + 1)
+        })
+    }
+
+    fn tag(self) -> u8 {
+        self.encoded.first().copied().unwrap_or(tag::NULL)
+    }
+
+    fn payload(self) -> &'a [u8] {
+        self.encoded.get(1..).unwrap_or_default()
+    }
+
+    /// The payload of a type whose payload is eight bytes.
+    fn eight(self) -> Result<[u8; 8]> {
+        self.payload().try_into().map_err(|_| Error::corrupt("a number or time is not 8 bytes"))
+    }
+
+    fn int(self) -> Result<i64> {
+        let payload = self.payload();
+        let mut bytes = match payload.last() {
+            Some(byte) if *byte >= 0x80 => [0xff; 8],
+            _ => [0; 8],
+        };
+        bytes
+            .get_mut(..payload.len())
+            .ok_or(Error::corrupt("an integer is longer than 8 bytes"))?
+            .copy_from_slice(payload);
+        Ok(i64::from_le_bytes(bytes))
+    }
+
+    fn time(self) -> Result<Time> {
+        Time::from_micros(i64::from_le_bytes(self.eight()?))
+            .map_err(|_| Error::corrupt("a time is outside of the years 0001 to 9999"))
+    }
+}
+
+impl<'a> Node<'a> for RawValue<'a> {
+    type Items = RawItems<'a>;
+    type Fields = RawFields<'a>;
+
+    fn shape(self, depth: usize) -> Result<Shape<'a, RawItems<'a>, RawFields<'a>>> {
+        Ok(match self.tag() {
+            tag::NULL => Shape::Null,
+            tag::FALSE => Shape::Bool(false),
+            tag::TRUE => Shape::Bool(true),
+            tag::INT => Shape::Int(self.int()?),
+            tag::UINT => Shape::UInt(u64::from_le_bytes(self.eight()?)),
+            tag::FLOAT => Shape::Float(f64::from_le_bytes(self.eight()?)),
+            tag::STRING => Shape::String(text(self.payload())?),
+            tag::BYTES => Shape::Bytes(self.payload()),
+            tag::TIME => Shape::Time(self.time()?),
+            tag::ARRAY..tag::OBJECT => {
+                Shape::Array(RawItems::new(Container::new(self.encoded, depth)?))
+            }
+            _ => Shape::Object(RawFields::new(Container::new(self.encoded, depth)?)),
+        })
+    }
+}
+
+impl fmt::Debug for RawValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_value() {
+            Ok(value) => value.fmt(f),
+            Err(error) => write!(f, "<{error}>"),
+        }
+    }
+}
 
 /// An encoded array.
-#[derive(Debug, Clone, Copy)]
-pub struct RawArray<'a>(&'a [u8]);
+#[derive(Clone, Copy)]
+pub struct RawArray<'a>(Container<'a>);
 
-/// An encoded object.
-#[derive(Debug, Clone, Copy)]
-pub struct RawObject<'a>(&'a [u8]);
-
-#[allow(missing_docs, unused_variables)]
-impl<'a> RawValue<'a> {
-    pub fn new(bytes: &'a [u8]) -> Result<Self> { todo!() }
-    pub fn validate(bytes: &'a [u8]) -> Result<Self> { todo!() }
-    pub fn as_encoded(self) -> &'a [u8] { self.0 }
-    pub fn kind(self) -> Kind { todo!() }
-    pub fn as_bool(self) -> Result<Option<bool>> { todo!() }
-    pub fn as_i64(self) -> Result<Option<i64>> { todo!() }
-    pub fn as_u64(self) -> Result<Option<u64>> { todo!() }
-    pub fn as_f64(self) -> Result<Option<f64>> { todo!() }
-    pub fn as_str(self) -> Result<Option<&'a str>> { todo!() }
-    pub fn as_bytes(self) -> Result<Option<&'a [u8]>> { todo!() }
-    pub fn as_time(self) -> Result<Option<Time>> { todo!() }
-    pub fn as_array(self) -> Result<Option<RawArray<'a>>> { todo!() }
-    pub fn as_object(self) -> Result<Option<RawObject<'a>>> { todo!() }
-    pub fn to_value(self) -> Result<Value> { todo!() }
-    pub fn compare(self, other: RawValue<'_>) -> Result<Ordering> { todo!() }
-    pub fn compare_value(self, other: &Value) -> Result<Ordering> { todo!() }
-}
-
-#[allow(missing_docs, unused_variables)]
 impl<'a> RawArray<'a> {
-    pub fn len(self) -> usize { todo!() }
-    pub fn is_empty(self) -> bool { self.len() == 0 }
-    pub fn get(self, index: usize) -> Result<Option<RawValue<'a>>> { todo!() }
-    pub fn iter(self) -> impl ExactSizeIterator<Item = Result<RawValue<'a>>> { std::iter::empty() }
+    /// Views a value with an array's tag.
+    fn new(encoded: &'a [u8]) -> Result<Self> {
+        Ok(Self(Container::new(encoded, 0)?))
+    }
+
+    /// The encoded bytes.
+    pub const fn as_encoded(self) -> &'a [u8] {
+        self.0.encoded()
+    }
+
+    /// The number of elements.
+    pub const fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no elements.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The element at a position from 0, if there is one.
+    pub fn get(self, index: usize) -> Result<Option<RawValue<'a>>> {
+        (index < self.len()).then(|| RawValue::new(self.0.entry(index)?)).transpose()
+    }
+
+    /// The elements, in order.
+    pub fn iter(self) -> RawItems<'a> {
+        RawItems::new(self.0)
+    }
 }
 
-#[allow(missing_docs, unused_variables)]
+impl fmt::Debug for RawArray<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        RawValue { encoded: self.as_encoded() }.fmt(f)
+    }
+}
+
+/// An encoded object: a document's fields, or a nested object.
+///
+/// ```
+/// use velocitydb_core::{Encoded, object};
+///
+/// let encoded = Encoded::from_object(&object! { "name": "Alice", "address": { "zip": 12045 } })?;
+/// let fields = encoded.view();
+/// let name = fields.get("name")?.expect("it was just written");
+/// assert_eq!(name.as_str()?, Some("Alice"));
+/// let zip = fields.get_path(&"address.zip".parse()?)?.expect("it was just written");
+/// assert_eq!(zip.as_i64()?, Some(12045));
+/// # Ok::<(), velocitydb_core::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct RawObject<'a>(Container<'a>);
+
 impl<'a> RawObject<'a> {
-    /// A view of bytes that were validated before; checks only the header.
-    pub fn new(bytes: &'a [u8]) -> Result<Self> { todo!() }
-    /// A view of untrusted bytes, after a full check.
-    pub fn validate(bytes: &'a [u8]) -> Result<Self> { todo!() }
-    pub fn as_encoded(self) -> &'a [u8] { self.0 }
-    pub fn len(self) -> usize { todo!() }
-    pub fn is_empty(self) -> bool { self.len() == 0 }
-    pub fn get(self, name: &str) -> Result<Option<RawValue<'a>>> { todo!() }
-    pub fn get_path(self, path: &Path) -> Result<Option<RawValue<'a>>> { todo!() }
-    pub fn iter(self) -> impl ExactSizeIterator<Item = Result<(&'a str, RawValue<'a>)>> { std::iter::empty() }
-    pub fn to_object(self) -> Result<Object> { todo!() }
-    pub fn to_encoded(self) -> crate::Encoded { todo!() }
-    pub fn deserialize<T: serde::Deserialize<'a>>(self) -> Result<T> { todo!() }
+    /// A view of bytes that were validated before. Only the header is checked here.
+    pub fn new(encoded: &'a [u8]) -> Result<Self> {
+        match encoded.first() {
+            Some(tag::OBJECT..=tag::MAX) => Ok(Self(Container::new(encoded, 0)?)),
+            _ => Err(Error::corrupt("it is not an object")),
+        }
+    }
+
+    /// A view of bytes that anybody may have made, after a full check.
+    pub fn validate(encoded: &'a [u8]) -> Result<Self> {
+        RawValue::validate(encoded)?;
+        Self::new(encoded)
+    }
+
+    /// The encoded bytes.
+    pub const fn as_encoded(self) -> &'a [u8] {
+        self.0.encoded()
+    }
+
+    /// The object as a value.
+    pub const fn as_value(self) -> RawValue<'a> {
+        RawValue { encoded: self.0.encoded() }
+    }
+
+    /// The number of fields.
+    pub const fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no fields.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of a field, found by binary search.
+    pub fn get(self, name: &str) -> Result<Option<RawValue<'a>>> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let (found, value) = split_field(self.0.entry(middle)?)?;
+            match found.cmp(name.as_bytes()) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return RawValue::new(value).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The value at a path. A number is a position in an array, and a name in an object.
+    pub fn get_path(self, path: &Path) -> Result<Option<RawValue<'a>>> {
+        let mut value = self.as_value();
+        for segment in path.segments() {
+            match value.child(segment)? {
+                Some(child) => value = child,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(value))
+    }
+
+    /// The fields, in canonical order.
+    pub fn iter(self) -> RawFields<'a> {
+        RawFields::new(self.0)
+    }
+
+    /// Decodes the object.
+    pub fn to_object(self) -> Result<Object> {
+        decode_fields(self.iter(), 0)
+    }
+
+    /// Copies the bytes into a buffer of their own. They are taken as they are: a view that was
+    /// not validated gives an `Encoded` that is not valid either.
+    pub fn to_encoded(self) -> Encoded {
+        Encoded::from_view(self)
+    }
+
+    /// Reads the object as a Rust type, which may borrow strings and bytes from it.
+    pub fn deserialize<T: Deserialize<'a>>(self) -> Result<T> {
+        self.as_value().deserialize()
+    }
+}
+
+impl fmt::Debug for RawObject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_value().fmt(f)
+    }
+}
+
+impl<'a> RawValue<'a> {
+    fn child(self, segment: &Segment) -> Result<Option<RawValue<'a>>> {
+        if let Some(object) = self.as_object()? {
+            return object.get(segment.name());
+        }
+        match (self.as_array()?, segment.index()) {
+            (Some(array), Some(index)) => array.get(index),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The elements of a [`RawArray`].
+#[derive(Clone)]
+pub struct RawItems<'a>(Entries<'a>);
+
+impl<'a> RawItems<'a> {
+    fn new(container: Container<'a>) -> Self {
+        Self(container.entries())
+    }
+}
+
+impl<'a> Iterator for RawItems<'a> {
+    type Item = Result<RawValue<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.0.next()?.and_then(RawValue::new))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for RawItems<'_> {}
+
+/// The fields of a [`RawObject`], in canonical order.
+#[derive(Clone)]
+pub struct RawFields<'a>(Entries<'a>);
+
+impl<'a> RawFields<'a> {
+    fn new(container: Container<'a>) -> Self {
+        Self(container.entries())
+    }
+}
+
+impl<'a> Iterator for RawFields<'a> {
+    type Item = Result<(&'a str, RawValue<'a>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.0.next()?.and_then(|entry| {
+            let (name, value) = split_field(entry)?;
+            Ok((text(name)?, RawValue::new(value)?))
+        }))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for RawFields<'_> {}
+
+fn decode_fields(fields: RawFields<'_>, depth: usize) -> Result<Object> {
+    fields
+        .map(|field| {
+            field.and_then(|(name, value)| Ok((name.to_owned(), value.decode(depth + 1)?)))
+        })
+        .collect::<Result<Vec<_>>>()
+        .and_then(|fields| {
+            Object::from_sorted(fields)
+                .ok_or(Error::corrupt("the fields of an object are not in order"))
+        })
+}
+
+fn text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a text is not UTF-8"))
 }
