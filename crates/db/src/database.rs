@@ -195,7 +195,7 @@ impl Database {
 
     /// The storage mode that it was opened in.
     pub fn mode(&self) -> Mode {
-        self.inner.core.options.mode
+        self.inner.core.options.storage.mode
     }
 
     pub(crate) fn engine(&self) -> &dyn Engine {
@@ -245,7 +245,7 @@ impl Database {
 impl Core {
     fn submit(&self, body: Body, request: Option<RequestId>, level: Consistency) -> Result<Reply> {
         let command = Command { now: self.environment.now(), request, body };
-        let durability = durability(self.options.mode, level);
+        let durability = durability(self.options.storage.mode, level);
         let reply = self.pipeline.submit(command, durability)?;
         if reply.is_replayed && durability == Durability::Disk {
             // The first attempt may have been made at a weaker level.

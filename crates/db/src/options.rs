@@ -22,12 +22,11 @@ use crate::{Database, Environment, Result};
 /// ```
 #[derive(Clone)]
 pub struct Options {
-    pub(crate) mode: Mode,
     pub(crate) environment: Arc<dyn Environment>,
     pub(crate) maintenance: MaintenanceMode,
     pub(crate) tombstone_retention: Duration,
     pub(crate) request_retention: Duration,
-    storage: mode::Options,
+    pub(crate) storage: mode::Options,
 }
 
 /// Who does what time makes due.
@@ -50,24 +49,51 @@ impl Options {
     /// Persistent, with the defaults of everything.
     pub fn new() -> Self {
         Options {
-            mode: Mode::Persistent,
             environment: Arc::new(SystemEnvironment),
             maintenance: MaintenanceMode::Automatic,
             tombstone_retention: Duration::from_secs(24 * 60 * 60),
             request_retention: Duration::from_secs(24 * 60 * 60),
-            storage: mode::Options::new(&KEYSPACE_NAMES).cached_keyspace(DOCUMENTS),
+            storage: mode::Options {
+                document_keyspace: DOCUMENTS,
+                ..mode::Options::new(Mode::Persistent, &KEYSPACE_NAMES)
+            },
         }
     }
 
-    /// The storage mode, which decides where documents live and what a crash loses.
-    pub fn mode(self, mode: Mode) -> Self {
-        Options { mode, ..self }
+    /// The storage mode, which decides where documents live and what a crash loses. The default
+    /// is [`Mode::Persistent`]. A folder can be opened in another mode than it was written in.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.storage.mode = mode;
+        self
     }
 
     /// How many bytes of memory the disk modes may use, caches and write buffers together. The
-    /// default is 256 MiB, the least 64 MiB.
+    /// default is 256 MiB, the least 16 MiB.
     pub fn memory_budget(mut self, bytes: u64) -> Self {
-        self.storage = self.storage.memory_budget(bytes);
+        self.storage.memory_bytes = bytes;
+        self
+    }
+
+    /// For how long a write may stay without an fsync that nobody waits for: the most that a power
+    /// failure loses in `hybrid`, and of `local` writes in `persistent`. The default is 100 ms.
+    pub fn sync_interval(mut self, interval: Duration) -> Self {
+        self.storage.sync_interval = interval;
+        self
+    }
+
+    /// The most that a crash loses in `memory-first`: the writes of this time, or this many bytes
+    /// of them, whatever comes first. When the disk does not keep up, writers wait. The defaults
+    /// are 100 ms and 16 MiB.
+    pub fn memory_first_bounds(mut self, delay_max: Duration, bytes_max: u64) -> Self {
+        self.storage.delay_max = delay_max;
+        self.storage.behind_bytes_max = bytes_max;
+        self
+    }
+
+    /// How many bytes of the disk stay free: writes are refused below, while reads go on. The
+    /// default leaves room for what the engine has to write to put things in order.
+    pub fn disk_reserve(mut self, bytes: u64) -> Self {
+        self.storage.disk_reserve_bytes = Some(bytes);
         self
     }
 
@@ -99,9 +125,9 @@ impl Options {
     ///
     /// When another process has it open, it is not a data folder, its format is newer than this
     /// version, its data are corrupt, or an option is out of bounds.
-    pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
-        let engine = mode::open(&self.storage.clone().mode(self.mode).path(path.as_ref()))?;
-        Database::start(engine, self)
+    pub fn open(mut self, path: impl AsRef<Path>) -> Result<Database> {
+        self.storage.path = Some(path.as_ref().to_path_buf());
+        self.start()
     }
 
     /// Opens a database that lives in memory alone, whatever mode was chosen.
@@ -109,9 +135,12 @@ impl Options {
     /// # Errors
     ///
     /// When the operating system gives no thread.
-    pub fn open_in_memory(mut self) -> Result<Database> {
-        self.mode = Mode::MemoryOnly;
-        let engine = mode::open(&self.storage.clone().mode(self.mode))?;
+    pub fn open_in_memory(self) -> Result<Database> {
+        self.mode(Mode::MemoryOnly).start()
+    }
+
+    fn start(self) -> Result<Database> {
+        let engine = mode::open(&self.storage)?;
         Database::start(engine, self)
     }
 }

@@ -92,10 +92,16 @@ impl Pipeline {
 
     /// Applies `command` and waits until its effects have `durability` and are visible.
     pub(crate) fn submit(&self, command: Command, durability: Durability) -> Result<Reply> {
-        if let Some(machine) = self.machine.try_lock() {
-            return self.lead_with(machine, command, durability);
+        // A group is gathered to share an fsync. Where there is none to share, the time that the
+        // machine is busy is shorter than falling asleep takes, and a plain lock serves best.
+        let machine = match durability {
+            Durability::Memory => Some(self.machine.lock()),
+            Durability::Os | Durability::Disk => self.machine.try_lock(),
+        };
+        match machine {
+            Some(machine) => self.lead_with(machine, command, durability),
+            None => self.wait(command, durability),
         }
-        self.wait(command, durability)
     }
 
     /// The lone writer's way: nothing is shared, so nothing is allocated for sharing.
@@ -139,8 +145,13 @@ impl Pipeline {
             }
             if let Some(machine) = self.machine.try_lock() {
                 let group = self.take_group(GROUP_COMMANDS_MAX);
+                let has_led = !group.is_empty();
                 self.run(machine, group);
-            } else if spins < SPINS {
+                if has_led {
+                    continue;
+                }
+            }
+            if spins < SPINS {
                 spins += 1;
                 std::hint::spin_loop();
             } else {
@@ -155,7 +166,8 @@ impl Pipeline {
         queue.drain(..count).collect()
     }
 
-    /// Leads: applies and commits a group, hands the machine on, and answers.
+    /// Leads: applies and commits a group, hands the machine on, and answers. The group is empty
+    /// when another leader has taken it and is about to answer.
     fn run(&self, mut machine: MutexGuard<'_, Machine>, group: Vec<Arc<Waiter>>) {
         let mut replies = Vec::with_capacity(group.len());
         let guard = PanicGuard { machine: &mut machine, group: &group };

@@ -22,3 +22,4 @@ pub use engine::{
     Bounds, Direction, Durability, Engine, EngineStats, Keyspace, KeyspaceStats, Snapshot, Visit,
 };
 pub use error::{Error, Result};
+pub use mode::Mode;
