@@ -104,8 +104,7 @@ impl Batch {
                 *newest = number;
             }
             None => {
-                self.newest
-                    .insert_unique(hash, number, |other| operations[*other as usize].hash);
+                self.newest.insert_unique(hash, number, |other| operations[*other as usize].hash);
             }
         }
     }
@@ -126,22 +125,19 @@ impl Batch {
 
     /// The writes in order.
     pub fn writes(&self) -> impl ExactSizeIterator<Item = Write<'_>> {
-        self.operations
-            .iter()
-            .enumerate()
-            .map(|(number, operation)| {
-                let key = operation.key(&self.arena);
-                let newest = self.newest.find(operation.hash, |other| {
-                    let other = &self.operations[*other as usize];
-                    other.keyspace == operation.keyspace && other.key(&self.arena) == key
-                });
-                Write {
-                    keyspace: operation.keyspace,
-                    key,
-                    value: operation.value(&self.arena),
-                    is_overwritten: newest.is_none_or(|newest| *newest as usize != number),
-                }
-            })
+        self.operations.iter().enumerate().map(|(number, operation)| {
+            let key = operation.key(&self.arena);
+            let newest = self.newest.find(operation.hash, |other| {
+                let other = &self.operations[*other as usize];
+                other.keyspace == operation.keyspace && other.key(&self.arena) == key
+            });
+            Write {
+                keyspace: operation.keyspace,
+                key,
+                value: operation.value(&self.arena),
+                is_overwritten: newest.is_none_or(|newest| *newest as usize != number),
+            }
+        })
     }
 
     /// How many writes it holds, overwritten ones included.
@@ -161,9 +157,7 @@ impl Batch {
 
     /// The point to which [`rollback`](Self::rollback) returns.
     pub fn savepoint(&self) -> Savepoint {
-        Savepoint {
-            operations: self.operations.len(),
-        }
+        Savepoint { operations: self.operations.len() }
     }
 
     /// Forgets every write since `savepoint`.
@@ -171,9 +165,7 @@ impl Batch {
         while self.operations.len() > savepoint.operations {
             let number = (self.operations.len() - 1) as u32;
             let operation = self.operations[number as usize];
-            let entry = self
-                .newest
-                .find_entry(operation.hash, |other| *other == number);
+            let entry = self.newest.find_entry(operation.hash, |other| *other == number);
             if let Ok(mut entry) = entry {
                 match operation.earlier {
                     Some(earlier) => *entry.get_mut() = earlier,

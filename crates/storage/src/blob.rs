@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use crate::memory::SharedRecord;
+
 /// Immutable bytes, shared with the engine that they came from. Cloning and slicing are O(1).
 #[derive(Clone)]
 pub struct Blob {
@@ -17,6 +19,8 @@ enum Owner {
     Shared(Arc<[u8]>),
     /// From the LSM engine; it may keep the block alive that it was read in.
     Stored(fjall::Slice),
+    /// From the memory engine: the key and then the value.
+    Record(SharedRecord),
 }
 
 impl Owner {
@@ -24,6 +28,7 @@ impl Owner {
         match self {
             Owner::Shared(bytes) => bytes,
             Owner::Stored(bytes) => bytes,
+            Owner::Record(record) => record.bytes(),
         }
     }
 }
@@ -36,11 +41,7 @@ impl Blob {
 
     fn whole(owner: Owner) -> Self {
         let end = u32::try_from(owner.bytes().len()).expect("values are limited to 4 GiB by Batch");
-        Blob {
-            owner,
-            start: 0,
-            end,
-        }
+        Blob { owner, start: 0, end }
     }
 
     /// The part of these bytes within `range`, relative to their start.
@@ -49,16 +50,9 @@ impl Blob {
     ///
     /// When `range` is not within them.
     pub fn slice(&self, range: Range<usize>) -> Self {
-        assert!(
-            range.start <= range.end && range.end <= self.len(),
-            "slice outside of a blob"
-        );
+        assert!(range.start <= range.end && range.end <= self.len(), "slice outside of a blob");
         let start = self.start + range.start as u32;
-        Blob {
-            owner: self.owner.clone(),
-            start,
-            end: start + range.len() as u32,
-        }
+        Blob { owner: self.owner.clone(), start, end: start + range.len() as u32 }
     }
 }
 
@@ -90,3 +84,14 @@ impl PartialEq for Blob {
 }
 
 impl Eq for Blob {}
+
+impl From<SharedRecord> for Blob {
+    /// The value of a record.
+    #[inline]
+    fn from(record: SharedRecord) -> Self {
+        let start = record.value_start() as u32;
+        let mut blob = Self::whole(Owner::Record(record));
+        blob.start = start;
+        blob
+    }
+}

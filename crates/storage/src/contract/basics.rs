@@ -35,10 +35,7 @@ fn reads_what_was_put(test: TestEngine) {
     delete(engine, FIRST, b"key");
     delete(engine, FIRST, b"never there");
     assert_eq!(get(engine, FIRST, b"key"), None);
-    assert_eq!(
-        get(engine, SECOND, b"key").as_deref(),
-        Some(&b"elsewhere"[..])
-    );
+    assert_eq!(get(engine, SECOND, b"key").as_deref(), Some(&b"elsewhere"[..]));
     put(engine, FIRST, b"key", b"again");
     assert_eq!(get(engine, FIRST, b"key").as_deref(), Some(&b"again"[..]));
     assert_eq!(all(&*snapshot(engine), FIRST).len(), 1);
@@ -89,10 +86,7 @@ fn empty_keys_and_values(test: TestEngine) {
     let engine = &*test.engine;
     put(engine, FIRST, b"\0", b"");
     put(engine, FIRST, b"", b"the empty key");
-    assert_eq!(
-        get(engine, FIRST, b"").as_deref(),
-        Some(&b"the empty key"[..])
-    );
+    assert_eq!(get(engine, FIRST, b"").as_deref(), Some(&b"the empty key"[..]));
     assert_eq!(get(engine, FIRST, b"\0").as_deref(), Some(&b""[..]));
     let snapshot = snapshot(engine);
     let keys = |direction| {
@@ -154,16 +148,7 @@ fn scan_keeps_bounds(test: TestEngine) {
     }
     put(engine, SECOND, b"aa", b"of another keyspace");
     let snapshot = snapshot(engine);
-    let ends = [
-        &b""[..],
-        b"a",
-        b"a\0",
-        b"aa",
-        b"b",
-        b"bb",
-        b"\xFF",
-        b"\xFF\0",
-    ];
+    let ends = [&b""[..], b"a", b"a\0", b"aa", b"b", b"bb", b"\xFF", b"\xFF\0"];
     for start in ends {
         for end in ends.map(Some).into_iter().chain([None]) {
             let bounds = Bounds { start, end };
@@ -196,9 +181,7 @@ fn scan_ends_at_a_break(test: TestEngine) {
                     false => ControlFlow::Continue(()),
                 }
             };
-            snapshot
-                .scan(FIRST, Bounds::ALL, direction, &mut visit)
-                .expect("a scan succeeds");
+            snapshot.scan(FIRST, Bounds::ALL, direction, &mut visit).expect("a scan succeeds");
             assert_eq!(visits, visits_max);
         }
     }
@@ -223,10 +206,7 @@ fn many_keys_in_any_order(test: TestEngine) {
     let left: Vec<u64> = (0..KEYS).filter(|number| number % 5 == 0).collect();
     let found = scan(&*snapshot(engine), FIRST, Bounds::ALL, Direction::Backward);
     assert!(
-        found
-            .into_iter()
-            .map(|(found, _)| found)
-            .eq(left.iter().rev().map(|number| key(*number)))
+        found.into_iter().map(|(found, _)| found).eq(left.iter().rev().map(|number| key(*number)))
     );
     for number in 0..KEYS {
         let found = get(engine, FIRST, &key(number));

@@ -13,23 +13,11 @@ use super::{
 use crate::{Batch, Bounds, Direction};
 
 pub(super) const CHECKS: &[Check] = &[
-    (
-        "batches_appear_at_one_instant",
-        batches_appear_at_one_instant,
-    ),
-    (
-        "inserts_and_deletes_appear_together",
-        inserts_and_deletes_appear_together,
-    ),
+    ("batches_appear_at_one_instant", batches_appear_at_one_instant),
+    ("inserts_and_deletes_appear_together", inserts_and_deletes_appear_together),
     ("commits_appear_in_order", commits_appear_in_order),
-    (
-        "concurrent_commits_have_one_order",
-        concurrent_commits_have_one_order,
-    ),
-    (
-        "readers_meet_every_key_that_stays",
-        readers_meet_every_key_that_stays,
-    ),
+    ("concurrent_commits_have_one_order", concurrent_commits_have_one_order),
+    ("readers_meet_every_key_that_stays", readers_meet_every_key_that_stays),
 ];
 
 /// How many commits the writer of a check makes at least, and at most.
@@ -55,11 +43,7 @@ fn while_writing(mut write: impl FnMut(u64), read: impl Fn(&mut Random) + Sync) 
         }
         // Also a panic of the writer ends the readers.
         let _guard = SetOnDrop(&done);
-        let enough = || {
-            reads
-                .iter()
-                .all(|reads| reads.load(Ordering::Relaxed) >= READS)
-        };
+        let enough = || reads.iter().all(|reads| reads.load(Ordering::Relaxed) >= READS);
         for round in 1..COMMITS.end {
             write(round);
             if round >= COMMITS.start && enough() {

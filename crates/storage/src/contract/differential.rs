@@ -10,10 +10,7 @@ use crate::{Batch, Bounds, Direction, Keyspace, Snapshot};
 
 pub(super) const CHECKS: &[Check] = &[
     ("agrees_with_the_model", agrees_with_the_model),
-    (
-        "agrees_with_the_model_on_few_keys",
-        agrees_with_the_model_on_few_keys,
-    ),
+    ("agrees_with_the_model_on_few_keys", agrees_with_the_model_on_few_keys),
 ];
 
 /// Random commands over many keys give what the model gives, also in every held snapshot.
@@ -108,15 +105,9 @@ fn random_batch(random: &mut Random, key_length_max: u64) -> Batch {
 fn same_view((found, expected): Held, random: &mut Random, key_length_max: u64) {
     let keyspace = random_keyspace(random);
     let key = random.bytes(key_length_max);
-    assert_eq!(
-        get_at(&*found, keyspace, &key),
-        get_at(&*expected, keyspace, &key)
-    );
+    assert_eq!(get_at(&*found, keyspace, &key), get_at(&*expected, keyspace, &key));
     let (start, end) = (random.bytes(3), random.bytes(3));
-    let bounds = Bounds {
-        start: &start,
-        end: (!random.one_in(4)).then_some(&end[..]),
-    };
+    let bounds = Bounds { start: &start, end: (!random.one_in(4)).then_some(&end[..]) };
     let direction = [Direction::Forward, Direction::Backward][random.within(0..2) as usize];
     let mut expected = scan(&*expected, keyspace, bounds, direction);
     if random.one_in(2) && !expected.is_empty() {
@@ -130,8 +121,6 @@ fn same_view((found, expected): Held, random: &mut Random, key_length_max: u64) 
             false => ControlFlow::Continue(()),
         }
     };
-    found
-        .scan(keyspace, bounds, direction, &mut visit)
-        .expect("a scan succeeds");
+    found.scan(keyspace, bounds, direction, &mut visit).expect("a scan succeeds");
     assert_eq!(pairs, expected, "{bounds:?} {direction:?}");
 }

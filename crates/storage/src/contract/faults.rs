@@ -104,10 +104,7 @@ impl Snapshot for FaultySnapshot {
     ) -> Result<()> {
         let longer = bounds.end.map(|end| [end, b"\0"].concat());
         let bounds = match self.fault {
-            Fault::ScanIncludesItsEnd => Bounds {
-                start: bounds.start,
-                end: longer.as_deref(),
-            },
+            Fault::ScanIncludesItsEnd => Bounds { start: bounds.start, end: longer.as_deref() },
             _ => bounds,
         };
         let visits = RefCell::new(0);
@@ -140,10 +137,7 @@ fn every_planted_fault_is_found() {
         Fault::KeyspacesMixed,
     ] {
         let make = || TestEngine {
-            engine: Arc::new(Faulty {
-                model: Arc::new(Model::new(2)),
-                fault,
-            }),
+            engine: Arc::new(Faulty { model: Arc::new(Model::new(2)), fault }),
             reopen: None,
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| run(&make)));

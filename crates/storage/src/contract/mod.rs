@@ -36,14 +36,8 @@ pub type Check = (&'static str, fn(TestEngine));
 
 /// Every check of the suite, for a caller that wants to run them one by one.
 pub fn checks() -> Vec<Check> {
-    [
-        basics::CHECKS,
-        snapshots::CHECKS,
-        concurrency::CHECKS,
-        differential::CHECKS,
-        restarts::CHECKS,
-    ]
-    .concat()
+    [basics::CHECKS, snapshots::CHECKS, concurrency::CHECKS, differential::CHECKS, restarts::CHECKS]
+        .concat()
 }
 
 /// Runs every check on an engine of its own.
@@ -77,9 +71,7 @@ fn delete(engine: &dyn Engine, keyspace: Keyspace, key: &[u8]) {
 }
 
 fn commit(engine: &dyn Engine, batch: &Batch) {
-    engine
-        .commit(batch, Durability::Memory)
-        .expect("a commit succeeds");
+    engine.commit(batch, Durability::Memory).expect("a commit succeeds");
 }
 
 fn get(engine: &dyn Engine, keyspace: Keyspace, key: &[u8]) -> Option<Vec<u8>> {
@@ -92,9 +84,7 @@ fn snapshot(engine: &dyn Engine) -> Arc<dyn Snapshot> {
 }
 
 fn get_at(snapshot: &dyn Snapshot, keyspace: Keyspace, key: &[u8]) -> Option<Vec<u8>> {
-    let blob = snapshot
-        .get(keyspace, key)
-        .expect("a get of a snapshot succeeds");
+    let blob = snapshot.get(keyspace, key).expect("a get of a snapshot succeeds");
     blob.map(|blob| blob.to_vec())
 }
 
@@ -109,9 +99,7 @@ fn scan(
         pairs.push((key.to_vec(), value.to_vec()));
         ControlFlow::Continue(())
     };
-    snapshot
-        .scan(keyspace, bounds, direction, &mut visit)
-        .expect("a scan succeeds");
+    snapshot.scan(keyspace, bounds, direction, &mut visit).expect("a scan succeeds");
     pairs
 }
 
@@ -132,9 +120,6 @@ mod tests {
 
     #[test]
     fn the_model_keeps_the_contract() {
-        run(&|| TestEngine {
-            engine: Arc::new(Model::new(2)),
-            reopen: None,
-        });
+        run(&|| TestEngine { engine: Arc::new(Model::new(2)), reopen: None });
     }
 }

@@ -33,14 +33,8 @@ struct ModelSnapshot {
 impl Model {
     /// An empty engine with `keyspaces` keyspaces.
     pub fn new(keyspaces: usize) -> Self {
-        let state = State {
-            keyspaces: vec![BTreeMap::new(); keyspaces],
-            commits: 0,
-        };
-        Model {
-            state: Mutex::new(Arc::new(state)),
-            handles: Arc::default(),
-        }
+        let state = State { keyspaces: vec![BTreeMap::new(); keyspaces], commits: 0 };
+        Model { state: Mutex::new(Arc::new(state)), handles: Arc::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, Arc<State>> {

@@ -7,18 +7,9 @@ use super::{
 use crate::{Batch, Durability};
 
 pub(super) const CHECKS: &[Check] = &[
-    (
-        "synced_state_survives_a_restart",
-        synced_state_survives_a_restart,
-    ),
-    (
-        "disk_commits_survive_a_restart",
-        disk_commits_survive_a_restart,
-    ),
-    (
-        "state_continues_over_restarts",
-        state_continues_over_restarts,
-    ),
+    ("synced_state_survives_a_restart", synced_state_survives_a_restart),
+    ("disk_commits_survive_a_restart", disk_commits_survive_a_restart),
+    ("state_continues_over_restarts", state_continues_over_restarts),
 ];
 
 /// After a sync and a restart every keyspace is as it was, deletes included.
@@ -41,10 +32,7 @@ fn synced_state_survives_a_restart(test: TestEngine) {
     let engine = reopen(test.engine);
     let after = snapshot(&*engine);
     assert!((all(&*after, FIRST), all(&*after, SECOND)) == expected);
-    assert_eq!(
-        get(&*engine, FIRST, b"").as_deref(),
-        Some(&b"the empty key"[..])
-    );
+    assert_eq!(get(&*engine, FIRST, b"").as_deref(), Some(&b"the empty key"[..]));
     assert_eq!(get_at(&*after, SECOND, &6_u32.to_be_bytes()), None);
 }
 
@@ -53,9 +41,7 @@ fn disk_commits_survive_a_restart(test: TestEngine) {
     let Some(reopen) = test.reopen else { return };
     let mut batch = Batch::new();
     batch.put(FIRST, b"key", b"value");
-    test.engine
-        .commit(&batch, Durability::Disk)
-        .expect("a commit succeeds");
+    test.engine.commit(&batch, Durability::Disk).expect("a commit succeeds");
     let engine = reopen(test.engine);
     assert_eq!(get(&*engine, FIRST, b"key").as_deref(), Some(&b"value"[..]));
 }
@@ -73,9 +59,6 @@ fn state_continues_over_restarts(test: TestEngine) {
         engine.sync().expect("a sync succeeds");
         engine = reopen(engine);
         let found = all(&*snapshot(&*engine), SECOND);
-        assert_eq!(
-            found,
-            [(run.to_be_bytes().to_vec(), b"of this run".to_vec())]
-        );
+        assert_eq!(found, [(run.to_be_bytes().to_vec(), b"of this run".to_vec())]);
     }
 }

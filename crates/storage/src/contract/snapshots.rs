@@ -9,20 +9,11 @@ use crate::{Batch, Bounds, Direction};
 
 pub(super) const CHECKS: &[Check] = &[
     ("snapshot_stays", snapshot_stays),
-    (
-        "snapshots_of_every_commit_stay",
-        snapshots_of_every_commit_stay,
-    ),
-    (
-        "snapshot_keeps_what_is_deleted",
-        snapshot_keeps_what_is_deleted,
-    ),
+    ("snapshots_of_every_commit_stay", snapshots_of_every_commit_stay),
+    ("snapshot_keeps_what_is_deleted", snapshot_keeps_what_is_deleted),
     ("visitor_may_commit", visitor_may_commit),
     ("snapshots_are_counted", snapshots_are_counted),
-    (
-        "snapshot_outlives_the_engine_handle",
-        snapshot_outlives_the_engine_handle,
-    ),
+    ("snapshot_outlives_the_engine_handle", snapshot_outlives_the_engine_handle),
     ("blob_outlives_its_key", blob_outlives_its_key),
 ];
 
@@ -114,9 +105,7 @@ fn visitor_may_commit(test: TestEngine) {
             put(engine, FIRST, &[key, b"+"].concat(), b"new");
             ControlFlow::Continue(())
         };
-        before
-            .scan(FIRST, Bounds::ALL, direction, &mut visit)
-            .expect("a scan succeeds");
+        before.scan(FIRST, Bounds::ALL, direction, &mut visit).expect("a scan succeeds");
         assert_eq!(visited, expected);
         assert_eq!(all(&*snapshot(engine), FIRST).len(), KEYS as usize);
     }

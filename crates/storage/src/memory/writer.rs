@@ -1,0 +1,217 @@
+//! [`Writer`]: the one that commits, and unlinks what nobody can see any more.
+//!
+//! A version that a commit supersedes is unlinked at the end of that commit, unless an open
+//! snapshot sees it. Then it is retained, and looked at again when snapshots were closed: by later
+//! commits, a bounded number each, or when the engine is otherwise asked to.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::clock::{Clock, OpenSnapshots};
+use super::garbage::{Garbage, Piece};
+use super::record::{Header, Record, SharedRecord};
+use super::table::{Table, TableUse};
+use super::tree::Tree;
+use crate::hash::hash;
+use crate::{Batch, Keyspace};
+
+/// How many retained versions a commit looks at, beside two for each of its own writes.
+const RETAINED_STEP: usize = 16;
+
+/// The indexes of one keyspace.
+pub(super) struct Indexes {
+    /// The keyspace that it is.
+    pub(super) keyspace: Keyspace,
+    /// From key to newest version. It also owns every version.
+    pub(super) table: Table,
+    /// The newest versions in order.
+    pub(super) tree: Tree,
+    /// How many keys have a value.
+    pub(super) keys: AtomicU64,
+    /// Bytes of all linked records.
+    pub(super) record_bytes: AtomicU64,
+}
+
+/// What the writer alone knows.
+pub(super) struct Writer {
+    /// By keyspace.
+    tables: Vec<TableUse>,
+    garbage: Garbage,
+    snapshots: OpenSnapshots,
+    /// The records of this commit that have a previous version, by keyspace number.
+    superseding: Vec<(usize, *mut Header)>,
+    retained: VecDeque<Retained>,
+    /// How many of the retained ones have not been looked at since snapshots were closed.
+    unexamined: usize,
+}
+
+/// A superseded version that an open snapshot saw.
+struct Retained {
+    keyspace: usize,
+    version: *mut Header,
+    superseded: u64,
+}
+
+// SAFETY: the raw pointers are to linked records, which live until this writer unlinks them.
+unsafe impl Send for Writer {}
+
+impl Indexes {
+    pub(super) fn new(keyspace: Keyspace) -> Self {
+        Indexes {
+            keyspace,
+            table: Table::new(),
+            tree: Tree::new(),
+            keys: AtomicU64::new(0),
+            record_bytes: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Writer {
+    pub(super) fn new(keyspaces: usize) -> Self {
+        Writer {
+            tables: (0..keyspaces).map(|_| TableUse::new()).collect(),
+            garbage: Garbage::default(),
+            snapshots: OpenSnapshots::default(),
+            superseding: Vec::new(),
+            retained: VecDeque::new(),
+            unexamined: 0,
+        }
+    }
+
+    /// Makes the writes of `batch` the next commit.
+    pub(super) fn commit(&mut self, keyspaces: &[Indexes], clock: &Clock, batch: &Batch) {
+        let sequence = clock.visible() + 1;
+        for write in batch.writes().filter(|write| !write.is_overwritten) {
+            let number = usize::from(write.keyspace.0);
+            self.write(&keyspaces[number], sequence, write.key, write.value);
+        }
+        clock.publish(sequence);
+        self.unlink_superseded(keyspaces, clock);
+        self.unlink_retained(keyspaces, 2 * batch.len() + RETAINED_STEP);
+    }
+
+    fn write(&mut self, indexes: &Indexes, sequence: u64, key: &[u8], value: Option<&[u8]>) {
+        let hash = hash(indexes.keyspace, key);
+        // SAFETY: this is the writer, and what is found is not retired in this function.
+        let found = unsafe { indexes.table.find_slot(hash, key) };
+        let Some((slot, old)) = found else {
+            if value.is_some() {
+                let new = indexes.link(SharedRecord::new(sequence, key, value, None));
+                let number = usize::from(indexes.keyspace.0);
+                let tables = &mut self.tables[number];
+                indexes.table.insert(hash, new, tables, &mut self.garbage);
+                indexes.tree.insert(new, &mut self.garbage);
+                indexes.keys.fetch_add(1, Ordering::Relaxed);
+            }
+            return;
+        };
+        match (old.is_deleted(), value.is_none()) {
+            (true, true) => return,
+            (true, false) => drop(indexes.keys.fetch_add(1, Ordering::Relaxed)),
+            (false, true) => drop(indexes.keys.fetch_sub(1, Ordering::Relaxed)),
+            (false, false) => {}
+        }
+        let new = indexes.link(SharedRecord::new(sequence, key, value, Some(old)));
+        Table::replace(slot, new);
+        indexes.tree.replace(old, new, &self.garbage);
+        let number = usize::from(indexes.keyspace.0);
+        self.superseding.push((number, new.as_raw()));
+    }
+
+    /// Unlinks or retains the versions that this commit superseded.
+    fn unlink_superseded(&mut self, keyspaces: &[Indexes], clock: &Clock) {
+        if self.snapshots.refresh(clock) {
+            self.unexamined = self.retained.len();
+        }
+        while let Some((keyspace, newer)) = self.superseding.pop() {
+            // SAFETY: it was linked by this commit.
+            let newer = unsafe { Record::from_raw(newer) }.expect("links are not null");
+            let old = newer.previous().expect("it superseded a version");
+            match self.snapshots.see(old.sequence(), newer.sequence()) {
+                true => self.retained.push_back(Retained {
+                    keyspace,
+                    version: old.as_raw(),
+                    superseded: newer.sequence(),
+                }),
+                false => self.unlink(&keyspaces[keyspace], newer, old),
+            }
+        }
+    }
+
+    /// Looks at up to `steps_max` retained versions, and unlinks those that no snapshot sees.
+    fn unlink_retained(&mut self, keyspaces: &[Indexes], steps_max: usize) {
+        for _ in 0..self.unexamined.min(steps_max) {
+            self.unexamined -= 1;
+            let Some(retained) = self.retained.pop_front() else { return };
+            // SAFETY: retained versions are linked.
+            let version = unsafe { Record::from_raw(retained.version) };
+            let version = version.expect("links are not null");
+            if self.snapshots.see(version.sequence(), retained.superseded) {
+                self.retained.push_back(retained);
+                continue;
+            }
+            let indexes = &keyspaces[retained.keyspace];
+            let hash = hash(indexes.keyspace, version.key());
+            // SAFETY: this is the writer; what is found is retired by the last call, `unlink`.
+            let found = unsafe { indexes.table.find_slot(hash, version.key()) };
+            let (_, newest) = found.expect("the key of a linked version is in the index");
+            self.unlink(indexes, newest, version);
+        }
+    }
+
+    /// Unlinks `version`, which nobody can see, from the versions of its key that start with
+    /// `newest`; and the key, when only a deletion is left.
+    fn unlink(&mut self, indexes: &Indexes, newest: Record<'_>, version: Record<'_>) {
+        let mut newer = newest;
+        loop {
+            let previous = newer.previous().expect("the version is linked");
+            if previous.as_raw() == version.as_raw() {
+                break;
+            }
+            newer = previous;
+        }
+        newer.set_previous(version.previous());
+        if newest.is_deleted() && newest.previous().is_none() {
+            let hash = hash(indexes.keyspace, newest.key());
+            // SAFETY: as above; the record is retired behind its last use.
+            let found = unsafe { indexes.table.find_slot(hash, newest.key()) };
+            let (slot, _) = found.expect("the newest version is in the index");
+            let tables = &mut self.tables[usize::from(indexes.keyspace.0)];
+            indexes.table.remove(hash, slot, tables);
+            indexes.tree.remove(newest, &mut self.garbage);
+            self.retire(indexes, newest);
+        }
+        self.retire(indexes, version);
+    }
+
+    /// Releases a record that was unlinked, when no reader looks at it.
+    fn retire(&mut self, indexes: &Indexes, record: Record<'_>) {
+        let bytes = record.allocated_bytes();
+        indexes.record_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
+        // SAFETY: the callers have just unlinked it from everything that leads to it.
+        unsafe { self.garbage.retire(Piece::Record(record.as_raw()), bytes) };
+    }
+
+    /// Unlinks up to `steps_max` versions that no snapshot sees any more, and frees what can be.
+    /// Returns whether there are more to look at.
+    pub(super) fn clean(&mut self, keyspaces: &[Indexes], clock: &Clock, steps_max: usize) -> bool {
+        if self.snapshots.refresh(clock) {
+            self.unexamined = self.retained.len();
+        }
+        self.unlink_retained(keyspaces, steps_max);
+        self.garbage.hand_over();
+        self.unexamined > 0
+    }
+}
+
+impl Indexes {
+    /// Gives a new record to the indexes, which hold it from now on.
+    fn link<'w>(&self, record: SharedRecord) -> Record<'w> {
+        // SAFETY: it is released by the writer alone, through `retire`, or with the table.
+        let record = unsafe { Record::from_raw(record.into_raw()) }.expect("it was allocated");
+        let bytes = record.allocated_bytes() as u64;
+        self.record_bytes.fetch_add(bytes, Ordering::Relaxed);
+        record
+    }
+}
