@@ -5,9 +5,23 @@ use std::path::Path;
 
 use crate::Error;
 
+fn is_io_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether the store met a full device.
+pub(super) fn is_full(error: &fjall::Error) -> bool {
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+            is_io_full(error)
+        }
+        _ => false,
+    }
+}
+
 /// The error of an operating system call on `path`.
 pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Error {
-    if error.kind() == io::ErrorKind::StorageFull {
+    if is_io_full(error) {
         return Error::DiskFull { path: path.to_owned() };
     }
     Error::Io { action, path: path.to_owned(), reason: error.to_string() }

@@ -6,10 +6,15 @@
 
 mod engine;
 mod error;
+mod folder;
+mod journal;
+mod marker;
 mod options;
 mod snapshot;
 mod space;
 mod store;
+mod tables;
+mod writer;
 
 pub use engine::Lsm;
 pub use options::LsmOptions;

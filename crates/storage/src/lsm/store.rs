@@ -10,12 +10,14 @@ use std::time::Duration;
 use fjall::{AbstractTree, CompressionType, KeyspaceCreateOptions, PersistMode};
 
 use super::error;
+use super::journal::Journals;
 use super::options::LsmOptions;
 use super::snapshot::{State, Trees, empty_key};
 use crate::{Batch, Error, Result};
 
 /// The keyspace of our own, created first and therefore number 1 of the store.
 const RECORD_KEYSPACE: &str = "velocitydb";
+pub(super) const RECORD_KEYSPACE_ID: u64 = 1;
 /// Its key that every batch overwrites with a [`Record`].
 pub(super) const RECORD_KEY: &[u8] = b"commit";
 
@@ -38,8 +40,11 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn encode(self) -> [u8; 16] {
-        let mut bytes = [0; 16];
+    /// Bytes of a record.
+    pub(super) const LENGTH: usize = 16;
+
+    pub(super) fn encode(self) -> [u8; Self::LENGTH] {
+        let mut bytes = [0; Self::LENGTH];
         bytes[..8].copy_from_slice(&self.number.to_le_bytes());
         bytes[8..].copy_from_slice(&self.sequence_min.to_le_bytes());
         bytes
@@ -105,9 +110,32 @@ impl Store {
         State::new(Arc::clone(&self.trees), self.database.snapshot())
     }
 
-    /// The record of the newest batch.
-    pub(super) fn record(&self) -> Result<Option<Record>> {
-        self.record_at(fjall::SeqNo::MAX)
+    /// Compares what the store has read with what the journals say; returns the number of the
+    /// newest batch.
+    pub(super) fn verify(&self, journals: &Journals) -> Result<u64> {
+        let newest = self.record_at(fjall::SeqNo::MAX)?.map_or(0, |record| record.number);
+        if journals.last.is_some_and(|last| last != newest) {
+            return Err(self
+                .corrupt(format!("batch {newest} is the newest, and the journals end otherwise")));
+        }
+        // Whatever is in no journal must be in the tables.
+        let flushed = self.record.tree.get_highest_persisted_seqno();
+        let flushed = match flushed {
+            Some(sequence) => self.record_at(sequence + 1)?.map_or(0, |record| record.number),
+            None => 0,
+        };
+        match journals.first {
+            Some(first) if first > flushed + 1 => Err(self.corrupt(format!(
+                "batches {} to {} are missing: the tables end before and the journals begin after",
+                flushed + 1,
+                first - 1
+            ))),
+            _ => Ok(newest),
+        }
+    }
+
+    fn corrupt(&self, what: String) -> Error {
+        Error::Corrupt { place: self.trees.path.display().to_string(), what }
     }
 
     fn record_at(&self, sequence: fjall::SeqNo) -> Result<Option<Record>> {

@@ -1,0 +1,86 @@
+//! [`Folder`]: a data folder that is ours alone for as long as this is held.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::error;
+use super::marker;
+use crate::{Error, Result};
+
+/// Locked by whoever has the folder open; empty.
+const LOCK_FILE_NAME: &str = "LOCK";
+/// Holds the store.
+const STORE_FOLDER_NAME: &str = "store";
+
+/// A locked folder that is a data folder, or empty and about to become one.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Unlocked when it is closed.
+    _lock: File,
+}
+
+impl Folder {
+    /// Locks the folder, which is created where it is missing.
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(|error| error::io("creating", path, &error))?;
+        Folder::open(path)
+    }
+
+    /// Locks a folder that exists. Writes nothing into one that holds anything of others.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        check_owner(path)?;
+        let lock_path = path.join(LOCK_FILE_NAME);
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(|error| error::io("opening", &lock_path, &error))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Error::Locked { path: path.to_owned() },
+            TryLockError::Error(error) => error::io("locking", &lock_path, &error),
+        })?;
+        Ok(Folder { path: path.to_owned(), _lock: lock })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the store is.
+    pub(super) fn store(&self) -> PathBuf {
+        self.path.join(STORE_FOLDER_NAME)
+    }
+
+    /// Removes the store.
+    pub(super) fn clear(&self) -> Result<()> {
+        let store = self.store();
+        if !store.exists() {
+            return Ok(());
+        }
+        fs::remove_dir_all(&store).map_err(|error| error::io("removing", &store, &error))
+    }
+}
+
+/// Fails when the folder holds anything and has no marker.
+fn check_owner(path: &Path) -> Result<()> {
+    let failed = |error| error::io("listing", path, &error);
+    let mut is_empty = true;
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if name == marker::FILE_NAME {
+            return Ok(());
+        }
+        is_empty &= name == LOCK_FILE_NAME || name == marker::NEW_FILE_NAME;
+    }
+    if is_empty {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: format!(
+            "{} is neither empty nor a data folder (it has no file {})",
+            path.display(),
+            marker::FILE_NAME
+        ),
+    })
+}

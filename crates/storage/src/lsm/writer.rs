@@ -1,0 +1,261 @@
+//! [`Writer`]: the one that writes to a data folder, from its opening to its closing.
+//!
+//! It owns the store, the commit numbers and what happens after a failure:
+//!
+//! ```text
+//!              no room left by the reserve: refused before anything is written
+//!                  ┌──────┐
+//!   ┌─────────┐ ───┘      │    no room after all: the store is closed,      ┌──────────┐
+//!   │ working │ ◄─────────┘    and what it wrote of the batch is cut off ──►│  closed  │
+//!   └─────────┘ ◄────────────── a commit finds room: opened again ───────── └──────────┘
+//!        │
+//!        └── fsync failed, or anything else: ──► poisoned, for good
+//! ```
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+use super::error;
+use super::folder::Folder;
+use super::marker::{FORMAT, Marker};
+use super::options::LsmOptions;
+use super::snapshot::State;
+use super::space::Space;
+use super::store::Store;
+use super::{journal, tables};
+use crate::{Batch, Error, Result};
+
+/// How much is written before the marker is brought up to date.
+const UNMARKED_BYTES_MAX: u64 = 1 << 20;
+
+/// The trees beside those of the keyspaces: the store's own and ours.
+const TREES_BESIDE: usize = 2;
+
+/// What a commit needs, and needs alone.
+pub(super) struct Writer {
+    options: LsmOptions,
+    marker: Marker,
+    space: Space,
+    /// The number of the newest batch.
+    number: u64,
+    /// Bytes committed since the last fsync, and since the marker was written.
+    unsynced_bytes: u64,
+    unmarked_bytes: u64,
+    store: Health,
+    /// Unlocked last.
+    folder: Folder,
+}
+
+enum Health {
+    Working(Box<Store>),
+    /// Closed because the device was full.
+    Closed,
+    Poisoned(String),
+}
+
+impl Writer {
+    /// Opens the data folder, or creates it; with its newest state.
+    pub(super) fn open(options: LsmOptions) -> Result<(Self, State)> {
+        let folder = Folder::create(&options.path)?;
+        let marker = Marker::read(folder.path())?;
+        let marker = match marker {
+            Some(marker) if marker.is_ready => marker.migrate(folder.path())?,
+            _ => create(&folder, &options)?,
+        };
+        if !options.keyspaces.starts_with(&marker.keyspaces) {
+            return Err(Error::Invalid {
+                what: format!(
+                    "{} has the keyspaces {:?}, which {:?} does not begin with",
+                    folder.path().display(),
+                    marker.keyspaces,
+                    options.keyspaces
+                ),
+            });
+        }
+        let mut writer = Writer {
+            space: Space::new(options.path.clone(), options.reserve_bytes()),
+            options,
+            number: 0,
+            unsynced_bytes: 0,
+            unmarked_bytes: 0,
+            store: Health::Closed,
+            marker,
+            folder,
+        };
+        let state = writer.open_store(None)?;
+        // A marker that is behind is as good, so that a full device can still be read.
+        let _ = writer.mark();
+        Ok((writer, state))
+    }
+
+    /// Checks everything that the store would not, cuts off the torn tail, and opens the store.
+    /// Batches above `number_max` were refused, and are part of the tail.
+    fn open_store(&mut self, number_max: Option<u64>) -> Result<State> {
+        let path = self.folder.store();
+        let trees = self.marker.keyspaces.len() + TREES_BESIDE;
+        tables::verify(&path, trees, self.options.keyspaces.len() + TREES_BESIDE)?;
+        let journals = journal::verify(&path, number_max)?;
+        journals.repair()?;
+        let store = open(&path, &self.options)?;
+        let number = store.verify(&journals)?;
+        if number < self.marker.commits {
+            return Err(Error::Corrupt {
+                place: path.display().to_string(),
+                what: format!("batches {} to {} are missing", number + 1, self.marker.commits),
+            });
+        }
+        self.number = number;
+        let state = store.state();
+        self.store = Health::Working(Box::new(store));
+        Ok(state)
+    }
+
+    /// Makes the store work again after the device was full, and returns its state if that was
+    /// necessary and possible.
+    pub(super) fn revive(&mut self, snapshots_open: u64) -> Result<Option<State>> {
+        match &self.store {
+            Health::Working(_) => return Ok(None),
+            Health::Poisoned(reason) => return Err(Error::Poisoned { reason: reason.clone() }),
+            Health::Closed => {}
+        }
+        self.space.check(0)?;
+        if snapshots_open > 0 {
+            // They read files that an opened store would be free to remove.
+            return Err(Error::Poisoned {
+                reason: format!(
+                    "the disk was full; writes go on once the {snapshots_open} snapshots from \
+                     before are dropped"
+                ),
+            });
+        }
+        self.open_store(Some(self.number)).map(Some)
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        self.unsynced_bytes > 0 && matches!(self.store, Health::Working(_))
+    }
+
+    /// The newest state, unless the store is closed.
+    pub(super) fn state(&self) -> Option<State> {
+        match &self.store {
+            Health::Working(store) => Some(store.state()),
+            Health::Closed | Health::Poisoned(_) => None,
+        }
+    }
+
+    fn store(&mut self) -> Result<&mut Store> {
+        match &mut self.store {
+            Health::Working(store) => Ok(store),
+            Health::Closed => Err(Error::DiskFull { path: self.options.path.clone() }),
+            Health::Poisoned(reason) => Err(Error::Poisoned { reason: reason.clone() }),
+        }
+    }
+
+    /// Writes a batch as far as the operating system. After an error it is not there, unless the
+    /// error is [`Error::Poisoned`].
+    pub(super) fn append(&mut self, batch: &Batch) -> Result<()> {
+        let bytes = batch.byte_length() as u64;
+        self.space.check(bytes)?;
+        let number = self.number + 1;
+        let store = self.store()?;
+        let encoded = store.encode(batch, number)?;
+        let written = store.make_room(bytes).and_then(|()| store.append(encoded));
+        if let Err(error) = written {
+            return Err(self.fail(&error));
+        }
+        self.number = number;
+        self.unsynced_bytes += bytes + 1;
+        self.unmarked_bytes += bytes + 1;
+        Ok(())
+    }
+
+    /// Fsyncs. What a failed fsync leaves on the device is not known, nor is it after another one,
+    /// so that the first failure is the last word.
+    pub(super) fn persist(&mut self) -> Result<()> {
+        if let Err(error) = self.store()?.persist() {
+            return Err(self.poison(format!("fsync failed: {error:?}")));
+        }
+        self.unsynced_bytes = 0;
+        if self.unmarked_bytes >= UNMARKED_BYTES_MAX {
+            // The batches are durable; the marker may stay behind, see `Marker::commits`.
+            let _ = self.mark();
+        }
+        Ok(())
+    }
+
+    /// Notes in the marker how many commits there are, all of which are durable.
+    fn mark(&mut self) -> Result<()> {
+        self.unmarked_bytes = 0;
+        self.marker.commits = self.number;
+        self.marker.keyspaces.clone_from(&self.options.keyspaces);
+        self.marker.write(self.folder.path())
+    }
+
+    /// After the store failed to write: finds out what that means.
+    fn fail(&mut self, error: &fjall::Error) -> Error {
+        // Its workers say only that they stopped; they do on a full device.
+        let is_stopped = matches!(error, fjall::Error::Poisoned);
+        let is_full = error::is_full(error) || (is_stopped && self.space.is_short());
+        if !is_full {
+            return self.poison(format!("writing failed: {error:?}"));
+        }
+        match self.close_store() {
+            Ok(()) => Error::DiskFull { path: self.options.path.clone() },
+            Err(error) => self.poison(format!("the disk is full, and {error}")),
+        }
+    }
+
+    fn poison(&mut self, reason: String) -> Error {
+        self.store = Health::Poisoned(reason.clone());
+        Error::Poisoned { reason }
+    }
+
+    /// Closes the store, which can complete what it began to write when there is room again, and
+    /// cuts that off: it was refused.
+    fn close_store(&mut self) -> Result<()> {
+        self.store = Health::Closed;
+        journal::verify(&self.folder.store(), Some(self.number))?.repair()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if matches!(self.store, Health::Working(_)) && self.persist().is_ok() {
+            // The store is complete without it, and there is nobody to tell.
+            let _ = self.mark();
+        }
+        self.store = Health::Closed;
+    }
+}
+
+/// Makes a data folder, from the start if that was begun before.
+fn create(folder: &Folder, options: &LsmOptions) -> Result<Marker> {
+    let mut marker = Marker {
+        format: FORMAT,
+        is_ready: false,
+        commits: 0,
+        keyspaces: options.keyspaces.clone(),
+    };
+    marker.write(folder.path())?;
+    folder.clear()?;
+    drop(open(&folder.store(), options)?);
+    marker.is_ready = true;
+    marker.write(folder.path())?;
+    Ok(marker)
+}
+
+/// Opens the store, which panics at some kinds of corruption.
+pub(super) fn open(path: &Path, options: &LsmOptions) -> Result<Store> {
+    let place = || path.display().to_string();
+    match panic::catch_unwind(AssertUnwindSafe(|| Store::open(path, options))) {
+        Ok(store) => store.map_err(|error| error::store("opening", path, place, &error)),
+        Err(panic) => Err(Error::Corrupt { place: place(), what: words(&*panic) }),
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("the store cannot open it: {}", words.unwrap_or("no reason given"))
+}
