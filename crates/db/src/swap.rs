@@ -118,7 +118,7 @@ impl<'a> CompareAndSwap<'a> {
                 Condition::Fields(fields) => fields,
                 _ => Vec::new(),
             };
-            fields.push((Path::parse(path)?, value));
+            fields.push((path.parse::<Path>()?, value));
             Ok(Condition::Fields(fields))
         });
         self
