@@ -229,6 +229,16 @@ pub(crate) enum Names {
 }
 
 impl Names {
+    /// How many levels of operators there can be around a value: `{"$push": {"path": {"$each": []}}}`.
+    pub(crate) const OPERATOR_LEVELS: usize = 4;
+
+    pub(crate) const fn depth_max(self) -> usize {
+        match self {
+            Self::Document => DEPTH_MAX,
+            Self::Operators => DEPTH_MAX + Self::OPERATOR_LEVELS,
+        }
+    }
+
     pub(crate) fn allow(self, name: &str) -> bool {
         self == Self::Operators || !name.starts_with('$')
     }
@@ -370,8 +380,9 @@ impl<'b> Encoder<'b> {
 
     /// Opens a container. Its entries follow, then [`Encoder::end`].
     pub(crate) fn begin(&mut self, container: Container) -> Result<()> {
-        if self.open.len() >= DEPTH_MAX {
-            return Err(self.limit("depth of nested arrays and objects", DEPTH_MAX + 1, DEPTH_MAX));
+        let max = self.names.depth_max();
+        if self.open.len() >= max {
+            return Err(self.limit("depth of nested arrays and objects", max + 1, max));
         }
         self.open.push(Open { container, body: self.out.len(), first: self.entries.len() });
         Ok(())

@@ -1,8 +1,7 @@
 //! The reading of an encoded array or object as a table of entries, whatever the entries are.
 //! [`codec`](crate::codec) draws it.
 
-use crate::codec::tag;
-use crate::limits::DEPTH_MAX;
+use crate::codec::{Names, tag};
 use crate::{Error, Result};
 
 /// An array or object, taken apart.
@@ -20,7 +19,7 @@ impl<'a> Container<'a> {
     /// objects around it.
     pub(crate) fn new(encoded: &'a [u8], depth: usize) -> Result<Self> {
         const TRUNCATED: Error = Error::corrupt("an array or object is cut off");
-        if depth >= DEPTH_MAX {
+        if depth >= Names::Operators.depth_max() {
             return Err(Error::corrupt("arrays and objects are nested too deeply"));
         }
         let (tag, rest) = encoded.split_first().ok_or(TRUNCATED)?;

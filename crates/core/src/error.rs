@@ -146,6 +146,13 @@ pub enum Error {
         nearest: &'static str,
     },
 
+    /// An update has operators and plain fields side by side.
+    #[error("update mixes operators and the field {field:?}; put the field into $set")]
+    MixedUpdate {
+        /// The field.
+        field: String,
+    },
+
     /// An operator of an update has a wrong operand.
     #[error("{operator}{} takes {expected}", At(.path))]
     InvalidOperand {

@@ -1,6 +1,60 @@
-//! The order-preserving key encoding.
+//! The order-preserving encoding of values as keys: comparing the bytes gives the one total order
+//! of [`order`](crate::order). Index entries are built of it.
+//!
+//! A key is a sequence of components, one for each value. Every component knows its own end, so
+//! that components can follow each other, and anything can follow the last one. No component is
+//! a prefix of another one. A descending component is the ascending one with all bits inverted.
+//!
+//! ```text
+//! value          component
+//! null           10
+//! NaN            20
+//! number < 0     21 and the exponent and mantissa of its negation, all bits inverted
+//! zero           22
+//! number > 0     23 exponent mantissa
+//! string         30 escaped 00
+//! object         40 (01 name-escaped 00 value)… 00
+//! array          50 value… 00
+//! bytes          60 escaped 00
+//! false, true    70, 71
+//! time           80 and 8 bytes, big-endian: microseconds since 1970, with the sign bit inverted
+//! ```
+//!
+//! *escaped* text or bytes have `01 01` for 00 and `01 02` for 01. First bytes below 10 are kept
+//! free: 08 is meant for a field that is missing, which sorts before null.
+//!
+//! A number is taken exactly, whatever its type: every integer and float here is `m · 2^e` with
+//! `1 <= m < 2` and a fraction of at most 63 bits.
+//!
+//! ```text
+//! exponent    2 bytes, big-endian: e + 1075; 2099 for infinity
+//! mantissa    the bits of m after the point, 7 in a byte from the top, as few bytes as will do,
+//!             at least one: ┌───────┬──────┐
+//!                           │ 7 bits│ more │   more = 1 if another byte follows
+//!                           └───────┴──────┘
+//! ```
 
-use crate::{RawValue, Result, Value};
+use crate::container::ensure;
+use crate::limits::DEPTH_MAX;
+use crate::node::{Node, Shape};
+use crate::{Error, Object, RawValue, Result, Time, Value};
+
+const NULL: u8 = 0x10;
+const NAN: u8 = 0x20;
+const NEGATIVE: u8 = 0x21;
+const ZERO: u8 = 0x22;
+const POSITIVE: u8 = 0x23;
+const STRING: u8 = 0x30;
+const OBJECT: u8 = 0x40;
+const ARRAY: u8 = 0x50;
+const BYTES: u8 = 0x60;
+const FALSE: u8 = 0x70;
+const TRUE: u8 = 0x71;
+const TIME: u8 = 0x80;
+
+const END: u8 = 0x00;
+const ESCAPE: u8 = 0x01;
+const FIELD: u8 = 0x01;
 
 /// In which direction a component of a key sorts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -12,18 +66,467 @@ pub enum Direction {
     Descending,
 }
 
-/// Appends a component for an encoded value.
-#[allow(unused_variables)]
-pub fn encode_key(value: RawValue<'_>, direction: Direction, key: &mut Vec<u8>) -> Result<()> { todo!() }
+impl Direction {
+    /// What each byte of an ascending component is combined with by exclusive or.
+    const fn mask(self) -> u8 {
+        match self {
+            Self::Ascending => 0x00,
+            Self::Descending => 0xff,
+        }
+    }
+}
 
-/// Appends a component for a value.
-#[allow(unused_variables)]
-pub fn encode_key_value(value: &Value, direction: Direction, key: &mut Vec<u8>) -> Result<()> { todo!() }
+/// Appends the component for an encoded value. On an error, the key is left as it was.
+pub fn encode_key(value: RawValue<'_>, direction: Direction, key: &mut Vec<u8>) -> Result<()> {
+    let start = key.len();
+    if let Err(error) = append(value, 0, key) {
+        key.truncate(start);
+        return Err(error);
+    }
+    invert(&mut key[start..], direction);
+    Ok(())
+}
+
+/// Appends the component for a value.
+///
+/// ```
+/// use velocitydb_core::key::{Direction, encode_key_value};
+/// use velocitydb_core::{Value, value};
+///
+/// let key = |value: Value| {
+///     let mut key = Vec::new();
+///     encode_key_value(&value, Direction::Ascending, &mut key);
+///     key
+/// };
+/// assert!(key(value!(-1)) < key(value!(0.5)));
+/// assert!(key(value!(u64::MAX)) < key(value!("a")));
+/// assert_eq!(key(value!([1, 2.0])), key(value!([1.0, 2])));
+/// ```
+pub fn encode_key_value(value: &Value, direction: Direction, key: &mut Vec<u8>) {
+    let start = key.len();
+    append(value, 0, key).expect("owned values can always be read");
+    invert(&mut key[start..], direction);
+}
 
 /// The length of the first component of a key.
-#[allow(unused_variables)]
-pub fn skip_key(key: &[u8], direction: Direction) -> Result<usize> { todo!() }
+pub fn skip_key(key: &[u8], direction: Direction) -> Result<usize> {
+    let mut reader = Reader { rest: key, mask: direction.mask() };
+    reader.skip()?;
+    Ok(key.len() - reader.rest.len())
+}
 
-/// A value that compares equal to the one that was encoded, and the length of its component.
-#[allow(unused_variables)]
-pub fn decode_key(key: &[u8], direction: Direction) -> Result<(Value, usize)> { todo!() }
+/// A value that compares equal to the one that the first component of a key was made of, and the
+/// length of that component. Numbers come back as integers where they are some.
+pub fn decode_key(key: &[u8], direction: Direction) -> Result<(Value, usize)> {
+    let mut reader = Reader { rest: key, mask: direction.mask() };
+    let value = reader.value(0)?;
+    Ok((value, key.len() - reader.rest.len()))
+}
+
+fn invert(component: &mut [u8], direction: Direction) {
+    if direction == Direction::Descending {
+        component.iter_mut().for_each(|byte| *byte = !*byte);
+    }
+}
+
+fn append<'a>(value: impl Node<'a>, depth: usize, key: &mut Vec<u8>) -> Result<()> {
+    match value.shape(depth)? {
+        Shape::Null => key.push(NULL),
+        Shape::Bool(value) => key.push(if value { TRUE } else { FALSE }),
+        Shape::Int(value) => append_integer(value < 0, value.unsigned_abs(), key),
+        Shape::UInt(value) => append_integer(false, value, key),
+        Shape::Float(value) => append_float(value, key),
+        Shape::String(value) => {
+            key.push(STRING);
+            append_escaped(value.as_bytes(), key);
+        }
+        Shape::Bytes(value) => {
+            key.push(BYTES);
+            append_escaped(value, key);
+        }
+        Shape::Time(value) => {
+            key.push(TIME);
+            let sortable = value.as_micros() ^ i64::MIN;
+            key.extend_from_slice(&sortable.to_be_bytes());
+        }
+        Shape::Array(mut items) => {
+            key.push(ARRAY);
+            items.try_for_each(|item| append(item?, depth + 1, key))?;
+            key.push(END);
+        }
+        Shape::Object(mut fields) => {
+            key.push(OBJECT);
+            fields.try_for_each(|field| {
+                let (name, value) = field?;
+                key.push(FIELD);
+                append_escaped(name.as_bytes(), key);
+                append(value, depth + 1, key)
+            })?;
+            key.push(END);
+        }
+    }
+    Ok(())
+}
+
+fn append_escaped(bytes: &[u8], key: &mut Vec<u8>) {
+    for piece in bytes.split_inclusive(|byte| *byte <= ESCAPE) {
+        match piece.split_last() {
+            Some((escaped @ ..=ESCAPE, plain)) => {
+                key.extend_from_slice(plain);
+                key.extend_from_slice(&[ESCAPE, escaped + 1]);
+            }
+            _ => key.extend_from_slice(piece),
+        }
+    }
+    key.push(END);
+}
+
+fn append_integer(negative: bool, magnitude: u64, key: &mut Vec<u8>) {
+    match Magnitude::of_integer(magnitude) {
+        Some(magnitude) => magnitude.append(negative, key),
+        None => key.push(ZERO),
+    }
+}
+
+fn append_float(value: f64, key: &mut Vec<u8>) {
+    match Magnitude::of_float(value.abs()) {
+        Some(magnitude) => magnitude.append(value < 0.0, key),
+        None => key.push(if value.is_nan() { NAN } else { ZERO }),
+    }
+}
+
+/// A number above zero, exactly: `mantissa / 2^63 · 2^exponent`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Magnitude {
+    exponent: i32,
+    /// The highest bit is set.
+    mantissa: u64,
+}
+
+impl Magnitude {
+    /// Makes all exponents positive. The smallest float is 2^-1074.
+    const BIAS: i32 = 1075;
+    const INFINITY: Self = Self { exponent: 1024, mantissa: 1 << 63 };
+    /// The bits of a float's fraction.
+    const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1;
+
+    /// `None` for zero.
+    fn of_integer(value: u64) -> Option<Self> {
+        let zeros = value.leading_zeros();
+        (value != 0).then(|| Self { exponent: 63 - zeros as i32, mantissa: value << zeros })
+    }
+
+    /// Of a float that is not negative. `None` for zero and NaN.
+    fn of_float(value: f64) -> Option<Self> {
+        if value.is_nan() || value == 0.0 {
+            return None;
+        }
+        if value.is_infinite() {
+            return Some(Self::INFINITY);
+        }
+        let fraction = value.to_bits() & ((1 << Self::FRACTION_BITS) - 1);
+        let biased = (value.to_bits() >> Self::FRACTION_BITS) as i32;
+        let (integer, scale) = match biased {
+            0 => (fraction, 1),
+            _ => (fraction | 1 << Self::FRACTION_BITS, biased),
+        };
+        // The value is `integer · 2^(scale - 1075)`.
+        let integer = Self::of_integer(integer)?;
+        Some(Self { exponent: integer.exponent + scale - 1075, ..integer })
+    }
+
+    fn append(self, negative: bool, key: &mut Vec<u8>) {
+        key.push(if negative { NEGATIVE } else { POSITIVE });
+        let start = key.len();
+        let biased = (self.exponent + Self::BIAS) as u16;
+        key.extend_from_slice(&biased.to_be_bytes());
+        // The highest bit is always set, and not written.
+        let mut bits = self.mantissa << 1;
+        loop {
+            let byte = (bits >> 56) as u8 & 0xfe;
+            bits <<= 7;
+            key.push(byte | u8::from(bits != 0));
+            if bits == 0 {
+                break;
+            }
+        }
+        if negative {
+            invert(&mut key[start..], Direction::Descending);
+        }
+    }
+
+    /// The number as an integer if it is one of 64 bits, or as the float that it is.
+    fn to_value(self, negative: bool) -> Option<Value> {
+        let sign = if negative { -1 } else { 1 };
+        if self == Self::INFINITY {
+            return Some(Value::Float(f64::from(sign) * f64::INFINITY));
+        }
+        let whole = (0..=63).contains(&self.exponent)
+            && self.exponent + self.mantissa.trailing_zeros() as i32 >= 63;
+        if whole {
+            let integer = i128::from(self.mantissa >> (63 - self.exponent)) * i128::from(sign);
+            if let Some(value) = Value::integer(integer) {
+                return Some(value);
+            }
+        }
+        // Both factors are exact, and so is their product if this is a float at all. The power is
+        // split, since one half alone can be too small for a float.
+        let (first, second) = (self.exponent / 2, self.exponent - self.exponent / 2);
+        let fraction = self.mantissa as f64 / (1_u64 << 63) as f64;
+        let float = fraction * power_of_two(first) * power_of_two(second);
+        let exact = Self::of_float(float) == Some(self);
+        exact.then(|| Value::Float(f64::from(sign) * float))
+    }
+}
+
+/// `2^exponent`, for exponents of normal floats.
+fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(((exponent + 1023) as u64) << Magnitude::FRACTION_BITS)
+}
+
+/// What is left of a key being read.
+struct Reader<'a> {
+    rest: &'a [u8],
+    mask: u8,
+}
+
+impl Reader<'_> {
+    fn skip(&mut self) -> Result<()> {
+        let mut open = 0_usize;
+        loop {
+            match self.byte()? {
+                END if open > 0 => open -= 1,
+                NULL | NAN | ZERO | FALSE | TRUE => {}
+                NEGATIVE => self.skip_number(0xff)?,
+                POSITIVE => self.skip_number(0x00)?,
+                STRING | BYTES => self.skip_escaped()?,
+                TIME => drop(self.bytes::<8>()?),
+                ARRAY | OBJECT => open += 1,
+                // An object's entry is its name and a value, and the value is read next.
+                FIELD if open > 0 => {
+                    self.skip_escaped()?;
+                    continue;
+                }
+                _ => return Err(Error::corrupt("a key has an unknown type")),
+            }
+            if open == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn skip_escaped(&mut self) -> Result<()> {
+        while self.byte()? != END {}
+        Ok(())
+    }
+
+    fn skip_number(&mut self, inverted: u8) -> Result<()> {
+        self.bytes::<2>()?;
+        while (self.byte()? ^ inverted) & 1 == 1 {}
+        Ok(())
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value> {
+        ensure(depth <= DEPTH_MAX, "a key is nested too deeply")?;
+        Ok(match self.byte()? {
+            NULL => Value::Null,
+            NAN => Value::Float(f64::NAN),
+            NEGATIVE => self.number(0xff)?,
+            ZERO => Value::Int(0),
+            POSITIVE => self.number(0x00)?,
+            STRING => Value::String(self.text()?),
+            BYTES => Value::Bytes(self.escaped()?),
+            FALSE => Value::Bool(false),
+            TRUE => Value::Bool(true),
+            TIME => self.time()?,
+            ARRAY => {
+                let mut items = Vec::new();
+                while self.peek()? != END {
+                    items.push(self.value(depth + 1)?);
+                }
+                self.byte()?;
+                Value::Array(items)
+            }
+            OBJECT => Value::Object(self.object(depth)?),
+            _ => return Err(Error::corrupt("a key has an unknown type")),
+        })
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Object> {
+        let mut fields = Vec::new();
+        loop {
+            match self.byte()? {
+                FIELD => fields.push((self.text()?, self.value(depth + 1)?)),
+                END => break,
+                _ => return Err(Error::corrupt("a key has an object that is cut off")),
+            }
+        }
+        Object::from_sorted(fields).ok_or(Error::corrupt("a key has an object out of order"))
+    }
+
+    fn number(&mut self, inverted: u8) -> Result<Value> {
+        let biased = u16::from_be_bytes(self.bytes::<2>()?.map(|byte| byte ^ inverted));
+        let (mut mantissa, mut shift) = (1_u64 << 63, 63_u32);
+        loop {
+            let byte = self.byte()? ^ inverted;
+            shift = shift.checked_sub(7).ok_or(Error::corrupt("a key has a number too long"))?;
+            mantissa |= u64::from(byte >> 1) << shift;
+            if byte & 1 == 0 {
+                break;
+            }
+        }
+        let exponent = i32::from(biased) - Magnitude::BIAS;
+        (-1074..=1024)
+            .contains(&exponent)
+            .then(|| Magnitude { exponent, mantissa }.to_value(inverted != 0))
+            .flatten()
+            .ok_or(Error::corrupt("a key has a number that no type holds"))
+    }
+
+    fn time(&mut self) -> Result<Value> {
+        let micros = i64::from_be_bytes(self.bytes()?) ^ i64::MIN;
+        let time = Time::from_micros(micros).map_err(|_| Error::corrupt("a key has a wrong time"))?;
+        Ok(Value::Time(time))
+    }
+
+    fn text(&mut self) -> Result<String> {
+        String::from_utf8(self.escaped()?).map_err(|_| Error::corrupt("a key has a wrong text"))
+    }
+
+    fn escaped(&mut self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        loop {
+            match self.byte()? {
+                END => return Ok(bytes),
+                ESCAPE => match self.byte()? {
+                    escaped @ 1..=2 => bytes.push(escaped - 1),
+                    _ => return Err(Error::corrupt("a key has a wrong escape")),
+                },
+                byte => bytes.push(byte),
+            }
+        }
+    }
+
+    fn peek(&self) -> Result<u8> {
+        let first = self.rest.first().ok_or(Error::corrupt("a key is cut off"))?;
+        Ok(first ^ self.mask)
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        let [byte] = self.bytes()?;
+        Ok(byte)
+    }
+
+    fn bytes<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (bytes, rest) =
+            self.rest.split_first_chunk().ok_or(Error::corrupt("a key is cut off"))?;
+        self.rest = rest;
+        Ok(bytes.map(|byte| byte ^ self.mask))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value;
+
+    const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
+
+    fn key(value: &Value, direction: Direction) -> Vec<u8> {
+        let mut key = Vec::new();
+        encode_key_value(value, direction, &mut key);
+        key
+    }
+
+    /// Numbers around every edge of every type.
+    fn edge_numbers() -> Vec<Value> {
+        let mut values = vec![value!(f64::NAN), value!(f64::INFINITY), value!(f64::NEG_INFINITY)];
+        let mut floats = vec![0.0, -0.0, 0.1, 1.5, f64::MIN_POSITIVE, f64::from_bits(1), f64::MAX];
+        for power in -1074..1024 {
+            floats.push(2_f64.powi(power / 2) * 2_f64.powi(power - power / 2));
+        }
+        for float in floats {
+            let around = [float.next_down(), float, float.next_up()];
+            values.extend(around.into_iter().flat_map(|float| [value!(float), value!(-float)]));
+        }
+        for shift in 0..64 {
+            let power = 1_u64 << shift;
+            for integer in [power - 1, power, power + 1, !power, u64::MAX - power] {
+                values.extend([value!(integer), value!(integer as i64), value!(-(integer as i128 as i64 >> 1))]);
+            }
+        }
+        values
+    }
+
+    #[test]
+    fn numbers_of_all_types_keep_their_order() {
+        let mut values = edge_numbers();
+        values.sort();
+        for direction in DIRECTIONS {
+            let keys: Vec<_> = values.iter().map(|value| key(value, direction)).collect();
+            for (values, keys) in values.windows(2).zip(keys.windows(2)) {
+                let expected = match direction {
+                    Direction::Ascending => values[0].cmp(&values[1]),
+                    Direction::Descending => values[1].cmp(&values[0]),
+                };
+                assert_eq!(keys[0].cmp(&keys[1]), expected, "{values:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn components_come_back_and_know_their_end() {
+        let mut values = edge_numbers();
+        values.extend([
+            value!(null),
+            value!(["", "a\0\u{1}\u{2}b", [], {}, { "": { "\0": true } }, false]),
+            value!(crate::Bytes((0..=255).collect())),
+            value!([Time::MIN, Time::UNIX_EPOCH, Time::MAX]),
+        ]);
+        for value in values {
+            for direction in DIRECTIONS {
+                let mut key = key(&value, direction);
+                let length = key.len();
+                key.extend_from_slice(&[0x00, 0xff, 0x01]);
+                assert_eq!(skip_key(&key, direction), Ok(length), "{value:?}");
+                assert_eq!(decode_key(&key, direction), Ok((value.clone(), length)));
+                for cut in 0..length {
+                    assert!(skip_key(&key[..cut], direction).is_err(), "{value:?} {cut}");
+                    assert!(decode_key(&key[..cut], direction).is_err(), "{value:?} {cut}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_as_documented() {
+        for (value, bytes) in [
+            (value!(null), &[0x10][..]),
+            (value!(1), &[0x23, 0x04, 0x33, 0x00]),
+            (value!(-1), &[0x21, 0xfb, 0xcc, 0xff]),
+            (value!(3), &[0x23, 0x04, 0x34, 0x80]),
+            (value!("a\0"), &[0x30, b'a', 0x01, 0x01, 0x00]),
+            (value!([true]), &[0x50, 0x71, 0x00]),
+            (value!({ "a": null }), &[0x40, 0x01, b'a', 0x00, 0x10, 0x00]),
+            (value!(Time::UNIX_EPOCH), &[0x80, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+        ] {
+            assert_eq!(key(&value, Direction::Ascending), bytes, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_no_type_holds_are_corrupt() {
+        let exponent = |exponent: i32| ((exponent + Magnitude::BIAS) as u16).to_be_bytes();
+        for (exponent, mantissa) in [
+            (exponent(64), &[0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x02][..]),
+            (exponent(-1074), &[0x80]),
+            (exponent(1024), &[0x80]),
+            (exponent(1025), &[0x00]),
+            (exponent(-1075), &[0x00]),
+            (exponent(0), &[0x01; 10]),
+        ] {
+            let key = [&[POSITIVE], &exponent[..], mantissa].concat();
+            assert!(decode_key(&key, Direction::Ascending).is_err(), "{key:?}");
+        }
+    }
+}

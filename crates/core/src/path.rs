@@ -164,6 +164,20 @@ impl Path {
         }
     }
 
+    /// The first array that the path leads into, if it does.
+    pub(crate) fn array_on_the_way<'a>(&self, object: &'a Object) -> Option<&'a Value> {
+        let (_, way) = self.segments.split_last()?;
+        let mut object = object;
+        for segment in way {
+            match object.get(segment.name())? {
+                Value::Object(inner) => object = inner,
+                array @ Value::Array(_) => return Some(array),
+                _ => return None,
+            }
+        }
+        None
+    }
+
     fn split_first(&self) -> (&Segment, &[Segment]) {
         self.segments.split_first().expect("a path has a segment")
     }

@@ -185,17 +185,22 @@ impl<'a> RawValue<'a> {
             tag::BYTES => Ok(()),
             tag::TIME => self.time().map(drop),
             tag::ARRAY..tag::OBJECT => {
-                let array = Container::new(self.encoded, depth)?;
-                array.check()?;
+                let array = self.check_container(names, depth)?;
                 RawItems::new(array).try_for_each(|item| item?.check(names, depth + 1))
             }
             _ => self.check_object(names, depth),
         }
     }
 
+    fn check_container(self, names: Names, depth: usize) -> Result<Container<'a>> {
+        ensure(depth < names.depth_max(), "arrays and objects are nested too deeply")?;
+        let container = Container::new(self.encoded, depth)?;
+        container.check()?;
+        Ok(container)
+    }
+
     fn check_object(self, names: Names, depth: usize) -> Result<()> {
-        let object = Container::new(self.encoded, depth)?;
-        object.check()?;
+        let object = self.check_container(names, depth)?;
         let mut last = None;
         RawFields::new(object).try_for_each(|field| {
             let (name, value) = field?;

@@ -1,0 +1,92 @@
+//! What `$push` does to an array: insert, sort, slice, in this order.
+
+use std::cmp::Ordering;
+
+use crate::{Path, Value};
+
+/// The operand of `$push`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Push {
+    /// What is inserted.
+    pub(super) values: Vec<Value>,
+    /// Where: counted from the start, or from the end if negative; at the end if none.
+    pub(super) position: Option<i64>,
+    /// How the array is sorted afterwards, by the first key first; not if there are none.
+    pub(super) sort: Vec<SortKey>,
+    /// How many elements are kept in the end: the first ones, or the last ones if negative.
+    pub(super) slice: Option<i64>,
+}
+
+/// What an array is sorted by.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SortKey {
+    /// A path within each element; the element itself if none.
+    pub(super) path: Option<Path>,
+    pub(super) descending: bool,
+}
+
+impl Push {
+    pub(super) fn apply(&self, array: &mut Vec<Value>) {
+        let at = self.position.map_or(array.len(), |position| count_in(position, array.len()));
+        array.splice(at..at, self.values.iter().cloned());
+        if !self.sort.is_empty() {
+            array.sort_by(|a, b| self.compare(a, b));
+        }
+        match self.slice {
+            Some(slice @ ..0) => drop(array.drain(..count_in(slice, array.len()))),
+            Some(slice) => array.truncate(count_in(slice, array.len())),
+            None => {}
+        }
+    }
+
+    fn compare(&self, a: &Value, b: &Value) -> Ordering {
+        let by_key = |key: &SortKey| {
+            let order = key.of(a).cmp(&key.of(b));
+            if key.descending { order.reverse() } else { order }
+        };
+        self.sort.iter().map(by_key).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    }
+}
+
+impl SortKey {
+    /// What an element is sorted by. A missing value sorts before all others.
+    fn of<'a>(&self, element: &'a Value) -> Option<&'a Value> {
+        match &self.path {
+            Some(path) => path.get(element.as_object()?),
+            None => Some(element),
+        }
+    }
+}
+
+/// A position counted from the start, or from the end if negative, within an array's bounds.
+fn count_in(position: i64, len: usize) -> usize {
+    let distance = usize::try_from(position.unsigned_abs()).unwrap_or(usize::MAX);
+    if position < 0 { len.saturating_sub(distance) } else { distance.min(len) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value;
+
+    fn pushed(push: Push) -> Vec<Value> {
+        let mut array = vec![1.into(), 2.into(), 3.into()];
+        push.apply(&mut array);
+        array
+    }
+
+    #[test]
+    fn positions_and_slices_count_from_both_ends() {
+        let at = |position| Push { values: vec![9.into()], position, ..Push::default() };
+        assert_eq!(Value::from(pushed(at(None))), value!([1, 2, 3, 9]));
+        assert_eq!(Value::from(pushed(at(Some(0)))), value!([9, 1, 2, 3]));
+        assert_eq!(Value::from(pushed(at(Some(-1)))), value!([1, 2, 9, 3]));
+        assert_eq!(Value::from(pushed(at(Some(i64::MIN)))), value!([9, 1, 2, 3]));
+        assert_eq!(Value::from(pushed(at(Some(i64::MAX)))), value!([1, 2, 3, 9]));
+        let slice = |slice| Push { slice: Some(slice), ..Push::default() };
+        assert_eq!(Value::from(pushed(slice(2))), value!([1, 2]));
+        assert_eq!(Value::from(pushed(slice(-2))), value!([2, 3]));
+        assert_eq!(Value::from(pushed(slice(0))), value!([]));
+        assert_eq!(Value::from(pushed(slice(i64::MIN))), value!([1, 2, 3]));
+    }
+}

@@ -1,0 +1,29 @@
+//! Changes to a document: a merge of fields, and operators with MongoDB's names and semantics.
+//!
+//! | operator | what it does to the value at a path | when there is none |
+//! |---|---|---|
+//! | `$set` | replaces it | creates it, and the objects on the way |
+//! | `$unset` | removes it; an array's element becomes null | nothing |
+//! | `$inc`, `$mul` | adds to a number, multiplies it | the operand, zero |
+//! | `$min`, `$max` | replaces it by the operand if that is smaller, larger | the operand |
+//! | `$rename` | moves it to another path; not in arrays | nothing |
+//! | `$push` | appends an element; with `$each`, `$position`, `$sort`, `$slice` several | an array |
+//! | `$pull` | removes the elements that equal the operand, or one of `{"$in": […]}` | nothing |
+//! | `$pop` | removes the last (`1`) or the first (`-1`) element | nothing |
+//! | `$addToSet` | appends an element unless the array has it; with `$each` several | an array |
+//! | `$currentDate` | replaces it by the time of the update | creates it |
+//!
+//! All operators see the document as it was: no two of them may change the same place, so their
+//! order does not matter. Comparing and equality are those of [`order`](crate::order). Arithmetic
+//! on integers gives an integer, or an error if that does not fit 64 bits; with a float, a float.
+//!
+//! Applying reads no clock: the time is given. The same update to the same document gives the
+//! same document, everywhere.
+
+mod apply;
+mod array;
+mod number;
+mod operation;
+mod parse;
+
+pub use operation::Update;

@@ -1,0 +1,261 @@
+//! What an update consists of, and building one in Rust. Owns the rule that no two operations
+//! change the same place.
+
+use super::array::Push;
+use crate::limits::UPDATE_OPERATIONS_MAX;
+use crate::{Error, Object, Path, Result, Value};
+
+/// A change to a document: any number of operators, each on a path.
+///
+/// Built in Rust, or read from JSON. While building, a wrong path or operand is remembered, and
+/// reported by [`Update::check`] and wherever the update is used.
+///
+/// ```
+/// use velocitydb_core::{Time, Update, object};
+///
+/// let mut user = object! { "name": "Alice", "age": 28, "tags": ["a"] };
+/// Update::new().set("age", 29).add_to_set("tags", "b").apply(&mut user, Time::UNIX_EPOCH)?;
+/// assert_eq!(user, object! { "name": "Alice", "age": 29, "tags": ["a", "b"] });
+///
+/// let update = Update::from_json(r#"{"$inc": {"age": 1}, "$unset": {"tags": true}}"#)?;
+/// update.apply(&mut user, Time::UNIX_EPOCH)?;
+/// assert_eq!(user, object! { "name": "Alice", "age": 30 });
+///
+/// assert!(Update::new().set("a", 1).inc("a.b", 1).check().is_err());
+/// # Ok::<(), velocitydb_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Update {
+    pub(super) operations: Vec<Operation>,
+    /// The first thing that went wrong while building.
+    problem: Option<Box<Error>>,
+}
+
+/// One operator on one path.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Operation {
+    pub(super) path: Path,
+    pub(super) action: Action,
+}
+
+/// An operator and its operand.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Action {
+    Set(Value),
+    Unset,
+    Increment(Value),
+    Multiply(Value),
+    Min(Value),
+    Max(Value),
+    Rename(Path),
+    Push(Push),
+    Pull(Vec<Value>),
+    Pop(End),
+    AddToSet(Vec<Value>),
+    CurrentDate,
+}
+
+/// An end of an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    First,
+    Last,
+}
+
+impl Action {
+    /// The operator's name.
+    pub(super) const fn operator(&self) -> &'static str {
+        match self {
+            Self::Set(_) => "$set",
+            Self::Unset => "$unset",
+            Self::Increment(_) => "$inc",
+            Self::Multiply(_) => "$mul",
+            Self::Min(_) => "$min",
+            Self::Max(_) => "$max",
+            Self::Rename(_) => "$rename",
+            Self::Push(_) => "$push",
+            Self::Pull(_) => "$pull",
+            Self::Pop(_) => "$pop",
+            Self::AddToSet(_) => "$addToSet",
+            Self::CurrentDate => "$currentDate",
+        }
+    }
+}
+
+impl Operation {
+    pub(super) fn new(path: Path, action: Action) -> Result<Self> {
+        let operator = action.operator();
+        match &action {
+            Action::Increment(by) | Action::Multiply(by) if !super::number::is_number(by) => {
+                Err(Error::InvalidOperand { operator, path: path.to_string(), expected: "a number" })
+            }
+            _ => Ok(Self { path, action }),
+        }
+    }
+
+    /// The places that it changes.
+    fn places(&self) -> impl Iterator<Item = &Path> {
+        let second = match &self.action {
+            Action::Rename(to) => Some(to),
+            _ => None,
+        };
+        std::iter::once(&self.path).chain(second)
+    }
+}
+
+impl Update {
+    /// An update that changes nothing yet.
+    pub const fn new() -> Self {
+        Self { operations: Vec::new(), problem: None }
+    }
+
+    /// Sets each of these top-level fields, whatever characters their names have, and leaves the
+    /// others as they are.
+    pub fn merge(fields: Object) -> Self {
+        let set = |(name, value): (String, _)| Operation::new(Path::field(&name)?, Action::Set(value));
+        let operations: Result<Vec<_>> = fields.into_iter().map(set).collect();
+        operations.and_then(Self::from_operations).unwrap_or_else(|problem| Self {
+            operations: Vec::new(),
+            problem: Some(Box::new(problem)),
+        })
+    }
+
+    /// Sets a value, and creates the objects on the way: `$set`.
+    pub fn set(self, path: &str, value: impl Into<Value>) -> Self {
+        self.with(path.parse(), || Ok(Action::Set(value.into())))
+    }
+
+    /// Removes a field: `$unset`.
+    pub fn unset(self, path: &str) -> Self {
+        self.with(path.parse(), || Ok(Action::Unset))
+    }
+
+    /// Adds to a number: `$inc`.
+    pub fn inc(self, path: &str, by: impl Into<Value>) -> Self {
+        self.with(path.parse(), || Ok(Action::Increment(by.into())))
+    }
+
+    /// Multiplies a number: `$mul`.
+    pub fn mul(self, path: &str, by: impl Into<Value>) -> Self {
+        self.with(path.parse(), || Ok(Action::Multiply(by.into())))
+    }
+
+    /// Sets a value if it is smaller than what is there: `$min`.
+    pub fn min(self, path: &str, value: impl Into<Value>) -> Self {
+        self.with(path.parse(), || Ok(Action::Min(value.into())))
+    }
+
+    /// Sets a value if it is larger than what is there: `$max`.
+    pub fn max(self, path: &str, value: impl Into<Value>) -> Self {
+        self.with(path.parse(), || Ok(Action::Max(value.into())))
+    }
+
+    /// Moves a field to another path: `$rename`.
+    pub fn rename(self, from: &str, to: &str) -> Self {
+        self.with(from.parse(), || Ok(Action::Rename(to.parse()?)))
+    }
+
+    /// Appends an element to an array: `$push`.
+    pub fn push(self, path: &str, value: impl Into<Value>) -> Self {
+        self.push_each(path, [value])
+    }
+
+    /// Appends elements to an array: `$push` with `$each`.
+    pub fn push_each(
+        self,
+        path: &str,
+        values: impl IntoIterator<Item = impl Into<Value>>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.with(path.parse(), || Ok(Action::Push(Push { values, ..Push::default() })))
+    }
+
+    /// Removes the elements of an array that equal the value: `$pull`.
+    pub fn pull(self, path: &str, value: impl Into<Value>) -> Self {
+        self.with(path.parse(), || Ok(Action::Pull(vec![value.into()])))
+    }
+
+    /// Removes the first element of an array: `$pop` with `-1`.
+    pub fn pop_first(self, path: &str) -> Self {
+        self.with(path.parse(), || Ok(Action::Pop(End::First)))
+    }
+
+    /// Removes the last element of an array: `$pop` with `1`.
+    pub fn pop_last(self, path: &str) -> Self {
+        self.with(path.parse(), || Ok(Action::Pop(End::Last)))
+    }
+
+    /// Appends an element to an array unless it is there: `$addToSet`.
+    pub fn add_to_set(self, path: &str, value: impl Into<Value>) -> Self {
+        self.with(path.parse(), || Ok(Action::AddToSet(vec![value.into()])))
+    }
+
+    /// Sets the time at which the update is applied: `$currentDate`.
+    pub fn current_date(self, path: &str) -> Self {
+        self.with(path.parse(), || Ok(Action::CurrentDate))
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty() && self.problem.is_none()
+    }
+
+    /// What went wrong while building, if anything did.
+    pub fn check(&self) -> Result<()> {
+        self.problem.as_ref().map_or(Ok(()), |problem| Err((**problem).clone()))
+    }
+
+    /// Takes all operations at once.
+    pub(super) fn from_operations(operations: Vec<Operation>) -> Result<Self> {
+        if operations.len() > UPDATE_OPERATIONS_MAX {
+            return Err(too_many(operations.len()));
+        }
+        let mut places: Vec<&Path> = operations.iter().flat_map(Operation::places).collect();
+        // What lies inside of a path follows it directly when sorted.
+        places.sort_unstable();
+        match places.windows(2).find(|pair| pair[0].is_prefix_of(pair[1])) {
+            Some(pair) => Err(conflict(pair[0], pair[1])),
+            None => Ok(Self { operations, problem: None }),
+        }
+    }
+
+    fn with(mut self, path: Result<Path>, action: impl FnOnce() -> Result<Action>) -> Self {
+        if self.problem.is_none() {
+            let added = self.try_add(path, action);
+            self.problem = added.err().map(Box::new);
+        }
+        self
+    }
+
+    fn try_add(
+        &mut self,
+        path: Result<Path>,
+        action: impl FnOnce() -> Result<Action>,
+    ) -> Result<()> {
+        let operation = Operation::new(path?, action()?)?;
+        if self.operations.len() >= UPDATE_OPERATIONS_MAX {
+            return Err(too_many(self.operations.len() + 1));
+        }
+        let mut taken: Vec<&Path> = self.operations.iter().flat_map(Operation::places).collect();
+        for place in operation.places() {
+            if let Some(other) =
+                taken.iter().find(|other| other.is_prefix_of(place) || place.is_prefix_of(other))
+            {
+                return Err(conflict(other, place));
+            }
+            taken.push(place);
+        }
+        self.operations.push(operation);
+        Ok(())
+    }
+}
+
+fn too_many(found: usize) -> Error {
+    let what = "number of changed paths in one update";
+    Error::LimitExceeded { what, path: String::new(), found, max: UPDATE_OPERATIONS_MAX }
+}
+
+fn conflict(one: &Path, other: &Path) -> Error {
+    let (first, second) = if one.is_prefix_of(other) { (one, other) } else { (other, one) };
+    Error::ConflictingPaths { first: first.to_string(), second: second.to_string() }
+}

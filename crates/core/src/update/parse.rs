@@ -1,0 +1,280 @@
+//! Updates as data: reading them from objects and JSON, and writing them as objects and as bytes.
+
+use serde::{Deserialize, Serialize, de};
+
+use super::array::{Push, SortKey};
+use super::operation::{Action, End, Operation, Update};
+use crate::codec::{Names, append};
+use crate::{Error, Object, Path, RawValue, Result, Value, value};
+
+const OPERATORS: [&str; 12] = [
+    "$set",
+    "$unset",
+    "$inc",
+    "$mul",
+    "$min",
+    "$max",
+    "$rename",
+    "$push",
+    "$pull",
+    "$pop",
+    "$addToSet",
+    "$currentDate",
+];
+const EACH: &str = "$each";
+const IN: &str = "$in";
+const POSITION: &str = "$position";
+const SLICE: &str = "$slice";
+const SORT: &str = "$sort";
+
+impl Update {
+    /// Reads an update: `{"$set": {"age": 29}, "$inc": {"visits": 1}}`, or fields without
+    /// operators, which are merged.
+    pub fn from_object(update: Object) -> Result<Self> {
+        if !update.keys().any(|name| name.starts_with('$')) {
+            let merge = Self::merge(update);
+            return merge.check().map(|()| merge);
+        }
+        let mut operations = Vec::with_capacity(update.len());
+        for (name, operands) in update {
+            let operator = known(name)?;
+            let Value::Object(operands) = operands else {
+                let expected = "an object of paths and operands, as in {\"$set\": {\"age\": 29}}";
+                return Err(Error::InvalidOperand { operator, path: String::new(), expected });
+            };
+            for (path, operand) in operands {
+                let path: Path = path.parse()?;
+                let action = Action::parse(operator, operand).map_err(|refusal| match refusal {
+                    Refused::Operand(expected) => {
+                        Error::InvalidOperand { operator, path: path.to_string(), expected }
+                    }
+                    Refused::Path(error) => error,
+                })?;
+                operations.push(Operation::new(path, action)?);
+            }
+        }
+        Self::from_operations(operations)
+    }
+
+    /// Reads an update from JSON text, extended JSON included.
+    pub fn from_json(text: &str) -> Result<Self> {
+        Self::from_object(Object::from_json(text)?)
+    }
+
+    /// The update as an object of operators, which [`Update::from_object`] reads.
+    pub fn to_object(&self) -> Object {
+        let mut update = Object::new();
+        for Operation { path, action } in &self.operations {
+            let operands = update.get_or_insert_with(action.operator(), || Object::new().into());
+            let operands = operands.as_object_mut().expect("operators have objects");
+            operands.insert(path.to_string(), action.to_value());
+        }
+        update
+    }
+
+    /// Appends the update as canonical bytes, for a log or a wire.
+    pub fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<()> {
+        self.check()?;
+        append(buffer, Names::Operators, |encoder| encoder.object(&self.to_object()))
+    }
+
+    /// Reads what [`Update::encode_into`] wrote, checking all of it.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let update = RawValue::validate_names(bytes, Names::Operators)?.to_value()?;
+        Self::from_object(update.try_into()?)
+    }
+}
+
+impl Serialize for Update {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.check().map_err(serde::ser::Error::custom)?;
+        self.to_object().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Update {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_object(Object::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+/// Why an operand is none.
+enum Refused {
+    /// It should have been this.
+    Operand(&'static str),
+    /// A path in it is wrong.
+    Path(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Path(error)
+    }
+}
+
+impl Action {
+    fn parse(operator: &str, operand: Value) -> Result<Self, Refused> {
+        Ok(match operator {
+            "$set" => Self::Set(operand),
+            "$unset" => Self::Unset,
+            "$inc" => Self::Increment(operand),
+            "$mul" => Self::Multiply(operand),
+            "$min" => Self::Min(operand),
+            "$max" => Self::Max(operand),
+            "$rename" => {
+                let to = operand.as_str().ok_or(Refused::Operand("the new path, a string"))?;
+                Self::Rename(to.parse()?)
+            }
+            "$push" => Self::Push(parse_push(operand)?),
+            "$pull" => Self::Pull(parse_list(operand, IN, "a value, or {\"$in\": [values]}")?),
+            "$pop" => match operand.as_i64() {
+                Some(1) => Self::Pop(End::Last),
+                Some(-1) => Self::Pop(End::First),
+                _ => return Err(Refused::Operand("1 for the last element, or -1 for the first")),
+            },
+            "$addToSet" => {
+                let expected = "a value, or {\"$each\": [values]}";
+                Self::AddToSet(parse_list(operand, EACH, expected)?)
+            }
+            _ => {
+                if operand != Value::Bool(true) && operand != value!({ "$type": "date" }) {
+                    return Err(Refused::Operand("true, or {\"$type\": \"date\"}"));
+                }
+                Self::CurrentDate
+            }
+        })
+    }
+
+    /// The operand, in the form that needs no guessing when it is read.
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Set(value)
+            | Self::Increment(value)
+            | Self::Multiply(value)
+            | Self::Min(value)
+            | Self::Max(value) => value.clone(),
+            Self::Unset | Self::CurrentDate => true.into(),
+            Self::Rename(to) => to.to_string().into(),
+            Self::Push(push) => push.to_value(),
+            Self::Pull(values) => value!({ (IN): values.clone() }),
+            Self::Pop(End::Last) => 1.into(),
+            Self::Pop(End::First) => (-1).into(),
+            Self::AddToSet(values) => value!({ (EACH): values.clone() }),
+        }
+    }
+}
+
+impl Push {
+    fn to_value(&self) -> Value {
+        let mut push = Object::from([(EACH, self.values.clone())]);
+        push.extend(self.position.map(|position| (POSITION, position)));
+        push.extend(self.slice.map(|slice| (SLICE, slice)));
+        if !self.sort.is_empty() {
+            push.insert(SORT, self.sort.iter().map(SortKey::to_value).collect::<Value>());
+        }
+        push.into()
+    }
+}
+
+impl SortKey {
+    /// `1` or `-1` for the element itself, `{"path": 1}` for something in it.
+    fn parse(key: &Value) -> Result<Self, Refused> {
+        let (path, direction) = match key {
+            Value::Object(key) if key.len() == 1 => {
+                let (path, direction) = key.iter().next().expect("there is one field");
+                (Some(path.parse()?), direction)
+            }
+            direction => (None, direction),
+        };
+        match direction.as_i64() {
+            Some(1) => Ok(Self { path, descending: false }),
+            Some(-1) => Ok(Self { path, descending: true }),
+            _ => Err(Refused::Operand(
+                "a $sort of 1 or -1, of {\"path\": 1}, or of a list of such objects",
+            )),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        let direction = Value::from(if self.descending { -1 } else { 1 });
+        match &self.path {
+            Some(path) => Object::from([(path.to_string(), direction)]).into(),
+            None => direction,
+        }
+    }
+}
+
+/// One value, or the list of them in an object with that name.
+fn parse_list(
+    operand: Value,
+    name: &str,
+    expected: &'static str,
+) -> Result<Vec<Value>, Refused> {
+    match operand {
+        Value::Object(mut object) if has_operators(&object) => match object.remove(name) {
+            Some(Value::Array(values)) if object.is_empty() => Ok(values),
+            _ => Err(Refused::Operand(expected)),
+        },
+        value => Ok(vec![value]),
+    }
+}
+
+fn parse_push(operand: Value) -> Result<Push, Refused> {
+    let mut modifiers = match operand {
+        Value::Object(object) if has_operators(&object) => object,
+        value => return Ok(Push { values: vec![value], ..Push::default() }),
+    };
+    let Some(Value::Array(values)) = modifiers.remove(EACH) else {
+        return Err(Refused::Operand("a value, or {\"$each\": [values]} with modifiers"));
+    };
+    let mut integer = |name| match modifiers.remove(name) {
+        None => Ok(None),
+        Some(Value::Int(value)) => Ok(Some(value)),
+        Some(_) => Err(Refused::Operand("integers as $position and $slice")),
+    };
+    let (position, slice) = (integer(POSITION)?, integer(SLICE)?);
+    let sort = match modifiers.remove(SORT) {
+        None => Vec::new(),
+        Some(Value::Array(keys)) => keys.iter().map(SortKey::parse).collect::<Result<_, _>>()?,
+        Some(key) => vec![SortKey::parse(&key)?],
+    };
+    if !modifiers.is_empty() {
+        return Err(Refused::Operand("beside $each only $position, $sort and $slice"));
+    }
+    Ok(Push { values, position, sort, slice })
+}
+
+/// Whether an object is not a plain value, since it has a name that no document can have.
+fn has_operators(object: &Object) -> bool {
+    object.keys().any(|name| name.starts_with('$'))
+}
+
+/// The operator of that name, or an error with the most similar one.
+fn known(name: String) -> Result<&'static str> {
+    if let Some(operator) = OPERATORS.into_iter().find(|operator| *operator == name) {
+        return Ok(operator);
+    }
+    if !name.starts_with('$') {
+        return Err(Error::MixedUpdate { field: name });
+    }
+    let nearest = OPERATORS
+        .into_iter()
+        .min_by_key(|operator| edits(&name.to_lowercase(), &operator.to_lowercase()))
+        .expect("there are operators");
+    Err(Error::UnknownOperator { operator: name, nearest })
+}
+
+/// How many characters have to be inserted, removed or replaced to get from one text to the other
+/// (Levenshtein).
+fn edits(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (at, a) in from.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (column, b) in to.chars().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row.last().copied().expect("a row has a first column")
+}
