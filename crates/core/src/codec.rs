@@ -71,8 +71,8 @@ pub(crate) mod tag {
     /// The `w` of a container with a body of that many bytes.
     pub(crate) const fn width(body_bytes: usize) -> u8 {
         match body_bytes {
-            ..=0xff => 0,
-            ..=0xffff => 1,
+            ..0x100 => 0,
+            0x100..0x1_0000 => 1,
             _ => 2,
         }
     }

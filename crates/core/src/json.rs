@@ -11,7 +11,8 @@
 //! an object with a wrong payload, or with other fields, is an error.
 //!
 //! Integers keep 64 bits, and one that does not fit is an error, never silently a float. Floats
-//! are written so that they come back as the same floats: `1.0`. A name that appears twice in one
+//! are written so that they come back as the same floats: `1.0`. `-0` is a float, since integers
+//! have no negative zero. A name that appears twice in one
 //! object is an error. All limits apply while reading, and errors have line and column.
 //!
 //! Parsing is serde_json's; its recursion is bounded, and so is what it allocates.
@@ -216,10 +217,11 @@ fn refused(error: &serde_json::Error, refusal: Option<Error>) -> Error {
         return Error::RefusedJson { line, column, source: Box::new(source) };
     }
     let text = error.to_string();
-    let problem = match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    };
+    let problem = text.rfind(" at line ").map_or(&*text, |end| &text[..end]).to_owned();
+    if error.is_data() {
+        let source = Box::new(Error::Serde { message: problem });
+        return Error::RefusedJson { line, column, source };
+    }
     Error::InvalidJson { line, column, problem }
 }
 

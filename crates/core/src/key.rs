@@ -385,7 +385,8 @@ impl Reader<'_> {
 
     fn time(&mut self) -> Result<Value> {
         let micros = i64::from_be_bytes(self.bytes()?) ^ i64::MIN;
-        let time = Time::from_micros(micros).map_err(|_| Error::corrupt("a key has a wrong time"))?;
+        let time =
+            Time::from_micros(micros).map_err(|_| Error::corrupt("a key has a wrong time"))?;
         Ok(Value::Time(time))
     }
 
@@ -452,7 +453,11 @@ mod tests {
         for shift in 0..64 {
             let power = 1_u64 << shift;
             for integer in [power - 1, power, power + 1, !power, u64::MAX - power] {
-                values.extend([value!(integer), value!(integer as i64), value!(-(integer as i128 as i64 >> 1))]);
+                values.extend([
+                    value!(integer),
+                    value!(integer as i64),
+                    value!(-(integer as i128 as i64 >> 1)),
+                ]);
             }
         }
         values

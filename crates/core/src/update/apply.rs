@@ -91,7 +91,9 @@ impl Operation {
     fn rename(&self, fields: &mut Object, to: &Path) -> Result<()> {
         for path in [&self.path, to] {
             if let Some(array) = path.array_on_the_way(fields) {
-                return Err(self.wrong_type("fields of objects", array));
+                let (operator, path) = (self.action.operator(), path.to_string());
+                let (expected, found) = ("fields of objects", array.kind());
+                return Err(Error::WrongType { operator, path, expected, found });
             }
         }
         if let Some(value) = self.path.remove(fields) {

@@ -87,7 +87,11 @@ impl Operation {
         let operator = action.operator();
         match &action {
             Action::Increment(by) | Action::Multiply(by) if !super::number::is_number(by) => {
-                Err(Error::InvalidOperand { operator, path: path.to_string(), expected: "a number" })
+                Err(Error::InvalidOperand {
+                    operator,
+                    path: path.to_string(),
+                    expected: "a number",
+                })
             }
             _ => Ok(Self { path, action }),
         }
@@ -112,7 +116,8 @@ impl Update {
     /// Sets each of these top-level fields, whatever characters their names have, and leaves the
     /// others as they are.
     pub fn merge(fields: Object) -> Self {
-        let set = |(name, value): (String, _)| Operation::new(Path::field(&name)?, Action::Set(value));
+        let set =
+            |(name, value): (String, _)| Operation::new(Path::field(&name)?, Action::Set(value));
         let operations: Result<Vec<_>> = fields.into_iter().map(set).collect();
         operations.and_then(Self::from_operations).unwrap_or_else(|problem| Self {
             operations: Vec::new(),
@@ -161,11 +166,7 @@ impl Update {
     }
 
     /// Appends elements to an array: `$push` with `$each`.
-    pub fn push_each(
-        self,
-        path: &str,
-        values: impl IntoIterator<Item = impl Into<Value>>,
-    ) -> Self {
+    pub fn push_each(self, path: &str, values: impl IntoIterator<Item = impl Into<Value>>) -> Self {
         let values = values.into_iter().map(Into::into).collect();
         self.with(path.parse(), || Ok(Action::Push(Push { values, ..Push::default() })))
     }

@@ -205,11 +205,7 @@ impl SortKey {
 }
 
 /// One value, or the list of them in an object with that name.
-fn parse_list(
-    operand: Value,
-    name: &str,
-    expected: &'static str,
-) -> Result<Vec<Value>, Refused> {
+fn parse_list(operand: Value, name: &str, expected: &'static str) -> Result<Vec<Value>, Refused> {
     match operand {
         Value::Object(mut object) if has_operators(&object) => match object.remove(name) {
             Some(Value::Array(values)) if object.is_empty() => Ok(values),
@@ -257,9 +253,14 @@ fn known(name: String) -> Result<&'static str> {
     if !name.starts_with('$') {
         return Err(Error::MixedUpdate { field: name });
     }
+    let lower = name.to_lowercase();
+    let distance = |operator: &str| {
+        let same = lower.chars().zip(operator.chars()).take_while(|(a, b)| a == b).count();
+        edits(&lower, operator) + operator.len() - same
+    };
     let nearest = OPERATORS
         .into_iter()
-        .min_by_key(|operator| edits(&name.to_lowercase(), &operator.to_lowercase()))
+        .min_by_key(|operator| distance(&operator.to_lowercase()))
         .expect("there are operators");
     Err(Error::UnknownOperator { operator: name, nearest })
 }
