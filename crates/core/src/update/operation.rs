@@ -107,6 +107,13 @@ impl Operation {
     }
 }
 
+impl From<Object> for Update {
+    /// [`Update::merge`].
+    fn from(fields: Object) -> Self {
+        Self::merge(fields)
+    }
+}
+
 impl Update {
     /// An update that changes nothing yet.
     pub const fn new() -> Self {
