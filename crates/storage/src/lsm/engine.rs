@@ -112,3 +112,64 @@ impl Engine for Lsm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    const DOCUMENTS: Keyspace = Keyspace(0);
+
+    fn put(engine: &Lsm, key: &[u8], durability: Durability) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.put(DOCUMENTS, key, b"value");
+        engine.commit(&batch, durability)
+    }
+
+    /// The batch whose fsync failed is not seen before a restart; afterwards it may be there.
+    #[test]
+    fn a_failed_fsync_poisons_writes_and_leaves_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LsmOptions::new(folder.path(), &["documents"]);
+        let engine = Lsm::open(options.clone()).unwrap();
+        put(&engine, b"before", Durability::Disk).unwrap();
+        engine.writer().store().unwrap().is_fsync_broken = true;
+        put(&engine, b"without fsync", Durability::Os).unwrap();
+        for _ in 0..2 {
+            for durability in [Durability::Disk, Durability::Os] {
+                let error = put(&engine, b"refused", durability).unwrap_err();
+                assert!(matches!(error, Error::Poisoned { .. }), "{error}");
+            }
+            assert!(matches!(engine.sync(), Err(Error::Poisoned { .. })));
+            assert!(engine.get(DOCUMENTS, b"refused").unwrap().is_none());
+            assert!(engine.get(DOCUMENTS, b"before").unwrap().is_some());
+            assert!(engine.get(DOCUMENTS, b"without fsync").unwrap().is_some());
+        }
+        drop(engine);
+        let engine = Lsm::open(options).unwrap();
+        assert!(engine.get(DOCUMENTS, b"before").unwrap().is_some());
+        put(&engine, b"after", Durability::Disk).unwrap();
+    }
+
+    /// Memtables are flushed as their bound requires, and every key stays where it was.
+    #[test]
+    fn write_buffers_stay_within_their_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let options =
+            LsmOptions { memory_bytes: 4 << 20, ..LsmOptions::new(folder.path(), &["documents"]) };
+        let engine = Lsm::open(options.clone()).unwrap();
+        let mut batch = Batch::new();
+        for number in 0..20_000_u32 {
+            batch.put(DOCUMENTS, &number.to_be_bytes(), &[7; 500]);
+            if number % 10 == 9 {
+                engine.commit(&batch, Durability::Os).unwrap();
+                batch.clear();
+                let memory = engine.stats().keyspaces[0].memory_bytes;
+                assert!(memory <= options.write_buffer_bytes(), "{memory} bytes");
+            }
+        }
+        for number in 0..20_000_u32 {
+            assert!(engine.get(DOCUMENTS, &number.to_be_bytes()).unwrap().is_some());
+        }
+    }
+}

@@ -15,8 +15,7 @@ const STORE_FOLDER_NAME: &str = "store";
 /// A locked folder that is a data folder, or empty and about to become one.
 pub(super) struct Folder {
     path: PathBuf,
-    /// Unlocked when it is closed.
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -40,7 +39,7 @@ impl Folder {
             TryLockError::WouldBlock => Error::Locked { path: path.to_owned() },
             TryLockError::Error(error) => error::io("locking", &lock_path, &error),
         })?;
-        Ok(Folder { path: path.to_owned(), _lock: lock })
+        Ok(Folder { path: path.to_owned(), lock })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -59,6 +58,14 @@ impl Folder {
             return Ok(());
         }
         fs::remove_dir_all(&store).map_err(|error| error::io("removing", &store, &error))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is being forked right now has the file open too.
+        // Should unlocking fail, closing is what is left.
+        let _ = self.lock.unlock();
     }
 }
 

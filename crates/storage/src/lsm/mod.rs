@@ -14,7 +14,9 @@ mod snapshot;
 mod space;
 mod store;
 mod tables;
+mod verify;
 mod writer;
 
 pub use engine::Lsm;
 pub use options::LsmOptions;
+pub use verify::{Finding, Report, verify};

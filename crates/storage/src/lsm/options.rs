@@ -76,7 +76,12 @@ impl LsmOptions {
     }
 
     pub(super) fn reserve_bytes(&self) -> u64 {
-        self.disk_reserve_bytes.unwrap_or(JOURNAL_BYTES + 2 * self.write_buffer_bytes())
+        self.disk_reserve_bytes.unwrap_or(self.working_bytes())
+    }
+
+    /// The free bytes that the store needs for its work: a journal, and flushes.
+    pub(super) fn working_bytes(&self) -> u64 {
+        JOURNAL_BYTES + 2 * self.write_buffer_bytes()
     }
 }
 

@@ -42,9 +42,9 @@ impl Space {
         Ok(())
     }
 
-    /// Whether the device has less than the reserve now.
-    pub(super) fn is_short(&self) -> bool {
-        self.free_bytes().is_ok_and(|free| free < self.reserve_bytes)
+    /// Whether the device has less than `bytes` free, or than the reserve.
+    pub(super) fn is_short_of(&self, bytes: u64) -> bool {
+        self.free_bytes().is_ok_and(|free| free < self.reserve_bytes.max(bytes))
     }
 
     fn free_bytes(&self) -> Result<u64> {

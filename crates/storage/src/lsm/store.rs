@@ -68,6 +68,9 @@ pub(super) struct Store {
     write_buffer_bytes: u64,
     /// Bytes written since the write buffers were last looked at.
     unchecked_bytes: u64,
+    /// Makes every fsync fail.
+    #[cfg(test)]
+    pub(super) is_fsync_broken: bool,
 }
 
 impl Store {
@@ -102,6 +105,8 @@ impl Store {
             trees: Arc::new(trees),
             write_buffer_bytes: options.write_buffer_bytes(),
             unchecked_bytes: u64::MAX / 2,
+            #[cfg(test)]
+            is_fsync_broken: false,
         })
     }
 
@@ -193,6 +198,10 @@ impl Store {
 
     /// Makes everything appended so far survive the loss of power.
     pub(super) fn persist(&self) -> fjall::Result<()> {
+        #[cfg(test)]
+        if self.is_fsync_broken {
+            return Err(std::io::Error::other("the test broke it").into());
+        }
         self.database.persist(PersistMode::SyncData)
     }
 

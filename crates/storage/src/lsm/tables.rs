@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 use super::error;
 use crate::{Error, Result};
 
+const VERSION_FILE_NAME: &str = "version";
 const TREES_FOLDER_NAME: &str = "keyspaces";
 const TABLES_FOLDER_NAME: &str = "tables";
 const CURRENT_FILE_NAME: &str = "current";
@@ -27,6 +28,11 @@ pub(super) struct Table {
 /// Checks the lists of tables of trees 0 to `trees`, exclusive, and returns those tables. There may
 /// be more trees up to `trees_max`, which were being added.
 pub(super) fn verify(store: &Path, trees: usize, trees_max: usize) -> Result<Vec<Table>> {
+    let version = store.join(VERSION_FILE_NAME);
+    if !version.is_file() {
+        // Without it the store would begin anew.
+        return Err(corrupt(&version, "it is missing"));
+    }
     let folder = store.join(TREES_FOLDER_NAME);
     let mut tables = Vec::new();
     for number in 0..trees {

@@ -30,7 +30,7 @@ use crate::{Batch, Error, Result};
 const UNMARKED_BYTES_MAX: u64 = 1 << 20;
 
 /// The trees beside those of the keyspaces: the store's own and ours.
-const TREES_BESIDE: usize = 2;
+pub(super) const TREES_BESIDE: usize = 2;
 
 /// What a commit needs, and needs alone.
 pub(super) struct Writer {
@@ -144,7 +144,7 @@ impl Writer {
         }
     }
 
-    fn store(&mut self) -> Result<&mut Store> {
+    pub(super) fn store(&mut self) -> Result<&mut Store> {
         match &mut self.store {
             Health::Working(store) => Ok(store),
             Health::Closed => Err(Error::DiskFull { path: self.options.path.clone() }),
@@ -194,9 +194,11 @@ impl Writer {
 
     /// After the store failed to write: finds out what that means.
     fn fail(&mut self, error: &fjall::Error) -> Error {
-        // Its workers say only that they stopped; they do on a full device.
+        // Its workers say only that they stopped. On a device with too little room for their work
+        // that was the reason.
         let is_stopped = matches!(error, fjall::Error::Poisoned);
-        let is_full = error::is_full(error) || (is_stopped && self.space.is_short());
+        let is_full = error::is_full(error)
+            || (is_stopped && self.space.is_short_of(self.options.working_bytes()));
         if !is_full {
             return self.poison(format!("writing failed: {error:?}"));
         }

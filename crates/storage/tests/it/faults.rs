@@ -1,0 +1,257 @@
+//! What fails from outside: locks, other people's folders, newer formats, full disks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use velocitydb_storage::lsm::Lsm;
+use velocitydb_storage::mode::{self, Mode, Options};
+use velocitydb_storage::{Batch, Durability, Engine, Error};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::folder::{FIRST, content, files, open, options, put};
+
+#[test]
+fn a_second_handle_is_refused_until_the_first_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(folder.path()).unwrap();
+    let error = open(folder.path()).err().unwrap();
+    assert!(matches!(error, Error::Locked { .. }), "{error}");
+    put(&engine, b"key", b"value", Durability::Os).unwrap();
+    // A snapshot that outlives its engine reads on, and keeps nobody from opening.
+    let snapshot = engine.snapshot().unwrap();
+    drop(engine);
+    let engine = open(folder.path()).unwrap();
+    assert!(snapshot.get(FIRST, b"key").unwrap().is_some());
+    assert!(engine.get(FIRST, b"key").unwrap().is_some());
+}
+
+/// Nothing is written into a folder of somebody else.
+#[test]
+fn a_folder_that_is_not_ours_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("thesis.txt"), "the only copy").unwrap();
+    let error = open(folder.path()).err().unwrap();
+    assert!(matches!(error, Error::Invalid { .. }), "{error}");
+    assert_eq!(files(folder.path()), [PathBuf::from("thesis.txt")]);
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let path = folder.path().join("VELOCITYDB");
+    let mut marker = fs::read(&path).unwrap();
+    marker.truncate(marker.len() - 8);
+    marker[8] += 1;
+    marker.extend(xxh3_64(&marker).to_le_bytes());
+    fs::write(&path, marker).unwrap();
+    let error = open(folder.path()).err().unwrap();
+    assert!(matches!(error, Error::Format { found: 2, supported: 1, .. }), "{error}");
+}
+
+/// A crash while the folder is created leaves a marker that says so, and anything beside it.
+#[test]
+fn a_folder_that_was_not_created_to_the_end_is_created_again() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let path = folder.path().join("VELOCITYDB");
+    let mut marker = fs::read(&path).unwrap();
+    marker.truncate(marker.len() - 8);
+    marker[12] = 1;
+    marker.extend(xxh3_64(&marker).to_le_bytes());
+    fs::write(&path, marker).unwrap();
+    fs::remove_file(folder.path().join("store/version")).unwrap();
+    let engine = open(folder.path()).unwrap();
+    put(&engine, b"key", b"value", Durability::Disk).unwrap();
+}
+
+#[test]
+fn keyspaces_can_be_appended_and_not_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(folder.path()).unwrap();
+    put(&engine, b"key", b"value", Durability::Os).unwrap();
+    drop(engine);
+    let mut more = options(folder.path());
+    more.keyspaces.push("third".to_owned());
+    let engine = Lsm::open(more.clone()).unwrap();
+    assert!(engine.get(FIRST, b"key").unwrap().is_some());
+    drop(engine);
+    for error in [open(folder.path()).err().unwrap(), {
+        more.keyspaces.swap(0, 1);
+        Lsm::open(more).err().unwrap()
+    }] {
+        assert!(matches!(error, Error::Invalid { .. }), "{error}");
+    }
+}
+
+/// A batch that cannot be stored is refused as a whole.
+#[test]
+fn a_key_that_is_too_long_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(folder.path()).unwrap();
+    let mut batch = Batch::new();
+    batch.put(FIRST, b"key", b"value");
+    batch.put(FIRST, &[7; 65_536], b"value");
+    let error = engine.commit(&batch, Durability::Os).unwrap_err();
+    assert!(matches!(error, Error::Invalid { .. }), "{error}");
+    assert!(engine.get(FIRST, b"key").unwrap().is_none());
+    put(&engine, b"key", b"value", Durability::Os).unwrap();
+}
+
+/// A small device, where this may be had.
+struct SmallDisk {
+    path: tempfile::TempDir,
+}
+
+impl SmallDisk {
+    fn mount(megabytes: u32) -> Option<Self> {
+        let path = tempfile::tempdir().unwrap();
+        let size = format!("size={megabytes}m");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "velocitydb-test"])
+            .arg(path.path())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(SmallDisk { path });
+        }
+        println!("skipped: mounting a small tmpfs is not allowed here");
+        None
+    }
+
+    fn data(&self) -> PathBuf {
+        self.path.path().join("data")
+    }
+
+    /// Leaves `free` bytes.
+    fn fill(&self, free: u64) -> PathBuf {
+        let ballast = self.path.path().join("ballast");
+        let stat = rustix::fs::statvfs(self.path.path()).unwrap();
+        let available = stat.f_bavail * stat.f_frsize;
+        fs::write(&ballast, vec![1; (available - free) as usize]).unwrap();
+        ballast
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("-l").arg(self.path.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
+    }
+}
+
+fn number(number: u32) -> ([u8; 4], Vec<u8>) {
+    (number.to_be_bytes(), vec![number as u8; 1000])
+}
+
+/// The reserve refuses writes before the device is full; they work again when there is room.
+#[test]
+fn a_nearly_full_disk_refuses_writes_and_serves_reads() {
+    let Some(disk) = SmallDisk::mount(16) else { return };
+    let engine = open(&disk.data()).unwrap();
+    put(&engine, b"before", b"value", Durability::Disk).unwrap();
+    let ballast = disk.fill(512 << 10);
+    let mut last = Ok(());
+    for n in 0..1000 {
+        let (key, value) = number(n);
+        last = put(&engine, &key, &value, Durability::Os);
+        if last.is_err() {
+            break;
+        }
+    }
+    let error = last.unwrap_err();
+    assert!(matches!(error, Error::DiskFull { .. }) && error.is_retryable(), "{error}");
+    assert!(engine.get(FIRST, b"before").unwrap().is_some());
+    fs::remove_file(ballast).unwrap();
+    put(&engine, b"after", b"value", Durability::Disk).unwrap();
+}
+
+/// Without a reserve the store itself meets the full device. What was acknowledged is there, what
+/// was refused is not, at once and after a restart, and writes work again when there is room.
+#[test]
+fn a_full_disk_loses_nothing_acknowledged_and_keeps_nothing_refused() {
+    for durability in [Durability::Os, Durability::Disk] {
+        let Some(disk) = SmallDisk::mount(24) else { return };
+        let mut options = options(&disk.data());
+        options.disk_reserve_bytes = Some(0);
+        let mut engine = Lsm::open(options.clone()).unwrap();
+        let ballast = disk.fill(6 << 20);
+        let mut acknowledged = 0;
+        let error = loop {
+            let (key, value) = number(acknowledged);
+            match put(&engine, &key, &value, durability) {
+                Ok(()) => acknowledged += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::DiskFull { .. }), "{error}");
+        let check = |engine: &dyn Engine, count: u32| {
+            let found = &content(engine).unwrap()[0];
+            assert_eq!(found.len(), count as usize);
+            for n in 0..count {
+                let (key, value) = number(n);
+                assert_eq!(found[&key[..]], value);
+            }
+        };
+        check(&engine, acknowledged);
+        let (key, value) = number(acknowledged);
+        if durability == Durability::Disk {
+            drop(engine);
+            fs::remove_file(&ballast).unwrap();
+            engine = Lsm::open(options.clone()).unwrap();
+            check(&engine, acknowledged);
+        } else {
+            let snapshot = engine.snapshot().unwrap();
+            fs::remove_file(&ballast).unwrap();
+            let error = put(&engine, &key, &value, durability).unwrap_err();
+            assert!(matches!(error, Error::Poisoned { .. }), "{error}");
+            drop(snapshot);
+        }
+        put(&engine, &key, &value, durability).unwrap();
+        check(&engine, acknowledged + 1);
+        drop(engine);
+        check(&Lsm::open(options).unwrap(), acknowledged + 1);
+    }
+}
+
+fn on_disk(mode: Mode, path: &Path) -> Arc<dyn Engine> {
+    let options = Options {
+        path: Some(path.to_owned()),
+        memory_bytes: 16 << 20,
+        behind_bytes_max: 100_000,
+        disk_reserve_bytes: Some(2 << 20),
+        ..Options::new(mode, &["first", "second"])
+    };
+    mode::open(&options).unwrap()
+}
+
+/// In every mode commits end in a clear error, and go on when there is room.
+#[test]
+fn every_mode_survives_a_full_disk() {
+    for mode in [Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
+        let Some(disk) = SmallDisk::mount(16) else { return };
+        let engine = on_disk(mode, &disk.data());
+        let ballast = disk.fill(3 << 20);
+        let mut acknowledged = 0;
+        let error = loop {
+            let (key, value) = number(acknowledged);
+            match put(&*engine, &key, &value, Durability::Os) {
+                Ok(()) => acknowledged += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::DiskFull { .. }), "{mode:?}: {error}");
+        for n in 0..acknowledged {
+            assert!(engine.get(FIRST, &number(n).0).unwrap().is_some());
+        }
+        fs::remove_file(ballast).unwrap();
+        let (key, value) = number(acknowledged);
+        while let Err(error) = put(&*engine, &key, &value, Durability::Os) {
+            assert!(error.is_retryable(), "{mode:?}: {error}");
+        }
+        drop(engine);
+        let engine = on_disk(mode, &disk.data());
+        assert_eq!(content(&*engine).unwrap()[0].len(), acknowledged as usize + 1, "{mode:?}");
+    }
+}
