@@ -1,2 +1,28 @@
-//! The `velocitydb` binary.
-fn main() {}
+//! The `velocitydb` binary: reads the command line, runs one command, and turns a failure into a
+//! message and an exit code. What the commands do is in [`commands`] and [`demo`].
+
+mod args;
+mod commands;
+mod demo;
+mod exit;
+mod format;
+mod input;
+mod output;
+mod workload;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Documents are many small allocations; measured with `velocitydb bench`, see
+/// `docs/performance.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,70 @@
+//! `cas`: compare-and-swap.
+
+use velocitydb::{CompareAndSwap, Document, Swapped, Update, object};
+
+use crate::args::{Cas, Comparison};
+use crate::exit::{Failure, Result};
+use crate::input;
+use crate::output::Output;
+
+/// Compares, swaps if the comparison holds, and prints the document as it is afterwards.
+pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
+    let db = if args.comparison.if_absent {
+        args.target.folder.open_or_create()?
+    } else {
+        args.target.folder.open_existing()?
+    };
+    let documents = args.options.apply(args.target.documents(&db));
+    let compared = compare(documents.compare_and_swap(&args.id), args.comparison)?;
+    let swap = args.swap;
+    let swapped = if let Some(text) = &swap.update {
+        compared.update(input::update_of(text, &args.id)?)?
+    } else if let Some(text) = &swap.replace {
+        compared.replace(input::document_of(text, &args.id)?)?
+    } else if swap.delete {
+        compared.delete()?
+    } else if swap.set.is_empty() {
+        compared.compare()?
+    } else {
+        let set = swap.set.into_iter();
+        let update =
+            set.fold(Update::new(), |update, (path, value)| update.set(&path.to_string(), value));
+        compared.update(update)?
+    };
+    print(&swapped, output)?;
+    if swapped.swapped { Ok(()) } else { Err(Failure::NotSwapped) }
+}
+
+fn compare(mut compared: CompareAndSwap<'_>, what: Comparison) -> Result<CompareAndSwap<'_>> {
+    if let Some(version) = what.if_version {
+        compared = compared.version(version);
+    }
+    if let Some(text) = &what.if_document {
+        compared = compared.document(&input::document(text)?.fields);
+    }
+    if what.if_absent {
+        compared = compared.absent();
+    }
+    for (path, value) in what.if_field {
+        compared = compared.field(&path.to_string(), value);
+    }
+    for path in what.if_missing {
+        compared = compared.missing(&path.to_string());
+    }
+    Ok(compared)
+}
+
+fn print(swapped: &Swapped, output: &mut Output) -> Result {
+    let current = swapped.current.as_ref().map(Document::to_object).transpose()?;
+    let mut object = object! {
+        "swapped": swapped.swapped,
+        "version": swapped.version,
+        "current": current,
+        "index": swapped.index,
+        "replayed": swapped.is_replayed
+    };
+    if let Some(refusal) = &swapped.refusal {
+        object.insert("reason", refusal.to_string());
+    }
+    output.object(&object)
+}

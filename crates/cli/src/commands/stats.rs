@@ -1,0 +1,39 @@
+//! `stats`: what a data folder holds.
+
+use velocitydb::{EngineStats, Object, Stats, Value, object};
+
+use super::collections::{COLUMNS, collection};
+use crate::args::{Folder, Format, mode_name};
+use crate::exit::Result;
+use crate::format;
+use crate::output::Output;
+
+/// Prints what the database holds.
+pub fn stats(folder: &Folder, output: &mut Output) -> Result {
+    let stats = folder.open_existing()?.stats()?;
+    let collections: Vec<Object> = stats.collections.iter().map(collection).collect();
+    match output.format() {
+        Format::Json => {
+            let mut object = summary(&stats, Value::from);
+            object.insert("collections", collections);
+            output.object(&object)
+        }
+        Format::Table => {
+            output.object(&summary(&stats, |bytes| format::bytes(bytes).into()))?;
+            output.rows(&COLUMNS, &collections)
+        }
+    }
+}
+
+/// The totals, with numbers of bytes in the form that `bytes` gives them.
+fn summary(stats: &Stats, bytes: fn(u64) -> Value) -> Object {
+    let EngineStats { keyspaces, .. } = &stats.engine;
+    object! {
+        "mode": mode_name(stats.mode),
+        "index": stats.index,
+        "documents": stats.document_count(),
+        "document_bytes": bytes(stats.collections.iter().map(|one| one.bytes).sum()),
+        "disk_bytes": bytes(keyspaces.iter().map(|one| one.disk_bytes).sum()),
+        "memory_bytes": bytes(keyspaces.iter().map(|one| one.memory_bytes).sum())
+    }
+}

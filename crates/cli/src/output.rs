@@ -1,0 +1,215 @@
+//! Results on standard output, as JSON lines or as tables, and errors on standard error.
+//!
+//! Colours are for terminals, and never when `NO_COLOR` is set.
+
+use std::fmt;
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+
+use comfy_table::{ContentArrangement, Table, TableComponent, presets};
+use velocitydb::{Document, Object, Value};
+
+use crate::args::Format;
+use crate::exit::Result;
+
+/// The columns of a table where the terminal does not say how wide it is.
+const WIDTH_DEFAULT: u16 = 120;
+
+/// Standard output, and how results are written to it.
+pub struct Output {
+    out: BufWriter<Stdout>,
+    format: Format,
+}
+
+impl Output {
+    /// Standard output in this format; else tables on a terminal and JSON elsewhere.
+    pub fn new(format: Option<Format>) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let default = if is_terminal { Format::Table } else { Format::Json };
+        Output { out: BufWriter::new(io::stdout()), format: format.unwrap_or(default) }
+    }
+
+    /// How results are written.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Writes one line.
+    pub fn line(&mut self, line: impl fmt::Display) -> Result {
+        Ok(writeln!(self.out, "{line}")?)
+    }
+
+    /// Writes documents: one in a line, or in one table.
+    pub fn documents(&mut self, documents: &[Document]) -> Result {
+        let objects = documents.iter().map(Document::to_object);
+        self.objects(&objects.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Writes objects: one in a line, or in one table with a column for each field.
+    pub fn objects(&mut self, objects: &[Object]) -> Result {
+        self.rows(&columns(objects), objects)
+    }
+
+    /// Writes objects: one in a line, or in one table with these columns.
+    pub fn rows(&mut self, columns: &[&str], objects: &[Object]) -> Result {
+        match self.format {
+            Format::Json => {
+                for object in objects {
+                    self.line(object.to_json())?;
+                }
+            }
+            Format::Table if objects.is_empty() => {}
+            Format::Table => self.line(table(columns, objects))?,
+        }
+        Ok(())
+    }
+
+    /// Writes one object: in a line, or as a table with a row for each field.
+    pub fn object(&mut self, object: &Object) -> Result {
+        match self.format {
+            Format::Json => self.line(object.to_json()),
+            Format::Table => {
+                let mut table = new_table();
+                for (name, value) in object {
+                    table.add_row([name.to_owned(), cell(value)]);
+                }
+                self.line(table)
+            }
+        }
+    }
+
+    /// Sees to it that everything has arrived.
+    pub fn finish(mut self) -> Result {
+        Ok(self.out.flush()?)
+    }
+}
+
+/// Writes a failure to standard error: one sentence, and what to do about it.
+pub fn error(sentence: &str, remedy: Option<&str>) {
+    let paint = Paint::new(io::stderr().is_terminal());
+    let mut err = io::stderr().lock();
+    // Where standard error is closed there is nobody left to be told.
+    let _ = writeln!(err, "{} {sentence}", paint.red("error:"));
+    if let Some(remedy) = remedy {
+        let _ = writeln!(err, " {} {remedy}", paint.dim("help:"));
+    }
+}
+
+/// A table as wide as the terminal at the most, with a line below its header and no other.
+fn new_table() -> Table {
+    let mut table = Table::new();
+    let width = terminal_size::terminal_size().map_or(WIDTH_DEFAULT, |(width, _)| width.0);
+    table
+        .load_preset(presets::NOTHING)
+        .set_style(TableComponent::HeaderLines, '─')
+        .set_style(TableComponent::MiddleHeaderIntersections, '─')
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
+    table
+}
+
+/// A row for each object.
+fn table(columns: &[&str], objects: &[Object]) -> Table {
+    let mut table = new_table();
+    table.set_header(columns);
+    for object in objects {
+        table.add_row(columns.iter().map(|name| object.get(name).map_or_else(String::new, cell)));
+    }
+    table
+}
+
+/// Every field that any of the objects has: the id and version first, then a document's own
+/// fields, then its times.
+fn columns(objects: &[Object]) -> Vec<&str> {
+    let mut columns: Vec<&str> = Vec::new();
+    for name in objects.iter().flat_map(Object::keys) {
+        if !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    columns.sort_by_key(|name| match *name {
+        "_id" => 0,
+        "_version" => 1,
+        "_created" | "_modified" | "_expires" => 3,
+        _ => 2,
+    });
+    columns
+}
+
+/// A value for people: texts without quotes, unless they could be taken for something else.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::String(text) if !text.is_empty() && Value::from_json(text).is_err() => text.clone(),
+        Value::Time(time) => time.to_string(),
+        value => value.to_json(),
+    }
+}
+
+/// Colours, or none.
+#[derive(Debug, Clone, Copy)]
+pub struct Paint {
+    is_on: bool,
+}
+
+impl Paint {
+    /// Colours for standard output.
+    pub fn of_stdout() -> Self {
+        Self::new(io::stdout().is_terminal())
+    }
+
+    fn new(is_terminal: bool) -> Self {
+        let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Paint { is_on: is_terminal && !is_refused }
+    }
+
+    /// Heavy.
+    pub fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    /// In the background.
+    pub fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    /// For what went wrong.
+    pub fn red(self, text: &str) -> String {
+        self.with("1;31", text)
+    }
+
+    /// For what went well.
+    pub fn green(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.is_on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use velocitydb::object;
+
+    use super::*;
+
+    #[test]
+    fn cells_keep_texts_and_numbers_apart() {
+        let fields = object! { "a": "text", "b": "1", "c": 1, "d": 1.0, "e": "", "f": null };
+        let cells: Vec<_> = fields.values().map(cell).collect();
+        assert_eq!(cells, ["text", "\"1\"", "1", "1.0", "\"\"", "null"]);
+    }
+
+    #[test]
+    fn a_table_has_a_column_for_every_field() {
+        let time = velocitydb::Time::UNIX_EPOCH;
+        let objects = [
+            object! { "_id": "a", "_created": time, "x": 1 },
+            object! { "_id": "b", "_created": time, "y": 2 },
+        ];
+        assert_eq!(columns(&objects), ["_id", "x", "y", "_created"]);
+        let text = table(&columns(&objects), &objects).to_string();
+        let rows: Vec<Vec<_>> = text.lines().map(|row| row.split_whitespace().collect()).collect();
+        assert_eq!(rows[0], ["_id", "x", "y", "_created"]);
+        assert_eq!(rows[3], ["b", "2", "1970-01-01T00:00:00Z"]);
+    }
+}
