@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use velocitydb_storage::{Bounds, Direction};
+use velocitydb_storage::{Bounds, Direction, lsm};
 
 use crate::catalog::{Catalog, Tombstone, Totals};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
@@ -15,7 +15,7 @@ use crate::{Document, MaintenanceMode, Options, Result, Snapshot};
 pub struct Report {
     /// Everything that is wrong, each with its place. Empty for a healthy folder.
     pub problems: Vec<String>,
-    /// Files whose bytes were checked.
+    /// Files whose every byte agrees with its checksum.
     pub files: u64,
     /// Documents that were checked.
     pub documents: u64,
@@ -31,14 +31,24 @@ impl Report {
 }
 
 /// Checks the data folder `path`, which no process may have open: every file, every document, and
-/// whether counts, tombstones and the order of expiry agree with the documents.
+/// whether counts, tombstones and the order of expiry agree with the documents. A damaged folder
+/// is left as it is; a healthy one is opened, which cuts off the torn end of a log.
 ///
 /// # Errors
 ///
 /// When the folder cannot be read at all, is in use, or is not a data folder. What is wrong with
 /// its content is no error but in the report.
 pub fn doctor(path: impl AsRef<Path>) -> Result<Report> {
-    let mut report = Report::default();
+    let verified = lsm::verify(path.as_ref())?;
+    let findings = verified.findings.into_iter();
+    let mut report = Report {
+        problems: findings.map(|finding| format!("{}: {}", finding.place, finding.what)).collect(),
+        files: verified.files_sound.len() as u64,
+        ..Report::default()
+    };
+    if !report.is_healthy() {
+        return Ok(report);
+    }
     let db = Options::new().maintenance(MaintenanceMode::Manual).open(path)?;
     db.snapshot()?.check(&mut report)?;
     Ok(report)
