@@ -1,0 +1,70 @@
+//! Suite `budget`: the most memory that a process is resident with while it stores and reads ten
+//! times the memory budget of its database.
+
+use velocitydb::{Consistency, Mode, Options};
+
+use crate::Result;
+use crate::arguments::Arguments;
+use crate::child::{self, Task};
+use crate::documents::{Pool, Size, scattered_id};
+use crate::machine::resident_bytes;
+use crate::random::Random;
+use crate::results::{Results, Unit};
+use crate::velocity::BATCH;
+
+/// The table of this suite.
+pub const TABLE: &str = "Peak resident memory by memory budget, load ten times the budget";
+
+/// The modes that have a budget.
+pub const MODES: [(Mode, &str); 2] = [(Mode::Hybrid, "hybrid"), (Mode::Persistent, "persistent")];
+
+/// The measured budgets in MiB.
+pub const BUDGETS: [u64; 2] = [64, 256];
+
+/// Runs the suite.
+pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
+    let budgets = if arguments.is_quick { &BUDGETS[..1] } else { &BUDGETS[..] };
+    for (size, megabytes) in
+        Size::ALL.into_iter().flat_map(|size| budgets.iter().map(move |it| (size, it)))
+    {
+        let row = row(size, *megabytes);
+        if !arguments.wants(TABLE, &row) {
+            continue;
+        }
+        for (mode, name) in MODES {
+            let task = Task::Budget { mode, size, budget: megabytes << 20 };
+            let times = child::run(task, &arguments.folder)?;
+            results.record(TABLE, &row, name, Unit::Times, times);
+        }
+    }
+    Ok(())
+}
+
+/// The title of a row.
+pub fn row(size: Size, megabytes: u64) -> String {
+    format!("{megabytes} MiB, {}", size.name())
+}
+
+/// The child's part: the peak by the budget. Loads in batches; after each, reads as many documents
+/// from all over what is stored, so that caches fill while buffers do.
+pub fn work(mode: Mode, size: Size, budget: u64) -> Result<f64> {
+    let folder = tempfile::tempdir_in(".")?;
+    let db = Options::new().mode(mode).memory_budget(budget).open(folder.path())?;
+    let documents = db.documents("users").at(Consistency::Local);
+    let (pool, mut random) = (Pool::new(size)?, Random::new(budget));
+    let (mut stored_bytes, mut count) = (0, 0);
+    while stored_bytes < 10 * budget {
+        let batch = count..count + BATCH as u64;
+        let fields = |number| &pool.get(number).encoded;
+        stored_bytes +=
+            batch.clone().map(|number| fields(number).as_bytes().len() as u64).sum::<u64>();
+        documents.insert_many(batch.map(|number| (scattered_id(number), fields(number))))?;
+        count += BATCH as u64;
+        for _ in 0..BATCH {
+            let id = scattered_id(random.below(count));
+            documents.get(&id)?.ok_or("the document is missing")?;
+        }
+    }
+    let (_, peak) = resident_bytes()?;
+    Ok(peak as f64 / budget as f64)
+}

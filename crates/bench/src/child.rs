@@ -1,0 +1,118 @@
+//! Measurements of a whole process: this program runs itself, and reads what the child prints.
+
+use std::process::Command;
+
+use velocitydb::Mode;
+
+use crate::documents::Size;
+use crate::{Result, budget, footprint};
+
+/// What a child is to do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Task {
+    /// Load documents into memory.
+    Footprint {
+        /// Into the bare map instead of a database.
+        is_bare_map: bool,
+        /// Their size.
+        size: Size,
+        /// How many.
+        count: u64,
+    },
+    /// Load ten times the budget.
+    Budget {
+        /// The storage mode.
+        mode: Mode,
+        /// The size of the documents.
+        size: Size,
+        /// The budget in bytes.
+        budget: u64,
+    },
+}
+
+impl Task {
+    /// The first word of a child's command line.
+    pub const WORD: &str = "child";
+
+    fn words(self) -> [String; 4] {
+        match self {
+            Task::Footprint { is_bare_map, size, count } => {
+                let subject = if is_bare_map { "map" } else { "db" };
+                ["footprint", subject, size_word(size), &count.to_string()].map(str::to_owned)
+            }
+            Task::Budget { mode, size, budget } => {
+                let mode = if mode == Mode::Hybrid { "hybrid" } else { "persistent" };
+                ["budget", mode, size_word(size), &budget.to_string()].map(str::to_owned)
+            }
+        }
+    }
+
+    /// Reads what [`run`] writes.
+    pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self> {
+        let words: Vec<&str> = words.collect();
+        let size = |word| match word {
+            "small" => Size::Small,
+            _ => Size::Large,
+        };
+        match words[..] {
+            ["footprint", subject, size_word, count] => Ok(Task::Footprint {
+                is_bare_map: subject == "map",
+                size: size(size_word),
+                count: count.parse()?,
+            }),
+            ["budget", mode, size_word, budget] => Ok(Task::Budget {
+                mode: if mode == "hybrid" { Mode::Hybrid } else { Mode::Persistent },
+                size: size(size_word),
+                budget: budget.parse()?,
+            }),
+            _ => Err("a child is given its task by this program".into()),
+        }
+    }
+}
+
+fn size_word(size: Size) -> &'static str {
+    match size {
+        Size::Small => "small",
+        Size::Large => "large",
+    }
+}
+
+/// Runs a task in a process of its own, with `folder` as its working directory, and returns the
+/// number that it prints.
+pub fn run(task: Task, folder: &std::path::Path) -> Result<f64> {
+    let output = Command::new(std::env::current_exe()?)
+        .arg(Task::WORD)
+        .args(task.words())
+        .current_dir(folder)
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("{task:?} failed: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().parse()?)
+}
+
+/// Does the task in this process, and prints its number.
+pub fn work(task: &Task) -> Result<()> {
+    let found = match *task {
+        Task::Footprint { is_bare_map, size, count } => footprint::work(is_bare_map, size, count)?,
+        Task::Budget { mode, size, budget } => budget::work(mode, size, budget)?,
+    };
+    println!("{found}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_understands_its_task() {
+        for task in [
+            Task::Footprint { is_bare_map: true, size: Size::Small, count: 7 },
+            Task::Budget { mode: Mode::Persistent, size: Size::Large, budget: 1 << 26 },
+        ] {
+            let words = task.words();
+            assert_eq!(Task::parse(words.iter().map(String::as_str)).unwrap(), task);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `velocitydb-bench`: measures VelocityDB beside its peers, in one run on one machine.
+//!
+//! Contestants take turns within each round, so that what disturbs the machine disturbs all of
+//! them; medians of the rounds are reported. `docs/performance.md` says what is measured and how.
+
+mod arguments;
+mod bare_map;
+mod budget;
+mod child;
+mod disk;
+mod documents;
+mod footprint;
+mod machine;
+mod measure;
+mod memory;
+mod peers;
+mod random;
+mod report;
+mod results;
+mod scaling;
+mod targets;
+mod velocity;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command, Suite};
+use results::Results;
+
+/// A benchmark has nobody to tell kinds of failure apart: it stops and says what happened.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let result = match arguments::parse(&words) {
+        Ok(Command::Run(arguments)) => run(&arguments),
+        Ok(Command::Child(task)) => child::work(&task),
+        Err(error) => Err(format!("{error}\n\n{}", arguments::USAGE).into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("velocitydb-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let machine = machine::Machine::look(&arguments.folder)?;
+    let mut results = Results::default();
+    for suite in arguments.suites() {
+        eprintln!("running {}", suite.name());
+        match suite {
+            Suite::Memory => memory::run(arguments, &mut results)?,
+            Suite::Scaling => scaling::run(arguments, &mut results)?,
+            Suite::Footprint => footprint::run(arguments, &mut results)?,
+            Suite::Disk => disk::run(arguments, &mut results)?,
+            Suite::Budget => budget::run(arguments, &mut results)?,
+        }
+    }
+    let report = report::markdown(arguments, &machine, &results);
+    println!("{report}");
+    if let Some(file) = &arguments.json {
+        std::fs::write(file, report::json(&machine, &results)?)?;
+    }
+    if let Some(file) = &arguments.docs {
+        report::paste(file, &report)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The clock: how many operations a second, of one thread or several.
+
+use std::fs;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Result;
+
+/// What passes while a single thread works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// Time.
+    Wall,
+    /// The thread's time on a processor, in which the machine did nothing else. For work that
+    /// never waits, on a machine that is busy with other things.
+    Processor,
+}
+
+impl Clock {
+    /// Operations a second, `operate` being one operation on each item.
+    pub fn rate<T>(
+        self,
+        items: impl IntoIterator<Item = T>,
+        mut operate: impl FnMut(T) -> Result<()>,
+    ) -> Result<f64> {
+        let (start, start_on_processor) = (Instant::now(), time_on_processor()?);
+        let mut count = 0u64;
+        for item in items {
+            operate(item)?;
+            count += 1;
+        }
+        let passed = match self {
+            Clock::Wall => start.elapsed(),
+            Clock::Processor => time_on_processor()? - start_on_processor,
+        };
+        Ok(count as f64 / passed.as_secs_f64())
+    }
+}
+
+/// How long this thread has run, to the few milliseconds that the system counts in.
+fn time_on_processor() -> Result<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds = text.split(' ').next().unwrap_or_default();
+    Ok(Duration::from_nanos(nanoseconds.parse()?))
+}
+
+/// Operations a second of several threads that start together; each is given its number, and
+/// returns how many operations it has done.
+pub fn rate_of_threads(threads: usize, work: impl Fn(usize) -> Result<u64> + Sync) -> Result<f64> {
+    let start_line = Barrier::new(threads + 1);
+    let run = |number| {
+        start_line.wait();
+        work(number)
+    };
+    let run = &run;
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|number| scope.spawn(move || run(number))).collect();
+        start_line.wait();
+        let start = Instant::now();
+        let counts =
+            workers.into_iter().map(|worker| worker.join().expect("workers report errors"));
+        let count = counts.sum::<Result<u64>>()?;
+        Ok(count as f64 / start.elapsed().as_secs_f64())
+    })
+}
+
+/// Operations a second of several threads during a fixed time; each operation has a number of its
+/// own.
+pub fn rate_during(
+    duration: Duration,
+    threads: usize,
+    operate: impl Fn(u64) -> Result<()> + Sync,
+) -> Result<f64> {
+    let next = AtomicU64::new(0);
+    rate_of_threads(threads, |_| {
+        let end = Instant::now() + duration;
+        let mut count = 0;
+        while Instant::now() < end {
+            operate(next.fetch_add(1, Ordering::Relaxed))?;
+            count += 1;
+        }
+        Ok(count)
+    })
+}
+
+/// What `measure` finds while another thread does `disturb` over and over, with the numbers from 0.
+pub fn beside<T>(
+    disturb: impl Fn(u64) -> Result<()> + Sync,
+    measure: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let (is_over, start_line) = (AtomicBool::new(false), Barrier::new(2));
+    thread::scope(|scope| {
+        let disturber = scope.spawn(|| {
+            start_line.wait();
+            let mut numbers = (0..).take_while(|_| !is_over.load(Ordering::Relaxed));
+            numbers.try_for_each(&disturb)
+        });
+        start_line.wait();
+        let found = measure();
+        is_over.store(true, Ordering::Relaxed);
+        disturber.join().expect("the disturber reports errors")?;
+        found
+    })
+}

@@ -1,0 +1,221 @@
+//! What the numbers should be, and whether they are.
+
+use crate::bare_map;
+use crate::documents::Size;
+use crate::memory::{self, COUNTS};
+use crate::peers::NAMES;
+use crate::results::{Results, Unit};
+use crate::{budget, disk, footprint, scaling, velocity};
+
+/// A number that was set before anything was measured.
+pub struct Target {
+    /// What is to be reached.
+    pub name: &'static str,
+    /// What it counts.
+    pub unit: Unit,
+    /// The bound.
+    pub bound: Bound,
+    /// What was found, by case.
+    pub found: Vec<(String, f64)>,
+}
+
+/// Which side of a number is good.
+#[derive(Debug, Clone, Copy)]
+pub enum Bound {
+    /// It, or more.
+    AtLeast(f64),
+    /// It, or less.
+    AtMost(f64),
+}
+
+impl Target {
+    /// By how much the case misses the bound, as a share of it; 0 or less when it is met.
+    fn missed(&self, found: f64) -> f64 {
+        match self.bound {
+            Bound::AtLeast(bound) => 1.0 - found / bound,
+            Bound::AtMost(bound) => found / bound - 1.0,
+        }
+    }
+
+    /// The found numbers, the worst first.
+    pub fn worst_first(&self) -> Vec<&(String, f64)> {
+        let mut found: Vec<_> = self.found.iter().collect();
+        found.sort_by(|one, other| self.missed(other.1).total_cmp(&self.missed(one.1)));
+        found
+    }
+
+    /// Met or missed, in how many cases, and by how much.
+    pub fn verdict(&self) -> String {
+        let misses = self.found.iter().map(|case| self.missed(case.1));
+        let misses: Vec<f64> = misses.filter(|missed| *missed > 0.0).collect();
+        let worst = misses.iter().copied().fold(0.0, f64::max) * 100.0;
+        match (self.found.len() - misses.len(), self.found.len()) {
+            (met, all) if met == all => "met".to_owned(),
+            (0, _) => format!("missed by up to {worst:.0} %"),
+            (met, all) => format!("met in {met} of {all} cases, missed by up to {worst:.0} %"),
+        }
+    }
+}
+
+/// Every target that something was measured for.
+pub fn all(results: &Results) -> Vec<Target> {
+    let mut targets = in_memory(results);
+    targets.extend(on_disk(results));
+    targets.extend(by_size(results));
+    targets.retain(|target| !target.found.is_empty());
+    targets
+}
+
+fn in_memory(results: &Results) -> Vec<Target> {
+    let tables = || {
+        let sizes = Size::ALL.into_iter();
+        sizes.flat_map(|size| COUNTS.into_iter().map(move |count| memory::table(size, count)))
+    };
+    let of = |row: &'static str| move |table: &str| median(results, table, row, velocity::NAME);
+    let get_by_map = |table: &str| {
+        Some(of(memory::GET)(table)? / median(results, table, memory::GET, bare_map::NAME)?)
+    };
+    let target = |name, unit, bound, find: &dyn Fn(&str) -> Option<f64>| Target {
+        name,
+        unit,
+        bound: Bound::AtLeast(bound),
+        found: tables().filter_map(|table| Some((table.clone(), find(&table)?))).collect(),
+    };
+    vec![
+        target("get in memory, one thread", Unit::PerSecond, 5e6, &of(memory::GET)),
+        target("get in memory, of the bare map", Unit::Times, 0.5, &get_by_map),
+        target("insert in memory, an object a call", Unit::PerSecond, 5e5, &of(memory::INSERT)),
+        target(
+            "insert in memory, a struct a call",
+            Unit::PerSecond,
+            5e5,
+            &of(memory::INSERT_STRUCT),
+        ),
+        target("insert in memory, 1,000 a call", Unit::PerSecond, 1e6, &of(memory::INSERT_MANY)),
+        target("update in memory", Unit::PerSecond, 5e5, &of(memory::UPDATE)),
+        target("compare-and-swap in memory", Unit::PerSecond, 5e5, &of(memory::SWAP)),
+        target("reads kept beside a writer", Unit::Percent, 90.0, &of(memory::KEPT)),
+    ]
+}
+
+fn on_disk(results: &Results) -> Vec<Target> {
+    let [persistent, _, peers @ ..] = NAMES;
+    let of = |row: &'static str, name| move |table: &str| median(results, table, row, name);
+    let many_by_one = |table: &str| {
+        Some(of(disk::MANY_WRITERS, persistent)(table)? / of(disk::ONE_WRITER, persistent)(table)?)
+    };
+    let by_best_peer = |table: &str| {
+        let rates = peers.iter().filter_map(|peer| of(disk::MANY_WRITERS, *peer)(table));
+        let best = rates.fold(0.0, f64::max);
+        let own = of(disk::MANY_WRITERS, persistent)(table)?;
+        (best > 0.0).then_some(own / best)
+    };
+    let target = |name, unit, bound, find: &dyn Fn(&str) -> Option<f64>| Target {
+        name,
+        unit,
+        bound: Bound::AtLeast(bound),
+        found: Size::ALL
+            .into_iter()
+            .map(disk::table)
+            .filter_map(|table| Some((table.clone(), find(&table)?)))
+            .collect(),
+    };
+    vec![
+        target("persistent, 64 writers by one writer", Unit::Times, 20.0, &many_by_one),
+        target("persistent, 64 writers by the best peer", Unit::Times, 1.0, &by_best_peer),
+        target("persistent, cached get", Unit::PerSecond, 3e6, &of(disk::CACHED_GET, persistent)),
+    ]
+}
+
+fn by_size(results: &Results) -> Vec<Target> {
+    let footprint = Size::ALL.into_iter().filter_map(|size| {
+        let bytes = median(results, footprint::TABLE, size.name(), velocity::NAME)?;
+        Some((size.name().to_owned(), bytes))
+    });
+    let budgets = budget::BUDGETS.into_iter().flat_map(|megabytes| {
+        let rows = Size::ALL.into_iter().map(move |size| budget::row(size, megabytes));
+        rows.flat_map(|row| {
+            budget::MODES.into_iter().filter_map(move |(_, mode)| {
+                let times = median(results, budget::TABLE, &row, mode)?;
+                Some((format!("{mode}, {row}"), times))
+            })
+        })
+    });
+    vec![
+        Target {
+            name: "memory by document beyond id and fields",
+            unit: Unit::Bytes,
+            bound: Bound::AtMost(100.0),
+            found: footprint.collect(),
+        },
+        Target {
+            name: "cost among many documents by that among few, less the map's own",
+            unit: Unit::Times,
+            bound: Bound::AtMost(1.5),
+            found: growth(results),
+        },
+        Target {
+            name: "peak resident memory by budget",
+            unit: Unit::Times,
+            bound: Bound::AtMost(1.5),
+            found: budgets.collect(),
+        },
+    ]
+}
+
+/// By how much an operation costs more among many documents, after taking off the nanoseconds by
+/// which the bare map's counterpart does.
+fn growth(results: &Results) -> Vec<(String, f64)> {
+    let cost = |operation: &str, count, contestant| {
+        median(results, scaling::TABLE, &scaling::row(operation, count), contestant)
+    };
+    let growth = |operation: &str| {
+        let counts = [scaling::many(false), scaling::many(true)];
+        let many =
+            counts.into_iter().find(|many| cost(operation, *many, velocity::NAME).is_some())?;
+        let map_grows =
+            cost(operation, many, bare_map::NAME)? - cost(operation, scaling::FEW, bare_map::NAME)?;
+        let own = cost(operation, many, velocity::NAME)? - map_grows.max(0.0);
+        Some((operation.to_owned(), own / cost(operation, scaling::FEW, velocity::NAME)?))
+    };
+    scaling::OPERATIONS.into_iter().filter_map(growth).collect()
+}
+
+fn median(results: &Results, table: &str, row: &str, contestant: &str) -> Option<f64> {
+    results.find(table, row, contestant).map(|found| found.median())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(bound: Bound, found: &[f64]) -> String {
+        let found = found.iter().map(|number| (String::new(), *number)).collect();
+        Target { name: "", unit: Unit::Times, bound, found }.verdict()
+    }
+
+    #[test]
+    fn verdicts_say_how_far() {
+        assert_eq!(verdict(Bound::AtLeast(10.0), &[10.0, 12.0]), "met");
+        assert_eq!(verdict(Bound::AtLeast(10.0), &[8.0]), "missed by up to 20 %");
+        assert_eq!(
+            verdict(Bound::AtMost(10.0), &[15.0, 9.0]),
+            "met in 1 of 2 cases, missed by up to 50 %"
+        );
+    }
+
+    #[test]
+    fn the_growth_of_the_map_is_taken_off() {
+        let mut results = Results::default();
+        for (contestant, few, many) in
+            [(velocity::NAME, 100.0, 400.0), (bare_map::NAME, 20.0, 250.0)]
+        {
+            for (count, sample) in [(scaling::FEW, few), (scaling::many(false), many)] {
+                let row = scaling::row("get", count);
+                results.record(scaling::TABLE, &row, contestant, Unit::Nanoseconds, sample);
+            }
+        }
+        assert_eq!(growth(&results), [("get".to_owned(), 1.7)]);
+        assert_eq!(all(&results).len(), 1);
+    }
+}
