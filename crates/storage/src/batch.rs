@@ -22,6 +22,8 @@ pub struct Batch {
 struct Operation {
     keyspace: Keyspace,
     is_delete: bool,
+    /// Whether a later operation has the same key.
+    is_overwritten: bool,
     /// The newest earlier operation on the same key, to be found again by a rollback.
     earlier: Option<u32>,
     hash: u64,
@@ -41,6 +43,8 @@ pub struct Write<'a> {
     pub value: Option<&'a [u8]>,
     /// Whether a later write of the same batch has the same key, so that this one has no effect.
     pub is_overwritten: bool,
+    /// The hash of keyspace and key.
+    pub(crate) hash: u64,
 }
 
 /// A point of a batch to which it can be rolled back.
@@ -87,6 +91,7 @@ impl Batch {
         self.operations.push(Operation {
             keyspace,
             is_delete: value.is_none(),
+            is_overwritten: false,
             earlier: None,
             hash,
             start,
@@ -100,6 +105,7 @@ impl Batch {
         });
         match found {
             Some(newest) => {
+                self.operations[*newest as usize].is_overwritten = true;
                 self.operations[number as usize].earlier = Some(*newest);
                 *newest = number;
             }
@@ -125,18 +131,12 @@ impl Batch {
 
     /// The writes in order.
     pub fn writes(&self) -> impl ExactSizeIterator<Item = Write<'_>> {
-        self.operations.iter().enumerate().map(|(number, operation)| {
-            let key = operation.key(&self.arena);
-            let newest = self.newest.find(operation.hash, |other| {
-                let other = &self.operations[*other as usize];
-                other.keyspace == operation.keyspace && other.key(&self.arena) == key
-            });
-            Write {
-                keyspace: operation.keyspace,
-                key,
-                value: operation.value(&self.arena),
-                is_overwritten: newest.is_none_or(|newest| *newest as usize != number),
-            }
+        self.operations.iter().map(|operation| Write {
+            keyspace: operation.keyspace,
+            key: operation.key(&self.arena),
+            value: operation.value(&self.arena),
+            is_overwritten: operation.is_overwritten,
+            hash: operation.hash,
         })
     }
 
@@ -168,7 +168,10 @@ impl Batch {
             let entry = self.newest.find_entry(operation.hash, |other| *other == number);
             if let Ok(mut entry) = entry {
                 match operation.earlier {
-                    Some(earlier) => *entry.get_mut() = earlier,
+                    Some(earlier) => {
+                        *entry.get_mut() = earlier;
+                        self.operations[earlier as usize].is_overwritten = false;
+                    }
                     None => drop(entry.remove()),
                 }
             }

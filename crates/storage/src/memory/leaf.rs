@@ -15,10 +15,10 @@ use super::record::{Header, Record};
 use super::tagged::{pack, unpack};
 
 /// How many entries a leaf has room for: with its header it fills a size class of allocators.
-pub(super) const LEAF_CAPACITY: usize = 61;
+pub(super) const LEAF_CAPACITY: usize = if cfg!(miri) { 6 } else { 61 };
 
 /// How many appended entries a reader may have to sort in.
-const APPENDED_MAX: usize = 12;
+const APPENDED_MAX: usize = if cfg!(miri) { 4 } else { 12 };
 
 /// A record's pointer with the head of its key.
 pub(super) type Entry = *mut Header;
@@ -148,14 +148,13 @@ mod tests {
 
     #[test]
     fn appended_entries_are_sorted_in() {
-        let keys =
-            [&b"p"[..], b"p\0", b"pa", b"pab", b"pabc", b"pb", b"p\xFF\xFF", b"p\xFF\xFF\xFF"];
+        let keys = [&b"p"[..], b"p\0", b"pa", b"pab", b"p\xFF\xFF"];
         let mut records: Vec<*mut Header> =
             keys.iter().map(|key| SharedRecord::new(1, key, Some(b""), None).into_raw()).collect();
         // SAFETY: the records are released at the end of this test.
         let record = |raw: &*mut Header| unsafe { Record::from_raw(*raw) }.unwrap();
         let leaf = Leaf::new(1, &[entry(record(&records[3]), 1)]);
-        for raw in [7, 0, 5, 1, 6, 2, 4].map(|index| &records[index]) {
+        for raw in [4, 0, 2, 1].map(|index| &records[index]) {
             assert!(leaf.append(record(raw)));
         }
         let mut ordered = Vec::new();

@@ -14,8 +14,11 @@
 
 mod branch;
 mod clock;
+#[cfg(test)]
+mod clock_model;
 mod garbage;
 mod leaf;
+mod prefetch;
 mod record;
 mod scan;
 mod table;
@@ -198,12 +201,4 @@ fn blob_of(version: Record<'_>) -> Option<Blob> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contract::{self, TestEngine};
-
-    #[test]
-    fn memory_keeps_the_contract() {
-        contract::run(&|| TestEngine { engine: Arc::new(Memory::new(2)), reopen: None });
-    }
-}
+mod tests;

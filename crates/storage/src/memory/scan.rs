@@ -9,6 +9,9 @@ use super::leaf::Entry;
 use super::tree::{Path, Place, Tree};
 use crate::{Bounds, Direction, Visit};
 
+/// How many records ahead memory is asked for the bytes of one.
+const PREFETCH_AHEAD: usize = 6;
+
 /// What a scan still has to visit: the keys from `from`, included, to `to`, excluded.
 struct Rest {
     from: Vec<u8>,
@@ -31,7 +34,15 @@ pub(super) fn scan(
         let path = tree.path(rest.place(direction), &guard);
         path.collect(&mut entries);
         let within = rest.within(&path, &entries);
+        let ahead = |index: usize| match direction {
+            Direction::Forward => index + PREFETCH_AHEAD,
+            Direction::Backward => index.wrapping_sub(PREFETCH_AHEAD),
+        };
+        entries.iter().for_each(|entry| path.record(*entry).prefetch_header());
         let mut see = |index: usize| {
+            if let Some(entry) = entries.get(ahead(index)) {
+                path.record(*entry).prefetch_bytes();
+            }
             let version = version_at(Some(path.record(entries[index])), sequence);
             match version.filter(|version| !version.is_deleted()) {
                 Some(version) => visit(version.key(), version.value()),

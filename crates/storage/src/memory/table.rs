@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crossbeam_epoch::Guard;
 
 use super::garbage::{Garbage, Piece};
+use super::prefetch::prefetch;
 use super::record::{Header, Record};
 use super::tagged::{pack, unpack};
 
@@ -101,6 +102,22 @@ impl Table {
             if index == slots.len() {
                 index = 0;
             }
+        }
+    }
+
+    /// Asks memory for the slot where the search for a hash starts.
+    pub(super) fn prefetch_slot(&self, hash: u64) {
+        let (slots, units) = unpack(self.directory[table_of(hash)].load(Ordering::Acquire));
+        let capacity = usize::from(units) * CAPACITY_UNIT;
+        prefetch(slots.wrapping_add(home(tag_of(hash), capacity)));
+    }
+
+    /// Asks memory for the record that is most likely the one of a hash. For the writer alone.
+    pub(super) fn prefetch_record(&self, hash: u64, _garbage: &Garbage) {
+        // SAFETY: the garbage is the writer's, and nothing is retired during this call.
+        let slots = unsafe { self.slots(table_of(hash)) };
+        if let Some(slot) = slots.get(home(tag_of(hash), slots.len())) {
+            prefetch(unpack(slot.load(Ordering::Relaxed)).0);
         }
     }
 

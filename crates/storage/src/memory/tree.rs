@@ -23,11 +23,12 @@ use crossbeam_epoch::Guard;
 use super::branch::{Branch, Inner, Root, common_prefix};
 use super::garbage::{Garbage, Piece};
 use super::leaf::{Entry, LEAF_CAPACITY, Leaf, entry, position, record_of};
+use super::prefetch::prefetch_bytes;
 use super::record::Record;
 use super::tagged::unpack;
 
 /// How many leaves an inner branch has at most: a replaced one copies as many pointers.
-const INNER_LENGTH_MAX: usize = 128;
+const INNER_LENGTH_MAX: usize = if cfg!(miri) { 4 } else { 128 };
 /// A leaf that has become this small is merged with a neighbour of up to that size.
 const MERGE_LENGTH_MAX: usize = LEAF_CAPACITY / 4;
 
@@ -156,6 +157,13 @@ impl Tree {
             true => self.replace_leaf(&path, &entries, garbage),
             false => self.split(&path, &entries, at, garbage),
         }
+    }
+
+    /// Asks memory for the leaf of `key`. For the writer alone.
+    pub(super) fn prefetch_leaf(&self, key: &[u8], _garbage: &Garbage) {
+        // SAFETY: the garbage is the writer's, and nothing is retired during this call.
+        let path = unsafe { self.path_unguarded(Place::Before(key)) };
+        prefetch_bytes(path.leaf, size_of::<Leaf>());
     }
 
     /// Puts the newest version of a key in the place of the one before.

@@ -12,11 +12,15 @@ use super::garbage::{Garbage, Piece};
 use super::record::{Header, Record, SharedRecord};
 use super::table::{Table, TableUse};
 use super::tree::Tree;
+use crate::batch::Write;
 use crate::hash::hash;
 use crate::{Batch, Keyspace};
 
 /// How many retained versions a commit looks at, beside two for each of its own writes.
 const RETAINED_STEP: usize = 16;
+
+/// How many writes ahead memory is asked for records; for what leads to them, twice as many.
+const PREFETCH_AHEAD: usize = 6;
 
 /// The indexes of one keyspace.
 pub(super) struct Indexes {
@@ -82,17 +86,37 @@ impl Writer {
     /// Makes the writes of `batch` the next commit.
     pub(super) fn commit(&mut self, keyspaces: &[Indexes], clock: &Clock, batch: &Batch) {
         let sequence = clock.visible() + 1;
-        for write in batch.writes().filter(|write| !write.is_overwritten) {
-            let number = usize::from(write.keyspace.0);
-            self.write(&keyspaces[number], sequence, write.key, write.value);
+        // Memory is asked for what a write will need while earlier writes are made.
+        let (mut to_find, mut found) = (batch.writes(), batch.writes());
+        to_find.by_ref().take(2 * PREFETCH_AHEAD).for_each(|write| self.ask(keyspaces, write));
+        found.by_ref().take(PREFETCH_AHEAD).for_each(|write| self.ask_more(keyspaces, write));
+        for write in batch.writes() {
+            to_find.next().into_iter().for_each(|write| self.ask(keyspaces, write));
+            found.next().into_iter().for_each(|write| self.ask_more(keyspaces, write));
+            if !write.is_overwritten {
+                self.write(&keyspaces[usize::from(write.keyspace.0)], sequence, write);
+            }
         }
         clock.publish(sequence);
         self.unlink_superseded(keyspaces, clock);
         self.unlink_retained(keyspaces, 2 * batch.len() + RETAINED_STEP);
     }
 
-    fn write(&mut self, indexes: &Indexes, sequence: u64, key: &[u8], value: Option<&[u8]>) {
-        let hash = hash(indexes.keyspace, key);
+    /// Asks memory for what leads to the record of a write.
+    fn ask(&self, keyspaces: &[Indexes], write: Write<'_>) {
+        let indexes = &keyspaces[usize::from(write.keyspace.0)];
+        indexes.table.prefetch_slot(write.hash);
+        indexes.tree.prefetch_leaf(write.key, &self.garbage);
+    }
+
+    /// Asks memory for the record, by what [`ask`](Self::ask) asked for.
+    fn ask_more(&self, keyspaces: &[Indexes], write: Write<'_>) {
+        let indexes = &keyspaces[usize::from(write.keyspace.0)];
+        indexes.table.prefetch_record(write.hash, &self.garbage);
+    }
+
+    fn write(&mut self, indexes: &Indexes, sequence: u64, write: Write<'_>) {
+        let Write { key, value, hash, .. } = write;
         // SAFETY: this is the writer, and what is found is not retired in this function.
         let found = unsafe { indexes.table.find_slot(hash, key) };
         let Some((slot, old)) = found else {
