@@ -3,6 +3,7 @@
 //! This file owns the table of commands and nothing that they do. A new command is a module with
 //! a `SUMMARY` and a `run`, and one row in `COMMANDS`.
 
+mod crash;
 mod error;
 mod fix;
 mod project;
@@ -25,6 +26,7 @@ const COMMANDS: &[(&str, &str, Run)] = &[
     ("test", test::SUMMARY, test::run),
     ("verify", verify::SUMMARY, verify::run),
     ("fix", fix::SUMMARY, fix::run),
+    ("crash", crash::SUMMARY, crash::run),
     ("walls", walls::SUMMARY, walls::run),
     ("tidy", tidy::SUMMARY, tidy::run),
 ];

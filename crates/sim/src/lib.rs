@@ -1,1 +1,24 @@
-//! Unpublished.
+//! Faults, histories of what clients saw, and one checker for each promise; unpublished.
+//!
+//! [`workload`] decides what is done, [`perform`] does it, [`history`] remembers what was
+//! acknowledged, [`check`] compares that with what a database holds afterwards, and [`crash`] puts
+//! them together around `kill -9`. No checker knows how the database works.
+
+#![deny(missing_docs)]
+
+pub mod random;
+
+pub mod content;
+pub mod operation;
+pub mod workload;
+
+pub mod perform;
+
+pub mod history;
+pub mod record;
+pub mod state;
+
+pub mod check;
+pub mod crash;
+
+pub use random::Random;

@@ -1,0 +1,245 @@
+//! The audit of what a killed worker left.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use velocitydb::{Database, MaintenanceMode, Mode, Time};
+
+use super::Worker;
+use crate::Random;
+use crate::check::{self, Known, Violation};
+use crate::history::{Answer, Call, Fate, History};
+use crate::operation::{Retry, What};
+use crate::perform::{Done, perform};
+use crate::state::State;
+
+/// How many acknowledged requests are made again after a crash.
+const RETRIES_MAX: usize = 100;
+
+/// Documents that expire this soon are waited for.
+const SOON: Duration = Duration::from_secs(60);
+
+/// What an audit found.
+#[derive(Debug)]
+pub struct Audit {
+    /// What is known of the folder now.
+    pub known: Known,
+    /// Promises that were not kept.
+    pub violations: Vec<Violation>,
+    /// Documents that were recovered.
+    pub documents: u64,
+    /// Acknowledged operations that the mode was allowed to lose, and lost.
+    pub lost: u64,
+    /// How long before the end the first of them had been acknowledged.
+    pub lost_age: Duration,
+}
+
+/// Audits a folder whose worker was killed at `killed`.
+///
+/// # Errors
+///
+/// Those of the database: the folder cannot be opened, or not be read.
+pub fn audit(
+    path: &Path,
+    known: &Known,
+    history: &History,
+    killed: Instant,
+    random: &mut Random,
+) -> velocitydb::Result<Audit> {
+    let mut violations = Vec::new();
+    check_health(path, history.mode(), &mut violations)?;
+    let db = open(path, history.mode())?;
+    let recovered = State::read(&db)?;
+    violations.extend(check::check(known, history, &recovered));
+    let (lost, lost_age) = history.lost(recovered.index, killed);
+    retry_acknowledged(&db, history, &recovered, random, &mut violations)?;
+    retry_unanswered(&db, history, &recovered, &mut violations)?;
+    let now = expire(&db, &mut violations)?;
+    violations.extend(check_again(&now));
+    let documents = recovered.counts.values().map(|(_, listed)| listed).sum();
+    let known = match history.mode() {
+        Mode::MemoryOnly => Known::default(),
+        _ => known.next(history, &recovered, now),
+    };
+    Ok(Audit { known, violations, documents, lost, lost_age })
+}
+
+fn check_health(
+    path: &Path,
+    mode: Mode,
+    violations: &mut Vec<Violation>,
+) -> velocitydb::Result<()> {
+    // A worker that was killed early enough has not even made the folder.
+    if mode == Mode::MemoryOnly || !path.exists() {
+        return Ok(());
+    }
+    let report = velocitydb::doctor(path)?;
+    let problems = report.problems.into_iter();
+    violations.extend(
+        problems.map(|problem| Violation::Malformed { what: format!("doctor: {problem}") }),
+    );
+    Ok(())
+}
+
+fn open(path: &Path, mode: Mode) -> velocitydb::Result<Database> {
+    let options = Worker::options(mode).maintenance(MaintenanceMode::Manual);
+    match mode {
+        Mode::MemoryOnly => options.open_in_memory(),
+        _ => options.open(path),
+    }
+}
+
+/// Requests that were acknowledged and are in the state are answered the same, and not applied.
+fn retry_acknowledged(
+    db: &Database,
+    history: &History,
+    recovered: &State,
+    random: &mut Random,
+    violations: &mut Vec<Violation>,
+) -> velocitydb::Result<()> {
+    let is_remembered = |call: &&Call| {
+        call.operation.retry == Retry::Safe && history.fate(call, recovered.index) == Fate::Retained
+    };
+    let calls: Vec<&Call> = history.calls.iter().filter(is_remembered).collect();
+    for _ in 0..RETRIES_MAX.min(calls.len()) {
+        let call = random.one_of(&calls);
+        let Answer::Applied { index, version } = call.answer else { continue };
+        let found = perform(db, &call.operation)?;
+        let expected = Done::Applied { index, version, is_replayed: true };
+        if found != expected {
+            violations.push(Violation::Forgotten {
+                operation: call.operation.id,
+                expected: format!("{expected:?}"),
+                found: format!("{found:?}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Requests that were not answered are made again: one that is in the state is not applied again.
+fn retry_unanswered(
+    db: &Database,
+    history: &History,
+    recovered: &State,
+    violations: &mut Vec<Violation>,
+) -> velocitydb::Result<()> {
+    let is_open = |call: &&Call| {
+        call.operation.retry == Retry::Safe && history.fate(call, recovered.index) == Fate::Possible
+    };
+    for call in history.calls.iter().filter(is_open) {
+        let What::Write { register, .. } = call.operation.what else { continue };
+        let found = perform(db, &call.operation)?;
+        let observed = recovered.registers.get(&register);
+        let is_there = observed.is_some_and(|seen| seen.trail.contains(&call.operation.id));
+        if is_there && !matches!(found, Done::Applied { is_replayed: true, .. }) {
+            violations.push(Violation::Forgotten {
+                operation: call.operation.id,
+                expected: "nothing, but is in the state".to_owned(),
+                found: format!("{found:?}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Waits for documents that expire soon, lets them, and reads everything.
+fn expire(db: &Database, violations: &mut Vec<Violation>) -> velocitydb::Result<State> {
+    let now = || Time::try_from(std::time::SystemTime::now()).unwrap_or(Time::MAX);
+    let micros_left = |expires: Time| expires.as_micros() - now().as_micros();
+    let state = State::read(db)?;
+    if let Some(expires) = state.expires_soon_last(now(), SOON) {
+        let wait = u64::try_from(micros_left(expires) + 1_000).unwrap_or(0);
+        std::thread::sleep(Duration::from_micros(wait));
+    }
+    let before = now();
+    db.maintain()?;
+    let state = State::read(db)?;
+    violations.extend(check_expired(&state, before));
+    Ok(state)
+}
+
+/// After maintenance at `now` nothing is there that expires before.
+fn check_expired(state: &State, now: Time) -> impl Iterator<Item = Violation> {
+    let late = state.expiries.iter().filter(move |expires| **expires <= now);
+    late.map(move |expires| Violation::NotExpired {
+        expires: expires.as_micros(),
+        now: now.as_micros(),
+    })
+}
+
+/// What holds of any state: the checks that need no history.
+fn check_again(state: &State) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for what in &state.malformed {
+        violations.push(Violation::Malformed { what: what.clone() });
+    }
+    for (&register, observed) in &state.registers {
+        let mut seen = observed.trail.clone();
+        seen.sort_unstable();
+        for pair in seen.windows(2).filter(|pair| pair[0] == pair[1]) {
+            violations.push(Violation::AppliedTwice { register, operation: pair[0] });
+        }
+    }
+    for (collection, &(count, listed)) in &state.counts {
+        if count != listed {
+            let collection = collection.clone();
+            violations.push(Violation::Count { collection, count, listed });
+        }
+    }
+    violations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::OperationId;
+    use crate::operation::{Compare, Effect, Kind, Operation, Register};
+    use crate::record::Record;
+    use velocitydb::Consistency;
+
+    /// What one client saw that inserted a note, and the folder in which it was done with `retry`.
+    fn inserted(path: &Path, retry: Retry) -> History {
+        let register = Register { kind: Kind::Note, number: 0 };
+        let (effect, compare) = (Effect::Insert, Compare::Nothing);
+        let operation = Operation {
+            id: OperationId::new(1, 0, 1),
+            level: Consistency::Strong,
+            retry: Retry::Safe,
+            what: What::Write { register, effect, compare },
+        };
+        let db = Worker::options(Mode::Persistent).open(path).unwrap();
+        let done = perform(&db, &Operation { retry, ..operation }).unwrap();
+        let Done::Applied { index, version, .. } = done else { panic!("{done:?}") };
+        let mut history = History::new(Mode::Persistent);
+        history.add(Record::Begin(operation), Instant::now());
+        history.add(Record::Applied { id: operation.id, index, version }, Instant::now());
+        history.finish();
+        history
+    }
+
+    fn audited(path: &Path, history: &History) -> Vec<Violation> {
+        let mut random = Random::new(1);
+        let audit = audit(path, &Known::default(), history, Instant::now(), &mut random);
+        audit.unwrap().violations
+    }
+
+    #[test]
+    fn a_request_that_is_forgotten_is_noticed() {
+        let home = tempfile::tempdir().unwrap();
+        let (good, bad) = (home.path().join("good"), home.path().join("bad"));
+        let history = inserted(&good, Retry::Safe);
+        assert_eq!(audited(&good, &history), []);
+        let history = inserted(&bad, Retry::Unsafe);
+        let violations = audited(&bad, &history);
+        assert!(matches!(violations[..], [Violation::Forgotten { .. }]), "{violations:?}");
+    }
+
+    #[test]
+    fn a_document_that_outlives_its_time_is_noticed() {
+        let time = |micros| Time::from_micros(micros).unwrap();
+        let state = State { expiries: vec![time(5), time(8)], ..State::default() };
+        let expired: Vec<_> = check_expired(&state, time(7)).collect();
+        assert_eq!(expired, [Violation::NotExpired { expires: 5, now: 7 }]);
+    }
+}

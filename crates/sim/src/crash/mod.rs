@@ -1,0 +1,25 @@
+//! `kill -9` in a loop: a worker process is killed at a random moment, and what it leaves is
+//! compared with what its clients saw.
+//!
+//! ```text
+//!   auditor ──starts──► worker: threads of operations on a data folder
+//!      ▲                   │  "begin …" before and "applied …" after each, through a pipe
+//!      └──── history ◄─────┘
+//!   auditor ──SIGKILL─► worker
+//!   auditor: doctor, open, read everything, check; make requests again; next cycle
+//! ```
+//!
+//! # CAVEATS
+//!
+//! `kill -9` keeps what the process handed to the operating system, so it cannot tell an fsync from
+//! a write. [`power`] takes away what was not fsynced from the end of the journal, in `persistent`;
+//! that the device itself keeps what it said it has is taken for granted.
+
+pub mod audit;
+pub mod campaign;
+pub mod folder;
+pub mod power;
+pub mod worker;
+
+pub use campaign::{Campaign, Summary};
+pub use worker::Worker;

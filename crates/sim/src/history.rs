@@ -1,0 +1,230 @@
+//! [`History`]: what clients saw in one cycle, from a worker's records.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use velocitydb::{Consistency, Mode};
+
+use crate::content::OperationId;
+use crate::operation::{Operation, What};
+use crate::record::Record;
+
+/// What clients saw in one cycle.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Every operation that was begun, in the order of the records.
+    pub calls: Vec<Call>,
+    /// Whether the worker said that it had opened the database.
+    pub is_opened: bool,
+    /// The last index that is promised to survive.
+    pub durable_index: u64,
+    /// What the worker complains of.
+    pub failures: Vec<String>,
+    /// The journal and its length when the last write that was promised to survive was.
+    pub durable_journal: Option<(u64, u64)>,
+    mode: Mode,
+    positions: HashMap<OperationId, usize>,
+    acknowledged_index: u64,
+}
+
+/// An operation, and what its client saw.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// What was asked for.
+    pub operation: Operation,
+    /// What the client was answered.
+    pub answer: Answer,
+    /// When the auditor was told of the answer.
+    pub answered: Option<Instant>,
+    /// The last index that had been acknowledged to anybody when it began.
+    began_after: u64,
+    /// For one that was not told its place: it is above this.
+    pub index_min: u64,
+    /// For one that was not told its place: it is below this.
+    pub index_end: u64,
+}
+
+/// What a client was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing before the crash: it may have been applied, or not.
+    None,
+    /// It was applied.
+    Applied {
+        /// Its place; 0 where the client was not told.
+        index: u64,
+        /// The version that it left; 0 where there is none.
+        version: u64,
+    },
+    /// It changed nothing.
+    Nothing,
+}
+
+/// What must have become of an operation in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is in the state.
+    Retained,
+    /// It is not in the state: the state ends before it.
+    Lost,
+    /// Either.
+    Possible,
+    /// It changed nothing.
+    Nothing,
+}
+
+impl History {
+    /// Nothing seen yet of a worker in `mode`.
+    pub fn new(mode: Mode) -> Self {
+        History {
+            calls: Vec::new(),
+            is_opened: false,
+            durable_index: 0,
+            failures: Vec::new(),
+            durable_journal: None,
+            mode,
+            positions: HashMap::new(),
+            acknowledged_index: 0,
+        }
+    }
+
+    /// Adds a record that arrived at `now`.
+    pub fn add(&mut self, record: Record, now: Instant) {
+        match record {
+            Record::Opened => self.is_opened = true,
+            Record::Begin(operation) => self.begin(operation),
+            Record::Applied { id, index, version } => self.applied(id, index, version, now),
+            Record::Nothing(id) => {
+                if let Some(call) = self.call_mut(id) {
+                    (call.answer, call.answered) = (Answer::Nothing, Some(now));
+                }
+            }
+            Record::Failed { message } => self.failures.push(message),
+            Record::Durable { journal, length } => self.durable_journal = Some((journal, length)),
+        }
+    }
+
+    fn begin(&mut self, operation: Operation) {
+        self.positions.insert(operation.id, self.calls.len());
+        self.calls.push(Call {
+            operation,
+            answer: Answer::None,
+            answered: None,
+            began_after: self.acknowledged_index,
+            index_min: 0,
+            index_end: u64::MAX,
+        });
+    }
+
+    fn applied(&mut self, id: OperationId, index: u64, version: u64, now: Instant) {
+        let mode = self.mode;
+        let durable = match self.call_mut(id).map(|call| (call.operation, call.began_after)) {
+            Some((Operation { what: What::Sync, .. }, before)) => before,
+            Some((operation, _)) if is_durable(mode, operation.level_of_effect()) => index,
+            _ => 0,
+        };
+        if self.mode != Mode::MemoryOnly {
+            self.durable_index = self.durable_index.max(durable);
+        }
+        self.acknowledged_index = self.acknowledged_index.max(index);
+        if let Some(call) = self.call_mut(id) {
+            (call.answer, call.answered) = (Answer::Applied { index, version }, Some(now));
+        }
+    }
+
+    fn call_mut(&mut self, id: OperationId) -> Option<&mut Call> {
+        self.positions.get(&id).map(|position| &mut self.calls[*position])
+    }
+
+    /// The call of an operation.
+    pub fn call(&self, id: OperationId) -> Option<&Call> {
+        self.positions.get(&id).map(|position| &self.calls[*position])
+    }
+
+    /// To be called when all records are there: bounds the places of those operations whose
+    /// clients were not told, by what the same client did before and after.
+    pub fn finish(&mut self) {
+        let mut last = HashMap::<u8, u64>::new();
+        for call in &mut self.calls {
+            let index = last.entry(call.operation.id.thread()).or_default();
+            call.index_min = *index;
+            if let Answer::Applied { index: told @ 1.., .. } = call.answer {
+                *index = told;
+            }
+        }
+        let mut next = HashMap::<u8, u64>::new();
+        for call in self.calls.iter_mut().rev() {
+            let index = next.entry(call.operation.id.thread()).or_insert(u64::MAX);
+            call.index_end = *index;
+            if let Answer::Applied { index: told @ 1.., .. } = call.answer {
+                *index = told;
+            }
+        }
+    }
+
+    /// What must have become of a call in the state that ends with `recovered`.
+    pub fn fate(&self, call: &Call, recovered: u64) -> Fate {
+        match call.answer {
+            Answer::None => Fate::Possible,
+            Answer::Nothing => Fate::Nothing,
+            Answer::Applied { index: 0, .. } => {
+                if call.index_end <= recovered || is_durable(self.mode, Consistency::Strong) {
+                    Fate::Retained
+                } else if call.index_min >= recovered {
+                    Fate::Lost
+                } else {
+                    Fate::Possible
+                }
+            }
+            Answer::Applied { index, .. } if index <= recovered => Fate::Retained,
+            Answer::Applied { .. } => Fate::Lost,
+        }
+    }
+
+    /// The mode of the worker.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// How many operations were acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.calls.iter().filter(|call| call.answer != Answer::None).count() as u64
+    }
+
+    /// How many operations were under way at the end.
+    pub fn in_flight(&self) -> u64 {
+        self.calls.len() as u64 - self.acknowledged()
+    }
+
+    /// How many acknowledged operations the state that ends with `recovered` has lost, and how long
+    /// before `end` the first of them was acknowledged.
+    pub fn lost(&self, recovered: u64, end: Instant) -> (u64, Duration) {
+        let has_effect = |call: &&Call| {
+            matches!(call.operation.what, What::Write { .. } | What::Transfer { .. })
+        };
+        let lost = self.calls.iter().filter(has_effect);
+        let lost = lost.filter(|call| self.fate(call, recovered) == Fate::Lost);
+        let (mut count, mut age) = (0, Duration::ZERO);
+        for call in lost {
+            count += 1;
+            let answered = call.answered.unwrap_or(end);
+            age = age.max(end.saturating_duration_since(answered));
+        }
+        (count, age)
+    }
+}
+
+impl Operation {
+    /// The level that its effect was acknowledged at: transactions, creating and dropping know one.
+    fn level_of_effect(&self) -> Consistency {
+        match self.what {
+            What::Write { .. } => self.level,
+            _ => Consistency::Strong,
+        }
+    }
+}
+
+/// Whether a write that is acknowledged at `level` is promised to survive `kill -9`.
+fn is_durable(mode: Mode, level: Consistency) -> bool {
+    matches!(mode, Mode::Hybrid | Mode::Persistent) && level > Consistency::Local
+}

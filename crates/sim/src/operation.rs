@@ -1,0 +1,296 @@
+//! [`Operation`]: one call of a client, and the line of text that tells the auditor of it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use velocitydb::Consistency;
+
+use crate::content::OperationId;
+
+/// One call of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    /// Its number, which decides what it writes.
+    pub id: OperationId,
+    /// The level that it asks for.
+    pub level: Consistency,
+    /// Whether it is made with a request id.
+    pub retry: Retry,
+    /// What it does.
+    pub what: What,
+}
+
+/// Whether a call can be repeated harmlessly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// It has no request id.
+    Unsafe,
+    /// It has a request id: that of the operation's number.
+    Safe,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Writes a register.
+    Write {
+        /// Which one.
+        register: Register,
+        /// How.
+        effect: Effect,
+        /// What must hold.
+        compare: Compare,
+    },
+    /// Moves an amount from one account to another, and notes it in the ledger.
+    Transfer {
+        /// The account that loses it.
+        from: u8,
+        /// The account that gets it.
+        to: u8,
+        /// How much.
+        amount: u8,
+    },
+    /// Creates the collection that comes and goes.
+    Create,
+    /// Drops the collection that comes and goes.
+    Drop,
+    /// Makes everything before it as durable as the mode can.
+    Sync,
+}
+
+/// What is written as one: a document, or all documents of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Register {
+    /// Where it is.
+    pub kind: Kind,
+    /// Its number there.
+    pub number: u8,
+}
+
+/// The collections of registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Single documents, written by all threads.
+    Note,
+    /// Groups of documents that are only written together, in one batch, by all threads.
+    Group,
+    /// Single documents that expire, written by all threads.
+    Fleeting,
+    /// Single documents of a collection that is dropped now and then, written by one thread.
+    Tide,
+}
+
+/// What happens to a register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It is created.
+    Insert,
+    /// It is created or replaced.
+    Upsert,
+    /// It is replaced, and expires within milliseconds.
+    UpsertBriefly,
+    /// It is replaced, and expires in an hour.
+    UpsertForAnHour,
+    /// It is replaced.
+    Replace,
+    /// Some of it is changed.
+    Update,
+    /// It is deleted.
+    Delete,
+}
+
+/// What must hold for a write to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compare {
+    /// Nothing.
+    Nothing,
+    /// It does not exist.
+    Absent,
+    /// It has this version.
+    Version(u64),
+    /// Its field `n` has this value.
+    Number(i64),
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 4] = [Kind::Note, Kind::Group, Kind::Fleeting, Kind::Tide];
+
+    /// The name of the collection.
+    pub fn collection(self) -> &'static str {
+        match self {
+            Kind::Note => "notes",
+            Kind::Group => "groups",
+            Kind::Fleeting => "fleeting",
+            Kind::Tide => "tides",
+        }
+    }
+
+    /// How many registers it has.
+    pub fn count(self) -> u8 {
+        match self {
+            Kind::Note => 48,
+            Kind::Group => 8,
+            Kind::Fleeting | Kind::Tide => 16,
+        }
+    }
+}
+
+/// How many documents each group has.
+const GROUP_SIZES: [u8; 8] = [2, 2, 2, 2, 3, 5, 20, 100];
+
+impl Register {
+    /// The ids of its documents.
+    pub fn documents(self) -> Vec<String> {
+        let Register { kind, number } = self;
+        match kind {
+            Kind::Group => {
+                let size = GROUP_SIZES[usize::from(number) % GROUP_SIZES.len()];
+                (0..size).map(|member| format!("{number:02}-{member:03}")).collect()
+            }
+            _ => vec![format!("{number:02}")],
+        }
+    }
+
+    /// The register that a document belongs to.
+    pub fn of_document(kind: Kind, id: &str) -> Option<Self> {
+        let number = id.split('-').next()?.parse().ok()?;
+        let register = Register { kind, number };
+        (number < kind.count() && register.documents().iter().any(|known| known == id))
+            .then_some(register)
+    }
+}
+
+impl Effect {
+    /// Whether it writes the register as a whole.
+    pub fn is_full(self) -> bool {
+        !matches!(self, Effect::Update | Effect::Delete)
+    }
+}
+
+impl fmt::Display for Register {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{:02}", self.kind.collection(), self.number)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let retry = if self.retry == Retry::Safe { "safe" } else { "unsafe" };
+        write!(f, "{} {} {retry} ", self.id.0, self.level)?;
+        match self.what {
+            What::Write { register: Register { kind, number }, effect, compare } => {
+                write!(f, "write {} {number} {} {compare}", kind.collection(), effect.name())
+            }
+            What::Transfer { from, to, amount } => write!(f, "transfer {from} {to} {amount}"),
+            What::Create => write!(f, "create"),
+            What::Drop => write!(f, "drop"),
+            What::Sync => write!(f, "sync"),
+        }
+    }
+}
+
+impl fmt::Display for Compare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Compare::Nothing => write!(f, "nothing 0"),
+            Compare::Absent => write!(f, "absent 0"),
+            Compare::Version(version) => write!(f, "version {version}"),
+            Compare::Number(number) => write!(f, "number {number}"),
+        }
+    }
+}
+
+const EFFECTS: [(&str, Effect); 7] = [
+    ("insert", Effect::Insert),
+    ("upsert", Effect::Upsert),
+    ("upsert-briefly", Effect::UpsertBriefly),
+    ("upsert-for-an-hour", Effect::UpsertForAnHour),
+    ("replace", Effect::Replace),
+    ("update", Effect::Update),
+    ("delete", Effect::Delete),
+];
+
+impl Effect {
+    fn name(self) -> &'static str {
+        EFFECTS.iter().find(|(_, effect)| *effect == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// A line that is no operation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the line {line:?} does not say what is done")]
+pub struct NotAnOperation {
+    line: String,
+}
+
+impl FromStr for Operation {
+    type Err = NotAnOperation;
+
+    fn from_str(line: &str) -> Result<Self, NotAnOperation> {
+        parse(line).ok_or_else(|| NotAnOperation { line: line.to_owned() })
+    }
+}
+
+fn parse(line: &str) -> Option<Operation> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let (&[id, level, retry], what) = words.split_first_chunk::<3>()?;
+    let what = match what {
+        ["write", kind, number, effect, compare, operand] => What::Write {
+            register: Register {
+                kind: Kind::ALL.into_iter().find(|one| one.collection() == *kind)?,
+                number: number.parse().ok()?,
+            },
+            effect: EFFECTS.iter().find(|(name, _)| name == effect)?.1,
+            compare: match *compare {
+                "nothing" => Compare::Nothing,
+                "absent" => Compare::Absent,
+                "version" => Compare::Version(operand.parse().ok()?),
+                "number" => Compare::Number(operand.parse().ok()?),
+                _ => return None,
+            },
+        },
+        ["transfer", from, to, amount] => What::Transfer {
+            from: from.parse().ok()?,
+            to: to.parse().ok()?,
+            amount: amount.parse().ok()?,
+        },
+        ["create"] => What::Create,
+        ["drop"] => What::Drop,
+        ["sync"] => What::Sync,
+        _ => return None,
+    };
+    let retry = if retry == "safe" { Retry::Safe } else { Retry::Unsafe };
+    Some(Operation { id: OperationId(id.parse().ok()?), level: level.parse().ok()?, retry, what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Random;
+    use crate::workload::Workload;
+
+    #[test]
+    fn operations_survive_being_written_as_a_line() {
+        let mut workload = Workload::new(Random::new(1), 1, 0);
+        for _ in 0..1_000 {
+            let operation = workload.next_operation(&mut |_| Some((3, -4)));
+            assert_eq!(operation.to_string().parse(), Ok(operation));
+        }
+        assert!("1 strong safe write".parse::<Operation>().is_err());
+    }
+
+    #[test]
+    fn documents_lead_back_to_their_register() {
+        for kind in Kind::ALL {
+            for number in 0..kind.count() {
+                let register = Register { kind, number };
+                for id in register.documents() {
+                    assert_eq!(Register::of_document(kind, &id), Some(register));
+                }
+            }
+        }
+        assert_eq!(Register::of_document(Kind::Group, "00-002"), None);
+        assert_eq!(Register::of_document(Kind::Note, "99"), None);
+    }
+}

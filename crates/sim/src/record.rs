@@ -1,0 +1,109 @@
+//! [`Record`]: what a worker tells the auditor, a line each, before and after every operation.
+//!
+//! A line is one write to a pipe, shorter than what the system keeps in one piece, so that the
+//! lines of several threads do not mix and `kill -9` leaves no half of one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::content::OperationId;
+use crate::operation::Operation;
+
+/// What a worker tells the auditor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// The database is open, and the operations begin.
+    Opened,
+    /// An operation is about to be done.
+    Begin(Operation),
+    /// An operation was acknowledged.
+    Applied {
+        /// Its number.
+        id: OperationId,
+        /// Its place in the order of all commands; 0 where the database does not say.
+        index: u64,
+        /// The version that it left; 0 where there is none.
+        version: u64,
+    },
+    /// An operation was answered, and changed nothing.
+    Nothing(OperationId),
+    /// Something that must not happen did.
+    Failed {
+        /// What, in words.
+        message: String,
+    },
+    /// The journal of the data folder was at least this long when its last write was durable.
+    Durable {
+        /// The number of the journal file.
+        journal: u64,
+        /// The length of what it holds.
+        length: u64,
+    },
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Record::Opened => write!(f, "opened"),
+            Record::Begin(operation) => write!(f, "begin {operation}"),
+            Record::Applied { id, index, version } => {
+                write!(f, "applied {} {index} {version}", id.0)
+            }
+            Record::Nothing(id) => write!(f, "nothing {}", id.0),
+            Record::Failed { message } => write!(f, "failed {}", message.replace('\n', " ")),
+            Record::Durable { journal, length } => write!(f, "durable {journal} {length}"),
+        }
+    }
+}
+
+/// A line that is no record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the line {line:?} is no record")]
+pub struct NotARecord {
+    line: String,
+}
+
+impl FromStr for Record {
+    type Err = NotARecord;
+
+    fn from_str(line: &str) -> Result<Self, NotARecord> {
+        parse(line).ok_or_else(|| NotARecord { line: line.to_owned() })
+    }
+}
+
+fn parse(line: &str) -> Option<Record> {
+    let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let mut numbers = rest.split(' ').map(|word| word.parse::<u64>().ok());
+    let mut number = || numbers.next().flatten();
+    Some(match kind {
+        "opened" => Record::Opened,
+        "begin" => Record::Begin(rest.parse().ok()?),
+        "applied" => {
+            Record::Applied { id: OperationId(number()?), index: number()?, version: number()? }
+        }
+        "nothing" => Record::Nothing(OperationId(number()?)),
+        "failed" => Record::Failed { message: rest.to_owned() },
+        "durable" => Record::Durable { journal: number()?, length: number()? },
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_survive_being_written_as_a_line() {
+        let id = OperationId::new(2, 1, 7);
+        for record in [
+            Record::Opened,
+            Record::Applied { id, index: 9, version: 3 },
+            Record::Nothing(id),
+            Record::Failed { message: "out of luck".to_owned() },
+            Record::Durable { journal: 4, length: 4_096 },
+        ] {
+            assert_eq!(record.to_string().parse(), Ok(record));
+        }
+        assert!("applied 1 x".parse::<Record>().is_err());
+    }
+}

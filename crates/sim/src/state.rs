@@ -1,0 +1,229 @@
+//! [`State`]: everything that a database holds, as the checkers see it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use velocitydb::{Database, Document, Snapshot, Time};
+
+use crate::content::{self, OperationId};
+use crate::operation::{Kind, Register};
+use crate::perform::{ACCOUNTS_COLLECTION, LEDGER_COLLECTION};
+
+/// Everything that a database holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// The place of the last command that is in it.
+    pub index: u64,
+    /// The registers that exist.
+    pub registers: BTreeMap<Register, Observed>,
+    /// The accounts by number.
+    pub accounts: BTreeMap<String, Account>,
+    /// The transfers that were made.
+    pub ledger: BTreeMap<OperationId, Entry>,
+    /// For each collection, how many documents it says that it has, and how many it has.
+    pub counts: BTreeMap<String, (u64, u64)>,
+    /// What can be no state that any operations have left, in words.
+    pub malformed: Vec<String>,
+    /// When documents expire that do.
+    pub expiries: Vec<Time>,
+}
+
+/// A register that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// The version of its documents.
+    pub version: u64,
+    /// The operations that made it.
+    pub trail: Vec<OperationId>,
+}
+
+/// An account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// Its version.
+    pub version: u64,
+    /// What it has.
+    pub balance: i64,
+}
+
+/// A transfer that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The account that lost the amount.
+    pub from: u8,
+    /// The account that got it.
+    pub to: u8,
+    /// How much.
+    pub amount: u8,
+}
+
+impl State {
+    /// Reads everything.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; what is read and makes no sense is no error but in the state.
+    pub fn read(db: &Database) -> velocitydb::Result<Self> {
+        let snapshot = db.snapshot()?;
+        let mut state = State { index: snapshot.index()?, ..State::default() };
+        for collection in snapshot.collections()? {
+            let name = collection.name.as_str();
+            let mut listed = 0;
+            let mut documents = BTreeMap::new();
+            for document in snapshot.iter(name)? {
+                let document = document?;
+                listed += 1;
+                documents.insert(document.id().as_str().to_owned(), document);
+            }
+            state.counts.insert(name.to_owned(), (collection.count, listed));
+            state.read_collection(name, &documents);
+        }
+        state.check_single_reads(&snapshot)?;
+        Ok(state)
+    }
+
+    /// When the last document expires that does so within `soon` from `now`.
+    pub fn expires_soon_last(&self, now: Time, soon: Duration) -> Option<Time> {
+        let end = now.checked_add(soon)?;
+        self.expiries.iter().copied().filter(|expires| *expires < end).max()
+    }
+
+    fn read_collection(&mut self, name: &str, documents: &BTreeMap<String, Document>) {
+        match name {
+            ACCOUNTS_COLLECTION => self.read_accounts(documents),
+            LEDGER_COLLECTION => self.read_ledger(documents),
+            _ => match Kind::ALL.into_iter().find(|kind| kind.collection() == name) {
+                Some(kind) => self.read_registers(kind, documents),
+                None => self.malformed.push(format!("collection {name:?}, which nobody made")),
+            },
+        }
+    }
+
+    fn read_registers(&mut self, kind: Kind, documents: &BTreeMap<String, Document>) {
+        for id in documents.keys() {
+            if Register::of_document(kind, id).is_none() {
+                self.malformed.push(format!("document {}/{id}, invented", kind.collection()));
+            }
+        }
+        for number in 0..kind.count() {
+            let register = Register { kind, number };
+            let ids = register.documents();
+            let found: Vec<&Document> = ids.iter().filter_map(|id| documents.get(id)).collect();
+            self.expiries.extend(found.iter().filter_map(|document| document.expires()));
+            match observe(&found, ids.len()) {
+                Ok(Some(observed)) => {
+                    self.registers.insert(register, observed);
+                }
+                Ok(None) => {}
+                Err(what) => self.malformed.push(format!("{register}: {what}")),
+            }
+        }
+    }
+
+    fn read_accounts(&mut self, documents: &BTreeMap<String, Document>) {
+        for (id, document) in documents {
+            match integer(document, "balance") {
+                Some(balance) => {
+                    let account = Account { version: document.version(), balance };
+                    self.accounts.insert(id.clone(), account);
+                }
+                None => self.malformed.push(format!("account {id} has no balance")),
+            }
+        }
+    }
+
+    fn read_ledger(&mut self, documents: &BTreeMap<String, Document>) {
+        for (id, document) in documents {
+            let number = |name| u8::try_from(integer(document, name)?).ok();
+            let entry = || {
+                let id = OperationId(id.parse().ok()?);
+                let (from, to) = (number("from")?, number("to")?);
+                Some((id, Entry { from, to, amount: number("amount")? }))
+            };
+            match entry() {
+                Some((id, entry)) => {
+                    self.ledger.insert(id, entry);
+                }
+                None => self.malformed.push(format!("ledger entry {id} cannot be read")),
+            }
+        }
+    }
+
+    /// What is read one by one must be what is listed.
+    fn check_single_reads(&mut self, snapshot: &Snapshot) -> velocitydb::Result<()> {
+        for (register, observed) in &self.registers {
+            let ids = register.documents();
+            let document = snapshot.get(register.kind.collection(), &ids[0])?;
+            if document.is_none_or(|document| document.version() != observed.version) {
+                self.malformed.push(format!("{register}: listed, and not to be got"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn integer(document: &Document, name: &str) -> Option<i64> {
+    document.field(name).ok()??.as_i64().ok()?
+}
+
+/// A register from its documents, all of which must be there and alike, or none.
+fn observe(documents: &[&Document], count: usize) -> Result<Option<Observed>, String> {
+    let Some(first) = documents.first() else { return Ok(None) };
+    let trail = content::trail(first)?;
+    for document in &documents[1..] {
+        if document.version() != first.version() || content::trail(document)? != trail {
+            return Err(format!(
+                "half of a batch, document {} has version {} and {} has version {}",
+                first.id().as_str(),
+                first.version(),
+                document.id().as_str(),
+                document.version()
+            ));
+        }
+    }
+    match documents.len() == count {
+        true => Ok(Some(Observed { version: first.version(), trail })),
+        false => Err(format!("half of a batch, {} of {count} documents", documents.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use velocitydb::Object;
+
+    #[test]
+    fn a_state_is_read_and_halves_of_batches_are_found() {
+        let db = velocitydb::open_in_memory().unwrap();
+        let (first, second) = (OperationId::new(1, 0, 1), OperationId::new(1, 0, 2));
+        let groups = db.documents("groups");
+        let register = Register { kind: Kind::Group, number: 0 };
+        for id in register.documents() {
+            groups.insert(&id, first.fields()).unwrap();
+        }
+        let state = State::read(&db).unwrap();
+        assert_eq!(state.malformed, Vec::<String>::new());
+        assert_eq!(state.registers[&register], Observed { version: 1, trail: vec![first] });
+        assert_eq!(state.counts["groups"], (2, 2));
+
+        groups.update("00-001", second.update()).unwrap();
+        let torn = State::read(&db).unwrap();
+        assert!(torn.malformed[0].contains("half of a batch"), "{:?}", torn.malformed);
+        groups.delete("00-001").unwrap();
+        let torn = State::read(&db).unwrap();
+        assert!(torn.malformed[0].contains("1 of 2 documents"), "{:?}", torn.malformed);
+    }
+
+    #[test]
+    fn torn_and_invented_documents_are_found() {
+        let db = velocitydb::open_in_memory().unwrap();
+        let notes = db.documents("notes");
+        let mut fields: Object = OperationId::new(1, 0, 1).fields();
+        fields.insert("n", -1);
+        notes.insert("00", fields).unwrap();
+        notes.insert("unknown", OperationId::new(1, 0, 2).fields()).unwrap();
+        db.documents("strange").insert("a", Object::new()).unwrap();
+        let state = State::read(&db).unwrap();
+        assert_eq!(state.malformed.len(), 3, "{:?}", state.malformed);
+    }
+}

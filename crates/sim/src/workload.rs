@@ -1,0 +1,144 @@
+//! [`Workload`]: what one thread of clients does, decided by a seed and by what it reads.
+
+use velocitydb::Consistency;
+
+use crate::Random;
+use crate::content::OperationId;
+use crate::operation::{Compare, Effect, Kind, Operation, Register, Retry, What};
+
+/// How many accounts there are.
+pub const ACCOUNTS: u8 = 12;
+
+/// The thread that alone writes the collection that is dropped now and then: a drop is not
+/// acknowledged with its place in the order, so the order of that one thread must do.
+const TIDE_THREAD: u8 = 0;
+
+/// What one thread of clients does.
+#[derive(Debug)]
+pub struct Workload {
+    random: Random,
+    cycle: u32,
+    thread: u8,
+    sequence: u32,
+}
+
+impl Workload {
+    /// The operations of one thread in one cycle.
+    pub fn new(random: Random, cycle: u32, thread: u8) -> Self {
+        Workload { random, cycle, thread, sequence: 0 }
+    }
+
+    /// The next operation. `read` tells the version and the number of a register, for comparing.
+    pub fn next_operation(
+        &mut self,
+        read: &mut dyn FnMut(Register) -> Option<(u64, i64)>,
+    ) -> Operation {
+        self.sequence += 1;
+        let id = OperationId::new(self.cycle, self.thread, self.sequence);
+        let level = self.random.one_of(&Consistency::ALL);
+        let what = self.what(read);
+        let is_safe = matches!(what, What::Write { .. }) && self.random.one_in(4);
+        let retry = if is_safe { Retry::Safe } else { Retry::Unsafe };
+        Operation { id, level, retry, what }
+    }
+
+    fn what(&mut self, read: &mut dyn FnMut(Register) -> Option<(u64, i64)>) -> What {
+        match self.random.within(0..100) {
+            0..45 => self.note(read),
+            45..63 => self.group(read),
+            63..75 => self.fleeting(),
+            75..90 if self.thread == TIDE_THREAD => self.tide(),
+            75..90 => self.note(read),
+            90..98 => self.transfer(),
+            98 => What::Sync,
+            _ => self.group(read),
+        }
+    }
+
+    fn register(&mut self, kind: Kind) -> Register {
+        Register { kind, number: self.random.within(0..u64::from(kind.count())) as u8 }
+    }
+
+    fn note(&mut self, read: &mut dyn FnMut(Register) -> Option<(u64, i64)>) -> What {
+        let register = self.register(Kind::Note);
+        let effect = self.random.one_of(&[
+            Effect::Insert,
+            Effect::Upsert,
+            Effect::Replace,
+            Effect::Update,
+            Effect::Update,
+            Effect::Update,
+            Effect::Delete,
+        ]);
+        let compare = self.compare(register, effect, read);
+        What::Write { register, effect, compare }
+    }
+
+    fn group(&mut self, read: &mut dyn FnMut(Register) -> Option<(u64, i64)>) -> What {
+        let register = self.register(Kind::Group);
+        let effect = self.random.one_of(&[
+            Effect::Upsert,
+            Effect::Upsert,
+            Effect::Update,
+            Effect::Update,
+            Effect::Delete,
+        ]);
+        let compare = self.compare(register, effect, read);
+        What::Write { register, effect, compare }
+    }
+
+    /// Half of the writes that can compare do; what they compare with may be old by then.
+    fn compare(
+        &mut self,
+        register: Register,
+        effect: Effect,
+        read: &mut dyn FnMut(Register) -> Option<(u64, i64)>,
+    ) -> Compare {
+        if matches!(effect, Effect::Insert | Effect::Replace) || self.random.one_in(2) {
+            return Compare::Nothing;
+        }
+        match read(register) {
+            None if effect.is_full() => Compare::Absent,
+            None => Compare::Nothing,
+            Some((version, _)) if self.random.one_in(2) => Compare::Version(version),
+            Some((_, number)) => Compare::Number(number),
+        }
+    }
+
+    fn fleeting(&mut self) -> What {
+        let register = self.register(Kind::Fleeting);
+        let effect = self.random.one_of(&[
+            Effect::UpsertBriefly,
+            Effect::UpsertBriefly,
+            Effect::UpsertForAnHour,
+            Effect::UpsertForAnHour,
+            Effect::Upsert,
+            Effect::Delete,
+        ]);
+        What::Write { register, effect, compare: Compare::Nothing }
+    }
+
+    fn tide(&mut self) -> What {
+        match self.random.within(0..40) {
+            0 => return What::Drop,
+            1 => return What::Create,
+            _ => {}
+        }
+        let register = self.register(Kind::Tide);
+        let effect = self.random.one_of(&[
+            Effect::Insert,
+            Effect::Upsert,
+            Effect::Upsert,
+            Effect::Update,
+            Effect::Delete,
+        ]);
+        What::Write { register, effect, compare: Compare::Nothing }
+    }
+
+    fn transfer(&mut self) -> What {
+        let from = self.random.within(0..u64::from(ACCOUNTS)) as u8;
+        let distance = self.random.within(1..u64::from(ACCOUNTS)) as u8;
+        let amount = self.random.within(1..100) as u8;
+        What::Transfer { from, to: (from + distance) % ACCOUNTS, amount }
+    }
+}

@@ -1,0 +1,124 @@
+//! A disk that is full, for real: a small file system in memory. Mounting one needs root; where
+//! that is not allowed the test says so and passes.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use velocitydb::{Database, Error, Mode, object};
+use velocitydb_sim::crash::Worker;
+use velocitydb_storage::Error as StorageError;
+
+/// What the engine keeps free is about 70 MiB at the least memory.
+const DISK: &str = "size=180m";
+const BALLAST_BYTES: usize = 40 << 20;
+const PAD_BYTES: usize = 32 << 10;
+
+/// A small file system in memory, unmounted at the end.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(folder.path());
+        match mount.output() {
+            Ok(output) if output.status.success() => Some(Disk(folder)),
+            Ok(output) => {
+                let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                println!("skipped, a file system cannot be mounted: {reason}");
+                None
+            }
+            Err(error) => {
+                println!("skipped, `mount` cannot be run: {error}");
+                None
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("-l").arg(self.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()), "{:?}", self.path());
+    }
+}
+
+fn id(number: u32) -> String {
+    format!("{number:06}")
+}
+
+/// Inserts documents from `start` until the disk is full; the number of the first that was refused.
+fn fill(db: &Database, start: u32) -> u32 {
+    let documents = db.documents("documents");
+    for number in start.. {
+        let pad = "x".repeat(PAD_BYTES);
+        match documents.insert(&id(number), object! { "number": number, "pad": pad }) {
+            Ok(_) => {}
+            Err(Error::Storage(StorageError::DiskFull { .. })) => return number,
+            Err(error) => panic!("document {number}: {error}"),
+        }
+    }
+    unreachable!("no disk is that large")
+}
+
+fn check_all(db: &Database, end: u32) {
+    let documents = db.documents("documents");
+    for number in 0..end {
+        let document = documents.get(&id(number)).unwrap().unwrap();
+        assert_eq!(document.field("number").unwrap().unwrap().as_i64(), Ok(Some(number.into())));
+    }
+    assert_eq!(documents.count().unwrap(), u64::from(end));
+    assert_eq!(documents.get(&id(end)).unwrap().map(|document| document.version()), None);
+}
+
+fn survives_a_full_disk(mode: Mode) {
+    let Some(disk) = Disk::mount() else { return };
+    let (ballast, data) = (disk.path().join("ballast"), disk.path().join("data"));
+    fs::write(&ballast, vec![1; BALLAST_BYTES]).unwrap();
+    let db = Worker::options(mode).open(&data).unwrap();
+
+    let full_at = fill(&db, 0);
+    assert!(full_at > 100, "full after {full_at} documents");
+    check_all(&db, full_at);
+    assert_eq!(fill(&db, full_at), full_at, "it stays full");
+
+    fs::remove_file(&ballast).unwrap();
+    // What is written in the background is tried again after a moment.
+    while let Err(error) = db.sync() {
+        assert!(error.is_retryable(), "{error}");
+        std::thread::yield_now();
+    }
+    let full_again_at = fill(&db, full_at);
+    assert!(full_again_at > full_at + 100, "full again after {full_again_at} documents");
+    check_all(&db, full_again_at);
+
+    // Enlarged, so that closing has room for what is behind, and opening for recovery.
+    let mut remount = Command::new("mount");
+    remount.args(["-o", "remount,size=400m"]).arg(disk.path());
+    assert!(remount.status().unwrap().success());
+    db.sync().unwrap();
+    drop(db);
+    let report = velocitydb::doctor(&data).unwrap();
+    assert_eq!((report.problems, report.documents), (vec![], u64::from(full_again_at)));
+    check_all(&Worker::options(mode).open(&data).unwrap(), full_again_at);
+}
+
+#[test]
+fn persistent_survives_a_full_disk() {
+    survives_a_full_disk(Mode::Persistent);
+}
+
+#[test]
+fn hybrid_survives_a_full_disk() {
+    survives_a_full_disk(Mode::Hybrid);
+}
+
+#[test]
+fn memory_first_survives_a_full_disk() {
+    survives_a_full_disk(Mode::MemoryFirst);
+}
