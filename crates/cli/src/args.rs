@@ -36,12 +36,11 @@ pub struct Args {
     pub command: Command,
 }
 
-/// How results are written.
+/// How results are written: one JSON object in a line, or tables for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "clap would show them as a list in every help")]
 pub enum Format {
-    /// One JSON object in a line.
     Json,
-    /// Tables for people.
     Table,
 }
 
@@ -57,29 +56,41 @@ pub enum Command {
   velocitydb get users alice bob --format json")]
     Get(Get),
     /// Create a document, or many
-    #[command(after_help = r#"Examples:
+    #[command(
+        after_help = r#"Examples:
   velocitydb insert users '{"_id": "alice", "name": "Alice", "age": 28}'
   velocitydb insert users --id bob '{"name": "Bob"}'
   echo '{"note": "its id is made up"}' | velocitydb insert notes -
-  velocitydb list users --format json | velocitydb insert people --many -"#)]
+  velocitydb list users --format json | velocitydb insert users --many - --path copy"#,
+        override_usage = "velocitydb insert [OPTIONS] <COLLECTION> <JSON|-|--file FILE>"
+    )]
     Insert(Insert),
     /// Change some fields of a document
     ///
     /// An object is merged: its fields are set, the others stay. An object of operators does
     /// more: $set, $unset, $inc, $mul, $min, $max, $rename, $push, $pull, $pop, $addToSet,
     /// $currentDate.
-    #[command(after_help = r#"Examples:
+    #[command(
+        after_help = r#"Examples:
   velocitydb update users alice '{"age": 29}'
-  velocitydb update users alice '{"$inc": {"age": 1}, "$push": {"tags": "admin"}}'"#)]
+  velocitydb update users alice '{"$inc": {"age": 1}, "$push": {"tags": "admin"}}'"#,
+        override_usage = "velocitydb update [OPTIONS] <COLLECTION> <ID> <JSON|-|--file FILE>"
+    )]
     Update(Change),
     /// Replace all fields of a document that exists
-    #[command(after_help = r#"Example:
-  velocitydb replace users alice '{"name": "Alice", "age": 30}'"#)]
+    #[command(
+        after_help = r#"Example:
+  velocitydb replace users alice '{"name": "Alice", "age": 30}'"#,
+        override_usage = "velocitydb replace [OPTIONS] <COLLECTION> <ID> <JSON|-|--file FILE>"
+    )]
     Replace(Change),
     /// Create a document, or replace all fields of it
-    #[command(after_help = r#"Examples:
+    #[command(
+        after_help = r#"Examples:
   velocitydb upsert users alice '{"name": "Alice", "age": 30}'
-  velocitydb upsert sessions s1 '{"user": "alice"}' --time-to-live 30m"#)]
+  velocitydb upsert sessions s1 '{"user": "alice"}' --time-to-live 30m"#,
+        override_usage = "velocitydb upsert [OPTIONS] <COLLECTION> <ID> <JSON|-|--file FILE>"
+    )]
     Upsert(Change),
     /// Delete a document
     #[command(after_help = "Example:\n  velocitydb delete users bob")]

@@ -21,7 +21,7 @@ pub enum Failure {
     #[error(transparent)]
     Database(#[from] velocitydb::Error),
     /// One of many documents could not be inserted.
-    #[error("line {line}: {source}; {inserted} documents were inserted")]
+    #[error("input line {line}: {source}; {inserted} documents were inserted")]
     Line {
         /// Its line, from 1; of a batch that failed as a whole, the first one.
         line: usize,
@@ -64,8 +64,8 @@ pub enum Failure {
     /// The result could not be written.
     #[error("writing the result failed: {0}")]
     Write(#[from] io::Error),
-    /// A temporary folder could not be made.
-    #[error("making a temporary folder in {path} failed: {source}", path = .path.display())]
+    /// A temporary folder could not be made or removed.
+    #[error("making or removing the temporary folder in {path} failed: {source}", path = .path.display())]
     TemporaryFolder {
         /// Where.
         path: PathBuf,

@@ -64,8 +64,12 @@ fn unreadable(path: &Path, source: io::Error) -> Failure {
 }
 
 /// Reads a JSON object.
-pub fn object(text: &str) -> Result<Object, velocitydb::Error> {
-    Ok(Object::from_json(text)?)
+fn object(text: &str) -> Result<Object> {
+    if text.trim().is_empty() {
+        let what = "the input is empty; a JSON object is needed, such as {\"age\": 29}";
+        return Err(Failure::Input { what: what.to_owned() });
+    }
+    Ok(Object::from_json(text).map_err(velocitydb::Error::from)?)
 }
 
 /// Reads a document, in the form in which documents are printed: what the database sets is left

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use velocitydb::{Database, Mode, Object, Options, object};
+use velocitydb::{Mode, Object, Options, object};
 
 use crate::args::{Bench, Format, mode_name};
 use crate::exit::{Failure, Result};
@@ -13,13 +13,11 @@ use crate::workload::{Kind, Measured, Workload};
 
 /// Measures one kind of operation after the other, and prints each.
 pub fn measure(args: &Bench, output: &mut Output) -> Result {
-    let (db, _folder) = open(args)?;
-    let documents = db.documents("bench").at(args.consistency);
-    let (bytes, threads) = (args.document_bytes as usize, usize::from(args.threads));
-    let mut workload = Workload::new(documents, bytes, threads, args.seconds);
-    let mut measured = Vec::new();
-    for kind in Kind::ALL {
-        measured.push((kind, workload.measure(kind)?));
+    let folder = temporary_folder(args)?;
+    let measured = measure_in(args, folder.as_ref().map(TempDir::path))?;
+    if let Some(folder) = folder {
+        let path = folder.path().to_path_buf();
+        folder.close().map_err(|source| Failure::TemporaryFolder { path, source })?;
     }
     match output.format() {
         Format::Json => {
@@ -27,30 +25,43 @@ pub fn measure(args: &Bench, output: &mut Output) -> Result {
             output.objects(&objects.collect::<Vec<_>>())
         }
         Format::Table => {
+            let threads = args.threads;
             output.line(format_args!(
-                "{}, {}, {} thread{}, documents of {} bytes",
+                "{}, {}, {threads} thread{}, documents of {} bytes",
                 mode_name(args.mode),
                 args.consistency,
-                threads,
                 if threads == 1 { "" } else { "s" },
-                bytes
+                args.document_bytes
             ))?;
             let rows = measured.iter().map(|(kind, one)| row(threads, *kind, one));
-            output.rows(&["operation", "rate", "mean", "operations"], &rows.collect::<Vec<_>>())
+            let columns = ["operation", "rate", "mean", "operations"];
+            output.rows(&columns, &rows.collect::<Vec<_>>())
         }
     }
 }
 
-/// A database to be thrown away. The folder goes when it is dropped, which is after the database.
-fn open(args: &Bench) -> Result<(Database, Option<TempDir>)> {
+/// Measures in a database to be thrown away, which is closed on return.
+fn measure_in(args: &Bench, folder: Option<&Path>) -> Result<Vec<(Kind, Measured)>> {
+    let options = Options::new().mode(args.mode);
+    let db = match folder {
+        None => options.open_in_memory()?,
+        Some(folder) => options.open(folder.join("data"))?,
+    };
+    let documents = db.documents("bench").at(args.consistency);
+    let (bytes, threads) = (args.document_bytes as usize, usize::from(args.threads));
+    let mut workload = Workload::new(documents, bytes, threads, args.seconds);
+    let measured = Kind::ALL.map(|kind| Ok((kind, workload.measure(kind)?)));
+    measured.into_iter().collect()
+}
+
+/// A folder on the disk of the data folder, for the modes that need one.
+fn temporary_folder(args: &Bench) -> Result<Option<TempDir>> {
     if args.mode == Mode::MemoryOnly {
-        return Ok((Options::new().open_in_memory()?, None));
+        return Ok(None);
     }
     let beside = beside(&args.path);
     let folder = tempfile::Builder::new().prefix(".velocitydb-bench-").tempdir_in(&beside);
-    let folder = folder.map_err(|source| Failure::TemporaryFolder { path: beside, source })?;
-    let db = Options::new().mode(args.mode).open(folder.path().join("data"))?;
-    Ok((db, Some(folder)))
+    folder.map(Some).map_err(|source| Failure::TemporaryFolder { path: beside, source })
 }
 
 /// The nearest folder above `path` that exists.
@@ -72,8 +83,8 @@ fn line(args: &Bench, kind: Kind, measured: &Measured) -> Object {
     }
 }
 
-fn row(threads: usize, kind: Kind, measured: &Measured) -> Object {
-    let mean_us = threads as f64 * 1e6 / measured.per_second();
+fn row(threads: u16, kind: Kind, measured: &Measured) -> Object {
+    let mean_us = f64::from(threads) * 1e6 / measured.per_second();
     object! {
         "operation": kind.as_str(),
         "operations": measured.operations,

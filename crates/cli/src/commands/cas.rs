@@ -2,7 +2,7 @@
 
 use velocitydb::{CompareAndSwap, Document, Swapped, Update, object};
 
-use crate::args::{Cas, Comparison};
+use crate::args::{Cas, Comparison, Format};
 use crate::exit::{Failure, Result};
 use crate::input;
 use crate::output::Output;
@@ -55,16 +55,24 @@ fn compare(mut compared: CompareAndSwap<'_>, what: Comparison) -> Result<Compare
 }
 
 fn print(swapped: &Swapped, output: &mut Output) -> Result {
-    let current = swapped.current.as_ref().map(Document::to_object).transpose()?;
-    let mut object = object! {
+    let mut result = object! {
         "swapped": swapped.swapped,
         "version": swapped.version,
-        "current": current,
         "index": swapped.index,
         "replayed": swapped.is_replayed
     };
     if let Some(refusal) = &swapped.refusal {
-        object.insert("reason", refusal.to_string());
+        result.insert("reason", refusal.to_string());
     }
-    output.object(&object)
+    match output.format() {
+        Format::Json => {
+            let current = swapped.current.as_ref().map(Document::to_object).transpose()?;
+            result.insert("current", current);
+            output.object(&result)
+        }
+        Format::Table => {
+            output.object(&result)?;
+            output.documents(swapped.current.as_slice())
+        }
+    }
 }

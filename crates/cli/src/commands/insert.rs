@@ -103,7 +103,10 @@ impl Insertion {
         match failure {
             Failure::Database(source) => Failure::Line { line, inserted: self.inserted, source },
             Failure::Input { what } => Failure::Input {
-                what: format!("line {line}: {what}; {} documents were inserted", self.inserted),
+                what: format!(
+                    "input line {line}: {what}; {} documents were inserted",
+                    self.inserted
+                ),
             },
             failure => failure,
         }

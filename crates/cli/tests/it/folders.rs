@@ -1,0 +1,99 @@
+//! Data folders that are in use, damaged, or of another kind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use velocitydb::object;
+
+use crate::program::shell;
+
+/// A database with documents that are all on disk, in the default data folder below `folder`.
+fn filled(folder: &Path) -> PathBuf {
+    let path = folder.join("velocity-data");
+    let db = velocitydb::open(&path).unwrap();
+    let documents = (0..2_000).map(|number| {
+        (format!("user{number:04}"), object! { "name": format!("User {number}"), "age": number })
+    });
+    db.documents("users").insert_many(documents).unwrap();
+    path
+}
+
+#[test]
+fn a_folder_in_use_is_refused_by_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path());
+    let _open = velocitydb::open(path).unwrap();
+    for command in [
+        "get users user0001",
+        "insert users '{}'",
+        "update users user0001 '{}'",
+        "replace users user0001 '{}'",
+        "upsert users user0001 '{}'",
+        "delete users user0001",
+        "list users",
+        "count users",
+        "cas users user0001 --if-version 1",
+        "collections",
+        "stats",
+        "doctor",
+    ] {
+        let outcome = shell(folder.path(), &format!("velocitydb {command}"));
+        assert_eq!(outcome.code, Some(5), "{command}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout, "", "{command}");
+        assert!(outcome.stderr.contains("is in use"), "{command}: {}", outcome.stderr);
+    }
+}
+
+/// Every file with documents in it is damaged in turn. The doctor finds each, and no command
+/// prints a document that was never written.
+#[test]
+fn the_doctor_finds_what_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path());
+    let healthy = shell(folder.path(), "velocitydb doctor");
+    assert_eq!(healthy.code, Some(0), "{}{}", healthy.stdout, healthy.stderr);
+    let files = files_with(&path, b"user0999");
+    assert!(!files.is_empty());
+    for file in files {
+        let bytes = fs::read(&file).unwrap();
+        let mut damaged = bytes.clone();
+        let at = position(&bytes, b"user0999").unwrap() + 3;
+        damaged[at] ^= 0x10;
+        fs::write(&file, damaged).unwrap();
+        let outcome = shell(folder.path(), "velocitydb doctor");
+        assert_eq!(outcome.code, Some(6), "{}: {}", file.display(), outcome.stdout);
+        assert!(outcome.stdout.contains("\"healthy\":false"), "{}", outcome.stdout);
+        assert!(outcome.stderr.starts_with("error: the data folder has "), "{}", outcome.stderr);
+        fs::write(&file, bytes).unwrap();
+    }
+    let healed = shell(folder.path(), "velocitydb doctor");
+    assert_eq!(healed.code, Some(0), "{}{}", healed.stdout, healed.stderr);
+}
+
+#[test]
+fn a_folder_of_something_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("velocity-data");
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("letter.txt"), "dear reader").unwrap();
+    let outcome = shell(folder.path(), "velocitydb insert users '{}'");
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+}
+
+fn files_with(folder: &Path, needle: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, needle));
+        } else if position(&fs::read(&path).unwrap(), needle).is_some() {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn position(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    bytes.windows(needle.len()).position(|window| window == needle)
+}
