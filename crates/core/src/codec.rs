@@ -43,6 +43,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::limits::{DEPTH_MAX, DOCUMENT_BYTES_MAX, FIELD_NAME_BYTES_MAX};
 use crate::{Error, Kind, Object, RawObject, RawValue, Result, Time, Value, json, ser};
@@ -254,10 +255,10 @@ pub(crate) struct Encoder<'b> {
     base: usize,
     names: Names,
     /// The entries of all open containers.
-    entries: Vec<Entry>,
-    open: Vec<Open>,
+    entries: SmallVec<[Entry; 16]>,
+    open: SmallVec<[Open; 4]>,
     /// For putting fields into order.
-    scratch: Vec<u8>,
+    scratch: SmallVec<[u8; 512]>,
 }
 
 /// An entry of an open container.
@@ -289,7 +290,14 @@ pub(crate) enum Container {
 impl<'b> Encoder<'b> {
     pub(crate) fn new(out: &'b mut Vec<u8>, names: Names) -> Self {
         let base = out.len();
-        Self { out, base, names, entries: Vec::new(), open: Vec::new(), scratch: Vec::new() }
+        Self {
+            out,
+            base,
+            names,
+            entries: SmallVec::new(),
+            open: SmallVec::new(),
+            scratch: SmallVec::new(),
+        }
     }
 
     pub(crate) fn value(&mut self, value: &Value) -> Result<()> {
@@ -439,7 +447,7 @@ impl<'b> Encoder<'b> {
             return Ok(());
         }
         let end_of_body = out.len();
-        let mut fields: Vec<(Entry, usize)> = Vec::with_capacity(self.entries.len() - open.first);
+        let mut fields = SmallVec::<[(Entry, usize); 16]>::new();
         for (at, entry) in self.entries.iter().enumerate().skip(open.first) {
             let end = self.entries.get(at + 1).map_or(end_of_body, |next| next.start);
             fields.push((*entry, end));

@@ -18,18 +18,16 @@ impl<'a> Container<'a> {
     /// Takes a value with the tag of an array or object apart. `depth` is the number of arrays and
     /// objects around it.
     pub(crate) fn new(encoded: &'a [u8], depth: usize) -> Result<Self> {
-        const TRUNCATED: Error = Error::corrupt("an array or object is cut off");
         if depth >= Names::Operators.depth_max() {
             return Err(Error::corrupt("arrays and objects are nested too deeply"));
         }
-        let (tag, rest) = encoded.split_first().ok_or(TRUNCATED)?;
-        let width = (tag.wrapping_sub(tag::ARRAY)) % 3;
-        let (count, rest) = rest.split_at_checked(1 << width).ok_or(TRUNCATED)?;
-        let count = offset(count, 0, width);
-        let (ends, body) = count
-            .checked_shl(width.into())
-            .and_then(|bytes| rest.split_at_checked(bytes))
-            .ok_or(TRUNCATED)?;
+        let Some((width, count, rest)) = split_count(encoded) else {
+            return Err(Error::corrupt("an array or object is cut off"));
+        };
+        let table = count.checked_shl(width.into());
+        let Some((ends, body)) = table.and_then(|bytes| rest.split_at_checked(bytes)) else {
+            return Err(Error::corrupt("an array or object has fewer bytes than entries"));
+        };
         let container = Self { encoded, ends, body, width };
         let end = count.checked_sub(1).map_or(0, |last| container.end(last));
         ensure(end == body.len(), "an array or object does not end where it should")?;
@@ -50,7 +48,7 @@ impl<'a> Container<'a> {
 
     /// Where the entry ends in the body. The index is below `len`.
     fn end(&self, index: usize) -> usize {
-        offset(self.ends, index, self.width)
+        number(self.ends, index, self.width)
     }
 
     pub(crate) fn entry(&self, index: usize) -> Result<&'a [u8]> {
@@ -61,7 +59,7 @@ impl<'a> Container<'a> {
     fn slice(&self, start: usize, end: usize) -> Result<&'a [u8]> {
         self.body
             .get(start..end)
-            .ok_or(Error::corrupt("an entry is outside of its array or object"))
+            .ok_or_else(|| Error::corrupt("an entry is outside of its array or object"))
     }
 
     /// Checks what the encoder would have chosen. The entries are checked by reading them.
@@ -99,14 +97,21 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+/// Splits a container's width and count from the rest.
+fn split_count(encoded: &[u8]) -> Option<(u8, usize, &[u8])> {
+    let (tag, rest) = encoded.split_first()?;
+    let width = tag.wrapping_sub(tag::ARRAY) % 3;
+    let (count, rest) = rest.split_at_checked(1 << width)?;
+    Some((width, number(count, 0, width), rest))
+}
+
 /// The number at a position of a table, or 0 beyond its end.
-fn offset(table: &[u8], index: usize, width: u8) -> usize {
-    let bytes = table.get(index << width..(index + 1) << width);
-    match bytes {
-        Some(&[a]) => a.into(),
-        Some(&[a, b]) => u16::from_le_bytes([a, b]).into(),
-        Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]) as usize,
-        _ => 0,
+fn number(table: &[u8], index: usize, width: u8) -> usize {
+    let bytes = table.get(index << width..).unwrap_or_default();
+    match width {
+        0 => bytes.first().map_or(0, |byte| usize::from(*byte)),
+        1 => bytes.first_chunk().map_or(0, |bytes| usize::from(u16::from_le_bytes(*bytes))),
+        _ => bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize),
     }
 }
 
@@ -119,7 +124,7 @@ pub(crate) fn split_field(entry: &[u8]) -> Result<(&[u8], &[u8])> {
         }
         _ => return Err(Error::corrupt("a field has no name")),
     };
-    rest.split_at_checked(length).ok_or(Error::corrupt("a field name is cut off"))
+    rest.split_at_checked(length).ok_or_else(|| Error::corrupt("a field name is cut off"))
 }
 
 pub(crate) fn ensure(condition: bool, problem: &'static str) -> Result<()> {

@@ -227,15 +227,9 @@ impl<'a> RawValue<'a> {
 
     fn int(self) -> Result<i64> {
         let payload = self.payload();
-        let mut bytes = match payload.last() {
-            Some(byte) if *byte >= 0x80 => [0xff; 8],
-            _ => [0; 8],
-        };
-        bytes
-            .get_mut(..payload.len())
-            .ok_or(Error::corrupt("an integer is longer than 8 bytes"))?
-            .copy_from_slice(payload);
-        Ok(i64::from_le_bytes(bytes))
+        ensure(payload.len() <= 8, "an integer is longer than 8 bytes")?;
+        let sign = if payload.last().is_some_and(|byte| *byte >= 0x80) { -1 } else { 0 };
+        Ok(payload.iter().rev().fold(sign, |value, byte| value << 8 | i64::from(*byte)))
     }
 
     fn time(self) -> Result<Time> {
@@ -375,7 +369,7 @@ impl<'a> RawObject<'a> {
         while low < high {
             let middle = low + (high - low) / 2;
             let (found, value) = split_field(self.0.entry(middle)?)?;
-            match found.cmp(name.as_bytes()) {
+            match compare_names(found, name.as_bytes()) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
                 Ordering::Equal => return RawValue::new(value).map(Some),
@@ -486,6 +480,14 @@ impl<'a> Iterator for RawFields<'a> {
 }
 
 impl ExactSizeIterator for RawFields<'_> {}
+
+/// Compares names, which most often differ in their first byte.
+fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
+    match a.first().cmp(&b.first()) {
+        Ordering::Equal => a.cmp(b),
+        unequal => unequal,
+    }
+}
 
 fn decode_fields(fields: RawFields<'_>, depth: usize) -> Result<Object> {
     fields

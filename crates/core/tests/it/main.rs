@@ -1,6 +1,9 @@
 //! The tests of the document model from outside: golden scripts, properties on random values,
 //! damaged bytes, and Rust types of users.
 
+// Helpers of tests may unwrap, as tests do.
+#![allow(clippy::unwrap_used)]
+
 mod damage;
 mod golden;
 mod properties;
