@@ -1,0 +1,40 @@
+//! An arbitrary update of an arbitrary document: it never panics, it does the same thing twice and
+//! after a trip through bytes, and what it makes of the document can be encoded or is refused.
+
+#![no_main]
+
+use arbitrary::Unstructured;
+use libfuzzer_sys::fuzz_target;
+use velocitydb_core::{Encoded, Object, RawObject, Result, Time, Update};
+
+fuzz_target!(|data: &[u8]| {
+    let mut input = Unstructured::new(data);
+    let (Ok(document), Ok(update)) =
+        (velocitydb_fuzz::object(&mut input), velocitydb_fuzz::update(&mut input))
+    else {
+        return;
+    };
+    let Ok(update) = Update::from_object(update) else { return };
+    let mut bytes = Vec::new();
+    update.encode_into(&mut bytes).expect("it is within the limits");
+    let decoded = Update::decode(&bytes).expect("it was just encoded");
+    assert_eq!(decoded.to_object(), update.to_object());
+
+    let first = applied(&update, &document);
+    for again in [applied(&update, &document), applied(&decoded, &document)] {
+        match (&first, &again) {
+            (Ok(first), Ok(again)) => assert!(first.is_identical(again)),
+            (Err(_), Err(_)) => {}
+            _ => panic!("{first:?} and then {again:?}"),
+        }
+    }
+    if let Ok(encoded) = first.and_then(|updated| Encoded::from_object(&updated)) {
+        RawObject::validate(encoded.as_bytes()).expect("it was just encoded");
+    }
+});
+
+fn applied(update: &Update, document: &Object) -> Result<Object> {
+    let mut document = document.clone();
+    update.apply(&mut document, Time::UNIX_EPOCH)?;
+    Ok(document)
+}
