@@ -379,6 +379,13 @@ impl<'b> Encoder<'b> {
         self.time(Time::from_micros(micros.ok_or(Error::TimeRange)?)?)
     }
 
+    /// Writes a value that is encoded already, in the same form and within the same limits.
+    pub(crate) fn encoded(&mut self, value: &[u8]) -> Result<()> {
+        self.ensure_size(value.len())?;
+        self.out.extend_from_slice(value);
+        Ok(())
+    }
+
     fn scalar(&mut self, tag: u8, payload: &[u8]) -> Result<()> {
         self.ensure_size(1 + payload.len())?;
         self.out.push(tag);
@@ -471,28 +478,28 @@ impl<'b> Encoder<'b> {
     }
 
     fn insert_header(&mut self, open: Open) -> Result<()> {
-        let entries = &self.entries[open.first..];
+        let count = self.entries.len() - open.first;
         let body = open.body;
         let body_end = self.out.len();
         let width = tag::width(body_end - body);
-        let header = 1 + ((1 + entries.len()) << width);
-        self.ensure_size(header)?;
+        let header = 1 + ((1 + count) << width);
+        self.ensure_size(header - count)?;
         self.out.resize(body_end + header, 0);
         self.out.copy_within(body..body_end, body + header);
         let (first, numbers) =
             self.out[body..body + header].split_first_mut().expect("a header has a tag at least");
         *first = width + if open.container == Container::Array { tag::ARRAY } else { tag::OBJECT };
         let ends = self.entries[open.first..].iter().skip(1).map(|entry| entry.start);
-        let ends = ends.chain((self.entries.len() > open.first).then_some(body_end));
-        let values =
-            std::iter::once(self.entries.len() - open.first).chain(ends.map(|end| end - body));
+        let ends = ends.chain((count > 0).then_some(body_end));
+        let values = std::iter::once(count).chain(ends.map(|end| end - body));
         write_numbers(numbers, width, values);
         Ok(())
     }
 
-    /// Whether there is room for that many bytes more.
+    /// Whether there is room for that many bytes more, and for the headers of what is open, which
+    /// take a byte an entry at least.
     fn ensure_size(&self, more: usize) -> Result<()> {
-        let size = self.out.len() - self.base + more;
+        let size = self.out.len() - self.base + self.entries.len() + more;
         if size <= DOCUMENT_BYTES_MAX {
             return Ok(());
         }

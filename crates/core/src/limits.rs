@@ -39,8 +39,9 @@ pub const UPDATE_OPERATIONS_MAX: usize = 1_000;
 
 /// The largest number of `null`s that setting an array element beyond the end may insert.
 ///
-/// As MongoDB pads; without a bound `{"$set": {"a.4000000000": 1}}` would exhaust memory.
-pub const ARRAY_PADDING_MAX: usize = 10_000;
+/// Without a bound `{"$set": {"a.4000000000": 1}}` would exhaust memory before the result is found
+/// to be too large, and every operation of an update may do so.
+pub const ARRAY_PADDING_MAX: usize = 1_000;
 
 /// The largest number of operations in one command (a batch or a transaction).
 ///

@@ -1,5 +1,6 @@
 //! Applying an update to a document's fields. Reads nothing but its arguments.
 
+use super::array::{add_missing, remove_equal};
 use super::number::{Arithmetic, NoResult, zero};
 use super::operation::{Action, End, Operation, Update};
 use crate::{Error, Object, Path, Result, Time, Value};
@@ -28,7 +29,7 @@ impl Operation {
             Action::Push(push) => push.apply(self.create_array(fields)?),
             Action::Pull(values) => {
                 if let Some(array) = self.array(fields)? {
-                    array.retain(|item| !values.contains(item));
+                    remove_equal(array, values);
                 }
             }
             Action::Pop(end) => match (self.array(fields)?, end) {
@@ -36,14 +37,7 @@ impl Operation {
                 (Some(array), End::First) if !array.is_empty() => drop(array.remove(0)),
                 _ => {}
             },
-            Action::AddToSet(values) => {
-                let array = self.create_array(fields)?;
-                for value in values {
-                    if !array.contains(value) {
-                        array.push(value.clone());
-                    }
-                }
-            }
+            Action::AddToSet(values) => add_missing(self.create_array(fields)?, values),
             Action::CurrentDate => self.set(fields, Value::Time(now))?,
         }
         Ok(())

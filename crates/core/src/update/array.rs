@@ -1,6 +1,7 @@
-//! What `$push` does to an array: insert, sort, slice, in this order.
+//! What operators do to arrays. `$push` inserts, sorts and slices, in this order.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use crate::{Path, Value};
 
@@ -58,6 +59,34 @@ impl SortKey {
     }
 }
 
+/// Up to so many values it is faster to go through the array for each than to sort.
+const FEW_VALUES: usize = 8;
+
+/// Appends those of the values that the array does not have yet.
+pub(super) fn add_missing(array: &mut Vec<Value>, values: &[Value]) {
+    if values.len() <= FEW_VALUES {
+        for value in values {
+            if !array.contains(value) {
+                array.push(value.clone());
+            }
+        }
+        return;
+    }
+    let mut known: BTreeSet<&Value> = array.iter().collect();
+    let missing: Vec<Value> = values.iter().filter(|value| known.insert(value)).cloned().collect();
+    array.extend(missing);
+}
+
+/// Removes all elements that equal one of the values.
+pub(super) fn remove_equal(array: &mut Vec<Value>, values: &[Value]) {
+    if values.len() <= FEW_VALUES {
+        array.retain(|item| !values.contains(item));
+        return;
+    }
+    let values: BTreeSet<&Value> = values.iter().collect();
+    array.retain(|item| !values.contains(item));
+}
+
 /// A position counted from the start, or from the end if negative, within an array's bounds.
 fn count_in(position: i64, len: usize) -> usize {
     let distance = usize::try_from(position.unsigned_abs()).unwrap_or(usize::MAX);
@@ -88,5 +117,20 @@ mod tests {
         assert_eq!(Value::from(pushed(slice(-2))), value!([2, 3]));
         assert_eq!(Value::from(pushed(slice(0))), value!([]));
         assert_eq!(Value::from(pushed(slice(i64::MIN))), value!([1, 2, 3]));
+    }
+
+    /// A list of many values took time in proportion to their number times the array's, while all
+    /// other writers waited.
+    #[test]
+    fn many_values_do_the_same_as_few() {
+        let values: Vec<Value> = (0..20_000).map(|n| Value::from(f64::from(n / 2))).collect();
+        let mut array: Vec<Value> = (0..20_000).step_by(5).map(Value::from).collect();
+        let before = array.len();
+        add_missing(&mut array, &values);
+        assert_eq!(array.len(), before + 8_000);
+        assert_eq!(array[before..before + 4], [1, 2, 3, 4].map(Value::from));
+        remove_equal(&mut array, &values);
+        assert_eq!(array.first(), Some(&Value::Int(10_000)));
+        assert_eq!(array.len(), 2_000);
     }
 }
