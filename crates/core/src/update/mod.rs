@@ -22,6 +22,7 @@
 
 mod apply;
 mod array;
+mod encoded;
 mod number;
 mod operation;
 mod parse;

@@ -98,7 +98,7 @@ impl Operation {
     }
 
     /// The places that it changes.
-    fn places(&self) -> impl Iterator<Item = &Path> {
+    pub(super) fn places(&self) -> impl Iterator<Item = &Path> {
         let second = match &self.action {
             Action::Rename(to) => Some(to),
             _ => None,

@@ -88,8 +88,12 @@ impl Script {
             "update" => {
                 let now: Time = "2026-11-23T09:15:00Z".parse()?;
                 let mut document = self.document.clone();
-                Update::from_json(text)?.apply(&mut document, now)?;
-                let printed = Encoded::from_object(&document)?.to_json()?;
+                let update = Update::from_json(text)?;
+                let encoded = Encoded::from_object(&document)?;
+                let encoded = update.apply_encoded(encoded.view(), now);
+                let applied = update.apply(&mut document, now);
+                assert_eq!(encoded, applied.and_then(|()| Encoded::from_object(&document)));
+                let printed = encoded?.to_json()?;
                 self.document = document;
                 Ok(printed)
             }

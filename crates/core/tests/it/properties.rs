@@ -155,6 +155,28 @@ fn updates_survive_their_object_and_their_bytes() {
     });
 }
 
+#[test]
+fn updates_do_the_same_to_encoded_fields() {
+    check((object(), object(), value()), |(object, other, value)| {
+        let names: Vec<&str> = object.keys().chain(other.keys()).collect();
+        let name = |at: usize| names.get(at % names.len().max(1)).copied().unwrap_or("a");
+        let updates = [
+            Update::merge(other.clone()),
+            Update::new().set(name(0), value.clone()).unset(name(3)),
+            Update::new().rename(name(1), name(2)).inc("n", 1),
+            Update::new().push(name(0), value.clone()).add_to_set(name(5), value),
+        ];
+        let encoded = Encoded::from_object(&object).unwrap();
+        for update in updates {
+            let mut fields = object.clone();
+            let applied = update.apply(&mut fields, Time::MAX);
+            let applied = applied.and_then(|()| Encoded::from_object(&fields));
+            prop_assert_eq!(update.apply_encoded(encoded.view(), Time::MAX), applied);
+        }
+        Ok(())
+    });
+}
+
 fn encoded(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_value_into(value, &mut bytes).unwrap();
