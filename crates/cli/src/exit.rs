@@ -28,7 +28,7 @@ pub enum Failure {
         /// How many documents are in the database now.
         inserted: usize,
         /// Why.
-        source: velocitydb::Error,
+        source: Box<velocitydb::Error>,
     },
     /// A document that was asked for does not exist.
     #[error("document {id:?} does not exist in collection {collection:?}")]
@@ -116,7 +116,8 @@ impl Failure {
 
     fn code(&self) -> Code {
         match self {
-            Failure::Database(error) | Failure::Line { source: error, .. } => code_of(error),
+            Failure::Database(error) => code_of(error),
+            Failure::Line { source, .. } => code_of(source),
             Failure::NotFound { .. } | Failure::NotSwapped => Code::NotFound,
             Failure::Input { .. } | Failure::Read { .. } => Code::InvalidInput,
             Failure::NoFolder { .. } | Failure::Write(_) | Failure::TemporaryFolder { .. } => {

@@ -95,13 +95,15 @@ impl Insertion {
             _ => 0,
         };
         let line = self.batch.get(position).map_or(0, |(line, ..)| *line);
-        Failure::Line { line, inserted: self.inserted, source }
+        Failure::Line { line, inserted: self.inserted, source: Box::new(source) }
     }
 
     /// The failure of one line.
     fn at(&self, line: usize, failure: Failure) -> Failure {
         match failure {
-            Failure::Database(source) => Failure::Line { line, inserted: self.inserted, source },
+            Failure::Database(source) => {
+                Failure::Line { line, inserted: self.inserted, source: Box::new(source) }
+            }
             Failure::Input { what } => Failure::Input {
                 what: format!(
                     "input line {line}: {what}; {} documents were inserted",

@@ -1,5 +1,8 @@
 //! The binary as its users meet it: commands in, standard output, standard error and exit code out.
 
+// Helpers of tests may unwrap, as tests do.
+#![allow(clippy::unwrap_used)]
+
 mod bench;
 mod folders;
 mod golden;
