@@ -66,13 +66,13 @@ impl LsmOptions {
     }
 
     pub(super) fn block_cache_bytes(&self) -> u64 {
-        self.memory_bytes / 2
+        self.memory_bytes / 8 * 3
     }
 
     /// Memtables, sealed ones included. The bytes are those of keys and values; the skip lists
-    /// around them take about as much again for small values, therefore less than half.
+    /// around them take about as much again for small values, and a flush its own.
     pub(super) fn write_buffer_bytes(&self) -> u64 {
-        self.memory_bytes / 4
+        self.memory_bytes / 5
     }
 
     pub(super) fn reserve_bytes(&self) -> u64 {

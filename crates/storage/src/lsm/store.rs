@@ -27,6 +27,9 @@ const SEALED_MAX: usize = 3;
 const RUNS_MAX: usize = 24;
 const WAIT: Duration = Duration::from_millis(1);
 
+/// Tables that are kept open: well below the 1024 files that a process may commonly have.
+const OPEN_FILES_MAX: usize = 256;
+
 /// The longest key of the store.
 const KEY_LENGTH_MAX: usize = u16::MAX as usize;
 
@@ -82,6 +85,7 @@ impl Store {
             .max_journaling_size(128 << 20)
             .manual_journal_persist(true)
             .worker_threads(2)
+            .max_cached_files(Some(OPEN_FILES_MAX))
             .open()?;
         // Memtables are sealed by us, against one bound for all of them that is free to change
         // from one opening to the next, which the store's own bound by keyspace is not.

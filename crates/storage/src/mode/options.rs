@@ -109,12 +109,13 @@ impl Options {
         Ok(())
     }
 
-    /// Bytes of the document cache.
+    /// Bytes of the document cache. Cache and store get less than the budget together: the rest is
+    /// what the allocator, open tables and compactions take around them.
     pub(super) fn cache_bytes(&self) -> u64 {
         match self.mode {
             Mode::MemoryOnly | Mode::MemoryFirst => 0,
-            Mode::Hybrid => self.memory_bytes / 2,
-            Mode::Persistent => self.memory_bytes / 4,
+            Mode::Hybrid => self.memory_bytes / 16 * 5,
+            Mode::Persistent => self.memory_bytes / 16 * 3,
         }
     }
 
@@ -123,7 +124,8 @@ impl Options {
         let memory_bytes = match self.mode {
             // It is read once, at the start, and then only written to.
             Mode::MemoryOnly | Mode::MemoryFirst => (self.memory_bytes / 4).min(64 << 20),
-            Mode::Hybrid | Mode::Persistent => self.memory_bytes - self.cache_bytes(),
+            Mode::Hybrid => self.memory_bytes / 16 * 7,
+            Mode::Persistent => self.memory_bytes / 16 * 9,
         };
         LsmOptions {
             path: self.path.clone().unwrap_or_default(),

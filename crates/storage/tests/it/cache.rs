@@ -105,6 +105,6 @@ fn the_cache_is_filled_as_its_mode_says() {
             assert!(engine.get(FIRST, &number.to_be_bytes()).unwrap().is_some());
         }
         let bytes = engine.stats().cache_bytes;
-        assert!((1 << 20..8 << 20).contains(&bytes), "{bytes} bytes");
+        assert!((1 << 20..6 << 20).contains(&bytes), "{bytes} bytes");
     }
 }

@@ -1,7 +1,10 @@
 //! The crate's integration tests: every engine in every mode, and every fault.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod cache;
 mod contract;
 mod corruption;
 mod faults;
 mod folder;
+mod modes;
