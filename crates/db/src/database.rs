@@ -202,6 +202,10 @@ impl Database {
         &*self.inner.core.engine
     }
 
+    pub(crate) fn waiting(&self) -> usize {
+        self.inner.core.pipeline.waiting()
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.inner.core.environment.now()
     }

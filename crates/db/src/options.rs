@@ -130,6 +130,12 @@ impl Options {
         self.start()
     }
 
+    /// Opens a database on an engine of the caller's, for tests that let engines fail.
+    #[doc(hidden)]
+    pub fn open_engine(self, engine: Arc<dyn velocitydb_storage::Engine>) -> Result<Database> {
+        Database::start(engine, self)
+    }
+
     /// Opens a database that lives in memory alone, whatever mode was chosen.
     ///
     /// # Errors

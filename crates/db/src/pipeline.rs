@@ -107,19 +107,17 @@ impl Pipeline {
     /// The lone writer's way: nothing is shared, so nothing is allocated for sharing.
     fn lead_with(
         &self,
-        mut machine: MutexGuard<'_, Machine>,
+        machine: MutexGuard<'_, Machine>,
         command: Command,
         durability: Durability,
     ) -> Result<Reply> {
         let followers = self.take_group(GROUP_COMMANDS_MAX - 1);
         if followers.is_empty() {
-            let guard = PanicGuard { machine: &mut machine, group: &[] };
-            let reply = guard.machine.apply(&command);
-            let committed = guard.machine.commit(durability);
-            (self.after_commit)(guard.machine);
-            guard.disarm();
-            drop(machine);
-            self.wake_next();
+            let mut lead = Lead::new(self, machine, &[]);
+            let reply = lead.machine.apply(&command);
+            let committed = lead.machine.commit(durability);
+            (self.after_commit)(&mut lead.machine);
+            lead.end();
             return committed.and(reply);
         }
         let own = Arc::new(Waiter::new(command, durability));
@@ -168,29 +166,33 @@ impl Pipeline {
 
     /// Leads: applies and commits a group, hands the machine on, and answers. The group is empty
     /// when another leader has taken it and is about to answer.
-    fn run(&self, mut machine: MutexGuard<'_, Machine>, group: Vec<Arc<Waiter>>) {
+    fn run(&self, machine: MutexGuard<'_, Machine>, group: Vec<Arc<Waiter>>) {
         let mut replies = Vec::with_capacity(group.len());
-        let guard = PanicGuard { machine: &mut machine, group: &group };
+        let mut lead = Lead::new(self, machine, &group);
+        let machine = &mut *lead.machine;
         let mut first_open = 0;
         let mut durability = Durability::Memory;
         for (position, waiter) in group.iter().enumerate() {
-            let is_full = guard.machine.batch_bytes() >= GROUP_BYTES_MAX;
-            if is_full || guard.machine.needs_empty_batch(&waiter.command) {
-                commit_since(guard.machine, &mut replies[first_open..], durability);
+            let is_full = machine.batch_bytes() >= GROUP_BYTES_MAX;
+            if is_full || machine.needs_empty_batch(&waiter.command) {
+                commit_since(machine, &mut replies[first_open..], durability);
                 first_open = position;
                 durability = Durability::Memory;
             }
-            replies.push(guard.machine.apply(&waiter.command));
+            replies.push(machine.apply(&waiter.command));
             durability = durability.max(waiter.durability);
         }
-        commit_since(guard.machine, &mut replies[first_open..], durability);
-        (self.after_commit)(guard.machine);
-        guard.disarm();
-        drop(machine);
-        self.wake_next();
+        commit_since(machine, &mut replies[first_open..], durability);
+        (self.after_commit)(machine);
+        lead.end();
         for (waiter, reply) in group.iter().zip(replies) {
             waiter.answer(reply);
         }
+    }
+
+    /// How many commands wait to be taken into a group.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.lock().len()
     }
 
     /// Wakes the first in the queue, to lead if nobody else does.
@@ -224,25 +226,75 @@ fn commit_since(machine: &mut Machine, replies: &mut [Result<Reply>], durability
     }
 }
 
-/// Answers a group whose leader panics: a bug must not leave its followers asleep for ever.
-struct PanicGuard<'a> {
-    machine: &'a mut Machine,
+/// The lead over a group. However it ends, the machine is given back and then the next leader
+/// woken. When it ends by a panic, the group is answered too, and the machine stopped: a bug must
+/// not leave anybody asleep for ever, nor anything built on a state that is half changed.
+struct Lead<'a> {
+    machine: MutexGuard<'a, Machine>,
     group: &'a [Arc<Waiter>],
+    has_ended: bool,
+    /// Dropped last.
+    _next: WakeNext<'a>,
 }
 
-impl PanicGuard<'_> {
-    fn disarm(self) {
-        std::mem::forget(self);
+/// Wakes the next leader when it is dropped.
+struct WakeNext<'a>(&'a Pipeline);
+
+impl<'a> Lead<'a> {
+    fn new(
+        pipeline: &'a Pipeline,
+        machine: MutexGuard<'a, Machine>,
+        group: &'a [Arc<Waiter>],
+    ) -> Self {
+        Lead { machine, group, has_ended: false, _next: WakeNext(pipeline) }
+    }
+
+    fn end(mut self) {
+        self.has_ended = true;
     }
 }
 
-impl Drop for PanicGuard<'_> {
+impl Drop for Lead<'_> {
     fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
         let reason = "a bug: applying a command panicked".to_owned();
         let error = Error::from(velocitydb_storage::Error::Poisoned { reason });
         self.machine.poison(error.clone());
         for waiter in self.group {
             waiter.answer(Err(error.clone()));
         }
+    }
+}
+
+impl Drop for WakeNext<'_> {
+    fn drop(&mut self) {
+        self.0.wake_next();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use velocitydb_core::{Body, Time, Write};
+    use velocitydb_storage::memory::Memory;
+
+    use super::*;
+
+    #[test]
+    fn the_queue_is_bounded() {
+        let machine = Machine::new(Arc::new(Memory::new(2))).unwrap();
+        let pipeline = Pipeline::new(machine, |_| {});
+        let command =
+            Command { now: Time::UNIX_EPOCH, request: None, body: Body::Write(Write::default()) };
+        let busy = pipeline.machine.lock();
+        let waiter = Arc::new(Waiter::new(command.clone(), Durability::Disk));
+        pipeline.queue.lock().extend(std::iter::repeat_n(waiter, QUEUE_LENGTH_MAX));
+        let error = pipeline.submit(command.clone(), Durability::Disk).unwrap_err();
+        assert!(matches!(error, Error::Overloaded { waiting: QUEUE_LENGTH_MAX }), "{error}");
+        assert!(error.is_retryable());
+        drop(busy);
+        pipeline.submit(command, Durability::Disk).unwrap();
+        assert_eq!(pipeline.waiting(), QUEUE_LENGTH_MAX - (GROUP_COMMANDS_MAX - 1));
     }
 }

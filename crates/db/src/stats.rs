@@ -17,6 +17,8 @@ pub struct Stats {
     pub index: u64,
     /// Every collection, by name.
     pub collections: Vec<CollectionStats>,
+    /// Writes that wait for their turn behind others.
+    pub waiting: usize,
     /// What storage says.
     pub engine: EngineStats,
 }
@@ -58,6 +60,7 @@ impl Database {
             mode: self.mode(),
             index: snapshot.index()?,
             collections: snapshot.collections()?,
+            waiting: self.waiting(),
             engine: self.engine().stats(),
         })
     }

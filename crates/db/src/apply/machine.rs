@@ -156,6 +156,9 @@ impl Machine {
     /// Commits the effects of all commands since the last time, as one batch. When that fails,
     /// none of them has been applied.
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<()> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
         if self.batch.is_empty() {
             return Ok(());
         }
@@ -170,7 +173,8 @@ impl Machine {
         Ok(result?)
     }
 
-    /// Stops the machine for good, after a fault that leaves the state unknown.
+    /// Stops the machine for good, after a fault that leaves the state unknown. What has not been
+    /// committed by now never is.
     pub(crate) fn poison(&mut self, error: Error) {
         self.broken = Some(error);
     }
@@ -185,8 +189,12 @@ impl Machine {
         self.expiry_next
     }
 
-    /// The names for readers, when they have changed since they were taken last.
+    /// The names for readers, when they have changed since they were taken last. What a broken
+    /// machine knows is not for readers.
     pub(crate) fn take_new_names(&mut self) -> Option<Arc<Names>> {
+        if self.broken.is_some() {
+            return None;
+        }
         std::mem::take(&mut self.has_new_names).then(|| Names::of(&self.catalog))
     }
 
