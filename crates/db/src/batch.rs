@@ -164,3 +164,27 @@ impl WriteBatch {
         self.write
     }
 }
+
+/// Refuses a write that is larger than a command may be. One document alone is not.
+pub(crate) fn check_size(write: &Write) -> Result<()> {
+    let size = |one: &Operation| match &one.action {
+        Action::Insert(fields) | Action::Replace(fields) | Action::Upsert(fields) => {
+            fields.as_bytes().len()
+        }
+        Action::Update(_) | Action::Delete | Action::Compare => 0,
+    };
+    let found = match &*write.operations {
+        [] | [_] => 0,
+        many => many.iter().map(size).sum(),
+    };
+    if found <= limits::COMMAND_BYTES_MAX {
+        return Ok(());
+    }
+    Err(velocitydb_core::Error::LimitExceeded {
+        what: "the size of the documents of one batch in bytes",
+        path: String::new(),
+        found,
+        max: limits::COMMAND_BYTES_MAX,
+    }
+    .into())
+}

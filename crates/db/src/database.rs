@@ -12,7 +12,7 @@ use velocitydb_core::{
 use velocitydb_storage::{Durability, Engine, Mode};
 
 use crate::apply::{Machine, Reply};
-use crate::batch::{BatchResult, WriteBatch};
+use crate::batch::{BatchResult, WriteBatch, check_size};
 use crate::catalog::{Entry, Names};
 use crate::maintenance::{Alarm, Maintenance};
 use crate::options::{MaintenanceMode, Options};
@@ -242,6 +242,9 @@ impl Database {
         request: Option<RequestId>,
         level: Consistency,
     ) -> Result<Reply> {
+        if let Body::Write(write) = &body {
+            check_size(write)?;
+        }
         self.inner.core.submit(body, request, level)
     }
 }
