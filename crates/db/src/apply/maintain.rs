@@ -50,6 +50,11 @@ impl Machine {
         while step.budget > 0 && self.forget_request_before(maintain.forget_requests_before)? {
             step.spend(1);
         }
+        if !self.batch.is_empty() {
+            // Most of this shows in the totals of no collection, and has its place in the order of
+            // commands nevertheless.
+            self.change_system();
+        }
         Ok(Reply { has_more: step.budget == 0, ..Reply::default() })
     }
 
@@ -76,7 +81,11 @@ impl Machine {
                 (Some(name), Some(record)) => {
                     self.remove_document(name, document, &record, now)?;
                 }
-                _ => self.batch.delete(SYSTEM, key),
+                _ => {
+                    // Its collection was dropped, and it would have gone with the rest of that.
+                    self.batch.delete(DOCUMENTS, document);
+                    self.batch.delete(SYSTEM, key);
+                }
             }
         }
         let rest = Bounds { start: &end, end: Some(&[keys::EXPIRY + 1]) };
