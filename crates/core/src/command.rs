@@ -66,13 +66,14 @@ pub enum Check {
         /// The version that was read.
         version: u64,
     },
-    /// How many writes a collection had seen, for what was read of it as a whole (a listing, a
-    /// count); 0 when it did not exist.
+    /// The last command that had changed a collection, for what was read of it as a whole (a
+    /// listing, a count). A count of its writes would not do: dropped and made again, it can have
+    /// seen as many.
     Collection {
         /// Its name.
         collection: CollectionName,
-        /// The number of writes that had been applied to it.
-        writes: u64,
+        /// The place of that command in the order of all; 0 when the collection did not exist.
+        index: u64,
     },
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use velocitydb_core::{
     Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, Encoded, Expiry,
-    Object, Operation, Update, Write, limits,
+    Object, Operation, Time, Update, Write, limits,
 };
 
 use crate::database::Access;
@@ -26,10 +26,23 @@ pub struct Transaction {
     snapshot: Snapshot,
     /// The versions of the documents that were read; 0 for none.
     documents: HashMap<Place, u64>,
-    /// The writes that the collections had seen when they were read as a whole.
+    /// The last commands that had changed the collections that were read as a whole; 0 for none.
     collections: HashMap<CollectionName, u64>,
     /// What is to be written; `None` deletes.
-    writes: BTreeMap<Place, Option<Encoded>>,
+    writes: BTreeMap<Place, Option<New>>,
+}
+
+/// What a document is to become.
+struct New {
+    fields: Encoded,
+    expires: Option<Time>,
+}
+
+impl New {
+    /// Without a time of expiry, as after every write but an update.
+    fn from(fields: impl IntoFields) -> Result<Self> {
+        Ok(New { fields: fields.into_fields()?, expires: None })
+    }
 }
 
 type Place = (CollectionName, DocumentId);
@@ -100,7 +113,7 @@ impl Transaction {
     ///
     /// When a name or id is invalid or storage fails.
     pub fn get(&mut self, collection: &str, id: &str) -> Result<Option<Object>> {
-        self.fields(&place(collection, id)?)
+        Ok(self.current(&place(collection, id)?)?.map(|(fields, _)| fields))
     }
 
     /// The whole document as of the beginning of this transaction, without its own writes.
@@ -122,12 +135,12 @@ impl Transaction {
     /// [`Error::AlreadyExists`] when the id is taken; and when the input is invalid.
     pub fn insert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
         let place = place(collection, id)?;
-        if self.fields(&place)?.is_some() {
+        if self.current(&place)?.is_some() {
             let version = self.documents.get(&place).copied().unwrap_or(0);
             let (collection, id) = place;
             return Err(Error::AlreadyExists { collection, id, version });
         }
-        self.set(place, Some(fields.into_fields()?))
+        self.set(place, Some(New::from(fields)?))
     }
 
     /// Creates a document, or replaces its fields.
@@ -137,8 +150,8 @@ impl Transaction {
     /// When the input is invalid.
     pub fn upsert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
         let place = place(collection, id)?;
-        self.fields(&place)?;
-        self.set(place, Some(fields.into_fields()?))
+        self.current(&place)?;
+        self.set(place, Some(New::from(fields)?))
     }
 
     /// Replaces the fields of a document.
@@ -148,20 +161,20 @@ impl Transaction {
     /// [`Error::NotFound`] when it does not exist; and when the input is invalid.
     pub fn replace(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
         let place = place(collection, id)?;
-        self.existing_fields(&place)?;
-        self.set(place, Some(fields.into_fields()?))
+        self.existing(&place)?;
+        self.set(place, Some(New::from(fields)?))
     }
 
-    /// Changes some fields of a document. An object is merged.
+    /// Changes some fields of a document. An object is merged. When it expires, if ever, stays.
     ///
     /// # Errors
     ///
     /// As for [`replace`](Self::replace).
     pub fn update(&mut self, collection: &str, id: &str, update: impl Into<Update>) -> Result<()> {
         let place = place(collection, id)?;
-        let mut fields = self.existing_fields(&place)?;
+        let (mut fields, expires) = self.existing(&place)?;
         update.into().apply(&mut fields, self.db.now())?;
-        self.set(place, Some(Encoded::from_object(&fields)?))
+        self.set(place, Some(New { fields: Encoded::from_object(&fields)?, expires }))
     }
 
     /// Deletes a document; whether there was one.
@@ -171,7 +184,7 @@ impl Transaction {
     /// When a name or id is invalid or storage fails.
     pub fn delete(&mut self, collection: &str, id: &str) -> Result<bool> {
         let place = place(collection, id)?;
-        let existed = self.fields(&place)?.is_some();
+        let existed = self.current(&place)?.is_some();
         self.set(place, None)?;
         Ok(existed)
     }
@@ -206,7 +219,7 @@ impl Transaction {
         }
         for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| *other == name) {
             match write {
-                Some(fields) => documents.insert(id.clone(), fields.view().to_object()?),
+                Some(new) => documents.insert(id.clone(), new.fields.view().to_object()?),
                 None => documents.remove(id),
             };
         }
@@ -229,13 +242,12 @@ impl Transaction {
             .map(|((collection, id), version)| Check::Document { collection, id, version });
         let collections = self.collections.into_iter();
         let collections =
-            collections.map(|(collection, writes)| Check::Collection { collection, writes });
-        let operations = self.writes.into_iter().map(|((collection, id), fields)| Operation {
-            collection,
-            id,
-            condition: Condition::Always,
-            action: fields.map_or(Action::Delete, Action::Upsert),
-            expiry: Expiry::Keep,
+            collections.map(|(collection, index)| Check::Collection { collection, index });
+        let operations = self.writes.into_iter().map(|((collection, id), write)| {
+            let expiry =
+                write.as_ref().and_then(|new| new.expires).map_or(Expiry::Never, Expiry::At);
+            let action = write.map_or(Action::Delete, |new| Action::Upsert(new.fields));
+            Operation { collection, id, condition: Condition::Always, action, expiry }
         });
         let write = Write {
             checks: documents.chain(collections).collect(),
@@ -244,24 +256,25 @@ impl Transaction {
         Ok(self.db.submit(Body::Write(write), None, Consistency::Strong)?.index)
     }
 
-    fn fields(&mut self, place: &Place) -> Result<Option<Object>> {
+    /// The fields of a document, and when it expires.
+    fn current(&mut self, place: &Place) -> Result<Option<(Object, Option<Time>)>> {
         if let Some(write) = self.writes.get(place) {
-            let fields = write.as_ref().map(|fields| fields.view().to_object());
-            return Ok(fields.transpose()?);
+            let Some(new) = write else { return Ok(None) };
+            return Ok(Some((new.fields.view().to_object()?, new.expires)));
         }
         let document = self.document(place.0.as_str(), place.1.as_str())?;
-        document.map(|document| document.fields()).transpose()
+        document.map(|document| Ok((document.fields()?, document.expires()))).transpose()
     }
 
-    fn existing_fields(&mut self, place: &Place) -> Result<Object> {
-        self.fields(place)?.ok_or_else(|| {
+    fn existing(&mut self, place: &Place) -> Result<(Object, Option<Time>)> {
+        self.current(place)?.ok_or_else(|| {
             let (collection, id) = place.clone();
             Error::NotFound { collection, id }
         })
     }
 
-    fn set(&mut self, place: Place, fields: Option<Encoded>) -> Result<()> {
-        self.writes.insert(place, fields);
+    fn set(&mut self, place: Place, write: Option<New>) -> Result<()> {
+        self.writes.insert(place, write);
         if self.writes.len() > limits::COMMAND_OPERATIONS_MAX {
             return Err(velocitydb_core::Error::LimitExceeded {
                 what: "the number of documents that one transaction writes",
@@ -278,7 +291,7 @@ impl Transaction {
     fn read_collection(&mut self, collection: &str) -> Result<CollectionName> {
         let name = CollectionName::new(collection)?;
         let totals = self.snapshot.totals(&name)?;
-        self.collections.insert(name.clone(), totals.map_or(0, |totals| totals.writes));
+        self.collections.insert(name.clone(), totals.map_or(0, |totals| totals.index));
         Ok(name)
     }
 }

@@ -67,9 +67,9 @@ impl Machine {
 
     fn holds(&self, check: &Check, now: Time) -> Result<bool> {
         match check {
-            Check::Collection { collection, writes } => {
+            Check::Collection { collection, index } => {
                 let found = self.catalog.collections.get(collection);
-                Ok(found.map_or(0, |found| found.totals.writes) == *writes)
+                Ok(found.map_or(0, |found| found.totals.index) == *index)
             }
             Check::Document { collection, id, version } => {
                 let Some(found) = self.catalog.collections.get(collection) else {
@@ -327,6 +327,8 @@ fn updated_fields(
     stored: &Stored,
     now: Time,
 ) -> Result<std::result::Result<Encoded, velocitydb_core::Error>> {
-    let mut fields = stored.fields()?.to_object()?;
-    Ok(update.apply(&mut fields, now).and_then(|()| Encoded::from_object(&fields)))
+    match update.apply_encoded(stored.fields()?, now) {
+        Err(error @ velocitydb_core::Error::Corrupt { .. }) => Err(error.into()),
+        updated => Ok(updated),
+    }
 }
