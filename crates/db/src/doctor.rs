@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use velocitydb_storage::{Bounds, Direction, lsm};
+use velocitydb_storage::{Bounds, Direction, lsm, mode};
 
-use crate::catalog::{Catalog, Tombstone, Totals};
+use crate::catalog::{Catalog, SystemTotals, Tombstone, Totals};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
-use crate::{Document, MaintenanceMode, Options, Result, Snapshot};
+use crate::{Document, Options, Result, Snapshot};
 
 /// What [`doctor`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,8 +49,10 @@ pub fn doctor(path: impl AsRef<Path>) -> Result<Report> {
     if !report.is_healthy() {
         return Ok(report);
     }
-    let db = Options::new().maintenance(MaintenanceMode::Manual).open(path)?;
-    db.snapshot()?.check(&mut report)?;
+    // Not as a database, which refuses to open what is to be examined here.
+    let storage = mode::Options { path: Some(path.as_ref().into()), ..Options::new().storage };
+    let engine = mode::open(&storage)?;
+    Snapshot::new(engine.snapshot()?).check(&mut report)?;
     Ok(report)
 }
 
@@ -77,7 +79,7 @@ impl Snapshot {
         let mut counted = BTreeMap::new();
         let mut expiries = 0;
         self.check_documents(report, &mut counted, &mut expiries)?;
-        self.check_system(report, &mut counted, expiries)?;
+        self.check_system(report, &catalog.system, &mut counted, expiries)?;
         for (name, collection) in &catalog.collections {
             let counted = counted.remove(&collection.number).unwrap_or_default();
             check_totals(report, name.as_str(), &collection.totals, &counted);
@@ -134,37 +136,39 @@ impl Snapshot {
         Ok(missing?)
     }
 
+    /// Checks every entry against the one that it has a counterpart in, and their numbers: so
+    /// each has exactly one.
     fn check_system(
         &self,
         report: &mut Report,
+        totals: &SystemTotals,
         counted: &mut BTreeMap<CollectionNumber, Counted>,
         expiries: u64,
     ) -> Result<()> {
         let (mut due, mut aged, mut tombstones, mut requests, mut request_ages) = (0, 0, 0, 0, 0);
+        let mut failed = Ok(());
         self.state().scan(SYSTEM, Bounds::ALL, Direction::Forward, &mut |key, value| {
-            match key.first() {
-                Some(&keys::EXPIRY) => due += 1,
-                Some(&keys::TOMBSTONE_AGE) => aged += 1,
-                Some(&keys::REQUEST) => requests += 1,
-                Some(&keys::REQUEST_AGE) => request_ages += 1,
+            let problem = match key.first() {
+                Some(&keys::EXPIRY) => count(&mut due),
+                Some(&keys::TOMBSTONE_AGE) => count(&mut aged),
+                Some(&keys::REQUEST) => count(&mut requests),
+                Some(&keys::REQUEST_AGE) => {
+                    request_ages += 1;
+                    self.request_problem(key, value, totals)
+                }
                 Some(&keys::TOMBSTONE) => {
                     tombstones += 1;
-                    match (keys::split_document(&key[1..]), Tombstone::decode(value)) {
-                        (Some((number, _)), Some(tombstone)) => {
-                            let counted = counted.entry(number).or_default();
-                            counted.tombstones += 1;
-                            counted.version_max = counted.version_max.max(tombstone.version);
-                        }
-                        _ => report.problems.push(format!(
-                            "tombstone {}: a value that cannot be read",
-                            key.escape_ascii()
-                        )),
-                    }
+                    self.tombstone_problem(key, value, counted)
                 }
-                _ => {}
+                _ => Ok(None),
+            };
+            match problem {
+                Ok(problem) => report.problems.extend(problem),
+                Err(error) => failed = Err(error),
             }
             ControlFlow::Continue(())
         })?;
+        failed?;
         let pairs = [
             ("documents that expire", expiries, "entries in the order of expiry", due),
             ("tombstones", tombstones, "entries in the order of their age", aged),
@@ -177,6 +181,54 @@ impl Snapshot {
         }
         Ok(())
     }
+
+    /// What is wrong with a tombstone.
+    fn tombstone_problem(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        counted: &mut BTreeMap<CollectionNumber, Counted>,
+    ) -> Result<Option<String>> {
+        let document = &key[1..];
+        let parts = (keys::split_document(document), Tombstone::decode(value));
+        let (Some((number, id)), Some(tombstone)) = parts else {
+            let key = key.escape_ascii();
+            return Ok(Some(format!("tombstone {key}: a value that cannot be read")));
+        };
+        let counted = counted.entry(number).or_default();
+        counted.tombstones += 1;
+        counted.version_max = counted.version_max.max(tombstone.version);
+        if self.state().get(DOCUMENTS, document)?.is_some() {
+            let problem = "exists, and has a tombstone";
+            return Ok(Some(format!("document {id:?} of collection {number} {problem}")));
+        }
+        let age = keys::timed(keys::TOMBSTONE_AGE, tombstone.deleted, document);
+        let problem = "has a tombstone, which has no place in the order of age";
+        let is_missing = self.state().get(SYSTEM, &age)?.is_none();
+        Ok(is_missing.then(|| format!("document {id:?} of collection {number} {problem}")))
+    }
+
+    /// What is wrong with the place of a request id in the order of age.
+    fn request_problem(
+        &self,
+        key: &[u8],
+        request: &[u8],
+        totals: &SystemTotals,
+    ) -> Result<Option<String>> {
+        let number = key[1..].try_into().map(u64::from_be_bytes);
+        let numbers = totals.request_first..totals.request_next;
+        let request_key = keys::of_document(keys::REQUEST, request);
+        let is_known = self.state().get(SYSTEM, &request_key)?.is_some();
+        let is_sound = is_known && number.is_ok_and(|number| numbers.contains(&number));
+        let (place, request) = (key.escape_ascii(), request.escape_ascii());
+        Ok((!is_sound).then(|| format!("request id {request}: a wrong place {place}")))
+    }
+}
+
+/// Counts an entry that there is nothing wrong with by itself.
+fn count(entries: &mut u64) -> Result<Option<String>> {
+    *entries += 1;
+    Ok(None)
 }
 
 fn check_totals(report: &mut Report, name: &str, totals: &Totals, counted: &Counted) {
