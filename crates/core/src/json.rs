@@ -24,8 +24,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use crate::codec::{Container, Encoder, Names, append};
+use crate::codec::{Names, append};
 use crate::de::collect_fields;
+use crate::encoder::{Container, Encoder};
 use crate::{Error, Object, RawObject, RawValue, Result, Value};
 
 pub(crate) const DATE: &str = "$date";

@@ -8,7 +8,7 @@ mod error;
 pub mod id;
 pub mod limits;
 
-mod container;
+mod macros;
 mod node;
 pub mod object;
 pub mod path;
@@ -16,12 +16,15 @@ pub mod time;
 pub mod value;
 
 pub mod codec;
+mod container;
 pub mod de;
+mod encoder;
 pub mod json;
 pub mod key;
 pub mod order;
 pub mod raw;
 pub mod ser;
+mod serializer;
 
 pub mod command;
 pub mod document;

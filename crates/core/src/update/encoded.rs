@@ -3,7 +3,8 @@
 use smallvec::SmallVec;
 
 use super::operation::{Operation, Update};
-use crate::codec::{self, Container, Names};
+use crate::codec::{self, Names};
+use crate::encoder::Container;
 use crate::{Encoded, Object, RawObject, Result, Time};
 
 /// The names of top-level fields, in canonical order.

@@ -1,0 +1,308 @@
+//! Writing the encoding: values piece by piece, with every limit and name checked on the way.
+//! [`codec`](crate::codec) draws the bytes.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use crate::codec::{Names, tag};
+use crate::limits::{DOCUMENT_BYTES_MAX, FIELD_NAME_BYTES_MAX};
+use crate::{Error, Object, RawValue, Result, Time, Value};
+
+/// Writes one value, piece by piece, in any order of fields.
+///
+/// The entries of a container are written where they will stay, and its header is put before them
+/// when it ends, since only then its size is known.
+pub(crate) struct Encoder<'b> {
+    out: &'b mut Vec<u8>,
+    /// Where the value starts in `out`.
+    base: usize,
+    names: Names,
+    /// The entries of all open containers.
+    entries: SmallVec<[Entry; 16]>,
+    open: SmallVec<[Open; 4]>,
+    /// For putting fields into order.
+    scratch: SmallVec<[u8; 512]>,
+}
+
+/// An entry of an open container.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Where it starts in `out`.
+    start: usize,
+    /// Where its value starts in `out`, behind the name.
+    value: usize,
+}
+
+/// An open container.
+#[derive(Clone, Copy)]
+struct Open {
+    container: Container,
+    /// Where its body starts in `out`.
+    body: usize,
+    /// Its first entry in `entries`.
+    first: usize,
+}
+
+/// What can be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Container {
+    Array,
+    Object,
+}
+
+impl<'b> Encoder<'b> {
+    pub(crate) fn new(out: &'b mut Vec<u8>, names: Names) -> Self {
+        let base = out.len();
+        Self {
+            out,
+            base,
+            names,
+            entries: SmallVec::new(),
+            open: SmallVec::new(),
+            scratch: SmallVec::new(),
+        }
+    }
+
+    pub(crate) fn value(&mut self, value: &Value) -> Result<()> {
+        match value {
+            Value::Null => self.null(),
+            Value::Bool(value) => self.bool(*value),
+            Value::Int(value) => self.int(*value),
+            Value::UInt(value) => self.uint(*value),
+            Value::Float(value) => self.float(*value),
+            Value::String(value) => self.string(value),
+            Value::Bytes(value) => self.bytes(value),
+            Value::Time(value) => self.time(*value),
+            Value::Array(values) => {
+                self.begin(Container::Array)?;
+                for value in values {
+                    self.element()?;
+                    self.value(value)?;
+                }
+                self.end()
+            }
+            Value::Object(object) => self.object(object),
+        }
+    }
+
+    pub(crate) fn object(&mut self, object: &Object) -> Result<()> {
+        self.begin(Container::Object)?;
+        for (name, value) in object {
+            self.key(name)?;
+            self.value(value)?;
+        }
+        self.end()
+    }
+
+    pub(crate) fn null(&mut self) -> Result<()> {
+        self.scalar(tag::NULL, &[])
+    }
+
+    pub(crate) fn bool(&mut self, value: bool) -> Result<()> {
+        self.scalar(if value { tag::TRUE } else { tag::FALSE }, &[])
+    }
+
+    pub(crate) fn int(&mut self, value: i64) -> Result<()> {
+        self.scalar(tag::INT, &value.to_le_bytes()[..tag::int_bytes(value)])
+    }
+
+    pub(crate) fn uint(&mut self, value: u64) -> Result<()> {
+        match i64::try_from(value) {
+            Ok(value) => self.int(value),
+            Err(_) => self.scalar(tag::UINT, &value.to_le_bytes()),
+        }
+    }
+
+    pub(crate) fn float(&mut self, value: f64) -> Result<()> {
+        let canonical = if value.is_nan() { f64::NAN } else { value };
+        self.scalar(tag::FLOAT, &canonical.to_le_bytes())
+    }
+
+    pub(crate) fn string(&mut self, value: &str) -> Result<()> {
+        self.scalar(tag::STRING, value.as_bytes())
+    }
+
+    pub(crate) fn bytes(&mut self, value: &[u8]) -> Result<()> {
+        self.scalar(tag::BYTES, value)
+    }
+
+    pub(crate) fn time(&mut self, value: Time) -> Result<()> {
+        self.scalar(tag::TIME, &value.as_micros().to_le_bytes())
+    }
+
+    /// Writes the time of as many microseconds as the integer that `write` writes.
+    pub(crate) fn time_from_int(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let start = self.out.len();
+        write(self)?;
+        let micros = RawValue::new(&self.out[start..])?.as_i64()?;
+        self.out.truncate(start);
+        self.time(Time::from_micros(micros.ok_or(Error::TimeRange)?)?)
+    }
+
+    /// Writes a value that is encoded already, in the same form and within the same limits.
+    pub(crate) fn encoded(&mut self, value: &[u8]) -> Result<()> {
+        self.ensure_size(value.len())?;
+        self.out.extend_from_slice(value);
+        Ok(())
+    }
+
+    fn scalar(&mut self, tag: u8, payload: &[u8]) -> Result<()> {
+        self.ensure_size(1 + payload.len())?;
+        self.out.push(tag);
+        self.out.extend_from_slice(payload);
+        Ok(())
+    }
+
+    /// Opens a container. Its entries follow, then [`Encoder::end`].
+    pub(crate) fn begin(&mut self, container: Container) -> Result<()> {
+        let max = self.names.depth_max();
+        if self.open.len() >= max {
+            return Err(self.limit("depth of nested arrays and objects", max + 1, max));
+        }
+        self.open.push(Open { container, body: self.out.len(), first: self.entries.len() });
+        Ok(())
+    }
+
+    /// Takes back the opening of a container that has no entries yet.
+    pub(crate) fn abandon(&mut self) {
+        self.open.pop();
+    }
+
+    /// Starts an element of an array. Its value follows.
+    pub(crate) fn element(&mut self) -> Result<()> {
+        let start = self.out.len();
+        self.entries.push(Entry { start, value: start });
+        self.ensure_size(0)
+    }
+
+    /// Starts a field of an object. Its value follows.
+    pub(crate) fn key(&mut self, name: &str) -> Result<()> {
+        let start = self.out.len();
+        let length = name.len();
+        if length > FIELD_NAME_BYTES_MAX {
+            let what = "length of a field name in bytes";
+            return Err(self.limit(what, length, FIELD_NAME_BYTES_MAX));
+        }
+        match u8::try_from(length) {
+            Ok(short @ ..0x80) => self.out.push(short),
+            _ => self.out.extend_from_slice(&(0x8000 | length as u16).to_be_bytes()),
+        }
+        self.out.extend_from_slice(name.as_bytes());
+        self.entries.push(Entry { start, value: self.out.len() });
+        if !self.names.allow(name) {
+            return Err(Error::ReservedFieldName { path: self.path() });
+        }
+        self.ensure_size(0)
+    }
+
+    /// Closes the innermost container: puts its fields into order, and its header before them.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        let open = *self.open.last().expect("every end has its begin");
+        if open.container == Container::Object {
+            self.sort_fields(open)?;
+        }
+        self.insert_header(open)?;
+        self.entries.truncate(open.first);
+        self.open.pop();
+        Ok(())
+    }
+
+    fn sort_fields(&mut self, open: Open) -> Result<()> {
+        let out = &*self.out;
+        let name = |entry: &Entry| name_of(out, *entry);
+        if self.entries[open.first..].is_sorted_by(|a, b| name(a) < name(b)) {
+            return Ok(());
+        }
+        let end_of_body = out.len();
+        let mut fields = SmallVec::<[(Entry, usize); 16]>::new();
+        for (at, entry) in self.entries.iter().enumerate().skip(open.first) {
+            let end = self.entries.get(at + 1).map_or(end_of_body, |next| next.start);
+            fields.push((*entry, end));
+        }
+        fields.sort_unstable_by(|(a, _), (b, _)| name(a).cmp(name(b)));
+        if let Some(twice) = fields.windows(2).find(|pair| name(&pair[0].0) == name(&pair[1].0)) {
+            let last = self.entries.len() - 1;
+            self.entries[last] = twice[1].0;
+            return Err(Error::DuplicateField { path: self.path() });
+        }
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&out[open.body..]);
+        self.out.truncate(open.body);
+        for (slot, (entry, end)) in self.entries[open.first..].iter_mut().zip(fields) {
+            let start = self.out.len();
+            let field = &self.scratch[entry.start - open.body..end - open.body];
+            self.out.extend_from_slice(field);
+            *slot = Entry { start, value: start + (entry.value - entry.start) };
+        }
+        Ok(())
+    }
+
+    fn insert_header(&mut self, open: Open) -> Result<()> {
+        let count = self.entries.len() - open.first;
+        let body = open.body;
+        let body_end = self.out.len();
+        let width = tag::width(body_end - body);
+        let header = 1 + ((1 + count) << width);
+        self.ensure_size(header - count)?;
+        self.out.resize(body_end + header, 0);
+        self.out.copy_within(body..body_end, body + header);
+        let (first, numbers) =
+            self.out[body..body + header].split_first_mut().expect("a header has a tag at least");
+        *first = width + if open.container == Container::Array { tag::ARRAY } else { tag::OBJECT };
+        let ends = self.entries[open.first..].iter().skip(1).map(|entry| entry.start);
+        let ends = ends.chain((count > 0).then_some(body_end));
+        let values = std::iter::once(count).chain(ends.map(|end| end - body));
+        write_numbers(numbers, width, values);
+        Ok(())
+    }
+
+    /// Whether there is room for that many bytes more, and for the headers of what is open, which
+    /// take a byte an entry at least.
+    fn ensure_size(&self, more: usize) -> Result<()> {
+        let size = self.out.len() - self.base + self.entries.len() + more;
+        if size <= DOCUMENT_BYTES_MAX {
+            return Ok(());
+        }
+        let what = "size of a document in bytes";
+        Err(Error::LimitExceeded {
+            what,
+            path: String::new(),
+            found: size,
+            max: DOCUMENT_BYTES_MAX,
+        })
+    }
+
+    fn limit(&self, what: &'static str, found: usize, max: usize) -> Error {
+        Error::LimitExceeded { what, path: self.path(), found, max }
+    }
+
+    /// The dotted path of the entry that is being written.
+    fn path(&self) -> String {
+        let ends = self.open.iter().skip(1).map(|open| open.first).chain([self.entries.len()]);
+        let segments = self.open.iter().zip(ends).filter_map(|(open, end)| {
+            let entry = self.entries[open.first..end].last()?;
+            Some(match open.container {
+                Container::Array => Cow::Owned((end - open.first - 1).to_string()),
+                Container::Object => String::from_utf8_lossy(name_of(self.out, *entry)),
+            })
+        });
+        segments.collect::<Vec<_>>().join(".")
+    }
+}
+
+/// The name of a field that has been written.
+fn name_of(out: &[u8], entry: Entry) -> &[u8] {
+    let prefix = if out[entry.start] < 0x80 { 1 } else { 2 };
+    &out[entry.start + prefix..entry.value]
+}
+
+/// Fills a table with numbers of `1 << width` bytes.
+fn write_numbers(table: &mut [u8], width: u8, numbers: impl Iterator<Item = usize>) {
+    for (slot, number) in table.chunks_exact_mut(1 << width).zip(numbers) {
+        slot.copy_from_slice(&number.to_le_bytes()[..1 << width]);
+    }
+}
