@@ -1,5 +1,6 @@
-//! An arbitrary update of an arbitrary document: it never panics, it does the same thing twice and
-//! after a trip through bytes, and what it makes of the document can be encoded or is refused.
+//! An arbitrary update of an arbitrary document: it never panics; it does the same thing twice,
+//! after a trip through bytes, and to the encoded document; and what it makes of the document can
+//! be encoded or is refused.
 
 #![no_main]
 
@@ -28,8 +29,15 @@ fuzz_target!(|data: &[u8]| {
             _ => panic!("{first:?} and then {again:?}"),
         }
     }
-    if let Ok(encoded) = first.and_then(|updated| Encoded::from_object(&updated)) {
-        RawObject::validate(encoded.as_bytes()).expect("it was just encoded");
+    let before = Encoded::from_object(&document).expect("it is within the limits");
+    let in_place = update.apply_encoded(before.view(), Time::UNIX_EPOCH);
+    match (first.and_then(|updated| Encoded::from_object(&updated)), in_place) {
+        (Ok(encoded), Ok(in_place)) => {
+            RawObject::validate(encoded.as_bytes()).expect("it was just encoded");
+            assert_eq!(encoded, in_place);
+        }
+        (Err(_), Err(_)) => {}
+        (decoded, in_place) => panic!("{decoded:?}, but in place {in_place:?}"),
     }
 });
 
