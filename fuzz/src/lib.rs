@@ -1,8 +1,11 @@
 //! Values and updates out of the fuzzer's bytes, for all targets.
 //!
 //! ```text
-//! cargo +nightly fuzz run <codec|key|update|json> -- -runs=10000000 -seed=1
+//! cargo +nightly fuzz run -s none <codec|key|update|json> -- -runs=10000000 -seed=1 -max_len=256
 //! ```
+//!
+//! Without a sanitizer (`-s none`) it is ten times faster, and misses nothing: the crate forbids
+//! unsafe code.
 
 use arbitrary::{Result, Unstructured};
 use velocitydb_core::{Bytes, Object, Time, Value};

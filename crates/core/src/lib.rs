@@ -2,6 +2,7 @@
 //! names. No IO, no clock, no randomness: what comes out depends on what goes in.
 
 #![deny(missing_docs)]
+#![forbid(unsafe_code)]
 
 pub mod consistency;
 mod error;
