@@ -20,12 +20,32 @@ pub struct Workload {
     cycle: u32,
     thread: u8,
     sequence: u32,
+    levels: &'static [Consistency],
 }
+
+/// Mostly `local`, so that much of what is written is not durable yet.
+const MOSTLY_LOCAL: [Consistency; 10] = [
+    Consistency::Local,
+    Consistency::Local,
+    Consistency::Local,
+    Consistency::Local,
+    Consistency::Local,
+    Consistency::Local,
+    Consistency::Local,
+    Consistency::Local,
+    Consistency::Local,
+    Consistency::Strong,
+];
 
 impl Workload {
     /// The operations of one thread in one cycle.
     pub fn new(random: Random, cycle: u32, thread: u8) -> Self {
-        Workload { random, cycle, thread, sequence: 0 }
+        Workload { random, cycle, thread, sequence: 0, levels: &Consistency::ALL }
+    }
+
+    /// The same, with most writes at `local`.
+    pub fn mostly_local(self) -> Self {
+        Workload { levels: &MOSTLY_LOCAL, ..self }
     }
 
     /// The next operation. `read` tells the version and the number of a register, for comparing.
@@ -35,7 +55,7 @@ impl Workload {
     ) -> Operation {
         self.sequence += 1;
         let id = OperationId::new(self.cycle, self.thread, self.sequence);
-        let level = self.random.one_of(&Consistency::ALL);
+        let level = self.random.one_of(self.levels);
         let what = self.what(read);
         let is_safe = matches!(what, What::Write { .. }) && self.random.one_in(4);
         let retry = if is_safe { Retry::Safe } else { Retry::Unsafe };

@@ -167,7 +167,8 @@ impl Campaign {
     }
 
     fn run_share(&self, share: &Share, summaries: &Mutex<Vec<Summary>>) -> io::Result<()> {
-        let Scenario { mode, fault } = self.scenarios[share.scenario];
+        let scenario = self.scenarios[share.scenario];
+        let Scenario { mode, fault } = scenario;
         let home = tempfile::Builder::new().prefix("crash-").tempdir_in(&self.path)?;
         let mut folder = Folder::new(home.path().join("data"), mode, fault, share.seed);
         let add = |change: &dyn Fn(&mut Summary)| {
@@ -198,6 +199,7 @@ impl Campaign {
             let _ = home.keep();
             return Ok(());
         }
+        println!("{scenario}: {} cycles from seed {}, clean", share.cycles, share.seed);
         Ok(())
     }
 

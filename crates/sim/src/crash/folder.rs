@@ -68,7 +68,7 @@ pub enum Error {
     #[error("the folder is lost: {error}{}", damage.as_deref().map(|it| format!(" ({it})")).unwrap_or_default())]
     Folder {
         /// What the database says.
-        error: velocitydb::Error,
+        error: Box<velocitydb::Error>,
         /// What was done to the journal.
         damage: Option<String>,
     },
@@ -106,7 +106,8 @@ impl Folder {
             damage = lose_power(&self.path, durable, &mut random)?;
         }
         let audit = audit(&self.path, &self.known, &history, killed, &mut random);
-        let mut audit = audit.map_err(|error| Error::Folder { error, damage: damage.clone() })?;
+        let mut audit =
+            audit.map_err(|error| Error::Folder { error: error.into(), damage: damage.clone() })?;
         self.known = std::mem::take(&mut audit.known);
         Ok(Cycle {
             acknowledged: history.acknowledged(),

@@ -11,6 +11,9 @@ use crate::Random;
 /// What the system writes to a device at a time.
 const PAGE: u64 = 4_096;
 
+/// Where a data folder has its journals.
+const JOURNALS: &str = "store";
+
 /// The newest journal of a data folder and the length of what it holds; `None` while there is none.
 pub fn journal_end(folder: &Path) -> Option<(u64, u64)> {
     let (number, path) = newest_journal(folder)?;
@@ -52,7 +55,7 @@ pub fn lose_power(
 }
 
 fn newest_journal(folder: &Path) -> Option<(u64, PathBuf)> {
-    let journals = std::fs::read_dir(folder).ok()?.filter_map(|entry| {
+    let journals = std::fs::read_dir(folder.join(JOURNALS)).ok()?.filter_map(|entry| {
         let path = entry.ok()?.path();
         let is_journal = path.extension().is_some_and(|extension| extension == "jnl");
         let number = path.file_stem()?.to_str()?.parse().ok()?;
@@ -98,7 +101,8 @@ mod tests {
         for seed in 0..200 {
             let mut random = Random::new(seed);
             let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("3.jnl");
+            std::fs::create_dir(folder.path().join(JOURNALS)).unwrap();
+            let path = folder.path().join(JOURNALS).join("3.jnl");
             let (used, durable) = (random.within(1..40_000), 10_000);
             let mut bytes = vec![7; used as usize];
             bytes.resize(100_000, 0);

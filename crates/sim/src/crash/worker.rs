@@ -72,6 +72,9 @@ impl Worker {
     fn work(&self, db: &Database, thread: u8) {
         let random = Random::part(self.seed, u64::from(thread));
         let mut workload = Workload::new(random, self.cycle, thread);
+        if self.journal == Journal::Told {
+            workload = workload.mostly_local();
+        }
         loop {
             let operation = workload.next_operation(&mut |register| perform::read(db, register));
             tell(&Record::Begin(operation));

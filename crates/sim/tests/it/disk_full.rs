@@ -76,6 +76,14 @@ fn check_all(db: &Database, end: u32) {
     assert_eq!(documents.get(&id(end)).unwrap().map(|document| document.version()), None);
 }
 
+/// What is written in the background is tried again only after a moment, and full until then.
+fn sync_at_last(db: &Database) {
+    while let Err(error) = db.sync() {
+        assert!(error.is_retryable(), "{error}");
+        std::thread::yield_now();
+    }
+}
+
 fn survives_a_full_disk(mode: Mode) {
     let Some(disk) = Disk::mount() else { return };
     let (ballast, data) = (disk.path().join("ballast"), disk.path().join("data"));
@@ -88,11 +96,7 @@ fn survives_a_full_disk(mode: Mode) {
     assert_eq!(fill(&db, full_at), full_at, "it stays full");
 
     fs::remove_file(&ballast).unwrap();
-    // What is written in the background is tried again after a moment.
-    while let Err(error) = db.sync() {
-        assert!(error.is_retryable(), "{error}");
-        std::thread::yield_now();
-    }
+    sync_at_last(&db);
     let full_again_at = fill(&db, full_at);
     assert!(full_again_at > full_at + 100, "full again after {full_again_at} documents");
     check_all(&db, full_again_at);
@@ -101,7 +105,7 @@ fn survives_a_full_disk(mode: Mode) {
     let mut remount = Command::new("mount");
     remount.args(["-o", "remount,size=400m"]).arg(disk.path());
     assert!(remount.status().unwrap().success());
-    db.sync().unwrap();
+    sync_at_last(&db);
     drop(db);
     let report = velocitydb::doctor(&data).unwrap();
     assert_eq!((report.problems, report.documents), (vec![], u64::from(full_again_at)));

@@ -1,4 +1,7 @@
 //! The integration tests of the crate.
 
+// Helpers of tests may unwrap, as tests do.
+#![allow(clippy::unwrap_used)]
+
 mod crash;
 mod disk_full;
