@@ -1,0 +1,114 @@
+//! Applying is deterministic: the same commands in the same order make the same state, whether
+//! each is committed alone or many together, by one thread or by many.
+
+use std::sync::Arc;
+use std::thread;
+
+use velocitydb::{Database, object};
+use velocitydb_storage::contract::Random;
+
+use crate::differential::real;
+use crate::differential::step::{Answer, Context, Generator, Step};
+use crate::fault::{Faulty, wait_until};
+use crate::world::{World, in_every_mode};
+
+const ROUNDS: u64 = 60;
+
+/// Commands that come in one round, while the one before them is being committed.
+const GROUP_MAX: u64 = 12;
+
+#[test]
+fn groups_make_the_same_state_as_single_commands() {
+    let mut random = Random::announced("groups_make_the_same_state_as_single_commands");
+    let mut generator = Generator::new(random.clone());
+    let (alone, grouped) = (Side::new(), Side::new());
+    let mut commands = 0;
+    for _ in 0..ROUNDS {
+        let count = random.within(2..GROUP_MAX);
+        let mut steps: Vec<_> = (0..count).map(|_| durable(generator.next_command())).collect();
+        // It does not queue up.
+        steps.retain(|step| !matches!(step, Step::Maintain));
+        commands += steps.len() as u64;
+        let elapsed = std::time::Duration::from_secs(random.within(0..7_200));
+        alone.world.advance(elapsed);
+        grouped.world.advance(elapsed);
+        let expected: Vec<_> = steps.iter().map(|step| alone.run(step)).collect();
+        assert_eq!(grouped.run_together(&steps), expected, "{steps:#?}");
+        assert_eq!(grouped.run(&Step::Maintain), alone.run(&Step::Maintain));
+        assert_eq!(alone.state_hash(), grouped.state_hash(), "{steps:#?}");
+    }
+    let (many, few) = (alone.engine.commits(), grouped.engine.commits());
+    assert!(few < many, "{few} commits and {many} commits of {commands} commands");
+}
+
+/// Maintenance that touched the totals of no collection (the removal of what a dropped one left)
+/// had a place in the order of commands, and did not write down that it had: after a restart the
+/// next command was given the same place again.
+#[test]
+fn maintenance_keeps_its_place_after_a_restart() {
+    in_every_mode(|home| {
+        home.db().documents("docs").insert("a", object! {}).unwrap();
+        home.db().documents("dropped").insert("a", object! {}).unwrap();
+        home.db().drop_collection("dropped").unwrap();
+        home.db().maintain().unwrap();
+        home.reopen();
+        assert_eq!(home.db().documents("docs").update("a", object! {}).unwrap().index, 5);
+    });
+}
+
+struct Side {
+    engine: Arc<Faulty>,
+    world: Arc<World>,
+    db: Database,
+}
+
+impl Side {
+    fn new() -> Self {
+        let (engine, world) = (Faulty::new(), World::new());
+        let db = engine.database(world.clone());
+        Side { engine, world, db }
+    }
+
+    fn run(&self, step: &Step) -> Answer {
+        real::run(&self.db, &self.db.snapshot().unwrap(), step)
+    }
+
+    /// Runs each step on a thread of its own, in their order: all that come while the first one is
+    /// held at the gate.
+    fn run_together(&self, steps: &[Step]) -> Vec<Answer> {
+        self.engine.close_gate();
+        thread::scope(|scope| {
+            let mut threads = Vec::new();
+            let mut has_arrived = false;
+            for step in steps {
+                let waiting = self.db.stats().unwrap().waiting;
+                let thread = scope.spawn(|| self.run(step));
+                wait_until("the command to end, to be held, or to queue up", || {
+                    let is_held = !has_arrived && self.engine.is_anyone_at_gate();
+                    has_arrived |= is_held;
+                    is_held
+                        || thread.is_finished()
+                        || self.db.stats().unwrap().waiting == waiting + 1
+                });
+                threads.push(thread);
+            }
+            self.engine.open_gate();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        })
+    }
+
+    fn state_hash(&self) -> u128 {
+        self.db.snapshot().unwrap().state_hash().unwrap()
+    }
+}
+
+/// The same command at a level that waits for the disk: others are not grouped.
+fn durable(mut step: Step) -> Step {
+    if let Step::Write { context, .. }
+    | Step::InsertMany { context, .. }
+    | Step::Batch { context, .. } = &mut step
+    {
+        *context = Context { level: velocitydb::Consistency::Strong, ..context.clone() };
+    }
+    step
+}

@@ -1,0 +1,729 @@
+//! The naive model: what the database promises, written from the specification in the plainest way,
+//! one map in another, everything copied. It shares no code with what it is compared to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use velocitydb::{Consistency, Direction, Object, Value};
+
+use super::step::{
+    Action, Answer, Bounds, Change, Condition, Context, Operation, Seen, Step, TransactionStep,
+};
+use crate::world::START_MICROS;
+
+const RETENTION_MICROS: i64 = 24 * 3_600 * 1_000_000;
+
+/// A database.
+#[derive(Clone)]
+pub struct Model {
+    state: State,
+    snapshot: State,
+    now: i64,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    collections: BTreeMap<String, Collection>,
+    /// Highest version, and when it was dropped.
+    dropped: BTreeMap<String, (u64, i64)>,
+    is_purge_due: bool,
+    requests: VecDeque<Remembered>,
+    index: u64,
+    /// Counts everything that changes anything, and never goes back.
+    touches: u64,
+}
+
+#[derive(Clone, Default)]
+struct Collection {
+    min_write: Option<Consistency>,
+    min_read: Option<Consistency>,
+    documents: BTreeMap<String, Document>,
+    /// Version, and when it was deleted.
+    tombstones: BTreeMap<String, (u64, i64)>,
+    version_floor: u64,
+    version_max: u64,
+    writes: u64,
+    touched: u64,
+}
+
+#[derive(Clone)]
+struct Document {
+    version: u64,
+    created: i64,
+    modified: i64,
+    expires: Option<i64>,
+    fields: Object,
+}
+
+#[derive(Clone)]
+struct Remembered {
+    request: String,
+    applied: i64,
+    index: u64,
+    outcomes: Vec<Outcome>,
+}
+
+#[derive(Clone, PartialEq)]
+enum Outcome {
+    Applied { version: u64, existed: bool },
+    Held { version: u64 },
+    Refused(Refusal),
+    Abandoned,
+}
+
+#[derive(Clone, PartialEq)]
+enum Refusal {
+    Exists(u64),
+    Missing,
+    Version(u64),
+    Content(u64),
+    Update,
+}
+
+/// When a written document expires.
+#[derive(Clone, Copy)]
+enum Expiry {
+    /// As an update does.
+    Keep,
+    Set(Option<i64>),
+}
+
+struct Reply {
+    outcomes: Vec<Outcome>,
+    index: u64,
+    is_replayed: bool,
+}
+
+impl Outcome {
+    fn describe(&self) -> String {
+        match self {
+            Outcome::Applied { version, existed } => format!("applied {version} {existed}"),
+            Outcome::Held { version } => format!("held {version}"),
+            Outcome::Refused(refusal) => format!("refused {}", refusal.describe()),
+            Outcome::Abandoned => "abandoned".to_owned(),
+        }
+    }
+}
+
+impl Refusal {
+    fn describe(&self) -> String {
+        match self {
+            Refusal::Exists(version) => format!("exists {version}"),
+            Refusal::Missing => "missing".to_owned(),
+            Refusal::Version(found) => format!("version {found}"),
+            Refusal::Content(version) => format!("content {version}"),
+            Refusal::Update => "update".to_owned(),
+        }
+    }
+}
+
+fn failed(what: impl Into<String>) -> Answer {
+    Answer::Failed(what.into())
+}
+
+fn micros(duration: Duration) -> i64 {
+    duration.as_micros() as i64
+}
+
+impl Model {
+    pub fn new() -> Self {
+        Model { state: State::default(), snapshot: State::default(), now: START_MICROS }
+    }
+
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    pub fn run(&mut self, step: &Step) -> Answer {
+        match step {
+            Step::Write { operation, context } => self.write(operation, context),
+            Step::InsertMany { collection, documents, context } => {
+                self.insert_many(collection, documents, context)
+            }
+            Step::Batch { operations, context } => self.batch(operations, context),
+            Step::Transaction(steps) => self.transaction(steps),
+            Step::Create { collection, min_write, min_read } => {
+                if self.state.collections.contains_key(collection) {
+                    return failed("collection exists");
+                }
+                self.state.create(collection, *min_write, *min_read);
+                self.state.index += 1;
+                Answer::Done
+            }
+            Step::Drop { collection } => {
+                let Some(dropped) = self.state.collections.remove(collection) else {
+                    return failed("no collection");
+                };
+                self.state.dropped.insert(collection.clone(), (dropped.version_max, self.now));
+                self.state.is_purge_due = true;
+                self.state.index += 1;
+                Answer::Done
+            }
+            Step::Get { collection, id, level } => self.reading(collection, *level, |state| {
+                Answer::Documents(vec![state.see(collection, id)])
+            }),
+            Step::GetMany { collection, ids, level } => self.reading(collection, *level, |state| {
+                Answer::Documents(ids.iter().map(|id| state.see(collection, id)).collect())
+            }),
+            Step::Count { collection, level } => {
+                self.reading(collection, *level, |state| Answer::Count(state.count(collection)))
+            }
+            Step::List { collection, list, level } => {
+                self.reading(collection, *level, |state| state.list(collection, list))
+            }
+            Step::Collections => {
+                let row = |(name, one): (&String, &Collection)| {
+                    let (count, tombstones) = (one.documents.len(), one.tombstones.len());
+                    (name.clone(), count as u64, one.writes, tombstones as u64)
+                };
+                Answer::Collections(self.state.collections.iter().map(row).collect())
+            }
+            Step::TakeSnapshot => {
+                self.snapshot = self.state.clone();
+                Answer::Done
+            }
+            Step::ListSnapshot { collection, list } => self.snapshot.list(collection, list),
+            Step::Advance(duration) => {
+                self.now += micros(*duration);
+                Answer::Done
+            }
+            Step::GoBack(duration) => {
+                self.now -= micros(*duration);
+                Answer::Done
+            }
+            Step::Maintain => {
+                self.maintain();
+                Answer::Done
+            }
+            Step::Restart => {
+                self.snapshot = self.state.clone();
+                Answer::Done
+            }
+        }
+    }
+
+    fn reading(
+        &self,
+        collection: &str,
+        level: Consistency,
+        read: impl FnOnce(&State) -> Answer,
+    ) -> Answer {
+        let floor = self.state.collections.get(collection).and_then(|one| one.min_read);
+        if floor.is_some_and(|floor| level < floor) {
+            return failed("too weak");
+        }
+        read(&self.state)
+    }
+
+    fn is_too_weak(&self, collection: &str, level: Consistency) -> bool {
+        let floor = self.state.collections.get(collection).and_then(|one| one.min_write);
+        floor.is_some_and(|floor| level < floor)
+    }
+
+    fn write(&mut self, operation: &Operation, context: &Context) -> Answer {
+        if self.is_too_weak(&operation.collection, context.level) {
+            return failed("too weak");
+        }
+        let reply = self.apply(std::slice::from_ref(operation), context);
+        let (index, is_replayed) = (reply.index, reply.is_replayed);
+        let outcome = &reply.outcomes[0];
+        if *outcome == Outcome::Refused(Refusal::Update) {
+            return failed("invalid");
+        }
+        if operation.condition == Condition::Always {
+            return match outcome {
+                Outcome::Applied { version, existed } => {
+                    Answer::Written { version: *version, existed: *existed, index, is_replayed }
+                }
+                Outcome::Held { version } => {
+                    Answer::Written { version: *version, existed: false, index, is_replayed }
+                }
+                Outcome::Refused(refusal) => failed(refusal.describe()),
+                Outcome::Abandoned => unreachable!(),
+            };
+        }
+        // What has expired was not there for a comparison that did not hold, though it still is.
+        let mut state = self.state.clone();
+        if matches!(outcome, Outcome::Refused(_)) {
+            state.expire_one(&operation.collection, &operation.id, self.now);
+        }
+        let current = state.see(&operation.collection, &operation.id);
+        let version = match outcome {
+            Outcome::Applied { version, .. } => *version,
+            _ => current.as_ref().map_or(0, |seen| seen.version),
+        };
+        let swapped = !matches!(outcome, Outcome::Refused(_));
+        Answer::Swapped { swapped, version, index, is_replayed, current }
+    }
+
+    fn insert_many(
+        &mut self,
+        collection: &str,
+        documents: &[(String, Object)],
+        context: &Context,
+    ) -> Answer {
+        if self.is_too_weak(collection, context.level) {
+            return failed("too weak");
+        }
+        let operation = |(id, fields): &(String, Object)| Operation {
+            collection: collection.to_owned(),
+            id: id.clone(),
+            condition: Condition::Always,
+            action: Action::Insert(fields.clone()),
+        };
+        let operations: Vec<_> = documents.iter().map(operation).collect();
+        let Reply { outcomes, index, is_replayed } = self.apply(&operations, context);
+        let mut answers = Vec::new();
+        for (position, outcome) in outcomes.iter().enumerate() {
+            match outcome {
+                Outcome::Applied { version, existed } => answers.push(Answer::Written {
+                    version: *version,
+                    existed: *existed,
+                    index,
+                    is_replayed,
+                }),
+                Outcome::Refused(refusal) => {
+                    return failed(format!("{position}: {}", refusal.describe()));
+                }
+                _ => {}
+            }
+        }
+        Answer::ManyWritten(answers)
+    }
+
+    fn batch(&mut self, operations: &[Operation], context: &Context) -> Answer {
+        if operations.iter().any(|one| self.is_too_weak(&one.collection, context.level)) {
+            return failed("too weak");
+        }
+        let Reply { outcomes, index, is_replayed } = self.apply(operations, context);
+        let is_applied = !outcomes.iter().any(|one| matches!(one, Outcome::Refused(_)));
+        let outcomes = outcomes.iter().map(Outcome::describe).collect();
+        Answer::Batch { is_applied, index, is_replayed, outcomes }
+    }
+
+    /// Applies a command, unless its request id is known.
+    fn apply(&mut self, operations: &[Operation], context: &Context) -> Reply {
+        if let Some(request) = &context.request
+            && let Some(known) = self.state.requests.iter().find(|one| one.request == *request)
+        {
+            return Reply {
+                outcomes: known.outcomes.clone(),
+                index: known.index,
+                is_replayed: true,
+            };
+        }
+        let ttl = context.time_to_live.map(|duration| self.now + micros(duration));
+        let expiry = ttl.map_or(Expiry::Keep, |time| Expiry::Set(Some(time)));
+        let with_expiry = operations.iter().map(|one| (one, expiry));
+        let outcomes = self.apply_all(with_expiry);
+        let is_applied = outcomes.1;
+        let (outcomes, index) = (outcomes.0, self.state.index);
+        if is_applied && let Some(request) = &context.request {
+            self.state.requests.push_back(Remembered {
+                request: request.clone(),
+                applied: self.now,
+                index,
+                outcomes: outcomes.clone(),
+            });
+        }
+        Reply { outcomes, index, is_replayed: false }
+    }
+
+    /// Applies all operations or none; what became of them, and whether anything changed.
+    fn apply_all<'a>(
+        &mut self,
+        operations: impl Iterator<Item = (&'a Operation, Expiry)>,
+    ) -> (Vec<Outcome>, bool) {
+        let before = self.state.clone();
+        let now = self.now;
+        let mut outcomes: Vec<_> =
+            operations.map(|(one, expiry)| self.state.operate(one, expiry, now)).collect();
+        let is_refused = outcomes.iter().any(|one| matches!(one, Outcome::Refused(_)));
+        if is_refused {
+            for outcome in &mut outcomes {
+                if !matches!(outcome, Outcome::Refused(_)) {
+                    *outcome = Outcome::Abandoned;
+                }
+            }
+        }
+        if is_refused || self.state.touches == before.touches {
+            self.state = before;
+            return (outcomes, false);
+        }
+        self.state.index += 1;
+        (outcomes, true)
+    }
+
+    fn maintain(&mut self) {
+        let (now, before) = (self.now, self.now - RETENTION_MICROS);
+        let state = &mut self.state;
+        let touches = state.touches;
+        let mut is_changed = false;
+        for name in state.collections.keys().cloned().collect::<Vec<_>>() {
+            let collection = &state.collections[&name];
+            for id in collection.documents.keys().cloned().collect::<Vec<_>>() {
+                state.expire_one(&name, &id, now);
+            }
+            let collection = state.collections.get_mut(&name).unwrap();
+            let count = collection.tombstones.len();
+            collection.tombstones.retain(|_, (_, deleted)| *deleted >= before);
+            if collection.tombstones.len() < count {
+                state.touch(&name);
+            }
+        }
+        let count = state.dropped.len() + state.requests.len();
+        state.dropped.retain(|_, (_, deleted)| *deleted >= before);
+        while state.requests.front().is_some_and(|oldest| oldest.applied < before) {
+            state.requests.pop_front();
+        }
+        is_changed |= state.dropped.len() + state.requests.len() < count;
+        is_changed |= std::mem::take(&mut state.is_purge_due);
+        is_changed |= state.touches > touches;
+        state.index += u64::from(is_changed);
+    }
+
+    fn transaction(&mut self, steps: &[TransactionStep]) -> Answer {
+        let mut transaction = Transaction {
+            begin: self.state.clone(),
+            documents: BTreeMap::new(),
+            collections: BTreeMap::new(),
+            writes: BTreeMap::new(),
+        };
+        let mut answers = Vec::new();
+        for step in steps {
+            let answer = match step {
+                TransactionStep::Other(step) => self.run(step),
+                step => transaction.run(step),
+            };
+            let is_own = !matches!(step, TransactionStep::Other(_));
+            answers.push(answer);
+            if is_own && matches!(answers.last(), Some(Answer::Failed(_))) {
+                return Answer::Transaction(answers, Box::new(failed("given up")));
+            }
+        }
+        let result = self.commit(transaction);
+        Answer::Transaction(answers, Box::new(result))
+    }
+
+    fn commit(&mut self, transaction: Transaction) -> Answer {
+        for ((collection, id), version) in &transaction.documents {
+            let found = self.state.document(collection, id);
+            let is_live = |one: &&Document| one.expires.is_none_or(|time| time > self.now);
+            if found.filter(is_live).map_or(0, |one| one.version) != *version {
+                return failed("conflict");
+            }
+        }
+        for (collection, touched) in &transaction.collections {
+            if self.state.touched(collection) != *touched {
+                return failed("conflict");
+            }
+        }
+        let operations = transaction.writes.into_iter().map(|((collection, id), write)| {
+            let (action, expires) = match write {
+                Some((fields, expires)) => (Action::Upsert(fields), expires),
+                None => (Action::Delete, None),
+            };
+            let operation = Operation { collection, id, condition: Condition::Always, action };
+            (operation, Expiry::Set(expires))
+        });
+        let operations: Vec<_> = operations.collect();
+        self.apply_all(operations.iter().map(|(operation, expiry)| (operation, *expiry)));
+        Answer::Committed(self.state.index)
+    }
+}
+
+impl State {
+    fn document(&self, collection: &str, id: &str) -> Option<&Document> {
+        self.collections.get(collection)?.documents.get(id)
+    }
+
+    fn see(&self, collection: &str, id: &str) -> Option<Seen> {
+        self.document(collection, id).map(|one| one.see(id))
+    }
+
+    fn count(&self, collection: &str) -> u64 {
+        self.collections.get(collection).map_or(0, |one| one.documents.len() as u64)
+    }
+
+    fn touched(&self, collection: &str) -> u64 {
+        self.collections.get(collection).map_or(0, |one| one.touched)
+    }
+
+    fn list(&self, collection: &str, list: &Bounds) -> Answer {
+        let all = self.collections.get(collection).map(|one| one.documents.iter());
+        let mut all: Vec<_> =
+            all.into_iter().flatten().map(|(id, document)| document.see(id)).collect();
+        if list.direction == Direction::Backward {
+            all.reverse();
+        }
+        if let Some(after) = &list.after {
+            all.retain(|one| match list.direction {
+                Direction::Forward => one.id > *after,
+                Direction::Backward => one.id < *after,
+            });
+        }
+        all.drain(..list.offset.min(all.len()));
+        let limit = list.limit.unwrap_or(usize::MAX);
+        let has_more = all.len() > limit;
+        all.truncate(limit);
+        let next = all.last().map(|one| one.id.clone()).filter(|_| has_more);
+        Answer::Page(all, next)
+    }
+
+    fn touch(&mut self, collection: &str) -> &mut Collection {
+        self.touches += 1;
+        let found = self.collections.get_mut(collection).unwrap();
+        found.touched = self.touches;
+        found
+    }
+
+    fn create(
+        &mut self,
+        name: &str,
+        min_write: Option<Consistency>,
+        min_read: Option<Consistency>,
+    ) {
+        let floor = self.dropped.remove(name).map_or(0, |(version, _)| version);
+        let collection = Collection {
+            min_write,
+            min_read,
+            version_floor: floor,
+            version_max: floor,
+            ..Collection::default()
+        };
+        self.collections.insert(name.to_owned(), collection);
+        self.touch(name);
+    }
+
+    fn expire_one(&mut self, collection: &str, id: &str, now: i64) {
+        if self
+            .document(collection, id)
+            .is_some_and(|one| one.expires.is_some_and(|time| time <= now))
+        {
+            self.remove(collection, id, now);
+        }
+    }
+
+    fn remove(&mut self, collection: &str, id: &str, now: i64) -> u64 {
+        let collection = self.touch(collection);
+        let version = collection.documents.remove(id).unwrap().version + 1;
+        collection.tombstones.insert(id.to_owned(), (version, now));
+        collection.version_max = collection.version_max.max(version);
+        collection.writes += 1;
+        version
+    }
+
+    fn operate(&mut self, operation: &Operation, expiry: Expiry, now: i64) -> Outcome {
+        let Operation { collection, id, condition, action } = operation;
+        self.expire_one(collection, id, now);
+        let found = self.document(collection, id).cloned();
+        let version = found.as_ref().map_or(0, |one| one.version);
+        if let Some(refusal) = refusal(condition, found.as_ref()) {
+            return Outcome::Refused(refusal);
+        }
+        let fields = match (action, &found) {
+            (Action::Insert(_), Some(_)) => return Outcome::Refused(Refusal::Exists(version)),
+            (Action::Replace(_) | Action::Update(_), None) => {
+                return Outcome::Refused(Refusal::Missing);
+            }
+            (Action::Compare, _) | (Action::Delete, None) => return Outcome::Held { version },
+            (Action::Delete, Some(_)) => {
+                let version = self.remove(collection, id, now);
+                return Outcome::Applied { version, existed: true };
+            }
+            (Action::Update(changes), Some(found)) => match change(&found.fields, changes) {
+                Some(fields) => fields,
+                None => return Outcome::Refused(Refusal::Update),
+            },
+            (Action::Insert(fields) | Action::Replace(fields) | Action::Upsert(fields), _) => {
+                fields.clone()
+            }
+        };
+        let expires = match (expiry, action) {
+            (Expiry::Set(time), _) => time,
+            (Expiry::Keep, Action::Update(_)) => found.as_ref().and_then(|one| one.expires),
+            (Expiry::Keep, _) => None,
+        };
+        let version = self.put(collection, id, found.as_ref(), fields, expires, now);
+        Outcome::Applied { version, existed: found.is_some() }
+    }
+
+    fn put(
+        &mut self,
+        collection: &str,
+        id: &str,
+        found: Option<&Document>,
+        fields: Object,
+        expires: Option<i64>,
+        now: i64,
+    ) -> u64 {
+        if !self.collections.contains_key(collection) {
+            self.create(collection, None, None);
+        }
+        let collection = self.touch(collection);
+        let tombstone = collection.tombstones.remove(id).map(|(version, _)| version);
+        let last = found.map(|one| one.version).or(tombstone).unwrap_or(collection.version_floor);
+        let version = last + 1;
+        let created = found.map_or(now, |one| one.created);
+        let modified = found.map_or(now, |one| one.modified.max(now));
+        let document = Document { version, created, modified, expires, fields };
+        collection.documents.insert(id.to_owned(), document);
+        collection.version_max = collection.version_max.max(version);
+        collection.writes += 1;
+        version
+    }
+}
+
+impl Document {
+    fn see(&self, id: &str) -> Seen {
+        Seen {
+            id: id.to_owned(),
+            version: self.version,
+            created: self.created,
+            modified: self.modified,
+            expires: self.expires,
+            fields: self.fields.to_json(),
+        }
+    }
+}
+
+fn refusal(condition: &Condition, found: Option<&Document>) -> Option<Refusal> {
+    let Some(found) = found else {
+        return match condition {
+            Condition::Always | Condition::Absent => None,
+            Condition::Version(_) => Some(Refusal::Version(0)),
+            Condition::Document(_) | Condition::Fields(_) => Some(Refusal::Missing),
+        };
+    };
+    let holds = match condition {
+        Condition::Always => true,
+        Condition::Absent => return Some(Refusal::Exists(found.version)),
+        Condition::Version(version) if *version == found.version => true,
+        Condition::Version(_) => return Some(Refusal::Version(found.version)),
+        Condition::Document(fields) => *fields == found.fields,
+        Condition::Fields(fields) => {
+            fields.iter().all(|(name, value)| found.fields.get(name) == value.as_ref())
+        }
+    };
+    (!holds).then_some(Refusal::Content(found.version))
+}
+
+/// The fields with the changes; `None` when they cannot be made.
+fn change(fields: &Object, changes: &[Change]) -> Option<Object> {
+    let mut fields = fields.clone();
+    for change in changes {
+        match change {
+            Change::Set(name, value) => {
+                fields.insert(name.clone(), value.clone());
+            }
+            Change::Unset(name) => {
+                fields.remove(name);
+            }
+            Change::Inc(name, by) => {
+                let sum = match fields.get(name) {
+                    None => Value::from(*by),
+                    Some(Value::Int(number)) => Value::from(number + by),
+                    Some(Value::Float(number)) => Value::from(number + *by as f64),
+                    Some(_) => return None,
+                };
+                fields.insert(name.clone(), sum);
+            }
+            Change::Push(name, value) => match fields.get_mut(name) {
+                None => {
+                    fields.insert(name.clone(), Value::from(vec![*value]));
+                }
+                Some(Value::Array(items)) => items.push(Value::from(*value)),
+                Some(_) => return None,
+            },
+        }
+    }
+    Some(fields)
+}
+
+type Place = (String, String);
+
+struct Transaction {
+    begin: State,
+    documents: BTreeMap<Place, u64>,
+    collections: BTreeMap<String, u64>,
+    writes: BTreeMap<Place, Option<(Object, Option<i64>)>>,
+}
+
+impl Transaction {
+    fn run(&mut self, step: &TransactionStep) -> Answer {
+        use TransactionStep::{Count, Delete, Get, Insert, List, Other, Replace, Update, Upsert};
+        match step {
+            Get(collection, id) => {
+                let found = self.read(collection, id);
+                Answer::Fields(found.map(|(fields, _)| fields.to_json()))
+            }
+            Count(collection) => Answer::Count(self.list(collection).len() as u64),
+            List(collection) => {
+                let one =
+                    |(id, fields): (String, Object)| Some(format!("{id} {}", fields.to_json()));
+                let all = self.list(collection).into_iter().filter_map(one);
+                Answer::Fields(Some(all.collect::<Vec<_>>().join("\n")))
+            }
+            Insert(collection, id, fields) => match self.read(collection, id) {
+                Some(_) => failed("exists"),
+                None => self.write(collection, id, Some((fields.clone(), None))),
+            },
+            Replace(collection, id, fields) => match self.read(collection, id) {
+                Some(_) => self.write(collection, id, Some((fields.clone(), None))),
+                None => failed("missing"),
+            },
+            Upsert(collection, id, fields) => {
+                self.read(collection, id);
+                self.write(collection, id, Some((fields.clone(), None)))
+            }
+            Update(collection, id, changes) => match self.read(collection, id) {
+                Some((fields, expires)) => match change(&fields, changes) {
+                    Some(fields) => self.write(collection, id, Some((fields, expires))),
+                    None => failed("invalid"),
+                },
+                None => failed("missing"),
+            },
+            Delete(collection, id) => {
+                let existed = self.read(collection, id).is_some();
+                self.write(collection, id, None);
+                Answer::Count(u64::from(existed))
+            }
+            Other(_) => unreachable!(),
+        }
+    }
+
+    fn read(&mut self, collection: &str, id: &str) -> Option<(Object, Option<i64>)> {
+        let place = (collection.to_owned(), id.to_owned());
+        if let Some(write) = self.writes.get(&place) {
+            return write.clone();
+        }
+        let found = self.begin.document(collection, id);
+        self.documents.insert(place, found.map_or(0, |one| one.version));
+        found.map(|one| (one.fields.clone(), one.expires))
+    }
+
+    fn list(&mut self, collection: &str) -> BTreeMap<String, Object> {
+        self.collections.insert(collection.to_owned(), self.begin.touched(collection));
+        let mut all = BTreeMap::new();
+        if let Some(found) = self.begin.collections.get(collection) {
+            all.extend(found.documents.iter().map(|(id, one)| (id.clone(), one.fields.clone())));
+        }
+        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| other == collection) {
+            match write {
+                Some((fields, _)) => all.insert(id.clone(), fields.clone()),
+                None => all.remove(id),
+            };
+        }
+        all
+    }
+
+    fn write(
+        &mut self,
+        collection: &str,
+        id: &str,
+        write: Option<(Object, Option<i64>)>,
+    ) -> Answer {
+        self.writes.insert((collection.to_owned(), id.to_owned()), write);
+        Answer::Done
+    }
+}

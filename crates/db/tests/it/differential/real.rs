@@ -1,0 +1,294 @@
+//! Does the steps of the differential test on a database.
+
+use velocitydb::{
+    CollectionOptions, Database, Document, Documents, Encoded, Error, Expiry, List, Outcome, Page,
+    Refusal, RequestId, Result, Snapshot, Swapped, Transaction, Update, WriteBatch, Written,
+};
+
+use super::step::{
+    Action, Answer, Bounds, Change, Condition, Context, Operation, Seen, Step, TransactionStep,
+};
+
+/// Does a step that needs nothing but a database. `snapshot` is the one that was taken last.
+pub fn run(db: &Database, snapshot: &Snapshot, step: &Step) -> Answer {
+    try_run(db, snapshot, step).unwrap_or_else(|error| Answer::Failed(describe_error(&error)))
+}
+
+fn try_run(db: &Database, snapshot: &Snapshot, step: &Step) -> Result<Answer> {
+    Ok(match step {
+        Step::Write { operation, context } => return write(db, operation, context),
+        Step::InsertMany { collection, documents, context } => {
+            let many = documents.iter().map(|(id, fields)| (id, fields));
+            let many = handle(db, collection, context).insert_many(many)?;
+            Answer::ManyWritten(many.iter().map(written).collect())
+        }
+        Step::Batch { operations, context } => return batch(db, operations, context),
+        Step::Transaction(steps) => return transaction(db, snapshot, steps),
+        Step::Create { collection, min_write, min_read } => {
+            let options = CollectionOptions { min_write: *min_write, min_read: *min_read };
+            db.create_collection(collection, options)?;
+            Answer::Done
+        }
+        Step::Drop { collection } => {
+            db.drop_collection(collection)?;
+            Answer::Done
+        }
+        Step::Get { collection, id, level } => {
+            let found = db.documents(collection).at(*level).get(id)?;
+            Answer::Documents(vec![found.as_ref().map(see)])
+        }
+        Step::GetMany { collection, ids, level } => {
+            let ids = ids.iter().map(String::as_str);
+            let found = db.documents(collection).at(*level).get_many(ids)?;
+            Answer::Documents(found.iter().map(|one| one.as_ref().map(see)).collect())
+        }
+        Step::Count { collection, level } => {
+            Answer::Count(db.documents(collection).at(*level).count()?)
+        }
+        Step::List { collection, list, level } => {
+            page(&db.documents(collection).at(*level).list(&bounds(list))?)
+        }
+        Step::ListSnapshot { collection, list } => page(&snapshot.list(collection, &bounds(list))?),
+        Step::Collections => {
+            let all = db.collections()?.into_iter();
+            let row = all.map(|one| (one.name.to_string(), one.count, one.writes, one.tombstones));
+            Answer::Collections(row.collect())
+        }
+        Step::Maintain => {
+            db.maintain()?;
+            Answer::Done
+        }
+        Step::TakeSnapshot | Step::Advance(_) | Step::GoBack(_) | Step::Restart => Answer::Done,
+    })
+}
+
+fn handle(db: &Database, collection: &str, context: &Context) -> Documents {
+    let mut documents = db.documents(collection).at(context.level);
+    if let Some(duration) = context.time_to_live {
+        documents = documents.time_to_live(duration);
+    }
+    if let Some(request) = &context.request {
+        documents = documents.request(RequestId::new(request).unwrap());
+    }
+    documents
+}
+
+fn write(db: &Database, operation: &Operation, context: &Context) -> Result<Answer> {
+    let documents = handle(db, &operation.collection, context);
+    let id = operation.id.as_str();
+    if operation.condition != Condition::Always {
+        return compare_and_swap(&documents, operation);
+    }
+    let result = match &operation.action {
+        Action::Insert(fields) => documents.insert(id, fields)?,
+        Action::Replace(fields) => documents.replace(id, fields)?,
+        Action::Upsert(fields) => documents.upsert(id, fields)?,
+        Action::Update(changes) => documents.update(id, update(changes))?,
+        Action::Delete => documents.delete(id)?,
+        Action::Compare => unreachable!("a comparison has a condition"),
+    };
+    assert_eq!(result.id.as_str(), id);
+    assert_eq!(result.consistency, context.level);
+    Ok(written(&result))
+}
+
+fn compare_and_swap(documents: &Documents, operation: &Operation) -> Result<Answer> {
+    let mut swap = documents.compare_and_swap(&operation.id);
+    swap = match &operation.condition {
+        Condition::Always => swap,
+        Condition::Absent => swap.absent(),
+        Condition::Version(version) => swap.version(*version),
+        Condition::Document(fields) => swap.document(fields),
+        Condition::Fields(fields) => fields.iter().fold(swap, |swap, (name, value)| match value {
+            Some(value) => swap.field(name, value.clone()),
+            None => swap.missing(name),
+        }),
+    };
+    let Swapped { swapped, current, version, refusal, index, is_replayed } = match &operation.action
+    {
+        Action::Upsert(fields) => swap.replace(fields)?,
+        Action::Update(changes) => swap.update(update(changes))?,
+        Action::Delete => swap.delete()?,
+        Action::Compare => swap.compare()?,
+        Action::Insert(_) | Action::Replace(_) => unreachable!("these have no condition"),
+    };
+    assert_eq!(swapped, refusal.is_none());
+    let current = current.as_ref().map(see);
+    Ok(Answer::Swapped { swapped, version, index, is_replayed, current })
+}
+
+fn batch(db: &Database, operations: &[Operation], context: &Context) -> Result<Answer> {
+    let mut batch = WriteBatch::new();
+    for one in operations {
+        batch.push(velocitydb::Operation {
+            collection: one.collection.as_str().try_into()?,
+            id: one.id.as_str().try_into()?,
+            condition: condition(&one.condition)?,
+            action: action(&one.action)?,
+            expiry: Expiry::Keep,
+        })?;
+    }
+    let request = context.request.as_deref().map(RequestId::new).transpose()?;
+    let result = db.write_at(batch, context.level, request)?;
+    Ok(Answer::Batch {
+        is_applied: result.is_applied,
+        index: result.index,
+        is_replayed: result.is_replayed,
+        outcomes: result.outcomes.iter().map(describe_outcome).collect(),
+    })
+}
+
+fn transaction(db: &Database, snapshot: &Snapshot, steps: &[TransactionStep]) -> Result<Answer> {
+    let mut txn = db.begin()?;
+    let mut answers = Vec::new();
+    for step in steps {
+        if let TransactionStep::Other(step) = step {
+            answers.push(run(db, snapshot, step));
+            continue;
+        }
+        match transaction_step(&mut txn, step) {
+            Ok(answer) => answers.push(answer),
+            Err(error) => {
+                let what = match describe_error(&error).as_str() {
+                    what if what.starts_with("exists") => "exists".to_owned(),
+                    what => what.to_owned(),
+                };
+                answers.push(Answer::Failed(what));
+                let given_up = Answer::Failed("given up".to_owned());
+                return Ok(Answer::Transaction(answers, Box::new(given_up)));
+            }
+        }
+    }
+    let result = match txn.commit() {
+        Ok(index) => Answer::Committed(index),
+        Err(error) => Answer::Failed(describe_error(&error)),
+    };
+    Ok(Answer::Transaction(answers, Box::new(result)))
+}
+
+fn transaction_step(txn: &mut Transaction, step: &TransactionStep) -> Result<Answer> {
+    match step {
+        TransactionStep::Get(collection, id) => {
+            let fields = txn.get(collection, id)?;
+            return Ok(Answer::Fields(fields.map(|fields| fields.to_json())));
+        }
+        TransactionStep::Count(collection) => return Ok(Answer::Count(txn.count(collection)?)),
+        TransactionStep::List(collection) => {
+            let all = txn.list(collection)?;
+            let all = all.iter().map(|(id, fields)| format!("{id} {}", fields.to_json()));
+            return Ok(Answer::Fields(Some(all.collect::<Vec<_>>().join("\n"))));
+        }
+        TransactionStep::Insert(collection, id, fields) => txn.insert(collection, id, fields)?,
+        TransactionStep::Replace(collection, id, fields) => txn.replace(collection, id, fields)?,
+        TransactionStep::Upsert(collection, id, fields) => txn.upsert(collection, id, fields)?,
+        TransactionStep::Update(collection, id, changes) => {
+            txn.update(collection, id, update(changes))?;
+        }
+        TransactionStep::Delete(collection, id) => {
+            return Ok(Answer::Count(u64::from(txn.delete(collection, id)?)));
+        }
+        TransactionStep::Other(_) => unreachable!("it is done outside of the transaction"),
+    }
+    Ok(Answer::Done)
+}
+
+fn condition(condition: &Condition) -> Result<velocitydb::Condition> {
+    Ok(match condition {
+        Condition::Always => velocitydb::Condition::Always,
+        Condition::Absent => velocitydb::Condition::Absent,
+        Condition::Version(version) => velocitydb::Condition::Version(*version),
+        Condition::Document(fields) => {
+            velocitydb::Condition::Document(Encoded::from_object(fields)?)
+        }
+        Condition::Fields(fields) => {
+            let fields = fields.iter().map(|(name, value)| Ok((name.parse()?, value.clone())));
+            velocitydb::Condition::Fields(fields.collect::<Result<_>>()?)
+        }
+    })
+}
+
+fn action(action: &Action) -> Result<velocitydb::Action> {
+    Ok(match action {
+        Action::Insert(fields) => velocitydb::Action::Insert(Encoded::from_object(fields)?),
+        Action::Replace(fields) => velocitydb::Action::Replace(Encoded::from_object(fields)?),
+        Action::Upsert(fields) => velocitydb::Action::Upsert(Encoded::from_object(fields)?),
+        Action::Update(changes) => velocitydb::Action::Update(update(changes)),
+        Action::Delete => velocitydb::Action::Delete,
+        Action::Compare => velocitydb::Action::Compare,
+    })
+}
+
+fn update(changes: &[Change]) -> Update {
+    changes.iter().fold(Update::new(), |update, change| match change {
+        Change::Set(name, value) => update.set(name, value.clone()),
+        Change::Unset(name) => update.unset(name),
+        Change::Inc(name, by) => update.inc(name, *by),
+        Change::Push(name, value) => update.push(name, *value),
+    })
+}
+
+fn bounds(list: &Bounds) -> List {
+    List {
+        offset: list.offset,
+        limit: list.limit,
+        after: list.after.as_ref().map(|after| after.parse().unwrap()),
+        direction: list.direction,
+    }
+}
+
+fn page(page: &Page) -> Answer {
+    let next = page.next.as_ref().map(ToString::to_string);
+    Answer::Page(page.documents.iter().map(see).collect(), next)
+}
+
+fn written(one: &Written) -> Answer {
+    let Written { version, existed, index, is_replayed, .. } = *one;
+    Answer::Written { version, existed, index, is_replayed }
+}
+
+fn see(document: &Document) -> Seen {
+    Seen {
+        id: document.id().to_string(),
+        version: document.version(),
+        created: document.created().as_micros(),
+        modified: document.modified().as_micros(),
+        expires: document.expires().map(|time| time.as_micros()),
+        fields: document.fields().unwrap().to_json(),
+    }
+}
+
+fn describe_outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied { version, existed } => format!("applied {version} {existed}"),
+        Outcome::Held { version } => format!("held {version}"),
+        Outcome::Refused(refusal) => format!("refused {}", describe_refusal(refusal)),
+        Outcome::Abandoned => "abandoned".to_owned(),
+    }
+}
+
+fn describe_refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Exists { version } => format!("exists {version}"),
+        Refusal::Missing => "missing".to_owned(),
+        Refusal::Version { found } => format!("version {found}"),
+        Refusal::Content { version, .. } => format!("content {version}"),
+        Refusal::Update(_) => "update".to_owned(),
+        other => panic!("{other:?} is new"),
+    }
+}
+
+fn describe_error(error: &Error) -> String {
+    match error {
+        Error::Invalid(_) => "invalid".to_owned(),
+        Error::NotFound { .. } => "missing".to_owned(),
+        Error::AlreadyExists { version, .. } => format!("exists {version}"),
+        Error::Refused { position, refusal, .. } => {
+            format!("{position}: {}", describe_refusal(refusal))
+        }
+        Error::Conflict => "conflict".to_owned(),
+        Error::NoCollection { .. } => "no collection".to_owned(),
+        Error::CollectionExists { .. } => "collection exists".to_owned(),
+        Error::ConsistencyTooWeak { .. } => "too weak".to_owned(),
+        other => panic!("{other}"),
+    }
+}

@@ -1,0 +1,87 @@
+//! Documents that expire by themselves, and closing a database that is busy with it.
+
+use std::time::Duration;
+
+use velocitydb::{Error, Mode, Options, object};
+use velocitydb_storage::Error as StorageError;
+
+use crate::fault::wait_until;
+use crate::world::{MODES, World};
+
+fn options(mode: Mode) -> Options {
+    Options::new().mode(mode).memory_budget(64 << 20)
+}
+
+#[test]
+fn documents_expire_without_anybody_asking() {
+    for mode in MODES {
+        let folder = tempfile::tempdir().unwrap();
+        let db = match mode {
+            Mode::MemoryOnly => options(mode).open_in_memory().unwrap(),
+            _ => options(mode).open(folder.path()).unwrap(),
+        };
+        let docs = db.documents("docs");
+        docs.insert("stays", object! {}).unwrap();
+        docs.time_to_live(Duration::from_secs(3_600)).insert("later", object! {}).unwrap();
+        for n in 0..2_500 {
+            let soon = docs.time_to_live(Duration::from_millis(1 + n % 5));
+            soon.at(velocitydb::Consistency::Local).insert(&n.to_string(), object! {}).unwrap();
+        }
+        wait_until("all to expire", || docs.count().unwrap() == 2);
+        assert_eq!(db.collections().unwrap()[0].tombstones, 2_500, "{mode:?}");
+        // One that is brought forward does not wait for its old time.
+        docs.time_to_live(Duration::from_millis(1)).update("later", object! {}).unwrap();
+        wait_until("the last to expire", || docs.count().unwrap() == 1);
+        assert!(docs.get("stays").unwrap().is_some());
+    }
+}
+
+#[test]
+fn what_has_expired_while_closed_goes_when_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new();
+    let open = |mode| options(mode).environment(world.clone()).open(folder.path()).unwrap();
+    let db = open(Mode::Persistent);
+    let leases = db.documents("leases").time_to_live(Duration::from_secs(60));
+    leases.insert("a", object! {}).unwrap();
+    drop((leases, db));
+    world.advance(Duration::from_secs(60));
+    for mode in [Mode::Persistent, Mode::Hybrid, Mode::MemoryFirst] {
+        let db = open(mode);
+        wait_until("it to expire", || db.documents("leases").count().unwrap() == 0);
+    }
+}
+
+#[test]
+fn a_closed_database_can_be_opened_at_once() {
+    for mode in [Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..10_u64 {
+            let db = options(mode).open(folder.path()).unwrap();
+            let docs = db.documents("docs");
+            assert_eq!(docs.count().unwrap(), round, "{mode:?}");
+            docs.insert(&round.to_string(), object! {}).unwrap();
+            let expiring = db.documents("expiring").time_to_live(Duration::ZERO);
+            expiring.insert_new(object! {}).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_handle_holds_the_folder() {
+    for mode in [Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
+        let folder = tempfile::tempdir().unwrap();
+        let db = options(mode).open(folder.path()).unwrap();
+        let docs = db.documents("docs");
+        let iter = docs.iter().unwrap();
+        drop(db);
+        let error = options(mode).open(folder.path()).err().unwrap();
+        assert!(matches!(error, Error::Storage(StorageError::Locked { .. })), "{mode:?}: {error}");
+        docs.insert("a", object! {}).unwrap();
+        drop((docs, iter));
+        assert_eq!(
+            options(mode).open(folder.path()).unwrap().documents("docs").count().unwrap(),
+            1
+        );
+    }
+}

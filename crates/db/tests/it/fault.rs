@@ -1,0 +1,173 @@
+//! [`Faulty`]: an engine that fails, panics or stops at a gate when it is told to, and else does
+//! what the one beneath it does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Condvar, Mutex};
+use velocitydb::{Database, Mode};
+use velocitydb_storage::memory::Memory;
+use velocitydb_storage::{
+    Batch, Blob, Durability, Engine, EngineStats, Error, Keyspace, Result, Snapshot,
+};
+
+use crate::world::{World, options};
+
+/// What the next commits do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// They succeed.
+    None,
+    /// The disk is full, until this is changed.
+    DiskFull,
+    /// The fsync fails, which poisons the engine for good.
+    Fsync,
+    /// The engine panics, once.
+    Panic,
+}
+
+pub struct Faulty {
+    inner: Memory,
+    /// What goes wrong, and how many calls before it still go well.
+    fault: Mutex<(Fault, u32)>,
+    gate: Mutex<Gate>,
+    changed: Condvar,
+    /// Commits that have succeeded.
+    commits: AtomicU64,
+    syncs: AtomicU64,
+    last_durability: Mutex<Option<Durability>>,
+}
+
+#[derive(Default)]
+struct Gate {
+    is_closed: bool,
+    waiting: u64,
+}
+
+impl Faulty {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Faulty {
+            inner: Memory::new(2),
+            fault: Mutex::new((Fault::None, 0)),
+            gate: Mutex::new(Gate::default()),
+            changed: Condvar::new(),
+            commits: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
+            last_durability: Mutex::new(None),
+        })
+    }
+
+    /// A database on this engine, which believes that it is on a disk: commits are grouped.
+    pub fn database(self: &Arc<Self>, world: Arc<World>) -> Database {
+        options(Mode::Persistent, world).open_engine(self.clone()).unwrap()
+    }
+
+    pub fn set(&self, fault: Fault) {
+        *self.fault.lock() = (fault, 0);
+    }
+
+    /// As [`set`](Self::set), from the call after the next one on.
+    pub fn set_after_next(&self, fault: Fault) {
+        *self.fault.lock() = (fault, 1);
+    }
+
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
+    }
+
+    pub fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::SeqCst)
+    }
+
+    /// What the last commit was asked for.
+    pub fn last_durability(&self) -> Option<Durability> {
+        *self.last_durability.lock()
+    }
+
+    /// From here on commits wait at the gate.
+    pub fn close_gate(&self) {
+        self.gate.lock().is_closed = true;
+    }
+
+    /// Waits until a commit waits at the gate.
+    pub fn await_arrival(&self) {
+        let mut gate = self.gate.lock();
+        self.changed.wait_while(&mut gate, |gate| gate.waiting == 0);
+    }
+
+    pub fn is_anyone_at_gate(&self) -> bool {
+        self.gate.lock().waiting > 0
+    }
+
+    pub fn open_gate(&self) {
+        self.gate.lock().is_closed = false;
+        self.changed.notify_all();
+    }
+
+    fn pass_gate(&self) {
+        let mut gate = self.gate.lock();
+        gate.waiting += 1;
+        self.changed.notify_all();
+        self.changed.wait_while(&mut gate, |gate| gate.is_closed);
+        gate.waiting -= 1;
+    }
+
+    fn fail(&self) -> Result<()> {
+        let mut plan = self.fault.lock();
+        let (fault, delay) = *plan;
+        if delay > 0 {
+            plan.1 -= 1;
+            return Ok(());
+        }
+        match fault {
+            Fault::None => Ok(()),
+            Fault::DiskFull => Err(Error::DiskFull { path: "/data".into() }),
+            Fault::Fsync => Err(Error::Poisoned { reason: "fsync: input/output error".to_owned() }),
+            Fault::Panic => {
+                plan.0 = Fault::None;
+                drop(plan);
+                panic!("the panic of the fault-injecting engine, which is part of the test");
+            }
+        }
+    }
+}
+
+impl Engine for Faulty {
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+        self.inner.get(keyspace, key)
+    }
+
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
+        self.inner.snapshot()
+    }
+
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
+        self.pass_gate();
+        self.fail()?;
+        self.inner.commit(batch, durability)?;
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        *self.last_durability.lock() = Some(durability);
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.fail()?;
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        self.inner.sync()
+    }
+
+    fn stats(&self) -> EngineStats {
+        self.inner.stats()
+    }
+}
+
+/// Waits for `condition`, which others are about to make true, and gives up after very many looks.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..200_000_000_u64 {
+        if condition() {
+            return;
+        }
+        std::thread::yield_now();
+    }
+    panic!("waited in vain for {what}");
+}
