@@ -89,9 +89,7 @@ impl From<SharedRecord> for Blob {
     /// The value of a record.
     #[inline]
     fn from(record: SharedRecord) -> Self {
-        let start = record.value_start() as u32;
-        let mut blob = Self::whole(Owner::Record(record));
-        blob.start = start;
-        blob
+        let (start, end) = record.value_range();
+        Blob { owner: Owner::Record(record), start, end }
     }
 }

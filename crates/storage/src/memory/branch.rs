@@ -134,6 +134,9 @@ impl Separators {
         }
         let head = head(key, self.skip);
         let mut low = self.heads.partition_point(|other| *other < head);
+        if self.heads.get(low) != Some(&head) {
+            return low;
+        }
         let mut high = low + self.heads[low..].partition_point(|other| *other == head);
         while low < high {
             let middle = low.midpoint(high);
@@ -177,7 +180,7 @@ mod tests {
     #[test]
     fn children_are_found_as_by_comparing_keys() {
         let mut random = Random::announced("children_are_found_as_by_comparing_keys");
-        for round in 0..300_u64 {
+        for round in 0..if cfg!(miri) { 8 } else { 300 } {
             let prefix = random.bytes(round % 4);
             let mut keys: Vec<Vec<u8>> = (0..random.within(0..20))
                 .map(|_| [&prefix[..], &random.bytes(12)].concat())

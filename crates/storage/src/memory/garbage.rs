@@ -77,6 +77,9 @@ impl Garbage {
     /// Hands over what there is, and frees what no reader looks at any more.
     pub(super) fn hand_over(&mut self) {
         let guard = epoch::pin();
+        if self.pieces.is_empty() {
+            return guard.flush();
+        }
         let pieces = std::mem::take(&mut self.pieces);
         self.bytes = 0;
         guard.defer(move || drop(pieces));

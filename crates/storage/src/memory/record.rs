@@ -171,9 +171,11 @@ impl SharedRecord {
         value: Option<&[u8]>,
         previous: Option<Record<'_>>,
     ) -> Self {
-        assert!(key.len() < DELETED_BIT as usize, "a key is too long");
+        assert!(key.len() < DELETED_BIT as usize, "a key is shorter than 2 GiB");
         let value_bytes = value.unwrap_or_default();
-        let value_length = u32::try_from(value_bytes.len()).expect("batches limit values to 4 GiB");
+        let length = u32::try_from(key.len() + value_bytes.len());
+        let length = length.expect("key and value together are shorter than 4 GiB");
+        let value_length = length - key.len() as u32;
         let layout = layout_of(key.len(), value_bytes.len());
         let deleted = if value.is_none() { DELETED_BIT } else { 0 };
         // SAFETY: the layout has room for the header and for the bytes from their offset on. The
@@ -220,11 +222,13 @@ impl SharedRecord {
         bytes(self.header)
     }
 
-    /// Where in [`bytes`](Self::bytes) the value starts.
+    /// Where in [`bytes`](Self::bytes) the value is.
     #[inline]
-    pub(crate) fn value_start(&self) -> usize {
+    pub(crate) fn value_range(&self) -> (u32, u32) {
         // SAFETY: this reference keeps the record alive.
-        key_length(unsafe { self.header.as_ref() })
+        let header = unsafe { self.header.as_ref() };
+        let start = header.key_length & !DELETED_BIT;
+        (start, start + header.value_length)
     }
 
     #[cfg(test)]
@@ -267,7 +271,8 @@ mod tests {
             let record = shared.as_record();
             assert_eq!((record.key(), record.value()), (key, value));
             assert_eq!((record.sequence(), record.is_deleted()), (7, false));
-            assert_eq!(&shared.bytes()[shared.value_start()..], value);
+            let (start, end) = shared.value_range();
+            assert_eq!(&shared.bytes()[start as usize..end as usize], value);
             assert!(record.previous().is_none());
         }
         let deletion = SharedRecord::new(8, b"key", None, None);

@@ -65,7 +65,12 @@ impl Table {
 
     /// The newest record of `key`, whose hash is `hash`.
     #[inline]
-    pub(super) fn find<'g>(&self, hash: u64, key: &[u8], _guard: &'g Guard) -> Option<Record<'g>> {
+    pub(super) fn find<'g>(
+        &'g self,
+        hash: u64,
+        key: &[u8],
+        _guard: &'g Guard,
+    ) -> Option<Record<'g>> {
         // SAFETY: the guard pins the epoch for 'g.
         unsafe { self.find_slot(hash, key) }.map(|(_, record)| record)
     }

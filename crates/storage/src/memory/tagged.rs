@@ -3,6 +3,8 @@
 //! User space addresses fit in 48 bits on every platform that the engine runs on; [`pack`] checks
 //! it, so that a platform where they do not fails at once rather than loses bits.
 
+const _: () = assert!(usize::BITS == 64, "the memory engine needs addresses of 64 bits");
+
 /// How far the tag is shifted.
 const TAG_SHIFT: u32 = usize::BITS - 16;
 const ADDRESS_MASK: usize = (1 << TAG_SHIFT) - 1;

@@ -121,7 +121,7 @@ impl Tree {
 
     /// The path to the leaf at `place`, for a reader.
     #[inline]
-    pub(super) fn path<'g>(&self, place: Place<'_>, _guard: &'g Guard) -> Path<'g> {
+    pub(super) fn path<'g>(&'g self, place: Place<'_>, _guard: &'g Guard) -> Path<'g> {
         // SAFETY: the guard pins the epoch for 'g.
         unsafe { self.path_unguarded(place) }
     }
