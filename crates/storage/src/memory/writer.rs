@@ -91,8 +91,12 @@ impl Writer {
         to_find.by_ref().take(2 * PREFETCH_AHEAD).for_each(|write| self.ask(keyspaces, write));
         found.by_ref().take(PREFETCH_AHEAD).for_each(|write| self.ask_more(keyspaces, write));
         for write in batch.writes() {
-            to_find.next().into_iter().for_each(|write| self.ask(keyspaces, write));
-            found.next().into_iter().for_each(|write| self.ask_more(keyspaces, write));
+            if let Some(later) = to_find.next() {
+                self.ask(keyspaces, later);
+            }
+            if let Some(later) = found.next() {
+                self.ask_more(keyspaces, later);
+            }
             if !write.is_overwritten {
                 self.write(&keyspaces[usize::from(write.keyspace.0)], sequence, write);
             }
