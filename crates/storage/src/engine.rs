@@ -33,17 +33,11 @@ pub struct Bounds<'a> {
 
 impl<'a> Bounds<'a> {
     /// Every key of the keyspace.
-    pub const ALL: Bounds<'static> = Bounds {
-        start: &[],
-        end: None,
-    };
+    pub const ALL: Bounds<'static> = Bounds { start: &[], end: None };
 
     /// The keys from `start`, included, to `end`, excluded.
     pub fn range(start: &'a [u8], end: &'a [u8]) -> Self {
-        Bounds {
-            start,
-            end: Some(end),
-        }
+        Bounds { start, end: Some(end) }
     }
 }
 
