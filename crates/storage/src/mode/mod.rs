@@ -2,36 +2,9 @@
 
 mod disk;
 mod memory_first;
+mod open;
 mod options;
 mod syncer;
 
-use std::sync::Arc;
-
-use crate::cache::Fill;
-use crate::memory::Memory;
-use crate::{Engine, Result};
-
+pub use open::open;
 pub use options::{Mode, Options};
-
-/// Opens an engine in the mode that the options name.
-///
-/// ```
-/// use velocitydb_storage::{Batch, Durability, Engine, Keyspace};
-/// use velocitydb_storage::mode::{Mode, Options, open};
-///
-/// let engine = open(&Options::new(Mode::MemoryOnly, &["documents"]))?;
-/// let mut batch = Batch::new();
-/// batch.put(Keyspace(0), b"key", b"value");
-/// engine.commit(&batch, Durability::Memory)?;
-/// assert_eq!(&**engine.get(Keyspace(0), b"key")?.expect("it was put"), b"value");
-/// # Ok::<(), velocitydb_storage::Error>(())
-/// ```
-pub fn open(options: &Options) -> Result<Arc<dyn Engine>> {
-    options.validate()?;
-    Ok(match options.mode {
-        Mode::MemoryOnly => Arc::new(Memory::new(options.keyspaces.len())),
-        Mode::MemoryFirst => Arc::new(memory_first::MemoryFirst::open(options)?),
-        Mode::Hybrid => Arc::new(disk::Disk::open(options, Fill::ReadsAndWrites)?),
-        Mode::Persistent => Arc::new(disk::Disk::open(options, Fill::Reads)?),
-    })
-}

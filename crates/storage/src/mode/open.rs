@@ -1,0 +1,33 @@
+//! [`open`]: from a mode to the engine that serves it.
+
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::memory_first::MemoryFirst;
+use super::options::{Mode, Options};
+use crate::cache::Fill;
+use crate::memory::Memory;
+use crate::{Engine, Result};
+
+/// Opens an engine in the mode that the options name.
+///
+/// ```
+/// use velocitydb_storage::{Batch, Durability, Engine, Keyspace};
+/// use velocitydb_storage::mode::{Mode, Options, open};
+///
+/// let engine = open(&Options::new(Mode::MemoryOnly, &["documents"]))?;
+/// let mut batch = Batch::new();
+/// batch.put(Keyspace(0), b"key", b"value");
+/// engine.commit(&batch, Durability::Memory)?;
+/// assert_eq!(&**engine.get(Keyspace(0), b"key")?.expect("it was put"), b"value");
+/// # Ok::<(), velocitydb_storage::Error>(())
+/// ```
+pub fn open(options: &Options) -> Result<Arc<dyn Engine>> {
+    options.validate()?;
+    Ok(match options.mode {
+        Mode::MemoryOnly => Arc::new(Memory::new(options.keyspaces.len())),
+        Mode::MemoryFirst => Arc::new(MemoryFirst::open(options)?),
+        Mode::Hybrid => Arc::new(Disk::open(options, Fill::ReadsAndWrites)?),
+        Mode::Persistent => Arc::new(Disk::open(options, Fill::Reads)?),
+    })
+}
