@@ -103,10 +103,13 @@ pub(crate) struct Collection {
     pub(crate) is_changed: bool,
 }
 
+/// A map that every operation looks its collection up in.
+pub(crate) type ByName<T> = HashMap<CollectionName, T, rapidhash::fast::RandomState>;
+
 /// Every collection by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Catalog {
-    pub(crate) collections: HashMap<CollectionName, Collection>,
+    pub(crate) collections: ByName<Collection>,
     pub(crate) system: SystemTotals,
     pub(crate) is_system_changed: bool,
 }
@@ -172,7 +175,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     /// By name.
-    pub(crate) entries: HashMap<CollectionName, Entry>,
+    pub(crate) entries: ByName<Entry>,
 }
 
 impl Names {

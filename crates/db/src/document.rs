@@ -30,13 +30,16 @@ use crate::Result;
 pub struct Document {
     id: DocumentId,
     header: Header,
-    fields: Blob,
+    /// As it is stored, the header and then the fields.
+    record: Blob,
+    fields_start: usize,
 }
 
 impl Document {
-    pub(crate) fn new(id: DocumentId, record: &Blob) -> Result<Self> {
-        let (header, start) = Header::decode(record)?;
-        Ok(Document { id, header, fields: record.slice(start..record.len()) })
+    #[inline]
+    pub(crate) fn new(id: DocumentId, record: Blob) -> Result<Self> {
+        let (header, fields_start) = Header::decode(&record)?;
+        Ok(Document { id, header, record, fields_start })
     }
 
     /// Checks every byte of a stored document.
@@ -75,7 +78,7 @@ impl Document {
     ///
     /// When the stored bytes are corrupt, as for all that read fields.
     pub fn raw(&self) -> Result<RawObject<'_>> {
-        Ok(RawObject::new(&self.fields)?)
+        Ok(RawObject::new(&self.record[self.fields_start..])?)
     }
 
     /// One field, by its name, without decoding the others.
@@ -106,7 +109,8 @@ impl Document {
     }
 
     /// The document as one JSON object, for people and programs: `_id`, `_version`, `_created`,
-    /// `_modified`, `_expires` where it has one, and the fields.
+    /// `_modified`, `_expires` where it has one, and the fields. A field of one of these names is
+    /// hidden here; [`field`](Self::field) and [`fields`](Self::fields) show it.
     ///
     /// # Errors
     ///

@@ -95,7 +95,7 @@ impl Documents {
         };
         let key = keys::document(entry.number, id.as_str());
         match self.db.engine().get(DOCUMENTS, &key)? {
-            Some(record) => Ok(Some(Document::new(id, &record)?)),
+            Some(record) => Ok(Some(Document::new(id, record)?)),
             None => Ok(None),
         }
     }

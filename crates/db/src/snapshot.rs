@@ -125,7 +125,7 @@ impl Snapshot {
             return Ok(None);
         };
         let record = self.state.get(DOCUMENTS, &keys::document(number, id.as_str()))?;
-        record.map(|record| Document::new(id, &record)).transpose()
+        record.map(|record| Document::new(id, record)).transpose()
     }
 
     /// The documents with these ids, in their order.
@@ -328,7 +328,7 @@ impl Iterator for Iter {
         let (key, record) = self.chunk.next()?;
         let id = keys::split_document(&key).and_then(|(_, id)| DocumentId::new(id).ok());
         Some(match id {
-            Some(id) => Document::new(id, &record),
+            Some(id) => Document::new(id, record),
             None => Err(Error::Corrupt {
                 place: format!("document key {}", key.escape_ascii()),
                 what: "an id that is none".to_owned(),

@@ -129,7 +129,7 @@ impl<'a> CompareAndSwap<'a> {
         let reply = self.documents.submit_one(id.clone(), self.condition?, action)?;
         let current = match reply.is_replayed {
             true => self.documents.get(self.id)?,
-            false => reply.current.map(|record| Document::new(id, &record)).transpose()?,
+            false => reply.current.map(|record| Document::new(id, record)).transpose()?,
         };
         let current_version = current.as_ref().map_or(0, Document::version);
         let (swapped, version, refusal) = match reply.outcomes.into_iter().next() {
