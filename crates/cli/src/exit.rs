@@ -5,9 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use velocitydb::Refusal;
-use velocitydb_core::Error as InvalidInput;
-use velocitydb_storage::Error as StorageError;
+use velocitydb::{InputError, Refusal, StorageError};
 
 use crate::output;
 
@@ -155,7 +153,7 @@ impl Failure {
 fn code_of(error: &velocitydb::Error) -> Code {
     use velocitydb::Error as Db;
     match error {
-        Db::Invalid(InvalidInput::Corrupt { .. }) | Db::Corrupt { .. } => Code::Corrupt,
+        Db::Invalid(InputError::Corrupt { .. }) | Db::Corrupt { .. } => Code::Corrupt,
         Db::Invalid(_) | Db::Type { .. } => Code::InvalidInput,
         Db::NotFound { .. } | Db::NoCollection { .. } => Code::NotFound,
         Db::Refused { refusal: Refusal::Update(_), .. } => Code::InvalidInput,

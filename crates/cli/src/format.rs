@@ -43,7 +43,7 @@ pub fn parse_assignment(text: &str) -> Result<(Path, Value), String> {
     let (path, json) = text.split_once('=').ok_or(
         "a path, `=` and a JSON value are needed, such as age=29 or, for a string, name=\"Alice\"",
     )?;
-    let path: Path = path.parse().map_err(|error: velocitydb_core::Error| error.to_string())?;
+    let path: Path = path.parse().map_err(|error: velocitydb::InputError| error.to_string())?;
     let value = Value::from_json(json).map_err(|error| {
         format!("{error}; if a string is meant, put it in double quotes: '{path}=\"{json}\"'")
     })?;

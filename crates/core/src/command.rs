@@ -174,12 +174,7 @@ impl RequestId {
     /// When it is empty or too long.
     pub fn new(text: &str) -> Result<Self, Error> {
         if text.is_empty() || text.len() > Self::LENGTH_MAX {
-            return Err(Error::LimitExceeded {
-                what: "the length of a request id (1 or more)",
-                path: String::new(),
-                found: text.len(),
-                max: Self::LENGTH_MAX,
-            });
+            return Err(Error::InvalidRequestId { length: text.len() });
         }
         Ok(RequestId(text.into()))
     }

@@ -121,6 +121,13 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// A request id is empty or too long.
+    #[error("a request id has 1 to 128 bytes, not {length}; use a UUID, for instance")]
+    InvalidRequestId {
+        /// Its length in bytes.
+        length: usize,
+    },
+
     /// A collection name is invalid.
     #[error("collection name {name:?} is invalid: {problem}")]
     InvalidCollectionName {

@@ -53,9 +53,13 @@ pub use stats::{Health, Stats};
 pub use swap::{CompareAndSwap, Swapped};
 pub use txn::Transaction;
 pub use typed::{Collection, TypedIter};
+/// What can be wrong with input, as [`Error::Invalid`] says it.
+pub use velocitydb_core::Error as InputError;
 pub use velocitydb_core::{
     Action, Bytes, CollectionName, CollectionOptions, Condition, Consistency, DocumentId, Encoded,
     Expiry, Object, Operation, Outcome, Path, RawArray, RawObject, RawValue, Refusal, RequestId,
     Time, Update, Value, limits, object, value,
 };
+/// What can be wrong with storage, as [`Error::Storage`] says it.
+pub use velocitydb_storage::Error as StorageError;
 pub use velocitydb_storage::{Direction, EngineStats, KeyspaceStats, Mode};

@@ -19,7 +19,7 @@ pub fn tell(folder: &Path, narrator: &mut Narrator<'_>) -> Result {
     narrator.check("count", db.documents("users").count()?, "1000")?;
     let second = match velocitydb::open(folder) {
         Ok(_) => "opened".to_owned(),
-        Err(velocitydb::Error::Storage(velocitydb_storage::Error::Locked { .. })) => {
+        Err(velocitydb::Error::Storage(velocitydb::StorageError::Locked { .. })) => {
             "refused: in use".to_owned()
         }
         Err(error) => error.to_string(),
