@@ -13,7 +13,7 @@ use velocitydb_storage::{Durability, Engine, Mode};
 
 use crate::apply::{Machine, Reply};
 use crate::batch::{BatchResult, WriteBatch, check_size};
-use crate::catalog::{Entry, Names};
+use crate::catalog::{self, Entry, Names};
 use crate::maintenance::{Alarm, Maintenance};
 use crate::options::{MaintenanceMode, Options};
 use crate::pipeline::Pipeline;
@@ -54,17 +54,12 @@ const MAINTAIN_COUNT_MAX: u32 = 1_000;
 
 impl Database {
     pub(crate) fn start(engine: Arc<dyn Engine>, options: Options) -> Result<Self> {
-        let machine = Machine::new(engine.clone())?;
         let names = Arc::new(ArcSwap::from_pointee(Names::default()));
+        let machine = Machine::new(engine.clone(), names.clone())?;
         let alarm = Arc::new(Alarm::default());
         let pipeline = Pipeline::new(machine, {
-            let (names, alarm) = (names.clone(), alarm.clone());
-            move |machine| {
-                if let Some(new) = machine.take_new_names() {
-                    names.store(new);
-                }
-                alarm.set(machine.expiry_next());
-            }
+            let alarm = alarm.clone();
+            move |machine| alarm.set(machine.expiry_next())
         });
         let environment = options.environment.clone();
         let ids = Mutex::new(IdGenerator::default());
@@ -222,8 +217,15 @@ impl Database {
         access: Access,
         level: Consistency,
     ) -> Result<Option<Entry>> {
-        let names = self.inner.core.names.load();
-        let Some(entry) = names.entries.get(name) else { return Ok(None) };
+        let published = self.inner.core.names.load().entries.get(name).copied();
+        let entry = match published {
+            Some(entry) => entry,
+            // It may exist already: the state is there before the names that tell of it.
+            None => match catalog::find(self.snapshot()?.state(), name)? {
+                Some(entry) => entry,
+                None => return Ok(None),
+            },
+        };
         let (floor, action) = match access {
             Access::Read => (entry.options.min_read, "reads"),
             Access::Write => (entry.options.min_write, "writes"),
@@ -232,7 +234,7 @@ impl Database {
             Some(floor) if level < floor => {
                 Err(Error::ConsistencyTooWeak { collection: name.clone(), action, floor, level })
             }
-            _ => Ok(Some(*entry)),
+            _ => Ok(Some(entry)),
         }
     }
 

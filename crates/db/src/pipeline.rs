@@ -276,17 +276,41 @@ impl Drop for WakeNext<'_> {
 
 #[cfg(test)]
 mod tests {
-    use velocitydb_core::{Body, Time, Write};
+    use smallvec::smallvec;
+    use velocitydb_core::{
+        Action, Body, Condition, Encoded, Expiry, Maintain, Operation, Time, Write,
+    };
+    use velocitydb_storage::Engine;
     use velocitydb_storage::memory::Memory;
 
     use super::*;
+    use crate::Snapshot;
+
+    fn pipeline() -> (Pipeline, Arc<Memory>) {
+        let engine = Arc::new(Memory::new(2));
+        (Pipeline::new(Machine::new(engine.clone(), Arc::default()).unwrap(), |_| {}), engine)
+    }
+
+    fn command(seconds: i64, body: Body) -> Command {
+        Command { now: Time::from_millis(seconds * 1_000).unwrap(), request: None, body }
+    }
+
+    fn insert(seconds: i64, id: &str, expiry: Expiry) -> Command {
+        let operation = Operation {
+            collection: "docs".try_into().unwrap(),
+            id: id.try_into().unwrap(),
+            condition: Condition::Always,
+            action: Action::Insert(Encoded::default()),
+            expiry,
+        };
+        let operations = smallvec![operation];
+        command(seconds, Body::Write(Write { checks: Vec::new(), operations }))
+    }
 
     #[test]
     fn the_queue_is_bounded() {
-        let machine = Machine::new(Arc::new(Memory::new(2))).unwrap();
-        let pipeline = Pipeline::new(machine, |_| {});
-        let command =
-            Command { now: Time::UNIX_EPOCH, request: None, body: Body::Write(Write::default()) };
+        let (pipeline, _) = pipeline();
+        let command = command(0, Body::Write(Write::default()));
         let busy = pipeline.machine.lock();
         let waiter = Arc::new(Waiter::new(command.clone(), Durability::Disk));
         pipeline.queue.lock().extend(std::iter::repeat_n(waiter, QUEUE_LENGTH_MAX));
@@ -296,5 +320,37 @@ mod tests {
         drop(busy);
         pipeline.submit(command, Durability::Disk).unwrap();
         assert_eq!(pipeline.waiting(), QUEUE_LENGTH_MAX - (GROUP_COMMANDS_MAX - 1));
+    }
+
+    /// Maintenance scans what is committed: in a group it has to see what came before it there.
+    #[test]
+    fn maintenance_in_a_group_does_as_alone() {
+        let at = |seconds: i64| Expiry::At(Time::from_millis(seconds * 1_000).unwrap());
+        let maintain = Maintain {
+            forget_deleted_before: Time::MIN,
+            forget_requests_before: Time::MIN,
+            count_max: 10,
+        };
+        let commands = [
+            insert(0, "expires", at(10)),
+            insert(0, "stays", Expiry::Keep),
+            command(20, Body::Maintain(maintain)),
+            insert(20, "expires", at(30)),
+            command(40, Body::Maintain(maintain)),
+            insert(40, "last", Expiry::Keep),
+        ];
+        let (alone, engine_alone) = pipeline();
+        for command in &commands {
+            alone.submit(command.clone(), Durability::Disk).unwrap();
+        }
+        let (grouped, engine_grouped) = pipeline();
+        let (last, first) = commands.split_last().unwrap();
+        let waiter = |command: &Command| Arc::new(Waiter::new(command.clone(), Durability::Disk));
+        grouped.queue.lock().extend(first.iter().map(waiter));
+        assert_eq!(grouped.submit(last.clone(), Durability::Disk).unwrap().index, 6);
+        let hash =
+            |engine: &Memory| Snapshot::new(engine.snapshot().unwrap()).state_hash().unwrap();
+        assert_eq!(hash(&engine_alone), hash(&engine_grouped));
+        assert!(engine_grouped.stats().commits < engine_alone.stats().commits);
     }
 }

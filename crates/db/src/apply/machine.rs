@@ -7,11 +7,12 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 use velocitydb_core::{Body, CollectionName, Command, Outcome, Time};
 use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Savepoint};
 
-use crate::catalog::{Catalog, Collection, Names, SystemTotals};
+use crate::catalog::{Catalog, Collection, Entry, Names, SystemTotals};
 use crate::{Error, Result};
 
 /// What a command is answered with.
@@ -44,6 +45,9 @@ pub(crate) struct Machine {
     pub(super) index: u64,
     /// A time before which no document expires.
     pub(super) expiry_next: Option<Time>,
+    /// What readers know of collections. It may lack one that was created just now, for which they
+    /// look in the state; it never has one that readers of the state know to be dropped.
+    names: Arc<ArcSwap<Names>>,
     pub(super) has_new_names: bool,
     /// How collections were before the command that is being applied touched them.
     undo: Vec<(CollectionName, Option<Collection>)>,
@@ -60,14 +64,15 @@ struct Start {
 }
 
 impl Machine {
-    /// A machine on the state that `engine` holds.
-    pub(crate) fn new(engine: Arc<dyn Engine>) -> Result<Self> {
+    /// A machine on the state that `engine` holds, which tells readers of collections in `names`.
+    pub(crate) fn new(engine: Arc<dyn Engine>, names: Arc<ArcSwap<Names>>) -> Result<Self> {
         let mut machine = Machine {
             engine,
             catalog: Catalog::default(),
             batch: Batch::new(),
             index: 0,
             expiry_next: None,
+            names,
             has_new_names: true,
             undo: Vec::new(),
             broken: None,
@@ -82,8 +87,8 @@ impl Machine {
         self.batch.clear();
         self.catalog = Catalog::load(&*snapshot)?;
         self.index = self.catalog.index();
-        self.has_new_names = true;
         self.expiry_next = Self::first_expiry(&*snapshot)?;
+        self.publish_names();
         Ok(())
     }
 
@@ -163,12 +168,17 @@ impl Machine {
             return Ok(());
         }
         self.catalog.write_totals(&mut self.batch);
+        if self.has_new_names {
+            self.withdraw_names();
+        }
         let result = self.engine.commit(&self.batch, durability);
         self.batch.clear();
         if result.is_err()
             && let Err(error) = self.reload()
         {
             self.broken = Some(error);
+        } else if self.has_new_names {
+            self.publish_names();
         }
         Ok(result?)
     }
@@ -189,13 +199,21 @@ impl Machine {
         self.expiry_next
     }
 
-    /// The names for readers, when they have changed since they were taken last. What a broken
-    /// machine knows is not for readers.
-    pub(crate) fn take_new_names(&mut self) -> Option<Arc<Names>> {
-        if self.broken.is_some() {
-            return None;
-        }
-        std::mem::take(&mut self.has_new_names).then(|| Names::of(&self.catalog))
+    /// Takes the names from readers that are about to be dropped.
+    fn withdraw_names(&self) {
+        let published = self.names.load();
+        let stays = |(name, entry): &(&CollectionName, &Entry)| {
+            self.catalog.collections.get(*name).is_some_and(|one| one.number == entry.number)
+        };
+        let entries = published.entries.iter().filter(stays);
+        let entries = entries.map(|(name, entry)| (name.clone(), *entry)).collect();
+        self.names.store(Arc::new(Names { entries }));
+    }
+
+    /// Gives readers the names that are committed.
+    fn publish_names(&mut self) {
+        self.names.store(Names::of(&self.catalog));
+        self.has_new_names = false;
     }
 
     /// The value of `key`, with the effects of the batch.

@@ -9,7 +9,7 @@ use velocitydb_storage::contract::Random;
 
 use crate::differential::real;
 use crate::differential::step::{Answer, Context, Generator, Step};
-use crate::fault::{Faulty, wait_until};
+use crate::fault::{Faulty, Place, wait_until};
 use crate::world::{World, in_every_mode};
 
 const ROUNDS: u64 = 60;
@@ -76,7 +76,7 @@ impl Side {
     /// Runs each step on a thread of its own, in their order: all that come while the first one is
     /// held at the gate.
     fn run_together(&self, steps: &[Step]) -> Vec<Answer> {
-        self.engine.close_gate();
+        self.engine.close_gate(Place::Before);
         thread::scope(|scope| {
             let mut threads = Vec::new();
             let mut has_arrived = false;

@@ -38,9 +38,18 @@ pub struct Faulty {
     last_durability: Mutex<Option<Durability>>,
 }
 
+/// Where commits wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Before they have happened.
+    Before,
+    /// When readers see them, and before their callers know.
+    After,
+}
+
 #[derive(Default)]
 struct Gate {
-    is_closed: bool,
+    closed: Option<Place>,
     waiting: u64,
 }
 
@@ -85,8 +94,8 @@ impl Faulty {
     }
 
     /// From here on commits wait at the gate.
-    pub fn close_gate(&self) {
-        self.gate.lock().is_closed = true;
+    pub fn close_gate(&self, place: Place) {
+        self.gate.lock().closed = Some(place);
     }
 
     /// Waits until a commit waits at the gate.
@@ -100,15 +109,18 @@ impl Faulty {
     }
 
     pub fn open_gate(&self) {
-        self.gate.lock().is_closed = false;
+        self.gate.lock().closed = None;
         self.changed.notify_all();
     }
 
-    fn pass_gate(&self) {
+    fn pass_gate(&self, place: Place) {
         let mut gate = self.gate.lock();
+        if gate.closed != Some(place) {
+            return;
+        }
         gate.waiting += 1;
         self.changed.notify_all();
-        self.changed.wait_while(&mut gate, |gate| gate.is_closed);
+        self.changed.wait_while(&mut gate, |gate| gate.closed.is_some());
         gate.waiting -= 1;
     }
 
@@ -142,11 +154,12 @@ impl Engine for Faulty {
     }
 
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
-        self.pass_gate();
+        self.pass_gate(Place::Before);
         self.fail()?;
         self.inner.commit(batch, durability)?;
         self.commits.fetch_add(1, Ordering::SeqCst);
         *self.last_durability.lock() = Some(durability);
+        self.pass_gate(Place::After);
         Ok(())
     }
 

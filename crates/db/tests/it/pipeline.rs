@@ -6,7 +6,7 @@ use std::thread;
 use velocitydb::{Consistency, Database, Error, RequestId, Result, WriteBatch, Written, object};
 use velocitydb_storage::{Durability, Error as StorageError};
 
-use crate::fault::{Fault, Faulty, wait_until};
+use crate::fault::{Fault, Faulty, Place, wait_until};
 use crate::world::World;
 
 /// A database on a faulty engine, with one document in it.
@@ -33,7 +33,7 @@ fn line_up<T: Send>(
     calls: Vec<Call<T>>,
     at_gate: impl FnOnce(),
 ) -> Answers<T> {
-    engine.close_gate();
+    engine.close_gate(Place::Before);
     thread::scope(|scope| {
         let leader = scope.spawn(|| db.documents("docs").update("first", object! { "n": 1 }));
         engine.await_arrival();
@@ -215,6 +215,38 @@ fn the_followers_of_a_leader_that_panics_are_answered() {
         assert!(is_poisoned(&error), "{error}");
     }
     assert_eq!(db.documents("docs").count().unwrap(), 1);
+}
+
+/// The names of collections were published after what they name: in between, a snapshot showed a
+/// new collection's document and a get after it did not, and a get showed a document of a
+/// collection that a snapshot had shown to be dropped.
+#[test]
+fn no_read_goes_back_while_collections_come_and_go() {
+    let (engine, db) = start();
+    let docs = db.documents("new");
+    let hold = |call: &(dyn Fn() + Sync), look: &dyn Fn()| {
+        engine.close_gate(Place::After);
+        thread::scope(|scope| {
+            scope.spawn(call);
+            engine.await_arrival();
+            look();
+            engine.open_gate();
+        });
+    };
+    hold(&|| drop(docs.insert("a", object! {}).unwrap()), &|| {
+        assert_eq!(docs.count().unwrap(), 1);
+        assert_eq!(docs.get("a").unwrap().unwrap().version(), 1);
+    });
+    hold(&|| db.drop_collection("new").unwrap(), &|| {
+        assert_eq!(docs.count().unwrap(), 0);
+        assert!(docs.get("a").unwrap().is_none());
+    });
+    assert!(docs.get("a").unwrap().is_none());
+    // A drop that fails takes nothing from readers.
+    docs.insert("b", object! {}).unwrap();
+    engine.set(Fault::DiskFull);
+    assert!(is_disk_full(&db.drop_collection("new").unwrap_err()));
+    assert_eq!(docs.get("b").unwrap().unwrap().version(), 2);
 }
 
 #[test]
