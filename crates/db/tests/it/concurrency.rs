@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use velocitydb::{
-    Consistency, Database, Direction, Document, Error, List, Update, WriteBatch, object,
+    Consistency, Database, Direction, Document, Error, List, RequestId, Update, WriteBatch, object,
 };
 
 use crate::world::in_every_mode;
@@ -120,6 +120,29 @@ fn no_increment_is_lost_at_any_level() {
         assert!(versions.into_iter().eq(2..=count + 1), "no version is acknowledged twice");
         let counter = docs.get("counter").unwrap().unwrap();
         assert_eq!((int(&counter, "n"), counter.version()), (count as i64, count + 1));
+    });
+}
+
+#[test]
+fn of_the_tries_of_one_request_one_is_applied() {
+    in_every_mode(|home| {
+        const REQUESTS: u64 = 50;
+        let docs = home.db().documents("docs");
+        docs.insert("counter", object! { "n": 0 }).unwrap();
+        let answers = on_threads(|_| {
+            let try_one = |n: u64| {
+                let docs = docs.request(RequestId::new(&n.to_string()).unwrap());
+                let written = docs.update("counter", Update::new().inc("n", 1)).unwrap();
+                (written.version, written.is_replayed)
+            };
+            (0..REQUESTS).map(try_one).collect::<Vec<_>>()
+        });
+        for n in 0..REQUESTS as usize {
+            let tries: Vec<_> = answers.iter().map(|mine| mine[n]).collect();
+            assert!(tries.iter().all(|(version, _)| *version == tries[0].0), "{tries:?}");
+            assert_eq!(tries.iter().filter(|(_, is_replayed)| !is_replayed).count(), 1);
+        }
+        assert_eq!(int(&docs.get("counter").unwrap().unwrap(), "n"), REQUESTS as i64);
     });
 }
 

@@ -5,6 +5,7 @@
 
 mod model;
 pub mod real;
+mod state;
 pub mod step;
 
 use std::collections::VecDeque;

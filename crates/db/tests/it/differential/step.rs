@@ -135,21 +135,30 @@ pub struct Generator {
     requests: u64,
     /// The last write that had a request id, to be retried.
     last: Option<Step>,
+    /// Whether a restart comes next: it is when maintenance has left something behind in memory
+    /// alone that a restart tells.
+    is_restart_next: bool,
 }
 
 impl Generator {
     pub fn new(random: Random) -> Self {
-        Generator { random, requests: 0, last: None }
+        Generator { random, requests: 0, last: None, is_restart_next: false }
     }
 
     pub fn next(&mut self) -> Step {
+        if std::mem::take(&mut self.is_restart_next) {
+            return Step::Restart;
+        }
         match self.random.within(0..100) {
             0 => Step::Restart,
             1..3 => self.create(),
             3 => Step::Drop { collection: self.collection() },
             4..8 => Step::Advance(self.while_passing()),
             8 => Step::GoBack(Duration::from_secs(self.random.within(1..20))),
-            9..12 => Step::Maintain,
+            9..12 => {
+                self.is_restart_next = self.random.one_in(4);
+                Step::Maintain
+            }
             12 => Step::TakeSnapshot,
             13..16 => Step::ListSnapshot { collection: self.collection(), list: self.bounds() },
             16 => Step::Collections,

@@ -1,0 +1,305 @@
+//! The state of the naive model, and what single operations do to it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use velocitydb::{Consistency, Direction, Object, Value};
+
+use super::step::{Action, Answer, Bounds, Change, Condition, Operation, Seen};
+
+#[derive(Clone, Default)]
+pub struct State {
+    pub collections: BTreeMap<String, Collection>,
+    /// Highest version, and when it was dropped.
+    pub dropped: BTreeMap<String, (u64, i64)>,
+    pub is_purge_due: bool,
+    pub requests: VecDeque<Remembered>,
+    pub index: u64,
+    /// Counts everything that changes anything, and never goes back.
+    pub touches: u64,
+}
+
+#[derive(Clone, Default)]
+pub struct Collection {
+    pub min_write: Option<Consistency>,
+    pub min_read: Option<Consistency>,
+    pub documents: BTreeMap<String, Document>,
+    /// Version, and when it was deleted.
+    pub tombstones: BTreeMap<String, (u64, i64)>,
+    pub version_floor: u64,
+    pub version_max: u64,
+    pub writes: u64,
+    pub touched: u64,
+}
+
+#[derive(Clone)]
+pub struct Document {
+    pub version: u64,
+    pub created: i64,
+    pub modified: i64,
+    pub expires: Option<i64>,
+    pub fields: Object,
+}
+
+#[derive(Clone)]
+pub struct Remembered {
+    pub request: String,
+    pub applied: i64,
+    pub index: u64,
+    pub outcomes: Vec<Outcome>,
+}
+
+#[derive(Clone, PartialEq)]
+pub enum Outcome {
+    Applied { version: u64, existed: bool },
+    Held { version: u64 },
+    Refused(Refusal),
+    Abandoned,
+}
+
+#[derive(Clone, PartialEq)]
+pub enum Refusal {
+    Exists(u64),
+    Missing,
+    Version(u64),
+    Content(u64),
+    Update,
+}
+
+/// When a written document expires.
+#[derive(Clone, Copy)]
+pub enum Expiry {
+    /// As an update does.
+    Keep,
+    Set(Option<i64>),
+}
+
+impl Outcome {
+    pub fn describe(&self) -> String {
+        match self {
+            Outcome::Applied { version, existed } => format!("applied {version} {existed}"),
+            Outcome::Held { version } => format!("held {version}"),
+            Outcome::Refused(refusal) => format!("refused {}", refusal.describe()),
+            Outcome::Abandoned => "abandoned".to_owned(),
+        }
+    }
+}
+
+impl Refusal {
+    pub fn describe(&self) -> String {
+        match self {
+            Refusal::Exists(version) => format!("exists {version}"),
+            Refusal::Missing => "missing".to_owned(),
+            Refusal::Version(found) => format!("version {found}"),
+            Refusal::Content(version) => format!("content {version}"),
+            Refusal::Update => "update".to_owned(),
+        }
+    }
+}
+
+impl State {
+    pub fn document(&self, collection: &str, id: &str) -> Option<&Document> {
+        self.collections.get(collection)?.documents.get(id)
+    }
+
+    pub fn see(&self, collection: &str, id: &str) -> Option<Seen> {
+        self.document(collection, id).map(|one| one.see(id))
+    }
+
+    pub fn count(&self, collection: &str) -> u64 {
+        self.collections.get(collection).map_or(0, |one| one.documents.len() as u64)
+    }
+
+    pub fn touched(&self, collection: &str) -> u64 {
+        self.collections.get(collection).map_or(0, |one| one.touched)
+    }
+
+    pub fn list(&self, collection: &str, list: &Bounds) -> Answer {
+        let all = self.collections.get(collection).map(|one| one.documents.iter());
+        let mut all: Vec<_> =
+            all.into_iter().flatten().map(|(id, document)| document.see(id)).collect();
+        if list.direction == Direction::Backward {
+            all.reverse();
+        }
+        if let Some(after) = &list.after {
+            all.retain(|one| match list.direction {
+                Direction::Forward => one.id > *after,
+                Direction::Backward => one.id < *after,
+            });
+        }
+        all.drain(..list.offset.min(all.len()));
+        let limit = list.limit.unwrap_or(usize::MAX);
+        let has_more = all.len() > limit;
+        all.truncate(limit);
+        let next = all.last().map(|one| one.id.clone()).filter(|_| has_more);
+        Answer::Page(all, next)
+    }
+
+    pub fn touch(&mut self, collection: &str) -> &mut Collection {
+        self.touches += 1;
+        let found = self.collections.get_mut(collection).unwrap();
+        found.touched = self.touches;
+        found
+    }
+
+    pub fn create(
+        &mut self,
+        name: &str,
+        min_write: Option<Consistency>,
+        min_read: Option<Consistency>,
+    ) {
+        let floor = self.dropped.remove(name).map_or(0, |(version, _)| version);
+        let collection = Collection {
+            min_write,
+            min_read,
+            version_floor: floor,
+            version_max: floor,
+            ..Collection::default()
+        };
+        self.collections.insert(name.to_owned(), collection);
+        self.touch(name);
+    }
+
+    pub fn expire_one(&mut self, collection: &str, id: &str, now: i64) {
+        if self
+            .document(collection, id)
+            .is_some_and(|one| one.expires.is_some_and(|time| time <= now))
+        {
+            self.remove(collection, id, now);
+        }
+    }
+
+    pub fn remove(&mut self, collection: &str, id: &str, now: i64) -> u64 {
+        let collection = self.touch(collection);
+        let version = collection.documents.remove(id).unwrap().version + 1;
+        collection.tombstones.insert(id.to_owned(), (version, now));
+        collection.version_max = collection.version_max.max(version);
+        collection.writes += 1;
+        version
+    }
+
+    pub fn operate(&mut self, operation: &Operation, expiry: Expiry, now: i64) -> Outcome {
+        let Operation { collection, id, condition, action } = operation;
+        self.expire_one(collection, id, now);
+        let found = self.document(collection, id).cloned();
+        let version = found.as_ref().map_or(0, |one| one.version);
+        if let Some(refusal) = refusal(condition, found.as_ref()) {
+            return Outcome::Refused(refusal);
+        }
+        let fields = match (action, &found) {
+            (Action::Insert(_), Some(_)) => return Outcome::Refused(Refusal::Exists(version)),
+            (Action::Replace(_) | Action::Update(_), None) => {
+                return Outcome::Refused(Refusal::Missing);
+            }
+            (Action::Compare, _) | (Action::Delete, None) => return Outcome::Held { version },
+            (Action::Delete, Some(_)) => {
+                let version = self.remove(collection, id, now);
+                return Outcome::Applied { version, existed: true };
+            }
+            (Action::Update(changes), Some(found)) => match change(&found.fields, changes) {
+                Some(fields) => fields,
+                None => return Outcome::Refused(Refusal::Update),
+            },
+            (Action::Insert(fields) | Action::Replace(fields) | Action::Upsert(fields), _) => {
+                fields.clone()
+            }
+        };
+        let expires = match (expiry, action) {
+            (Expiry::Set(time), _) => time,
+            (Expiry::Keep, Action::Update(_)) => found.as_ref().and_then(|one| one.expires),
+            (Expiry::Keep, _) => None,
+        };
+        let version = self.put(collection, id, found.as_ref(), fields, expires, now);
+        Outcome::Applied { version, existed: found.is_some() }
+    }
+
+    pub fn put(
+        &mut self,
+        collection: &str,
+        id: &str,
+        found: Option<&Document>,
+        fields: Object,
+        expires: Option<i64>,
+        now: i64,
+    ) -> u64 {
+        if !self.collections.contains_key(collection) {
+            self.create(collection, None, None);
+        }
+        let collection = self.touch(collection);
+        let tombstone = collection.tombstones.remove(id).map(|(version, _)| version);
+        let last = found.map(|one| one.version).or(tombstone).unwrap_or(collection.version_floor);
+        let version = last + 1;
+        let created = found.map_or(now, |one| one.created);
+        let modified = found.map_or(now, |one| one.modified.max(now));
+        let document = Document { version, created, modified, expires, fields };
+        collection.documents.insert(id.to_owned(), document);
+        collection.version_max = collection.version_max.max(version);
+        collection.writes += 1;
+        version
+    }
+}
+
+impl Document {
+    pub fn see(&self, id: &str) -> Seen {
+        Seen {
+            id: id.to_owned(),
+            version: self.version,
+            created: self.created,
+            modified: self.modified,
+            expires: self.expires,
+            fields: self.fields.to_json(),
+        }
+    }
+}
+
+pub fn refusal(condition: &Condition, found: Option<&Document>) -> Option<Refusal> {
+    let Some(found) = found else {
+        return match condition {
+            Condition::Always | Condition::Absent => None,
+            Condition::Version(_) => Some(Refusal::Version(0)),
+            Condition::Document(_) | Condition::Fields(_) => Some(Refusal::Missing),
+        };
+    };
+    let holds = match condition {
+        Condition::Always => true,
+        Condition::Absent => return Some(Refusal::Exists(found.version)),
+        Condition::Version(version) if *version == found.version => true,
+        Condition::Version(_) => return Some(Refusal::Version(found.version)),
+        Condition::Document(fields) => *fields == found.fields,
+        Condition::Fields(fields) => {
+            fields.iter().all(|(name, value)| found.fields.get(name) == value.as_ref())
+        }
+    };
+    (!holds).then_some(Refusal::Content(found.version))
+}
+
+/// The fields with the changes; `None` when they cannot be made.
+pub fn change(fields: &Object, changes: &[Change]) -> Option<Object> {
+    let mut fields = fields.clone();
+    for change in changes {
+        match change {
+            Change::Set(name, value) => {
+                fields.insert(name.clone(), value.clone());
+            }
+            Change::Unset(name) => {
+                fields.remove(name);
+            }
+            Change::Inc(name, by) => {
+                let sum = match fields.get(name) {
+                    None => Value::from(*by),
+                    Some(Value::Int(number)) => Value::from(number + by),
+                    Some(Value::Float(number)) => Value::from(number + *by as f64),
+                    Some(_) => return None,
+                };
+                fields.insert(name.clone(), sum);
+            }
+            Change::Push(name, value) => match fields.get_mut(name) {
+                None => {
+                    fields.insert(name.clone(), Value::from(vec![*value]));
+                }
+                Some(Value::Array(items)) => items.push(Value::from(*value)),
+                Some(_) => return None,
+            },
+        }
+    }
+    Some(fields)
+}
