@@ -3,24 +3,33 @@
 //! It owns publication: readers see a batch only once it has its durability. One writer at a time;
 //! readers take no lock that a writer holds.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use fjall::AbstractTree;
 
 use super::options::LsmOptions;
 use super::snapshot::{Held, State};
 use super::writer::Writer;
 use crate::{
-    Batch, Blob, Durability, Engine, EngineStats, Keyspace, KeyspaceStats, Result, Snapshot,
+    Batch, Blob, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Result, Snapshot,
 };
+
+/// How long the last reads of a closed store are waited for.
+const READ_WAIT: Duration = Duration::from_millis(1);
+const READ_WAITS_MAX: u32 = 1000;
 
 /// An engine that keeps its data on disk.
 pub struct Lsm {
-    /// What readers see. Replaced after each commit, once the batch has its durability.
-    published: ArcSwap<State>,
+    /// What readers see. Replaced after each commit, once the batch has its durability. `None`
+    /// while the store is opened again after a full disk.
+    published: ArcSwapOption<State>,
     writer: Mutex<Writer>,
+    path: PathBuf,
     snapshots_open: Arc<AtomicU64>,
     commits: AtomicU64,
     fsyncs: AtomicU64,
@@ -30,10 +39,12 @@ impl Lsm {
     /// Opens the data folder, or creates it.
     pub fn open(options: LsmOptions) -> Result<Self> {
         options.validate()?;
+        let path = options.path.clone();
         let (writer, state) = Writer::open(options)?;
         Ok(Lsm {
-            published: ArcSwap::from_pointee(state),
+            published: ArcSwapOption::from_pointee(state),
             writer: Mutex::new(writer),
+            path,
             snapshots_open: Arc::default(),
             commits: AtomicU64::new(0),
             fsyncs: AtomicU64::new(0),
@@ -52,6 +63,43 @@ impl Lsm {
         Ok(())
     }
 
+    /// Makes the store work again if it was closed because the disk was full.
+    fn revive(&self, writer: &mut Writer) -> Result<()> {
+        if writer.needs_reopening()? {
+            self.unpublish()?;
+            self.published.store(Some(Arc::new(writer.reopen()?)));
+        }
+        Ok(())
+    }
+
+    /// Takes the published state back and waits until nobody reads it, unless somebody does for
+    /// long.
+    fn unpublish(&self) -> Result<()> {
+        let Some(state) = self.published.swap(None) else { return Ok(()) };
+        for _ in 0..READ_WAITS_MAX {
+            if Arc::strong_count(&state) == 1 {
+                return Ok(());
+            }
+            if self.snapshots_open.load(Ordering::Relaxed) > 0 {
+                break;
+            }
+            thread::sleep(READ_WAIT);
+        }
+        self.published.store(Some(state));
+        Err(Error::Poisoned {
+            reason: "the disk was full; writes go on once the snapshots from before are dropped"
+                .to_owned(),
+        })
+    }
+
+    /// Waits for the store to be opened again, which is the one time that a reader waits.
+    fn reopened(&self) -> Result<Arc<State>> {
+        let _opened = self.writer();
+        let state = self.published.load_full();
+        // It is still closed when the disk was too full to open it.
+        state.ok_or_else(|| Error::DiskFull { path: self.path.clone() })
+    }
+
     /// The writer, for one caller at a time. Its state is valid after a panic too: what was being
     /// written then was not published.
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -61,27 +109,28 @@ impl Lsm {
 
 impl Engine for Lsm {
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
-        self.published.load().get(keyspace, key)
+        match &*self.published.load() {
+            Some(state) => state.get(keyspace, key),
+            None => self.reopened()?.get(keyspace, key),
+        }
     }
 
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
         let open = Arc::clone(&self.snapshots_open);
-        Ok(Arc::new(Held::new(self.published.load_full(), open)))
+        let state = self.published.load_full();
+        let state = state.map_or_else(|| self.reopened(), Ok)?;
+        Ok(Arc::new(Held::new(state, open)))
     }
 
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
         let mut writer = self.writer();
-        if let Some(state) = writer.revive(self.snapshots_open.load(Ordering::Relaxed))? {
-            self.published.store(Arc::new(state));
-        }
-        if !batch.is_empty() {
-            writer.append(batch)?;
-        }
+        self.revive(&mut writer)?;
+        writer.commit(batch, durability)?;
         if durability == Durability::Disk {
-            self.persist(&mut writer)?;
+            self.fsyncs.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(state) = writer.state() {
-            self.published.store(Arc::new(state));
+            self.published.store(Some(Arc::new(state)));
         }
         self.commits.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -89,15 +138,14 @@ impl Engine for Lsm {
 
     fn sync(&self) -> Result<()> {
         let mut writer = self.writer();
-        if let Some(state) = writer.revive(self.snapshots_open.load(Ordering::Relaxed))? {
-            self.published.store(Arc::new(state));
-        }
+        self.revive(&mut writer)?;
         self.persist(&mut writer)
     }
 
     fn stats(&self) -> EngineStats {
         let published = self.published.load();
-        let keyspaces = published.trees().iter().map(|tree| KeyspaceStats {
+        let trees = published.as_ref().map_or(&[][..], |state| state.trees());
+        let keyspaces = trees.iter().map(|tree| KeyspaceStats {
             keys: tree.approximate_len() as u64,
             memory_bytes: tree.active_memtable().size(),
             disk_bytes: tree.disk_space(),
@@ -116,7 +164,6 @@ impl Engine for Lsm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
 
     const DOCUMENTS: Keyspace = Keyspace(0);
 

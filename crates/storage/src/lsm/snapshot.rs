@@ -2,7 +2,6 @@
 
 use std::ops::Bound;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,14 +9,17 @@ use fjall::{AbstractTree, AnyTree};
 use lsm_tree::Guard;
 
 use super::error;
+use super::folder::Folder;
 use crate::{Blob, Bounds, Direction, Error, Keyspace, Result, Snapshot, Visit};
 
 /// What the trees of one opened store have in common for all of its states.
 pub(super) struct Trees {
-    pub(super) path: PathBuf,
+    /// Locked for as long as any state is held: tables that compaction made obsolete are removed
+    /// when the last state that shows them goes, by names that another opening may use again.
+    pub(super) folder: Arc<Folder>,
     pub(super) names: Vec<String>,
     /// By keyspace. Trees rather than the store's keyspace handles, since those keep the journal
-    /// open and the folder locked, and a snapshot must do neither.
+    /// open, and reads go on while the store is closed.
     pub(super) trees: Vec<AnyTree>,
     /// The tree of our own records.
     pub(super) record: AnyTree,
@@ -123,7 +125,7 @@ impl State {
             let name = &self.trees.names[usize::from(keyspace.0)];
             format!("keyspace {name}, at or after key {}", key.escape_ascii())
         };
-        error::store("reading", &self.trees.path, place, &error.into())
+        error::store("reading", self.trees.folder.path(), place, &error.into())
     }
 }
 

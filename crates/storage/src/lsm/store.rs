@@ -2,7 +2,6 @@
 //!
 //! It knows nothing of publication, locks or recovery from failures; those are the engine's.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use fjall::{AbstractTree, CompressionType, KeyspaceCreateOptions, PersistMode};
 
 use super::error;
+use super::folder::Folder;
 use super::journal::Journals;
 use super::options::LsmOptions;
 use super::snapshot::{State, Trees, empty_key};
@@ -77,9 +77,9 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens the store in `path`, or creates it.
-    pub(super) fn open(path: &Path, options: &LsmOptions) -> fjall::Result<Self> {
-        let database = fjall::Database::builder(path)
+    /// Opens the store in `folder`, or creates it.
+    pub(super) fn open(folder: &Arc<Folder>, options: &LsmOptions) -> fjall::Result<Self> {
+        let database = fjall::Database::builder(folder.store())
             .cache_size(options.block_cache_bytes())
             .journal_compression(CompressionType::None)
             .max_journaling_size(128 << 20)
@@ -97,7 +97,7 @@ impl Store {
             .map(|name| database.keyspace(name, create))
             .collect::<fjall::Result<Vec<_>>>()?;
         let trees = Trees {
-            path: options.path.clone(),
+            folder: Arc::clone(folder),
             names: options.keyspaces.clone(),
             record: record.tree.clone(),
             trees: keyspaces.iter().map(|keyspace| keyspace.tree.clone()).collect(),
@@ -144,16 +144,14 @@ impl Store {
     }
 
     fn corrupt(&self, what: String) -> Error {
-        Error::Corrupt { place: self.trees.path.display().to_string(), what }
+        Error::Corrupt { place: self.trees.folder.path().display().to_string(), what }
     }
 
     fn record_at(&self, sequence: fjall::SeqNo) -> Result<Option<Record>> {
         let place = || format!("keyspace {RECORD_KEYSPACE}");
-        let bytes = self
-            .record
-            .tree
-            .get(RECORD_KEY, sequence)
-            .map_err(|error| error::store("reading", &self.trees.path, place, &error.into()))?;
+        let bytes = self.record.tree.get(RECORD_KEY, sequence).map_err(|error| {
+            error::store("reading", self.trees.folder.path(), place, &error.into())
+        })?;
         let Some(bytes) = bytes else { return Ok(None) };
         let record = Record::decode(&bytes).ok_or_else(|| Error::Corrupt {
             place: place(),

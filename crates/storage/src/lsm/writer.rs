@@ -14,7 +14,7 @@
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+use std::sync::Arc;
 
 use super::error;
 use super::folder::Folder;
@@ -24,7 +24,7 @@ use super::snapshot::State;
 use super::space::Space;
 use super::store::Store;
 use super::{journal, tables};
-use crate::{Batch, Error, Result};
+use crate::{Batch, Durability, Error, Result};
 
 /// How much is written before the marker is brought up to date.
 const UNMARKED_BYTES_MAX: u64 = 1 << 20;
@@ -43,8 +43,8 @@ pub(super) struct Writer {
     unsynced_bytes: u64,
     unmarked_bytes: u64,
     store: Health,
-    /// Unlocked last.
-    folder: Folder,
+    /// Shared with the states, see [`Trees`](super::snapshot::Trees).
+    folder: Arc<Folder>,
 }
 
 enum Health {
@@ -57,7 +57,7 @@ enum Health {
 impl Writer {
     /// Opens the data folder, or creates it; with its newest state.
     pub(super) fn open(options: LsmOptions) -> Result<(Self, State)> {
-        let folder = Folder::create(&options.path)?;
+        let folder = Arc::new(Folder::create(&options.path)?);
         let marker = Marker::read(folder.path())?;
         let marker = match marker {
             Some(marker) if marker.is_ready => marker.migrate(folder.path())?,
@@ -97,7 +97,7 @@ impl Writer {
         tables::verify(&path, trees, self.options.keyspaces.len() + TREES_BESIDE)?;
         let journals = journal::verify(&path, number_max)?;
         journals.repair()?;
-        let store = open(&path, &self.options)?;
+        let store = open(&self.folder, &self.options)?;
         let number = store.verify(&journals)?;
         if number < self.marker.commits {
             return Err(Error::Corrupt {
@@ -111,25 +111,19 @@ impl Writer {
         Ok(state)
     }
 
-    /// Makes the store work again after the device was full, and returns its state if that was
-    /// necessary and possible.
-    pub(super) fn revive(&mut self, snapshots_open: u64) -> Result<Option<State>> {
+    /// Whether the store has to be opened again, for which there is room now.
+    pub(super) fn needs_reopening(&mut self) -> Result<bool> {
         match &self.store {
-            Health::Working(_) => return Ok(None),
-            Health::Poisoned(reason) => return Err(Error::Poisoned { reason: reason.clone() }),
-            Health::Closed => {}
+            Health::Working(_) => Ok(false),
+            Health::Poisoned(reason) => Err(Error::Poisoned { reason: reason.clone() }),
+            Health::Closed => self.space.check(0).map(|()| true),
         }
-        self.space.check(0)?;
-        if snapshots_open > 0 {
-            // They read files that an opened store would be free to remove.
-            return Err(Error::Poisoned {
-                reason: format!(
-                    "the disk was full; writes go on once the {snapshots_open} snapshots from \
-                     before are dropped"
-                ),
-            });
-        }
-        self.open_store(Some(self.number)).map(Some)
+    }
+
+    /// Opens the store again, of which no state may be left: the trees of the old one would remove
+    /// files that the new one may have written.
+    pub(super) fn reopen(&mut self) -> Result<State> {
+        self.open_store(Some(self.number))
     }
 
     pub(super) fn is_dirty(&self) -> bool {
@@ -152,9 +146,20 @@ impl Writer {
         }
     }
 
-    /// Writes a batch as far as the operating system. After an error it is not there, unless the
+    /// Writes a batch with the durability asked for. After an error it is not there, unless the
     /// error is [`Error::Poisoned`].
-    pub(super) fn append(&mut self, batch: &Batch) -> Result<()> {
+    pub(super) fn commit(&mut self, batch: &Batch, durability: Durability) -> Result<()> {
+        let before = self.number;
+        if !batch.is_empty() {
+            self.append(batch)?;
+        }
+        match durability {
+            Durability::Memory | Durability::Os => Ok(()),
+            Durability::Disk => self.persist_or_cut(before),
+        }
+    }
+
+    fn append(&mut self, batch: &Batch) -> Result<()> {
         let bytes = batch.byte_length() as u64;
         self.space.check(bytes)?;
         let number = self.number + 1;
@@ -170,11 +175,22 @@ impl Writer {
         Ok(())
     }
 
-    /// Fsyncs. What a failed fsync leaves on the device is not known, nor is it after another one,
-    /// so that the first failure is the last word.
+    /// Fsyncs everything that was committed.
     pub(super) fn persist(&mut self) -> Result<()> {
-        if let Err(error) = self.store()?.persist() {
-            return Err(self.poison(format!("fsync failed: {error:?}")));
+        self.persist_or_cut(self.number)
+    }
+
+    /// Fsyncs. What a failed fsync leaves on the device is not known, nor is it after another one,
+    /// so that the first failure is the last word. Where there was none, since the store had
+    /// stopped before, batches above `number` are refused.
+    fn persist_or_cut(&mut self, number: u64) -> Result<()> {
+        match self.store()?.persist() {
+            Ok(()) => {}
+            Err(error @ fjall::Error::Poisoned) => {
+                self.number = number;
+                return Err(self.fail(&error));
+            }
+            Err(error) => return Err(self.poison(format!("fsync failed: {error:?}"))),
         }
         self.unsynced_bytes = 0;
         if self.unmarked_bytes >= UNMARKED_BYTES_MAX {
@@ -232,7 +248,7 @@ impl Drop for Writer {
 }
 
 /// Makes a data folder, from the start if that was begun before.
-fn create(folder: &Folder, options: &LsmOptions) -> Result<Marker> {
+fn create(folder: &Arc<Folder>, options: &LsmOptions) -> Result<Marker> {
     let mut marker = Marker {
         format: FORMAT,
         is_ready: false,
@@ -241,17 +257,18 @@ fn create(folder: &Folder, options: &LsmOptions) -> Result<Marker> {
     };
     marker.write(folder.path())?;
     folder.clear()?;
-    drop(open(&folder.store(), options)?);
+    drop(open(folder, options)?);
     marker.is_ready = true;
     marker.write(folder.path())?;
     Ok(marker)
 }
 
 /// Opens the store, which panics at some kinds of corruption.
-pub(super) fn open(path: &Path, options: &LsmOptions) -> Result<Store> {
+fn open(folder: &Arc<Folder>, options: &LsmOptions) -> Result<Store> {
+    let path = folder.store();
     let place = || path.display().to_string();
-    match panic::catch_unwind(AssertUnwindSafe(|| Store::open(path, options))) {
-        Ok(store) => store.map_err(|error| error::store("opening", path, place, &error)),
+    match panic::catch_unwind(AssertUnwindSafe(|| Store::open(folder, options))) {
+        Ok(store) => store.map_err(|error| error::store("opening", &path, place, &error)),
         Err(panic) => Err(Error::Corrupt { place: place(), what: words(&*panic) }),
     }
 }

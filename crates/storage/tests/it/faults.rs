@@ -19,11 +19,14 @@ fn a_second_handle_is_refused_until_the_first_is_closed() {
     let error = open(folder.path()).err().unwrap();
     assert!(matches!(error, Error::Locked { .. }), "{error}");
     put(&engine, b"key", b"value", Durability::Os).unwrap();
-    // A snapshot that outlives its engine reads on, and keeps nobody from opening.
+    // A snapshot outlives its engine, and the folder stays its own.
     let snapshot = engine.snapshot().unwrap();
     drop(engine);
-    let engine = open(folder.path()).unwrap();
+    let error = open(folder.path()).err().unwrap();
+    assert!(matches!(error, Error::Locked { .. }), "{error}");
     assert!(snapshot.get(FIRST, b"key").unwrap().is_some());
+    drop(snapshot);
+    let engine = open(folder.path()).unwrap();
     assert!(engine.get(FIRST, b"key").unwrap().is_some());
 }
 
