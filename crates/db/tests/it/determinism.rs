@@ -76,8 +76,8 @@ impl Side {
     /// Runs each step on a thread of its own, in their order: all that come while the first one is
     /// held at the gate.
     fn run_together(&self, steps: &[Step]) -> Vec<Answer> {
-        self.engine.close_gate(Place::Before);
         thread::scope(|scope| {
+            let gate = self.engine.close_gate(Place::Before);
             let mut threads = Vec::new();
             let mut has_arrived = false;
             for step in steps {
@@ -92,7 +92,7 @@ impl Side {
                 });
                 threads.push(thread);
             }
-            self.engine.open_gate();
+            drop(gate);
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         })
     }

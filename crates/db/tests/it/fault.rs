@@ -93,9 +93,11 @@ impl Faulty {
         *self.last_durability.lock()
     }
 
-    /// From here on commits wait at the gate.
-    pub fn close_gate(&self, place: Place) {
+    /// Commits wait at the gate until what this returns is dropped, be it by a test that fails.
+    #[must_use]
+    pub fn close_gate(&self, place: Place) -> ClosedGate<'_> {
         self.gate.lock().closed = Some(place);
+        ClosedGate(self)
     }
 
     /// Waits until a commit waits at the gate.
@@ -106,11 +108,6 @@ impl Faulty {
 
     pub fn is_anyone_at_gate(&self) -> bool {
         self.gate.lock().waiting > 0
-    }
-
-    pub fn open_gate(&self) {
-        self.gate.lock().closed = None;
-        self.changed.notify_all();
     }
 
     fn pass_gate(&self, place: Place) {
@@ -141,6 +138,16 @@ impl Faulty {
                 panic!("the panic of the fault-injecting engine, which is part of the test");
             }
         }
+    }
+}
+
+/// Opens the gate when it is dropped.
+pub struct ClosedGate<'a>(&'a Faulty);
+
+impl Drop for ClosedGate<'_> {
+    fn drop(&mut self) {
+        self.0.gate.lock().closed = None;
+        self.0.changed.notify_all();
     }
 }
 

@@ -33,8 +33,8 @@ fn line_up<T: Send>(
     calls: Vec<Call<T>>,
     at_gate: impl FnOnce(),
 ) -> Answers<T> {
-    engine.close_gate(Place::Before);
     thread::scope(|scope| {
+        let gate = engine.close_gate(Place::Before);
         let leader = scope.spawn(|| db.documents("docs").update("first", object! { "n": 1 }));
         engine.await_arrival();
         let mut threads = Vec::new();
@@ -43,7 +43,7 @@ fn line_up<T: Send>(
             wait_until("the call to queue up", || db.stats().unwrap().waiting == number + 1);
         }
         at_gate();
-        engine.open_gate();
+        drop(gate);
         let line = threads.into_iter().map(|thread| thread.join()).collect();
         Answers { leader: leader.join(), line }
     })
@@ -225,12 +225,11 @@ fn no_read_goes_back_while_collections_come_and_go() {
     let (engine, db) = start();
     let docs = db.documents("new");
     let hold = |call: &(dyn Fn() + Sync), look: &dyn Fn()| {
-        engine.close_gate(Place::After);
         thread::scope(|scope| {
+            let _gate = engine.close_gate(Place::After);
             scope.spawn(call);
             engine.await_arrival();
             look();
-            engine.open_gate();
         });
     };
     hold(&|| drop(docs.insert("a", object! {}).unwrap()), &|| {
