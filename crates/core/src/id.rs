@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::limits::{COLLECTION_NAME_BYTES_MAX, DOCUMENT_ID_BYTES_MAX};
 use crate::{Error, Result};
@@ -60,7 +61,8 @@ impl DocumentId {
 ///
 /// 1 to 128 ASCII letters, digits, `_`, `-` and `.`; the first one is a letter, a digit or `_`,
 /// so that no name is an option of a command line or a hidden file. Names that begin with
-/// `_system` belong to the database.
+/// `_system` belong to the database. A clone is shared: every command carries the name of its
+/// collection.
 ///
 /// ```
 /// use velocitydb_core::CollectionName;
@@ -70,11 +72,11 @@ impl DocumentId {
 /// # Ok::<(), velocitydb_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CollectionName(Box<str>);
+pub struct CollectionName(Arc<str>);
 
 impl CollectionName {
     /// Takes a text as a name, or says with [`Error::InvalidCollectionName`] why it is none.
-    pub fn new(name: impl Into<Box<str>>) -> Result<Self> {
+    pub fn new(name: impl Into<Arc<str>>) -> Result<Self> {
         let name = name.into();
         Self::check(&name)?;
         Ok(Self(name))
@@ -164,7 +166,7 @@ macro_rules! text {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0.into()
+                (*name.0).into()
             }
         }
     )*};
