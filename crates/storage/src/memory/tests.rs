@@ -10,7 +10,7 @@ use crate::contract::{Model, Random};
 
 const KEYSPACE: Keyspace = Keyspace(0);
 /// Steps of a random test.
-const STEPS: u64 = if cfg!(miri) { 200 } else { 2_000 };
+const STEPS: u64 = if cfg!(miri) { 100 } else { 2_000 };
 const KEYS: u64 = if cfg!(miri) { 64 } else { 20_000 };
 
 fn put(engine: &dyn Engine, key: &[u8], value: &[u8]) {
