@@ -46,7 +46,8 @@ pub struct List {
     /// How many documents to leave out first. Leaving out costs as much as listing; a cursor
     /// does not.
     pub offset: usize,
-    /// How many documents to return at the most. `None` returns all: for large collections
+    /// How many documents to return at the most. 0 returns none, and does not look whether there
+    /// are any. `None` returns all: for large collections
     /// [`Snapshot::iter`] holds only some at a time.
     pub limit: Option<usize>,
     /// Where an earlier page ended. Documents that come and go before it shift nothing.

@@ -61,6 +61,7 @@ struct Start {
     length: usize,
     system: SystemTotals,
     is_system_changed: bool,
+    expiry_next: Option<Time>,
 }
 
 impl Machine {
@@ -105,19 +106,27 @@ impl Machine {
         }
         let start = self.start();
         self.index += 1;
-        let result = self.apply_body(command);
-        let is_applied = result.as_ref().is_ok_and(|reply| !reply.is_refused())
-            && self.batch.len() > start.length;
-        if !is_applied {
-            self.index -= 1;
-            self.undo(start);
+        match self.apply_and_remember(command, &start) {
+            Ok((reply, true)) => Ok(reply),
+            result => {
+                self.index -= 1;
+                if result.is_err() {
+                    self.expiry_next = start.expiry_next;
+                }
+                self.undo(start);
+                result.map(|(reply, _)| Reply { index: self.index, ..reply })
+            }
         }
-        let mut reply = result?;
-        reply.index = self.index;
+    }
+
+    /// Applies `command` and remembers its request id. Also says whether it is to stay applied.
+    fn apply_and_remember(&mut self, command: &Command, start: &Start) -> Result<(Reply, bool)> {
+        let reply = Reply { index: self.index, ..self.apply_body(command)? };
+        let is_applied = !reply.is_refused() && self.batch.len() > start.length;
         if is_applied && let Some(request) = &command.request {
             self.remember_request(request, command.now, &reply)?;
         }
-        Ok(reply)
+        Ok((reply, is_applied))
     }
 
     fn apply_body(&mut self, command: &Command) -> Result<Reply> {
@@ -136,6 +145,7 @@ impl Machine {
             length: self.batch.len(),
             system: self.catalog.system,
             is_system_changed: self.catalog.is_system_changed,
+            expiry_next: self.expiry_next,
         }
     }
 
