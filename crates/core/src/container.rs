@@ -17,6 +17,7 @@ pub(crate) struct Container<'a> {
 impl<'a> Container<'a> {
     /// Takes a value with the tag of an array or object apart. `depth` is the number of arrays and
     /// objects around it.
+    #[inline]
     pub(crate) fn new(encoded: &'a [u8], depth: usize) -> Result<Self> {
         if depth >= Names::Operators.depth_max() {
             return Err(Error::corrupt("arrays and objects are nested too deeply"));
@@ -47,15 +48,18 @@ impl<'a> Container<'a> {
     }
 
     /// Where the entry ends in the body. The index is below `len`.
+    #[inline]
     fn end(&self, index: usize) -> usize {
         number(self.ends, index, self.width)
     }
 
+    #[inline]
     pub(crate) fn entry(&self, index: usize) -> Result<&'a [u8]> {
         let start = index.checked_sub(1).map_or(0, |before| self.end(before));
         self.slice(start, self.end(index))
     }
 
+    #[inline]
     fn slice(&self, start: usize, end: usize) -> Result<&'a [u8]> {
         self.body
             .get(start..end)
@@ -81,6 +85,7 @@ pub(crate) struct Entries<'a> {
 impl<'a> Iterator for Entries<'a> {
     type Item = Result<&'a [u8]>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.next >= self.container.len() {
             return None;
@@ -106,6 +111,7 @@ fn split_count(encoded: &[u8]) -> Option<(u8, usize, &[u8])> {
 }
 
 /// The number at a position of a table, or 0 beyond its end.
+#[inline]
 fn number(table: &[u8], index: usize, width: u8) -> usize {
     let bytes = table.get(index << width..).unwrap_or_default();
     match width {
@@ -116,6 +122,7 @@ fn number(table: &[u8], index: usize, width: u8) -> usize {
 }
 
 /// Splits an entry of an object into name and value.
+#[inline]
 pub(crate) fn split_field(entry: &[u8]) -> Result<(&[u8], &[u8])> {
     let (length, rest) = match entry {
         [length @ ..0x80, rest @ ..] => (usize::from(*length), rest),

@@ -56,6 +56,7 @@ impl<'a> RawValue<'a> {
     }
 
     /// The type.
+    #[inline]
     pub fn kind(self) -> Kind {
         match self.tag() {
             tag::NULL => Kind::Null,
@@ -212,19 +213,23 @@ impl<'a> RawValue<'a> {
         })
     }
 
+    #[inline]
     fn tag(self) -> u8 {
         self.encoded.first().copied().unwrap_or(tag::NULL)
     }
 
+    #[inline]
     fn payload(self) -> &'a [u8] {
         self.encoded.get(1..).unwrap_or_default()
     }
 
     /// The payload of a type whose payload is eight bytes.
+    #[inline]
     fn eight(self) -> Result<[u8; 8]> {
         self.payload().try_into().map_err(|_| Error::corrupt("a number or time is not 8 bytes"))
     }
 
+    #[inline]
     fn int(self) -> Result<i64> {
         let payload = self.payload();
         ensure(payload.len() <= 8, "an integer is longer than 8 bytes")?;
@@ -242,6 +247,7 @@ impl<'a> Node<'a> for RawValue<'a> {
     type Items = RawItems<'a>;
     type Fields = RawFields<'a>;
 
+    #[inline]
     fn shape(self, depth: usize) -> Result<Shape<'a, RawItems<'a>, RawFields<'a>>> {
         Ok(match self.tag() {
             tag::NULL => Shape::Null,
@@ -443,6 +449,7 @@ impl<'a> RawItems<'a> {
 impl<'a> Iterator for RawItems<'a> {
     type Item = Result<RawValue<'a>>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         Some(self.0.next()?.and_then(RawValue::new))
     }
@@ -467,6 +474,7 @@ impl<'a> RawFields<'a> {
 impl<'a> Iterator for RawFields<'a> {
     type Item = Result<(&'a str, RawValue<'a>)>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         Some(self.0.next()?.and_then(|entry| {
             let (name, value) = split_field(entry)?;
@@ -501,6 +509,7 @@ fn decode_fields(fields: RawFields<'_>, depth: usize) -> Result<Object> {
         })
 }
 
+#[inline]
 fn text(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a text is not UTF-8"))
 }
