@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::arguments::Arguments;
-use crate::documents::{Ids, Pool, Size, scattered_id};
+use crate::documents::{Ids, Pool, Purpose, Size, scattered_id};
 use crate::measure::{Clock, rate_during};
 use crate::peers::{self, NAMES, Store, Sync};
 use crate::results::{Results, Unit};
@@ -86,12 +86,13 @@ fn read_rounds(
 ) -> Result<()> {
     let steps = if arguments.is_quick { 50_000 } else { 300_000 };
     let count = if arguments.is_quick { reads.count / 3 } else { reads.count };
-    let ids = Ids::shuffled(0..count);
+    let stored = Ids::shuffled(0..count, Purpose::Storing);
+    let ids = Ids::shuffled(0..count, Purpose::Visiting);
     let mut stores = Vec::new();
     for name in NAMES {
         let folder = tempfile::tempdir_in(&arguments.folder)?;
         let store = peers::open(name, folder.path(), Sync::Never, reads.cache_bytes)?;
-        load(&*store, &ids, pool)?;
+        load(&*store, &stored, pool)?;
         ids.iter().try_for_each(|(_, id)| get(&*store, id))?;
         stores.push((name, store, folder));
     }

@@ -239,14 +239,24 @@ impl Pool {
 /// memory: finding the next id costs no cache miss that would be mistaken for the store's.
 pub struct Ids(String);
 
+/// What ids are put into order for.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose {
+    /// To be stored.
+    Storing,
+    /// To be read and changed.
+    Visiting,
+}
+
 /// Bytes of an id.
 pub const ID_BYTES: usize = 15;
 
 impl Ids {
-    /// The ids of these numbers in a random order.
-    pub fn shuffled(numbers: Range<u64>) -> Self {
+    /// The ids of these numbers in a random order, another one for another purpose: what is read in
+    /// the order in which it was stored lies in that order in memory.
+    pub fn shuffled(numbers: Range<u64>, purpose: Purpose) -> Self {
         let mut order: Vec<u64> = numbers.collect();
-        Random::new(order.len() as u64).shuffle(&mut order);
+        Random::new(purpose as u64).shuffle(&mut order);
         let mut text = String::with_capacity(order.len() * ID_BYTES);
         order.into_iter().for_each(|number| text.push_str(&id(number)));
         Ids(text)
@@ -318,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_walk_goes_round() {
-        let ids = Ids::shuffled(0..10);
+        let ids = Ids::shuffled(0..10, Purpose::Visiting);
         let steps: Vec<_> = ids.walk(8..31).collect();
         assert_eq!(steps.len(), 23);
         assert_eq!(steps[0], (0, ids.get(8)));

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::arguments::Arguments;
 use crate::bare_map::{self, BareMap};
 use crate::child::{self, Task};
-use crate::documents::{ID_BYTES, Ids, Pool, Size};
+use crate::documents::{ID_BYTES, Pool, Size, scattered_id};
 use crate::machine::resident_bytes;
 use crate::results::{Results, Unit};
 use crate::velocity::{self, Velocity};
@@ -28,20 +28,20 @@ pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// The child's part: bytes by document.
+/// The child's part: bytes by document. Ids are made one by one, so that nothing but the documents
+/// is there afterwards that was not there before.
 pub fn work(is_bare_map: bool, size: Size, count: u64) -> Result<f64> {
-    let (pool, ids) = (Pool::new(size)?, Ids::shuffled(0..count));
+    let (pool, map, velocity) = (Pool::new(size)?, BareMap::new(), Velocity::in_memory()?);
     let (before, _) = resident_bytes()?;
-    let after = if is_bare_map {
-        let _map = BareMap::load(&ids, &pool)?;
-        resident_bytes()?.0
-    } else {
-        let velocity = Velocity::in_memory()?;
-        for (number, id) in ids.iter() {
-            velocity.documents.insert(id, &pool.get(number).encoded)?;
+    for number in 0..count {
+        let (id, fields) = (scattered_id(number), &pool.get(number).encoded);
+        if is_bare_map {
+            map.put(&id, fields.as_bytes())?;
+        } else {
+            velocity.documents.insert(&id, fields)?;
         }
-        resident_bytes()?.0
-    };
+    }
+    let (after, _) = resident_bytes()?;
     let content = pool.encoded_bytes(count) + count * ID_BYTES as u64;
     Ok((after as f64 - before as f64 - content as f64) / count as f64)
 }

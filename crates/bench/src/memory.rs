@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::Result;
 use crate::arguments::Arguments;
 use crate::bare_map::{self, BareMap};
-use crate::documents::{Ids, Pool, Size};
+use crate::documents::{Ids, Pool, Purpose, Size};
 use crate::measure::{beside, rate_of_threads};
 use crate::results::{Results, Unit};
 use crate::velocity::{self, Velocity};
@@ -75,10 +75,11 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn new(arguments: &'a Arguments, table: String, size: Size, count: u64) -> Result<Self> {
-        let (pool, ids) = (Pool::new(size)?, Ids::shuffled(0..count));
+        let (pool, stored) = (Pool::new(size)?, Ids::shuffled(0..count, Purpose::Storing));
+        let ids = Ids::shuffled(0..count, Purpose::Visiting);
         Ok(Case {
-            velocity: Velocity::load(&ids, &pool)?,
-            map: BareMap::load(&ids, &pool)?,
+            velocity: Velocity::load(&stored, &pool)?,
+            map: BareMap::load(&stored, &pool)?,
             arguments,
             table,
             pool,

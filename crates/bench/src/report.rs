@@ -60,22 +60,19 @@ fn target_row(target: &Target) -> String {
 
 fn table_of(title: &str, measurements: &[&Measurement]) -> String {
     let contestants = distinct(measurements.iter().map(|one| one.contestant.as_str()));
+    let is_compared = contestants.iter().any(|one| maker(one) != maker(contestants[0]));
     let mut text = format!("\n### {title}\n\n| |");
     contestants.iter().for_each(|contestant| text += &format!(" {contestant} |"));
-    text += if contestants.len() > 1 { " ratio |\n|---|" } else { "\n|---|" };
-    text += &"--:|".repeat(contestants.len() + usize::from(contestants.len() > 1));
+    text += if is_compared { " ratio |\n|---|" } else { "\n|---|" };
+    text += &"--:|".repeat(contestants.len() + usize::from(is_compared));
     text += "\n";
     for row in distinct(measurements.iter().map(|one| one.row.as_str())) {
         let _ = write!(text, "| {row} |");
-        let find = |contestant: &&str| {
-            measurements
-                .iter()
-                .copied()
-                .find(|one| one.row == row && one.contestant == **contestant)
-        };
-        let found: Vec<_> = contestants.iter().map(find).collect();
+        let of_row = measurements.iter().copied().filter(|one| one.row == row);
+        let found = |name: &&str| of_row.clone().find(|one| one.contestant == **name);
+        let found: Vec<_> = contestants.iter().map(found).collect();
         found.iter().for_each(|one| text += &format!(" {} |", one.map(cell).unwrap_or_default()));
-        if contestants.len() > 1 {
+        if is_compared {
             let _ = write!(text, " {} |", ratio(&found).unwrap_or_default());
         }
         text += "\n";
@@ -83,11 +80,16 @@ fn table_of(title: &str, measurements: &[&Measurement]) -> String {
     text
 }
 
-/// The first contestant's number by that of the best of those that are not of its name.
+/// Whose a contestant is: several can be modes of one.
+fn maker(contestant: &str) -> &str {
+    contestant.split_once(' ').filter(|it| it.0 == "VelocityDB").map_or(contestant, |it| it.0)
+}
+
+/// The first contestant's number by the best of those that others have made.
 fn ratio(found: &[Option<&Measurement>]) -> Option<String> {
     let own = found.first().copied().flatten()?;
-    let name = |one: &Measurement| one.contestant.split(' ').next().map(str::to_owned);
-    let peers = found.iter().flatten().filter(|one| name(one) != name(own));
+    let peers =
+        found.iter().flatten().filter(|one| maker(&one.contestant) != maker(&own.contestant));
     let peers = peers.map(|one| one.median());
     let best = match own.unit {
         Unit::PerSecond | Unit::Percent => peers.reduce(f64::max)?,

@@ -4,7 +4,7 @@
 use crate::Result;
 use crate::arguments::Arguments;
 use crate::bare_map::{self, BareMap};
-use crate::documents::{Ids, Pool, Size};
+use crate::documents::{Ids, Pool, Purpose, Size};
 use crate::measure::Clock;
 use crate::results::{Results, Unit};
 use crate::velocity::{self, Velocity};
@@ -21,7 +21,7 @@ pub const FEW: u64 = 10_000;
 const OPERATIONS_COUNT: u64 = 200_000;
 
 /// Inserts among few documents that keep them few.
-const INSERTS_AMONG_FEW: u64 = 1_000;
+const INSERTS_AMONG_FEW: u64 = 5_000;
 
 /// The many documents.
 pub fn many(is_quick: bool) -> u64 {
@@ -75,8 +75,9 @@ pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
 
 impl<'a> Case<'a> {
     fn new(clock: Clock, pool: &'a Pool, count: u64) -> Result<Self> {
-        let ids = Ids::shuffled(0..count);
-        let (velocity, map) = (Velocity::load(&ids, pool)?, BareMap::load(&ids, pool)?);
+        let stored = Ids::shuffled(0..count, Purpose::Storing);
+        let (velocity, map) = (Velocity::load(&stored, pool)?, BareMap::load(&stored, pool)?);
+        let ids = Ids::shuffled(0..count, Purpose::Visiting);
         Ok(Case { clock, pool, ids, velocity, map, round: 0 })
     }
 
@@ -132,10 +133,10 @@ impl<'a> Case<'a> {
     fn inserts(&self, insert: impl Fn(&Ids) -> Result<f64>) -> Result<f64> {
         if self.count() != FEW {
             let start = self.count() + self.round * OPERATIONS_COUNT;
-            return insert(&Ids::shuffled(start..start + OPERATIONS_COUNT));
+            return insert(&Ids::shuffled(start..start + OPERATIONS_COUNT, Purpose::Storing));
         }
-        let new = Ids::shuffled(FEW..FEW + INSERTS_AMONG_FEW);
-        let times = OPERATIONS_COUNT / INSERTS_AMONG_FEW / 4;
+        let new = Ids::shuffled(FEW..FEW + INSERTS_AMONG_FEW, Purpose::Storing);
+        let times = OPERATIONS_COUNT / INSERTS_AMONG_FEW;
         let seconds = (0..times).map(|_| Ok(1.0 / insert(&new)?)).sum::<Result<f64>>()?;
         Ok(times as f64 / seconds)
     }
