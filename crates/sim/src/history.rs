@@ -7,7 +7,7 @@ use velocitydb::{Consistency, Mode};
 
 use crate::content::OperationId;
 use crate::operation::{Operation, What};
-use crate::record::Record;
+use crate::record::{JournalEnd, Record};
 
 /// What clients saw in one cycle.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct History {
     /// What the worker complains of.
     pub failures: Vec<String>,
     /// The journal and its length when the last write that was promised to survive was.
-    pub durable_journal: Option<(u64, u64)>,
+    pub durable_journal: Option<JournalEnd>,
     mode: Mode,
     positions: HashMap<OperationId, usize>,
     acknowledged_index: u64,
@@ -100,7 +100,7 @@ impl History {
                 }
             }
             Record::Failed { message } => self.failures.push(message),
-            Record::Durable { journal, length } => self.durable_journal = Some((journal, length)),
+            Record::Durable(end) => self.durable_journal = Some(end),
         }
     }
 

@@ -9,6 +9,17 @@ use std::str::FromStr;
 use crate::content::OperationId;
 use crate::operation::Operation;
 
+/// Where the journals of a data folder end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalEnd {
+    /// The number of the newest journal.
+    pub journal: u64,
+    /// The length of what it holds.
+    pub length: u64,
+    /// What fsyncs in the background had left behind before, as a hash.
+    pub background: u64,
+}
+
 /// What a worker tells the auditor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
@@ -33,12 +44,7 @@ pub enum Record {
         message: String,
     },
     /// The journal of the data folder was at least this long when its last write was durable.
-    Durable {
-        /// The number of the journal file.
-        journal: u64,
-        /// The length of what it holds.
-        length: u64,
-    },
+    Durable(JournalEnd),
 }
 
 impl fmt::Display for Record {
@@ -51,7 +57,9 @@ impl fmt::Display for Record {
             }
             Record::Nothing(id) => write!(f, "nothing {}", id.0),
             Record::Failed { message } => write!(f, "failed {}", message.replace('\n', " ")),
-            Record::Durable { journal, length } => write!(f, "durable {journal} {length}"),
+            Record::Durable(JournalEnd { journal, length, background }) => {
+                write!(f, "durable {journal} {length} {background}")
+            }
         }
     }
 }
@@ -83,7 +91,11 @@ fn parse(line: &str) -> Option<Record> {
         }
         "nothing" => Record::Nothing(OperationId(number()?)),
         "failed" => Record::Failed { message: rest.to_owned() },
-        "durable" => Record::Durable { journal: number()?, length: number()? },
+        "durable" => Record::Durable(JournalEnd {
+            journal: number()?,
+            length: number()?,
+            background: number()?,
+        }),
         _ => return None,
     })
 }
@@ -100,7 +112,7 @@ mod tests {
             Record::Applied { id, index: 9, version: 3 },
             Record::Nothing(id),
             Record::Failed { message: "out of luck".to_owned() },
-            Record::Durable { journal: 4, length: 4_096 },
+            Record::Durable(JournalEnd { journal: 4, length: 4_096, background: 5 }),
         ] {
             assert_eq!(record.to_string().parse(), Ok(record));
         }

@@ -1,12 +1,18 @@
 //! The loss of power, as far as it can be had from outside: what the journal of a killed process
 //! holds beyond its last durable write is cut off, or pages of it are zeroed.
+//!
+//! The database fsyncs in the background too: before it notes in the folder's marker how much is
+//! durable, and before it writes tables. So nothing is done when one of those has changed since.
 
+use std::collections::hash_map::DefaultHasher;
 use std::fs::{File, OpenOptions};
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::Random;
+use crate::record::JournalEnd;
 
 /// What the system writes to a device at a time.
 const PAGE: u64 = 4_096;
@@ -14,30 +20,68 @@ const PAGE: u64 = 4_096;
 /// Where a data folder has its journals.
 const JOURNALS: &str = "store";
 
-/// The newest journal of a data folder and the length of what it holds; `None` while there is none.
-pub fn journal_end(folder: &Path) -> Option<(u64, u64)> {
-    let (number, path) = newest_journal(folder)?;
-    let file = File::open(path).ok()?;
-    Some((number, used_length(&file).ok()?))
+/// Where it has its tables.
+const TABLES: &str = "store/keyspaces";
+
+/// The file in which a data folder says how much is durable.
+const MARKER: &str = "VELOCITYDB";
+
+/// Where the journals of a data folder end.
+///
+/// # Errors
+///
+/// Those of the file system.
+pub fn journal_end(folder: &Path) -> io::Result<JournalEnd> {
+    let background = background(folder)?;
+    let (journal, path) = newest_journal(folder).ok_or(io::ErrorKind::NotFound)?;
+    Ok(JournalEnd { journal, length: used_length(&File::open(path)?)?, background })
 }
 
-/// Does to a journal what a loss of power can do behind `durable`, the journal and its length that
-/// were durable. Returns what was done, or `None` when there was nothing to be lost.
+/// What fsyncs in the background leave behind: the marker, and the names of the tables.
+fn background(folder: &Path) -> io::Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    std::fs::read(folder.join(MARKER))?.hash(&mut hasher);
+    let mut names = Vec::new();
+    list(&folder.join(TABLES), &mut names)?;
+    names.sort();
+    names.hash(&mut hasher);
+    Ok(hasher.finish())
+}
+
+fn list(folder: &Path, names: &mut Vec<PathBuf>) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        // It went away after it was listed.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            list(&entry.path(), names)?;
+        }
+        names.push(entry.path());
+    }
+    Ok(())
+}
+
+/// Does to the journal what a loss of power can do behind `durable`, up to where it was durable.
+/// Returns what was done, or `None` when there was nothing to be lost.
 ///
 /// # Errors
 ///
 /// Those of the file system.
 pub fn lose_power(
     folder: &Path,
-    durable: (u64, u64),
+    durable: JournalEnd,
     random: &mut Random,
 ) -> io::Result<Option<String>> {
-    let Some((number, path)) = newest_journal(folder).filter(|(number, _)| *number == durable.0)
-    else {
+    let journal = newest_journal(folder).filter(|(number, _)| *number == durable.journal);
+    let Some((number, path)) = journal else { return Ok(None) };
+    if background(folder)? != durable.background {
         return Ok(None);
-    };
+    }
     let file = OpenOptions::new().read(true).write(true).open(&path)?;
-    let (start, end) = (durable.1, used_length(&file)?);
+    let (start, end) = (durable.length, used_length(&file)?);
     if start >= end {
         return Ok(None);
     }
@@ -101,15 +145,19 @@ mod tests {
         for seed in 0..200 {
             let mut random = Random::new(seed);
             let folder = tempfile::tempdir().unwrap();
-            std::fs::create_dir(folder.path().join(JOURNALS)).unwrap();
+            std::fs::create_dir_all(folder.path().join(TABLES)).unwrap();
             let path = folder.path().join(JOURNALS).join("3.jnl");
             let (used, durable) = (random.within(1..40_000), 10_000);
             let mut bytes = vec![7; used as usize];
             bytes.resize(100_000, 0);
             std::fs::write(&path, &bytes).unwrap();
-            assert_eq!(journal_end(folder.path()), Some((3, used)), "seed {seed}");
-            assert_eq!(lose_power(folder.path(), (2, 0), &mut random).unwrap(), None);
-            let done = lose_power(folder.path(), (3, durable), &mut random).unwrap();
+            std::fs::write(folder.path().join(MARKER), "marker").unwrap();
+            let end = journal_end(folder.path()).unwrap();
+            assert_eq!((end.journal, end.length), (3, used), "seed {seed}");
+            let mut lose = |end| lose_power(folder.path(), end, &mut random).unwrap();
+            assert_eq!(lose(JournalEnd { journal: 2, length: 0, ..end }), None);
+            assert_eq!(lose(JournalEnd { background: 0, length: 0, ..end }), None);
+            let done = lose(JournalEnd { length: durable, ..end });
             assert_eq!(done.is_some(), used > durable, "seed {seed}");
             let after = std::fs::read(&path).unwrap();
             let kept = used.min(durable) as usize;

@@ -1,7 +1,7 @@
 //! [`Worker`]: the process that is killed. It does operations on several threads until it dies.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::exit;
 
 use velocitydb::{Consistency, Database, Mode, Options};
@@ -79,14 +79,22 @@ impl Worker {
             let operation = workload.next_operation(&mut |register| perform::read(db, register));
             tell(&Record::Begin(operation));
             let result = perform::perform(db, &operation);
-            if let (Ok(Done::Applied { .. }), Journal::Told) = (&result, self.journal)
+            if self.journal == Journal::Told
+                && matches!(result, Ok(Done::Applied { .. }))
                 && is_promised(&operation)
-                && let Some((journal, length)) = power::journal_end(&self.path)
             {
-                tell(&Record::Durable { journal, length });
+                tell(&durable(&self.path));
             }
             tell(&answer(&operation, result));
         }
+    }
+}
+
+/// How long the journal is; that it cannot be read would make the audit wrong.
+fn durable(path: &Path) -> Record {
+    match power::journal_end(path) {
+        Ok(end) => Record::Durable(end),
+        Err(error) => Record::Failed { message: format!("the journal cannot be read: {error}") },
     }
 }
 
