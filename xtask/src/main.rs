@@ -48,18 +48,14 @@ fn main() -> ExitCode {
 
 fn dispatch(arguments: &[String]) -> Result<(), Error> {
     let Some((name, rest)) = arguments.split_first() else {
-        return Err(Error::Usage {
-            problem: "no command given".to_string(),
-        });
+        return Err(Error::Usage { problem: "no command given".to_string() });
     };
     if matches!(name.as_str(), "help" | "--help" | "-h") {
         println!("{}", usage());
         return Ok(());
     }
     let Some((_, _, run)) = COMMANDS.iter().find(|(known, ..)| known == name) else {
-        return Err(Error::Usage {
-            problem: format!("there is no command `{name}`"),
-        });
+        return Err(Error::Usage { problem: format!("there is no command `{name}`") });
     };
     run(&Project::find()?, rest)
 }
@@ -90,19 +86,9 @@ mod tests {
 
     #[test]
     fn a_wrong_command_line_is_a_usage_error() {
-        for line in [
-            "",
-            "tset",
-            "tidy now",
-            "verify --quick",
-            "walls 3",
-            "fix it",
-        ] {
+        for line in ["", "tset", "tidy now", "verify --quick", "walls 3", "fix it"] {
             let outcome = dispatch(&words(line));
-            assert!(
-                matches!(outcome, Err(Error::Usage { .. })),
-                "`{line}` gave {outcome:?}"
-            );
+            assert!(matches!(outcome, Err(Error::Usage { .. })), "`{line}` gave {outcome:?}");
         }
     }
 }

@@ -21,12 +21,8 @@ pub struct Project {
 impl Project {
     /// Finds the repository through the variables that cargo sets for a program it runs.
     pub fn find() -> Result<Self, Error> {
-        let outside = || Error::Usage {
-            problem: "run this as `cargo xtask`".to_string(),
-        };
-        let manifest = env::var_os("CARGO_MANIFEST_DIR")
-            .map(PathBuf::from)
-            .ok_or_else(outside)?;
+        let outside = || Error::Usage { problem: "run this as `cargo xtask`".to_string() };
+        let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).ok_or_else(outside)?;
         let root = manifest.parent().ok_or_else(outside)?.to_path_buf();
         Ok(Self { root })
     }
@@ -36,34 +32,21 @@ impl Project {
         let status = self
             .command(invocation)
             .status()
-            .map_err(|source| Error::Start {
-                command: invocation.to_string(),
-                source,
-            })?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(invocation.failed())
-        }
+            .map_err(|source| Error::Start { command: invocation.to_string(), source })?;
+        if status.success() { Ok(()) } else { Err(invocation.failed()) }
     }
 
     /// Runs an invocation and keeps its output, whether it succeeds or not.
     pub fn capture(&self, invocation: &Invocation) -> Result<Output, Error> {
         // The program cannot see whether its output will end up on a terminal. Cargo asks the one
         // variable, rustfmt the other.
-        let (cargo, rustfmt) = if report::is_coloured() {
-            ("always", None)
-        } else {
-            ("never", Some("dumb"))
-        };
+        let (cargo, rustfmt) =
+            if report::is_coloured() { ("always", None) } else { ("never", Some("dumb")) };
         self.command(invocation)
             .env("CARGO_TERM_COLOR", cargo)
             .envs(rustfmt.map(|term| ("TERM", term)))
             .output()
-            .map_err(|source| Error::Start {
-                command: invocation.to_string(),
-                source,
-            })
+            .map_err(|source| Error::Start { command: invocation.to_string(), source })
     }
 
     fn command(&self, invocation: &Invocation) -> Command {
@@ -98,11 +81,7 @@ impl Invocation {
 
     fn new(program: &'static str, arguments: &str) -> Self {
         let arguments = arguments.split_whitespace().map(str::to_string).collect();
-        Self {
-            program,
-            arguments,
-            variables: Vec::new(),
-        }
+        Self { program, arguments, variables: Vec::new() }
     }
 
     /// Adds arguments as they are, spaces and all.
@@ -119,9 +98,7 @@ impl Invocation {
 
     /// The error that says that this invocation failed.
     pub fn failed(&self) -> Error {
-        Error::Failed {
-            command: self.to_string(),
-        }
+        Error::Failed { command: self.to_string() }
     }
 }
 
@@ -152,9 +129,7 @@ fn quoted(word: &str) -> String {
 pub fn expect_no_arguments(arguments: &[String]) -> Result<(), Error> {
     match arguments.first() {
         None => Ok(()),
-        Some(first) => Err(Error::Usage {
-            problem: format!("unexpected argument `{first}`"),
-        }),
+        Some(first) => Err(Error::Usage { problem: format!("unexpected argument `{first}`") }),
     }
 }
 
@@ -176,14 +151,7 @@ mod tests {
     #[test]
     fn a_program_that_is_missing_is_an_error_with_its_command() {
         let project = Project::find().unwrap();
-        let error = project
-            .stream(&Invocation::new("no-such-program", "a b"))
-            .unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("could not start `no-such-program a b`"),
-            "{error}"
-        );
+        let error = project.stream(&Invocation::new("no-such-program", "a b")).unwrap_err();
+        assert!(error.to_string().starts_with("could not start `no-such-program a b`"), "{error}");
     }
 }

@@ -61,11 +61,7 @@ pub fn seconds(duration: Duration) -> String {
 }
 
 fn painted(colour: &str, text: &str) -> String {
-    if is_coloured() {
-        format!("\x1b[{colour}m{text}\x1b[0m")
-    } else {
-        text.to_string()
-    }
+    if is_coloured() { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_string() }
 }
 
 #[cfg(test)]
@@ -74,17 +70,11 @@ mod tests {
 
     #[test]
     fn a_violation_says_where_what_and_what_to_do() {
-        let violation = Violation {
-            place: "a.rs:3".to_string(),
-            what: "a tab".to_string(),
-            remedy: "fix it",
-        };
+        let violation =
+            Violation { place: "a.rs:3".to_string(), what: "a tab".to_string(), remedy: "fix it" };
         assert_eq!(violation.to_string(), "a.rs:3: a tab; fix it");
         assert!(outcome("tidy", &[]).is_ok());
         let error = outcome("tidy", &[violation]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "1 violation, reproduce with: cargo xtask tidy"
-        );
+        assert_eq!(error.to_string(), "1 violation, reproduce with: cargo xtask tidy");
     }
 }

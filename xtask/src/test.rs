@@ -41,18 +41,9 @@ mod tests {
     #[test]
     fn the_workspace_is_the_default_and_packages_narrow_it() {
         assert_eq!(shown(""), "cargo test --no-fail-fast --workspace");
-        assert_eq!(
-            shown("codec"),
-            "cargo test --no-fail-fast --workspace codec"
-        );
+        assert_eq!(shown("codec"), "cargo test --no-fail-fast --workspace codec");
         assert_eq!(shown("-p xtask"), "cargo test --no-fail-fast -p xtask");
-        assert_eq!(
-            shown("--package=xtask"),
-            "cargo test --no-fail-fast --package=xtask"
-        );
-        assert_eq!(
-            shown("-- -p"),
-            "cargo test --no-fail-fast --workspace -- -p"
-        );
+        assert_eq!(shown("--package=xtask"), "cargo test --no-fail-fast --package=xtask");
+        assert_eq!(shown("-- -p"), "cargo test --no-fail-fast --workspace -- -p");
     }
 }

@@ -47,17 +47,11 @@ fn steps() -> Vec<(&'static str, Action)> {
     // The binary shares its name with the library, and would overwrite the library's pages.
     let docs = Invocation::cargo("doc --workspace --no-deps --lib");
     vec![
-        (
-            "format",
-            Action::Quiet(Invocation::cargo("fmt --all --check")),
-        ),
+        ("format", Action::Quiet(Invocation::cargo("fmt --all --check"))),
         ("tidy", Action::Check("tidy", tidy::check)),
         ("walls", Action::Check("walls", walls::check)),
         ("clippy", Action::Quiet(clippy)),
-        (
-            "docs",
-            Action::Quiet(docs.with_variable("RUSTDOCFLAGS", "-D warnings")),
-        ),
+        ("docs", Action::Quiet(docs.with_variable("RUSTDOCFLAGS", "-D warnings"))),
         ("test", Action::Shown(test::invocation(&[]))),
     ]
 }
@@ -70,10 +64,7 @@ fn step(project: &Project, name: &str, action: &Action) -> Result<(), Error> {
         Action::Quiet(invocation) => quiet(project, invocation, &mut details),
         Action::Shown(invocation) => shown(project, invocation, name),
         Action::Check(check, find) => find(project).and_then(|found| {
-            details = found
-                .iter()
-                .map(|violation| format!("{violation}\n"))
-                .collect();
+            details = found.iter().map(|violation| format!("{violation}\n")).collect();
             report::outcome(check, &found)
         }),
     };
@@ -100,11 +91,7 @@ fn quiet(project: &Project, invocation: &Invocation, details: &mut String) -> Re
     for stream in [&output.stdout, &output.stderr] {
         details.push_str(&String::from_utf8_lossy(stream));
     }
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(invocation.failed())
-    }
+    if output.status.success() { Ok(()) } else { Err(invocation.failed()) }
 }
 
 /// Shows the output between two lines of the step.
@@ -121,11 +108,7 @@ mod tests {
 
     fn planted(_: &Project) -> Result<Vec<Violation>, Error> {
         let (place, what) = ("a.rs:1".to_string(), "planted".to_string());
-        Ok(vec![Violation {
-            place,
-            what,
-            remedy: "leave it",
-        }])
+        Ok(vec![Violation { place, what, remedy: "leave it" }])
     }
 
     #[test]

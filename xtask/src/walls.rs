@@ -21,10 +21,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("velocitydb-core", &[]),
     ("velocitydb-storage", &[]),
     ("velocitydb", &["velocitydb-core", "velocitydb-storage"]),
-    (
-        "velocitydb-cluster",
-        &["velocitydb", "velocitydb-core", "velocitydb-storage"],
-    ),
+    ("velocitydb-cluster", &["velocitydb", "velocitydb-core", "velocitydb-storage"]),
     ("velocitydb-server", BELOW_SERVER),
     ("velocitydb-client", &["velocitydb-core"]),
     ("velocitydb-cli", PUBLISHED),
@@ -33,12 +30,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-const BELOW_SERVER: &[&str] = &[
-    "velocitydb",
-    "velocitydb-cluster",
-    "velocitydb-core",
-    "velocitydb-storage",
-];
+const BELOW_SERVER: &[&str] =
+    &["velocitydb", "velocitydb-cluster", "velocitydb-core", "velocitydb-storage"];
 
 const PUBLISHED: &[&str] = &[
     "velocitydb",
@@ -70,9 +63,8 @@ fn metadata(project: &Project) -> Result<Value, Error> {
     let host = answer(project, &Invocation::rustc("--print host-tuple"))?;
     let invocation = Invocation::cargo("metadata --format-version 1 --filter-platform")
         .with_arguments(&[host.trim().to_string()]);
-    serde_json::from_str(&answer(project, &invocation)?).map_err(|error| Error::Metadata {
-        problem: error.to_string(),
-    })
+    serde_json::from_str(&answer(project, &invocation)?)
+        .map_err(|error| Error::Metadata { problem: error.to_string() })
 }
 
 fn answer(project: &Project, invocation: &Invocation) -> Result<String, Error> {
@@ -81,9 +73,7 @@ fn answer(project: &Project, invocation: &Invocation) -> Result<String, Error> {
         eprint!("{}", String::from_utf8_lossy(&output.stderr));
         return Err(invocation.failed());
     }
-    String::from_utf8(output.stdout).map_err(|error| Error::Metadata {
-        problem: error.to_string(),
-    })
+    String::from_utf8(output.stdout).map_err(|error| Error::Metadata { problem: error.to_string() })
 }
 
 /// The part of the metadata that the walls are about.
@@ -101,10 +91,8 @@ struct Graph {
 impl Graph {
     fn parse(metadata: &Value) -> Result<Self, Error> {
         let mut graph = Self::default();
-        let members: BTreeSet<&str> = array(metadata, "workspace_members")?
-            .iter()
-            .filter_map(Value::as_str)
-            .collect();
+        let members: BTreeSet<&str> =
+            array(metadata, "workspace_members")?.iter().filter_map(Value::as_str).collect();
         for package in array(metadata, "packages")? {
             let (id, name) = (text(package, "id")?, text(package, "name")?);
             graph.names.insert(id.to_string(), name.to_string());
@@ -126,17 +114,13 @@ impl Graph {
                     built_with.push(text(dependency, "pkg")?.to_string());
                 }
             }
-            graph
-                .built_with
-                .insert(text(node, "id")?.to_string(), built_with);
+            graph.built_with.insert(text(node, "id")?.to_string(), built_with);
         }
         Ok(graph)
     }
 
     fn name(&self, id: &str) -> String {
-        self.names
-            .get(id)
-            .map_or_else(|| id.to_string(), Clone::clone)
+        self.names.get(id).map_or_else(|| id.to_string(), Clone::clone)
     }
 
     /// The shortest chain of names from one package to another that it is built with, if any.
@@ -171,9 +155,7 @@ fn violations(graph: &Graph) -> Vec<Violation> {
             });
             continue;
         };
-        let neighbours = declared
-            .iter()
-            .filter(|other| graph.workspace.contains_key(*other));
+        let neighbours = declared.iter().filter(|other| graph.workspace.contains_key(*other));
         for other in neighbours.filter(|other| !allowed.contains(&other.as_str())) {
             found.push(Violation {
                 place: name.clone(),
@@ -195,16 +177,12 @@ fn violations(graph: &Graph) -> Vec<Violation> {
 }
 
 fn array<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, Error> {
-    let missing = || Error::Metadata {
-        problem: format!("no list `{key}`"),
-    };
+    let missing = || Error::Metadata { problem: format!("no list `{key}`") };
     value.get(key).and_then(Value::as_array).ok_or_else(missing)
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str, Error> {
-    let missing = || Error::Metadata {
-        problem: format!("no text `{key}`"),
-    };
+    let missing = || Error::Metadata { problem: format!("no text `{key}`") };
     value.get(key).and_then(Value::as_str).ok_or_else(missing)
 }
 
@@ -264,11 +242,7 @@ mod tests {
     #[test]
     fn allowed_dependencies_pass() {
         let workspace: &[Package<'_>] = &[
-            (
-                "velocitydb",
-                &["velocitydb-core", "velocitydb-storage", "serde"],
-                &["serde"],
-            ),
+            ("velocitydb", &["velocitydb-core", "velocitydb-storage", "serde"], &["serde"]),
             ("velocitydb-core", &["serde"], &["serde"]),
             ("velocitydb-storage", &[], &[]),
             ("velocitydb-sim", &["velocitydb", "velocitydb-cluster"], &[]),
@@ -280,20 +254,10 @@ mod tests {
     #[test]
     fn every_forbidden_edge_is_caught() {
         let names: Vec<&str> = WALLS.iter().map(|(name, _)| *name).collect();
-        for (from, allowed) in WALLS
-            .iter()
-            .filter(|(name, _)| name.starts_with("velocitydb"))
-        {
-            for to in names
-                .iter()
-                .filter(|name| name.starts_with("velocitydb") && *name != from)
-            {
+        for (from, allowed) in WALLS.iter().filter(|(name, _)| name.starts_with("velocitydb")) {
+            for to in names.iter().filter(|name| name.starts_with("velocitydb") && *name != from) {
                 let found = planted(&[(from, &[to], &[]), (to, &[], &[])], built_with);
-                assert_eq!(
-                    found.is_empty(),
-                    allowed.contains(to),
-                    "{from} -> {to}: {found:?}"
-                );
+                assert_eq!(found.is_empty(), allowed.contains(to), "{from} -> {to}: {found:?}");
             }
         }
     }
@@ -316,28 +280,19 @@ mod tests {
         ];
         let found = planted(workspace, built_with);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found[0].contains("is built with tokio: velocitydb -> lsm -> tokio"),
-            "{found:?}"
-        );
+        assert!(found[0].contains("is built with tokio: velocitydb -> lsm -> tokio"), "{found:?}");
         assert_eq!(planted(workspace, tested_with), Vec::<String>::new());
     }
 
     #[test]
     fn a_crate_without_a_wall_is_caught() {
         let found = planted(&[("velocitydb-extras", &[], &[])], built_with);
-        assert!(
-            found[0].starts_with("velocitydb-extras: the crate has no wall"),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("velocitydb-extras: the crate has no wall"), "{found:?}");
     }
 
     #[test]
     fn metadata_of_another_shape_is_an_error() {
         let error = Graph::parse(&json!({ "packages": [] })).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "unexpected `cargo metadata`: no list `workspace_members`"
-        );
+        assert_eq!(error.to_string(), "unexpected `cargo metadata`: no list `workspace_members`");
     }
 }

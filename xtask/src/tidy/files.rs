@@ -28,11 +28,8 @@ const RUST_RULES: &[fn(&Source) -> Vec<Violation>] = &[
 ];
 
 /// Rules for every text file.
-const TEXT_RULES: &[fn(&str, &str) -> Vec<Violation>] = &[
-    text::has_clean_whitespace,
-    text::names_no_machine,
-    text::names_no_registry,
-];
+const TEXT_RULES: &[fn(&str, &str) -> Vec<Violation>] =
+    &[text::has_clean_whitespace, text::names_no_machine, text::names_no_registry];
 
 const TEXT_EXTENSIONS: &[&str] = &["lock", "md", "proto", "rs", "sh", "toml", "yaml", "yml"];
 
@@ -58,10 +55,7 @@ pub fn check(project: &Project) -> Result<Vec<Violation>, Error> {
 }
 
 fn check_file(root: &Path, path: &str, contents: &str) -> Vec<Violation> {
-    let mut found: Vec<_> = TEXT_RULES
-        .iter()
-        .flat_map(|rule| rule(path, contents))
-        .collect();
+    let mut found: Vec<_> = TEXT_RULES.iter().flat_map(|rule| rule(path, contents)).collect();
     if path.ends_with(".rs") {
         let source = Source::new(path, contents);
         found.extend(RUST_RULES.iter().flat_map(|rule| rule(&source)));
@@ -74,26 +68,17 @@ fn check_file(root: &Path, path: &str, contents: &str) -> Vec<Violation> {
 
 /// Visits the text files below a folder in the order of their names, with their paths from `root`.
 fn walk(root: &Path, folder: &str, visit: &mut impl FnMut(&str, &str)) -> Result<(), Error> {
-    let read = |path: &Path, source: io::Error| Error::Read {
-        path: path.to_path_buf(),
-        source,
-    };
+    let read = |path: &Path, source: io::Error| Error::Read { path: path.to_path_buf(), source };
     let here = root.join(folder);
     let mut entries = Vec::new();
     for entry in fs::read_dir(&here).map_err(|source| read(&here, source))? {
         let entry = entry.map_err(|source| read(&here, source))?;
-        let kind = entry
-            .file_type()
-            .map_err(|source| read(&entry.path(), source))?;
+        let kind = entry.file_type().map_err(|source| read(&entry.path(), source))?;
         entries.push((entry.file_name().to_string_lossy().into_owned(), kind));
     }
     entries.sort_by(|left, right| left.0.cmp(&right.0));
     for (name, kind) in entries {
-        let path = if folder.is_empty() {
-            name.clone()
-        } else {
-            format!("{folder}/{name}")
-        };
+        let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
         if kind.is_dir() && is_ours(&name) {
             walk(root, &path, visit)?;
         } else if kind.is_file() && is_text(&path) {
@@ -114,9 +99,7 @@ fn is_ours(folder: &str) -> bool {
 }
 
 fn is_text(path: &str) -> bool {
-    let extension = Path::new(path)
-        .extension()
-        .and_then(|extension| extension.to_str());
+    let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
     path.starts_with(".ci/") || extension.is_some_and(|it| TEXT_EXTENSIONS.contains(&it))
 }
 
@@ -128,20 +111,9 @@ mod tests {
     fn the_walk_finds_sources_and_leaves_out_what_tools_make() {
         let project = Project::find().unwrap();
         let mut paths = Vec::new();
-        walk(&project.root, "", &mut |path, _| {
-            paths.push(path.to_string())
-        })
-        .unwrap();
-        for path in [
-            ".cargo/config.toml",
-            ".ci/run",
-            "Cargo.lock",
-            "xtask/src/tidy/files.rs",
-        ] {
-            assert!(
-                paths.iter().any(|found| found == path),
-                "{path} is not visited"
-            );
+        walk(&project.root, "", &mut |path, _| paths.push(path.to_string())).unwrap();
+        for path in [".cargo/config.toml", ".ci/run", "Cargo.lock", "xtask/src/tidy/files.rs"] {
+            assert!(paths.iter().any(|found| found == path), "{path} is not visited");
         }
         let made = |path: &&String| path.starts_with("target/") || path.starts_with(".git/");
         assert_eq!(paths.iter().find(made), None);
@@ -153,10 +125,7 @@ mod tests {
             let found = check_file(Path::new("nowhere"), path, contents);
             found.into_iter().map(|violation| violation.place).collect()
         };
-        assert_eq!(
-            places("a.rs", "fn a() {}\n\tfn b() {}\n"),
-            ["a.rs:2", "a.rs:1"]
-        );
+        assert_eq!(places("a.rs", "fn a() {}\n\tfn b() {}\n"), ["a.rs:2", "a.rs:1"]);
         assert_eq!(places("a.md", "[b](b.md)\n\tc\n"), ["a.md:2", "a.md:1"]);
         assert_eq!(places("a.toml", "fn a() {}\n"), Vec::<String>::new());
     }

@@ -7,11 +7,7 @@ const LINES_MAX: usize = 600;
 
 /// A file opens with `//!`.
 pub fn opens_with_its_purpose(source: &Source) -> Vec<Violation> {
-    if source
-        .lines
-        .first()
-        .is_some_and(|line| line.starts_with("//!"))
-    {
+    if source.lines.first().is_some_and(|line| line.starts_with("//!")) {
         return Vec::new();
     }
     let remedy = "open it with `//!`: what it owns, and what it must not do";
@@ -70,10 +66,7 @@ mod tests {
     use super::*;
 
     fn places(rule: fn(&Source) -> Vec<Violation>, path: &str, contents: &str) -> Vec<String> {
-        rule(&Source::new(path, contents))
-            .into_iter()
-            .map(|violation| violation.place)
-            .collect()
+        rule(&Source::new(path, contents)).into_iter().map(|violation| violation.place).collect()
     }
 
     #[test]
@@ -89,14 +82,8 @@ mod tests {
     fn a_long_file_is_caught_and_tests_do_not_count() {
         let lines = |count: usize| "a;\n".repeat(count);
         let tests = |count: usize| format!("#[cfg(test)]\nmod tests {{\n{}}}\n", lines(count));
-        assert_eq!(
-            places(is_not_too_long, "a.rs", &(lines(600) + &tests(900))),
-            [""; 0]
-        );
-        assert_eq!(
-            places(is_not_too_long, "a.rs", &(lines(601) + &tests(0))),
-            ["a.rs:601"]
-        );
+        assert_eq!(places(is_not_too_long, "a.rs", &(lines(600) + &tests(900))), [""; 0]);
+        assert_eq!(places(is_not_too_long, "a.rs", &(lines(601) + &tests(0))), ["a.rs:601"]);
     }
 
     #[test]
@@ -108,10 +95,7 @@ mod tests {
             e() {\n        f\n    }\n}\npublic!();\n";
         let tests = "#[cfg(test)]\nmod tests {\n    fn a() {}\n}\n";
         for name in ["lib.rs", "a/mod.rs"] {
-            assert_eq!(
-                places(only_declares, name, &format!("{declarations}{tests}")),
-                [""; 0]
-            );
+            assert_eq!(places(only_declares, name, &format!("{declarations}{tests}")), [""; 0]);
             let expected = [1, 7, 9, 13].map(|line| format!("{name}:{line}"));
             assert_eq!(places(only_declares, name, code), expected);
         }

@@ -38,31 +38,19 @@ fn targets(line: &str) -> impl Iterator<Item = &str> {
         let target = &line[at + mark.len()..];
         target.split_once(')').map(|(target, _)| target)
     });
-    let defined = line
-        .starts_with('[')
-        .then(|| line.split_once("]: "))
-        .flatten()
-        .map(|it| it.1);
-    inline
-        .chain(defined)
-        .filter_map(|target| target.split_whitespace().next())
+    let defined = line.starts_with('[').then(|| line.split_once("]: ")).flatten().map(|it| it.1);
+    inline.chain(defined).filter_map(|target| target.split_whitespace().next())
 }
 
 fn is_reached(root: &Path, path: &str, target: &str) -> bool {
     let target = target.trim_start_matches('<').trim_end_matches('>');
-    let has_scheme = target
-        .split('/')
-        .next()
-        .is_some_and(|first| first.contains(':'));
+    let has_scheme = target.split('/').next().is_some_and(|first| first.contains(':'));
     let file = target.split('#').next().unwrap_or(target);
     if has_scheme || file.is_empty() {
         return true;
     }
-    inside(
-        Path::new(path).parent().unwrap_or(Path::new("")),
-        Path::new(file),
-    )
-    .is_some_and(|file| root.join(file).exists())
+    inside(Path::new(path).parent().unwrap_or(Path::new("")), Path::new(file))
+        .is_some_and(|file| root.join(file).exists())
 }
 
 /// The target as seen from the top of the repository; none where it leads out of it.

@@ -55,10 +55,8 @@ impl Source {
 
     /// Whether the line with this index (from 0) is compiled for tests only.
     pub fn is_test(&self, index: usize) -> bool {
-        let is_in_test_file = self
-            .path
-            .split('/')
-            .any(|part| part == "tests" || part == "tests.rs");
+        let is_in_test_file =
+            self.path.split('/').any(|part| part == "tests" || part == "tests.rs");
         is_in_test_file || index >= self.lines_before_tests
     }
 
@@ -69,11 +67,7 @@ impl Source {
 
     /// A violation at the line with this index (from 0).
     pub fn violation(&self, index: usize, what: &str, remedy: &'static str) -> Violation {
-        Violation {
-            place: format!("{}:{}", self.path, index + 1),
-            what: what.to_string(),
-            remedy,
-        }
+        Violation { place: format!("{}:{}", self.path, index + 1), what: what.to_string(), remedy }
     }
 }
 
@@ -91,10 +85,7 @@ pub fn without_visibility(line: &str) -> &str {
     let Some(rest) = line.strip_prefix("pub") else {
         return line;
     };
-    let rest = rest
-        .strip_prefix('(')
-        .and_then(|rest| rest.split_once(')'))
-        .map_or(rest, |it| it.1);
+    let rest = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |it| it.1);
     rest.strip_prefix(' ').unwrap_or(line)
 }
 
@@ -109,9 +100,7 @@ fn lines_before_tests(code: &[String]) -> usize {
         item.starts_with("mod ") && item.ends_with('{')
     };
     let start = code.iter().enumerate().position(|(index, line)| {
-        let item = code[index + 1..]
-            .iter()
-            .find(|next| !next.starts_with("#["));
+        let item = code[index + 1..].iter().find(|next| !next.starts_with("#["));
         is_condition(line) && item.as_ref().is_some_and(opens_module)
     });
     start.unwrap_or(code.len())
@@ -119,9 +108,7 @@ fn lines_before_tests(code: &[String]) -> usize {
 
 /// The kind and the length in bytes of what a text (which is not empty) begins with.
 fn first_token(text: &str) -> (Kind, usize) {
-    let word = text
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
+    let word = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
     if text.starts_with("//") {
         (Kind::Comment, text.find('\n').unwrap_or(text.len()))
     } else if text.starts_with("/*") {
@@ -135,10 +122,7 @@ fn first_token(text: &str) -> (Kind, usize) {
     {
         (Kind::Literal, word + length)
     } else {
-        (
-            Kind::Code,
-            word.max(text.chars().next().map_or(1, char::len_utf8)),
-        )
+        (Kind::Code, word.max(text.chars().next().map_or(1, char::len_utf8)))
     }
 }
 
@@ -192,9 +176,7 @@ fn raw_literal(text: &str) -> Option<usize> {
     let hashes = text.find(|c| c != '#')?;
     let contents = text[hashes..].strip_prefix('"')?;
     let closing = format!("\"{}", &text[..hashes]);
-    let length = contents
-        .find(&closing)
-        .map_or(contents.len(), |at| at + closing.len());
+    let length = contents.find(&closing).map_or(contents.len(), |at| at + closing.len());
     Some(hashes + 1 + length)
 }
 
@@ -211,10 +193,7 @@ mod tests {
         for (contents, expected) in [
             ("a(\"b\\\"c\") // d", "a(      )     "),
             ("a('\"', 'b, '\\'')", "a(   , 'b,     )"),
-            (
-                "let x: &'a str = r#\"y\"z\"#;",
-                "let x: &'a str =         ;",
-            ),
+            ("let x: &'a str = r#\"y\"z\"#;", "let x: &'a str =         ;"),
             ("bar\"b\" r#type br\"\\\"", "bar    r#type      "),
             ("a /* b /* c */ d */ e", "a                   e"),
             ("é \"é\" 'é' é", "é         é"),
@@ -236,10 +215,7 @@ mod tests {
     fn the_test_module_is_found() {
         let before = |contents: &str| Source::new("a.rs", contents).lines_before_tests;
         assert_eq!(before("a\n#[cfg(test)]\nmod tests {\n}\n"), 1);
-        assert_eq!(
-            before("a\n#[cfg(all(test, loom))]\n#[rustfmt::skip]\nmod tests {\n}\n"),
-            1
-        );
+        assert_eq!(before("a\n#[cfg(all(test, loom))]\n#[rustfmt::skip]\nmod tests {\n}\n"), 1);
         assert_eq!(before("#[cfg(test)]\nmod tests;\nb\n"), 3);
         assert_eq!(before("#[cfg(test)]\nuse a;\nmod b {\n}\n"), 4);
         assert_eq!(before("\"\n#[cfg(test)]\nmod tests {\"\n"), 3);

@@ -3,17 +3,11 @@
 use crate::report::Violation;
 
 /// Paths that exist on one machine only. Taken apart here, for this file is checked as well.
-const MACHINE_PATHS: &[&str] = &[
-    concat!("/", "work/"),
-    concat!("/", "root/"),
-    concat!("/tmp/", "target"),
-];
+const MACHINE_PATHS: &[&str] =
+    &[concat!("/", "work/"), concat!("/", "root/"), concat!("/tmp/", "target")];
 
 /// Hosts that are an affair of cargo's configuration.
-const REGISTRY_HOSTS: &[&str] = &[
-    concat!("index.", "crates.io"),
-    concat!("static.", "crates.io"),
-];
+const REGISTRY_HOSTS: &[&str] = &[concat!("index.", "crates.io"), concat!("static.", "crates.io")];
 
 /// No tabs, no space at the end of a line, a newline at the end of the file.
 pub fn has_clean_whitespace(path: &str, contents: &str) -> Vec<Violation> {
@@ -38,16 +32,9 @@ pub fn names_no_machine(path: &str, contents: &str) -> Vec<Violation> {
     // After one of these the slash goes on with a relative path or an address.
     let goes_on = |c: char| c.is_alphanumeric() || "._-)}".contains(c);
     let is_absolute = |line: &str, forbidden: &str| {
-        line.match_indices(forbidden)
-            .any(|(at, _)| !line[..at].ends_with(goes_on))
+        line.match_indices(forbidden).any(|(at, _)| !line[..at].ends_with(goes_on))
     };
-    forbidden(
-        path,
-        contents,
-        MACHINE_PATHS,
-        is_absolute,
-        "use a relative path, or a parameter",
-    )
+    forbidden(path, contents, MACHINE_PATHS, is_absolute, "use a relative path, or a parameter")
 }
 
 /// No host name of a package registry.
@@ -74,11 +61,7 @@ fn forbidden(
 }
 
 fn violation(path: &str, index: usize, what: &str, remedy: &'static str) -> Violation {
-    Violation {
-        place: format!("{path}:{}", index + 1),
-        what: what.to_string(),
-        remedy,
-    }
+    Violation { place: format!("{path}:{}", index + 1), what: what.to_string(), remedy }
 }
 
 #[cfg(test)]
@@ -86,10 +69,7 @@ mod tests {
     use super::*;
 
     fn places(rule: fn(&str, &str) -> Vec<Violation>, contents: &str) -> Vec<String> {
-        rule("a", contents)
-            .into_iter()
-            .map(|violation| violation.place)
-            .collect()
+        rule("a", contents).into_iter().map(|violation| violation.place).collect()
     }
 
     #[test]

@@ -7,21 +7,13 @@ use crate::report::Violation;
 pub fn is_finished(source: &Source) -> Vec<Violation> {
     let macros = ["todo!", "unimplemented!", "dbg!"];
     let remedy = "finish it: this stands in for code";
-    in_code(
-        source,
-        |line, is_test| !is_test && macros.iter().any(|it| has_word(line, it)),
-        remedy,
-    )
+    in_code(source, |line, is_test| !is_test && macros.iter().any(|it| has_word(line, it)), remedy)
 }
 
 /// No `.unwrap()` outside tests.
 pub fn does_not_unwrap(source: &Source) -> Vec<Violation> {
     let remedy = "handle it, or `expect` with the reason why it cannot happen";
-    in_code(
-        source,
-        |line, is_test| !is_test && line.contains(".unwrap()"),
-        remedy,
-    )
+    in_code(source, |line, is_test| !is_test && line.contains(".unwrap()"), remedy)
 }
 
 /// No `#[ignore]`.
@@ -30,21 +22,13 @@ pub fn ignores_no_test(source: &Source) -> Vec<Violation> {
         let line = line.trim_start();
         line.starts_with("#[") && has_word(line, "ignore")
     };
-    in_code(
-        source,
-        |line, _| ignores(line),
-        "make the test fit to run every time, or delete it",
-    )
+    in_code(source, |line, _| ignores(line), "make the test fit to run every time, or delete it")
 }
 
 /// No `thread::sleep` in tests.
 pub fn does_not_sleep_in_tests(source: &Source) -> Vec<Violation> {
     let remedy = "wait for what the test is about: a channel, a barrier, a join";
-    in_code(
-        source,
-        |line, is_test| is_test && line.contains("thread::sleep"),
-        remedy,
-    )
+    in_code(source, |line, is_test| is_test && line.contains("thread::sleep"), remedy)
 }
 
 /// An open end that is marked in a comment says why it is open: `(reason)` right after the mark.
@@ -56,8 +40,7 @@ pub fn gives_reasons_for_open_ends(source: &Source) -> Vec<Violation> {
     let lines = source.comments.iter().enumerate();
     let bare = lines.filter(|(_, line)| ["TODO", "FIXME"].iter().any(|mark| is_bare(line, mark)));
     let remedy = "do it now, or say in parentheses why it has to wait";
-    bare.map(|(index, _)| violation(source, index, remedy))
-        .collect()
+    bare.map(|(index, _)| violation(source, index, remedy)).collect()
 }
 
 fn in_code(
@@ -67,9 +50,7 @@ fn in_code(
 ) -> Vec<Violation> {
     let lines = source.code.iter().enumerate();
     let forbidden = lines.filter(|(index, line)| is_forbidden(line, source.is_test(*index)));
-    forbidden
-        .map(|(index, _)| violation(source, index, remedy))
-        .collect()
+    forbidden.map(|(index, _)| violation(source, index, remedy)).collect()
 }
 
 fn violation(source: &Source, index: usize, remedy: &'static str) -> Violation {
@@ -101,10 +82,7 @@ mod tests {
         for line in lines {
             let contents = format!("//! Head.\n{line}\n#[cfg(test)]\nmod tests {{\n{line}\n}}\n");
             let found = rule(&Source::new("src/a.rs", &contents));
-            let found: Vec<&str> = found
-                .iter()
-                .map(|violation| violation.place.as_str())
-                .collect();
+            let found: Vec<&str> = found.iter().map(|violation| violation.place.as_str()).collect();
             let mut expected = Vec::new();
             expected.extend(in_code.then_some("src/a.rs:2"));
             expected.extend(in_tests.then_some("src/a.rs:5"));
@@ -114,28 +92,13 @@ mod tests {
 
     #[test]
     fn unfinished_code_is_caught() {
-        check(
-            is_finished,
-            true,
-            false,
-            &["todo!()", "a(unimplemented!(\"b\"))", "dbg!(a);"],
-        );
-        check(
-            is_finished,
-            false,
-            false,
-            &["my_todo!()", "\"todo!()\"", "// dbg!(a)"],
-        );
+        check(is_finished, true, false, &["todo!()", "a(unimplemented!(\"b\"))", "dbg!(a);"]);
+        check(is_finished, false, false, &["my_todo!()", "\"todo!()\"", "// dbg!(a)"]);
     }
 
     #[test]
     fn unwrap_is_caught_outside_tests() {
-        check(
-            does_not_unwrap,
-            true,
-            false,
-            &["a.unwrap();", "    .unwrap()"],
-        );
+        check(does_not_unwrap, true, false, &["a.unwrap();", "    .unwrap()"]);
         check(
             does_not_unwrap,
             false,
@@ -152,12 +115,7 @@ mod tests {
             true,
             &["#[ignore]", "#[ignore = \"slow\"]", "#[test, ignore]"],
         );
-        check(
-            ignores_no_test,
-            false,
-            false,
-            &["// #[ignore]", "ignore(a)", "#[ignored]"],
-        );
+        check(ignores_no_test, false, false, &["// #[ignore]", "ignore(a)", "#[ignored]"]);
     }
 
     #[test]
@@ -168,42 +126,15 @@ mod tests {
             true,
             &["std::thread::sleep(a);", "thread::sleep(a)"],
         );
-        check(
-            does_not_sleep_in_tests,
-            false,
-            false,
-            &["// thread::sleep(a)", "sleepy()"],
-        );
+        check(does_not_sleep_in_tests, false, false, &["// thread::sleep(a)", "sleepy()"]);
         let source = Source::new("crates/a/tests/it/b.rs", "//! Head.\nthread::sleep(c);\n");
-        assert_eq!(
-            does_not_sleep_in_tests(&source)[0].place,
-            "crates/a/tests/it/b.rs:2"
-        );
+        assert_eq!(does_not_sleep_in_tests(&source)[0].place, "crates/a/tests/it/b.rs:2");
     }
 
     #[test]
     fn open_ends_without_a_reason_are_caught() {
         let rule = gives_reasons_for_open_ends;
-        check(
-            rule,
-            true,
-            true,
-            &[
-                "// TODO: a",
-                "/// FIXME",
-                "a /* TODO() b */",
-                "//! TODO (a)",
-            ],
-        );
-        check(
-            rule,
-            false,
-            false,
-            &[
-                "// TODO(upstream has no release): a",
-                "\"TODO\"",
-                "// TODOS",
-            ],
-        );
+        check(rule, true, true, &["// TODO: a", "/// FIXME", "a /* TODO() b */", "//! TODO (a)"]);
+        check(rule, false, false, &["// TODO(upstream has no release): a", "\"TODO\"", "// TODOS"]);
     }
 }
