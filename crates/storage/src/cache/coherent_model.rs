@@ -37,7 +37,7 @@ struct ModelLock(Mutex<Stripe>);
 
 impl Lock for ModelLock {
     fn with<R>(&self, f: impl FnOnce(&mut Stripe) -> R) -> R {
-        f(&mut self.0.lock().unwrap())
+        f(&mut self.0.lock().expect("no thread panics with the lock"))
     }
 }
 
@@ -89,8 +89,9 @@ impl<L: Lock> Cache<L> {
             return value;
         }
         let load = || Ok::<_, ()>(Some(self.published.load(Ordering::SeqCst)));
-        let value = self.coherent.load(KEY, 0, load, |value| *value).unwrap();
-        value.unwrap()
+        let value =
+            self.coherent.load(KEY, 0, load, |value| *value).expect("the source never fails");
+        value.expect("the key has a value")
     }
 
     fn put(&self, value: u32, held: Option<u32>, outcome: Result<(), ()>) {
@@ -132,7 +133,7 @@ fn scenario<L: Lock + Send + Sync + 'static>(is_held: bool, second: Result<(), (
     };
     cache.put(1, is_held.then_some(1), Ok(()));
     cache.put(2, is_held.then_some(2), second);
-    reader.join().unwrap();
+    reader.join().expect("the reader does not panic");
     cache.read_and_check();
 }
 
@@ -151,7 +152,7 @@ fn scenario_of_one_read<L: Lock + Send + Sync + 'static>() {
         })
     };
     cache.put(1, None, Ok(()));
-    reader.join().unwrap();
+    reader.join().expect("the reader does not panic");
     assert_eq!(cache.get(), 1);
 }
 
