@@ -3,6 +3,7 @@
 //! Contestants take turns within each round, so that what disturbs the machine disturbs all of
 //! them; medians of the rounds are reported. `docs/performance.md` says what is measured and how.
 
+mod allocator;
 mod arguments;
 mod bare_map;
 mod budget;
@@ -29,10 +30,8 @@ use results::Results;
 /// A benchmark has nobody to tell kinds of failure apart: it stops and says what happened.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::return_freed_memory_at_once();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments::parse(&words) {
         Ok(Command::Run(arguments)) => run(&arguments),

@@ -1,6 +1,7 @@
 //! The `velocitydb` binary: reads the command line, runs one command, and turns a failure into a
 //! message and an exit code. What the commands do is in [`commands`] and [`demo`].
 
+mod allocator;
 mod args;
 mod commands;
 mod demo;
@@ -14,12 +15,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Documents are many small allocations: inserting or listing 200,000 of them takes half of the
-/// processor time that it takes with the allocator of the system (glibc).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::return_freed_memory_at_once();
     let args = args::Args::parse();
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,8 +18,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use velocitydb_core::Command;
@@ -39,14 +40,19 @@ const GROUP_COMMANDS_MAX: usize = 1_024;
 /// Bytes of effects that are committed together at the most, for the same reason.
 const GROUP_BYTES_MAX: usize = 8 << 20;
 
-/// How often a waiting writer looks before it sleeps: a few microseconds, the time that a group
-/// takes in memory. Falling asleep and being woken would cost more.
+/// How often a waiting writer looks before it sleeps: about a microsecond. Falling asleep and being
+/// woken costs more, unless the group before it waits for an fsync.
 const SPINS: u32 = 64;
 
 /// The way to the state machine.
 pub(crate) struct Pipeline {
     machine: Mutex<Machine>,
     queue: Mutex<VecDeque<Arc<Waiter>>>,
+    /// How many writers there were when the last leader ended: those that it answered, and those
+    /// that waited behind them.
+    writers: AtomicUsize,
+    /// How long the last commit to the disk took, in nanoseconds.
+    commit_ns: AtomicU64,
     after_commit: Box<dyn Fn(&mut Machine) + Send + Sync>,
 }
 
@@ -84,6 +90,8 @@ impl Pipeline {
         let pipeline = Pipeline {
             machine: Mutex::new(machine),
             queue: Mutex::new(VecDeque::new()),
+            writers: AtomicUsize::new(0),
+            commit_ns: AtomicU64::new(0),
             after_commit: Box::new(after_commit),
         };
         (pipeline.after_commit)(&mut pipeline.machine.lock());
@@ -111,11 +119,12 @@ impl Pipeline {
         command: Command,
         durability: Durability,
     ) -> Result<Reply> {
+        self.gather(durability, 1);
         let followers = self.take_group(GROUP_COMMANDS_MAX - 1);
         if followers.is_empty() {
             let mut lead = Lead::new(self, machine, &[]);
             let reply = lead.machine.apply(&command);
-            let committed = lead.machine.commit(durability);
+            let committed = self.commit(&mut lead.machine, durability);
             (self.after_commit)(&mut lead.machine);
             lead.end();
             return committed.and(reply);
@@ -136,12 +145,13 @@ impl Pipeline {
             }
             queue.push_back(waiter.clone());
         }
-        let mut spins = 0;
+        let mut spins_left = if durability == Durability::Disk { 0 } else { SPINS };
         loop {
             if let Some(reply) = waiter.take_reply() {
                 return reply;
             }
             if let Some(machine) = self.machine.try_lock() {
+                self.gather(durability, 0);
                 let group = self.take_group(GROUP_COMMANDS_MAX);
                 let has_led = !group.is_empty();
                 self.run(machine, group);
@@ -149,11 +159,54 @@ impl Pipeline {
                     continue;
                 }
             }
-            if spins < SPINS {
-                spins += 1;
+            if spins_left > 0 {
+                spins_left -= 1;
                 std::hint::spin_loop();
             } else {
                 std::thread::park();
+            }
+        }
+    }
+
+    /// Waits a moment for the writers that were there a moment ago: those that were just answered
+    /// are about to come back, and would have to wait for a second fsync behind this one. Never
+    /// longer than half of what that would take. `leading` is how many of them are not in the
+    /// queue, for they lead.
+    fn gather(&self, durability: Durability, leading: usize) {
+        if durability != Durability::Disk {
+            return;
+        }
+        let writers = self.writers.load(Ordering::Relaxed).min(GROUP_COMMANDS_MAX);
+        let begin = Instant::now();
+        let time_max = Duration::from_nanos(self.commit_ns.load(Ordering::Relaxed) / 2);
+        while self.waiting() + leading < writers && begin.elapsed() < time_max {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Commits what has been applied, and notes how long the disk took.
+    fn commit(&self, machine: &mut Machine, durability: Durability) -> Result<()> {
+        if durability != Durability::Disk {
+            return machine.commit(durability);
+        }
+        let begin = Instant::now();
+        let result = machine.commit(durability);
+        let commit_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.commit_ns.store(commit_ns, Ordering::Relaxed);
+        result
+    }
+
+    /// Commits what has been applied; when that fails, every reply that rests on it becomes the
+    /// failure.
+    fn commit_since(
+        &self,
+        machine: &mut Machine,
+        replies: &mut [Result<Reply>],
+        durability: Durability,
+    ) {
+        if let Err(error) = self.commit(machine, durability) {
+            for reply in replies.iter_mut().filter(|reply| reply.is_ok()) {
+                *reply = Err(error.clone());
             }
         }
     }
@@ -175,14 +228,14 @@ impl Pipeline {
         for (position, waiter) in group.iter().enumerate() {
             let is_full = machine.batch_bytes() >= GROUP_BYTES_MAX;
             if is_full || machine.needs_empty_batch(&waiter.command) {
-                commit_since(machine, &mut replies[first_open..], durability);
+                self.commit_since(machine, &mut replies[first_open..], durability);
                 first_open = position;
                 durability = Durability::Memory;
             }
             replies.push(machine.apply(&waiter.command));
             durability = durability.max(waiter.durability);
         }
-        commit_since(machine, &mut replies[first_open..], durability);
+        self.commit_since(machine, &mut replies[first_open..], durability);
         (self.after_commit)(machine);
         lead.end();
         for (waiter, reply) in group.iter().zip(replies) {
@@ -195,9 +248,14 @@ impl Pipeline {
         self.queue.lock().len()
     }
 
-    /// Wakes the first in the queue, to lead if nobody else does.
-    fn wake_next(&self) {
-        let next = self.queue.lock().front().map(|waiter| waiter.thread.clone());
+    /// Wakes the first in the queue, to lead if nobody else does, when `answered` writers have
+    /// been led.
+    fn wake_next(&self, answered: usize) {
+        let next = {
+            let queue = self.queue.lock();
+            self.writers.store(answered + queue.len(), Ordering::Relaxed);
+            queue.front().map(|waiter| waiter.thread.clone())
+        };
         if let Some(thread) = next {
             thread.unpark();
         }
@@ -216,16 +274,6 @@ impl Waiter {
     }
 }
 
-/// Commits what has been applied; when that fails, every reply that rests on it becomes the
-/// failure.
-fn commit_since(machine: &mut Machine, replies: &mut [Result<Reply>], durability: Durability) {
-    if let Err(error) = machine.commit(durability) {
-        for reply in replies.iter_mut().filter(|reply| reply.is_ok()) {
-            *reply = Err(error.clone());
-        }
-    }
-}
-
 /// The lead over a group. However it ends, the machine is given back and then the next leader
 /// woken. When it ends by a panic, the group is answered too, and the machine stopped: a bug must
 /// not leave anybody asleep for ever, nor anything built on a state that is half changed.
@@ -238,7 +286,10 @@ struct Lead<'a> {
 }
 
 /// Wakes the next leader when it is dropped.
-struct WakeNext<'a>(&'a Pipeline);
+struct WakeNext<'a> {
+    pipeline: &'a Pipeline,
+    answered: usize,
+}
 
 impl<'a> Lead<'a> {
     fn new(
@@ -246,7 +297,8 @@ impl<'a> Lead<'a> {
         machine: MutexGuard<'a, Machine>,
         group: &'a [Arc<Waiter>],
     ) -> Self {
-        Lead { machine, group, has_ended: false, _next: WakeNext(pipeline) }
+        let next = WakeNext { pipeline, answered: group.len().max(1) };
+        Lead { machine, group, has_ended: false, _next: next }
     }
 
     fn end(mut self) {
@@ -270,7 +322,7 @@ impl Drop for Lead<'_> {
 
 impl Drop for WakeNext<'_> {
     fn drop(&mut self) {
-        self.0.wake_next();
+        self.pipeline.wake_next(self.answered);
     }
 }
 

@@ -18,5 +18,5 @@ mod verify;
 mod writer;
 
 pub use engine::Lsm;
-pub use options::LsmOptions;
+pub use options::{LsmOptions, MEMORY_BYTES_MIN};
 pub use verify::{Finding, Report, verify};

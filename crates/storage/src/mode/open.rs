@@ -19,7 +19,7 @@ use crate::{Engine, Result};
 /// let mut batch = Batch::new();
 /// batch.put(Keyspace(0), b"key", b"value");
 /// engine.commit(&batch, Durability::Memory)?;
-/// assert_eq!(&**engine.get(Keyspace(0), b"key")?.expect("it was put"), b"value");
+/// assert_eq!(&*engine.get(Keyspace(0), b"key")?.expect("it was put"), b"value");
 /// # Ok::<(), velocitydb_storage::Error>(())
 /// ```
 pub fn open(options: &Options) -> Result<Arc<dyn Engine>> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::lsm::LsmOptions;
+use crate::lsm::{self, LsmOptions};
 use crate::{Error, Keyspace, Result};
 
 /// Where documents live, and so what a crash loses.
@@ -52,6 +52,10 @@ pub struct Options {
 /// The smallest [`Options::memory_bytes`]: below it the store's own tables take more than its
 /// caches.
 pub const MEMORY_BYTES_MIN: u64 = 16 << 20;
+
+/// What a process that writes as fast as it can takes beside what it holds, measured with the
+/// binary's allocator, as far as half of the smallest budget that is measured allows for it.
+const AROUND_BYTES: u64 = 32 << 20;
 
 impl Options {
     /// The defaults: no path, documents in keyspace 0, 256 MiB of memory.
@@ -109,13 +113,19 @@ impl Options {
         Ok(())
     }
 
-    /// Bytes of the document cache. Cache and store get less than the budget together: the rest is
-    /// what the allocator, open tables and compactions take around them.
+    /// What cache and store share. The rest of the budget is what the allocator, open tables and
+    /// compactions take around them: a quarter, and about as much as [`AROUND_BYTES`] in any case.
+    fn shared_bytes(&self) -> u64 {
+        let quarter = self.memory_bytes / 4;
+        (3 * quarter).saturating_sub(AROUND_BYTES).max(quarter)
+    }
+
+    /// Bytes of the document cache.
     pub(super) fn cache_bytes(&self) -> u64 {
         match self.mode {
             Mode::MemoryOnly | Mode::MemoryFirst => 0,
-            Mode::Hybrid => self.memory_bytes / 16 * 5,
-            Mode::Persistent => self.memory_bytes / 16 * 3,
+            Mode::Hybrid => self.shared_bytes() / 12 * 5,
+            Mode::Persistent => self.shared_bytes() / 4,
         }
     }
 
@@ -124,8 +134,9 @@ impl Options {
         let memory_bytes = match self.mode {
             // It is read once, at the start, and then only written to.
             Mode::MemoryOnly | Mode::MemoryFirst => (self.memory_bytes / 4).min(64 << 20),
-            Mode::Hybrid => self.memory_bytes / 16 * 7,
-            Mode::Persistent => self.memory_bytes / 16 * 9,
+            Mode::Hybrid | Mode::Persistent => {
+                lsm::MEMORY_BYTES_MIN.max(self.shared_bytes() - self.cache_bytes())
+            }
         };
         LsmOptions {
             path: self.path.clone().unwrap_or_default(),
