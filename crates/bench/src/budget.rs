@@ -4,6 +4,7 @@
 use velocitydb::{Consistency, Mode, Options};
 
 use crate::Result;
+use crate::allocator;
 use crate::arguments::Arguments;
 use crate::child::{self, Task};
 use crate::documents::{Pool, Size, scattered_id};
@@ -57,6 +58,7 @@ pub fn row(size: Size, megabytes: u64) -> String {
 /// The child's part: the peak by the budget. Loads in batches; after each, reads a few documents from
 /// all over what is stored, so that caches fill while buffers do.
 pub fn work(mode: Mode, size: Size, budget: u64) -> Result<f64> {
+    allocator::keep_to_a_budget();
     let folder = tempfile::tempdir_in(".")?;
     let db = Options::new().mode(mode).memory_budget(budget).open(folder.path())?;
     let documents = db.documents("users").at(Consistency::Local);

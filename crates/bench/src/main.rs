@@ -31,7 +31,6 @@ use results::Results;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    allocator::return_freed_memory_at_once();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments::parse(&words) {
         Ok(Command::Run(arguments)) => run(&arguments),

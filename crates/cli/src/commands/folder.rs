@@ -1,7 +1,8 @@
 //! Opening the data folder that the command line names.
 
-use velocitydb::{Database, Documents, Options};
+use velocitydb::{Database, Documents, Mode, Options};
 
+use crate::allocator;
 use crate::args::{Folder, Target, WriteOptions};
 use crate::exit::{Failure, Result};
 
@@ -16,6 +17,9 @@ impl Folder {
 
     /// Opens the folder, and makes it when it does not exist.
     pub fn open_or_create(&self) -> Result<Database> {
+        if matches!(self.mode, Mode::Hybrid | Mode::Persistent) {
+            allocator::keep_to_a_budget();
+        }
         Ok(Options::new().mode(self.mode).open(&self.path)?)
     }
 }
