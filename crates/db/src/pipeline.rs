@@ -5,7 +5,8 @@
 //! all that wait in the queue, commits their effects as one batch, and hands out the replies.
 //! Whoever finds it busy queues up and sleeps until it is answered, or woken to lead the next
 //! group. So one writer alone never switches threads, and while a leader waits for the disk the
-//! next group gathers behind it.
+//! next group gathers behind it. Before a commit that fsyncs, a leader waits a moment for the
+//! writers that were just answered, so that all of them share one.
 //!
 //! ```text
 //!   writer ── machine free? ──yes──> lead: drain queue, apply each, commit, answer ──┐
