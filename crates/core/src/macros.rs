@@ -1,6 +1,6 @@
 //! Writing values and objects in Rust source in the form of JSON.
 
-/// Writes a [`Value`] in the form of JSON, with any Rust expressions as values.
+/// Writes a [`Value`](crate::Value) in the form of JSON, with any Rust expressions as values.
 ///
 /// ```
 /// use velocitydb_core::value;
@@ -17,7 +17,7 @@ macro_rules! value {
     ($value:expr) => { $crate::Value::from($value) };
 }
 
-/// Writes an [`Object`] in the form of JSON, with any Rust expressions as values, and literals or
+/// Writes an [`Object`](crate::Object) in the form of JSON, with any Rust expressions as values, and literals or
 /// expressions in parentheses as names.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! The contract suite: what every [`Engine`] has to do, whichever engine and mode it is.
+//! The contract suite: what every [`Engine`](crate::Engine) has to do, whichever engine and mode it is.
 //!
 //! [`run`] makes a fresh engine for every check and panics at the first broken promise. The suite
 //! knows nothing of any engine's inside. Engines compare against [`Model`], the plainest engine

@@ -17,7 +17,7 @@
 //! - Nothing is freed while a reader is in the midst of one leaf, so a scan's visitor that takes
 //!   long holds back memory for that time, of the whole process; a scan inside the visitor of
 //!   another one does so for as long as the outer one is at its leaf.
-//! - A [`Blob`] holds its record, key and value, and the statistics do not count it once the
+//! - A [`Blob`](crate::Blob) holds its record, key and value, and the statistics do not count it once the
 //!   version is superseded.
 //! - A table keeps its size when keys go, until it is used again.
 //! - Opening and closing a snapshot takes a lock, which the writer takes once a commit for as
