@@ -53,8 +53,8 @@ pub struct Options {
 /// caches.
 pub const MEMORY_BYTES_MIN: u64 = 16 << 20;
 
-/// What a process that writes as fast as it can takes beside what it holds, measured with the
-/// binary's allocator, as far as half of the smallest budget that is measured allows for it.
+/// What a process that writes as fast as it can takes whatever its budget: code, stacks, open
+/// tables, and what is on its way.
 const AROUND_BYTES: u64 = 32 << 20;
 
 impl Options {
@@ -114,10 +114,11 @@ impl Options {
     }
 
     /// What cache and store share. The rest of the budget is what the allocator, open tables and
-    /// compactions take around them: a quarter, and about as much as [`AROUND_BYTES`] in any case.
+    /// compactions take around them: a quarter and [`AROUND_BYTES`], or five eighths where that is
+    /// less.
     fn shared_bytes(&self) -> u64 {
-        let quarter = self.memory_bytes / 4;
-        (3 * quarter).saturating_sub(AROUND_BYTES).max(quarter)
+        let eighth = self.memory_bytes / 8;
+        (6 * eighth).saturating_sub(AROUND_BYTES).max(3 * eighth)
     }
 
     /// Bytes of the document cache.
