@@ -2,12 +2,15 @@
 //!
 //! A batch is also the overlay that a command is applied on: [`Batch::get`] answers with what the
 //! batch itself wrote last. One arena holds all bytes, so that a batch that is cleared and reused
-//! allocates nothing.
+//! allocates nothing. Only who scans pays for an order: [`Batch::sort_keys`].
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use hashbrown::HashTable;
 
-use crate::Keyspace;
 use crate::hash::hash;
+use crate::{Bounds, Keyspace};
 
 /// Writes over any keyspaces, in order; a later one of the same key wins.
 #[derive(Default)]
@@ -16,6 +19,9 @@ pub struct Batch {
     operations: Vec<Operation>,
     /// Hash of (keyspace, key) to the number of its newest operation.
     newest: HashTable<u32>,
+    /// The keys of the first `sorted` operations, and of some that were rolled back.
+    order: BTreeSet<(Keyspace, Box<[u8]>)>,
+    sorted: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -48,7 +54,7 @@ pub struct Write<'a> {
 }
 
 /// A point of a batch to which it can be rolled back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Savepoint {
     operations: usize,
 }
@@ -129,6 +135,31 @@ impl Batch {
         Some(operation.value(&self.arena))
     }
 
+    /// Puts the keys of all writes in order, for [`touched`](Self::touched).
+    pub fn sort_keys(&mut self) {
+        for operation in &self.operations[self.sorted..] {
+            self.order.insert((operation.keyspace, operation.key(&self.arena).into()));
+        }
+        self.sorted = self.operations.len();
+    }
+
+    /// The keys within `bounds` that writes up to the last [`sort_keys`](Self::sort_keys) touched,
+    /// in order. Those of writes that were rolled back may be among them: [`get`](Self::get) tells.
+    pub fn touched<'a>(
+        &'a self,
+        keyspace: Keyspace,
+        bounds: Bounds<'_>,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        let end = match bounds.end {
+            Some(end) => Bound::Excluded((keyspace, Box::from(end))),
+            None => Bound::Excluded((Keyspace(keyspace.0 + 1), Box::default())),
+        };
+        let start = Bound::Included((keyspace, Box::from(bounds.start)));
+        let is_empty = self.order.is_empty() || bounds.end.is_some_and(|end| end <= bounds.start);
+        let range = (!is_empty).then(|| self.order.range((start, end)));
+        range.into_iter().flatten().map(|(_, key)| &**key)
+    }
+
     /// The writes in order.
     pub fn writes(&self) -> impl ExactSizeIterator<Item = Write<'_>> {
         self.operations.iter().map(|operation| Write {
@@ -178,12 +209,15 @@ impl Batch {
             self.operations.pop();
             self.arena.truncate(operation.start);
         }
+        self.sorted = self.sorted.min(self.operations.len());
     }
 
     /// Forgets everything and keeps the memory, unless one huge batch made that huge.
     pub fn clear(&mut self) {
         self.operations.clear();
         self.newest.clear();
+        self.order.clear();
+        self.sorted = 0;
         self.arena.clear();
         self.arena.shrink_to(ARENA_KEPT_BYTES_MAX);
     }

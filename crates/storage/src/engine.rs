@@ -110,6 +110,12 @@ pub trait Snapshot: Send + Sync {
     /// The value of `key` in this state.
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>>;
 
+    /// Says that these keys are about to be asked for. A hint: an engine may use it to wait for memory
+    /// once, and not once for each.
+    fn prefetch(&self, keyspace: Keyspace, keys: &[&[u8]]) {
+        let _ = (keyspace, keys);
+    }
+
     /// Visits every key within `bounds` in the given order, until the end or until `visit` breaks.
     ///
     /// `visit` may call the engine, `commit` included, but must not keep the slices.

@@ -15,6 +15,7 @@ mod hash;
 pub mod lsm;
 pub mod memory;
 pub mod mode;
+mod overlay;
 
 pub use batch::{Batch, Savepoint};
 pub use blob::Blob;
@@ -23,3 +24,4 @@ pub use engine::{
 };
 pub use error::{Error, Result};
 pub use mode::Mode;
+pub use overlay::Overlay;

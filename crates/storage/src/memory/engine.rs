@@ -129,6 +129,14 @@ impl Snapshot for MemorySnapshot {
         Ok(version_at(newest, self.sequence).and_then(blob_of))
     }
 
+    fn prefetch(&self, keyspace: Keyspace, keys: &[&[u8]]) {
+        let guard = epoch::pin();
+        let table = &self.shared.indexes(keyspace).table;
+        let hashes = keys.iter().map(|key| hash(keyspace, key));
+        hashes.clone().for_each(|hash| table.prefetch_slot(hash));
+        hashes.for_each(|hash| table.prefetch_found(hash, &guard));
+    }
+
     fn scan(
         &self,
         keyspace: Keyspace,

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crossbeam_epoch as epoch;
 
 use super::clock::version_at;
-use super::leaf::Entry;
+use super::leaf::{Entry, LEAF_CAPACITY};
 use super::tree::{Path, Place, Tree};
 use crate::{Bounds, Direction, Visit};
 
@@ -28,7 +28,7 @@ pub(super) fn scan(
     visit: &mut Visit<'_>,
 ) {
     let mut rest = Rest { from: bounds.start.to_vec(), to: bounds.end.map(<[u8]>::to_vec) };
-    let mut entries = Vec::new();
+    let mut entries = Vec::with_capacity(LEAF_CAPACITY);
     let mut guard = epoch::pin();
     while !rest.is_empty() {
         let path = tree.path(rest.place(direction), &guard);
@@ -38,7 +38,8 @@ pub(super) fn scan(
             Direction::Forward => index + PREFETCH_AHEAD,
             Direction::Backward => index.wrapping_sub(PREFETCH_AHEAD),
         };
-        entries.iter().for_each(|entry| path.record(*entry).prefetch_header());
+        // Of a leaf that is visited in part, memory is asked for that part alone.
+        entries[within.clone()].iter().for_each(|entry| path.record(*entry).prefetch_header());
         let mut see = |index: usize| {
             if let Some(entry) = entries.get(ahead(index)) {
                 path.record(*entry).prefetch_bytes();

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crossbeam_epoch::Guard;
 
 use super::garbage::{Garbage, Piece};
-use super::prefetch::prefetch;
+use super::prefetch::{prefetch, prefetch_bytes};
 use super::record::{Header, Record};
 use super::tagged::{pack, unpack};
 
@@ -27,6 +27,9 @@ const TABLES: usize = 1 << TABLES_BITS;
 
 /// Capacities are multiples of this: a cache line of slots.
 const CAPACITY_UNIT: usize = 8;
+
+/// How much of a record is asked for before its length is known.
+const RECORD_BYTES_USUAL: usize = 192;
 
 /// The hash index of a keyspace.
 pub(super) struct Table {
@@ -123,6 +126,16 @@ impl Table {
         let slots = unsafe { self.slots(table_of(hash)) };
         if let Some(slot) = slots.get(home(tag_of(hash), slots.len())) {
             prefetch(unpack(slot.load(Ordering::Relaxed)).0);
+        }
+    }
+
+    /// Asks memory for the first bytes of the record that is most likely the one of a hash, for a
+    /// reader.
+    pub(super) fn prefetch_found(&self, hash: u64, _guard: &Guard) {
+        // SAFETY: the guard pins the epoch during this call.
+        let slots = unsafe { self.slots(table_of(hash)) };
+        if let Some(slot) = slots.get(home(tag_of(hash), slots.len())) {
+            prefetch_bytes(unpack(slot.load(Ordering::Acquire)).0, RECORD_BYTES_USUAL);
         }
     }
 
