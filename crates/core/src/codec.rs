@@ -190,6 +190,12 @@ pub fn encode_value_into(value: &Value, buffer: &mut Vec<u8>) -> Result<()> {
     append(buffer, Names::Document, |encoder| encoder.value(value))
 }
 
+/// Appends the encoding of an object whose names may begin with `$` to a buffer, which is left as it
+/// was on an error: a schema, for instance, which is no document.
+pub fn encode_operators_into(object: &Object, buffer: &mut Vec<u8>) -> Result<()> {
+    append(buffer, Names::Operators, |encoder| encoder.object(object))
+}
+
 /// Appends the encoding of a Rust value that serializes as an object to a buffer, which is left as
 /// it was on an error.
 pub fn encode_serialize_into<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<()> {

@@ -8,7 +8,10 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use crate::{CollectionName, Consistency, DocumentId, Encoded, Error, Path, Time, Update, Value};
+use crate::{
+    CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, Object,
+    Path, Sort, Time, Update, Value, Violations,
+};
 
 /// One change of a database, applied as a whole or not at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,9 +42,90 @@ pub enum Body {
         /// Its name.
         name: CollectionName,
     },
-    /// Does what time has made due: expires documents, forgets tombstones and request ids, and
-    /// removes what dropped collections left.
+    /// Does what time has made due: expires documents and leases, forgets tombstones and request
+    /// ids, and removes what dropped collections and indexes left.
     Maintain(Maintain),
+    /// Finds documents and changes them.
+    Modify(Box<Modify>),
+    /// Begins an index, which the writes that follow keep up; creates the collection if need be.
+    CreateIndex {
+        /// Its collection.
+        collection: CollectionName,
+        /// What it is.
+        spec: Box<IndexSpec>,
+    },
+    /// Does a part of the building of an index: enters the next documents in the order of ids.
+    BuildIndex {
+        /// Its collection.
+        collection: CollectionName,
+        /// Its name.
+        name: IndexName,
+        /// How many documents it may look at, so that no command takes long.
+        count_max: u32,
+    },
+    /// Drops an index.
+    DropIndex {
+        /// Its collection.
+        collection: CollectionName,
+        /// Its name.
+        name: IndexName,
+    },
+    /// Changes the schema of a collection.
+    SetSchema {
+        /// The collection, created if need be.
+        collection: CollectionName,
+        /// How it changes.
+        change: SchemaChange,
+    },
+}
+
+/// A step in the change of a collection's schema.
+///
+/// A schema that is to hold for documents that exist already is proposed first: from then on all
+/// writes keep to it, as well as to the one before. Whoever proposed it looks at the documents of
+/// before in a snapshot, while writes go on, and then confirms or withdraws it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SchemaChange {
+    /// Writes have to satisfy this schema too, from now on.
+    Propose(Object),
+    /// The proposed schema of this version becomes the collection's.
+    Confirm(u64),
+    /// The proposed schema of this version is none any more.
+    Withdraw(u64),
+    /// The collection has this schema from now on, or none, whatever its documents are.
+    Impose(Option<Object>),
+}
+
+/// Finding documents and changing them, as one.
+///
+/// The documents are those that satisfy the filter, in the order of the sort and, where that leaves
+/// it open, of their ids. So it is the same ones on every replica, whichever indexes are used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Modify {
+    /// Where they are.
+    pub collection: CollectionName,
+    /// Which they are.
+    pub filter: Filter,
+    /// The only ones that are looked at, if not all.
+    pub candidates: Option<Vec<DocumentId>>,
+    /// Which come first.
+    pub sort: Sort,
+    /// How many are changed at the most; all when `None`, and an error when that are more than
+    /// [`COMMAND_OPERATIONS_MAX`](crate::limits::COMMAND_OPERATIONS_MAX).
+    pub limit: Option<u32>,
+    /// What is done to each: an update, a replacement, a delete or a completion.
+    pub action: Action,
+    /// For how long whoever asked has them.
+    pub lease: Option<Lease>,
+}
+
+/// What a claim is for so long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lease {
+    /// When it ends, unless it is renewed or the document completed before.
+    pub until: Time,
+    /// What is done to the document then.
+    pub release: Update,
 }
 
 /// A set of operations that take effect together, under checks that must all hold.
@@ -75,6 +159,28 @@ pub enum Check {
         /// The place of that command in the order of all; 0 when the collection did not exist.
         index: u64,
     },
+    /// What a query found: a document that would come in, go, or have changed is a conflict.
+    Query(Box<QueryCheck>),
+}
+
+/// What a query of a transaction found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryCheck {
+    /// The collection that was queried.
+    pub collection: CollectionName,
+    /// The place of the last command that had changed the collection; 0 when it did not exist. If
+    /// that still is the last one, nothing else has to be looked at.
+    pub index: u64,
+    /// Which documents.
+    pub filter: Filter,
+    /// In which order; where it leaves that open, by id.
+    pub sort: Sort,
+    /// How many were left out first.
+    pub offset: u64,
+    /// How many were asked for at the most.
+    pub limit: Option<u64>,
+    /// A hash of the ids and versions of the documents that were found, in their order.
+    pub fingerprint: u128,
 }
 
 /// One conditional write of one document.
@@ -121,6 +227,14 @@ pub enum Action {
     Update(Update),
     /// Delete it. Deleting what does not exist is no refusal: it changes nothing.
     Delete,
+    /// Change some of its fields and end the lease on it, if there is one; refused when it does
+    /// not exist.
+    Complete(Update),
+    /// Let the lease on it end at this time instead; refused when there is no lease.
+    Renew(Time),
+    /// End the lease on it now, with the update that the lease holds for that; refused when there
+    /// is no lease.
+    Release,
     /// Change nothing: the operation only compares.
     Compare,
 }
@@ -234,6 +348,20 @@ pub enum Refusal {
     /// The change cannot be made to this document, for instance because it would add a number to
     /// a string.
     Update(Error),
+    /// A unique index has the same values for another document.
+    Duplicate {
+        /// The index.
+        index: IndexName,
+        /// The other document.
+        id: DocumentId,
+    },
+    /// The document would violate the collection's schema.
+    Schema(Violations),
+    /// Nobody holds a lease on the document.
+    NoLease {
+        /// The document's version.
+        version: u64,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -250,6 +378,14 @@ impl fmt::Display for Refusal {
                 write!(f, "its content is another, at version {version}")
             }
             Refusal::Update(error) => write!(f, "{error}"),
+            Refusal::Duplicate { index, id } => {
+                let (index, id) = (index.as_str(), id.as_str());
+                write!(f, "unique index {index:?} has its values for document {id:?} already")
+            }
+            Refusal::Schema(violations) => write!(f, "it violates the schema: {violations}"),
+            Refusal::NoLease { version } => {
+                write!(f, "nobody has a lease on it, at version {version}")
+            }
         }
     }
 }

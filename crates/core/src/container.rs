@@ -1,6 +1,8 @@
 //! The reading of an encoded array or object as a table of entries, whatever the entries are.
 //! [`codec`](crate::codec) draws it.
 
+use std::cmp::Ordering;
+
 use crate::codec::{Names, tag};
 use crate::{Error, Result};
 
@@ -59,6 +61,36 @@ impl<'a> Container<'a> {
         self.slice(start, self.end(index))
     }
 
+    /// The value of the field with that name, found by binary search.
+    #[inline]
+    pub(crate) fn find(&self, name: &[u8]) -> Result<Option<&'a [u8]>> {
+        match self.width {
+            0 => self.find_at_width::<0>(name),
+            1 => self.find_at_width::<1>(name),
+            _ => self.find_at_width::<2>(name),
+        }
+    }
+
+    /// A search for each width, since this is where reading a document spends its time.
+    fn find_at_width<const WIDTH: u8>(&self, name: &[u8]) -> Result<Option<&'a [u8]>> {
+        let (mut low, mut high) = (0, self.ends.len() >> WIDTH);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let start = match middle {
+                0 => 0,
+                _ => number(self.ends, middle - 1, WIDTH),
+            };
+            let entry = self.slice(start, number(self.ends, middle, WIDTH))?;
+            let (found, value) = split_field(entry)?;
+            match compare_names(found, name) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Ok(Some(value)),
+            }
+        }
+        Ok(None)
+    }
+
     #[inline]
     fn slice(&self, start: usize, end: usize) -> Result<&'a [u8]> {
         self.body
@@ -99,6 +131,15 @@ impl<'a> Iterator for Entries<'a> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.container.len() - self.next;
         (left, Some(left))
+    }
+}
+
+/// Compares names, which most often differ in their first byte.
+#[inline]
+fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
+    match a.first().cmp(&b.first()) {
+        Ordering::Equal => a.cmp(b),
+        unequal => unequal,
     }
 }
 

@@ -1,15 +1,17 @@
 //! The stored form of a document: its version and times in front of its encoded fields.
 //!
 //! ```text
-//! byte 0     bit 0: an expiry time follows; the other bits are 0
+//! byte 0     bit 0: an expiry time follows; bit 1: the end of a lease follows; others are 0
 //! then       version, LEB128
 //! then 8     created, microseconds since the Unix epoch, little endian
 //! then       modified minus created, zigzag LEB128
 //! then 8     the time of expiry, little endian; only with bit 0
+//! then 8     the end of the lease, little endian; only with bit 1
 //! the rest   the fields, an encoded object
 //! ```
 
-use crate::{Error, RawObject, Time};
+use crate::node::{Meta, Node as _};
+use crate::{Error, Object, RawObject, Time, Value};
 
 /// All of a document but its id and fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,23 +24,28 @@ pub struct Header {
     pub modified: Time,
     /// When it expires, if ever.
     pub expires: Option<Time>,
+    /// When the lease on it ends, if there is one.
+    pub lease: Option<Time>,
 }
 
 const HAS_EXPIRY: u8 = 1;
+const HAS_LEASE: u8 = 2;
 
 impl Header {
     /// The most bytes of an encoded header.
-    pub const LENGTH_MAX: usize = 1 + 10 + 8 + 10 + 8;
+    pub const LENGTH_MAX: usize = 1 + 10 + 8 + 10 + 8 + 8;
 
     /// Appends the header's bytes.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
-        out.push(if self.expires.is_some() { HAS_EXPIRY } else { 0 });
+        let expiry = if self.expires.is_some() { HAS_EXPIRY } else { 0 };
+        let lease = if self.lease.is_some() { HAS_LEASE } else { 0 };
+        out.push(expiry | lease);
         encode_varint(self.version, out);
         out.extend_from_slice(&self.created.as_micros().to_le_bytes());
         let age = self.modified.as_micros().wrapping_sub(self.created.as_micros());
         encode_varint(((age << 1) ^ (age >> 63)) as u64, out);
-        if let Some(expires) = self.expires {
-            out.extend_from_slice(&expires.as_micros().to_le_bytes());
+        for time in [self.expires, self.lease].into_iter().flatten() {
+            out.extend_from_slice(&time.as_micros().to_le_bytes());
         }
     }
 
@@ -58,7 +65,7 @@ impl Header {
     #[inline]
     fn take(rest: &mut &[u8]) -> Option<Self> {
         let (&flags, tail) = rest.split_first()?;
-        if flags & !HAS_EXPIRY != 0 {
+        if flags & !(HAS_EXPIRY | HAS_LEASE) != 0 {
             return None;
         }
         *rest = tail;
@@ -66,16 +73,90 @@ impl Header {
         let created = i64::from_le_bytes(take_array(rest)?);
         let zigzag = decode_varint(rest)?;
         let age = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
-        let expires = match flags & HAS_EXPIRY {
-            0 => None,
-            _ => Some(Time::from_micros(i64::from_le_bytes(take_array(rest)?)).ok()?),
-        };
+        let expires = take_time(rest, flags & HAS_EXPIRY)?;
+        let lease = take_time(rest, flags & HAS_LEASE)?;
         Some(Header {
             version,
             created: Time::from_micros(created).ok()?,
             modified: Time::from_micros(created.wrapping_add(age)).ok()?,
             expires,
+            lease,
         })
+    }
+}
+
+/// The time that is there if the flag is set; the outer `None` when it is cut off or none.
+#[inline]
+fn take_time(rest: &mut &[u8], flag: u8) -> Option<Option<Time>> {
+    match flag {
+        0 => Some(None),
+        _ => Some(Some(Time::from_micros(i64::from_le_bytes(take_array(rest)?)).ok()?)),
+    }
+}
+
+/// A document as queries see it: its fields and, beside them, what the engine knows of it. The
+/// latter is found under [`META`]'s names, which hide a user's own fields of the same name.
+#[derive(Debug, Clone, Copy)]
+pub struct DocumentView<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its version and times.
+    pub header: Header,
+    /// Its fields, encoded.
+    pub fields: RawObject<'a>,
+}
+
+/// The names under which queries find what the engine knows of a document.
+pub const META: [&str; 6] = ["_id", "_version", "_created", "_modified", "_expires", "_lease"];
+
+impl<'a> DocumentView<'a> {
+    /// A view of a stored document.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] when the bytes are not those of a document.
+    #[inline]
+    pub fn decode(id: &'a str, record: &'a [u8]) -> Result<Self, Error> {
+        let (header, start) = Header::decode(record)?;
+        Ok(DocumentView { id, header, fields: RawObject::new(&record[start..])? })
+    }
+
+    /// One of the [`META`] fields; `None` when the name is none of them, or when the document has
+    /// no such value: not every one expires or is leased.
+    pub fn meta(&self, name: &str) -> Option<Value> {
+        let value = self.meta_node(name)??;
+        Some(value.to_value().expect("what the engine knows can always be read"))
+    }
+
+    /// One of the [`META`] fields; `None` when the name is none of them.
+    #[inline]
+    pub(crate) fn meta_node(&self, name: &str) -> Option<Option<Meta<'a>>> {
+        if !name.starts_with('_') {
+            return None;
+        }
+        match name {
+            "_id" => Some(Some(Meta::Id(self.id))),
+            "_version" => Some(Some(Meta::Version(self.header.version))),
+            "_created" => Some(Some(Meta::Time(self.header.created))),
+            "_modified" => Some(Some(Meta::Time(self.header.modified))),
+            "_expires" => Some(self.header.expires.map(Meta::Time)),
+            "_lease" => Some(self.header.lease.map(Meta::Time)),
+            _ => None,
+        }
+    }
+
+    /// The fields, decoded, with all of [`META`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] when the fields cannot be read.
+    pub fn to_object(&self) -> Result<Object, Error> {
+        let mut object = self.fields.to_object()?;
+        for name in META {
+            object.remove(name);
+            object.extend(self.meta(name).map(|value| (name, value)));
+        }
+        Ok(object)
     }
 }
 
@@ -134,13 +215,15 @@ mod tests {
             let zero = Time::UNIX_EPOCH;
             for (created, modified) in [(zero, zero), (first, last), (last, first)] {
                 for expires in [None, Some(zero), Some(first)] {
-                    let header = Header { version, created, modified, expires };
-                    let mut bytes = Vec::new();
-                    header.encode_into(&mut bytes);
-                    assert!(bytes.len() <= Header::LENGTH_MAX);
-                    assert_eq!(Header::decode(&bytes), Ok((header, bytes.len())));
-                    for length in 0..bytes.len() {
-                        assert!(Header::decode(&bytes[..length]).is_err());
+                    for lease in [None, Some(last)] {
+                        let header = Header { version, created, modified, expires, lease };
+                        let mut bytes = Vec::new();
+                        header.encode_into(&mut bytes);
+                        assert!(bytes.len() <= Header::LENGTH_MAX);
+                        assert_eq!(Header::decode(&bytes), Ok((header, bytes.len())));
+                        for length in 0..bytes.len() {
+                            assert!(Header::decode(&bytes[..length]).is_err());
+                        }
                     }
                 }
             }

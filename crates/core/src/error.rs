@@ -202,6 +202,34 @@ pub enum Error {
         path: String,
     },
 
+    /// A filter, sort, projection, pipeline or schema is not one.
+    #[error("{what}{} {problem}", At(.place))]
+    InvalidQuery {
+        /// What it was to be: "filter", "sort", "projection", "pipeline", "index", "schema".
+        what: &'static str,
+        /// Where in it, as a dotted path from its outside, such as `$and.1.age.$gte`; empty for the
+        /// whole.
+        place: String,
+        /// What is wrong there and what would be right, as the end of a sentence: "uses the unknown
+        /// operator \"$gts\"; did you mean $gte?".
+        problem: String,
+    },
+
+    /// An expression of a pipeline met values that it cannot compute with.
+    #[error("{operator} {problem}")]
+    Expression {
+        /// The operator.
+        operator: &'static str,
+        /// What it cannot do, as the end of a sentence.
+        problem: String,
+    },
+
+    /// A query was stopped since its time was over.
+    #[error(
+        "the query was stopped at its deadline; nothing was changed. Give it more time, an index or a narrower filter"
+    )]
+    DeadlineExceeded,
+
     /// A value has another type than the caller asked for.
     #[error("a value of type {found} is not {expected}")]
     Conversion {

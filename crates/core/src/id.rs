@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::limits::{COLLECTION_NAME_BYTES_MAX, DOCUMENT_ID_BYTES_MAX};
+use crate::limits::{COLLECTION_NAME_BYTES_MAX, DOCUMENT_ID_BYTES_MAX, INDEX_NAME_BYTES_MAX};
 use crate::{Error, Result};
 
 /// How much of an invalid name an error repeats, in bytes.
@@ -107,6 +107,48 @@ impl CollectionName {
     }
 }
 
+/// The name of an index, unique within its collection.
+///
+/// 1 to 128 bytes of UTF-8 without control characters.
+///
+/// ```
+/// use velocitydb_core::IndexName;
+///
+/// assert_eq!(IndexName::new("state_1_time_-1")?.as_str(), "state_1_time_-1");
+/// # Ok::<(), velocitydb_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexName(Arc<str>);
+
+impl IndexName {
+    /// Takes a text as a name, or says with [`Error::InvalidQuery`] why it is none.
+    pub fn new(name: impl Into<Arc<str>>) -> Result<Self> {
+        let name = name.into();
+        Self::check(&name)?;
+        Ok(Self(name))
+    }
+
+    /// Checks a text without taking it.
+    pub fn check(name: &str) -> Result<()> {
+        let problem = if name.is_empty() {
+            "it is empty"
+        } else if name.len() > INDEX_NAME_BYTES_MAX {
+            "it is longer than 128 bytes"
+        } else if name.bytes().any(|byte| byte.is_ascii_control()) {
+            "it contains a control character"
+        } else {
+            return Ok(());
+        };
+        let problem = format!("name {:?} is invalid: {problem}", shortened(name));
+        Err(Error::InvalidQuery { what: "index", place: String::new(), problem })
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 fn shortened(name: &str) -> String {
     let end = name.floor_char_boundary(SHOWN_BYTES_MAX);
     if end == name.len() { name.to_owned() } else { format!("{}…", &name[..end]) }
@@ -172,7 +214,7 @@ macro_rules! text {
     )*};
 }
 
-text! { DocumentId CollectionName }
+text! { DocumentId CollectionName IndexName }
 
 /// Makes ids that sort by the time of their making: UUIDs of version 7 (RFC 9562).
 ///

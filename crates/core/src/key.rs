@@ -20,8 +20,15 @@
 //! time           80 and 8 bytes, big-endian: microseconds since 1970, with the sign bit inverted
 //! ```
 //!
-//! *escaped* text or bytes have `01 01` for 00 and `01 02` for 01. First bytes below 10 are kept
-//! free: 08 is meant for a field that is missing, which sorts before null.
+//! *escaped* text or bytes have `01 01` for 00 and `01 02` for 01.
+//!
+//! Two components stand for no value, and sort before all values. They occur on their own, never
+//! inside of an array or object; other first bytes below 10 are kept free.
+//!
+//! ```text
+//! 04    an array without elements, in the key of a sort: there is no element to sort by
+//! 08    nothing: the field is missing
+//! ```
 //!
 //! A number is taken exactly, whatever its type: every integer and float here is `m · 2^e` with
 //! `1 <= m < 2` and a fraction of at most 63 bits.
@@ -39,6 +46,8 @@ use crate::limits::DEPTH_MAX;
 use crate::node::{Node, Shape};
 use crate::{Error, Object, RawValue, Result, Time, Value};
 
+const EMPTY: u8 = 0x04;
+const MISSING: u8 = 0x08;
 const NULL: u8 = 0x10;
 const NAN: u8 = 0x20;
 const NEGATIVE: u8 = 0x21;
@@ -67,6 +76,14 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// `1` or `-1`, as MongoDB writes it.
+    pub const fn sign(self) -> i64 {
+        match self {
+            Self::Ascending => 1,
+            Self::Descending => -1,
+        }
+    }
+
     /// What each byte of an ascending component is combined with by exclusive or.
     const fn mask(self) -> u8 {
         match self {
@@ -78,6 +95,15 @@ impl Direction {
 
 /// Appends the component for an encoded value. On an error, the key is left as it was.
 pub fn encode_key(value: RawValue<'_>, direction: Direction, key: &mut Vec<u8>) -> Result<()> {
+    encode_node(value, direction, key)
+}
+
+/// Appends the component for any value. On an error, the key is left as it was.
+pub(crate) fn encode_node<'a>(
+    value: impl Node<'a>,
+    direction: Direction,
+    key: &mut Vec<u8>,
+) -> Result<()> {
     let start = key.len();
     if let Err(error) = append(value, 0, key) {
         key.truncate(start);
@@ -108,6 +134,46 @@ pub fn encode_key_value(value: &Value, direction: Direction, key: &mut Vec<u8>) 
     invert(&mut key[start..], direction);
 }
 
+/// Appends the component for a field that is missing, which sorts before null.
+pub fn encode_missing(direction: Direction, key: &mut Vec<u8>) {
+    key.push(MISSING ^ direction.mask());
+}
+
+/// Appends the component for an array without elements in the key of a sort, which sorts before a
+/// missing field.
+pub fn encode_empty(direction: Direction, key: &mut Vec<u8>) {
+    key.push(EMPTY ^ direction.mask());
+}
+
+/// What a component of a key was made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Component {
+    /// An array without elements, in the key of a sort.
+    Empty,
+    /// Nothing: the field is missing.
+    Missing,
+    /// A value.
+    Value(Value),
+}
+
+/// What the first component of a key was made of, as [`decode_key`] for a value, and the length of
+/// that component.
+///
+/// ```
+/// use velocitydb_core::key::{Component, Direction, decode_component, encode_missing};
+///
+/// let mut key = Vec::new();
+/// encode_missing(Direction::Descending, &mut key);
+/// assert_eq!(decode_component(&key, Direction::Descending), Ok((Component::Missing, 1)));
+/// ```
+pub fn decode_component(key: &[u8], direction: Direction) -> Result<(Component, usize)> {
+    match key.first().map(|first| first ^ direction.mask()) {
+        Some(EMPTY) => Ok((Component::Empty, 1)),
+        Some(MISSING) => Ok((Component::Missing, 1)),
+        _ => decode_key(key, direction).map(|(value, length)| (Component::Value(value), length)),
+    }
+}
+
 /// The length of the first component of a key.
 pub fn skip_key(key: &[u8], direction: Direction) -> Result<usize> {
     let mut reader = Reader { rest: key, mask: direction.mask() };
@@ -116,7 +182,8 @@ pub fn skip_key(key: &[u8], direction: Direction) -> Result<usize> {
 }
 
 /// A value that compares equal to the one that the first component of a key was made of, and the
-/// length of that component. Numbers come back as integers where they are some.
+/// length of that component. Numbers come back as integers where they are some. Components that
+/// stand for no value are an error; [`decode_component`] reads them too.
 pub fn decode_key(key: &[u8], direction: Direction) -> Result<(Value, usize)> {
     let mut reader = Reader { rest: key, mask: direction.mask() };
     let value = reader.value(0)?;
@@ -297,6 +364,7 @@ impl Reader<'_> {
             match self.byte()? {
                 END if open > 0 => open -= 1,
                 NULL | NAN | ZERO | FALSE | TRUE => {}
+                EMPTY | MISSING if open == 0 => {}
                 NEGATIVE => self.skip_number(0xff)?,
                 POSITIVE => self.skip_number(0x00)?,
                 STRING | BYTES => self.skip_escaped()?,
@@ -499,6 +567,29 @@ mod tests {
                     assert!(skip_key(&key[..cut], direction).is_err(), "{value:?} {cut}");
                     assert!(decode_key(&key[..cut], direction).is_err(), "{value:?} {cut}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn components_without_a_value_sort_first_and_stand_alone() {
+        for direction in DIRECTIONS {
+            let (mut empty, mut missing) = (Vec::new(), Vec::new());
+            encode_empty(direction, &mut empty);
+            encode_missing(direction, &mut missing);
+            let null = key(&Value::Null, direction);
+            let mut sorted = vec![null.clone(), empty.clone(), missing.clone()];
+            sorted.sort();
+            if direction == Direction::Descending {
+                sorted.reverse();
+            }
+            assert_eq!(sorted, [empty.clone(), missing.clone(), null]);
+            for (key, component) in [(empty, Component::Empty), (missing, Component::Missing)] {
+                assert_eq!(skip_key(&key, direction), Ok(1));
+                assert_eq!(decode_component(&key, direction), Ok((component, 1)));
+                assert!(decode_key(&key, direction).is_err());
+                let inside = [&[ARRAY ^ direction.mask()], &key[..], &[direction.mask()]].concat();
+                assert!(skip_key(&inside, direction).is_err());
             }
         }
     }

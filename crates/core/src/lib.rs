@@ -15,6 +15,7 @@ pub mod object;
 pub mod path;
 pub mod time;
 pub mod value;
+mod violation;
 
 pub mod codec;
 mod container;
@@ -27,22 +28,35 @@ pub mod raw;
 pub mod ser;
 mod serializer;
 
+pub mod aggregate;
 pub mod command;
 pub mod document;
+mod fanout;
+pub mod filter;
+mod index;
+pub mod projection;
+pub mod sort;
+mod suggest;
 pub mod update;
 
 pub use codec::Encoded;
 pub use command::{
-    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Maintain, Operation,
-    Outcome, Refusal, RequestId, Write,
+    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, Maintain, Modify,
+    Operation, Outcome, QueryCheck, Refusal, RequestId, SchemaChange, Write,
 };
 pub use consistency::Consistency;
-pub use document::{Header, decode_varint, encode_varint, validate_document};
+pub use document::{DocumentView, Header, decode_varint, encode_varint, validate_document};
 pub use error::{Error, Result};
-pub use id::{CollectionName, DocumentId, IdGenerator};
+pub use fanout::{Fanout, Leaf};
+pub use filter::{Filter, field};
+pub use id::{CollectionName, DocumentId, IdGenerator, IndexName};
+pub use index::IndexSpec;
 pub use object::Object;
 pub use path::Path;
+pub use projection::Projection;
 pub use raw::{RawArray, RawObject, RawValue};
+pub use sort::{Sort, SortKey};
 pub use time::Time;
 pub use update::Update;
 pub use value::{Bytes, Kind, Value};
+pub use violation::{More, Violation, Violations};

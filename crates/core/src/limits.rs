@@ -27,6 +27,26 @@ pub const DOCUMENT_ID_BYTES_MAX: usize = 512;
 /// Room for any descriptive name, and short enough for logs and metric labels.
 pub const COLLECTION_NAME_BYTES_MAX: usize = 128;
 
+/// The longest name of an index, in bytes.
+///
+/// Long enough for one made of several paths.
+pub const INDEX_NAME_BYTES_MAX: usize = 128;
+
+/// The most indexes of one collection.
+///
+/// As MongoDB's. Each is looked at by every write.
+pub const INDEXES_MAX: usize = 64;
+
+/// The most entries that one document has in one index.
+///
+/// An array has an entry for each element, and two arrays one for each pair.
+pub const INDEX_ENTRIES_MAX: usize = 10_000;
+
+/// The longest indexed values of one entry, encoded, in bytes: 8 KiB.
+///
+/// Keys are compared, cached and copied at every step of a search.
+pub const INDEX_KEY_BYTES_MAX: usize = 8 * 1024;
+
 /// The longest dotted path, in bytes of UTF-8.
 ///
 /// Several of the longest names; paths are kept in indexes, updates and error messages.
@@ -52,3 +72,36 @@ pub const COMMAND_OPERATIONS_MAX: usize = 10_000;
 ///
 /// A command is one entry of the replicated log, held in memory while it is sent and applied.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The largest number of operators and values in one filter, projection or pipeline.
+///
+/// They are checked against every document that a query looks at, by commands while writers wait.
+pub const QUERY_NODES_MAX: usize = 10_000;
+
+/// The default bound of what one query holds in memory for sorting, grouping and faceting, in bytes:
+/// 100 MiB.
+///
+/// As MongoDB's. Queries run side by side, and each may need as much.
+pub const QUERY_MEMORY_BYTES_MAX: usize = 100 * 1024 * 1024;
+
+/// The largest number of keys of one sort or index.
+///
+/// As MongoDB's. Every further key makes each index entry longer.
+pub const SORT_KEYS_MAX: usize = 32;
+
+/// The longest pattern of a regular expression, in bytes, and the largest compiled one.
+///
+/// Patterns come from outside; matching is linear in the text, and this bounds the factor.
+pub const REGEX_BYTES_MAX: usize = 4096;
+/// See [`REGEX_BYTES_MAX`]: the bytes of the compiled program, 1 MiB.
+pub const REGEX_PROGRAM_BYTES_MAX: usize = 1024 * 1024;
+
+/// The largest number of violations of its schema that are listed of one document.
+///
+/// Whoever has more of them does not read on, and they are part of answers.
+pub const VIOLATIONS_MAX: usize = 100;
+
+/// The largest number of stages of one pipeline, those of the pipelines in it included.
+///
+/// Rows are handed from stage to stage by recursion where a stage makes several of one.
+pub const PIPELINE_STAGES_MAX: usize = 200;

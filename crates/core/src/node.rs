@@ -1,7 +1,7 @@
 //! One way of looking at a value, be it owned or encoded, so that comparing, printing and key
 //! encoding are each written once.
 
-use crate::{Object, Result, Time, Value, object};
+use crate::{Kind, Object, Result, Time, Value, object};
 
 /// A value that can be looked into. Owned values never fail; encoded ones can be corrupt.
 pub(crate) trait Node<'a>: Copy {
@@ -12,6 +12,21 @@ pub(crate) trait Node<'a>: Copy {
 
     /// What the value is. `depth` is the number of arrays and objects around it.
     fn shape(self, depth: usize) -> Result<Shape<'a, Self::Items, Self::Fields>>;
+
+    /// The type.
+    fn kind(self) -> Kind;
+
+    /// The field of that name, if this is an object that has it.
+    fn field(self, name: &str) -> Result<Option<Self>>;
+
+    /// The element at that position, if this is an array that has it.
+    fn item(self, index: usize) -> Result<Option<Self>>;
+
+    /// The elements, if this is an array.
+    fn items(self) -> Result<Option<Self::Items>>;
+
+    /// A copy.
+    fn to_value(self) -> Result<Value>;
 }
 
 /// What a value is, one level deep.
@@ -44,6 +59,79 @@ impl<'a> Node<'a> for &'a Value {
             Value::Time(value) => Shape::Time(*value),
             Value::Array(values) => Shape::Array(Found(values.iter())),
             Value::Object(fields) => Shape::Object(Found(fields.iter())),
+        })
+    }
+
+    fn kind(self) -> Kind {
+        self.kind()
+    }
+
+    fn field(self, name: &str) -> Result<Option<Self>> {
+        Ok(self.as_object().and_then(|object| object.get(name)))
+    }
+
+    fn item(self, index: usize) -> Result<Option<Self>> {
+        Ok(self.as_array().and_then(|items| items.get(index)))
+    }
+
+    fn items(self) -> Result<Option<Self::Items>> {
+        Ok(self.as_array().map(|items| Found(items.iter())))
+    }
+
+    fn to_value(self) -> Result<Value> {
+        Ok(self.clone())
+    }
+}
+
+/// What the engine knows of a document, as a value that costs nothing to make.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Meta<'a> {
+    Id(&'a str),
+    Version(u64),
+    Time(Time),
+}
+
+impl<'a> Node<'a> for Meta<'a> {
+    type Items = std::iter::Empty<Result<Self>>;
+    type Fields = std::iter::Empty<Result<(&'a str, Self)>>;
+
+    fn shape(self, _depth: usize) -> Result<Shape<'a, Self::Items, Self::Fields>> {
+        Ok(match self {
+            Self::Id(id) => Shape::String(id),
+            Self::Version(version) => match i64::try_from(version) {
+                Ok(version) => Shape::Int(version),
+                Err(_) => Shape::UInt(version),
+            },
+            Self::Time(time) => Shape::Time(time),
+        })
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::Id(_) => Kind::String,
+            Self::Version(version) if i64::try_from(version).is_ok() => Kind::Int,
+            Self::Version(_) => Kind::UInt,
+            Self::Time(_) => Kind::Time,
+        }
+    }
+
+    fn field(self, _name: &str) -> Result<Option<Self>> {
+        Ok(None)
+    }
+
+    fn item(self, _index: usize) -> Result<Option<Self>> {
+        Ok(None)
+    }
+
+    fn items(self) -> Result<Option<Self::Items>> {
+        Ok(None)
+    }
+
+    fn to_value(self) -> Result<Value> {
+        Ok(match self {
+            Self::Id(id) => id.into(),
+            Self::Version(version) => version.into(),
+            Self::Time(time) => time.into(),
         })
     }
 }

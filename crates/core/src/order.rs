@@ -81,27 +81,60 @@ impl Ord for Object {
 }
 
 /// Compares any two nodes. `depth` is the number of arrays and objects around them.
-pub(crate) fn compare<'a, 'b>(
-    a: impl Node<'a>,
-    b: impl Node<'b>,
+pub(crate) fn compare<'a, 'b, A: Node<'a>, B: Node<'b>>(
+    a: A,
+    b: B,
     depth: usize,
 ) -> Result<Ordering> {
     let (a, b) = (a.shape(depth)?, b.shape(depth)?);
+    match class(&a).cmp(&class(&b)) {
+        Ordering::Equal => compare_shapes::<A, B>(a, b, depth),
+        unequal => Ok(unequal),
+    }
+}
+
+/// Compares two nodes of the same class, as filters do: `None` for different classes, and for
+/// NaN beside another number.
+#[inline]
+pub(crate) fn compare_within_class<'a, 'b, A: Node<'a>, B: Node<'b>>(
+    a: A,
+    b: B,
+) -> Result<Option<Ordering>> {
+    let (a, b) = (a.shape(0)?, b.shape(0)?);
+    if let (Shape::Int(a), Shape::Int(b)) = (&a, &b) {
+        return Ok(Some(a.cmp(b)));
+    }
+    if class(&a) != class(&b) || is_nan(&a) != is_nan(&b) {
+        return Ok(None);
+    }
+    compare_shapes::<A, B>(a, b, 0).map(Some)
+}
+
+/// Compares two values of the same class.
+fn compare_shapes<'a, 'b, A: Node<'a>, B: Node<'b>>(
+    a: Shape<'a, A::Items, A::Fields>,
+    b: Shape<'b, B::Items, B::Fields>,
+    depth: usize,
+) -> Result<Ordering> {
     Ok(match (a, b) {
         (Shape::String(a), Shape::String(b)) => a.cmp(b),
         (Shape::Bytes(a), Shape::Bytes(b)) => a.cmp(b),
         (Shape::Bool(a), Shape::Bool(b)) => a.cmp(&b),
         (Shape::Time(a), Shape::Time(b)) => a.cmp(&b),
-        (Shape::Array(a), Shape::Array(b)) => sequences(a, b, |a, b| compare(a, b, depth + 1))?,
+        (Shape::Array(a), Shape::Array(b)) => {
+            sequences(a, b, |a: A, b: B| compare(a, b, depth + 1))?
+        }
         (Shape::Object(a), Shape::Object(b)) => {
-            sequences(a, b, |(a_name, a), (b_name, b)| match a_name.cmp(b_name) {
-                Ordering::Equal => compare(a, b, depth + 1),
-                unequal => Ok(unequal),
+            sequences(a, b, |(a_name, a): (&str, A), (b_name, b): (&str, B)| {
+                match a_name.cmp(b_name) {
+                    Ordering::Equal => compare(a, b, depth + 1),
+                    unequal => Ok(unequal),
+                }
             })?
         }
         (a, b) => match (number(&a), number(&b)) {
             (Some(a), Some(b)) => a.compare(b),
-            _ => class(&a).cmp(&class(&b)),
+            _ => Ordering::Equal,
         },
     })
 }
@@ -139,6 +172,10 @@ fn class<I, F>(shape: &Shape<'_, I, F>) -> u8 {
     }
 }
 
+fn is_nan<I, F>(shape: &Shape<'_, I, F>) -> bool {
+    matches!(shape, Shape::Float(float) if float.is_nan())
+}
+
 fn number<I, F>(shape: &Shape<'_, I, F>) -> Option<Number> {
     match shape {
         Shape::Int(value) => Some(Number::Integer((*value).into())),
@@ -172,6 +209,13 @@ impl Number {
 fn integer_and_float(integer: i128, float: f64) -> Ordering {
     if float.is_nan() {
         return Ordering::Greater;
+    }
+    // Integers up to here are floats exactly, and their comparison is one instruction.
+    const EXACT_MAX: u64 = 1 << f64::MANTISSA_DIGITS;
+    if let Ok(small) = i64::try_from(integer)
+        && small.unsigned_abs() <= EXACT_MAX
+    {
+        return (small as f64).partial_cmp(&float).expect("neither is NaN");
     }
     // The cast saturates far beyond 64 bits, so it keeps the order for floats of any size.
     integer.cmp(&(float as i128)).then_with(|| 0.0_f64.total_cmp(&(float.fract() + 0.0)))

@@ -178,7 +178,8 @@ impl Path {
         None
     }
 
-    fn split_first(&self) -> (&Segment, &[Segment]) {
+    /// The first step, and those after it.
+    pub(crate) fn split_first(&self) -> (&Segment, &[Segment]) {
         self.segments.split_first().expect("a path has a segment")
     }
 

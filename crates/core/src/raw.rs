@@ -5,7 +5,6 @@
 //! cannot be read is [`Error::Corrupt`]. Only the `validate` functions promise that bytes are what
 //! the encoder writes; do that once with bytes from outside, and keep a checksum afterwards.
 
-use std::cmp::Ordering;
 use std::fmt;
 
 use serde::Deserialize;
@@ -265,6 +264,30 @@ impl<'a> Node<'a> for RawValue<'a> {
             _ => Shape::Object(RawFields::new(Container::new(self.encoded, depth)?)),
         })
     }
+
+    #[inline]
+    fn kind(self) -> Kind {
+        self.kind()
+    }
+
+    #[inline]
+    fn field(self, name: &str) -> Result<Option<Self>> {
+        if self.tag() < tag::OBJECT { Ok(None) } else { RawObject::new(self.encoded)?.get(name) }
+    }
+
+    #[inline]
+    fn item(self, index: usize) -> Result<Option<Self>> {
+        self.as_array()?.map_or(Ok(None), |array| array.get(index))
+    }
+
+    #[inline]
+    fn items(self) -> Result<Option<RawItems<'a>>> {
+        Ok(self.as_array()?.map(RawArray::iter))
+    }
+
+    fn to_value(self) -> Result<Value> {
+        self.decode(0)
+    }
 }
 
 impl fmt::Debug for RawValue<'_> {
@@ -370,18 +393,9 @@ impl<'a> RawObject<'a> {
     }
 
     /// The value of a field, found by binary search.
+    #[inline]
     pub fn get(self, name: &str) -> Result<Option<RawValue<'a>>> {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let (found, value) = split_field(self.0.entry(middle)?)?;
-            match compare_names(found, name.as_bytes()) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => return RawValue::new(value).map(Some),
-            }
-        }
-        Ok(None)
+        self.0.find(name.as_bytes())?.map(RawValue::new).transpose()
     }
 
     /// The value at a path. A number is a position in an array, and a name in an object.
@@ -488,14 +502,6 @@ impl<'a> Iterator for RawFields<'a> {
 }
 
 impl ExactSizeIterator for RawFields<'_> {}
-
-/// Compares names, which most often differ in their first byte.
-fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
-    match a.first().cmp(&b.first()) {
-        Ordering::Equal => a.cmp(b),
-        unequal => unequal,
-    }
-}
 
 fn decode_fields(fields: RawFields<'_>, depth: usize) -> Result<Object> {
     fields

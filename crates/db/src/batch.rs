@@ -171,7 +171,7 @@ pub(crate) fn check_size(write: &Write) -> Result<()> {
         Action::Insert(fields) | Action::Replace(fields) | Action::Upsert(fields) => {
             fields.as_bytes().len()
         }
-        Action::Update(_) | Action::Delete | Action::Compare => 0,
+        _ => 0,
     };
     let found = match &*write.operations {
         [] | [_] => 0,

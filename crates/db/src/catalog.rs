@@ -6,12 +6,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use velocitydb_core::{
-    CollectionName, CollectionOptions, Consistency, Time, decode_varint, encode_varint,
+    CollectionName, CollectionOptions, Consistency, IndexName, Time, decode_varint, encode_varint,
 };
 use velocitydb_storage::{Batch, Blob, Bounds, Direction, Snapshot};
 
-use crate::keys::{self, CollectionNumber, SYSTEM};
+use crate::collection_schema::CollectionSchema;
+use crate::index::{Definition, IndexState, IndexTotals};
+use crate::keys::{self, CollectionNumber, IndexNumber, SYSTEM};
 use crate::{Error, Result};
 
 /// What a collection adds up to.
@@ -70,13 +73,17 @@ pub(crate) struct SystemTotals {
     pub(crate) request_next: u64,
     /// The number of the last command that changed these.
     pub(crate) index: u64,
+    /// The number of the next index.
+    pub(crate) next_index: IndexNumber,
 }
 
 impl SystemTotals {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(16);
-        let SystemTotals { next_collection, request_first, request_next, index } = *self;
-        for number in [u64::from(next_collection), request_first, request_next, index] {
+        let SystemTotals { next_collection, request_first, request_next, index, next_index } =
+            *self;
+        let next_collection = u64::from(next_collection);
+        for number in [next_collection, request_first, request_next, index, next_index.into()] {
             encode_varint(number, &mut bytes);
         }
         bytes
@@ -88,6 +95,11 @@ impl SystemTotals {
             request_first: decode_varint(&mut bytes)?,
             request_next: decode_varint(&mut bytes)?,
             index: decode_varint(&mut bytes)?,
+            // A state from before there were indexes ends here.
+            next_index: match bytes {
+                [] => 0,
+                _ => u32::try_from(decode_varint(&mut bytes)?).ok()?,
+            },
         };
         bytes.is_empty().then_some(totals)
     }
@@ -101,6 +113,24 @@ pub(crate) struct Collection {
     pub(crate) totals: Totals,
     /// Whether the totals differ from those that are stored.
     pub(crate) is_changed: bool,
+    /// In the order of their names.
+    pub(crate) indexes: SmallVec<[Index; 2]>,
+    pub(crate) schema: Option<Arc<CollectionSchema>>,
+}
+
+/// One index of the catalog.
+#[derive(Debug, Clone)]
+pub(crate) struct Index {
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) totals: IndexTotals,
+    /// Whether the totals differ from those that are stored.
+    pub(crate) is_changed: bool,
+}
+
+impl Collection {
+    pub(crate) fn index(&self, name: &IndexName) -> Option<&Index> {
+        self.indexes.iter().find(|index| index.definition.name == *name)
+    }
 }
 
 /// A map that every operation looks its collection up in.
@@ -139,7 +169,10 @@ impl Catalog {
             let totals = snapshot.get(SYSTEM, &totals_key)?;
             let totals = totals.as_deref().and_then(Totals::decode);
             let totals = totals.ok_or_else(|| corrupt(&totals_key))?;
-            let collection = Collection { number, options, totals, is_changed: false };
+            let indexes = load_indexes(snapshot, number)?;
+            let schema = CollectionSchema::load(snapshot, number)?.map(Arc::new);
+            let is_changed = false;
+            let collection = Collection { number, options, totals, is_changed, indexes, schema };
             catalog.collections.insert(name, collection);
         }
         Ok(catalog)
@@ -157,6 +190,11 @@ impl Catalog {
             let key = keys::numbered(keys::COLLECTION_TOTALS, collection.number);
             batch.put(SYSTEM, &key, &collection.totals.encode());
             collection.is_changed = false;
+            for index in collection.indexes.iter_mut().filter(|index| index.is_changed) {
+                let key = keys::numbered(keys::INDEX_TOTALS, index.definition.number);
+                batch.put(SYSTEM, &key, &index.totals.encode());
+                index.is_changed = false;
+            }
         }
         if std::mem::take(&mut self.is_system_changed) {
             batch.put(SYSTEM, &[keys::TOTALS], &self.system.encode());
@@ -176,14 +214,67 @@ pub(crate) struct Entry {
 pub(crate) struct Names {
     /// By name.
     pub(crate) entries: ByName<Entry>,
+    /// The indexes that can be used, by collection. Whether one can be in a certain state, its
+    /// totals in that state tell.
+    pub(crate) indexes: HashMap<CollectionNumber, Arc<[Arc<Definition>]>>,
+    /// The indexes that are being built.
+    pub(crate) building: Vec<(CollectionName, IndexName)>,
 }
 
 impl Names {
     pub(crate) fn of(catalog: &Catalog) -> Arc<Self> {
         let entry = |one: &Collection| Entry { number: one.number, options: one.options };
         let entries = catalog.collections.iter();
-        Arc::new(Names { entries: entries.map(|(name, one)| (name.clone(), entry(one))).collect() })
+        let ready = |one: &Collection| {
+            let ready = one.indexes.iter().filter(|index| index.totals.is_ready);
+            ready.map(|index| index.definition.clone()).collect()
+        };
+        let indexed = catalog.collections.values().filter(|one| !one.indexes.is_empty());
+        let mut building = Vec::new();
+        for (name, one) in &catalog.collections {
+            let unfinished = one.indexes.iter().map(|index| &index.definition);
+            let unfinished =
+                unfinished.filter(|one| matches!(one.state, IndexState::Building { .. }));
+            building.extend(unfinished.map(|one| (name.clone(), one.name.clone())));
+        }
+        Arc::new(Names {
+            building,
+            entries: entries.map(|(name, one)| (name.clone(), entry(one))).collect(),
+            indexes: indexed.map(|one| (one.number, ready(one))).collect(),
+        })
     }
+}
+
+/// The indexes of a collection in a state.
+pub(crate) fn load_indexes(
+    snapshot: &dyn Snapshot,
+    collection: CollectionNumber,
+) -> Result<SmallVec<[Index; 2]>> {
+    let prefix = keys::numbered(keys::INDEX, collection);
+    let end = keys::end_of(&prefix);
+    let bounds = Bounds { start: &prefix, end: end.as_deref() };
+    let mut found = Vec::new();
+    snapshot.scan(SYSTEM, bounds, Direction::Forward, &mut |key, value| {
+        found.push((key.to_vec(), Definition::decode(value)));
+        std::ops::ControlFlow::Continue(())
+    })?;
+    let load = |(key, definition): (Vec<u8>, Option<Definition>)| {
+        let definition = definition.ok_or_else(|| corrupt(&key))?;
+        let totals = index_totals(snapshot, definition.number)?;
+        let totals = totals.ok_or_else(|| corrupt(&key))?;
+        Ok(Index { definition: Arc::new(definition), totals, is_changed: false })
+    };
+    found.into_iter().map(load).collect()
+}
+
+/// The totals of an index in a state; `None` when it does not exist there.
+pub(crate) fn index_totals(
+    snapshot: &dyn Snapshot,
+    index: IndexNumber,
+) -> Result<Option<IndexTotals>> {
+    let key = keys::numbered(keys::INDEX_TOTALS, index);
+    let Some(bytes) = snapshot.get(SYSTEM, &key)? else { return Ok(None) };
+    Ok(Some(IndexTotals::decode(&bytes).ok_or_else(|| corrupt(&key))?))
 }
 
 /// The entry of one collection in a state; `None` when it does not exist.

@@ -1,5 +1,6 @@
 //! [`Database`]: an open database, and the handles to what is in it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,12 @@ use velocitydb_storage::{Durability, Engine, Mode};
 use crate::apply::{Machine, Reply};
 use crate::batch::{BatchResult, WriteBatch, check_size};
 use crate::catalog::{self, Entry, Names};
+use crate::indexes::{all_definitions, build_body, is_stale};
+use crate::keys::IndexNumber;
 use crate::maintenance::{Alarm, Maintenance};
 use crate::options::{MaintenanceMode, Options};
 use crate::pipeline::Pipeline;
+use crate::query::Statistics;
 use crate::{Collection, CollectionStats, Documents, Environment, Error, Result, Snapshot};
 
 /// An open database. Clones are handles to the same one, which closes with the last of them.
@@ -37,6 +41,8 @@ pub(crate) struct Core {
     engine: Arc<dyn Engine>,
     pipeline: Pipeline,
     names: Arc<ArcSwap<Names>>,
+    /// How the values of indexes are distributed, by index. Replaced as a whole.
+    statistics: ArcSwap<HashMap<IndexNumber, Arc<Statistics>>>,
     environment: Arc<dyn Environment>,
     ids: Mutex<IdGenerator>,
     options: Options,
@@ -59,12 +65,22 @@ impl Database {
         let alarm = Arc::new(Alarm::default());
         let pipeline = Pipeline::new(machine, {
             let alarm = alarm.clone();
-            move |machine| alarm.set(machine.expiry_next())
+            move |machine| alarm.set(machine.due_next())
         });
         let environment = options.environment.clone();
         let ids = Mutex::new(IdGenerator::default());
         let is_automatic = options.maintenance == MaintenanceMode::Automatic;
-        let core = Arc::new(Core { alarm, engine, pipeline, names, environment, ids, options });
+        let statistics = ArcSwap::default();
+        let core = Arc::new(Core {
+            alarm,
+            engine,
+            pipeline,
+            names,
+            statistics,
+            environment,
+            ids,
+            options,
+        });
         let maintenance = is_automatic.then(|| Maintenance::start(core.clone()));
         let maintenance = maintenance.transpose().map_err(|error| Error::Thread {
             name: "velocitydb-maintenance",
@@ -169,14 +185,15 @@ impl Database {
         Ok(self.engine().sync()?)
     }
 
-    /// Does what time has made due: expires documents, forgets old tombstones and request ids.
-    /// With [`MaintenanceMode::Automatic`] a thread does it by itself.
+    /// Does what time has made due: expires documents and leases, forgets old tombstones and request
+    /// ids, and goes on with indexes whose building was interrupted. With [`MaintenanceMode::Automatic`] a thread does it by itself.
     ///
     /// # Errors
     ///
     /// When storage fails.
     pub fn maintain(&self) -> Result<()> {
         while self.inner.core.maintain_step()? {}
+        while self.inner.core.build_step()? {}
         Ok(())
     }
 
@@ -195,6 +212,19 @@ impl Database {
 
     pub(crate) fn engine(&self) -> &dyn Engine {
         &*self.inner.core.engine
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
+    pub(crate) fn names(&self) -> arc_swap::Guard<Arc<Names>> {
+        self.inner.core.names.load()
+    }
+
+    /// What is known of the distribution of an index's values.
+    pub(crate) fn statistics_of(&self, index: IndexNumber) -> Option<Arc<Statistics>> {
+        self.inner.core.statistics.load().get(&index).cloned()
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -276,6 +306,37 @@ impl Core {
             count_max: MAINTAIN_COUNT_MAX,
         });
         Ok(self.submit(body, None, Consistency::Local)?.has_more)
+    }
+
+    /// Goes on building the indexes that nobody builds; whether there is more to do.
+    pub(crate) fn build_step(&self) -> Result<bool> {
+        let mut has_more = false;
+        for (collection, name) in &self.names.load().building {
+            let body = build_body(collection, name);
+            has_more |= self.submit(body, None, Consistency::Local)?.has_more;
+        }
+        Ok(has_more)
+    }
+
+    /// Looks at how the values of indexes are distributed where that has changed.
+    pub(crate) fn analyze(&self, is_stopped: &dyn Fn() -> bool) -> Result<()> {
+        let names = self.names.load_full();
+        let known = self.statistics.load_full();
+        let mut statistics = HashMap::new();
+        for definition in all_definitions(&names) {
+            let before = known.get(&definition.number);
+            let state = self.engine.snapshot()?;
+            let Some(totals) = catalog::index_totals(&*state, definition.number)? else { continue };
+            let new = match is_stale(before, totals.entries) {
+                true => Statistics::collect(&*state, definition.number, is_stopped)?.map(Arc::new),
+                false => None,
+            };
+            if let Some(found) = new.or_else(|| before.cloned()) {
+                statistics.insert(definition.number, found);
+            }
+        }
+        self.statistics.store(Arc::new(statistics));
+        Ok(())
     }
 
     /// When the clock of this process will show `time`, as far as can be told now.

@@ -1,12 +1,21 @@
 //! [`doctor`]: checks a data folder from the bytes on disk up to what the totals add up to.
+//!
+//! That documents satisfy their collection's schema is not checked: those from before it may be
+//! kept as they are.
+
+mod indexes;
+mod leases;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use velocitydb_core::Time;
 use velocitydb_storage::{Bounds, Direction, lsm, mode};
 
+use self::indexes::Indexes;
 use crate::catalog::{Catalog, SystemTotals, Tombstone, Totals};
+use crate::collection_schema::CollectionSchema;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::{Document, Options, Result, Snapshot};
 
@@ -21,6 +30,8 @@ pub struct Report {
     pub documents: u64,
     /// Collections that were checked.
     pub collections: u64,
+    /// Indexes that were checked.
+    pub indexes: u64,
 }
 
 impl Report {
@@ -31,8 +42,8 @@ impl Report {
 }
 
 /// Checks the data folder `path`, which no process may have open: every file, every document, and
-/// whether counts, tombstones and the order of expiry agree with the documents. A damaged folder
-/// is left as it is; a healthy one is opened, which cuts off the torn end of a log.
+/// whether counts, tombstones, the order of expiry, leases and indexes agree with the documents. A
+/// damaged folder is left as it is; a healthy one is opened, which cuts off the torn end of a log.
 ///
 /// # Errors
 ///
@@ -52,7 +63,7 @@ pub fn doctor(path: impl AsRef<Path>) -> Result<Report> {
     // Not as a database, which refuses to open what is to be examined here.
     let storage = mode::Options { path: Some(path.as_ref().into()), ..Options::new().storage };
     let engine = mode::open(&storage)?;
-    Snapshot::new(engine.snapshot()?).check(&mut report)?;
+    Snapshot::new(engine.snapshot()?).check_into(&mut report)?;
     Ok(report)
 }
 
@@ -66,8 +77,19 @@ struct Counted {
 }
 
 impl Snapshot {
-    /// Checks that everything in this state can be read and agrees with everything else.
-    fn check(&self, report: &mut Report) -> Result<()> {
+    /// Checks that everything in this state can be read and agrees with everything else, as
+    /// [`doctor`] does with a folder that is not open. Files are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails. What is wrong with the state is no error but in the report.
+    pub fn check(&self) -> Result<Report> {
+        let mut report = Report::default();
+        self.check_into(&mut report)?;
+        Ok(report)
+    }
+
+    fn check_into(&self, report: &mut Report) -> Result<()> {
         let catalog = match Catalog::load(self.state()) {
             Ok(catalog) => catalog,
             Err(error) => {
@@ -76,13 +98,17 @@ impl Snapshot {
             }
         };
         report.collections = catalog.collections.len() as u64;
+        report.indexes = catalog.collections.values().map(|one| one.indexes.len() as u64).sum();
+        let mut indexes = Indexes::new(self.state(), &catalog, report);
         let mut counted = BTreeMap::new();
         let mut expiries = 0;
-        self.check_documents(report, &mut counted, &mut expiries)?;
-        self.check_system(report, &catalog.system, &mut counted, expiries)?;
+        self.check_documents(report, &indexes, &mut counted, &mut expiries)?;
+        indexes.check_entries(report)?;
+        self.check_system(report, &catalog.system, &indexes, &mut counted, expiries)?;
         for (name, collection) in &catalog.collections {
             let counted = counted.remove(&collection.number).unwrap_or_default();
             check_totals(report, name.as_str(), &collection.totals, &counted);
+            check_schema(report, name.as_str(), collection.schema.as_deref());
         }
         for number in counted.keys() {
             let purge = keys::numbered(keys::PURGE, *number);
@@ -98,10 +124,11 @@ impl Snapshot {
     fn check_documents(
         &self,
         report: &mut Report,
+        indexes: &Indexes<'_>,
         counted: &mut BTreeMap<CollectionNumber, Counted>,
         expiries: &mut u64,
     ) -> Result<()> {
-        let mut missing = Ok(());
+        let mut failed = Ok(());
         self.state().scan(DOCUMENTS, Bounds::ALL, Direction::Forward, &mut |key, record| {
             report.documents += 1;
             let Some((number, id)) = keys::split_document(key) else {
@@ -121,19 +148,31 @@ impl Snapshot {
             counted.count += 1;
             counted.bytes += (id.len() + record.len()) as u64;
             counted.version_max = counted.version_max.max(header.version);
-            if let Some(time) = header.expires {
-                *expiries += 1;
-                match self.state().get(SYSTEM, &keys::timed(keys::EXPIRY, time, key)) {
-                    Ok(Some(_)) => {}
-                    Ok(None) => report.problems.push(format!(
-                        "document {id:?} of collection {number} expires, but is not due"
-                    )),
-                    Err(error) => missing = Err(error),
-                }
+            *expiries += u64::from(header.expires.is_some());
+            let checked = self
+                .check_expiry(report, key, header.expires)
+                .and_then(|()| leases::check_document(self.state(), report, key, header.lease))
+                .and_then(|()| indexes.check_document(report, number, id, record));
+            if let Err(error) = checked {
+                failed = Err(error);
+                return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         })?;
-        Ok(missing?)
+        failed
+    }
+
+    /// Checks that a document that expires is in the order of expiry.
+    fn check_expiry(&self, report: &mut Report, key: &[u8], expires: Option<Time>) -> Result<()> {
+        let Some(time) = expires else { return Ok(()) };
+        if self.state().get(SYSTEM, &keys::timed(keys::EXPIRY, time, key))?.is_none()
+            && let Some((number, id)) = keys::split_document(key)
+        {
+            report
+                .problems
+                .push(format!("document {id:?} of collection {number} expires, but is not due"));
+        }
+        Ok(())
     }
 
     /// Checks every entry against the one that it has a counterpart in, and their numbers: so
@@ -142,6 +181,7 @@ impl Snapshot {
         &self,
         report: &mut Report,
         totals: &SystemTotals,
+        indexes: &Indexes<'_>,
         counted: &mut BTreeMap<CollectionNumber, Counted>,
         expiries: u64,
     ) -> Result<()> {
@@ -159,6 +199,11 @@ impl Snapshot {
                 Some(&keys::TOMBSTONE) => {
                     tombstones += 1;
                     self.tombstone_problem(key, value, counted)
+                }
+                Some(&keys::LEASE) => leases::lease_problem(self.state(), key, value),
+                Some(&keys::LEASE_END) => leases::end_problem(self.state(), key),
+                Some(&(keys::INDEX | keys::INDEX_TOTALS | keys::SCHEMA)) => {
+                    Ok(indexes.record_problem(key))
                 }
                 _ => Ok(None),
             };
@@ -249,5 +294,21 @@ fn check_totals(report: &mut Report, name: &str, totals: &Totals, counted: &Coun
             "collection {name:?} says version_max {}, but a document has {}",
             totals.version_max, counted.version_max
         ));
+    }
+}
+
+/// That the schemas of a collection are such as can be kept to.
+fn check_schema(report: &mut Report, name: &str, schema: Option<&CollectionSchema>) {
+    let Some(schema) = schema else { return };
+    for rules in [&schema.current, &schema.proposed].into_iter().flatten() {
+        if let Err(error) = rules.schema() {
+            report.problems.push(format!("the schema of collection {name:?}: {error}"));
+        }
+        if rules.version > schema.version {
+            report.problems.push(format!(
+                "the schema of collection {name:?} says version {}, but is part of version {}",
+                rules.version, schema.version
+            ));
+        }
     }
 }

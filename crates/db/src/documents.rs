@@ -5,13 +5,14 @@ use std::time::Duration;
 use smallvec::smallvec;
 use velocitydb_core::{
     Action, Body, CollectionName, Condition, Consistency, DocumentId, Expiry, Operation, Outcome,
-    Refusal, RequestId, Time, Update, Write,
+    RequestId, Time, Update, Write,
 };
 
 use crate::apply::Reply;
 use crate::batch::WriteBatch;
 use crate::database::{Access, Database};
 use crate::keys::{self, DOCUMENTS};
+use crate::modify::refused;
 use crate::swap::CompareAndSwap;
 use crate::{Document, Error, IntoFields, Iter, List, Page, Result};
 
@@ -267,23 +268,8 @@ impl Documents {
     /// Applies one operation, and turns a refusal into an error.
     fn write_one(&self, id: DocumentId, action: Action) -> Result<Written> {
         let reply = self.submit_one(id.clone(), Condition::Always, action)?;
-        let outcome = &reply.outcomes[0];
-        let collection = || self.name().cloned();
-        match outcome {
-            Outcome::Refused(Refusal::Exists { version }) => {
-                Err(Error::AlreadyExists { collection: collection()?, id, version: *version })
-            }
-            Outcome::Refused(Refusal::Missing) => {
-                Err(Error::NotFound { collection: collection()?, id })
-            }
-            Outcome::Refused(Refusal::Update(error)) => Err(error.clone().into()),
-            Outcome::Refused(refusal) => Err(Error::Refused {
-                position: 0,
-                count: 1,
-                collection: collection()?,
-                id,
-                refusal: refusal.clone(),
-            }),
+        match &reply.outcomes[0] {
+            Outcome::Refused(refusal) => Err(refused(self.name()?.clone(), id, refusal.clone())),
             outcome => Ok(self.written(id, outcome, &reply)),
         }
     }
@@ -323,8 +309,20 @@ impl Documents {
         Ok(Operation { collection: self.name()?.clone(), id, condition, action, expiry })
     }
 
-    fn submit(&self, write: Write) -> Result<Reply> {
+    pub(crate) fn submit(&self, write: Write) -> Result<Reply> {
         self.db.entry(self.name()?, Access::Write, self.consistency)?;
-        self.db.submit(Body::Write(write), self.request.clone(), self.consistency)
+        self.submit_body(Body::Write(write))
+    }
+
+    pub(crate) fn submit_body(&self, body: Body) -> Result<Reply> {
+        self.db.submit(body, self.request.clone(), self.consistency)
+    }
+
+    pub(crate) fn consistency(&self) -> Consistency {
+        self.consistency
+    }
+
+    pub(crate) fn has_request(&self) -> bool {
+        self.request.is_some()
     }
 }

@@ -1,6 +1,8 @@
 //! What can go wrong, by what the caller can do about it.
 
-use velocitydb_core::{CollectionName, Consistency, DocumentId, Refusal};
+use std::fmt;
+
+use velocitydb_core::{CollectionName, Consistency, DocumentId, IndexName, Refusal, Violations};
 
 /// The result of a database call.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -26,6 +28,50 @@ pub enum Error {
         /// Where it exists.
         collection: CollectionName,
         /// Its id.
+        id: DocumentId,
+        /// Its version.
+        version: u64,
+    },
+    /// A unique index has the document's values for another one.
+    #[error("document {id:?} of collection {collection:?} was refused: document {other:?} has the same values in unique index {index:?}", id = id.as_str(), other = other.as_str(), index = index.as_str(), collection = collection.as_str())]
+    Duplicate {
+        /// The collection.
+        collection: CollectionName,
+        /// The document that was refused.
+        id: DocumentId,
+        /// The index.
+        index: IndexName,
+        /// The document that has the values.
+        other: DocumentId,
+    },
+    /// The document violates the collection's schema.
+    #[error("document {id:?} violates the schema of collection {collection:?}: {violations}", id = id.as_str(), collection = collection.as_str())]
+    SchemaViolation {
+        /// The collection.
+        collection: CollectionName,
+        /// The document.
+        id: DocumentId,
+        /// Each violation, with its place, its rule and the value.
+        violations: Violations,
+    },
+    /// Claimed work has another version than the claim gave it: it is somebody else's, or changed.
+    #[error("document {id:?} of collection {collection:?} {state}, and the claim gave it version {version}: it is no longer the claimant's", state = Versioned(*found), id = id.as_str(), collection = collection.as_str())]
+    Fenced {
+        /// The collection.
+        collection: CollectionName,
+        /// The document.
+        id: DocumentId,
+        /// The version that was given, the fencing token.
+        version: u64,
+        /// The version that it has; 0 when it does not exist.
+        found: u64,
+    },
+    /// A lease was to be renewed or released, and nobody has one on the document.
+    #[error("document {id:?} of collection {collection:?}, at version {version}, has no lease: it was completed, or claimed without one", id = id.as_str(), collection = collection.as_str())]
+    NotLeased {
+        /// The collection.
+        collection: CollectionName,
+        /// The document.
         id: DocumentId,
         /// Its version.
         version: u64,
@@ -68,6 +114,48 @@ pub enum Error {
     CollectionExists {
         /// Its name.
         collection: CollectionName,
+    },
+    /// There is no index of this name.
+    #[error("collection {collection:?} has no index {index:?}", collection = collection.as_str(), index = index.as_str())]
+    NoIndex {
+        /// The collection.
+        collection: CollectionName,
+        /// The index's name.
+        index: IndexName,
+    },
+    /// There is another index of this name.
+    #[error("collection {collection:?} has another index {index:?} already; drop it first, or choose another name", collection = collection.as_str(), index = index.as_str())]
+    IndexExists {
+        /// The collection.
+        collection: CollectionName,
+        /// The index's name.
+        index: IndexName,
+    },
+    /// An index could not be built, since documents are as they are.
+    #[error("index {index:?} of collection {collection:?} cannot be built: {reason}", collection = collection.as_str(), index = index.as_str())]
+    IndexFailed {
+        /// The collection.
+        collection: CollectionName,
+        /// The index's name.
+        index: IndexName,
+        /// Which documents, and why.
+        reason: String,
+    },
+    /// Another change of the schema came in between.
+    #[error("another change of the schema of collection {collection:?} came in between; nothing was changed, try again", collection = collection.as_str())]
+    SchemaSuperseded {
+        /// The collection.
+        collection: CollectionName,
+    },
+    /// Documents that exist violate a schema that is to be set.
+    #[error("{count} documents of collection {collection:?} violate the schema, among them {offenders}; mend them, or impose the schema as it is", collection = collection.as_str(), offenders = Offenders(.offenders))]
+    SchemaViolated {
+        /// The collection.
+        collection: CollectionName,
+        /// How many documents do.
+        count: u64,
+        /// The first of them, and how.
+        offenders: Vec<(DocumentId, Violations)>,
     },
     /// The level is below the collection's floor.
     #[error("consistency_too_weak: collection {collection:?} takes {action} at {floor} or stronger, not at {level}", collection = collection.as_str())]
@@ -124,9 +212,40 @@ impl Error {
     /// Whether the same call can succeed later without anybody changing it.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Error::Conflict | Error::Contention { .. } | Error::Overloaded { .. } => true,
+            Error::Conflict
+            | Error::Contention { .. }
+            | Error::Overloaded { .. }
+            | Error::SchemaSuperseded { .. } => true,
             Error::Storage(error) => error.is_retryable(),
             _ => false,
+        }
+    }
+}
+
+/// Documents that violate a schema, in a sentence.
+struct Offenders<'a>(&'a [(DocumentId, Violations)]);
+
+impl fmt::Display for Offenders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (id, violations)) in self.0.iter().enumerate() {
+            let separator = if number == 0 { "" } else { ", " };
+            write!(f, "{separator}{:?}", id.as_str())?;
+            if let Some(violation) = violations.as_slice().first() {
+                write!(f, " ({violation})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The version of a document, or that there is none, in a sentence.
+struct Versioned(u64);
+
+impl fmt::Display for Versioned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("does not exist"),
+            version => write!(f, "has version {version}"),
         }
     }
 }

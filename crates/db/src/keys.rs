@@ -12,6 +12,14 @@
 //!             'x' | when (i64 ordered) | collection | id    documents by expiry
 //!             'r' | request id                              its answer, its number in 'q', when
 //!             'q' | number (u64 BE)                         request ids by age
+//!             'h' | collection                              schema: version, current, proposed
+//!             'i' | collection | index name                 index: number, state, specification
+//!             'k' | index (u32 BE)                          index's totals
+//!             'w' | index (u32 BE)                          dropped index still to be removed
+//!             'l' | collection | id                         lease: its end, the update of its end
+//!             'm' | when (i64 ordered) | collection | id    leases by their end
+//! indexes     index (u32 BE) | value… | id                  1 if a value is not to be had from the key
+//!             index (u32 BE) | value…                       of a unique one: id, 0 for the same
 //! ```
 
 use smallvec::SmallVec;
@@ -22,14 +30,19 @@ use velocitydb_storage::Keyspace;
 pub(crate) const DOCUMENTS: Keyspace = Keyspace(0);
 /// Everything else.
 pub(crate) const SYSTEM: Keyspace = Keyspace(1);
+/// The entries of secondary indexes.
+pub(crate) const INDEXES: Keyspace = Keyspace(2);
 /// The names under which a disk engine knows the keyspaces, in their order.
-pub(crate) const KEYSPACE_NAMES: [&str; 2] = ["documents", "system"];
+pub(crate) const KEYSPACE_NAMES: [&str; 3] = ["documents", "system", "indexes"];
 
 /// A key, on the stack for ids of usual length.
 pub(crate) type Key = SmallVec<[u8; 64]>;
 
 /// The number of a collection, never used again for another one.
 pub(crate) type CollectionNumber = u32;
+
+/// The number of an index, never used again for another one.
+pub(crate) type IndexNumber = u32;
 
 pub(crate) const COLLECTION: u8 = b'c';
 pub(crate) const COLLECTION_TOTALS: u8 = b'n';
@@ -41,6 +54,12 @@ pub(crate) const TOMBSTONE_AGE: u8 = b'u';
 pub(crate) const EXPIRY: u8 = b'x';
 pub(crate) const REQUEST: u8 = b'r';
 pub(crate) const REQUEST_AGE: u8 = b'q';
+pub(crate) const SCHEMA: u8 = b'h';
+pub(crate) const INDEX: u8 = b'i';
+pub(crate) const INDEX_TOTALS: u8 = b'k';
+pub(crate) const INDEX_PURGE: u8 = b'w';
+pub(crate) const LEASE: u8 = b'l';
+pub(crate) const LEASE_END: u8 = b'm';
 
 /// The key of a document.
 #[inline]
@@ -59,12 +78,24 @@ pub(crate) fn named(kind: u8, name: &str) -> Key {
     key
 }
 
-/// A system key: its kind and a collection.
-pub(crate) fn numbered(kind: u8, collection: CollectionNumber) -> Key {
+/// A system key: its kind and the number of a collection or an index.
+pub(crate) fn numbered(kind: u8, number: u32) -> Key {
     let mut key = Key::new();
     key.push(kind);
-    key.extend_from_slice(&collection.to_be_bytes());
+    key.extend_from_slice(&number.to_be_bytes());
     key
+}
+
+/// The key of an index in the catalog.
+pub(crate) fn index(collection: CollectionNumber, name: &str) -> Key {
+    let mut key = numbered(INDEX, collection);
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// What the keys of an index's entries begin with.
+pub(crate) fn entries(index: IndexNumber) -> Key {
+    Key::from_slice(&index.to_be_bytes())
 }
 
 /// A system key: its kind and a document's key.

@@ -18,36 +18,59 @@
 //! the [`Database`] come [`Documents`] (of any shape), typed [`Collection`]s, [`Snapshot`]s and
 //! [`Transaction`]s. No async runtime is needed; every call is safe from any thread.
 
+// Unit tests share what integration tests make up.
+#[cfg(test)]
+extern crate self as velocitydb;
+
+mod aggregate;
 mod apply;
 mod batch;
 mod catalog;
+mod claim;
+mod collection_schema;
 mod database;
 mod doctor;
 mod document;
 mod documents;
 mod environment;
 mod error;
+mod explain;
 mod fields;
+mod find;
+mod index;
+mod indexes;
 mod keys;
 mod maintenance;
+mod modify;
 mod options;
 mod pipeline;
+mod queried;
+mod query;
+pub mod schema;
+mod schemas;
 mod snapshot;
 mod stats;
 mod swap;
 mod txn;
 mod typed;
 
+pub use aggregate::Aggregate;
 pub use apply::REQUEST_COUNT_MAX;
 pub use batch::{BatchResult, WriteBatch};
+pub use claim::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed};
 pub use database::Database;
 pub use doctor::{Report, doctor};
 pub use document::{Document, Typed};
 pub use documents::{Documents, Written};
 pub use environment::{Environment, SystemEnvironment};
 pub use error::{Error, Result};
+pub use explain::Explanation;
 pub use fields::IntoFields;
+pub use find::{Find, FindCursor, FindPage};
+pub use indexes::{IndexBuild, IndexStats};
+pub use modify::{Changed, FindAndModify, Modified};
 pub use options::{MaintenanceMode, Options, open, open_in_memory};
+pub use schemas::{Existing, SchemaInfo};
 pub use snapshot::{CollectionStats, Cursor, Iter, List, Page, Snapshot};
 pub use stats::{Health, Stats};
 pub use swap::{CompareAndSwap, Swapped};
@@ -55,10 +78,13 @@ pub use txn::Transaction;
 pub use typed::{Collection, TypedIter};
 /// What can be wrong with input, as [`Error::Invalid`] says it.
 pub use velocitydb_core::Error as InputError;
+/// Pipelines and what they are made of.
+pub use velocitydb_core::aggregate::{Accumulator, Pipeline};
 pub use velocitydb_core::{
     Action, Bytes, CollectionName, CollectionOptions, Condition, Consistency, DocumentId, Encoded,
-    Expiry, Object, Operation, Outcome, Path, RawArray, RawObject, RawValue, Refusal, RequestId,
-    Time, Update, Value, limits, object, value,
+    Expiry, Filter, IndexName, IndexSpec, More, Object, Operation, Outcome, Path, Projection,
+    RawArray, RawObject, RawValue, Refusal, RequestId, Sort, SortKey, Time, Update, Value,
+    Violation, Violations, field, filter, limits, object, value,
 };
 /// What can be wrong with storage, as [`Error::Storage`] says it.
 pub use velocitydb_storage::Error as StorageError;

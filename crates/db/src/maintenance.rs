@@ -20,6 +20,10 @@ const TICK: Duration = Duration::from_secs(60);
 /// How long the thread waits after a failure, so that a full disk is not asked in a tight loop.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// A moment for others between two steps. Documents that expire one by one are gathered for it,
+/// instead of each being a command of its own.
+const GATHERING: Duration = Duration::from_millis(1);
+
 /// What wakes the thread.
 #[derive(Default)]
 pub(crate) struct Alarm {
@@ -76,7 +80,8 @@ impl Drop for Maintenance {
 }
 
 fn run(core: &Core) {
-    let mut tick = Instant::now() + TICK;
+    // An index whose building was interrupted does not wait for the first tick.
+    let mut tick = Instant::now();
     let mut not_before = Instant::now();
     loop {
         {
@@ -93,17 +98,24 @@ fn run(core: &Core) {
                 core.alarm.changed.wait_until(&mut state, due);
             }
         }
-        match core.maintain_step() {
-            Ok(has_more) => not_before = Instant::now() + pause(has_more),
+        let is_tick = tick <= Instant::now();
+        let step = core.maintain_step().and_then(|has_more| Ok(core.build_step()? | has_more));
+        match step {
+            // What a bounded step has left does not wait for the next tick.
+            Ok(true) => (not_before, tick) = (Instant::now(), Instant::now()),
+            Ok(false) => {
+                if is_tick {
+                    // Plans do without what cannot be read; who reads it next is told why.
+                    let _ = core.analyze(&|| core.alarm.state.lock().is_stopped);
+                }
+                not_before = Instant::now() + GATHERING;
+                tick = Instant::now() + TICK;
+            }
             Err(Error::Storage(velocitydb_storage::Error::Poisoned { .. })) => return,
-            Err(_) => not_before = Instant::now() + PAUSE_AFTER_FAILURE,
+            Err(_) => {
+                not_before = Instant::now() + PAUSE_AFTER_FAILURE;
+                tick = Instant::now() + TICK;
+            }
         }
-        tick = Instant::now() + TICK;
     }
-}
-
-/// A moment for others between two steps. Documents that expire one by one are gathered for a
-/// millisecond, instead of each being a command of its own.
-fn pause(has_more: bool) -> Duration {
-    if has_more { Duration::ZERO } else { Duration::from_millis(1) }
 }

@@ -338,9 +338,10 @@ mod tests {
 
     use super::*;
     use crate::Snapshot;
+    use crate::keys::KEYSPACE_NAMES;
 
     fn pipeline() -> (Pipeline, Arc<Memory>) {
-        let engine = Arc::new(Memory::new(2));
+        let engine = Arc::new(Memory::new(KEYSPACE_NAMES.len()));
         (Pipeline::new(Machine::new(engine.clone(), Arc::default()).unwrap(), |_| {}), engine)
     }
 

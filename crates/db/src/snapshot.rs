@@ -213,8 +213,13 @@ impl Snapshot {
 
     pub(crate) fn totals(&self, collection: &CollectionName) -> Result<Option<Totals>> {
         let Some(number) = self.number(collection)? else { return Ok(None) };
+        self.totals_of(number)
+    }
+
+    /// The totals of the collection with this number; `None` when it does not exist.
+    pub(crate) fn totals_of(&self, number: CollectionNumber) -> Result<Option<Totals>> {
         let key = keys::numbered(keys::COLLECTION_TOTALS, number);
-        let bytes = self.state.get(SYSTEM, &key)?.ok_or_else(|| catalog::corrupt(&key))?;
+        let Some(bytes) = self.state.get(SYSTEM, &key)? else { return Ok(None) };
         Ok(Some(Totals::decode(&bytes).ok_or_else(|| catalog::corrupt(&key))?))
     }
 

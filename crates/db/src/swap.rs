@@ -4,6 +4,7 @@ use velocitydb_core::{
     Action, Condition, DocumentId, Object, Outcome, Path, Refusal, Update, Value,
 };
 
+use crate::modify::refused;
 use crate::{Document, Documents, Encoded, IntoFields, Result};
 
 /// A compare-and-swap that is being put together; see
@@ -126,15 +127,19 @@ impl<'a> CompareAndSwap<'a> {
 
     fn run(self, action: Action) -> Result<Swapped> {
         let id = DocumentId::new(self.id)?;
-        let reply = self.documents.submit_one(id.clone(), self.condition?, action)?;
+        let documents = self.documents;
+        let reply = documents.submit_one(id.clone(), self.condition?, action)?;
         let current = match reply.is_replayed {
-            true => self.documents.get(self.id)?,
-            false => reply.current.map(|record| Document::new(id, record)).transpose()?,
+            true => documents.get(self.id)?,
+            false => reply.current.map(|record| Document::new(id.clone(), record)).transpose()?,
         };
         let current_version = current.as_ref().map_or(0, Document::version);
         let (swapped, version, refusal) = match reply.outcomes.into_iter().next() {
             Some(Outcome::Applied { version, .. }) => (true, version, None),
-            Some(Outcome::Refused(Refusal::Update(error))) => return Err(error.into()),
+            // That it cannot be done at all is no matter of the comparison.
+            Some(Outcome::Refused(
+                refusal @ (Refusal::Update(_) | Refusal::Schema(_) | Refusal::Duplicate { .. }),
+            )) => return Err(refused(documents.name()?.clone(), id, refusal)),
             Some(Outcome::Refused(refusal)) => (false, current_version, Some(refusal)),
             _ => (true, current_version, None),
         };

@@ -7,13 +7,18 @@
 //! write skew is a conflict too, since reads are checked, not only writes. Nothing is ever locked.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
 use velocitydb_core::{
-    Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, Encoded, Expiry,
-    Object, Operation, Time, Update, Write, limits,
+    Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, DocumentView, Encoded,
+    Expiry, Filter, Header, Object, Operation, Outcome, QueryCheck, Sort, Time, Update, Write,
+    limits,
 };
 
+use crate::apply::Fingerprint;
 use crate::database::Access;
+use crate::modify::refused;
+use crate::query::{Control, Order, Selection, select};
 use crate::{Database, Document, Error, IntoFields, List, Result, Snapshot};
 
 /// How often [`Database::transaction`] runs a closure at the most. After this many conflicts in a
@@ -28,6 +33,8 @@ pub struct Transaction {
     documents: HashMap<Place, u64>,
     /// The last commands that had changed the collections that were read as a whole; 0 for none.
     collections: HashMap<CollectionName, u64>,
+    /// What queries found.
+    queries: Vec<QueryCheck>,
     /// What is to be written; `None` deletes.
     writes: BTreeMap<Place, Option<New>>,
 }
@@ -100,6 +107,7 @@ impl Database {
             snapshot: self.snapshot()?,
             documents: HashMap::new(),
             collections: HashMap::new(),
+            queries: Vec::new(),
             writes: BTreeMap::new(),
         })
     }
@@ -226,12 +234,68 @@ impl Transaction {
         Ok(documents.into_iter().collect())
     }
 
+    /// The documents that satisfy a filter, with this transaction's own writes, in the order of ids.
+    /// If what the filter finds has changed when the transaction commits (a document would come in,
+    /// go, or be another version), that is a conflict: there are no phantoms.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get), and when the filter is invalid.
+    pub fn find(
+        &mut self,
+        collection: &str,
+        filter: impl Into<Filter>,
+    ) -> Result<Vec<(DocumentId, Object)>> {
+        let (name, filter) = (CollectionName::new(collection)?, filter.into());
+        filter.check()?;
+        let queried = self.snapshot.queried(&name)?;
+        let mut found = BTreeMap::new();
+        let mut fingerprint = Fingerprint::default();
+        if let Some(queried) = &queried {
+            let sort = Sort::new();
+            let selection = Selection { order: Order::By(&sort), ..Selection::new(&filter) };
+            let control = Control::new(None, limits::QUERY_MEMORY_BYTES_MAX);
+            select(&queried.target(), &control, &selection, &mut |hit| {
+                let document = DocumentView::decode(hit.id, hit.record.bytes())?;
+                fingerprint.add(hit.id, document.header.version);
+                found.insert(DocumentId::new(hit.id)?, document.fields.to_object()?);
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| *other == name) {
+            found.remove(id);
+            let Some(new) = write else { continue };
+            let header = Header {
+                version: 0,
+                created: self.db.now(),
+                modified: self.db.now(),
+                expires: new.expires,
+                lease: None,
+            };
+            if filter.matches(&DocumentView { id, header, fields: new.fields.view() })? {
+                found.insert(id.clone(), new.fields.view().to_object()?);
+            }
+        }
+        let index = queried.map_or(0, |queried| queried.index);
+        self.queries.push(QueryCheck {
+            collection: name,
+            index,
+            filter,
+            sort: Sort::new(),
+            offset: 0,
+            limit: None,
+            fingerprint: fingerprint.finish(),
+        });
+        Ok(found.into_iter().collect())
+    }
+
     /// Commits, at `strong`. Returns the place in the order of all commands.
     ///
     /// # Errors
     ///
     /// [`Error::Conflict`] when something that was read has changed since: nothing was written,
-    /// and the transaction can be run again. And as for all writes.
+    /// and the transaction can be run again. [`Error::SchemaViolation`] and [`Error::Duplicate`] when
+    /// a document that is written cannot be as it is. And as for all writes.
     pub fn commit(self) -> Result<u64> {
         for (collection, _) in self.writes.keys() {
             self.db.entry(collection, Access::Write, Consistency::Strong)?;
@@ -243,6 +307,7 @@ impl Transaction {
         let collections = self.collections.into_iter();
         let collections =
             collections.map(|(collection, index)| Check::Collection { collection, index });
+        let queries = self.queries.into_iter().map(|check| Check::Query(Box::new(check)));
         let operations = self.writes.into_iter().map(|((collection, id), write)| {
             let expiry =
                 write.as_ref().and_then(|new| new.expires).map_or(Expiry::Never, Expiry::At);
@@ -250,10 +315,18 @@ impl Transaction {
             Operation { collection, id, condition: Condition::Always, action, expiry }
         });
         let write = Write {
-            checks: documents.chain(collections).collect(),
+            checks: documents.chain(collections).chain(queries).collect(),
             operations: operations.collect(),
         };
-        Ok(self.db.submit(Body::Write(write), None, Consistency::Strong)?.index)
+        let places: Vec<Place> =
+            write.operations.iter().map(|one| (one.collection.clone(), one.id.clone())).collect();
+        let reply = self.db.submit(Body::Write(write), None, Consistency::Strong)?;
+        for (outcome, (collection, id)) in reply.outcomes.into_iter().zip(places) {
+            if let Outcome::Refused(refusal) = outcome {
+                return Err(refused(collection, id, refusal));
+            }
+        }
+        Ok(reply.index)
     }
 
     /// The fields of a document, and when it expires.

@@ -27,7 +27,12 @@ impl Operation {
             Action::Max(value) => self.set_if(fields, value, |value, found| value > found)?,
             Action::Rename(to) => self.rename(fields, to)?,
             Action::Push(push) => push.apply(self.create_array(fields)?),
-            Action::Pull(values) => {
+            Action::Pull(pull) => {
+                if let Some(array) = self.array(fields)? {
+                    pull.apply(array);
+                }
+            }
+            Action::PullAll(values) => {
                 if let Some(array) = self.array(fields)? {
                     remove_equal(array, values);
                 }

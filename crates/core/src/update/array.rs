@@ -3,7 +3,31 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use crate::filter::{Predicate, Test, holds_for_element, holds_for_object};
 use crate::{Path, Value};
+
+/// The operand of `$pull`: which elements are removed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Pull {
+    /// Those that equal this, which is no object.
+    Equal(Value),
+    /// Those that pass all of these, as the value of a field does.
+    Operators(Vec<Test>),
+    /// Those that are objects and satisfy this.
+    Objects(Predicate),
+}
+
+impl Pull {
+    pub(super) fn apply(&self, array: &mut Vec<Value>) {
+        array.retain(|item| match self {
+            Self::Equal(value) => item != value,
+            Self::Operators(tests) => !holds_for_element(tests, item),
+            Self::Objects(predicate) => {
+                !item.as_object().is_some_and(|object| holds_for_object(predicate, object))
+            }
+        });
+    }
+}
 
 /// The operand of `$push`.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -8,7 +8,8 @@
 //! | `$min`, `$max` | replaces it by the operand if that is smaller, larger | the operand |
 //! | `$rename` | moves it to another path; not in arrays | nothing |
 //! | `$push` | appends an element; with `$each`, `$position`, `$sort`, `$slice` several | an array |
-//! | `$pull` | removes the elements that equal the operand, or one of `{"$in": […]}` | nothing |
+//! | `$pull` | removes the elements that equal the operand; with operators or a filter as operand, those that satisfy it | nothing |
+//! | `$pullAll` | removes the elements that equal one of a list | nothing |
 //! | `$pop` | removes the last (`1`) or the first (`-1`) element | nothing |
 //! | `$addToSet` | appends an element unless the array has it; with `$each` several | an array |
 //! | `$currentDate` | replaces it by the time of the update | creates it |

@@ -1,9 +1,11 @@
 //! What an update consists of, and building one in Rust. Owns the rule that no two operations
 //! change the same place.
 
-use super::array::Push;
+use std::cmp::Ordering;
+
+use super::array::{Pull, Push};
 use crate::limits::UPDATE_OPERATIONS_MAX;
-use crate::{Error, Object, Path, Result, Value};
+use crate::{Error, Filter, Object, Path, Result, Value};
 
 /// A change to a document: any number of operators, each on a path.
 ///
@@ -49,7 +51,8 @@ pub(super) enum Action {
     Max(Value),
     Rename(Path),
     Push(Push),
-    Pull(Vec<Value>),
+    Pull(Pull),
+    PullAll(Vec<Value>),
     Pop(End),
     AddToSet(Vec<Value>),
     CurrentDate,
@@ -75,6 +78,7 @@ impl Action {
             Self::Rename(_) => "$rename",
             Self::Push(_) => "$push",
             Self::Pull(_) => "$pull",
+            Self::PullAll(_) => "$pullAll",
             Self::Pop(_) => "$pop",
             Self::AddToSet(_) => "$addToSet",
             Self::CurrentDate => "$currentDate",
@@ -178,9 +182,39 @@ impl Update {
         self.with(path.parse(), || Ok(Action::Push(Push { values, ..Push::default() })))
     }
 
-    /// Removes the elements of an array that equal the value: `$pull`.
+    /// Removes the elements of an array that equal the value: `$pull`, or `$pullAll` for an object,
+    /// which `$pull` would take for a filter.
     pub fn pull(self, path: &str, value: impl Into<Value>) -> Self {
-        self.with(path.parse(), || Ok(Action::Pull(vec![value.into()])))
+        self.with(path.parse(), || {
+            Ok(match value.into() {
+                object @ Value::Object(_) => Action::PullAll(vec![object]),
+                value => Action::Pull(Pull::Equal(value)),
+            })
+        })
+    }
+
+    /// Removes the elements of an array that equal one of the values: `$pullAll`.
+    pub fn pull_all(self, path: &str, values: impl IntoIterator<Item = impl Into<Value>>) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.with(path.parse(), || Ok(Action::PullAll(values)))
+    }
+
+    /// Removes the elements of an array that are objects and satisfy the filter: `$pull`.
+    ///
+    /// ```
+    /// use velocitydb_core::{Time, Update, field, object};
+    ///
+    /// let mut order = object! { "items": [{ "sku": "a", "n": 2 }, { "sku": "b", "n": 0 }] };
+    /// Update::new().pull_where("items", field("n").lt(1)).apply(&mut order, Time::UNIX_EPOCH)?;
+    /// assert_eq!(order, object! { "items": [{ "sku": "a", "n": 2 }] });
+    /// # Ok::<(), velocitydb_core::Error>(())
+    /// ```
+    pub fn pull_where(self, path: &str, filter: impl Into<Filter>) -> Self {
+        let filter = filter.into();
+        self.with(path.parse(), || {
+            filter.check()?;
+            Ok(Action::Pull(Pull::Objects(filter.predicate().clone())))
+        })
     }
 
     /// Removes the first element of an array: `$pop` with `-1`.
@@ -214,7 +248,7 @@ impl Update {
     }
 
     /// Takes all operations at once.
-    pub(super) fn from_operations(operations: Vec<Operation>) -> Result<Self> {
+    pub(super) fn from_operations(mut operations: Vec<Operation>) -> Result<Self> {
         if operations.len() > UPDATE_OPERATIONS_MAX {
             return Err(too_many(operations.len()));
         }
@@ -223,7 +257,10 @@ impl Update {
         places.sort_unstable();
         match places.windows(2).find(|pair| pair[0].is_prefix_of(pair[1])) {
             Some(pair) => Err(conflict(pair[0], pair[1])),
-            None => Ok(Self { operations, problem: None }),
+            None => {
+                operations.sort_by(|one, other| in_turn(&one.path, &other.path));
+                Ok(Self { operations, problem: None })
+            }
         }
     }
 
@@ -253,9 +290,23 @@ impl Update {
             }
             taken.push(place);
         }
-        self.operations.push(operation);
+        let is_before = |other: &Operation| in_turn(&other.path, &operation.path).is_lt();
+        let at = self.operations.partition_point(is_before);
+        self.operations.insert(at, operation);
         Ok(())
     }
+}
+
+/// The order in which operations are applied: that of their paths, positions as numbers. So an
+/// element is created before one behind it, which would create it as null on its way.
+fn in_turn(one: &Path, other: &Path) -> Ordering {
+    let pairs = one.segments().iter().zip(other.segments());
+    let unequal = pairs.map(|(one, other)| match (one.index(), other.index()) {
+        (Some(one), Some(other)) => one.cmp(&other),
+        _ => one.name().cmp(other.name()),
+    });
+    let by_length = || one.segments().len().cmp(&other.segments().len());
+    unequal.into_iter().find(|order| order.is_ne()).unwrap_or_else(by_length)
 }
 
 fn too_many(found: usize) -> Error {
@@ -266,4 +317,22 @@ fn too_many(found: usize) -> Error {
 fn conflict(one: &Path, other: &Path) -> Error {
     let (first, second) = if one.is_prefix_of(other) { (one, other) } else { (other, one) };
     Error::ConflictingPaths { first: first.to_string(), second: second.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Time, object, value};
+
+    /// `$max` padded the array with a null where `$push` was to create an array, so that which of
+    /// two operators came first decided whether the update was refused.
+    #[test]
+    fn operators_on_one_array_are_applied_in_the_order_of_positions() {
+        let text = r#"{"$max": {"a.10": 5}, "$push": {"a.2": 4}}"#;
+        let built = Update::new().max("a.10", 5).push("a.2", 4);
+        assert_eq!(built, Update::from_json(text).unwrap());
+        let mut fields = object! { "a": [] };
+        built.apply(&mut fields, Time::UNIX_EPOCH).unwrap();
+        assert_eq!(fields["a"].as_array().unwrap()[2], value!([4]));
+    }
 }

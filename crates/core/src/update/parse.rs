@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize, de};
 
-use super::array::{Push, SortKey};
+use super::array::{Pull, Push, SortKey};
 use super::operation::{Action, End, Operation, Update};
 use crate::codec::{Names, append};
-use crate::{Error, Object, Path, RawValue, Result, Value, value};
+use crate::filter::{
+    has_operators, operators_to_object, parse_filter, parse_operators, tests_a_value,
+};
+use crate::{Error, Object, Path, RawValue, Result, Value, suggest, value};
 
-const OPERATORS: [&str; 12] = [
+const OPERATORS: [&str; 13] = [
     "$set",
     "$unset",
     "$inc",
@@ -17,12 +20,12 @@ const OPERATORS: [&str; 12] = [
     "$rename",
     "$push",
     "$pull",
+    "$pullAll",
     "$pop",
     "$addToSet",
     "$currentDate",
 ];
 const EACH: &str = "$each";
-const IN: &str = "$in";
 const POSITION: &str = "$position";
 const SLICE: &str = "$slice";
 const SORT: &str = "$sort";
@@ -44,12 +47,13 @@ impl Update {
             };
             for (path, operand) in operands {
                 let path: Path = path.parse()?;
-                let action = Action::parse(operator, operand).map_err(|refusal| match refusal {
-                    Refused::Operand(expected) => {
-                        Error::InvalidOperand { operator, path: path.to_string(), expected }
-                    }
-                    Refused::Path(error) => error,
-                })?;
+                let action =
+                    Action::parse(operator, &path, operand).map_err(|refusal| match refusal {
+                        Refused::Operand(expected) => {
+                            Error::InvalidOperand { operator, path: path.to_string(), expected }
+                        }
+                        Refused::Path(error) => error,
+                    })?;
                 operations.push(Operation::new(path, action)?);
             }
         }
@@ -113,7 +117,7 @@ impl From<Error> for Refused {
 }
 
 impl Action {
-    fn parse(operator: &str, operand: Value) -> Result<Self, Refused> {
+    fn parse(operator: &str, path: &Path, operand: Value) -> Result<Self, Refused> {
         Ok(match operator {
             "$set" => Self::Set(operand),
             "$unset" => Self::Unset,
@@ -126,7 +130,11 @@ impl Action {
                 Self::Rename(to.parse()?)
             }
             "$push" => Self::Push(parse_push(operand)?),
-            "$pull" => Self::Pull(parse_list(operand, IN, "a value, or {\"$in\": [values]}")?),
+            "$pull" => Self::Pull(parse_pull(operand, path)?),
+            "$pullAll" => match operand {
+                Value::Array(values) => Self::PullAll(values),
+                _ => return Err(Refused::Operand("a list of values")),
+            },
             "$pop" => match operand.as_i64() {
                 Some(1) => Self::Pop(End::Last),
                 Some(-1) => Self::Pop(End::First),
@@ -156,7 +164,10 @@ impl Action {
             Self::Unset | Self::CurrentDate => true.into(),
             Self::Rename(to) => to.to_string().into(),
             Self::Push(push) => push.to_value(),
-            Self::Pull(values) => value!({ (IN): values.clone() }),
+            Self::Pull(Pull::Equal(value)) => value.clone(),
+            Self::Pull(Pull::Operators(tests)) => operators_to_object(tests).into(),
+            Self::Pull(Pull::Objects(predicate)) => predicate.to_object().into(),
+            Self::PullAll(values) => values.clone().into(),
             Self::Pop(End::Last) => 1.into(),
             Self::Pop(End::First) => (-1).into(),
             Self::AddToSet(values) => value!({ (EACH): values.clone() }),
@@ -215,6 +226,23 @@ fn parse_list(operand: Value, name: &str, expected: &'static str) -> Result<Vec<
     }
 }
 
+/// A value, operators for each element, or a filter for those that are objects.
+fn parse_pull(operand: Value, path: &Path) -> Result<Pull> {
+    let Value::Object(object) = operand else { return Ok(Pull::Equal(operand)) };
+    let pull = if tests_a_value(&object) {
+        parse_operators(&object).map(Pull::Operators)
+    } else {
+        parse_filter(&object).map(Pull::Objects)
+    };
+    pull.map_err(|error| match error {
+        Error::InvalidQuery { what, place, problem } => {
+            let place = format!("$pull.{path}.{place}");
+            Error::InvalidQuery { what, place, problem }
+        }
+        other => other,
+    })
+}
+
 fn parse_push(operand: Value) -> Result<Push, Refused> {
     let mut modifiers = match operand {
         Value::Object(object) if has_operators(&object) => object,
@@ -240,11 +268,6 @@ fn parse_push(operand: Value) -> Result<Push, Refused> {
     Ok(Push { values, position, sort, slice })
 }
 
-/// Whether an object is not a plain value, since it has a name that no document can have.
-fn has_operators(object: &Object) -> bool {
-    object.keys().any(|name| name.starts_with('$'))
-}
-
 /// The operator of that name, or an error with the most similar one.
 fn known(name: String) -> Result<&'static str> {
     if let Some(operator) = OPERATORS.into_iter().find(|operator| *operator == name) {
@@ -253,29 +276,6 @@ fn known(name: String) -> Result<&'static str> {
     if !name.starts_with('$') {
         return Err(Error::MixedUpdate { field: name });
     }
-    let lower = name.to_lowercase();
-    let distance = |operator: &str| {
-        let same = lower.chars().zip(operator.chars()).take_while(|(a, b)| a == b).count();
-        edits(&lower, operator) + operator.len() - same
-    };
-    let nearest = OPERATORS
-        .into_iter()
-        .min_by_key(|operator| distance(&operator.to_lowercase()))
-        .expect("there are operators");
+    let nearest = suggest::nearest(&name, &OPERATORS);
     Err(Error::UnknownOperator { operator: name, nearest })
-}
-
-/// How many characters have to be inserted, removed or replaced to get from one text to the other
-/// (Levenshtein).
-fn edits(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (at, a) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (column, b) in to.chars().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row.last().copied().expect("a row has a first column")
 }

@@ -1,11 +1,13 @@
 //! The tests of the document model from outside: golden scripts, properties on random values,
-//! damaged bytes, and Rust types of users.
+//! queries, damaged bytes, and Rust types of users.
 
 // Helpers of tests may unwrap, as tests do.
 #![allow(clippy::unwrap_used)]
 
+mod aggregate;
 mod damage;
 mod golden;
 mod properties;
+mod queries;
 mod random;
 mod types;

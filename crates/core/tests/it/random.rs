@@ -9,9 +9,10 @@ use velocitydb_core::{Bytes, Object, Time, Value};
 
 /// Runs a test on random input. The seed is printed with the line that replays it.
 pub fn check<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let given = std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
+    let given =
+        std::env::var("VELOCITYDB_SEED").ok().map(|seed| seed.parse().expect("it is a number"));
     let seed: u64 = given.unwrap_or_else(|| RandomState::new().hash_one(0));
-    println!("seed {seed}; replay with SEED={seed} cargo test -p velocitydb-core");
+    println!("seed {seed}; replay with VELOCITYDB_SEED={seed} cargo test -p velocitydb-core");
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { cases: 2_000, failure_persistence: None, ..Config::default() };

@@ -1,5 +1,6 @@
 //! Applying: creating and dropping collections.
 
+use smallvec::SmallVec;
 use velocitydb_core::{CollectionName, CollectionOptions, Time};
 
 use super::{Machine, Reply};
@@ -45,7 +46,14 @@ impl Machine {
         };
         let key = keys::named(keys::COLLECTION, name.as_str());
         self.batch.put(SYSTEM, &key, &catalog::encode_collection(number, options));
-        let collection = Collection { number, options: *options, totals, is_changed: true };
+        let collection = Collection {
+            number,
+            options: *options,
+            totals,
+            is_changed: true,
+            indexes: SmallVec::new(),
+            schema: None,
+        };
         self.add_collection(name.clone(), collection);
         Ok(())
     }
@@ -60,6 +68,13 @@ impl Machine {
         self.batch.delete(SYSTEM, &keys::numbered(keys::COLLECTION_TOTALS, collection.number));
         self.batch.put(SYSTEM, &keys::named(keys::DROPPED, name.as_str()), &dropped);
         self.batch.put(SYSTEM, &keys::numbered(keys::PURGE, collection.number), &[]);
+        for index in &collection.indexes {
+            let definition = &index.definition;
+            self.forget_index(collection.number, &definition.name, definition.number);
+        }
+        if collection.schema.is_some() {
+            self.batch.delete(SYSTEM, &keys::numbered(keys::SCHEMA, collection.number));
+        }
         Ok(Reply::default())
     }
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
-use velocitydb_core::{Body, CollectionName, Command, Outcome, Time};
-use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Savepoint};
+use velocitydb_core::{Body, CollectionName, Command, DocumentId, Outcome, Time};
+use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Savepoint, Snapshot};
 
+use super::hints::Hints;
 use crate::catalog::{Catalog, Collection, Entry, Names, SystemTotals};
 use crate::{Error, Result};
 
@@ -27,8 +28,24 @@ pub(crate) struct Reply {
     pub(crate) current: Option<Blob>,
     /// Whether this is the answer to an earlier command with the same request id.
     pub(crate) is_replayed: bool,
-    /// Whether maintenance stopped at its bound with more to do.
+    /// Whether maintenance, or the building of an index, stopped at its bound with more to do.
     pub(crate) has_more: bool,
+    /// The documents that were found and changed.
+    pub(crate) found: SmallVec<[Found; 1]>,
+    /// The version of a schema that was changed.
+    pub(crate) schema_version: u64,
+}
+
+/// A document that was found and changed.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) id: DocumentId,
+    /// Its version from here on.
+    pub(crate) version: u64,
+    /// The stored document as it was; `None` in the answer to a retry.
+    pub(crate) before: Option<Blob>,
+    /// The stored document as it is; `None` when it was deleted, and in the answer to a retry.
+    pub(crate) after: Option<Blob>,
 }
 
 impl Reply {
@@ -43,8 +60,12 @@ pub(crate) struct Machine {
     pub(super) catalog: Catalog,
     pub(super) batch: Batch,
     pub(super) index: u64,
-    /// A time before which no document expires.
-    pub(super) expiry_next: Option<Time>,
+    /// A time before which no document and no lease expires.
+    pub(super) due_next: Option<Time>,
+    /// Where searches may begin.
+    pub(super) hints: Hints,
+    /// The committed state that the batch lies on, once somebody has asked for it.
+    snapshot: Option<Arc<dyn Snapshot>>,
     /// What readers know of collections. It may lack one that was created just now, for which they
     /// look in the state; it never has one that readers of the state know to be dropped.
     names: Arc<ArcSwap<Names>>,
@@ -61,7 +82,7 @@ struct Start {
     length: usize,
     system: SystemTotals,
     is_system_changed: bool,
-    expiry_next: Option<Time>,
+    due_next: Option<Time>,
 }
 
 impl Machine {
@@ -72,7 +93,9 @@ impl Machine {
             catalog: Catalog::default(),
             batch: Batch::new(),
             index: 0,
-            expiry_next: None,
+            due_next: None,
+            hints: Hints::default(),
+            snapshot: None,
             names,
             has_new_names: true,
             undo: Vec::new(),
@@ -86,9 +109,11 @@ impl Machine {
     fn reload(&mut self) -> Result<()> {
         let snapshot = self.engine.snapshot()?;
         self.batch.clear();
+        self.hints.clear();
+        self.snapshot = None;
         self.catalog = Catalog::load(&*snapshot)?;
         self.index = self.catalog.index();
-        self.expiry_next = Self::first_expiry(&*snapshot)?;
+        self.due_next = Self::first_due(&*snapshot)?;
         self.publish_names();
         Ok(())
     }
@@ -111,7 +136,7 @@ impl Machine {
             result => {
                 self.index -= 1;
                 if result.is_err() {
-                    self.expiry_next = start.expiry_next;
+                    self.due_next = start.due_next;
                 }
                 self.undo(start);
                 result.map(|(reply, _)| Reply { index: self.index, ..reply })
@@ -135,6 +160,13 @@ impl Machine {
             Body::CreateCollection { name, options } => self.create_collection(name, options),
             Body::DropCollection { name } => self.drop_collection(name, command.now),
             Body::Maintain(maintain) => self.maintain(command.now, maintain),
+            Body::Modify(modify) => self.modify(command.now, modify),
+            Body::CreateIndex { collection, spec } => self.create_index(collection, spec),
+            Body::BuildIndex { collection, name, count_max } => {
+                self.build_index(collection, name, *count_max, command.now)
+            }
+            Body::DropIndex { collection, name } => self.drop_index(collection, name),
+            Body::SetSchema { collection, change } => self.set_schema(collection, change),
         }
     }
 
@@ -145,7 +177,7 @@ impl Machine {
             length: self.batch.len(),
             system: self.catalog.system,
             is_system_changed: self.catalog.is_system_changed,
-            expiry_next: self.expiry_next,
+            due_next: self.due_next,
         }
     }
 
@@ -178,6 +210,8 @@ impl Machine {
             return Ok(());
         }
         self.catalog.write_totals(&mut self.batch);
+        // A snapshot that is held keeps what it sees.
+        self.snapshot = None;
         if self.has_new_names {
             self.withdraw_names();
         }
@@ -204,9 +238,9 @@ impl Machine {
         self.batch.byte_length()
     }
 
-    /// A time before which no document expires; `None` when none does.
-    pub(crate) fn expiry_next(&self) -> Option<Time> {
-        self.expiry_next
+    /// A time before which no document and no lease expires; `None` when none does.
+    pub(crate) fn due_next(&self) -> Option<Time> {
+        self.due_next
     }
 
     /// Takes the names from readers that are about to be dropped.
@@ -217,13 +251,24 @@ impl Machine {
         };
         let entries = published.entries.iter().filter(stays);
         let entries = entries.map(|(name, entry)| (name.clone(), *entry)).collect();
-        self.names.store(Arc::new(Names { entries }));
+        let (indexes, building) = (published.indexes.clone(), published.building.clone());
+        self.names.store(Arc::new(Names { entries, indexes, building }));
     }
 
     /// Gives readers the names that are committed.
     fn publish_names(&mut self) {
         self.names.store(Names::of(&self.catalog));
         self.has_new_names = false;
+    }
+
+    /// The committed state that the batch lies on.
+    pub(super) fn group_snapshot(&mut self) -> Result<Arc<dyn Snapshot>> {
+        if let Some(snapshot) = &self.snapshot {
+            return Ok(snapshot.clone());
+        }
+        let snapshot = self.engine.snapshot()?;
+        self.snapshot = Some(snapshot.clone());
+        Ok(snapshot)
     }
 
     /// The value of `key`, with the effects of the batch.

@@ -1,20 +1,22 @@
 //! Applying: what time makes due.
 //!
-//! Expired documents become tombstones, old tombstones and request ids are forgotten, and what
-//! dropped collections left behind is removed, a bounded number of keys in one command. It reads
+//! Expired documents become tombstones, leases that are over end, old tombstones and request ids are forgotten, and what
+//! dropped collections and indexes left behind is removed, a bounded number of keys in one command. It reads
 //! ranges of the committed state, so it is applied on an empty batch.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use velocitydb_core::{CollectionName, Header, Maintain, Time};
+use velocitydb_core::{Action, CollectionName, Expiry, Header, Maintain, Outcome, Time};
 use velocitydb_storage::{Bounds, Direction, Snapshot};
 
+use super::documents::{Place, Stored};
+use super::write::Asked;
 use super::{Machine, Reply};
 use crate::Result;
 use crate::catalog::{Tombstone, corrupt};
-use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
+use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key, SYSTEM};
 
 /// One step of maintenance: what it reads, and how much it may still do.
 struct Step {
@@ -43,10 +45,11 @@ impl Machine {
             names: collections.map(|(name, one)| (one.number, name.clone())).collect(),
             budget: maintain.count_max as usize,
         };
-        self.expire(&mut step, now)?;
+        self.do_what_is_due(&mut step, now)?;
         self.forget_tombstones(&mut step, maintain.forget_deleted_before)?;
         self.forget_dropped_names(&mut step, maintain.forget_deleted_before)?;
         self.purge_dropped(&mut step)?;
+        self.purge_indexes(&mut step)?;
         while step.budget > 0 && self.forget_request_before(maintain.forget_requests_before)? {
             step.spend(1);
         }
@@ -58,41 +61,97 @@ impl Machine {
         Ok(Reply { has_more: step.budget == 0, ..Reply::default() })
     }
 
-    /// When the first document expires.
-    pub(super) fn first_expiry(snapshot: &dyn Snapshot) -> Result<Option<Time>> {
-        let start = [keys::EXPIRY];
-        let end = keys::end_of(&start);
-        let bounds = Bounds { start: &start, end: end.as_deref() };
-        let first = scan_keys(snapshot, SYSTEM, bounds, 1)?;
-        Ok(first.first().and_then(|key| keys::split_timed(key)).map(|(time, _)| time))
+    /// When the first document or lease expires.
+    pub(super) fn first_due(snapshot: &dyn Snapshot) -> Result<Option<Time>> {
+        let mut first = None;
+        for kind in [keys::EXPIRY, keys::LEASE_END] {
+            let next = first_timed(snapshot, &[kind], kind)?;
+            first = [first, next].into_iter().flatten().min();
+        }
+        Ok(first)
     }
 
-    fn expire(&mut self, step: &mut Step, now: Time) -> Result<()> {
-        if self.expiry_next.is_none_or(|next| next > now) {
+    /// Expires documents and leases.
+    fn do_what_is_due(&mut self, step: &mut Step, now: Time) -> Result<()> {
+        if self.due_next.is_none_or(|next| next > now) {
             return Ok(());
         }
-        let end = keys::timed_after(keys::EXPIRY, now);
-        let due = step.keys(&[keys::EXPIRY], Some(&end))?;
+        let after = |kind| keys::timed_after(kind, now);
+        let due = step.keys(&[keys::EXPIRY], Some(&after(keys::EXPIRY)))?;
         step.spend(due.len());
         for key in &due {
-            let (_, document) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
-            let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(key))?;
-            match (step.names.get(&number), self.get(DOCUMENTS, document)?) {
-                (Some(name), Some(record)) => {
-                    self.remove_document(name, document, &record, now)?;
-                }
-                _ => {
-                    // Its collection was dropped, and it would have gone with the rest of that.
-                    self.batch.delete(DOCUMENTS, document);
-                    self.batch.delete(SYSTEM, key);
-                }
+            self.expire(step, key, now)?;
+        }
+        let due = step.keys(&[keys::LEASE_END], Some(&after(keys::LEASE_END)))?;
+        step.spend(due.len());
+        // What was put meanwhile, by the end of a lease, counts too.
+        self.due_next = None;
+        for key in &due {
+            self.end_lease(step, key, now)?;
+        }
+        for kind in [keys::EXPIRY, keys::LEASE_END] {
+            let next = first_timed(&*step.snapshot, &after(kind), kind)?;
+            self.due_next = [self.due_next, next].into_iter().flatten().min();
+        }
+        if step.budget == 0 {
+            self.due_next = Some(now);
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self, step: &Step, key: &[u8], now: Time) -> Result<()> {
+        let (_, document) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
+        let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(key))?;
+        match (step.names.get(&number), self.get(DOCUMENTS, document)?) {
+            (Some(name), Some(record)) => {
+                self.remove_document(name, document, &record, now)?;
+            }
+            _ => {
+                // Its collection was dropped, and it would have gone with the rest of that.
+                self.remove_leftover(document)?;
+                self.batch.delete(SYSTEM, key);
             }
         }
-        let rest = Bounds { start: &end, end: Some(&[keys::EXPIRY + 1]) };
-        let is_more_due = step.budget == 0;
-        let first_left = scan_keys(&*step.snapshot, SYSTEM, rest, 1)?;
-        let first_left = first_left.first().and_then(|key| keys::split_timed(key));
-        self.expiry_next = if is_more_due { Some(now) } else { first_left.map(|(time, _)| time) };
+        Ok(())
+    }
+
+    /// Does to a document what its lease holds for this end. Where that is not possible any more,
+    /// the lease ends all the same.
+    fn end_lease(&mut self, step: &Step, key: &[u8], now: Time) -> Result<()> {
+        let (time, document) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
+        let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(key))?;
+        let record = self.get(DOCUMENTS, document)?;
+        let (Some(name), Some(record)) = (step.names.get(&number), record) else {
+            self.batch.delete(SYSTEM, key);
+            return Ok(());
+        };
+        let stored = Stored::read(record)?;
+        if stored.header.lease != Some(time) {
+            return Ok(());
+        }
+        let place = Place { collection: name, key: Key::from_slice(document) };
+        let (savepoint, before) = (self.batch.savepoint(), self.catalog.collections[name].clone());
+        let asked = Asked { action: &Action::Release, expiry: Expiry::Keep, lease: None };
+        let outcome = self.act(now, &asked, Some(&place), Some(&stored))?;
+        if matches!(outcome, Outcome::Refused(_)) {
+            self.batch.rollback(savepoint);
+            *self.change_collection(name).expect("it was found") = before;
+            self.batch.delete(SYSTEM, &keys::of_document(keys::LEASE, document));
+            self.batch.delete(SYSTEM, key);
+            self.forget_lease(&place, &stored)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the lease out of the header of a document.
+    fn forget_lease(&mut self, place: &Place<'_>, stored: &Stored) -> Result<()> {
+        let header = Header { version: stored.header.version + 1, lease: None, ..stored.header };
+        let mut head = Vec::with_capacity(Header::LENGTH_MAX);
+        header.encode_into(&mut head);
+        let fields = stored.fields()?.as_encoded();
+        self.batch.put_parts(DOCUMENTS, &place.key, &[&head, fields]);
+        let bytes = (head.len() + fields.len()) as u64;
+        self.count_put(place, Some(stored), header.version, bytes);
         Ok(())
     }
 
@@ -131,12 +190,7 @@ impl Machine {
             let documents = scan_keys(&*step.snapshot, DOCUMENTS, bounds, step.budget)?;
             step.spend(documents.len());
             for document in &documents {
-                if let Some(record) = self.get(DOCUMENTS, document)? {
-                    if let (Header { expires: Some(time), .. }, _) = Header::decode(&record)? {
-                        self.batch.delete(SYSTEM, &keys::timed(keys::EXPIRY, time, document));
-                    }
-                    self.batch.delete(DOCUMENTS, document);
-                }
+                self.remove_leftover(document)?;
             }
             let start = keys::of_document(keys::TOMBSTONE, prefix);
             let end = keys::end_of(&start);
@@ -156,6 +210,45 @@ impl Machine {
         }
         Ok(())
     }
+
+    /// Removes a document of a dropped collection, with its places in the orders of time.
+    fn remove_leftover(&mut self, document: &[u8]) -> Result<()> {
+        let Some(record) = self.get(DOCUMENTS, document)? else { return Ok(()) };
+        let (header, _) = Header::decode(&record)?;
+        if let Some(time) = header.expires {
+            self.batch.delete(SYSTEM, &keys::timed(keys::EXPIRY, time, document));
+        }
+        if let Some(time) = header.lease {
+            self.batch.delete(SYSTEM, &keys::timed(keys::LEASE_END, time, document));
+            self.batch.delete(SYSTEM, &keys::of_document(keys::LEASE, document));
+        }
+        self.batch.delete(DOCUMENTS, document);
+        Ok(())
+    }
+
+    /// Removes the entries of indexes that were dropped.
+    fn purge_indexes(&mut self, step: &mut Step) -> Result<()> {
+        for key in step.keys(&[keys::INDEX_PURGE], Some(&[keys::INDEX_PURGE + 1]))? {
+            let prefix = key.get(1..).ok_or_else(|| corrupt(&key))?;
+            let end = keys::end_of(prefix);
+            let bounds = Bounds { start: prefix, end: end.as_deref() };
+            let entries = scan_keys(&*step.snapshot, INDEXES, bounds, step.budget)?;
+            step.spend(entries.len());
+            entries.iter().for_each(|entry| self.batch.delete(INDEXES, entry));
+            if step.budget == 0 {
+                return Ok(());
+            }
+            self.batch.delete(SYSTEM, &key);
+        }
+        Ok(())
+    }
+}
+
+/// The time of the first key from `start` on of a kind that is in the order of time.
+fn first_timed(snapshot: &dyn Snapshot, start: &[u8], kind: u8) -> Result<Option<Time>> {
+    let bounds = Bounds { start, end: Some(&[kind + 1]) };
+    let first = scan_keys(snapshot, SYSTEM, bounds, 1)?;
+    Ok(first.first().and_then(|key| keys::split_timed(key)).map(|(time, _)| time))
 }
 
 fn scan_keys(

@@ -4,9 +4,9 @@
 //! for as long as maintenance lets them be. A command that was refused changed nothing and is not
 //! remembered: its retry is tried anew.
 
-use velocitydb_core::{Outcome, RequestId, Time, decode_varint, encode_varint};
+use velocitydb_core::{DocumentId, Outcome, RequestId, Time, decode_varint, encode_varint};
 
-use super::{Machine, Reply};
+use super::{Found, Machine, Reply};
 use crate::Result;
 use crate::catalog::corrupt;
 use crate::keys::{self, SYSTEM};
@@ -79,6 +79,7 @@ struct Remembered {
 const APPLIED_NEW: u8 = 0;
 const APPLIED_EXISTED: u8 = 1;
 const HELD: u8 = 2;
+const FOUND: u8 = 3;
 
 impl Remembered {
     fn encode(&self) -> Vec<u8> {
@@ -96,6 +97,12 @@ impl Remembered {
             bytes.push(tag);
             encode_varint(version, &mut bytes);
         }
+        for found in &self.reply.found {
+            bytes.push(FOUND);
+            encode_varint(found.version, &mut bytes);
+            encode_varint(found.id.len() as u64, &mut bytes);
+            bytes.extend_from_slice(found.id.as_bytes());
+        }
         bytes
     }
 
@@ -106,6 +113,14 @@ impl Remembered {
         while let Some((&tag, tail)) = rest.split_first() {
             rest = tail;
             let version = decode_varint(&mut rest)?;
+            if tag == FOUND {
+                let length = usize::try_from(decode_varint(&mut rest)?).ok()?;
+                let (id, tail) = rest.split_at_checked(length)?;
+                rest = tail;
+                let id = DocumentId::new(std::str::from_utf8(id).ok()?).ok()?;
+                reply.found.push(Found { id, version, before: None, after: None });
+                continue;
+            }
             reply.outcomes.push(match tag {
                 APPLIED_NEW => Outcome::Applied { version, existed: false },
                 APPLIED_EXISTED => Outcome::Applied { version, existed: true },

@@ -1,43 +1,15 @@
-//! Applying: conditional writes of documents.
-//!
-//! Every change of a document, whatever asked for it, goes through [`Machine::put_document`] or
-//! [`Machine::remove_document`]: they keep the totals, the tombstones and the order of expiry, and
-//! are where indexes, validation and change capture belong.
+//! Applying: conditional writes of documents by their ids.
 
 use velocitydb_core::{
-    Action, Check, CollectionName, CollectionOptions, Condition, Encoded, Expiry, Header,
-    Operation, Outcome, RawObject, Refusal, Time, Update, Write,
+    Action, Check, CollectionOptions, Condition, Encoded, Expiry, Header, Lease, Operation,
+    Outcome, Refusal, Time, Update, Write,
 };
 use velocitydb_storage::Blob;
 
+use super::documents::{New, NewLease, Place, Stored, is_expired};
 use super::{Machine, Reply};
 use crate::Result;
-use crate::catalog::{Tombstone, corrupt};
-use crate::keys::{self, DOCUMENTS, Key, SYSTEM};
-
-/// A document as it is stored now.
-struct Stored {
-    record: Blob,
-    header: Header,
-    fields_start: usize,
-}
-
-impl Stored {
-    fn read(record: Blob) -> Result<Self> {
-        let (header, fields_start) = Header::decode(&record)?;
-        Ok(Stored { record, header, fields_start })
-    }
-
-    fn fields(&self) -> Result<RawObject<'_>> {
-        Ok(RawObject::new(&self.record[self.fields_start..])?)
-    }
-}
-
-/// Where a document is.
-struct Place<'a> {
-    collection: &'a CollectionName,
-    key: Key,
-}
+use crate::keys::{self, DOCUMENTS};
 
 impl Machine {
     pub(super) fn write(&mut self, now: Time, write: &Write) -> Result<Reply> {
@@ -65,7 +37,7 @@ impl Machine {
         Ok(reply)
     }
 
-    fn holds(&self, check: &Check, now: Time) -> Result<bool> {
+    fn holds(&mut self, check: &Check, now: Time) -> Result<bool> {
         match check {
             Check::Collection { collection, index } => {
                 let found = self.catalog.collections.get(collection);
@@ -81,6 +53,7 @@ impl Machine {
                 let found = if is_expired(&header, now) { 0 } else { header.version };
                 Ok(found == *version)
             }
+            Check::Query(check) => self.finds_the_same(check, now),
         }
     }
 
@@ -101,7 +74,11 @@ impl Machine {
         };
         let outcome = match refusal(&operation.condition, stored.as_ref())? {
             Some(refusal) => Outcome::Refused(refusal),
-            None => self.act(now, operation, place.as_ref(), stored.as_ref())?,
+            None => {
+                let asked =
+                    Asked { action: &operation.action, expiry: operation.expiry, lease: None };
+                self.act(now, &asked, place.as_ref(), stored.as_ref())?
+            }
         };
         if operation.condition == Condition::Always {
             return Ok((outcome, None));
@@ -113,32 +90,20 @@ impl Machine {
         Ok((outcome, current))
     }
 
-    /// The document at `place`. One whose time is over expires here and now.
-    fn live_document(&mut self, place: &Place<'_>, now: Time) -> Result<Option<Stored>> {
-        let Some(record) = self.get(DOCUMENTS, &place.key)? else { return Ok(None) };
-        let stored = Stored::read(record)?;
-        if is_expired(&stored.header, now) {
-            self.remove_document(place.collection, &place.key, &stored.record, now)?;
-            return Ok(None);
-        }
-        Ok(Some(stored))
-    }
-
-    fn act(
+    /// Does what is asked to a document that is as stated.
+    pub(super) fn act(
         &mut self,
         now: Time,
-        operation: &Operation,
+        asked: &Asked<'_>,
         place: Option<&Place<'_>>,
         stored: Option<&Stored>,
     ) -> Result<Outcome> {
         let version = stored.map_or(0, |stored| stored.header.version);
+        let has_lease = stored.is_some_and(|stored| stored.header.lease.is_some());
         let updated;
-        let fields = match (&operation.action, stored) {
+        let fields = match (asked.action, stored) {
             (Action::Insert(_), Some(_)) => {
                 return Ok(Outcome::Refused(Refusal::Exists { version }));
-            }
-            (Action::Replace(_) | Action::Update(_), None) => {
-                return Ok(Outcome::Refused(Refusal::Missing));
             }
             (Action::Compare, _) | (Action::Delete, None) => return Ok(Outcome::Held { version }),
             (Action::Delete, Some(stored)) => {
@@ -147,141 +112,69 @@ impl Machine {
                     self.remove_document(place.collection, &place.key, &stored.record, now)?;
                 return Ok(Outcome::Applied { version, existed: true });
             }
-            (Action::Update(update), Some(stored)) => match updated_fields(update, stored, now)? {
-                Ok(fields) => {
-                    updated = fields;
-                    &updated
+            (Action::Insert(fields) | Action::Upsert(fields), _) => fields,
+            (_, None) => return Ok(Outcome::Refused(Refusal::Missing)),
+            (Action::Replace(fields), Some(_)) => fields,
+            (Action::Renew(_) | Action::Release, Some(_)) if !has_lease => {
+                return Ok(Outcome::Refused(Refusal::NoLease { version }));
+            }
+            (Action::Renew(_), Some(stored)) => {
+                updated = stored.fields()?.to_encoded();
+                &updated
+            }
+            (Action::Update(_) | Action::Complete(_) | Action::Release, Some(stored)) => {
+                let result = match asked.action {
+                    Action::Update(update) | Action::Complete(update) => {
+                        updated_fields(update, stored, now)?
+                    }
+                    _ => {
+                        let place = place.expect("a stored document has a place");
+                        updated_fields(&self.release_of(&place.key)?, stored, now)?
+                    }
+                };
+                match result {
+                    Ok(fields) => {
+                        updated = fields;
+                        &updated
+                    }
+                    Err(error) => return Ok(Outcome::Refused(Refusal::Update(error))),
                 }
-                Err(error) => return Ok(Outcome::Refused(Refusal::Update(error))),
-            },
-            (Action::Insert(fields) | Action::Replace(fields) | Action::Upsert(fields), _) => {
-                fields
             }
         };
         let place = place.expect("the collection of a write exists by now");
-        let expires = match (operation.expiry, &operation.action) {
-            (Expiry::At(time), _) => Some(time),
-            (Expiry::Keep, Action::Update(_)) => stored.and_then(|stored| stored.header.expires),
-            (Expiry::Keep | Expiry::Never, _) => None,
-        };
-        let version = self.put_document(place, stored, fields, expires, now)?;
-        Ok(Outcome::Applied { version, existed: stored.is_some() })
-    }
-
-    /// Writes a document, and all that hangs on it. Returns its new version.
-    fn put_document(
-        &mut self,
-        place: &Place<'_>,
-        stored: Option<&Stored>,
-        fields: &Encoded,
-        expires: Option<Time>,
-        now: Time,
-    ) -> Result<u64> {
-        let Place { collection, key } = place;
-        let header = match stored {
-            Some(stored) => Header {
-                version: stored.header.version + 1,
-                created: stored.header.created,
-                modified: now.max(stored.header.modified),
-                expires,
-            },
-            None => {
-                let version = self.take_last_version(collection, key)? + 1;
-                Header { version, created: now, modified: now, expires }
-            }
-        };
-        let mut head = Vec::with_capacity(Header::LENGTH_MAX);
-        header.encode_into(&mut head);
-        let fields = fields.as_bytes();
-        self.batch.put_parts(DOCUMENTS, key, &[&head, fields]);
-        self.move_expiry(key, stored.and_then(|stored| stored.header.expires), expires);
-        let id_length = key.len() - size_of::<keys::CollectionNumber>();
-        let totals = &mut self.change_collection(collection).expect("it was found").totals;
-        totals.writes += 1;
-        totals.version_max = totals.version_max.max(header.version);
-        totals.bytes += (head.len() + fields.len()) as u64;
-        match stored {
-            Some(stored) => totals.bytes -= stored.record.len() as u64,
-            None => {
-                totals.count += 1;
-                totals.bytes += id_length as u64;
-            }
-        }
-        Ok(header.version)
-    }
-
-    /// Removes a document, and all that hangs on it, and leaves a tombstone. Returns the version
-    /// of the tombstone.
-    pub(super) fn remove_document(
-        &mut self,
-        collection: &CollectionName,
-        key: &[u8],
-        record: &[u8],
-        now: Time,
-    ) -> Result<u64> {
-        let (header, _) = Header::decode(record)?;
-        let version = header.version + 1;
-        self.batch.delete(DOCUMENTS, key);
-        self.move_expiry(key, header.expires, None);
-        let tombstone = Tombstone { version, deleted: now };
-        self.batch.put(SYSTEM, &keys::of_document(keys::TOMBSTONE, key), &tombstone.encode());
-        self.batch.put(SYSTEM, &keys::timed(keys::TOMBSTONE_AGE, now, key), &[]);
-        let id_length = key.len() - size_of::<keys::CollectionNumber>();
-        let totals = &mut self.change_collection(collection).expect("it was found").totals;
-        totals.writes += 1;
-        totals.count -= 1;
-        totals.bytes -= (record.len() + id_length) as u64;
-        totals.tombstones += 1;
-        totals.version_max = totals.version_max.max(version);
-        Ok(version)
-    }
-
-    /// The last version that a document that does not exist has had; its tombstone goes.
-    fn take_last_version(&mut self, collection: &CollectionName, key: &[u8]) -> Result<u64> {
-        let totals = self.change_collection(collection).expect("it was found").totals;
-        if totals.tombstones > 0 {
-            let tombstone_key = keys::of_document(keys::TOMBSTONE, key);
-            if let Some(bytes) = self.get(SYSTEM, &tombstone_key)? {
-                let tombstone = Tombstone::decode(&bytes).ok_or_else(|| corrupt(&tombstone_key))?;
-                self.forget_tombstone(Some(collection), key, tombstone.deleted);
-                return Ok(tombstone.version);
-            }
-        }
-        Ok(totals.version_floor)
-    }
-
-    /// Removes a tombstone.
-    pub(super) fn forget_tombstone(
-        &mut self,
-        collection: Option<&CollectionName>,
-        key: &[u8],
-        deleted: Time,
-    ) {
-        self.batch.delete(SYSTEM, &keys::of_document(keys::TOMBSTONE, key));
-        self.batch.delete(SYSTEM, &keys::timed(keys::TOMBSTONE_AGE, deleted, key));
-        if let Some(collection) = collection
-            && let Some(collection) = self.change_collection(collection)
-        {
-            collection.totals.tombstones -= 1;
-        }
-    }
-
-    fn move_expiry(&mut self, key: &[u8], before: Option<Time>, after: Option<Time>) {
-        if before == after {
-            return;
-        }
-        if let Some(time) = before {
-            self.batch.delete(SYSTEM, &keys::timed(keys::EXPIRY, time, key));
-        }
-        if let Some(time) = after {
-            self.batch.put(SYSTEM, &keys::timed(keys::EXPIRY, time, key), &[]);
-            self.expiry_next = Some(self.expiry_next.map_or(time, |next| next.min(time)));
-        }
+        let new = New { fields, expires: asked.expires(stored), lease: asked.new_lease() };
+        Ok(match self.put_document(place, stored, &new, now)? {
+            Ok(version) => Outcome::Applied { version, existed: stored.is_some() },
+            Err(refusal) => Outcome::Refused(refusal),
+        })
     }
 }
 
-fn is_expired(header: &Header, now: Time) -> bool {
-    header.expires.is_some_and(|expires| expires <= now)
+/// What is asked to be done to a document.
+pub(super) struct Asked<'a> {
+    pub(super) action: &'a Action,
+    pub(super) expiry: Expiry,
+    pub(super) lease: Option<&'a Lease>,
+}
+
+impl<'a> Asked<'a> {
+    fn expires(&self, stored: Option<&Stored>) -> Option<Time> {
+        match (self.expiry, self.action) {
+            (Expiry::At(time), _) => Some(time),
+            (Expiry::Never, _)
+            | (Expiry::Keep, Action::Insert(_) | Action::Replace(_) | Action::Upsert(_)) => None,
+            (Expiry::Keep, _) => stored.and_then(|stored| stored.header.expires),
+        }
+    }
+
+    fn new_lease(&self) -> NewLease<'a> {
+        match (self.lease, self.action) {
+            (Some(lease), _) => NewLease::Set(lease),
+            (None, Action::Renew(time)) => NewLease::Until(*time),
+            (None, Action::Complete(_) | Action::Release) => NewLease::End,
+            (None, _) => NewLease::Keep,
+        }
+    }
 }
 
 /// Why `condition` does not hold; `None` when it does.
@@ -322,7 +215,7 @@ fn refusal(condition: &Condition, stored: Option<&Stored>) -> Result<Option<Refu
 }
 
 /// The fields of `stored` after `update`; the inner error is the update's own.
-fn updated_fields(
+pub(super) fn updated_fields(
     update: &Update,
     stored: &Stored,
     now: Time,

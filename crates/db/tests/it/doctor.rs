@@ -27,10 +27,10 @@ fn fill(path: &Path) {
 }
 
 /// The engine beneath the folder.
-fn engine(path: &Path) -> std::sync::Arc<dyn Engine> {
+pub fn engine(path: &Path) -> std::sync::Arc<dyn Engine> {
     let options = mode::Options {
         path: Some(path.to_owned()),
-        ..mode::Options::new(mode::Mode::Persistent, &["documents", "system"])
+        ..mode::Options::new(mode::Mode::Persistent, &["documents", "system", "indexes"])
     };
     mode::open(&options).unwrap()
 }

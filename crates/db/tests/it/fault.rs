@@ -56,7 +56,7 @@ struct Gate {
 impl Faulty {
     pub fn new() -> Arc<Self> {
         Arc::new(Faulty {
-            inner: Memory::new(2),
+            inner: Memory::new(3),
             fault: Mutex::new((Fault::None, 0)),
             gate: Mutex::new(Gate::default()),
             changed: Condvar::new(),

@@ -2,14 +2,21 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod claims;
 mod concurrency;
 mod determinism;
 mod differential;
 mod doctor;
+mod doctor_indexes;
 mod expiry;
 mod fault;
 mod golden;
+mod phantoms;
 mod pipeline;
+mod planner;
+mod queries;
+mod schema_suite;
 mod transactions;
 mod typed;
+mod unique;
 mod world;

@@ -3,8 +3,12 @@
 //!
 //! `VELOCITYDB_SEED` replays a run, `VELOCITYDB_STEPS` says how long it is.
 
+pub mod generator;
 mod model;
+mod model_queries;
 pub mod real;
+mod real_queries;
+mod rules;
 mod run;
 mod state;
 pub mod step;

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use velocitydb::{Consistency, Object};
+use velocitydb::{Consistency, Filter, Object};
 
 use super::state::{Collection, Document, Expiry, Outcome, Refusal, Remembered, State, change};
 use super::step::{Action, Answer, Condition, Context, Operation, Step, TransactionStep};
+use crate::queries::matching;
 use crate::world::START_MICROS;
 
 const RETENTION_MICROS: i64 = 24 * 3_600 * 1_000_000;
@@ -15,21 +16,22 @@ const RETENTION_MICROS: i64 = 24 * 3_600 * 1_000_000;
 /// A database.
 #[derive(Clone)]
 pub struct Model {
-    state: State,
+    pub(super) state: State,
     snapshot: State,
-    now: i64,
+    pub(super) now: i64,
 }
+
 struct Reply {
     outcomes: Vec<Outcome>,
     index: u64,
     is_replayed: bool,
 }
 
-fn failed(what: impl Into<String>) -> Answer {
+pub(super) fn failed(what: impl Into<String>) -> Answer {
     Answer::Failed(what.into())
 }
 
-fn micros(duration: Duration) -> i64 {
+pub(super) fn micros(duration: Duration) -> i64 {
     duration.as_micros() as i64
 }
 
@@ -107,6 +109,7 @@ impl Model {
                 self.snapshot = self.state.clone();
                 Answer::Done
             }
+            step => self.run_query(step),
         }
     }
 
@@ -137,6 +140,10 @@ impl Model {
         let outcome = &reply.outcomes[0];
         if *outcome == Outcome::Refused(Refusal::Update) {
             return failed("invalid");
+        }
+        // That a swap cannot be done is no answer to its comparison.
+        if let Outcome::Refused(refusal @ (Refusal::Duplicate(_) | Refusal::Schema)) = outcome {
+            return failed(refusal.describe());
         }
         if operation.condition == Condition::Always {
             return match outcome {
@@ -232,13 +239,14 @@ impl Model {
                 applied: self.now,
                 index,
                 outcomes: outcomes.clone(),
+                found: Vec::new(),
             });
         }
         Reply { outcomes, index, is_replayed: false }
     }
 
     /// Applies all operations or none; what became of them, and whether anything changed.
-    fn apply_all<'a>(
+    pub(super) fn apply_all<'a>(
         &mut self,
         operations: impl Iterator<Item = (&'a Operation, Expiry)>,
     ) -> (Vec<Outcome>, bool) {
@@ -272,6 +280,9 @@ impl Model {
             for id in collection.documents.keys().cloned().collect::<Vec<_>>() {
                 state.expire_one(&name, &id, now);
             }
+        }
+        state.end_leases(now);
+        for name in state.collections.keys().cloned().collect::<Vec<_>>() {
             let collection = state.collections.get_mut(&name).unwrap();
             let count = collection.tombstones.len();
             collection.tombstones.retain(|_, (_, deleted)| *deleted >= before);
@@ -295,6 +306,7 @@ impl Model {
             begin: self.state.clone(),
             documents: BTreeMap::new(),
             collections: BTreeMap::new(),
+            queries: Vec::new(),
             writes: BTreeMap::new(),
         };
         let mut answers = Vec::new();
@@ -326,6 +338,14 @@ impl Model {
                 return failed("conflict");
             }
         }
+        for query in &transaction.queries {
+            if self.state.touched(&query.collection) != query.touched
+                && self.state.matching_live(&query.collection, &query.filter, self.now)
+                    != query.found
+            {
+                return failed("conflict");
+            }
+        }
         let operations = transaction.writes.into_iter().map(|((collection, id), write)| {
             let (action, expires) = match write {
                 Some((fields, expires)) => (Action::Upsert(fields), expires),
@@ -335,7 +355,13 @@ impl Model {
             (operation, Expiry::Set(expires))
         });
         let operations: Vec<_> = operations.collect();
-        self.apply_all(operations.iter().map(|(operation, expiry)| (operation, *expiry)));
+        let all = operations.iter().map(|(operation, expiry)| (operation, *expiry));
+        let (outcomes, _) = self.apply_all(all);
+        for outcome in &outcomes {
+            if let Outcome::Refused(refusal) = outcome {
+                return failed(refusal.describe_alone());
+            }
+        }
         Answer::Committed(self.state.index)
     }
 }
@@ -346,12 +372,23 @@ struct Transaction {
     begin: State,
     documents: BTreeMap<Place, u64>,
     collections: BTreeMap<String, u64>,
+    queries: Vec<Query>,
     writes: BTreeMap<Place, Option<(Object, Option<i64>)>>,
+}
+
+/// What a query of a transaction found: ids and versions.
+struct Query {
+    collection: String,
+    touched: u64,
+    filter: Filter,
+    found: Vec<(String, u64)>,
 }
 
 impl Transaction {
     fn run(&mut self, step: &TransactionStep) -> Answer {
-        use TransactionStep::{Count, Delete, Get, Insert, List, Other, Replace, Update, Upsert};
+        use TransactionStep::{
+            Count, Delete, Find, Get, Insert, List, Other, Replace, Update, Upsert,
+        };
         match step {
             Get(collection, id) => {
                 let found = self.read(collection, id);
@@ -364,6 +401,7 @@ impl Transaction {
                 let all = self.list(collection).into_iter().filter_map(one);
                 Answer::Fields(Some(all.collect::<Vec<_>>().join("\n")))
             }
+            Find(collection, filter) => self.find(collection, filter),
             Insert(collection, id, fields) => match self.read(collection, id) {
                 Some(_) => failed("exists"),
                 None => self.write(collection, id, Some((fields.clone(), None))),
@@ -392,6 +430,19 @@ impl Transaction {
         }
     }
 
+    fn find(&mut self, collection: &str, filter: &Filter) -> Answer {
+        self.queries.push(Query {
+            collection: collection.to_owned(),
+            touched: self.begin.touched(collection),
+            filter: filter.clone(),
+            found: self.begin.matching_live(collection, filter, i64::MIN),
+        });
+        let all = self.all(collection);
+        let found = matching(&all, filter);
+        let found = found.keys().map(|id| format!("{id} {}", all[id].to_json()));
+        Answer::Fields(Some(found.collect::<Vec<_>>().join("\n")))
+    }
+
     fn read(&mut self, collection: &str, id: &str) -> Option<(Object, Option<i64>)> {
         let place = (collection.to_owned(), id.to_owned());
         if let Some(write) = self.writes.get(&place) {
@@ -404,6 +455,11 @@ impl Transaction {
 
     fn list(&mut self, collection: &str) -> BTreeMap<String, Object> {
         self.collections.insert(collection.to_owned(), self.begin.touched(collection));
+        self.all(collection)
+    }
+
+    /// All documents of a collection, with its own writes.
+    fn all(&self, collection: &str) -> BTreeMap<String, Object> {
         let mut all = BTreeMap::new();
         if let Some(found) = self.begin.collections.get(collection) {
             all.extend(found.documents.iter().map(|(id, one)| (id.clone(), one.fields.clone())));

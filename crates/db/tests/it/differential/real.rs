@@ -5,6 +5,7 @@ use velocitydb::{
     Refusal, RequestId, Result, Snapshot, Swapped, Transaction, Update, WriteBatch, Written,
 };
 
+use super::real_queries;
 use super::step::{
     Action, Answer, Bounds, Change, Condition, Context, Operation, Seen, Step, TransactionStep,
 };
@@ -59,6 +60,7 @@ fn try_run(db: &Database, snapshot: &Snapshot, step: &Step) -> Result<Answer> {
             Answer::Done
         }
         Step::TakeSnapshot | Step::Advance(_) | Step::GoBack(_) | Step::Restart => Answer::Done,
+        step => return real_queries::run(db, step),
     })
 }
 
@@ -85,7 +87,7 @@ fn write(db: &Database, operation: &Operation, context: &Context) -> Result<Answ
         Action::Upsert(fields) => documents.upsert(id, fields)?,
         Action::Update(changes) => documents.update(id, update(changes))?,
         Action::Delete => documents.delete(id)?,
-        Action::Compare => unreachable!("a comparison has a condition"),
+        _ => unreachable!("a comparison has a condition, and work is settled otherwise"),
     };
     assert_eq!(result.id.as_str(), id);
     assert_eq!(result.consistency, context.level);
@@ -110,7 +112,7 @@ fn compare_and_swap(documents: &Documents, operation: &Operation) -> Result<Answ
         Action::Update(changes) => swap.update(update(changes))?,
         Action::Delete => swap.delete()?,
         Action::Compare => swap.compare()?,
-        Action::Insert(_) | Action::Replace(_) => unreachable!("these have no condition"),
+        _ => unreachable!("these have no condition of their own"),
     };
     assert_eq!(swapped, refusal.is_none());
     let current = current.as_ref().map(see);
@@ -178,6 +180,11 @@ fn transaction_step(txn: &mut Transaction, step: &TransactionStep) -> Result<Ans
             let all = all.iter().map(|(id, fields)| format!("{id} {}", fields.to_json()));
             return Ok(Answer::Fields(Some(all.collect::<Vec<_>>().join("\n"))));
         }
+        TransactionStep::Find(collection, filter) => {
+            let found = txn.find(collection, filter.clone())?;
+            let found = found.iter().map(|(id, fields)| format!("{id} {}", fields.to_json()));
+            return Ok(Answer::Fields(Some(found.collect::<Vec<_>>().join("\n"))));
+        }
         TransactionStep::Insert(collection, id, fields) => txn.insert(collection, id, fields)?,
         TransactionStep::Replace(collection, id, fields) => txn.replace(collection, id, fields)?,
         TransactionStep::Upsert(collection, id, fields) => txn.upsert(collection, id, fields)?,
@@ -215,10 +222,11 @@ fn action(action: &Action) -> Result<velocitydb::Action> {
         Action::Update(changes) => velocitydb::Action::Update(update(changes)),
         Action::Delete => velocitydb::Action::Delete,
         Action::Compare => velocitydb::Action::Compare,
+        _ => unreachable!("work is settled otherwise"),
     })
 }
 
-fn update(changes: &[Change]) -> Update {
+pub(super) fn update(changes: &[Change]) -> Update {
     changes.iter().fold(Update::new(), |update, change| match change {
         Change::Set(name, value) => update.set(name, value.clone()),
         Change::Unset(name) => update.unset(name),
@@ -246,7 +254,7 @@ fn written(one: &Written) -> Answer {
     Answer::Written { version, existed, index, is_replayed }
 }
 
-fn see(document: &Document) -> Seen {
+pub(super) fn see(document: &Document) -> Seen {
     Seen {
         id: document.id().to_string(),
         version: document.version(),
@@ -273,6 +281,9 @@ fn describe_refusal(refusal: &Refusal) -> String {
         Refusal::Version { found } => format!("version {found}"),
         Refusal::Content { version, .. } => format!("content {version}"),
         Refusal::Update(_) => "update".to_owned(),
+        Refusal::Duplicate { index, .. } => format!("duplicate {}", index.as_str()),
+        Refusal::Schema(_) => "schema".to_owned(),
+        Refusal::NoLease { version } => format!("no lease {version}"),
         other => panic!("{other:?} is new"),
     }
 }
@@ -289,6 +300,13 @@ fn describe_error(error: &Error) -> String {
         Error::NoCollection { .. } => "no collection".to_owned(),
         Error::CollectionExists { .. } => "collection exists".to_owned(),
         Error::ConsistencyTooWeak { .. } => "too weak".to_owned(),
+        Error::Duplicate { index, .. } => format!("duplicate {}", index.as_str()),
+        Error::SchemaViolation { .. } => "schema".to_owned(),
+        Error::SchemaViolated { count, .. } => format!("violated {count}"),
+        Error::Fenced { found, .. } => format!("fenced {found}"),
+        Error::NotLeased { version, .. } => format!("0: no lease {version}"),
+        Error::NoIndex { .. } => "no index".to_owned(),
+        Error::IndexFailed { .. } => "index failed".to_owned(),
         other => panic!("{other}"),
     }
 }

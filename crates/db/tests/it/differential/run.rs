@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use velocitydb::{Direction, Snapshot};
 use velocitydb_storage::contract::Random;
 
+use super::generator::Generator;
 use super::model::Model;
 use super::real;
-use super::step::{self, Bounds, Generator, Step};
+use super::step::{self, Bounds, Step};
 use crate::world::{Home, MODES};
 
 /// Steps of a run that nobody asks to be longer.
@@ -99,4 +100,8 @@ fn compare_everything(model: &mut Model, players: &mut [Player], number: u64) {
     let hashes: Vec<_> = players.iter().map(Player::state_hash).collect();
     let is_same = hashes.iter().all(|hash| *hash == hashes[0]);
     assert!(is_same, "the state hashes differ after step {number}: {hashes:?}");
+    for player in players {
+        let report = player.home.db().snapshot().unwrap().check().unwrap();
+        assert!(report.is_healthy(), "{:?} after step {number}: {report:#?}", player.home.mode);
+    }
 }

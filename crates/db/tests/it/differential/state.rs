@@ -1,10 +1,11 @@
 //! The state of the naive model, and what single operations do to it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use velocitydb::{Consistency, Direction, Object, Value};
 
-use super::step::{Action, Answer, Bounds, Change, Condition, Operation, Seen};
+use super::rules;
+use super::step::{self, Action, Answer, Bounds, Change, Condition, Operation, Rules, Seen};
 
 #[derive(Clone, Default)]
 pub struct State {
@@ -14,6 +15,7 @@ pub struct State {
     pub is_purge_due: bool,
     pub requests: VecDeque<Remembered>,
     pub index: u64,
+    pub next_number: u64,
     /// Counts everything that changes anything, and never goes back.
     pub touches: u64,
 }
@@ -29,6 +31,11 @@ pub struct Collection {
     pub version_max: u64,
     pub writes: u64,
     pub touched: u64,
+    /// In the order of their creation.
+    pub number: u64,
+    pub indexes: BTreeSet<usize>,
+    pub schema: Option<Rules>,
+    pub schema_version: u64,
 }
 
 #[derive(Clone)]
@@ -37,6 +44,8 @@ pub struct Document {
     pub created: i64,
     pub modified: i64,
     pub expires: Option<i64>,
+    /// When it ends, and what is done then.
+    pub lease: Option<(i64, Vec<Change>)>,
     pub fields: Object,
 }
 
@@ -46,6 +55,8 @@ pub struct Remembered {
     pub applied: i64,
     pub index: u64,
     pub outcomes: Vec<Outcome>,
+    /// Ids and versions of what was found and changed.
+    pub found: Vec<(String, u64)>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -63,6 +74,9 @@ pub enum Refusal {
     Version(u64),
     Content(u64),
     Update,
+    Duplicate(usize),
+    Schema,
+    NoLease(u64),
 }
 
 /// When a written document expires.
@@ -92,6 +106,18 @@ impl Refusal {
             Refusal::Version(found) => format!("version {found}"),
             Refusal::Content(version) => format!("content {version}"),
             Refusal::Update => "update".to_owned(),
+            Refusal::Duplicate(index) => format!("duplicate {}", step::index_name(*index)),
+            Refusal::Schema => "schema".to_owned(),
+            Refusal::NoLease(version) => format!("no lease {version}"),
+        }
+    }
+
+    /// As the error of a call that is about one document.
+    pub fn describe_alone(&self) -> String {
+        match self {
+            Refusal::Update => "invalid".to_owned(),
+            Refusal::NoLease(_) => format!("0: {}", self.describe()),
+            other => other.describe(),
         }
     }
 }
@@ -153,8 +179,10 @@ impl State {
             min_read,
             version_floor: floor,
             version_max: floor,
+            number: self.next_number,
             ..Collection::default()
         };
+        self.next_number += 1;
         self.collections.insert(name.to_owned(), collection);
         self.touch(name);
     }
@@ -178,38 +206,71 @@ impl State {
     }
 
     pub fn operate(&mut self, operation: &Operation, expiry: Expiry, now: i64) -> Outcome {
-        let Operation { collection, id, condition, action } = operation;
+        let Operation { collection, id, condition, action: _ } = operation;
         self.expire_one(collection, id, now);
         let found = self.document(collection, id).cloned();
-        let version = found.as_ref().map_or(0, |one| one.version);
         if let Some(refusal) = refusal(condition, found.as_ref()) {
             return Outcome::Refused(refusal);
         }
+        self.act(operation, expiry, None, now)
+    }
+
+    /// Does what is asked to a document, with a new lease if there is one.
+    pub fn act(
+        &mut self,
+        operation: &Operation,
+        expiry: Expiry,
+        lease: Option<(i64, Vec<Change>)>,
+        now: i64,
+    ) -> Outcome {
+        let Operation { collection, id, action, .. } = operation;
+        let found = self.document(collection, id).cloned();
+        let version = found.as_ref().map_or(0, |one| one.version);
+        let changed = |changes: &[Change]| {
+            let fields = &found.as_ref().expect("it was found").fields;
+            change(fields, changes).ok_or(Outcome::Refused(Refusal::Update))
+        };
+        let before = found.as_ref().and_then(|one| one.lease.clone());
         let fields = match (action, &found) {
             (Action::Insert(_), Some(_)) => return Outcome::Refused(Refusal::Exists(version)),
-            (Action::Replace(_) | Action::Update(_), None) => {
-                return Outcome::Refused(Refusal::Missing);
-            }
             (Action::Compare, _) | (Action::Delete, None) => return Outcome::Held { version },
             (Action::Delete, Some(_)) => {
                 let version = self.remove(collection, id, now);
                 return Outcome::Applied { version, existed: true };
             }
-            (Action::Update(changes), Some(found)) => match change(&found.fields, changes) {
-                Some(fields) => fields,
-                None => return Outcome::Refused(Refusal::Update),
-            },
-            (Action::Insert(fields) | Action::Replace(fields) | Action::Upsert(fields), _) => {
-                fields.clone()
+            (Action::Insert(fields) | Action::Upsert(fields), _) => Ok(fields.clone()),
+            (_, None) => return Outcome::Refused(Refusal::Missing),
+            (Action::Replace(fields), _) => Ok(fields.clone()),
+            (Action::Update(changes) | Action::Complete(changes), _) => changed(changes),
+            (Action::Renew(_) | Action::Release, _) if before.is_none() => {
+                return Outcome::Refused(Refusal::NoLease(version));
             }
+            (Action::Renew(_), Some(found)) => Ok(found.fields.clone()),
+            (Action::Release, _) => changed(&before.as_ref().expect("it was looked at").1),
+        };
+        let fields = match fields {
+            Ok(fields) => fields,
+            Err(refused) => return refused,
+        };
+        let lease = match (lease, action) {
+            (Some(lease), _) => Some(lease),
+            (None, Action::Renew(until)) => before.map(|(_, changes)| (*until, changes)),
+            (None, Action::Complete(_) | Action::Release) => None,
+            (None, _) => before,
         };
         let expires = match (expiry, action) {
             (Expiry::Set(time), _) => time,
-            (Expiry::Keep, Action::Update(_)) => found.as_ref().and_then(|one| one.expires),
+            (
+                Expiry::Keep,
+                Action::Update(_) | Action::Complete(_) | Action::Renew(_) | Action::Release,
+            ) => found.as_ref().and_then(|one| one.expires),
             (Expiry::Keep, _) => None,
         };
-        let version = self.put(collection, id, found.as_ref(), fields, expires, now);
-        Outcome::Applied { version, existed: found.is_some() }
+        let new = New { fields, expires, lease };
+        match self.put(collection, id, found.as_ref(), new, now) {
+            Ok(version) => Outcome::Applied { version, existed: found.is_some() },
+            Err(refusal) => Outcome::Refused(refusal),
+        }
     }
 
     pub fn put(
@@ -217,25 +278,37 @@ impl State {
         collection: &str,
         id: &str,
         found: Option<&Document>,
-        fields: Object,
-        expires: Option<i64>,
+        new: New,
         now: i64,
-    ) -> u64 {
+    ) -> Result<u64, Refusal> {
         if !self.collections.contains_key(collection) {
             self.create(collection, None, None);
         }
+        let New { fields, expires, lease } = new;
+        let fields = rules::keep_to_schema(self.collections[collection].schema, fields)?;
+        let stale = rules::in_the_way(&self.collections[collection], id, found, &fields, now)?;
+        stale.iter().for_each(|other| {
+            self.remove(collection, other, now);
+        });
         let collection = self.touch(collection);
         let tombstone = collection.tombstones.remove(id).map(|(version, _)| version);
         let last = found.map(|one| one.version).or(tombstone).unwrap_or(collection.version_floor);
         let version = last + 1;
         let created = found.map_or(now, |one| one.created);
         let modified = found.map_or(now, |one| one.modified.max(now));
-        let document = Document { version, created, modified, expires, fields };
+        let document = Document { version, created, modified, expires, lease, fields };
         collection.documents.insert(id.to_owned(), document);
         collection.version_max = collection.version_max.max(version);
         collection.writes += 1;
-        version
+        Ok(version)
     }
+}
+
+/// What a document is to become.
+pub struct New {
+    pub fields: Object,
+    pub expires: Option<i64>,
+    pub lease: Option<(i64, Vec<Change>)>,
 }
 
 impl Document {

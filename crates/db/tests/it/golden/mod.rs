@@ -2,5 +2,6 @@
 //! `tests/golden`; `UPDATE_GOLDEN=1 cargo test -p velocitydb golden` writes down what comes out.
 
 mod compare;
+mod queries;
 mod run;
 mod script;

@@ -7,10 +7,11 @@
 //! cas C ID [absent] [version=N] [document=OBJECT] [field:PATH=VALUE]… [missing=PATH]
 //!          compare | delete | update=UPDATE | replace=OBJECT
 //! batch                                   indented: the writes above, and `cas`, in short forms
-//! txn                                     indented: get, count, list, insert, replace, upsert,
+//! txn                                     indented: get, count, list, find, insert, replace, upsert,
 //!                                         update, delete; `!` in front: somebody else's command
 //! get C ID…   count C   list C [backward] offset=N limit=N after=ID     in=SNAPSHOT for all
 //! size C ID   create C min_write=LEVEL min_read=LEVEL   drop C   collections
+//! and those of `queries`: indexes, schemas, finding, claiming
 //! snapshot NAME   forget NAME   advance DURATION   maintain   reopen
 //! ```
 
@@ -23,6 +24,7 @@ use velocitydb::{
     WriteBatch, Written,
 };
 
+use super::queries;
 use super::script::{Command, duration, object, text};
 use crate::world::Home;
 
@@ -76,6 +78,7 @@ impl<'a> Runner<'a> {
             "create" => self.create(command),
             "drop" => self.home.db().drop_collection(&command.text(0)).map(|()| "ok".to_owned()),
             "collections" => self.collections(),
+            name if queries::NAMES.contains(&name) => queries::run(self.home.db(), command),
             "get" | "count" | "list" | "size" => self.read(command),
             "cas" => Ok(swapped(&self.compare_and_swap(command)?)),
             "batch" => self.batch(command),
@@ -259,6 +262,11 @@ impl<'a> Runner<'a> {
 
 fn in_transaction(txn: &mut Transaction, line: &Command) -> Result<String> {
     let collection = line.text(0);
+    if line.name == "find" {
+        let found = txn.find(&collection, line.object(1)?)?;
+        let shown = found.iter().map(|(id, fields)| format!("{id} {}", fields.to_json()));
+        return Ok(shown.collect::<Vec<_>>().join(", "));
+    }
     let or_none = |fields: Option<Object>| fields.map_or("none".to_owned(), |one| one.to_json());
     match line.name.as_str() {
         "get" => return Ok(or_none(txn.get(&collection, &line.text(1))?)),
@@ -310,7 +318,7 @@ fn action(line: &Command) -> Result<Action> {
     })
 }
 
-fn update(text: &str) -> Result<Update> {
+pub(super) fn update(text: &str) -> Result<Update> {
     Ok(Update::from_json(text)?)
 }
 

@@ -1,0 +1,164 @@
+//! The table of operators that compute with their evaluated arguments, and what they see of a call.
+
+use super::evaluate::Env;
+use super::item::{Item, Number};
+use super::node::Node;
+use super::{arithmetic, array, condition, convert, date, object, summary, text};
+use crate::{Error, Kind, Result, Time, Value};
+
+/// An operator.
+pub(in crate::aggregate) struct Builtin {
+    pub(in crate::aggregate) name: &'static str,
+    /// How many arguments there can be in a list; none if the arguments have names only.
+    pub(super) list: Option<(usize, usize)>,
+    /// The names that arguments can have, in the order in which they are kept.
+    pub(super) names: &'static [&'static str],
+    /// How many of the names, from the first, have to be there.
+    pub(super) required: usize,
+    pub(super) run: Run,
+}
+
+pub(super) type Run = for<'e> fn(&Call<'e>) -> Result<Item<'e>>;
+
+impl std::fmt::Debug for Builtin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Builtin {
+    /// An operator with a list of arguments.
+    pub(super) const fn list(name: &'static str, min: usize, max: usize, run: Run) -> Self {
+        Self { name, list: Some((min, max)), names: &[], required: 0, run }
+    }
+
+    /// An operator whose arguments have names.
+    pub(super) const fn named(
+        name: &'static str,
+        names: &'static [&'static str],
+        required: usize,
+        run: Run,
+    ) -> Self {
+        Self { name, list: None, names, required, run }
+    }
+
+    /// An operator whose arguments can be a list, or have names.
+    pub(super) const fn either(
+        name: &'static str,
+        list: (usize, usize),
+        names: &'static [&'static str],
+        required: usize,
+        run: Run,
+    ) -> Self {
+        Self { name, list: Some(list), names, required, run }
+    }
+
+    pub(super) fn find(name: &str) -> Option<&'static Self> {
+        TABLES.iter().flat_map(|table| table.iter()).find(|builtin| builtin.name == name)
+    }
+
+    pub(super) fn all() -> impl Iterator<Item = &'static str> {
+        TABLES.iter().flat_map(|table| table.iter()).map(|builtin| builtin.name)
+    }
+}
+
+static TABLES: [&[Builtin]; 8] = [
+    &arithmetic::BUILTINS,
+    &array::BUILTINS,
+    &condition::BUILTINS,
+    &convert::BUILTINS,
+    &date::BUILTINS,
+    &object::BUILTINS,
+    &summary::BUILTINS,
+    &text::BUILTINS,
+];
+
+/// One evaluation of an operator.
+pub(in crate::aggregate) struct Call<'e> {
+    pub(super) builtin: &'static Builtin,
+    pub(super) args: &'e [Option<Node>],
+    pub(super) env: Env<'e>,
+}
+
+impl<'e> Call<'e> {
+    pub(super) fn name(&self) -> &'static str {
+        self.builtin.name
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.args.len()
+    }
+
+    pub(super) fn node(&self, at: usize) -> Option<&'e Node> {
+        self.args.get(at)?.as_ref()
+    }
+
+    /// An argument; missing if it is not given.
+    #[inline]
+    pub(super) fn item(&self, at: usize) -> Result<Item<'e>> {
+        self.node(at).map_or(Ok(Item::Missing), |node| node.eval(self.env))
+    }
+
+    /// An error of this operator.
+    pub(super) fn fail(&self, problem: impl Into<String>) -> Error {
+        Error::Expression { operator: self.name(), problem: problem.into() }
+    }
+
+    /// The error that says what was expected and what was found.
+    pub(super) fn mismatch(&self, expected: &str, found: &Item<'_>) -> Error {
+        self.fail(format!("takes {expected}, and found a value of type {}", found.kind_name()))
+    }
+
+    /// A number; `None` if it is null or missing.
+    pub(super) fn number(&self, at: usize) -> Result<Option<Number>> {
+        let item = self.item(at)?;
+        match item.number()? {
+            None if !item.is_nullish() => Err(self.mismatch("numbers", &item)),
+            number => Ok(number),
+        }
+    }
+
+    /// An integer, be it written as a float; `None` if it is null or missing.
+    pub(super) fn whole(&self, at: usize, what: &str) -> Result<Option<i64>> {
+        let item = self.item(at)?;
+        if item.is_nullish() {
+            return Ok(None);
+        }
+        match item.number()?.and_then(Number::as_whole) {
+            Some(whole) => Ok(Some(whole)),
+            None => Err(self.mismatch(&format!("an integer as {what}"), &item)),
+        }
+    }
+
+    /// A text; `None` if it is null or missing.
+    pub(super) fn text(&self, at: usize, what: &str) -> Result<Option<String>> {
+        let item = self.item(at)?;
+        match item.text()? {
+            Some(text) => Ok(Some(text.to_owned())),
+            None if item.is_nullish() => Ok(None),
+            None => Err(self.mismatch(&format!("a string as {what}"), &item)),
+        }
+    }
+
+    /// An array; `None` if it is null or missing.
+    pub(super) fn array(&self, at: usize) -> Result<Option<Vec<Value>>> {
+        let item = self.item(at)?;
+        match item.kind() {
+            None | Some(Kind::Null) => Ok(None),
+            Some(Kind::Array) => match item.into_value()? {
+                Value::Array(items) => Ok(Some(items)),
+                _ => Ok(None),
+            },
+            Some(_) => Err(self.mismatch("an array", &item)),
+        }
+    }
+
+    /// A time; `None` if it is null or missing.
+    pub(super) fn time(&self, at: usize) -> Result<Option<Time>> {
+        let item = self.item(at)?;
+        match item.time()? {
+            None if !item.is_nullish() => Err(self.mismatch("a time", &item)),
+            time => Ok(time),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Types: asking for them, and converting between them.
+
+use super::builtin::{Builtin, Call};
+use super::item::{Item, Number};
+use crate::{Kind, Result, Time, Value};
+
+pub(super) static BUILTINS: [Builtin; 9] = [
+    Builtin::named("$convert", &["input", "to", "onError", "onNull"], 2, convert),
+    Builtin::list("$isNumber", 1, 1, |call| Ok(Item::bool(call.item(0)?.number()?.is_some()))),
+    Builtin::list("$toBool", 1, 1, |call| single(call, Target::Bool)),
+    Builtin::list("$toDate", 1, 1, |call| single(call, Target::Time)),
+    Builtin::list("$toDouble", 1, 1, |call| single(call, Target::Double)),
+    Builtin::list("$toInt", 1, 1, |call| single(call, Target::Int)),
+    Builtin::list("$toLong", 1, 1, |call| single(call, Target::Long)),
+    Builtin::list("$toString", 1, 1, |call| single(call, Target::Text)),
+    Builtin::list("$type", 1, 1, |call| Ok(Value::from(type_name(&call.item(0)?)?).into())),
+];
+
+/// What a value can be converted to.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    Bool,
+    Int,
+    Long,
+    Double,
+    Text,
+    Time,
+}
+
+const TARGETS: [(&str, Target); 6] = [
+    ("bool", Target::Bool),
+    ("int", Target::Int),
+    ("long", Target::Long),
+    ("double", Target::Double),
+    ("string", Target::Text),
+    ("date", Target::Time),
+];
+
+/// MongoDB's name of the type. Integers are `int` where 32 bits hold them, and `long` beyond.
+fn type_name(item: &Item<'_>) -> Result<&'static str> {
+    Ok(match item.kind() {
+        None => "missing",
+        Some(Kind::Null) => "null",
+        Some(Kind::Bool) => "bool",
+        Some(Kind::Int | Kind::UInt) => match item.number()?.and_then(Number::as_whole) {
+            Some(value) if i32::try_from(value).is_ok() => "int",
+            _ => "long",
+        },
+        Some(Kind::Float) => "double",
+        Some(Kind::String) => "string",
+        Some(Kind::Bytes) => "binData",
+        Some(Kind::Time) => "date",
+        Some(Kind::Array) => "array",
+        Some(Kind::Object) => "object",
+    })
+}
+
+/// The text of a number, bool or time.
+pub(super) fn to_text(item: &Item<'_>) -> Result<Option<String>> {
+    if let Some(time) = item.time()? {
+        return Ok(Some(time_text(time)));
+    }
+    Ok(match item.as_value()?.as_deref() {
+        Some(Value::Int(value)) => Some(value.to_string()),
+        Some(Value::UInt(value)) => Some(value.to_string()),
+        Some(Value::Float(value)) if value.is_infinite() => {
+            Some(if *value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned())
+        }
+        Some(Value::Float(value)) => Some(value.to_string()),
+        Some(Value::Bool(value)) => Some(value.to_string()),
+        Some(Value::String(value)) => Some(value.clone()),
+        _ => None,
+    })
+}
+
+/// Milliseconds as MongoDB writes them, and microseconds where there are some.
+fn time_text(time: Time) -> String {
+    let text = time.to_string();
+    let micros = time.as_micros();
+    match micros.rem_euclid(1_000) {
+        0 => format!("{}.{:03}Z", &text[..19], micros.rem_euclid(1_000_000) / 1_000),
+        _ => text,
+    }
+}
+
+fn single(call: &Call<'_>, target: Target) -> Result<Item<'static>> {
+    let item = call.item(0)?;
+    if item.is_nullish() {
+        return Ok(Item::null());
+    }
+    convert_to(&item, target)?.map(Item::from).map_err(|problem| call.fail(problem))
+}
+
+fn convert<'e>(call: &Call<'e>) -> Result<Item<'e>> {
+    let item = call.item(0)?;
+    let Some(to) = call.text(1, "`to`")? else { return Ok(Item::null()) };
+    let Some((_, target)) = TARGETS.iter().find(|(name, _)| *name == to) else {
+        let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+        return Err(call.fail(format!("converts to {}, not {to:?}", names.join(", "))));
+    };
+    if item.is_nullish() {
+        return if call.node(3).is_some() { call.item(3) } else { Ok(Item::null()) };
+    }
+    match convert_to(&item, *target)? {
+        Ok(value) => Ok(value.into()),
+        Err(_) if call.node(2).is_some() => call.item(2),
+        Err(problem) => Err(call.fail(problem)),
+    }
+}
+
+/// The converted value, or why there is none.
+fn convert_to(item: &Item<'_>, target: Target) -> Result<Result<Value, String>> {
+    Ok(match target {
+        Target::Bool => Ok(Value::Bool(item.is_true()?)),
+        Target::Int => to_integer(item, i32::MIN.into()..=i32::MAX.into())?,
+        Target::Long => to_integer(item, i64::MIN.into()..=u64::MAX.into())?,
+        Target::Double => to_double(item)?,
+        Target::Text => to_text(item)?.map(Value::String).ok_or_else(|| no_way(item, "a string")),
+        Target::Time => to_time(item)?,
+    })
+}
+
+fn no_way(item: &Item<'_>, to: &str) -> String {
+    format!("cannot convert a value of type {} to {to}", item.kind_name())
+}
+
+fn to_integer(
+    item: &Item<'_>,
+    range: std::ops::RangeInclusive<i128>,
+) -> Result<Result<Value, String>> {
+    let integer = if let Some(number) = item.number()? {
+        match number {
+            Number::Int(value) => Some(value),
+            Number::Float(value) if value.is_finite() => Some(value.trunc() as i128),
+            Number::Float(_) => None,
+        }
+    } else if let Some(time) = item.time()? {
+        Some(time.as_millis().into())
+    } else if let Some(text) = item.text()? {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(_) => return Ok(Err(format!("cannot read {} as an integer", quoted(text)))),
+        }
+    } else if item.kind() == Some(Kind::Bool) {
+        Some(item.is_true()?.into())
+    } else {
+        return Ok(Err(no_way(item, "an integer")));
+    };
+    let value = integer.filter(|value| range.contains(value)).and_then(Value::integer);
+    let bits = if *range.end() > i128::from(i32::MAX) { "64 bits" } else { "32 bits" };
+    Ok(value.ok_or_else(|| format!("found a number that does not fit {bits}")))
+}
+
+fn to_double(item: &Item<'_>) -> Result<Result<Value, String>> {
+    Ok(if let Some(number) = item.number()? {
+        Ok(Value::Float(number.to_f64()))
+    } else if let Some(time) = item.time()? {
+        Ok(Value::Float(time.as_millis() as f64))
+    } else if let Some(text) = item.text()? {
+        text.parse()
+            .map(Value::Float)
+            .map_err(|_| format!("cannot read {} as a number", quoted(text)))
+    } else if item.kind() == Some(Kind::Bool) {
+        Ok(Value::Float(f64::from(u8::from(item.is_true()?))))
+    } else {
+        Err(no_way(item, "a float"))
+    })
+}
+
+/// Numbers are milliseconds since 1970, and text is RFC 3339.
+fn to_time(item: &Item<'_>) -> Result<Result<Value, String>> {
+    Ok(if let Some(time) = item.time()? {
+        Ok(Value::Time(time))
+    } else if let Some(number) = item.number()? {
+        let millis = match number {
+            Number::Int(value) => i64::try_from(value).ok(),
+            Number::Float(value) => Some(value as i64).filter(|_| value.is_finite()),
+        };
+        let time = millis.and_then(|millis| Time::from_millis(millis).ok());
+        time.map(Value::Time)
+            .ok_or_else(|| "found milliseconds outside of the years 0001 to 9999".to_owned())
+    } else if let Some(text) = item.text()? {
+        let time = match text.len() {
+            10 => format!("{text}T00:00:00Z").parse::<Time>(),
+            _ => text.parse(),
+        };
+        time.map(Value::Time).map_err(|_| {
+            format!("cannot read {} as a time; write 2026-11-23T09:15:00Z", quoted(text))
+        })
+    } else {
+        Err(no_way(item, "a time"))
+    })
+}
+
+/// A text in a message, shortened if it is long.
+fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(64).collect::<String>())
+}

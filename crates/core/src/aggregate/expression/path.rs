@@ -1,0 +1,185 @@
+//! Field paths of expressions, such as `$a.b`: unlike those of filters and updates, they go through
+//! arrays by collecting from all elements, and a number is a name.
+
+use super::item::Item;
+use crate::document::META;
+use crate::{DocumentView, Object, Path, RawValue, Result, Value};
+
+/// A path of names.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::aggregate) struct FieldPath {
+    first: Box<str>,
+    rest: Box<[Box<str>]>,
+    /// Whether the first name is one of [`META`].
+    is_meta: bool,
+}
+
+/// What can be had of an expression without evaluating it.
+pub(in crate::aggregate) enum Direct<'e> {
+    Raw(RawValue<'e>),
+    Missing,
+    /// It has to be evaluated.
+    Other,
+}
+
+impl FieldPath {
+    pub(in crate::aggregate) fn parse(text: &str) -> Result<Self> {
+        let path: Path = text.parse()?;
+        let mut names = path.segments().iter().map(|segment| segment.name().into());
+        let first: Box<str> = names.next().expect("a path has a segment");
+        let is_meta = META.contains(&&*first);
+        Ok(Self { first, rest: names.collect(), is_meta })
+    }
+
+    /// The name of the top-level field.
+    pub(in crate::aggregate) fn first(&self) -> &str {
+        &self.first
+    }
+
+    /// Whether there are names after the first.
+    pub(in crate::aggregate) fn is_nested(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    /// The names after the first.
+    pub(super) fn rest(&self) -> &[Box<str>] {
+        &self.rest
+    }
+
+    /// The value at this path of a document, if the path is one name of a stored field and no more.
+    #[inline]
+    pub(in crate::aggregate) fn direct<'e>(
+        &self,
+        document: &DocumentView<'e>,
+    ) -> Result<Direct<'e>> {
+        if self.is_meta || !self.rest.is_empty() {
+            return Ok(Direct::Other);
+        }
+        Ok(document.fields.get(&self.first)?.map_or(Direct::Missing, Direct::Raw))
+    }
+
+    /// The value at this path of a document.
+    #[inline]
+    pub(in crate::aggregate) fn of_document<'e>(
+        &'e self,
+        document: &'e DocumentView<'e>,
+    ) -> Result<Item<'e>> {
+        if self.is_meta {
+            let meta = document.meta(&self.first).filter(|_| self.rest.is_empty());
+            return Ok(Item::from_option(meta));
+        }
+        match document.fields.get(&self.first)? {
+            Some(value) => follow_raw(value, &self.rest),
+            None => Ok(Item::Missing),
+        }
+    }
+
+    /// The value at this path of an object.
+    pub(in crate::aggregate) fn of_object<'e>(&self, object: &'e Object) -> Item<'e> {
+        object.get(&self.first).map_or(Item::Missing, |value| follow(value, &self.rest))
+    }
+
+    /// The value at this path, not going through arrays.
+    pub(in crate::aggregate) fn get_mut<'o>(
+        &self,
+        object: &'o mut Object,
+    ) -> Option<&'o mut Value> {
+        let mut value = object.get_mut(&self.first)?;
+        for name in &self.rest {
+            value = value.as_object_mut()?.get_mut(name)?;
+        }
+        Some(value)
+    }
+
+    /// Removes the value at this path, not going through arrays.
+    pub(in crate::aggregate) fn remove(&self, object: &mut Object) {
+        let Some((last, way)) = self.rest.split_last() else {
+            object.remove(&self.first);
+            return;
+        };
+        let Some(mut value) = object.get_mut(&self.first) else { return };
+        for name in way {
+            match value.as_object_mut().and_then(|object| object.get_mut(name)) {
+                Some(inner) => value = inner,
+                None => return,
+            }
+        }
+        value.as_object_mut().map(|object| object.remove(last));
+    }
+
+    /// Sets the value at this path. What is on the way and is not an object is replaced by one.
+    pub(in crate::aggregate) fn set(&self, object: &mut Object, value: Value) {
+        let Some((last, way)) = self.rest.split_last() else {
+            object.insert(&*self.first, value);
+            return;
+        };
+        let mut inner = object_at(object, &self.first);
+        for name in way {
+            inner = object_at(inner, name);
+        }
+        inner.insert(&**last, value);
+    }
+}
+
+fn object_at<'o>(object: &'o mut Object, name: &str) -> &'o mut Object {
+    let value = object.get_or_insert_with(name, || Object::new().into());
+    if value.as_object().is_none() {
+        *value = Object::new().into();
+    }
+    value.as_object_mut().expect("it was just made one")
+}
+
+fn follow_raw<'e>(mut value: RawValue<'e>, mut names: &[Box<str>]) -> Result<Item<'e>> {
+    while let Some((name, rest)) = names.split_first() {
+        if let Some(object) = value.as_object()? {
+            match object.get(name)? {
+                Some(inner) => (value, names) = (inner, rest),
+                None => return Ok(Item::Missing),
+            }
+            continue;
+        }
+        let Some(array) = value.as_array()? else { return Ok(Item::Missing) };
+        let mut found = Vec::new();
+        for item in array.iter() {
+            let item = item?;
+            if item.as_object()?.is_some() {
+                found.extend(follow_raw(item, names)?.into_option()?);
+            }
+        }
+        return Ok(Item::Owned(Value::Array(found)));
+    }
+    Ok(Item::Raw(value))
+}
+
+/// The value at a path inside of a value.
+pub(super) fn follow<'e>(mut value: &'e Value, mut names: &[Box<str>]) -> Item<'e> {
+    while let Some((name, rest)) = names.split_first() {
+        match value {
+            Value::Object(object) => match object.get(name) {
+                Some(inner) => (value, names) = (inner, rest),
+                None => return Item::Missing,
+            },
+            Value::Array(items) => {
+                let objects = items.iter().filter(|item| item.as_object().is_some());
+                let found = objects.filter_map(|item| match follow(item, names) {
+                    Item::Ref(value) => Some(value.clone()),
+                    Item::Owned(value) => Some(value),
+                    Item::Missing | Item::Raw(_) => None,
+                });
+                return Item::Owned(Value::Array(found.collect()));
+            }
+            _ => return Item::Missing,
+        }
+    }
+    Item::Ref(value)
+}
+
+/// The value at a path inside of what an expression gave.
+pub(super) fn follow_item<'e>(item: &'e Item<'e>, names: &[Box<str>]) -> Result<Item<'e>> {
+    match item {
+        Item::Missing => Ok(Item::Missing),
+        Item::Raw(value) => follow_raw(*value, names),
+        Item::Ref(value) => Ok(follow(value, names)),
+        Item::Owned(value) => Ok(follow(value, names)),
+    }
+}

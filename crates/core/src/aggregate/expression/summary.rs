@@ -1,0 +1,155 @@
+//! Sums and extremes of arrays, and the arithmetic that accumulators share with them.
+
+use super::array::numbers;
+use super::builtin::{Builtin, Call};
+use super::item::{Item, Number};
+use crate::{Kind, RawValue, Result, Value};
+
+pub(super) static BUILTINS: [Builtin; 4] = [
+    Builtin::list("$avg", 0, usize::MAX, average),
+    Builtin::list("$max", 0, usize::MAX, |call| extreme(call, |a, b| a > b)),
+    Builtin::list("$min", 0, usize::MAX, |call| extreme(call, |a, b| a < b)),
+    Builtin::list("$sum", 0, usize::MAX, sum),
+];
+
+/// A sum of numbers of all types, exact for integers, and with the rounding errors of floats
+/// gathered and added at the end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::aggregate) struct Sum {
+    integers: i128,
+    high: f64,
+    low: f64,
+    has_floats: bool,
+}
+
+impl Sum {
+    #[inline]
+    pub(in crate::aggregate) fn add(&mut self, number: Number) {
+        match number {
+            Number::Int(value) => self.integers += value,
+            Number::Float(value) => {
+                self.has_floats = true;
+                self.add_float(value);
+            }
+        }
+    }
+
+    /// Adds a number, and says whether it is one.
+    #[inline]
+    pub(in crate::aggregate) fn add_raw(&mut self, value: RawValue<'_>) -> Result<bool> {
+        match value.kind() {
+            Kind::Int => self.integers += i128::from(value.as_i64()?.unwrap_or_default()),
+            Kind::UInt => self.integers += i128::from(value.as_u64()?.unwrap_or_default()),
+            Kind::Float => self.add(Number::Float(value.as_f64()?.unwrap_or_default())),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Knuth's two-sum: `low` gathers what `high` loses by rounding.
+    fn add_float(&mut self, value: f64) {
+        let sum = self.high + value;
+        let part = sum - self.high;
+        self.low += (self.high - (sum - part)) + (value - part);
+        self.high = sum;
+    }
+
+    pub(in crate::aggregate) fn to_f64(mut self) -> f64 {
+        if !self.has_floats {
+            return self.integers as f64;
+        }
+        // The float is at most half a unit off, and what is left of so many rows is exact in it.
+        let rounded = self.integers as f64;
+        self.add_float(rounded);
+        self.add_float((self.integers - rounded as i128) as f64);
+        // An infinity leaves no error to be added, only a NaN.
+        if self.high.is_finite() { self.high + self.low } else { self.high }
+    }
+
+    /// An integer if all numbers were, and the result fits 64 bits.
+    pub(in crate::aggregate) fn into_value(self) -> Value {
+        match self.has_floats {
+            true => Value::Float(self.to_f64()),
+            false => Number::Int(self.integers).into_value(),
+        }
+    }
+}
+
+/// The position of a percentile among so many sorted values, by discrete nearest rank.
+pub(in crate::aggregate) fn nearest_rank(count: usize, p: f64) -> usize {
+    let rank = (count as f64 * p).ceil() as usize;
+    rank.saturating_sub(1).min(count.saturating_sub(1))
+}
+
+/// The arguments, or the elements of the one argument that is an array.
+fn operands(call: &Call<'_>) -> Result<Vec<Value>> {
+    let mut values = Vec::with_capacity(call.len());
+    for at in 0..call.len() {
+        let item = call.item(at)?;
+        if call.len() == 1 && item.kind() == Some(Kind::Array) {
+            return item.into_value()?.try_into();
+        }
+        values.extend(item.into_option()?);
+    }
+    Ok(values)
+}
+
+fn sum<'e>(call: &Call<'e>) -> Result<Item<'e>> {
+    let mut sum = Sum::default();
+    numbers(&operands(call)?).for_each(|number| sum.add(number));
+    Ok(sum.into_value().into())
+}
+
+fn average<'e>(call: &Call<'e>) -> Result<Item<'e>> {
+    let (mut sum, mut count) = (Sum::default(), 0_u64);
+    numbers(&operands(call)?).for_each(|number| {
+        sum.add(number);
+        count += 1;
+    });
+    Ok(match count {
+        0 => Item::null(),
+        _ => Value::Float(sum.to_f64() / count as f64).into(),
+    })
+}
+
+fn extreme(call: &Call<'_>, better: fn(&Value, &Value) -> bool) -> Result<Item<'static>> {
+    let mut best: Option<Value> = None;
+    for value in operands(call)? {
+        if !value.is_null() && best.as_ref().is_none_or(|best| better(&value, best)) {
+            best = Some(value);
+        }
+    }
+    Ok(best.unwrap_or_default().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(values: impl IntoIterator<Item = Number>) -> Value {
+        let mut sum = Sum::default();
+        values.into_iter().for_each(|value| sum.add(value));
+        sum.into_value()
+    }
+
+    #[test]
+    fn sums_are_exact_where_they_can_be() {
+        let is = |value: Value, expected: Value| {
+            assert!(value.is_identical(&expected), "{value:?}, not {expected:?}");
+        };
+        is(sum([Number::Int(i64::MAX.into()); 2]), Value::UInt(u64::MAX - 1));
+        is(sum([Number::Int(u64::MAX.into()); 2]), Value::Float(2.0 * u64::MAX as f64));
+        is(sum([0.1, 0.2, 0.3].map(Number::Float)), Value::Float(0.6));
+        is(sum([1e100, 1.0, -1e100].map(Number::Float)), Value::Float(1.0));
+        is(sum([Number::Float(0.5), Number::Int(1)]), Value::Float(1.5));
+        is(sum([f64::INFINITY, 1.0].map(Number::Float)), Value::Float(f64::INFINITY));
+        is(sum([f64::INFINITY, f64::NEG_INFINITY].map(Number::Float)), Value::Float(f64::NAN));
+    }
+
+    #[test]
+    fn ranks_are_those_of_the_nearest_value() {
+        let ranks = [0.0, 0.2, 0.21, 0.5, 0.99, 1.0].map(|p| nearest_rank(5, p));
+        assert_eq!(ranks, [0, 0, 1, 2, 4, 4]);
+        assert_eq!(nearest_rank(0, 0.5), 0);
+    }
+}

@@ -1,0 +1,153 @@
+//! Time zones: offsets, and the names of the Olson database that is part of the program. The
+//! system's is never read, so that every replica computes the same.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use jiff::civil;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+use super::calendar::{Local, MICROS_PER_SECOND};
+use crate::Time;
+
+static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// The rule by which a clock is ahead of UTC.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::aggregate) enum Zone {
+    /// Always by so many seconds.
+    Fixed(i64),
+    Named(TimeZone),
+}
+
+impl Zone {
+    pub(super) const UTC: Self = Self::Fixed(0);
+
+    /// Reads `Europe/Berlin`, `UTC`, `+01:00`, `+0100` or `+01`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if let Some(offset) = text.strip_prefix(['+', '-']) {
+            let sign = if text.starts_with('-') { -1 } else { 1 };
+            return offset_seconds(offset).map(|seconds| Self::Fixed(sign * seconds)).ok_or_else(
+                || format!("knows no time zone {text:?}; an offset is written as +01:00"),
+            );
+        }
+        if matches!(text, "UTC" | "GMT" | "Z") {
+            return Ok(Self::UTC);
+        }
+        DATABASE.get(text).map(Self::Named).map_err(|_| {
+            format!(
+                "knows no time zone {:?}; write a name such as \"Europe/Berlin\", or an offset \
+                 such as \"+01:00\"",
+                text.chars().take(64).collect::<String>()
+            )
+        })
+    }
+
+    pub(super) fn is_utc(&self) -> bool {
+        *self == Self::UTC
+    }
+
+    /// By how many seconds the clock is ahead of UTC at a time.
+    pub(super) fn offset_at(&self, time: Time) -> i64 {
+        match self {
+            Self::Fixed(offset) => *offset,
+            Self::Named(zone) => {
+                // Rules do not change in the last hours of the year 9999, where the type ends.
+                let seconds = time.as_micros().div_euclid(MICROS_PER_SECOND);
+                let seconds = seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+                let at = Timestamp::from_second(seconds).expect("it was brought into range");
+                zone.to_offset(at).seconds().into()
+            }
+        }
+    }
+
+    /// What the clock shows at a time.
+    pub(super) fn local(&self, time: Time) -> Local {
+        Local(time.as_micros() + self.offset_at(time) * MICROS_PER_SECOND)
+    }
+
+    /// The microseconds since 1970, UTC, at which the clock shows this. If it never does, since the
+    /// clock is put forward, the time as late after the change as it should be; if it does twice,
+    /// the earlier time.
+    pub(super) fn time_of(&self, local: Local) -> i64 {
+        let offset = match self {
+            Self::Fixed(offset) => *offset,
+            Self::Named(zone) => {
+                let civil = local.to_civil().unwrap_or(civil::DateTime::MAX);
+                let ambiguous = zone.to_ambiguous_timestamp(civil);
+                let offset = match ambiguous.offset() {
+                    jiff::tz::AmbiguousOffset::Unambiguous { offset } => offset,
+                    jiff::tz::AmbiguousOffset::Gap { before, .. }
+                    | jiff::tz::AmbiguousOffset::Fold { before, .. } => before,
+                };
+                offset.seconds().into()
+            }
+        };
+        local.0.saturating_sub(offset * MICROS_PER_SECOND)
+    }
+}
+
+/// The seconds of `01:00`, `0100` or `01`.
+fn offset_seconds(text: &str) -> Option<i64> {
+    let digits: String = match text.len() {
+        2 | 4 => text.to_owned(),
+        5 if text.as_bytes()[2] == b':' => [text.get(..2)?, text.get(3..)?].concat(),
+        _ => return None,
+    };
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let hours: i64 = digits[..2].parse().ok()?;
+    let minutes: i64 = digits.get(2..4).map_or(Some(0), |minutes| minutes.parse().ok())?;
+    (hours < 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Time {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn names_and_offsets_are_read() {
+        let at = time("2026-07-01T00:00:00Z");
+        for (text, hours) in [
+            ("UTC", 0.0),
+            ("Europe/Berlin", 2.0),
+            ("america/new_york", -4.0),
+            ("Asia/Kolkata", 5.5),
+            ("+05:30", 5.5),
+            ("-0330", -3.5),
+            ("+14", 14.0),
+        ] {
+            let offset = Zone::parse(text).unwrap().offset_at(at);
+            assert_eq!(offset as f64 / 3600.0, hours, "{text}");
+        }
+        for text in ["", "Europe/Nowhere", "+1", "+01:60", "+24:00", "+é1", "-", "../etc/passwd"] {
+            assert!(Zone::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_edges_of_time_have_offsets() {
+        for text in ["Europe/Berlin", "Pacific/Kiritimati", "America/Adak", "+23:59", "-23:59"] {
+            let zone = Zone::parse(text).unwrap();
+            for at in [Time::MIN, Time::MAX] {
+                assert_eq!(zone.time_of(zone.local(at)), at.as_micros(), "{text} {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn clocks_that_are_changed_are_read_as_documented() {
+        let zone = Zone::parse("Europe/Berlin").unwrap();
+        let local = |text| Local(time(text).as_micros());
+        // 02:30 does not exist on that day, and on the other one it does twice.
+        let gap = zone.time_of(local("2026-03-29T02:30:00Z"));
+        assert_eq!(gap, time("2026-03-29T01:30:00Z").as_micros());
+        let fold = zone.time_of(local("2026-10-25T02:30:00Z"));
+        assert_eq!(fold, time("2026-10-25T00:30:00Z").as_micros());
+    }
+}

@@ -1,0 +1,213 @@
+//! `$project`, `$addFields`, `$set` and `$unset`: a tree of what becomes of which field.
+
+use super::expression::{Needs, Node};
+use super::measure::Measure;
+use super::row::{Row, World};
+use crate::document::META;
+use crate::limits::DEPTH_MAX;
+use crate::{DocumentView, Object, Result, Value};
+
+/// What becomes of the fields of a row.
+#[derive(Debug, Clone)]
+pub(super) struct Projection {
+    pub(super) mode: Mode,
+    pub(super) operator: &'static str,
+    pub(super) root: Branch,
+    pub(super) computed: Vec<Computed>,
+}
+
+/// What becomes of the fields that are not named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// They are dropped.
+    Include,
+    /// They are kept, and those that are named are dropped.
+    Exclude,
+    /// They are kept, and those that are named are set.
+    Add,
+}
+
+/// An expression whose value is put somewhere.
+#[derive(Debug, Clone)]
+pub(super) struct Computed {
+    pub(super) node: Node,
+    /// How many objects there are around the value.
+    pub(super) depth: usize,
+}
+
+/// What becomes of the fields of an object, in the order of their names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Branch(pub(super) Vec<(String, Part)>);
+
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    Keep,
+    Drop,
+    /// It is set to the value of the expression with that number.
+    Compute(usize),
+    Branch(Branch),
+}
+
+impl Projection {
+    pub(super) fn is_inclusion(&self) -> bool {
+        self.mode == Mode::Include
+    }
+
+    pub(super) fn collect_needs(&self, needs: &mut Needs) {
+        self.computed.iter().for_each(|computed| computed.node.collect_needs(needs));
+        for (name, part) in &self.root.0 {
+            if matches!(part, Part::Keep | Part::Branch(_)) {
+                needs.fields.insert(name.clone());
+            }
+        }
+    }
+
+    pub(super) fn apply(&self, row: Row<'_>, world: World<'_>) -> Result<Object> {
+        let mut values = self.compute(&row, world)?;
+        match (self.mode, row) {
+            (Mode::Include, Row::Document(document)) => {
+                self.include_document(&document, &mut values)
+            }
+            (Mode::Include, Row::Object(object)) => Ok(self.root.include(object, &values)),
+            (Mode::Exclude, row) => Ok(self.root.exclude(row.into_object(world.input)?)),
+            (Mode::Add, row) => Ok(self.root.add(row.into_object(world.input)?, &values)),
+        }
+    }
+
+    fn compute(&self, row: &Row<'_>, world: World<'_>) -> Result<Vec<Option<Value>>> {
+        let env = world.env(row);
+        let compute = |computed: &Computed| {
+            let value = computed.node.eval(env)?.into_option()?;
+            if let Some(value @ (Value::Array(_) | Value::Object(_))) = &value {
+                let measure = Measure::of(value);
+                let depth = measure.depth + computed.depth;
+                if depth > DEPTH_MAX {
+                    world.shared.admit(self.operator, Measure { depth, ..measure })?;
+                }
+            }
+            Ok(value)
+        };
+        self.computed.iter().map(compute).collect()
+    }
+
+    /// Reads no more of a document than what is kept.
+    fn include_document(
+        &self,
+        document: &DocumentView<'_>,
+        values: &mut [Option<Value>],
+    ) -> Result<Object> {
+        let mut fields = Vec::with_capacity(self.root.0.len());
+        for (name, part) in &self.root.0 {
+            let value = match part {
+                Part::Drop => None,
+                // No other part of the tree has this number.
+                Part::Compute(at) => values[*at].take(),
+                Part::Keep => field(document, name)?,
+                Part::Branch(branch) => branch.include_part(field(document, name)?, values),
+            };
+            fields.extend(value.map(|value| (name.clone(), value)));
+        }
+        Ok(Object::from_sorted(fields).expect("the parts are in the order of their names"))
+    }
+}
+
+fn field(document: &DocumentView<'_>, name: &str) -> Result<Option<Value>> {
+    if name.starts_with('_') && META.contains(&name) {
+        return Ok(document.meta(name));
+    }
+    document.fields.get(name)?.map(|value| value.to_value()).transpose()
+}
+
+impl Branch {
+    /// Whether there is a computed value in it.
+    fn computes(&self) -> bool {
+        self.0.iter().any(|(_, part)| match part {
+            Part::Compute(_) => true,
+            Part::Branch(branch) => branch.computes(),
+            Part::Keep | Part::Drop => false,
+        })
+    }
+
+    fn include(&self, object: Object, values: &[Option<Value>]) -> Object {
+        let mut found = object.into_iter().peekable();
+        let mut fields = Vec::with_capacity(self.0.len());
+        for (name, part) in &self.0 {
+            while found.next_if(|(other, _)| other < name).is_some() {}
+            let value = found.next_if(|(other, _)| other == name).map(|(_, value)| value);
+            let value = match part {
+                Part::Keep => value,
+                Part::Drop => None,
+                Part::Compute(at) => values[*at].clone(),
+                Part::Branch(branch) => branch.include_part(value, values),
+            };
+            fields.extend(value.map(|value| (name.clone(), value)));
+        }
+        Object::from_sorted(fields).expect("the parts are in the order of their names")
+    }
+
+    /// What is left of a value of which only parts are kept.
+    fn include_part(&self, value: Option<Value>, values: &[Option<Value>]) -> Option<Value> {
+        match value {
+            Some(Value::Object(object)) => Some(self.include(object, values).into()),
+            Some(Value::Array(items)) => {
+                let items = items.into_iter();
+                Some(items.filter_map(|item| self.include_part(Some(item), values)).collect())
+            }
+            // What is computed is put into a new object in its place.
+            _ if self.computes() => Some(self.include(Object::new(), values).into()),
+            _ => None,
+        }
+    }
+
+    fn exclude(&self, mut object: Object) -> Object {
+        for (name, part) in &self.0 {
+            match part {
+                Part::Drop => drop(object.remove(name)),
+                Part::Branch(branch) => {
+                    if let Some(value) = object.get_mut(name) {
+                        *value = branch.exclude_part(std::mem::take(value));
+                    }
+                }
+                Part::Keep | Part::Compute(_) => {}
+            }
+        }
+        object
+    }
+
+    fn exclude_part(&self, value: Value) -> Value {
+        match value {
+            Value::Object(object) => self.exclude(object).into(),
+            Value::Array(items) => items.into_iter().map(|item| self.exclude_part(item)).collect(),
+            other => other,
+        }
+    }
+
+    fn add(&self, mut object: Object, values: &[Option<Value>]) -> Object {
+        for (name, part) in &self.0 {
+            let value = match part {
+                Part::Compute(at) => values[*at].clone(),
+                Part::Branch(branch) => {
+                    let value = object.get_mut(name).map(std::mem::take);
+                    Some(branch.add_part(value.unwrap_or_default(), values))
+                }
+                Part::Keep | Part::Drop => continue,
+            };
+            match value {
+                Some(value) => drop(object.insert(name.as_str(), value)),
+                None => drop(object.remove(name)),
+            }
+        }
+        object
+    }
+
+    /// Sets fields in every object of an array, and replaces by an object what is none.
+    fn add_part(&self, value: Value, values: &[Option<Value>]) -> Value {
+        match value {
+            Value::Object(object) => self.add(object, values).into(),
+            Value::Array(items) => {
+                items.into_iter().map(|item| self.add_part(item, values)).collect()
+            }
+            _ => self.add(Object::new(), values).into(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What flows through a pipeline: stored documents as long as nothing changes them, and objects.
+//! Owns decoding no more of a document than the pipeline needs.
+
+use std::collections::BTreeSet;
+
+use super::context::Shared;
+use super::expression::Env;
+use super::expression::Frame;
+use crate::document::META;
+use crate::{DocumentView, Encoded, Header, Object, Result};
+
+/// What is pushed into a pipeline, and handed from stage to stage.
+#[derive(Debug, Clone)]
+pub enum Row<'a> {
+    /// A stored document, of which only what is needed is decoded.
+    Document(DocumentView<'a>),
+    /// An object that nothing else is known of.
+    Object(Object),
+}
+
+impl<'a> From<DocumentView<'a>> for Row<'a> {
+    fn from(document: DocumentView<'a>) -> Self {
+        Self::Document(document)
+    }
+}
+
+impl From<Object> for Row<'_> {
+    fn from(object: Object) -> Self {
+        Self::Object(object)
+    }
+}
+
+/// What a pipeline needs of the rows that are pushed into it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Input {
+    /// The top-level fields; `None` for all of them.
+    pub(super) needed: Option<BTreeSet<String>>,
+    /// The names of [`META`] that are part of a whole document here.
+    pub(super) meta: Vec<&'static str>,
+}
+
+impl Input {
+    /// Decodes what is needed of a document.
+    pub(super) fn materialise(&self, document: &DocumentView<'_>) -> Result<Object> {
+        let Some(needed) = &self.needed else {
+            let mut object = document.fields.to_object()?;
+            META.iter().for_each(|name| drop(object.remove(name)));
+            let meta = self.meta.iter().filter_map(|name| Some((*name, document.meta(name)?)));
+            object.extend(meta);
+            return Ok(object);
+        };
+        let mut fields = Vec::with_capacity(needed.len());
+        for name in needed {
+            let value = match META.contains(&name.as_str()) {
+                true => document.meta(name),
+                false => document.fields.get(name)?.map(|value| value.to_value()).transpose()?,
+            };
+            fields.extend(value.map(|value| (name.clone(), value)));
+        }
+        Ok(Object::from_sorted(fields).expect("a set is sorted"))
+    }
+}
+
+/// What a stage knows beside its row: the run, the variables around the pipeline, and what the
+/// pipeline needs of its input.
+#[derive(Clone, Copy)]
+pub(super) struct World<'w> {
+    pub(super) shared: &'w Shared<'w>,
+    pub(super) scope: Option<&'w Frame<'w>>,
+    pub(super) input: &'w Input,
+}
+
+impl<'w> World<'w> {
+    pub(super) fn env<'e>(self, row: &'e Row<'e>) -> Env<'e>
+    where
+        'w: 'e,
+    {
+        Env { world: self, row }
+    }
+}
+
+impl Row<'_> {
+    /// The row as an object.
+    pub(super) fn into_object(self, input: &Input) -> Result<Object> {
+        match self {
+            Row::Document(document) => input.materialise(&document),
+            Row::Object(object) => Ok(object),
+        }
+    }
+}
+
+/// A row that is held until all rows are known. A document stays encoded, since that is smaller and
+/// needs no decoding.
+pub(super) enum Kept {
+    Document { id: Box<str>, header: Header, fields: Encoded },
+    Object(Object),
+}
+
+impl Kept {
+    pub(super) fn new(row: Row<'_>) -> Self {
+        match row {
+            Row::Document(DocumentView { id, header, fields }) => {
+                Self::Document { id: id.into(), header, fields: fields.to_encoded() }
+            }
+            Row::Object(object) => Self::Object(object),
+        }
+    }
+
+    /// The bytes that it takes up.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Document { id, fields, .. } => {
+                size_of::<Self>() + id.len() + fields.as_bytes().len()
+            }
+            Self::Object(object) => {
+                size_of::<Self>() + super::measure::Measure::of_object(object).bytes
+            }
+        }
+    }
+
+    /// Hands the row to `next`.
+    pub(super) fn give<T>(self, next: impl FnOnce(Row<'_>) -> Result<T>) -> Result<T> {
+        match self {
+            Self::Document { id, header, fields } => {
+                next(Row::Document(DocumentView { id: &id, header, fields: fields.view() }))
+            }
+            Self::Object(object) => next(Row::Object(object)),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Projections: which parts of a document a query returns, in MongoDB's words.
+//!
+//! | value at a path | meaning |
+//! |---|---|
+//! | `1`, `true` | include it, and nothing that is not named, but for `_id` |
+//! | `0`, `false` | exclude it, and nothing else |
+//! | `{"$slice": n}`, `{"$slice": [skip, n]}` | the first `n` elements, or the last if negative |
+//! | `{"$elemMatch": filter}` | the first element that satisfies the filter; includes |
+//!
+//! One projection either includes or excludes; only [`META`](crate::document::META) fields may
+//! differ. Paths lead through arrays to all of their elements; numbers in them are names. Where a
+//! path that is included leads into a value that is no object, nothing is included; in arrays such
+//! elements are left out.
+
+mod apply;
+mod parse;
+mod projection_type;
+
+pub use projection_type::Projection;

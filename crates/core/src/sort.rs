@@ -1,0 +1,299 @@
+//! Sorts: the order of a query's results. Owns reading and writing them, and the value that a
+//! document sorts by; the bytes of keys are those of [`key`].
+//!
+//! - A field that is missing sorts before null, and null before all other values, as in
+//!   [`order`](crate::order).
+//! - An array sorts by its smallest element in ascending order, and by its largest in descending
+//!   order; so does what several elements of an array have on the way. An array without elements
+//!   sorts before a missing field.
+
+use std::cmp::Ordering;
+
+use crate::fanout;
+use crate::key::{self, Direction};
+use crate::limits::SORT_KEYS_MAX;
+use crate::node::Node;
+use crate::order::compare;
+use crate::path::Segment;
+use crate::{DocumentView, Error, Object, Path, Result, Value, json};
+
+/// An order by several fields, the first of which counts most.
+///
+/// ```
+/// use velocitydb_core::{Sort, object};
+///
+/// let sort = Sort::new().ascending("city").descending("age");
+/// assert_eq!(sort, Sort::from_json(r#"{"city": 1, "age": -1}"#)?);
+/// let key = |age: i64| sort.key_of(&object! { "city": "Bonn", "age": age });
+/// assert!(key(30)? < key(20)?);
+/// # Ok::<(), velocitydb_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sort {
+    keys: Vec<SortKey>,
+    /// The first thing that went wrong while building.
+    problem: Option<Box<Error>>,
+}
+
+/// One of the fields that are sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SortKey {
+    /// The path, through arrays.
+    pub path: Path,
+    /// Whether smaller or larger values come first.
+    pub direction: Direction,
+}
+
+impl Sort {
+    /// No order.
+    pub const fn new() -> Self {
+        Self { keys: Vec::new(), problem: None }
+    }
+
+    /// Sorts also by this path, smaller values first.
+    pub fn ascending(self, path: &str) -> Self {
+        self.with(path, Direction::Ascending)
+    }
+
+    /// Sorts also by this path, larger values first.
+    pub fn descending(self, path: &str) -> Self {
+        self.with(path, Direction::Descending)
+    }
+
+    /// Takes keys, of which there can be [`SORT_KEYS_MAX`], with no path twice.
+    pub fn from_keys(keys: impl IntoIterator<Item = SortKey>) -> Result<Self> {
+        let mut sort = Self::new();
+        keys.into_iter().try_for_each(|key| sort.add(key, String::new))?;
+        Ok(sort)
+    }
+
+    /// Reads a sort: `{"a": 1}`, or a list such as `[{"a": 1}, {"b": -1}]` for several keys, since
+    /// objects have no order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidQuery`] says where and why it is none.
+    pub fn from_value(sort: &Value) -> Result<Self> {
+        let mut read = Self::new();
+        match sort {
+            Value::Object(keys) if keys.len() > 1 => return Err(unordered(keys)),
+            Value::Object(keys) => {
+                for (path, direction) in keys {
+                    read.add_parsed(path, direction, None)?;
+                }
+            }
+            Value::Array(keys) => {
+                for (at, key) in keys.iter().enumerate() {
+                    let Value::Object(key) = key else {
+                        let expected = "takes an object of one path, such as {\"age\": 1}";
+                        return Err(invalid(at.to_string(), expected));
+                    };
+                    match key.iter().next().filter(|_| key.len() == 1) {
+                        Some((path, direction)) => read.add_parsed(path, direction, Some(at))?,
+                        None => return Err(invalid(at.to_string(), "takes exactly one path")),
+                    }
+                }
+            }
+            other => {
+                return Err(invalid(
+                    String::new(),
+                    &format!(
+                        "is a value of type {}; write {{\"age\": 1}}, or [{{\"age\": 1}}, \
+                         {{\"name\": -1}}] for several keys",
+                        other.kind()
+                    ),
+                ));
+            }
+        }
+        Ok(read)
+    }
+
+    /// Reads a sort from JSON text. The keys of an object count in the order in which they are
+    /// written: `{"b": 1, "a": -1}` sorts by `b`, and by `a` where that is equal.
+    pub fn from_json(text: &str) -> Result<Self> {
+        Self::from_value(&json::parse_sort(text)?)
+    }
+
+    /// The sort as a list that [`Sort::from_value`] reads.
+    pub fn to_value(&self) -> Value {
+        let key = |key: &SortKey| {
+            let direction = match key.direction {
+                Direction::Ascending => 1,
+                Direction::Descending => -1,
+            };
+            Object::from([(key.path.to_string(), direction)])
+        };
+        self.keys.iter().map(key).collect()
+    }
+
+    /// The fields that are sorted by, the most important first.
+    pub fn keys(&self) -> &[SortKey] {
+        &self.keys
+    }
+
+    /// Whether there is no order.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.problem.is_none()
+    }
+
+    /// What went wrong while building, if anything did.
+    pub fn check(&self) -> Result<()> {
+        self.problem.as_ref().map_or(Ok(()), |problem| Err((**problem).clone()))
+    }
+
+    /// Appends bytes whose order is this order: a component for each key.
+    ///
+    /// # Errors
+    ///
+    /// What [`Sort::check`] says, and [`Error::Corrupt`] when the document cannot be read; the key
+    /// is then left in part.
+    pub fn encode_key(&self, document: &DocumentView<'_>, key: &mut Vec<u8>) -> Result<()> {
+        self.check()?;
+        self.keys.iter().try_for_each(|SortKey { path, direction }| {
+            let (first, rest) = path.split_first();
+            match document.meta_node(first.name()) {
+                None => append(document.fields.get(first.name())?, rest, *direction, key),
+                Some(meta) => append(meta, rest, *direction, key),
+            }
+        })
+    }
+
+    /// Appends bytes whose order is this order, for an object between the stages of a pipeline.
+    /// Nothing, if there was a mistake while building.
+    pub fn encode_key_object(&self, object: &Object, key: &mut Vec<u8>) {
+        for SortKey { path, direction } in &self.keys {
+            let (first, rest) = path.split_first();
+            append(object.get(first.name()), rest, *direction, key)
+                .expect("owned values can always be read");
+        }
+    }
+
+    /// The bytes of [`Sort::encode_key_object`], by themselves.
+    pub fn key_of(&self, object: &Object) -> Result<Vec<u8>> {
+        self.check()?;
+        let mut key = Vec::new();
+        self.encode_key_object(object, &mut key);
+        Ok(key)
+    }
+
+    fn with(mut self, path: &str, direction: Direction) -> Self {
+        if self.problem.is_none() {
+            let added = path
+                .parse()
+                .and_then(|path: Path| self.add(SortKey { path, direction }, String::new));
+            if let Err(problem) = added {
+                self = Self { keys: Vec::new(), problem: Some(Box::new(problem)) };
+            }
+        }
+        self
+    }
+
+    fn add_parsed(&mut self, path: &str, direction: &Value, at: Option<usize>) -> Result<()> {
+        let place = || at.map_or_else(|| path.to_owned(), |at| format!("{at}.{path}"));
+        let parsed =
+            path.parse().map_err(|error| invalid(place(), &format!("is not a field: {error}")))?;
+        let direction = match direction {
+            Value::Float(1.0) | Value::Int(1) => Direction::Ascending,
+            Value::Float(-1.0) | Value::Int(-1) => Direction::Descending,
+            _ => return Err(invalid(place(), "takes 1 for ascending or -1 for descending")),
+        };
+        self.add(SortKey { path: parsed, direction }, place)
+    }
+
+    fn add(&mut self, key: SortKey, place: impl FnOnce() -> String) -> Result<()> {
+        if self.keys.len() >= SORT_KEYS_MAX {
+            let (what, path) = ("number of keys of one sort", String::new());
+            let found = self.keys.len() + 1;
+            return Err(Error::LimitExceeded { what, path, found, max: SORT_KEYS_MAX });
+        }
+        if self.keys.iter().any(|other| other.path == key.path) {
+            let problem = format!("has the path {:?} twice; keep one of them", key.path);
+            return Err(invalid(place(), &problem));
+        }
+        self.keys.push(key);
+        Ok(())
+    }
+}
+
+fn invalid(place: String, problem: &str) -> Error {
+    Error::InvalidQuery { what: "sort", place, problem: problem.to_owned() }
+}
+
+fn unordered(keys: &Object) -> Error {
+    let list = keys.iter().map(|(path, direction)| Object::from([(path, direction.clone())]));
+    let list: Value = list.take(3).collect();
+    let more = if keys.len() > 3 { "the list form for all of them, such as " } else { "" };
+    let problem = format!(
+        "has several keys in an object, whose fields have no order; write {more}{list}, the most \
+         important first"
+    );
+    invalid(String::new(), &problem)
+}
+
+/// What a document sorts by, in ascending order.
+#[derive(Clone, Copy)]
+enum By<N> {
+    Empty,
+    Missing,
+    Value(N),
+}
+
+impl<'a, N: Node<'a>> By<N> {
+    fn compare(self, other: Self) -> Result<Ordering> {
+        let rank = |by: &Self| match by {
+            Self::Empty => 0,
+            Self::Missing => 1,
+            Self::Value(_) => 2,
+        };
+        match (self, other) {
+            (Self::Value(a), Self::Value(b)) => compare(a, b, 0),
+            (a, b) => Ok(rank(&a).cmp(&rank(&b))),
+        }
+    }
+}
+
+fn append<'a, N: Node<'a>>(
+    value: Option<N>,
+    path: &[Segment],
+    direction: Direction,
+    key: &mut Vec<u8>,
+) -> Result<()> {
+    match first(value, path, direction)? {
+        By::Empty => key::encode_empty(direction, key),
+        By::Missing => key::encode_missing(direction, key),
+        By::Value(value) => key::encode_node(value, direction, key)?,
+    }
+    Ok(())
+}
+
+/// Which of the leaves at a path comes first in a direction.
+fn first<'a, N: Node<'a>>(
+    value: Option<N>,
+    path: &[Segment],
+    direction: Direction,
+) -> Result<By<N>> {
+    let better = match direction {
+        Direction::Ascending => Ordering::Less,
+        Direction::Descending => Ordering::Greater,
+    };
+    let mut best: Option<By<N>> = None;
+    let mut consider = |by: By<N>| {
+        let replaces = match best {
+            Some(best) => by.compare(best)? == better,
+            None => true,
+        };
+        if replaces {
+            best = Some(by);
+        }
+        Ok(())
+    };
+    fanout::values(value, path, &mut |value, _| {
+        match value.map_or(Ok(None), N::items)? {
+            None => consider(value.map_or(By::Missing, By::Value))?,
+            Some(items) if items.len() == 0 => consider(By::Empty)?,
+            Some(mut items) => items.try_for_each(|item| consider(By::Value(item?)))?,
+        }
+        Ok(false)
+    })?;
+    Ok(best.unwrap_or(By::Missing))
+}

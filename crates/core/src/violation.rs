@@ -1,0 +1,114 @@
+//! Violations: what a document breaks of its schema, where, and what would be right. Decides
+//! nothing.
+
+use std::fmt;
+
+use crate::limits::VIOLATIONS_MAX;
+use crate::{Object, Value};
+
+/// One rule that a document breaks at one place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violation {
+    /// Where, as a dotted path; empty for the whole document. Of a missing field it is the path
+    /// where the field should be.
+    pub path: String,
+    /// The keyword of the schema: `minimum`, `required`, and so on; `false` where a schema takes no
+    /// value at all.
+    pub rule: String,
+    /// What would be right, as the end of a sentence that begins with the path.
+    pub message: String,
+    /// The value that breaks the rule, shortened if it is large; none where it is missing.
+    pub value: Option<Value>,
+}
+
+impl Violation {
+    /// As an object, for answers and logs.
+    pub fn to_object(&self) -> Object {
+        let mut object = Object::new();
+        object.insert("path", self.path.as_str());
+        object.insert("rule", self.rule.as_str());
+        object.insert("message", self.message.as_str());
+        if let Some(value) = &self.value {
+            object.insert("value", value.clone());
+        }
+        object
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => write!(f, "the document {}", self.message),
+            path => write!(f, "{path:?} {}", self.message),
+        }
+    }
+}
+
+/// How many violations there are beside the listed ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum More {
+    /// No further ones.
+    None,
+    /// That many.
+    Count(usize),
+    /// The document is too large for finding out.
+    Unknown,
+}
+
+/// The violations of one document: at least one, ordered by path and rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violations {
+    listed: Vec<Violation>,
+    more: More,
+}
+
+impl Violations {
+    /// Takes all violations, puts them into order and lists the first of them.
+    pub fn new(mut all: Vec<Violation>, more: More) -> Self {
+        all.sort_by(|a, b| (&a.path, &a.rule, &a.message).cmp(&(&b.path, &b.rule, &b.message)));
+        all.dedup();
+        let further = all.len().saturating_sub(VIOLATIONS_MAX);
+        all.truncate(VIOLATIONS_MAX);
+        let more = match more {
+            More::None if further > 0 => More::Count(further),
+            more => more,
+        };
+        Violations { listed: all, more }
+    }
+
+    /// The one violation of a document that cannot be checked any further.
+    pub fn whole(rule: &str, message: String) -> Self {
+        let (path, rule) = (String::new(), rule.to_owned());
+        let listed = vec![Violation { path, rule, message, value: None }];
+        Violations { listed, more: More::Unknown }
+    }
+
+    /// The listed ones: at least one, and at most [`VIOLATIONS_MAX`].
+    pub fn as_slice(&self) -> &[Violation] {
+        &self.listed
+    }
+
+    /// How many there are beside.
+    pub fn more(&self) -> More {
+        self.more
+    }
+
+    /// Takes the listed ones out.
+    pub fn into_vec(self) -> Vec<Violation> {
+        self.listed
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, violation) in self.listed.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "; " };
+            write!(f, "{separator}{violation}")?;
+        }
+        match self.more {
+            More::None => Ok(()),
+            More::Count(count) => write!(f, "; and {count} more"),
+            More::Unknown => f.write_str("; further ones were not looked for"),
+        }
+    }
+}

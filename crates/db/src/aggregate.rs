@@ -1,0 +1,298 @@
+//! [`Aggregate`]: a pipeline on a collection.
+//!
+//! What an index can do of the first stages is done by a plan, as for [`Find`](crate::Find): the
+//! filter, and the sort with its limit. The documents then go through the rest as they lie in the
+//! engine, decoded as far as a stage needs it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use velocitydb_core::aggregate::{Context, Leading, Pipeline, Row};
+use velocitydb_core::{
+    CollectionName, Consistency, DocumentView, Filter, Object, Path, Sort, Time, limits,
+};
+
+use crate::explain::Explanation;
+use crate::queried::Queried;
+use crate::query::{Control, Need, Order, Record, Selection, select};
+use crate::{Database, Documents, Error, Result, Snapshot};
+
+/// A pipeline on a collection that is being put together; see [`Documents::aggregate`].
+#[must_use = "a pipeline does nothing until it is asked for results"]
+pub struct Aggregate {
+    source: Source,
+    collection: Result<CollectionName>,
+    pipeline: Pipeline,
+    now: Time,
+    deadline: Option<Instant>,
+    memory_bytes_max: usize,
+}
+
+enum Source {
+    Newest(Database, Consistency),
+    Snapshot(Snapshot),
+}
+
+impl Documents {
+    /// Sends the documents of the collection through a pipeline.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::{Pipeline, object};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let orders = db.documents("orders");
+    /// orders.insert("1", object! { "city": "Bonn", "total": 10 })?;
+    /// orders.insert("2", object! { "city": "Bonn", "total": 5 })?;
+    /// let by_city = Pipeline::from_json(r#"[{"$group": {"_id": "$city", "total": {"$sum": "$total"}}}]"#)?;
+    /// let totals = orders.aggregate(by_city).objects()?;
+    /// assert_eq!(totals, [object! { "_id": "Bonn", "total": 15 }]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn aggregate(&self, pipeline: Pipeline) -> Aggregate {
+        let source = Source::Newest(self.db.clone(), self.consistency());
+        Aggregate::new(source, self.name().cloned(), pipeline, self.db.now())
+    }
+}
+
+impl Snapshot {
+    /// Sends the documents of a collection in this state through a pipeline. `now` is what `$$NOW`
+    /// stands for. See [`Documents::aggregate`].
+    pub fn aggregate(&self, collection: &str, pipeline: Pipeline, now: Time) -> Aggregate {
+        let name = CollectionName::new(collection).map_err(Error::from);
+        Aggregate::new(Source::Snapshot(self.clone()), name, pipeline, now)
+    }
+}
+
+impl Aggregate {
+    fn new(
+        source: Source,
+        collection: Result<CollectionName>,
+        pipeline: Pipeline,
+        now: Time,
+    ) -> Self {
+        let memory_bytes_max = limits::QUERY_MEMORY_BYTES_MAX;
+        Aggregate { source, collection, pipeline, now, deadline: None, memory_bytes_max }
+    }
+
+    /// How long the pipeline may take, from now on. Then it stops with an error.
+    pub fn deadline(mut self, duration: Duration) -> Self {
+        self.deadline = Instant::now().checked_add(duration);
+        self
+    }
+
+    /// How many bytes the pipeline may hold for sorting, grouping and the like; 100 MiB if nothing
+    /// is said.
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_bytes_max = bytes;
+        self
+    }
+
+    /// The results.
+    ///
+    /// # Errors
+    ///
+    /// When a name or the pipeline is invalid, the level is too weak, an expression cannot be
+    /// computed, a limit of memory or time is reached, or storage fails.
+    pub fn objects(self) -> Result<Vec<Object>> {
+        let mut objects = Vec::new();
+        self.each(|object| {
+            objects.push(object);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(objects)
+    }
+
+    /// Shows every result, until the end or until `visit` breaks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`objects`](Self::objects), and what `visit` returns.
+    pub fn each(self, mut visit: impl FnMut(Object) -> Result<ControlFlow<()>>) -> Result<()> {
+        self.pipeline.check()?;
+        let name = self.collection.clone()?;
+        let queried = self.queried(&name)?;
+        let world = World::new(&self, queried.as_ref().map(|queried| &queried.snapshot));
+        let result = self.run(&world, queried.as_ref(), &mut |object| {
+            visit(object).map_err(|error| world.keep(error))
+        });
+        world.result(result)
+    }
+
+    /// How the documents are come by, and what that takes; the stages that no plan does are not run.
+    ///
+    /// # Errors
+    ///
+    /// As for [`objects`](Self::objects).
+    pub fn explain(self) -> Result<Explanation> {
+        self.pipeline.check()?;
+        let Some(queried) = self.queried(&self.collection.clone()?)? else {
+            return Ok(Explanation::of_nothing());
+        };
+        let control = Control::new(self.deadline, self.memory_bytes_max);
+        let all = Filter::all();
+        let planned = Planned::new(&self.pipeline, &all)?;
+        let mut explained = Explanation::new(&queried.target(), &control, &planned.selection())?;
+        let stages = self.pipeline.to_value();
+        let rest = stages.as_array().into_iter().flatten().skip(planned.stages).cloned();
+        explained.plan.insert("stages", rest.collect::<velocitydb_core::Value>());
+        Ok(explained)
+    }
+
+    fn queried(&self, name: &CollectionName) -> Result<Option<Queried>> {
+        match &self.source {
+            Source::Newest(db, level) => db.queried(name, *level),
+            Source::Snapshot(snapshot) => snapshot.queried(name),
+        }
+    }
+
+    fn run(
+        &self,
+        world: &World<'_>,
+        queried: Option<&Queried>,
+        sink: &mut dyn FnMut(Object) -> velocitydb_core::Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let all = Filter::all();
+        let planned = Planned::new(&self.pipeline, &all)?;
+        let mut run = self.pipeline.start_after(planned.stages, world, sink)?;
+        if let Some(queried) = queried {
+            let control = Control::new(self.deadline, self.memory_bytes_max);
+            select(&queried.target(), &control, &planned.selection(), &mut |hit| {
+                Ok(match hit.record {
+                    Record::Covered(object) => run.push(object)?,
+                    record => run.push(DocumentView::decode(hit.id, record.bytes())?)?,
+                })
+            })?;
+        }
+        Ok(run.finish()?)
+    }
+}
+
+/// The part of a pipeline that a plan does.
+struct Planned<'p> {
+    leading: Leading<'p>,
+    all: &'p Filter,
+    /// How many stages the plan does.
+    stages: usize,
+    /// The paths of the documents that the pipeline needs, if they are known.
+    paths: Option<Vec<Path>>,
+}
+
+impl<'p> Planned<'p> {
+    fn new(pipeline: &'p Pipeline, all: &'p Filter) -> Result<Self> {
+        let leading = pipeline.leading();
+        let paths = match pipeline.fields() {
+            Some(fields) => {
+                let paths = fields.iter().map(|field| Path::field(field));
+                Some(paths.collect::<velocitydb_core::Result<_>>()?)
+            }
+            None => None,
+        };
+        let stages = leading.limit_stages;
+        Ok(Planned { leading, all, stages, paths })
+    }
+
+    fn selection(&self) -> Selection<'_> {
+        let order = self.leading.sort.map_or(Order::Any, Order::By);
+        Selection {
+            order,
+            offset: self.leading.skip,
+            limit: self.leading.limit,
+            need: if self.paths.is_some() { Need::IndexedFields } else { Need::Documents },
+            fields: self.paths.as_deref().unwrap_or_default(),
+            ..Selection::new(self.leading.filter.unwrap_or(self.all))
+        }
+    }
+}
+
+/// What a pipeline can ask for: the other collections of the same state, and the time.
+struct World<'a> {
+    snapshot: Option<&'a Snapshot>,
+    now: Time,
+    control: Control,
+    memory_bytes_max: usize,
+    /// The collections that were looked up in.
+    foreign: RefCell<BTreeMap<CollectionName, Option<Rc<Queried>>>>,
+    /// An error that is not one of pipelines, behind the one that stopped the run.
+    error: RefCell<Option<Error>>,
+}
+
+impl<'a> World<'a> {
+    fn new(aggregate: &Aggregate, snapshot: Option<&'a Snapshot>) -> Self {
+        World {
+            snapshot,
+            now: aggregate.now,
+            control: Control::new(aggregate.deadline, aggregate.memory_bytes_max),
+            memory_bytes_max: aggregate.memory_bytes_max,
+            foreign: RefCell::default(),
+            error: RefCell::new(None),
+        }
+    }
+
+    /// Another collection of the same state, looked for once.
+    fn foreign(&self, snapshot: &Snapshot, name: &CollectionName) -> Result<Option<Rc<Queried>>> {
+        if let Some(found) = self.foreign.borrow().get(name) {
+            return Ok(found.clone());
+        }
+        let found = snapshot.queried(name)?.map(Rc::new);
+        self.foreign.borrow_mut().insert(name.clone(), found.clone());
+        Ok(found)
+    }
+
+    /// Keeps an error of the database while the run is stopped by one that it can have.
+    fn keep(&self, error: Error) -> velocitydb_core::Error {
+        match error {
+            Error::Invalid(error) => error,
+            error => {
+                *self.error.borrow_mut() = Some(error);
+                velocitydb_core::Error::DeadlineExceeded
+            }
+        }
+    }
+
+    fn result(self, result: Result<()>) -> Result<()> {
+        match self.error.into_inner() {
+            Some(error) if result.is_err() => Err(error),
+            _ => result,
+        }
+    }
+}
+
+impl Context for World<'_> {
+    fn lookup(
+        &self,
+        collection: &str,
+        filter: &Filter,
+        found: &mut dyn FnMut(Row<'_>) -> velocitydb_core::Result<ControlFlow<()>>,
+    ) -> velocitydb_core::Result<()> {
+        let name = CollectionName::new(collection)?;
+        let Some(snapshot) = self.snapshot else { return Ok(()) };
+        let mut lookup = || -> Result<()> {
+            let Some(queried) = self.foreign(snapshot, &name)? else { return Ok(()) };
+            let selection =
+                Selection { order: Order::By(const { &Sort::new() }), ..Selection::new(filter) };
+            select(&queried.target(), &self.control, &selection, &mut |hit| {
+                let document = DocumentView::decode(hit.id, hit.record.bytes())?;
+                Ok(found(Row::Document(document))?)
+            })?;
+            Ok(())
+        };
+        lookup().map_err(|error| self.keep(error))
+    }
+
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn check(&self) -> velocitydb_core::Result<()> {
+        self.control.check().map_err(|error| self.keep(error))
+    }
+
+    fn memory_bytes_max(&self) -> usize {
+        self.memory_bytes_max
+    }
+}

@@ -1,0 +1,285 @@
+//! Applying: the change of one document, and of all that hangs on it.
+//!
+//! Every change of a document, whatever asked for it, goes through [`Machine::put_document`] or
+//! [`Machine::remove_document`]: they keep to the schema, and keep up the totals, the indexes, the
+//! tombstones, and the orders of expiry and of leases.
+
+use velocitydb_core::{
+    CollectionName, DocumentView, Encoded, Header, Lease, RawObject, Refusal, Time, Update,
+};
+use velocitydb_storage::Blob;
+
+use super::Machine;
+use crate::Result;
+use crate::catalog::{Tombstone, corrupt};
+use crate::keys::{self, DOCUMENTS, Key, SYSTEM};
+
+/// A document as it is stored now.
+pub(super) struct Stored {
+    pub(super) record: Blob,
+    pub(super) header: Header,
+    fields_start: usize,
+}
+
+impl Stored {
+    pub(super) fn read(record: Blob) -> Result<Self> {
+        let (header, fields_start) = Header::decode(&record)?;
+        Ok(Stored { record, header, fields_start })
+    }
+
+    pub(super) fn fields(&self) -> Result<RawObject<'_>> {
+        Ok(RawObject::new(&self.record[self.fields_start..])?)
+    }
+
+    pub(super) fn view<'a>(&'a self, id: &'a str) -> Result<DocumentView<'a>> {
+        Ok(DocumentView { id, header: self.header, fields: self.fields()? })
+    }
+}
+
+/// Where a document is.
+pub(super) struct Place<'a> {
+    pub(super) collection: &'a CollectionName,
+    pub(super) key: Key,
+}
+
+impl Place<'_> {
+    pub(super) fn id(&self) -> Result<&str> {
+        id_of(&self.key)
+    }
+}
+
+/// What a document is to become.
+pub(super) struct New<'a> {
+    pub(super) fields: &'a Encoded,
+    pub(super) expires: Option<Time>,
+    pub(super) lease: NewLease<'a>,
+}
+
+/// What becomes of the lease on a document.
+pub(super) enum NewLease<'a> {
+    /// It stays, if there is one.
+    Keep,
+    /// There is a new one.
+    Set(&'a Lease),
+    /// It ends at another time.
+    Until(Time),
+    /// There is none any more.
+    End,
+}
+
+impl Machine {
+    /// The document at `place`. One whose time is over expires here and now.
+    pub(super) fn live_document(&mut self, place: &Place<'_>, now: Time) -> Result<Option<Stored>> {
+        let Some(record) = self.get(DOCUMENTS, &place.key)? else { return Ok(None) };
+        let stored = Stored::read(record)?;
+        if is_expired(&stored.header, now) {
+            self.remove_document(place.collection, &place.key, &stored.record, now)?;
+            return Ok(None);
+        }
+        Ok(Some(stored))
+    }
+
+    /// Writes a document, and all that hangs on it. Returns its new version, or why it cannot be.
+    pub(super) fn put_document(
+        &mut self,
+        place: &Place<'_>,
+        stored: Option<&Stored>,
+        new: &New<'_>,
+        now: Time,
+    ) -> Result<std::result::Result<u64, Refusal>> {
+        let Place { collection, key } = place;
+        let completed;
+        let fields = match self.keep_to_schema(collection, new.fields.view())? {
+            Ok(None) => new.fields,
+            Ok(Some(fields)) => {
+                completed = fields;
+                &completed
+            }
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let (expires, lease) = (new.expires, new_lease(&new.lease, stored));
+        let header = match stored {
+            Some(stored) => Header {
+                version: stored.header.version + 1,
+                created: stored.header.created,
+                modified: now.max(stored.header.modified),
+                expires,
+                lease,
+            },
+            None => {
+                let version = self.take_last_version(collection, key)? + 1;
+                Header { version, created: now, modified: now, expires, lease }
+            }
+        };
+        let view = DocumentView { id: place.id()?, header, fields: fields.view() };
+        let before = stored.map(|stored| stored.view(view.id)).transpose()?;
+        let savepoint = self.batch.savepoint();
+        if let Some(refusal) = self.move_entries(collection, before.as_ref(), Some(&view), now)? {
+            // What follows in the command is still looked at, and must not find entries of this.
+            self.batch.rollback(savepoint);
+            return Ok(Err(refusal));
+        }
+        let mut head = Vec::with_capacity(Header::LENGTH_MAX);
+        header.encode_into(&mut head);
+        self.batch.put_parts(DOCUMENTS, key, &[&head, fields.as_bytes()]);
+        self.move_expiry(key, stored.and_then(|stored| stored.header.expires), expires);
+        self.move_lease(key, stored.and_then(|stored| stored.header.lease), &new.lease)?;
+        let length = head.len() + fields.as_bytes().len();
+        self.count_put(place, stored, header.version, length as u64);
+        Ok(Ok(header.version))
+    }
+
+    pub(super) fn count_put(
+        &mut self,
+        place: &Place<'_>,
+        stored: Option<&Stored>,
+        version: u64,
+        bytes: u64,
+    ) {
+        let id_length = place.key.len() - size_of::<keys::CollectionNumber>();
+        let collection = self.change_collection(place.collection).expect("it was found");
+        let totals = &mut collection.totals;
+        totals.writes += 1;
+        totals.version_max = totals.version_max.max(version);
+        totals.bytes += bytes;
+        match stored {
+            Some(stored) => totals.bytes -= stored.record.len() as u64,
+            None => {
+                totals.count += 1;
+                totals.bytes += id_length as u64;
+            }
+        }
+    }
+
+    /// Removes a document, and all that hangs on it, and leaves a tombstone. Returns the version
+    /// of the tombstone.
+    pub(super) fn remove_document(
+        &mut self,
+        collection: &CollectionName,
+        key: &[u8],
+        record: &[u8],
+        now: Time,
+    ) -> Result<u64> {
+        let view = DocumentView::decode(id_of(key)?, record)?;
+        let version = view.header.version + 1;
+        self.move_entries(collection, Some(&view), None, now)?;
+        self.batch.delete(DOCUMENTS, key);
+        self.move_expiry(key, view.header.expires, None);
+        self.move_lease(key, view.header.lease, &NewLease::End)?;
+        let tombstone = Tombstone { version, deleted: now };
+        self.batch.put(SYSTEM, &keys::of_document(keys::TOMBSTONE, key), &tombstone.encode());
+        self.batch.put(SYSTEM, &keys::timed(keys::TOMBSTONE_AGE, now, key), &[]);
+        let id_length = key.len() - size_of::<keys::CollectionNumber>();
+        let totals = &mut self.change_collection(collection).expect("it was found").totals;
+        totals.writes += 1;
+        totals.count -= 1;
+        totals.bytes -= (record.len() + id_length) as u64;
+        totals.tombstones += 1;
+        totals.version_max = totals.version_max.max(version);
+        Ok(version)
+    }
+
+    /// The last version that a document that does not exist has had; its tombstone goes.
+    fn take_last_version(&mut self, collection: &CollectionName, key: &[u8]) -> Result<u64> {
+        let totals = self.change_collection(collection).expect("it was found").totals;
+        if totals.tombstones > 0 {
+            let tombstone_key = keys::of_document(keys::TOMBSTONE, key);
+            if let Some(bytes) = self.get(SYSTEM, &tombstone_key)? {
+                let tombstone = Tombstone::decode(&bytes).ok_or_else(|| corrupt(&tombstone_key))?;
+                self.forget_tombstone(Some(collection), key, tombstone.deleted);
+                return Ok(tombstone.version);
+            }
+        }
+        Ok(totals.version_floor)
+    }
+
+    /// Removes a tombstone.
+    pub(super) fn forget_tombstone(
+        &mut self,
+        collection: Option<&CollectionName>,
+        key: &[u8],
+        deleted: Time,
+    ) {
+        self.batch.delete(SYSTEM, &keys::of_document(keys::TOMBSTONE, key));
+        self.batch.delete(SYSTEM, &keys::timed(keys::TOMBSTONE_AGE, deleted, key));
+        if let Some(collection) = collection
+            && let Some(collection) = self.change_collection(collection)
+        {
+            collection.totals.tombstones -= 1;
+        }
+    }
+
+    fn move_expiry(&mut self, key: &[u8], before: Option<Time>, after: Option<Time>) {
+        if before == after {
+            return;
+        }
+        if let Some(time) = before {
+            self.batch.delete(SYSTEM, &keys::timed(keys::EXPIRY, time, key));
+        }
+        if let Some(time) = after {
+            self.batch.put(SYSTEM, &keys::timed(keys::EXPIRY, time, key), &[]);
+            self.is_due_at(time);
+        }
+    }
+
+    fn move_lease(&mut self, key: &[u8], before: Option<Time>, new: &NewLease<'_>) -> Result<()> {
+        let lease_key = || keys::of_document(keys::LEASE, key);
+        let until = match (new, before) {
+            (NewLease::Keep, _) | (NewLease::End | NewLease::Until(_), None) => return Ok(()),
+            (NewLease::End, Some(_)) => {
+                self.batch.delete(SYSTEM, &lease_key());
+                None
+            }
+            (NewLease::Until(time), Some(_)) => Some(*time),
+            (NewLease::Set(lease), _) => {
+                let mut release = Vec::new();
+                lease.release.encode_into(&mut release)?;
+                self.batch.put(SYSTEM, &lease_key(), &release);
+                Some(lease.until)
+            }
+        };
+        if let Some(time) = before {
+            self.batch.delete(SYSTEM, &keys::timed(keys::LEASE_END, time, key));
+        }
+        if let Some(time) = until {
+            self.batch.put(SYSTEM, &keys::timed(keys::LEASE_END, time, key), &[]);
+            self.is_due_at(time);
+        }
+        Ok(())
+    }
+
+    /// The update that the lease on a document holds for its end.
+    pub(super) fn release_of(&self, key: &[u8]) -> Result<Update> {
+        let lease_key = keys::of_document(keys::LEASE, key);
+        let bytes = self.get(SYSTEM, &lease_key)?.ok_or_else(|| corrupt(&lease_key))?;
+        Update::decode(&bytes).map_err(|_| corrupt(&lease_key))
+    }
+
+    /// Remembers that maintenance has something to do at this time.
+    fn is_due_at(&mut self, time: Time) {
+        self.due_next = Some(self.due_next.map_or(time, |next| next.min(time)));
+    }
+}
+
+/// The end of the lease on a document that is written.
+fn new_lease(new: &NewLease<'_>, stored: Option<&Stored>) -> Option<Time> {
+    let before = stored.and_then(|stored| stored.header.lease);
+    match new {
+        NewLease::Keep => before,
+        NewLease::Set(lease) => Some(lease.until),
+        NewLease::Until(time) => before.map(|_| *time),
+        NewLease::End => None,
+    }
+}
+
+pub(super) fn is_expired(header: &Header, now: Time) -> bool {
+    header.expires.is_some_and(|expires| expires <= now)
+}
+
+fn id_of(key: &[u8]) -> Result<&str> {
+    let (_, id) = keys::split_document(key).ok_or_else(|| crate::Error::Corrupt {
+        place: format!("document key {}", key.escape_ascii()),
+        what: "an id that is none".to_owned(),
+    })?;
+    Ok(id)
+}

@@ -1,0 +1,409 @@
+//! Applying: indexes, their making and dropping, and keeping them up.
+//!
+//! An index is kept up by every write from the moment that it is created. Its building enters the
+//! documents from before, a bounded number with each command and in the order of ids, so it can be
+//! interrupted anywhere and goes on where it was. Queries use it when all are in.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use velocitydb_core::{
+    CollectionName, CollectionOptions, DocumentId, DocumentView, IndexName, IndexSpec, Refusal,
+    Time, limits,
+};
+use velocitydb_storage::{Blob, Bounds, Direction, Overlay, Snapshot};
+
+use super::documents::{Stored, is_expired};
+use super::{Machine, Reply};
+use crate::catalog::{Index, corrupt};
+use crate::index::{Definition, Entries, Entry, IndexState, IndexTotals};
+use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key, SYSTEM};
+use crate::{Error, Result};
+
+/// Bytes of documents that one step of building looks at, at the most.
+const BUILD_BYTES_MAX: usize = 4 << 20;
+
+impl Machine {
+    /// Moves the entries of a document from what it was to what it is to be. Returns why it cannot
+    /// be that.
+    pub(super) fn move_entries(
+        &mut self,
+        collection: &CollectionName,
+        before: Option<&DocumentView<'_>>,
+        after: Option<&DocumentView<'_>>,
+        now: Time,
+    ) -> Result<Option<Refusal>> {
+        let found = self.catalog.collections.get(collection).expect("it was found");
+        if found.indexes.is_empty() {
+            return Ok(None);
+        }
+        let number = found.number;
+        let indexes = found.indexes.iter().map(|index| index.definition.clone());
+        let indexes: SmallVec<[Arc<Definition>; 4]> = indexes.collect();
+        for (position, definition) in indexes.iter().enumerate() {
+            if matches!(definition.state, IndexState::Failed { .. }) {
+                continue;
+            }
+            if let (Some(before), Some(after)) = (before, after)
+                && definition.has_same_source(before, after)?
+            {
+                if self.hints.has(definition.number) {
+                    let entries = indexable(definition.entries(after))?.unwrap_or_default();
+                    entries.list.iter().for_each(|entry| self.hints.touch(&entry.key));
+                }
+                continue;
+            }
+            let old = match before {
+                // A document from before the index may be none that it could have.
+                Some(before) => indexable(definition.entries(before))?.unwrap_or_default(),
+                None => Entries::default(),
+            };
+            let new = match after.map(|after| indexable(definition.entries(after))).transpose()? {
+                Some(Err(error)) => return Ok(Some(Refusal::Update(error))),
+                new => new.and_then(std::result::Result::ok).unwrap_or_default(),
+            };
+            let id = before.or(after).map_or("", |view| view.id);
+            let moved = Moved { number, definition, position, id };
+            if let Some(refusal) = self.move_entries_of(collection, &moved, &old, &new, now)? {
+                return Ok(Some(refusal));
+            }
+        }
+        Ok(None)
+    }
+
+    fn move_entries_of(
+        &mut self,
+        collection: &CollectionName,
+        moved: &Moved<'_>,
+        old: &Entries,
+        new: &Entries,
+        now: Time,
+    ) -> Result<Option<Refusal>> {
+        let definition = moved.definition;
+        let is_building = matches!(definition.state, IndexState::Building { .. });
+        let mut change = 0_i64;
+        for entry in missing_from(&old.list, &new.list) {
+            // Whether the building has come to it is not known.
+            if !is_building || self.holds_entry(definition, &entry.key, moved.id)? {
+                self.batch.delete(INDEXES, &entry.key);
+                change -= 1;
+            }
+        }
+        for entry in missing_from(&new.list, &old.list) {
+            let is_there = if definition.spec.is_unique() {
+                match self.owner(collection, moved, &entry.key, now)? {
+                    Owner::Other(id) => {
+                        let index = definition.name.clone();
+                        return Ok(Some(Refusal::Duplicate { index, id }));
+                    }
+                    Owner::Itself => true,
+                    Owner::Nobody => false,
+                }
+            } else {
+                is_building && self.get(INDEXES, &entry.key)?.is_some()
+            };
+            let value = definition.entry_value(entry, moved.id);
+            self.batch.put(INDEXES, &entry.key, &value);
+            self.hints.touch(&entry.key);
+            change += i64::from(!is_there);
+        }
+        let changed = self.change_collection(collection).expect("it was found");
+        let index = &mut changed.indexes[moved.position];
+        index.totals.entries = index.totals.entries.wrapping_add_signed(change);
+        index.totals.multikey |= new.multikey;
+        index.is_changed = true;
+        Ok(None)
+    }
+
+    fn holds_entry(&self, definition: &Definition, key: &[u8], id: &str) -> Result<bool> {
+        let value = self.get(INDEXES, key)?;
+        Ok(value.is_some_and(|value| !definition.spec.is_unique() || owner_of(&value) == Some(id)))
+    }
+
+    /// Whose the entry of a unique index is. A document whose time is over goes here and now.
+    fn owner(
+        &mut self,
+        collection: &CollectionName,
+        moved: &Moved<'_>,
+        key: &[u8],
+        now: Time,
+    ) -> Result<Owner> {
+        let Some(value) = self.get(INDEXES, key)? else { return Ok(Owner::Nobody) };
+        let owner = owner_of(&value).ok_or_else(|| corrupt(key))?;
+        if owner == moved.id {
+            return Ok(Owner::Itself);
+        }
+        let document = keys::document(moved.number, owner);
+        let record = self.get(DOCUMENTS, &document)?.ok_or_else(|| corrupt(key))?;
+        let stored = Stored::read(record)?;
+        if is_expired(&stored.header, now) {
+            self.remove_document(collection, &document, &stored.record, now)?;
+            return Ok(Owner::Nobody);
+        }
+        Ok(Owner::Other(DocumentId::new(owner)?))
+    }
+
+    pub(super) fn create_index(
+        &mut self,
+        collection: &CollectionName,
+        spec: &IndexSpec,
+    ) -> Result<Reply> {
+        spec.check()?;
+        let name = IndexName::new(spec.name())?;
+        if !self.catalog.collections.contains_key(collection) {
+            self.make_collection(collection, &CollectionOptions::default())?;
+        }
+        let found = &self.catalog.collections[collection];
+        if let Some(index) = found.index(&name) {
+            let is_failed = matches!(index.definition.state, IndexState::Failed { .. });
+            if index.definition.spec != *spec {
+                return Err(Error::IndexExists { collection: collection.clone(), index: name });
+            }
+            if !is_failed {
+                return Ok(Reply::default());
+            }
+            self.drop_index(collection, &name)?;
+        }
+        let found = &self.catalog.collections[collection];
+        if found.indexes.len() >= limits::INDEXES_MAX {
+            return Err(velocitydb_core::Error::LimitExceeded {
+                what: "number of indexes of one collection",
+                path: String::new(),
+                found: found.indexes.len() + 1,
+                max: limits::INDEXES_MAX,
+            }
+            .into());
+        }
+        let is_ready = found.totals.count == 0;
+        let state = match is_ready {
+            true => IndexState::Ready,
+            false => IndexState::Building { after: None, done: 0 },
+        };
+        let number = self.catalog.system.next_index;
+        self.change_system().next_index = number + 1;
+        let definition = Arc::new(Definition::new(number, spec.clone(), state)?);
+        let totals = IndexTotals { is_ready, ..IndexTotals::default() };
+        let changed = self.change_collection(collection).expect("it exists by now");
+        let index = Index { definition: definition.clone(), totals, is_changed: true };
+        changed.indexes.push(index);
+        changed.indexes.sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
+        self.put_definition(collection, &definition)?;
+        self.has_new_names = true;
+        Ok(Reply { has_more: !is_ready, ..Reply::default() })
+    }
+
+    pub(super) fn drop_index(
+        &mut self,
+        collection: &CollectionName,
+        name: &IndexName,
+    ) -> Result<Reply> {
+        let found = self.catalog.collections.get(collection);
+        let index = found.and_then(|found| found.index(name));
+        let Some(number) = index.map(|index| index.definition.number) else {
+            let (collection, index) = (collection.clone(), name.clone());
+            return Err(Error::NoIndex { collection, index });
+        };
+        let changed = self.change_collection(collection).expect("it was found");
+        changed.indexes.retain(|index| index.definition.number != number);
+        let collection_number = changed.number;
+        self.forget_index(collection_number, name, number);
+        self.has_new_names = true;
+        Ok(Reply::default())
+    }
+
+    /// Removes an index from the state; its entries go by and by.
+    pub(super) fn forget_index(
+        &mut self,
+        collection: CollectionNumber,
+        name: &IndexName,
+        number: keys::IndexNumber,
+    ) {
+        self.batch.delete(SYSTEM, &keys::index(collection, name));
+        self.batch.delete(SYSTEM, &keys::numbered(keys::INDEX_TOTALS, number));
+        self.batch.put(SYSTEM, &keys::numbered(keys::INDEX_PURGE, number), &[]);
+        self.hints.forget(number);
+    }
+
+    /// Enters the next documents into an index that is being built.
+    pub(super) fn build_index(
+        &mut self,
+        collection: &CollectionName,
+        name: &IndexName,
+        count_max: u32,
+        now: Time,
+    ) -> Result<Reply> {
+        let found = self.catalog.collections.get(collection);
+        let Some(number) = found.map(|found| found.number) else { return Ok(Reply::default()) };
+        let found = found.and_then(|found| found.index(name));
+        let Some(definition) = found.map(|index| index.definition.clone()) else {
+            return Ok(Reply::default());
+        };
+        let IndexState::Building { after, done } = &definition.state else {
+            return Ok(Reply::default());
+        };
+        let documents = self.documents_after(number, after.as_ref(), count_max)?;
+        for (key, record) in &documents {
+            if let Some(reason) = self.enter(collection, &definition, key, record, now)? {
+                return self.fail_index(collection, &definition, reason);
+            }
+        }
+        let last = documents.last().and_then(|(key, _)| keys::split_document(key));
+        let state = match last {
+            Some((_, id)) => IndexState::Building {
+                after: Some(DocumentId::new(id)?),
+                done: done + documents.len() as u64,
+            },
+            None => IndexState::Ready,
+        };
+        let has_more = last.is_some();
+        self.set_index_state(collection, &definition, state)?;
+        Ok(Reply { has_more, ..Reply::default() })
+    }
+
+    /// Enters one document into an index; says why it cannot be.
+    fn enter(
+        &mut self,
+        collection: &CollectionName,
+        definition: &Arc<Definition>,
+        key: &[u8],
+        record: &[u8],
+        now: Time,
+    ) -> Result<Option<String>> {
+        let (number, id) = keys::split_document(key).ok_or_else(|| corrupt(key))?;
+        let view = DocumentView::decode(id, record)?;
+        if is_expired(&view.header, now) {
+            // It goes here and now: an index that is ready has every document that there is. It
+            // may have gone already, if it stood in the way of another one.
+            if let Some(record) = self.get(DOCUMENTS, key)? {
+                self.remove_document(collection, key, &record, now)?;
+            }
+            return Ok(None);
+        }
+        let new = match indexable(definition.entries(&view))? {
+            Ok(entries) => entries,
+            Err(error) => return Ok(Some(format!("document {id:?}: {error}"))),
+        };
+        let indexes = &self.catalog.collections[collection].indexes;
+        let position = indexes.iter().position(|one| one.definition.number == definition.number);
+        let position = position.expect("it was found under its name");
+        let moved = Moved { number, definition, position, id };
+        let refusal = self.move_entries_of(collection, &moved, &Entries::default(), &new, now)?;
+        Ok(refusal.map(|refusal| match refusal {
+            Refusal::Duplicate { id: other, .. } => {
+                format!("documents {:?} and {id:?} have the same values", other.as_str())
+            }
+            refusal => format!("document {id:?}: {refusal}"),
+        }))
+    }
+
+    fn fail_index(
+        &mut self,
+        collection: &CollectionName,
+        definition: &Arc<Definition>,
+        reason: String,
+    ) -> Result<Reply> {
+        let purge = keys::numbered(keys::INDEX_PURGE, definition.number);
+        self.batch.put(SYSTEM, &purge, &[]);
+        self.set_index_state(collection, definition, IndexState::Failed { reason })?;
+        Ok(Reply::default())
+    }
+
+    fn set_index_state(
+        &mut self,
+        collection: &CollectionName,
+        definition: &Definition,
+        state: IndexState,
+    ) -> Result<()> {
+        let definition = Arc::new(definition.with_state(state));
+        let changed = self.change_collection(collection).expect("it was found");
+        let indexes = changed.indexes.iter_mut();
+        for index in indexes.filter(|index| index.definition.number == definition.number) {
+            index.definition = definition.clone();
+            index.is_changed = true;
+            index.totals.is_ready = definition.state == IndexState::Ready;
+            if matches!(definition.state, IndexState::Failed { .. }) {
+                index.totals.entries = 0;
+            }
+        }
+        self.has_new_names |= !matches!(definition.state, IndexState::Building { .. });
+        self.put_definition(collection, &definition)
+    }
+
+    fn put_definition(
+        &mut self,
+        collection: &CollectionName,
+        definition: &Definition,
+    ) -> Result<()> {
+        let number = self.catalog.collections[collection].number;
+        self.batch.put(SYSTEM, &keys::index(number, &definition.name), &definition.encode()?);
+        Ok(())
+    }
+
+    /// The next documents of a collection in the order of ids, with what the batch holds.
+    fn documents_after(
+        &mut self,
+        number: CollectionNumber,
+        after: Option<&DocumentId>,
+        count_max: u32,
+    ) -> Result<Vec<(Key, Blob)>> {
+        let prefix = keys::document(number, "");
+        let end = keys::end_of(&prefix);
+        let mut start = keys::document(number, after.map_or("", |id| id.as_str()));
+        if after.is_some() {
+            start.push(0);
+        }
+        let snapshot = self.group_snapshot()?;
+        let overlay = Overlay::new(&*snapshot, &mut self.batch);
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        let bounds = Bounds { start: &start, end: end.as_deref() };
+        overlay.scan(DOCUMENTS, bounds, Direction::Forward, &mut |key, record| {
+            found.push((Key::from_slice(key), Blob::copy_of(record)));
+            bytes += record.len();
+            match found.len() < count_max as usize && bytes < BUILD_BYTES_MAX {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        Ok(found)
+    }
+}
+
+/// The document and the index whose entries are moved.
+struct Moved<'a> {
+    /// The collection's number.
+    number: CollectionNumber,
+    definition: &'a Arc<Definition>,
+    /// Where the index is among those of the collection.
+    position: usize,
+    id: &'a str,
+}
+
+/// Whose an entry of a unique index is.
+enum Owner {
+    Nobody,
+    Itself,
+    Other(DocumentId),
+}
+
+/// The id in the value of an entry of a unique index.
+fn owner_of(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value.strip_suffix(&[0]).unwrap_or(value)).ok()
+}
+
+/// Tells entries that a document cannot have from a failure to read it.
+fn indexable(
+    entries: Result<Entries>,
+) -> Result<std::result::Result<Entries, velocitydb_core::Error>> {
+    match entries {
+        Err(Error::Invalid(error)) if !matches!(error, velocitydb_core::Error::Corrupt { .. }) => {
+            Ok(Err(error))
+        }
+        entries => entries.map(Ok),
+    }
+}
+
+/// The entries that the other list, which is sorted as this one, does not have.
+fn missing_from<'a>(list: &'a [Entry], other: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+    list.iter().filter(|entry| other.binary_search(entry).is_err())
+}

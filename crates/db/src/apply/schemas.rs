@@ -1,0 +1,75 @@
+//! Applying: schemas, their changes and keeping to them.
+
+use std::sync::Arc;
+
+use velocitydb_core::{
+    CollectionName, CollectionOptions, Encoded, Object, RawObject, Refusal, SchemaChange,
+};
+
+use super::{Machine, Reply};
+use crate::collection_schema::{CollectionSchema, Rules};
+use crate::keys::{self, SYSTEM};
+use crate::{Error, Result};
+
+impl Machine {
+    /// The fields with the schema's defaults where some were missing, or why they cannot be written.
+    pub(super) fn keep_to_schema(
+        &self,
+        collection: &CollectionName,
+        fields: RawObject<'_>,
+    ) -> Result<std::result::Result<Option<Encoded>, Refusal>> {
+        let found = self.catalog.collections.get(collection);
+        let Some(schema) = found.and_then(|found| found.schema.as_ref()) else {
+            return Ok(Ok(None));
+        };
+        let completed = schema.with_defaults(fields)?;
+        let fields = completed.as_ref().map_or(fields, Encoded::view);
+        Ok(match schema.violations(fields)? {
+            None => Ok(completed),
+            Some(violations) => Err(Refusal::Schema(violations)),
+        })
+    }
+
+    pub(super) fn set_schema(
+        &mut self,
+        collection: &CollectionName,
+        change: &SchemaChange,
+    ) -> Result<Reply> {
+        if !self.catalog.collections.contains_key(collection) {
+            self.make_collection(collection, &CollectionOptions::default())?;
+        }
+        let found = &self.catalog.collections[collection];
+        let before = found.schema.as_deref().cloned().unwrap_or_default();
+        let version = before.version + 1;
+        let compile = |object: &Object| {
+            let rules = Rules::new(version, object.clone());
+            rules.schema()?;
+            Ok::<_, Error>(Arc::new(rules))
+        };
+        let proposed = before.proposed.as_ref();
+        let is_proposed = |version: u64| proposed.is_some_and(|rules| rules.version == version);
+        let superseded = || Error::SchemaSuperseded { collection: collection.clone() };
+        let after = match change {
+            SchemaChange::Propose(object) => {
+                CollectionSchema { version, proposed: Some(compile(object)?), ..before }
+            }
+            SchemaChange::Confirm(wanted) if is_proposed(*wanted) => {
+                CollectionSchema { version, current: before.proposed, proposed: None }
+            }
+            SchemaChange::Withdraw(wanted) if is_proposed(*wanted) => {
+                CollectionSchema { version, proposed: None, ..before }
+            }
+            SchemaChange::Confirm(_) | SchemaChange::Withdraw(_) => return Err(superseded()),
+            SchemaChange::Impose(object) => {
+                let current = object.as_ref().map(compile).transpose()?;
+                CollectionSchema { version, current, proposed: None }
+            }
+        };
+        let bytes = after.encode()?;
+        let changed = self.change_collection(collection).expect("it exists by now");
+        changed.schema = Some(Arc::new(after));
+        let key = keys::numbered(keys::SCHEMA, changed.number);
+        self.batch.put(SYSTEM, &key, &bytes);
+        Ok(Reply { schema_version: version, ..Reply::default() })
+    }
+}

@@ -1,0 +1,236 @@
+//! [`Claim`]: finding work and taking it, as one command.
+//!
+//! ```text
+//!  waiting ──claim──▶ taken, version v ──complete(v)──▶ done
+//!     ▲                  │   │ renew(v): version v + 1, a later end
+//!     └── release(v), or the end of the lease
+//! ```
+//!
+//! What is promised is that no job is assigned twice: among any number of claims at the same time
+//! each job goes to one. The version of a claimed document is the *fencing token*: it rises with
+//! each claim, and completing, renewing and releasing are compare-and-swaps on it. Whoever has lost
+//! a job, by the end of its lease for instance, cannot complete it any more.
+
+use std::time::Duration;
+
+use smallvec::smallvec;
+use velocitydb_core::{
+    Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Operation, Outcome, Sort,
+    Time, Update, Write,
+};
+
+use crate::modify::{Changed, refused};
+use crate::{Document, Documents, Error, Result};
+
+/// The field that a claimant's name is written to, unless another one is chosen.
+pub const CLAIMANT_FIELD: &str = "claimed_by";
+
+/// The most documents that one claim takes.
+pub const CLAIM_COUNT_MAX: u32 = 1_000;
+
+/// A claim that is being put together; see [`Documents::claim`].
+#[must_use = "nothing is claimed until it is said what is to be done"]
+pub struct Claim<'a> {
+    documents: &'a Documents,
+    filter: Filter,
+    sort: Sort,
+    limit: u32,
+    claimant: Option<(String, String)>,
+    lease: Option<(Duration, Update)>,
+}
+
+/// What was claimed.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The documents as they are, taken. The version of each is its fencing token.
+    pub documents: Vec<Document>,
+    /// The place of the claim in the order of all commands.
+    pub index: u64,
+    /// Whether this answers an earlier call with the same request id. The documents are then those
+    /// that it was given, as they are now; one that has changed since is no longer the claimant's.
+    pub is_replayed: bool,
+}
+
+impl Documents {
+    /// Begins a claim: which documents, which first, by whom, how many, and for how long.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::{Sort, object};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let jobs = db.documents("jobs");
+    /// jobs.insert("job1", object! { "state": "waiting", "priority": 2 })?;
+    /// jobs.insert("job2", object! { "state": "waiting", "priority": 1 })?;
+    /// let claimed = jobs
+    ///     .claim(object! { "state": "waiting" })
+    ///     .sort(Sort::new().ascending("priority"))
+    ///     .claimant("executor1")
+    ///     .update(object! { "state": "running" })?;
+    /// let job = &claimed.documents[0];
+    /// assert_eq!(job.id().as_str(), "job2");
+    /// jobs.complete(job.id().as_str(), job.version(), object! { "state": "done" })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn claim(&self, filter: impl Into<Filter>) -> Claim<'_> {
+        Claim {
+            documents: self,
+            filter: filter.into(),
+            sort: Sort::new(),
+            limit: 1,
+            claimant: None,
+            lease: None,
+        }
+    }
+
+    /// Completes claimed work, if it still has the version that the claim gave it: changes the
+    /// document, and ends its lease if it has one. Returns the new version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fenced`] when it has another version: somebody else has it, or it was changed. And
+    /// as for all writes.
+    pub fn complete(&self, id: &str, version: u64, update: impl Into<Update>) -> Result<u64> {
+        self.settle(id, version, Action::Complete(update.into()))
+    }
+
+    /// Lets the lease on claimed work end `duration` from now instead, if the work still has this
+    /// version. Returns the new version, which is the fencing token from here on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`complete`](Self::complete), and [`Error::NotLeased`] when it has no lease.
+    pub fn renew(&self, id: &str, version: u64, duration: Duration) -> Result<u64> {
+        let until = self.db.now().checked_add(duration).unwrap_or(Time::MAX);
+        self.settle(id, version, Action::Renew(until))
+    }
+
+    /// Gives claimed work back, if it still has this version: what its lease holds for its end is
+    /// done now. Returns the new version.
+    ///
+    /// # Errors
+    ///
+    /// As for [`renew`](Self::renew).
+    pub fn release(&self, id: &str, version: u64) -> Result<u64> {
+        self.settle(id, version, Action::Release)
+    }
+
+    fn settle(&self, id: &str, version: u64, action: Action) -> Result<u64> {
+        let id = DocumentId::new(id)?;
+        let operation = Operation {
+            collection: self.name()?.clone(),
+            id: id.clone(),
+            condition: Condition::Version(version),
+            action,
+            expiry: Expiry::Keep,
+        };
+        let write = Write { checks: Vec::new(), operations: smallvec![operation] };
+        let reply = self.submit(write)?;
+        match &reply.outcomes[0] {
+            Outcome::Applied { version, .. } | Outcome::Held { version } => Ok(*version),
+            Outcome::Refused(velocitydb_core::Refusal::Version { found }) => {
+                let (collection, found) = (self.name()?.clone(), *found);
+                Err(Error::Fenced { collection, id, version, found })
+            }
+            Outcome::Refused(refusal) => Err(refused(self.name()?.clone(), id, refusal.clone())),
+            Outcome::Abandoned => unreachable!("there is one operation"),
+        }
+    }
+}
+
+impl Claim<'_> {
+    /// Which documents come first; where this leaves it open, those with the smallest ids.
+    pub fn sort(mut self, sort: Sort) -> Self {
+        self.sort = sort;
+        self
+    }
+
+    /// How many documents to take at the most; 1 if nothing is said, and at most
+    /// [`CLAIM_COUNT_MAX`].
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Who claims: is written to the field [`CLAIMANT_FIELD`].
+    pub fn claimant(self, claimant: &str) -> Self {
+        self.claimant_in(CLAIMANT_FIELD, claimant)
+    }
+
+    /// Who claims: is written to this field.
+    pub fn claimant_in(mut self, path: &str, claimant: &str) -> Self {
+        self.claimant = Some((path.to_owned(), claimant.to_owned()));
+        self
+    }
+
+    /// For how long. Unless the work is completed, renewed or released before, `release` is done to
+    /// it then, so that it can be claimed again.
+    pub fn lease(mut self, duration: Duration, release: impl Into<Update>) -> Self {
+        self.lease = Some((duration, release.into()));
+        self
+    }
+
+    /// Takes the documents, and changes each so that nobody else finds it.
+    ///
+    /// # Errors
+    ///
+    /// When the filter, the sort or an update is invalid, and as for all writes. That there was
+    /// nothing to claim is no error.
+    pub fn update(self, update: impl Into<Update>) -> Result<Claimed> {
+        if self.limit > CLAIM_COUNT_MAX {
+            return Err(velocitydb_core::Error::LimitExceeded {
+                what: "number of documents of one claim",
+                path: String::new(),
+                found: self.limit as usize,
+                max: CLAIM_COUNT_MAX as usize,
+            }
+            .into());
+        }
+        let mut update = update.into();
+        if let Some((path, claimant)) = self.claimant {
+            update = update.set(&path, claimant);
+        }
+        update.check()?;
+        let lease = match self.lease {
+            Some((duration, release)) => {
+                release.check()?;
+                let now = self.documents.db.now();
+                let until = now.checked_add(duration).unwrap_or(Time::MAX);
+                Some(Lease { until, release })
+            }
+            None => None,
+        };
+        let reply = self.documents.modify(Modify {
+            collection: self.documents.name()?.clone(),
+            filter: self.filter,
+            candidates: None,
+            sort: self.sort,
+            limit: Some(self.limit),
+            action: Action::Update(update),
+            lease,
+        })?;
+        let (index, is_replayed) = (reply.index, reply.is_replayed);
+        let found = reply.found.into_iter();
+        let changed = found.map(|found| Changed::new(self.documents, found, is_replayed));
+        let documents =
+            changed.filter_map(|changed| changed.map(|changed| changed.after).transpose());
+        Ok(Claimed { documents: documents.collect::<Result<_>>()?, index, is_replayed })
+    }
+}
+
+impl Claimed {
+    /// The only or first document, if any was claimed.
+    pub fn first(&self) -> Option<&Document> {
+        self.documents.first()
+    }
+
+    /// The documents as objects, each with `_id` and `_version`, its fencing token.
+    ///
+    /// # Errors
+    ///
+    /// When the stored bytes are corrupt.
+    pub fn to_objects(&self) -> Result<Vec<Object>> {
+        self.documents.iter().map(Document::to_object).collect()
+    }
+}

@@ -1,0 +1,192 @@
+//! [`Definition`]: an index as the catalog knows it, and its stored form.
+
+use velocitydb_core::key::Direction;
+use velocitydb_core::{
+    DocumentId, DocumentView, IndexName, IndexSpec, Path, decode_varint, encode_varint,
+};
+
+use crate::Result;
+use crate::keys::IndexNumber;
+
+/// An index: what it is, and how far its building has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Definition {
+    pub(crate) number: IndexNumber,
+    pub(crate) name: IndexName,
+    pub(crate) spec: IndexSpec,
+    pub(crate) state: IndexState,
+    /// The names of the top-level fields that decide about a document's entries, in order.
+    roots: Vec<String>,
+}
+
+/// How far the building of an index has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum IndexState {
+    /// Documents up to this id, so many, have been entered; those written since it began too.
+    Building { after: Option<DocumentId>, done: u64 },
+    /// It has all that it should have, and queries may use it.
+    Ready,
+    /// It could not be built, and has no entries.
+    Failed { reason: String },
+}
+
+/// What an index adds up to. Queries read it in the state that they look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct IndexTotals {
+    /// Entries that it has.
+    pub(crate) entries: u64,
+    /// By key, whether any document has ever had an array on that path.
+    pub(crate) multikey: u64,
+    /// Whether queries may use it.
+    pub(crate) is_ready: bool,
+}
+
+const BUILDING: u8 = 0;
+const READY: u8 = 1;
+const FAILED: u8 = 2;
+
+impl Definition {
+    pub(crate) fn new(
+        number: IndexNumber,
+        spec: IndexSpec,
+        state: IndexState,
+    ) -> Result<Definition> {
+        let name = IndexName::new(spec.name())?;
+        let keys = spec.keys().keys().iter().map(|key| &key.path);
+        let of_filter = spec.partial_filter().map(|filter| filter.paths()).unwrap_or_default();
+        let mut roots: Vec<String> =
+            keys.chain(of_filter).map(|path| path.segments()[0].name().to_owned()).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        Ok(Definition { number, name, spec, state, roots })
+    }
+
+    pub(crate) fn with_state(&self, state: IndexState) -> Definition {
+        Definition { state, ..self.clone() }
+    }
+
+    /// Its paths, in the order of its keys.
+    pub(crate) fn paths(&self) -> impl ExactSizeIterator<Item = &Path> {
+        self.spec.keys().keys().iter().map(|key| &key.path)
+    }
+
+    pub(crate) fn direction(&self, key: usize) -> Direction {
+        self.spec.keys().keys()[key].direction
+    }
+
+    /// The direction of the last key, which is also that of the ids behind it.
+    pub(crate) fn last_direction(&self) -> Direction {
+        self.spec.keys().keys().last().map(|key| key.direction).unwrap_or_default()
+    }
+
+    /// Whether two versions of a document have the same entries, as far as a glance can tell.
+    pub(crate) fn has_same_source(
+        &self,
+        one: &DocumentView<'_>,
+        other: &DocumentView<'_>,
+    ) -> Result<bool> {
+        for root in &self.roots {
+            let (one, other) = (one.fields.get(root)?, other.fields.get(root)?);
+            if one.map(|value| value.as_encoded()) != other.map(|value| value.as_encoded()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+        let mut bytes = self.number.to_be_bytes().to_vec();
+        let mut text = |tag, text: &str| {
+            bytes.push(tag);
+            encode_varint(text.len() as u64, &mut bytes);
+            bytes.extend_from_slice(text.as_bytes());
+        };
+        match &self.state {
+            IndexState::Building { after, done } => {
+                text(BUILDING, after.as_deref().unwrap_or_default());
+                encode_varint(*done, &mut bytes);
+            }
+            IndexState::Ready => bytes.push(READY),
+            IndexState::Failed { reason } => text(FAILED, reason),
+        }
+        self.spec.encode_into(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (number, rest) = bytes.split_first_chunk::<4>()?;
+        let (&tag, mut rest) = rest.split_first()?;
+        let state = match tag {
+            READY => IndexState::Ready,
+            BUILDING => {
+                let after = take_text(&mut rest)?;
+                let after = if after.is_empty() { None } else { DocumentId::new(after).ok() };
+                IndexState::Building { after, done: decode_varint(&mut rest)? }
+            }
+            FAILED => IndexState::Failed { reason: take_text(&mut rest)?.to_owned() },
+            _ => return None,
+        };
+        Definition::new(u32::from_be_bytes(*number), IndexSpec::decode(rest).ok()?, state).ok()
+    }
+}
+
+fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    let length = usize::try_from(decode_varint(rest)?).ok()?;
+    let (text, tail) = rest.split_at_checked(length)?;
+    *rest = tail;
+    std::str::from_utf8(text).ok()
+}
+
+impl IndexTotals {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![u8::from(self.is_ready)];
+        encode_varint(self.entries, &mut bytes);
+        encode_varint(self.multikey, &mut bytes);
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (&ready, mut rest) = bytes.split_first()?;
+        let (entries, multikey) = (decode_varint(&mut rest)?, decode_varint(&mut rest)?);
+        let totals = IndexTotals { entries, multikey, is_ready: ready == 1 };
+        (rest.is_empty() && ready <= 1).then_some(totals)
+    }
+
+    /// Whether any document has ever had an array on the path of this key.
+    pub(crate) fn is_multikey(&self, key: usize) -> bool {
+        self.multikey & (1 << key) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use velocitydb_core::{Sort, object};
+
+    use super::*;
+
+    #[test]
+    fn definitions_and_totals_round_trip() {
+        let spec = IndexSpec::new(Sort::new().ascending("a.b").descending("c"))
+            .named("i")
+            .unique()
+            .partial(object! { "state": { "$gt": 1 } });
+        for state in [
+            IndexState::Ready,
+            IndexState::Building { after: None, done: 0 },
+            IndexState::Building { after: Some("é".try_into().unwrap()), done: 300 },
+            IndexState::Failed { reason: "twice".to_owned() },
+        ] {
+            let definition = Definition::new(7, spec.clone(), state).unwrap();
+            let bytes = definition.encode().unwrap();
+            let decoded = Definition::decode(&bytes).unwrap();
+            assert_eq!(format!("{decoded:?}"), format!("{definition:?}"));
+            assert_eq!(decoded.roots, ["a", "c", "state"]);
+            for length in 0..bytes.len() {
+                assert!(Definition::decode(&bytes[..length]).is_none());
+            }
+        }
+        let totals = IndexTotals { entries: 1_000, multikey: 2, is_ready: true };
+        assert_eq!(IndexTotals::decode(&totals.encode()), Some(totals));
+        assert!(totals.is_multikey(1) && !totals.is_multikey(0));
+    }
+}

@@ -1,0 +1,279 @@
+//! Which entries a document has in an index, and reading them back.
+//!
+//! ```text
+//! key    number of the index, a component for each of its keys, and the id, unless it is unique
+//! value  of a unique index the id; behind it, a byte if the key does not tell the exact values
+//! ```
+//!
+//! The id sorts in the direction of the last key. So an index is in the order of a sort by its
+//! keys, forwards, and in that of the opposite sort backwards, ids included.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+use velocitydb_core::key::{Direction, encode_key, encode_missing, skip_key};
+use velocitydb_core::{DocumentView, Error, Kind, Path, RawValue, limits};
+
+use super::Definition;
+use crate::Result;
+use crate::keys::{self, Key};
+
+/// One entry of a document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) key: Key,
+    /// Whether decoding the key gives the very values, and not only equal ones: `1`, not `1.0`.
+    pub(crate) is_exact: bool,
+}
+
+/// All entries of a document.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    /// In the order of their keys, each once.
+    pub(crate) list: SmallVec<[Entry; 1]>,
+    /// By key of the index, whether there was an array on its path.
+    pub(crate) multikey: u64,
+}
+
+/// What the value of an entry ends with when its key is not exact.
+const INEXACT: u8 = 0;
+
+impl Definition {
+    /// The entries of a document.
+    ///
+    /// # Errors
+    ///
+    /// `LimitExceeded` when they are too many or too long, and when bytes are corrupt.
+    pub(crate) fn entries(&self, document: &DocumentView<'_>) -> Result<Entries> {
+        if let Some(partial) = self.spec.partial_filter()
+            && !partial.matches(document)?
+        {
+            return Ok(Entries::default());
+        }
+        match self.plain_entry(document)? {
+            Plain::None => Ok(Entries::default()),
+            Plain::One(entry) => Ok(Entries { list: SmallVec::from_elem(entry, 1), multikey: 0 }),
+            Plain::HasArrays => self.array_entries(document),
+        }
+    }
+
+    /// The value of an entry.
+    pub(crate) fn entry_value(&self, entry: &Entry, id: &str) -> SmallVec<[u8; 64]> {
+        let mut value = SmallVec::new();
+        if self.spec.is_unique() {
+            value.extend_from_slice(id.as_bytes());
+        }
+        if !entry.is_exact {
+            value.push(INEXACT);
+        }
+        value
+    }
+
+    /// The way of most documents: no arrays, one entry, no list of anything.
+    fn plain_entry(&self, document: &DocumentView<'_>) -> Result<Plain> {
+        let mut entry = Entry { key: keys::entries(self.number), is_exact: true };
+        let mut component = Vec::with_capacity(64);
+        let mut is_missing = true;
+        for (number, path) in self.paths().enumerate() {
+            let value = match plain_value(document, path)? {
+                Leaf::Array => return Ok(Plain::HasArrays),
+                Leaf::Missing => None,
+                Leaf::Value(value) => Some(value),
+            };
+            is_missing &= value.is_none();
+            // Without `a.b` it is open whether there is an `a`.
+            let is_exact = value.map_or(Ok(path.segments().len() == 1), is_exact)?;
+            entry.is_exact &= is_exact;
+            append(value, self.direction(number), &mut component)?;
+        }
+        if is_missing && self.spec.is_sparse() {
+            return Ok(Plain::None);
+        }
+        self.finish(&mut entry, &component, document.id)?;
+        Ok(Plain::One(entry))
+    }
+
+    /// The entries of a document with arrays: one for each combination of the values on its paths.
+    /// None of them is exact: a key tells an element, not the array.
+    fn array_entries(&self, document: &DocumentView<'_>) -> Result<Entries> {
+        let mut entries = Entries::default();
+        // Components of the keys so far.
+        let mut rows: Vec<Vec<u8>> = vec![Vec::new()];
+        let mut is_missing = true;
+        for (number, path) in self.paths().enumerate() {
+            let direction = self.direction(number);
+            let mut components: Vec<Vec<u8>> = Vec::new();
+            let fanout = document.for_each_leaf(path, |leaf| {
+                let mut component = Vec::new();
+                leaf.encode_key(direction, &mut component)?;
+                components.push(component);
+                is_missing &= leaf.is_missing();
+                Ok(())
+            })?;
+            if fanout.leaves == 0 {
+                // No value is there, and a document without an entry could not be found.
+                let mut component = Vec::new();
+                encode_missing(direction, &mut component);
+                components.push(component);
+            }
+            if fanout.multikey {
+                self.check_arrays(entries.multikey)?;
+                entries.multikey |= 1 << number;
+            }
+            components.sort_unstable();
+            components.dedup();
+            self.check_count(rows.len() * components.len())?;
+            rows = product(&rows, &components);
+        }
+        if is_missing && self.spec.is_sparse() {
+            return Ok(entries);
+        }
+        for components in rows {
+            let mut entry = Entry { key: keys::entries(self.number), is_exact: false };
+            self.finish(&mut entry, &components, document.id)?;
+            entries.list.push(entry);
+        }
+        entries.list.sort_unstable();
+        Ok(entries)
+    }
+
+    /// Adds components and id to an entry.
+    fn finish(&self, entry: &mut Entry, components: &[u8], id: &str) -> Result<()> {
+        if components.len() > limits::INDEX_KEY_BYTES_MAX {
+            return Err(Error::LimitExceeded {
+                what: "size of the values of an index entry in bytes",
+                path: self.path_list(),
+                found: components.len(),
+                max: limits::INDEX_KEY_BYTES_MAX,
+            }
+            .into());
+        }
+        entry.key.extend_from_slice(components);
+        if !self.spec.is_unique() {
+            append_id(id, self.last_direction(), &mut entry.key);
+        }
+        Ok(())
+    }
+
+    /// Two arrays would make combinations of values that are together in no element, and such a
+    /// combination could be refused as a duplicate.
+    fn check_arrays(&self, multikey: u64) -> Result<()> {
+        if multikey == 0 || !self.spec.is_unique() {
+            return Ok(());
+        }
+        let problem = format!(
+            "{} is unique, and the document has arrays on two of its paths; it can have one",
+            self.name
+        );
+        Err(Error::InvalidQuery { what: "index", place: String::new(), problem }.into())
+    }
+
+    fn check_count(&self, found: usize) -> Result<()> {
+        let max = limits::INDEX_ENTRIES_MAX;
+        if found <= max {
+            return Ok(());
+        }
+        let what = "number of index entries of one document";
+        Err(Error::LimitExceeded { what, path: self.path_list(), found, max }.into())
+    }
+
+    fn path_list(&self) -> String {
+        self.paths().map(Path::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+enum Plain {
+    None,
+    One(Entry),
+    HasArrays,
+}
+
+enum Leaf<'a> {
+    Missing,
+    Value(RawValue<'a>),
+    Array,
+}
+
+/// The value at a path that leads through objects only.
+fn plain_value<'a>(document: &DocumentView<'a>, path: &Path) -> Result<Leaf<'a>> {
+    let mut value = document.fields.as_value();
+    for segment in path.segments() {
+        let Some(object) = value.as_object()? else {
+            return Ok(if value.kind() == Kind::Array { Leaf::Array } else { Leaf::Missing });
+        };
+        match object.get(segment.name())? {
+            Some(child) => value = child,
+            None => return Ok(Leaf::Missing),
+        }
+    }
+    Ok(if value.kind() == Kind::Array { Leaf::Array } else { Leaf::Value(value) })
+}
+
+fn append(
+    value: Option<RawValue<'_>>,
+    direction: Direction,
+    component: &mut Vec<u8>,
+) -> velocitydb_core::Result<()> {
+    match value {
+        Some(value) => encode_key(value, direction, component),
+        None => {
+            encode_missing(direction, component);
+            Ok(())
+        }
+    }
+}
+
+/// Whether the key of a value decodes to the very value.
+fn is_exact(value: RawValue<'_>) -> velocitydb_core::Result<bool> {
+    Ok(match value.kind() {
+        Kind::Float => value.as_f64()?.is_none_or(|float| float.fract() != 0.0),
+        // Floats could be anywhere in them.
+        Kind::Array | Kind::Object => false,
+        _ => true,
+    })
+}
+
+fn product(rows: &[Vec<u8>], components: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let with = |row: &Vec<u8>, component: &Vec<u8>| [&row[..], &component[..]].concat();
+    rows.iter().flat_map(|row| components.iter().map(move |one| with(row, one))).collect()
+}
+
+/// Appends an id that sorts in `direction`.
+pub(crate) fn append_id(id: &str, direction: Direction, key: &mut Key) {
+    match direction {
+        Direction::Ascending => key.extend_from_slice(id.as_bytes()),
+        Direction::Descending => {
+            key.extend(id.bytes().map(|byte| !byte));
+            key.push(u8::MAX);
+        }
+    }
+}
+
+/// The id that an entry is of, where its components begin at `start` of the key and `left` of them
+/// follow, and whether the key is exact. `None` when it is not an entry.
+pub(crate) fn split_entry<'a>(
+    definition: &Definition,
+    key: &'a [u8],
+    value: &'a [u8],
+    start: usize,
+    left: usize,
+) -> Option<(Cow<'a, str>, bool)> {
+    let is_exact = value.last() != Some(&INEXACT);
+    if definition.spec.is_unique() {
+        let id = if is_exact { value } else { &value[..value.len() - 1] };
+        return Some((Cow::Borrowed(std::str::from_utf8(id).ok()?), is_exact));
+    }
+    let mut at = start;
+    let count = definition.paths().len();
+    for number in count - left..count {
+        at += skip_key(key.get(at..)?, definition.direction(number)).ok()?;
+    }
+    let id = key.get(at..)?;
+    match definition.last_direction() {
+        Direction::Ascending => Some((Cow::Borrowed(std::str::from_utf8(id).ok()?), is_exact)),
+        Direction::Descending => {
+            let id = id.strip_suffix(&[u8::MAX])?.iter().map(|byte| !byte).collect();
+            Some((Cow::Owned(String::from_utf8(id).ok()?), is_exact))
+        }
+    }
+}

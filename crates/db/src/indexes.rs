@@ -1,0 +1,173 @@
+//! Making, dropping and listing secondary indexes.
+
+use std::sync::Arc;
+
+use velocitydb_core::{Body, CollectionName, Consistency, IndexName, IndexSpec};
+
+use crate::catalog;
+use crate::index::{Definition, IndexState};
+use crate::query::Statistics;
+use crate::{Database, Error, Result, Snapshot};
+
+/// What is known of an index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IndexStats {
+    /// Its name.
+    pub name: IndexName,
+    /// What it is.
+    pub spec: IndexSpec,
+    /// How far its building has come.
+    pub state: IndexBuild,
+    /// Entries that it has.
+    pub entries: u64,
+}
+
+/// How far the building of an index has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexBuild {
+    /// Queries use it.
+    Ready,
+    /// So many documents have been entered, of so many that there are now.
+    Building {
+        /// Documents that have been entered.
+        done: u64,
+        /// Documents that the collection has.
+        of: u64,
+    },
+    /// It could not be built, for this reason, and is not used.
+    Failed {
+        /// Which documents, and why.
+        reason: String,
+    },
+}
+
+/// Documents that one step of building enters, so that other writers wait for a millisecond or two.
+const STEP_DOCUMENTS: u32 = 512;
+
+impl Database {
+    /// Creates an index, and returns when it is ready. The collection is created if need be.
+    ///
+    /// Reads and writes go on meanwhile; [`indexes`](Self::indexes) shows the progress. Queries use
+    /// the index only when it has everything. If the process ends before that, the building goes on
+    /// when the database is opened again. An index that exists already, just so, is no error.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::{IndexSpec, Sort, object};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// db.create_index("users", IndexSpec::on("email").unique())?;
+    /// db.create_index("users", IndexSpec::new(Sort::new().ascending("city").descending("age")))?;
+    /// let users = db.documents("users");
+    /// users.insert("alice", object! { "email": "a@example.com", "city": "Bonn", "age": 28 })?;
+    /// assert!(users.insert("bob", object! { "email": "a@example.com" }).is_err());
+    /// assert_eq!(users.find(object! { "city": "Bonn" }).count()?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexFailed`] when documents are such that it cannot be: two with the same values
+    /// in a unique one, for instance. [`Error::IndexExists`] when there is another one of its name.
+    /// And when it is invalid or storage fails.
+    pub fn create_index(&self, collection: &str, spec: IndexSpec) -> Result<()> {
+        let collection = CollectionName::new(collection)?;
+        spec.check()?;
+        let name = IndexName::new(spec.name())?;
+        let body = Body::CreateIndex { collection: collection.clone(), spec: Box::new(spec) };
+        self.submit(body, None, Consistency::Strong)?;
+        while self.build_step(&collection, &name)? {}
+        let snapshot = self.snapshot()?;
+        let found = snapshot.indexes(&collection)?.into_iter().find(|index| index.name == name);
+        match found.map(|index| index.state) {
+            Some(IndexBuild::Failed { reason }) => {
+                let drop = Body::DropIndex { collection: collection.clone(), name: name.clone() };
+                // Somebody else may have dropped it, which is as good.
+                match self.submit(drop, None, Consistency::Strong) {
+                    Ok(_) | Err(Error::NoIndex { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+                Err(Error::IndexFailed { collection, index: name, reason })
+            }
+            Some(_) => Ok(()),
+            None => Err(Error::NoIndex { collection, index: name }),
+        }
+    }
+
+    /// Drops an index. Its entries are removed in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoIndex`] when there is none of this name.
+    pub fn drop_index(&self, collection: &str, name: &str) -> Result<()> {
+        let (collection, name) = (CollectionName::new(collection)?, IndexName::new(name)?);
+        self.submit(Body::DropIndex { collection, name }, None, Consistency::Strong)?;
+        Ok(())
+    }
+
+    /// The indexes of a collection, by name.
+    ///
+    /// # Errors
+    ///
+    /// When the name is invalid or storage fails.
+    pub fn indexes(&self, collection: &str) -> Result<Vec<IndexStats>> {
+        self.snapshot()?.indexes(&CollectionName::new(collection)?)
+    }
+
+    /// Looks at how the values of indexes are distributed, where much has changed since that was
+    /// done, so that plans are better. With
+    /// [`MaintenanceMode::Automatic`](crate::MaintenanceMode::Automatic) a thread does it by itself.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn analyze(&self) -> Result<()> {
+        self.core().analyze(&|| false)
+    }
+
+    /// One step of building an index; whether there is more to do.
+    pub(crate) fn build_step(&self, collection: &CollectionName, name: &IndexName) -> Result<bool> {
+        let body = build_body(collection, name);
+        Ok(self.submit(body, None, Consistency::Strong)?.has_more)
+    }
+}
+
+pub(crate) fn build_body(collection: &CollectionName, name: &IndexName) -> Body {
+    let (collection, name) = (collection.clone(), name.clone());
+    Body::BuildIndex { collection, name, count_max: STEP_DOCUMENTS }
+}
+
+impl Snapshot {
+    /// The indexes of a collection in this state.
+    pub(crate) fn indexes(&self, collection: &CollectionName) -> Result<Vec<IndexStats>> {
+        let Some(number) = self.number(collection)? else { return Ok(Vec::new()) };
+        let count = self.totals_of(number)?.map_or(0, |totals| totals.count);
+        let indexes = catalog::load_indexes(self.state(), number)?.into_iter();
+        let stats = indexes.map(|index| IndexStats {
+            name: index.definition.name.clone(),
+            spec: index.definition.spec.clone(),
+            state: match &index.definition.state {
+                IndexState::Ready => IndexBuild::Ready,
+                IndexState::Building { done, .. } => {
+                    IndexBuild::Building { done: *done, of: count }
+                }
+                IndexState::Failed { reason } => IndexBuild::Failed { reason: reason.clone() },
+            },
+            entries: index.totals.entries,
+        });
+        Ok(stats.collect())
+    }
+}
+
+/// Whether so much of an index has changed since it was looked at that its statistics are stale.
+pub(crate) fn is_stale(known: Option<&Arc<Statistics>>, entries: u64) -> bool {
+    let known = known.map_or(0, |statistics| statistics.entries);
+    // A small index is counted, and needs none.
+    entries.abs_diff(known) > (known / 5).max(1_000)
+}
+
+/// What a thread that analyses goes through.
+pub(crate) fn all_definitions(names: &catalog::Names) -> impl Iterator<Item = &Arc<Definition>> {
+    names.indexes.values().flat_map(|list| list.iter())
+}

@@ -1,0 +1,273 @@
+//! Finding documents and changing them: `update_many`, `delete_many`, [`FindAndModify`].
+
+use std::ops::ControlFlow;
+
+use velocitydb_core::{
+    Action, Body, CollectionName, DocumentId, Filter, Modify, Outcome, Refusal, Sort, Update,
+    limits,
+};
+
+use crate::apply::{Found, Reply};
+use crate::database::Access;
+use crate::query::{Control, Need, Order, Selection, select};
+use crate::{Document, Documents, Error, IntoFields, Result};
+
+/// What became of changing many documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Modified {
+    /// How many documents were changed.
+    pub count: u64,
+    /// The place of the last command that did so in the order of all; 0 when there was nothing to
+    /// change.
+    pub index: u64,
+    /// Whether this answers an earlier call with the same request id.
+    pub is_replayed: bool,
+}
+
+/// How many documents one step of changing many changes: a command of some milliseconds.
+const STEP_DOCUMENTS: usize = 1_000;
+
+impl Documents {
+    /// Changes all documents that satisfy a filter.
+    ///
+    /// Those that satisfy it now are taken in the order of their ids, and each is changed if it
+    /// still does when it is its turn. Up to 1,000 of them are changed as one; more in steps, each
+    /// applied as a whole, so that other writers do not wait for long. With a
+    /// [`request`](Documents::request) id all are changed as one, and at most 10,000.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let jobs = db.documents("jobs");
+    /// jobs.insert("a", object! { "state": "running" })?;
+    /// jobs.insert("b", object! { "state": "running" })?;
+    /// let changed = jobs.update_many(object! { "state": "running" }, object! { "state": "lost" })?;
+    /// assert_eq!(changed.count, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When one of the documents cannot be changed so, which leaves its step without effect and
+    /// ends the call; and as for all queries and writes.
+    pub fn update_many(
+        &self,
+        filter: impl Into<Filter>,
+        update: impl Into<Update>,
+    ) -> Result<Modified> {
+        self.modify_many(filter.into(), Action::Update(update.into()))
+    }
+
+    /// Deletes all documents that satisfy a filter, as [`update_many`](Self::update_many).
+    ///
+    /// # Errors
+    ///
+    /// As for all queries and writes.
+    pub fn delete_many(&self, filter: impl Into<Filter>) -> Result<Modified> {
+        self.modify_many(filter.into(), Action::Delete)
+    }
+
+    /// Begins finding one document and changing it, as one.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::{Sort, object};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let tickets = db.documents("tickets");
+    /// tickets.insert("a", object! { "open": true, "priority": 1 })?;
+    /// tickets.insert("b", object! { "open": true, "priority": 7 })?;
+    /// let first = tickets
+    ///     .find_and_modify(object! { "open": true })
+    ///     .sort(Sort::new().descending("priority"));
+    /// let closed = first.update(object! { "open": false })?.expect("one is open");
+    /// assert_eq!((closed.id().as_str(), closed.version()), ("b", 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn find_and_modify(&self, filter: impl Into<Filter>) -> FindAndModify<'_> {
+        FindAndModify { documents: self, filter: filter.into(), sort: Sort::new() }
+    }
+
+    fn modify_many(&self, filter: Filter, action: Action) -> Result<Modified> {
+        filter.check()?;
+        let modify = Modify {
+            collection: self.name()?.clone(),
+            filter,
+            candidates: None,
+            sort: Sort::new(),
+            limit: None,
+            action,
+            lease: None,
+        };
+        if self.has_request() {
+            let reply = self.modify(modify)?;
+            let count = reply.found.len() as u64;
+            return Ok(Modified { count, index: reply.index, is_replayed: reply.is_replayed });
+        }
+        let mut ids = self.ids_of(&modify.filter)?;
+        ids.sort_unstable();
+        let mut modified = Modified::default();
+        for step in ids.chunks(STEP_DOCUMENTS) {
+            let candidates = Some(step.to_vec());
+            let reply = self.modify(Modify { candidates, ..modify.clone() })?;
+            modified.count += reply.found.len() as u64;
+            modified.index = reply.index;
+        }
+        Ok(modified)
+    }
+
+    /// The ids of the documents that satisfy a filter now.
+    fn ids_of(&self, filter: &Filter) -> Result<Vec<DocumentId>> {
+        let Some(queried) = self.db.queried(self.name()?, self.consistency())? else {
+            self.db.entry(self.name()?, Access::Write, self.consistency())?;
+            return Ok(Vec::new());
+        };
+        // An id takes a small part of what documents would, and there can be many.
+        let control = Control::new(None, IDS_BYTES_MAX);
+        let fields = ["_id".parse()?];
+        let selection = Selection {
+            order: Order::Any,
+            need: Need::IndexedFields,
+            fields: &fields,
+            ..Selection::new(filter)
+        };
+        let mut ids = Vec::new();
+        select(&queried.target(), &control, &selection, &mut |hit| {
+            control.take(IDS, hit.id.len() + size_of::<DocumentId>())?;
+            ids.push(DocumentId::new(hit.id)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(ids)
+    }
+
+    /// Submits a modification, and turns a refusal into an error.
+    pub(crate) fn modify(&self, modify: Modify) -> Result<Reply> {
+        self.db.entry(self.name()?, Access::Write, self.consistency())?;
+        modify.filter.check()?;
+        modify.sort.check()?;
+        let reply = self.submit_body(Body::Modify(Box::new(modify)))?;
+        match reply.outcomes.first() {
+            Some(Outcome::Refused(refusal)) => {
+                let id = reply.found.first().map(|found| found.id.clone());
+                let id = id.expect("a refusal names the document");
+                Err(refused(self.name()?.clone(), id, refusal.clone()))
+            }
+            _ => Ok(reply),
+        }
+    }
+}
+
+const IDS: &str = "memory for the ids of documents that are to be changed in bytes";
+
+/// Ids of some million documents.
+const IDS_BYTES_MAX: usize = 10 * limits::QUERY_MEMORY_BYTES_MAX;
+
+/// Finding the first document of a filter and changing it; see [`Documents::find_and_modify`].
+#[must_use = "nothing is changed until it is said how"]
+pub struct FindAndModify<'a> {
+    documents: &'a Documents,
+    filter: Filter,
+    sort: Sort,
+}
+
+impl FindAndModify<'_> {
+    /// Which document is the first; where this leaves it open, that with the smallest id.
+    pub fn sort(mut self, sort: Sort) -> Self {
+        self.sort = sort;
+        self
+    }
+
+    /// Changes some of its fields. Returns the document as it is then; `None` when there was none.
+    ///
+    /// # Errors
+    ///
+    /// As for all queries and writes.
+    pub fn update(self, update: impl Into<Update>) -> Result<Option<Document>> {
+        Ok(self.run(Action::Update(update.into()))?.and_then(|changed| changed.after))
+    }
+
+    /// Replaces its fields. Returns the document as it is then; `None` when there was none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update).
+    pub fn replace(self, fields: impl IntoFields) -> Result<Option<Document>> {
+        let action = Action::Replace(fields.into_fields()?);
+        Ok(self.run(action)?.and_then(|changed| changed.after))
+    }
+
+    /// Deletes it. Returns the document as it was; `None` when there was none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update).
+    pub fn delete(self) -> Result<Option<Document>> {
+        Ok(self.run(Action::Delete)?.and_then(|changed| changed.before))
+    }
+
+    /// Changes some of its fields. Returns it as it was, and as it is; `None` when there was none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update).
+    pub fn update_returning_both(self, update: impl Into<Update>) -> Result<Option<Changed>> {
+        self.run(Action::Update(update.into()))
+    }
+
+    fn run(self, action: Action) -> Result<Option<Changed>> {
+        let modify = Modify {
+            collection: self.documents.name()?.clone(),
+            filter: self.filter,
+            candidates: None,
+            sort: self.sort,
+            limit: Some(1),
+            action,
+            lease: None,
+        };
+        let mut reply = self.documents.modify(modify)?;
+        let Some(found) = reply.found.pop() else { return Ok(None) };
+        Changed::new(self.documents, found, reply.is_replayed).map(Some)
+    }
+}
+
+/// A document that was found and changed.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The document as it was; `None` in the answer to a retry.
+    pub before: Option<Document>,
+    /// The document as it is; `None` when it was deleted. In the answer to a retry, as it is now.
+    pub after: Option<Document>,
+    /// Its version from here on.
+    pub version: u64,
+}
+
+impl Changed {
+    pub(crate) fn new(documents: &Documents, found: Found, is_replayed: bool) -> Result<Self> {
+        let Found { id, version, before, after } = found;
+        let document = |record| Document::new(id.clone(), record);
+        let after = match is_replayed {
+            true => documents.get(&id)?,
+            false => after.map(document).transpose()?,
+        };
+        Ok(Changed { before: before.map(document).transpose()?, after, version })
+    }
+}
+
+/// The error for a write that was refused.
+pub(crate) fn refused(collection: CollectionName, id: DocumentId, refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Exists { version } => Error::AlreadyExists { collection, id, version },
+        Refusal::Missing => Error::NotFound { collection, id },
+        Refusal::Update(error) => error.into(),
+        Refusal::Duplicate { index, id: other } => {
+            Error::Duplicate { collection, id, index, other }
+        }
+        Refusal::NoLease { version } => Error::NotLeased { collection, id, version },
+        Refusal::Schema(violations) => Error::SchemaViolation { collection, id, violations },
+        refusal => Error::Refused { position: 0, count: 1, collection, id, refusal },
+    }
+}

@@ -1,0 +1,84 @@
+//! [`Queried`]: a collection in one state, with all that a query needs to know of it.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use velocitydb_core::{CollectionName, Consistency};
+
+use crate::catalog;
+use crate::database::Access;
+use crate::keys::CollectionNumber;
+use crate::query::{Target, UsableIndex};
+use crate::{Database, Result, Snapshot};
+
+/// A collection in one state.
+pub(crate) struct Queried {
+    pub(crate) snapshot: Snapshot,
+    number: CollectionNumber,
+    count: u64,
+    indexes: SmallVec<[UsableIndex; 4]>,
+    /// The number of the last command that had changed the collection.
+    pub(crate) index: u64,
+}
+
+impl Queried {
+    /// The collection as plans look at it.
+    pub(crate) fn target(&self) -> Target<'_> {
+        Target {
+            state: self.snapshot.state(),
+            number: self.number,
+            count: self.count,
+            indexes: self.indexes.clone(),
+        }
+    }
+}
+
+impl Database {
+    /// The newest state of a collection; `None` when it does not exist.
+    pub(crate) fn queried(
+        &self,
+        name: &CollectionName,
+        level: Consistency,
+    ) -> Result<Option<Queried>> {
+        let Some(entry) = self.entry(name, Access::Read, level)? else { return Ok(None) };
+        let names = self.names();
+        // The names are from before the snapshot. An index that was dropped in between has no totals
+        // there, and a collection neither.
+        let snapshot = self.snapshot()?;
+        let Some(totals) = snapshot.totals_of(entry.number)? else { return Ok(None) };
+        let mut indexes = SmallVec::new();
+        for definition in names.indexes.get(&entry.number).into_iter().flat_map(|list| &**list) {
+            let totals = catalog::index_totals(snapshot.state(), definition.number)?;
+            if let Some(totals) = totals.filter(|totals| totals.is_ready) {
+                let statistics = self.statistics_of(definition.number);
+                let definition = Arc::clone(definition);
+                indexes.push(UsableIndex { definition, totals, statistics });
+            }
+        }
+        let (number, count, index) = (entry.number, totals.count, totals.index);
+        Ok(Some(Queried { snapshot, number, count, indexes, index }))
+    }
+}
+
+impl Snapshot {
+    /// A collection in this state; `None` when it does not exist.
+    pub(crate) fn queried(&self, name: &CollectionName) -> Result<Option<Queried>> {
+        let Some(number) = self.number(name)? else { return Ok(None) };
+        let Some(totals) = self.totals_of(number)? else { return Ok(None) };
+        let ready = catalog::load_indexes(self.state(), number)?;
+        let ready = ready.into_iter().filter(|index| index.totals.is_ready);
+        let indexes = ready.map(|index| UsableIndex {
+            definition: index.definition,
+            totals: index.totals,
+            statistics: None,
+        });
+        let (count, index) = (totals.count, totals.index);
+        Ok(Some(Queried {
+            snapshot: self.clone(),
+            number,
+            count,
+            indexes: indexes.collect(),
+            index,
+        }))
+    }
+}

@@ -1,0 +1,65 @@
+//! [`Control`]: what a query may take, and whether it is to stop.
+
+use std::cell::Cell;
+use std::time::Instant;
+
+use velocitydb_core::{Error, limits};
+
+use crate::Result;
+
+/// What a query may take.
+#[derive(Debug)]
+pub(crate) struct Control {
+    deadline: Option<Instant>,
+    memory_bytes_max: usize,
+    memory_bytes: Cell<usize>,
+    ticks: Cell<u32>,
+}
+
+/// How many steps are taken between two looks at the clock: some ten microseconds.
+const TICKS: u32 = 128;
+
+impl Control {
+    /// With a deadline, and so many bytes of memory.
+    pub(crate) fn new(deadline: Option<Instant>, memory_bytes_max: usize) -> Self {
+        let (memory_bytes, ticks) = (Cell::new(0), Cell::new(0));
+        Control { deadline, memory_bytes_max, memory_bytes, ticks }
+    }
+
+    /// Without a deadline: commands are applied to their end, on every replica.
+    pub(crate) fn of_command() -> Self {
+        Self::new(None, limits::QUERY_MEMORY_BYTES_MAX)
+    }
+
+    /// One more step. Fails when the time is over.
+    #[inline]
+    pub(crate) fn step(&self) -> Result<()> {
+        let ticks = self.ticks.get() + 1;
+        self.ticks.set(ticks % TICKS);
+        if ticks == TICKS { self.check() } else { Ok(()) }
+    }
+
+    /// Fails when the time is over.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(Error::DeadlineExceeded.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes so many bytes of memory for `what`. Fails when they are too many.
+    pub(crate) fn take(&self, what: &'static str, bytes: usize) -> Result<()> {
+        let found = self.memory_bytes.get() + bytes;
+        self.memory_bytes.set(found);
+        if found <= self.memory_bytes_max {
+            return Ok(());
+        }
+        let (path, max) = (String::new(), self.memory_bytes_max);
+        Err(Error::LimitExceeded { what, path, found, max }.into())
+    }
+
+    /// Gives bytes back.
+    pub(crate) fn give_back(&self, bytes: usize) {
+        self.memory_bytes.set(self.memory_bytes.get().saturating_sub(bytes));
+    }
+}

@@ -1,0 +1,138 @@
+//! [`Merged`]: several ranges of an index, read side by side in the order of what follows their
+//! prefixes.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+use std::ops::ControlFlow;
+
+use velocitydb_storage::{Bounds, Direction, Snapshot};
+
+use super::access::{IndexScan, Range};
+use crate::Result;
+use crate::keys::{INDEXES, Key};
+
+/// The entries of several ranges in one order.
+pub(super) struct Merged<'a> {
+    state: &'a dyn Snapshot,
+    direction: Direction,
+    streams: Vec<Stream>,
+    /// The streams that have an entry, by what follows its prefix.
+    heads: BinaryHeap<Head>,
+}
+
+/// What is left of a range, and what of it has been fetched.
+struct Stream {
+    rest: Option<Range>,
+    prefix: usize,
+    fetched: VecDeque<(Key, Key)>,
+    fetch_next: usize,
+}
+
+struct Head {
+    order: Key,
+    stream: usize,
+    direction: Direction,
+}
+
+/// How many entries of a range are fetched at first, and at the most.
+const FETCHED_FIRST: usize = 4;
+const FETCHED_MAX: usize = 256;
+
+impl<'a> Merged<'a> {
+    pub(super) fn new(state: &'a dyn Snapshot, scan: &IndexScan) -> Result<Self> {
+        let streams = scan.ranges.iter().zip(&scan.prefixes).map(|(range, prefix)| Stream {
+            rest: Some(range.clone()),
+            prefix: *prefix,
+            fetched: VecDeque::new(),
+            fetch_next: FETCHED_FIRST,
+        });
+        let direction = scan.direction;
+        let mut merged =
+            Merged { state, direction, streams: streams.collect(), heads: BinaryHeap::new() };
+        for stream in 0..merged.streams.len() {
+            merged.push_head(stream)?;
+        }
+        Ok(merged)
+    }
+
+    /// The next entry: the number of its range, its key and its value.
+    pub(super) fn next(&mut self) -> Result<Option<(usize, Key, Key)>> {
+        let Some(Head { stream, .. }) = self.heads.pop() else { return Ok(None) };
+        let (key, value) =
+            self.streams[stream].fetched.pop_front().expect("a stream with a head has an entry");
+        self.push_head(stream)?;
+        Ok(Some((stream, key, value)))
+    }
+
+    /// By range, the key of the entry that is next in it.
+    pub(super) fn heads(&self) -> impl Iterator<Item = (usize, Key)> {
+        self.streams.iter().enumerate().filter_map(|(number, stream)| {
+            stream.fetched.front().map(|(key, _)| (number, key.clone()))
+        })
+    }
+
+    fn push_head(&mut self, number: usize) -> Result<()> {
+        let stream = &mut self.streams[number];
+        if stream.fetched.is_empty() {
+            stream.fetch(self.state, self.direction)?;
+        }
+        if let Some((key, _)) = stream.fetched.front() {
+            let order = Key::from_slice(&key[stream.prefix..]);
+            self.heads.push(Head { order, stream: number, direction: self.direction });
+        }
+        Ok(())
+    }
+}
+
+impl Stream {
+    fn fetch(&mut self, state: &dyn Snapshot, direction: Direction) -> Result<()> {
+        let Some(mut range) = self.rest.take() else { return Ok(()) };
+        let bounds = Bounds { start: &range.low, end: range.high.as_deref() };
+        state.scan(INDEXES, bounds, direction, &mut |key, value| {
+            self.fetched.push_back((Key::from_slice(key), Key::from_slice(value)));
+            match self.fetched.len() < self.fetch_next {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        if self.fetched.len() == self.fetch_next
+            && let Some((last, _)) = self.fetched.back()
+        {
+            match direction {
+                Direction::Forward => {
+                    range.low = last.clone();
+                    range.low.push(0);
+                }
+                Direction::Backward => range.high = Some(last.clone()),
+            }
+            self.rest = Some(range);
+        }
+        self.fetch_next = (self.fetch_next * 4).min(FETCHED_MAX);
+        Ok(())
+    }
+}
+
+impl Ord for Head {
+    /// The heap gives the largest first, which is the next one.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let order = match self.direction {
+            Direction::Forward => other.order.cmp(&self.order),
+            Direction::Backward => self.order.cmp(&other.order),
+        };
+        order.then(other.stream.cmp(&self.stream))
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Head {}

@@ -1,0 +1,36 @@
+//! Queries: how documents are found.
+//!
+//! ```text
+//!   filter, sort ──▶ plan ──▶ execution ──▶ visit
+//!                     │           │
+//!      candidates ────┤           ├── ranges of an index, or of ids
+//!      estimates ─────┘           └── the documents, the filter
+//! ```
+//!
+//! A query is carried out on any state: that of a reader's snapshot, or the one that a command sees
+//! in the middle of a group. Nothing here knows which, writes anything, or holds a lock.
+
+mod access;
+mod candidates;
+mod control;
+mod estimate;
+#[cfg(test)]
+#[path = "tests/every_plan.rs"]
+mod every_plan;
+mod execute;
+mod implied;
+mod interval;
+mod merge;
+mod plan;
+mod select;
+mod sorter;
+mod statistics;
+mod target;
+
+pub(crate) use access::{Access, IndexScan, Merge, Range};
+pub(crate) use control::Control;
+pub(crate) use execute::{Examined, Execution, Hit, Need, Record};
+pub(crate) use plan::{Candidate, Plan};
+pub(crate) use select::{Selection, allowed_need, count, order_key, run, select};
+pub(crate) use statistics::Statistics;
+pub(crate) use target::{Order, Target, UsableIndex};

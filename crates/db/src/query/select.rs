@@ -1,0 +1,386 @@
+//! [`select`]: the documents of a filter, in order, between an offset and a limit.
+
+use std::ops::ControlFlow;
+
+use velocitydb_core::key::{Direction, skip_key};
+use velocitydb_core::{DocumentView, Filter, Path, Sort, Time};
+use velocitydb_storage::{Bounds, Direction as ScanDirection};
+
+use super::access::{Access, IndexScan, OrderAt};
+use super::candidates::is_id;
+use super::control::Control;
+use super::execute::{AHEAD_MAX, Examined, Execution, Hit, Need, Record, Visit};
+use super::plan::{Plan, plan};
+use super::sorter::Sorter;
+use super::target::{Order, Request, Target, id_direction};
+use crate::Result;
+use crate::index::append_id;
+use crate::keys::{INDEXES, Key, end_of};
+
+/// Which documents are wanted.
+#[derive(Clone, Copy)]
+pub(crate) struct Selection<'a> {
+    pub(crate) filter: &'a Filter,
+    pub(crate) order: Order<'a>,
+    /// How many to leave out first.
+    pub(crate) offset: u64,
+    pub(crate) limit: Option<u64>,
+    /// The place in the order behind which to begin.
+    pub(crate) after: Option<&'a [u8]>,
+    /// What is needed of them, where an index is used that has it.
+    pub(crate) need: Need,
+    /// The paths that are needed, where the need is for indexed fields.
+    pub(crate) fields: &'a [Path],
+    /// Documents whose time was over then are none.
+    pub(crate) now: Option<Time>,
+}
+
+impl<'a> Selection<'a> {
+    /// All documents that satisfy a filter, in any order.
+    pub(crate) fn new(filter: &'a Filter) -> Self {
+        Selection {
+            filter,
+            order: Order::Any,
+            offset: 0,
+            limit: None,
+            after: None,
+            need: Need::Documents,
+            fields: &[],
+            now: None,
+        }
+    }
+
+    fn request(&self) -> Request<'a> {
+        let limit = self.limit.map(|limit| limit.saturating_add(self.offset));
+        Request { filter: self.filter, order: self.order, limit }
+    }
+
+    /// How the documents are come by.
+    pub(crate) fn plan(&self, target: &Target<'_>) -> Result<Plan> {
+        plan(target, &self.request())
+    }
+}
+
+/// Shows the documents of a selection, until the end or until `visit` breaks.
+pub(crate) fn select(
+    target: &Target<'_>,
+    control: &Control,
+    selection: &Selection<'_>,
+    visit: &mut Visit<'_>,
+) -> Result<Examined> {
+    let mut plan = selection.plan(target)?;
+    let mut execution = Execution::new(target, control, &plan, selection.filter);
+    run(&mut plan, &mut execution, selection, visit)?;
+    Ok(execution.examined)
+}
+
+/// How many documents satisfy a filter.
+pub(crate) fn count(target: &Target<'_>, control: &Control, filter: &Filter) -> Result<u64> {
+    let selection = Selection { need: Need::Count, ..Selection::new(filter) };
+    let mut plan = selection.plan(target)?;
+    let mut count = 0;
+    let is_counted = allowed_need(&plan, &selection) == Need::Count;
+    if let (true, Access::Index(scan)) = (is_counted && !plan.access.has_repeats(), &plan.access) {
+        for range in &scan.ranges {
+            let bounds = Bounds { start: &range.low, end: range.high.as_deref() };
+            let mut outcome = Ok(());
+            target.state.scan(INDEXES, bounds, scan.direction, &mut |_, _| {
+                count += 1;
+                outcome = control.step();
+                match outcome {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            })?;
+            outcome?;
+        }
+        return Ok(count);
+    }
+    let mut execution = Execution::new(target, control, &plan, filter);
+    run(&mut plan, &mut execution, &selection, &mut |_| {
+        count += 1;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(count)
+}
+
+/// As [`select`], by a plan that was made for it.
+pub(crate) fn run(
+    plan: &mut Plan,
+    execution: &mut Execution<'_>,
+    selection: &Selection<'_>,
+    visit: &mut Visit<'_>,
+) -> Result<()> {
+    execution.need = allowed_need(plan, selection);
+    execution.now = selection.now;
+    if let Some(limit) = selection.request().limit.filter(|_| plan.is_sorted) {
+        // What is read ahead of a limit may be read in vain.
+        execution.ahead = usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, AHEAD_MAX);
+    }
+    if selection.limit == Some(0) {
+        return Ok(());
+    }
+    if !plan.is_sorted {
+        return sort(plan, execution, selection, visit);
+    }
+    match plan.access.has_open_ties() {
+        true => settle_ties(plan, execution, selection, visit),
+        false => stream(plan, execution, selection, visit),
+    }
+}
+
+/// What of the documents has to be read with this plan.
+pub(crate) fn allowed_need(plan: &Plan, selection: &Selection<'_>) -> Need {
+    let is_counting = plan.is_exact && selection.now.is_none() && selection.after.is_none();
+    match (selection.need, &plan.access) {
+        (Need::Count, Access::Index(_)) if is_counting && matches!(selection.order, Order::Any) => {
+            Need::Count
+        }
+        (Need::IndexedFields, Access::Index(scan)) => {
+            let has = |path: &&Path| {
+                scan.definition.paths().any(|indexed| indexed == *path) || is_id(path)
+            };
+            let is_enough = selection.filter.paths().iter().all(has)
+                && selection.fields.iter().all(|path| has(&path))
+                && selection.now.is_none()
+                && (plan.is_sorted && !plan.access.has_open_ties()
+                    || sort_paths(selection).iter().all(has));
+            if is_enough { Need::IndexedFields } else { Need::Documents }
+        }
+        _ => Need::Documents,
+    }
+}
+
+fn sort_paths<'a>(selection: &Selection<'a>) -> Vec<&'a Path> {
+    match selection.order {
+        Order::Any => Vec::new(),
+        Order::By(sort) => sort.keys().iter().map(|key| &key.path).collect(),
+    }
+}
+
+/// The documents come in order: they are shown as they come.
+fn stream(
+    plan: &mut Plan,
+    execution: &mut Execution<'_>,
+    selection: &Selection<'_>,
+    visit: &mut Visit<'_>,
+) -> Result<()> {
+    let is_sought = match selection.after {
+        Some(after) => seek(&mut plan.access, selection, after),
+        None => true,
+    };
+    let mut shown = Shown { offset: selection.offset, left: selection.limit, visit };
+    execution.run(&plan.access, &mut |hit| {
+        if let Some(after) = selection.after.filter(|_| !is_sought)
+            && &order_key(selection.order, &hit)?[..] <= after
+        {
+            return Ok(ControlFlow::Continue(()));
+        }
+        shown.show(hit)
+    })
+}
+
+/// The documents come in order but for ties: those that the sort does not tell apart are put into
+/// the order of their ids, and then shown.
+fn settle_ties(
+    plan: &Plan,
+    execution: &mut Execution<'_>,
+    selection: &Selection<'_>,
+    visit: &mut Visit<'_>,
+) -> Result<()> {
+    let control = execution.control;
+    let mut tied = Sorter::new(control, None);
+    let mut tied_key = Key::new();
+    let mut shown = Shown { offset: selection.offset, left: selection.limit, visit };
+    let mut has_ended = false;
+    execution.run(&plan.access, &mut |hit| {
+        let (key, values) = order_key_parts(selection.order, &hit)?;
+        if selection.after.is_some_and(|after| &key[..] <= after) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if key[..values] != tied_key[..] {
+            let before = std::mem::replace(&mut tied, Sorter::new(control, None));
+            has_ended = shown.show_all(before)?.is_break();
+            tied_key = Key::from_slice(&key[..values]);
+        }
+        if has_ended {
+            return Ok(ControlFlow::Break(()));
+        }
+        tied.push(key, hit)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if !has_ended {
+        let _ = shown.show_all(tied)?;
+    }
+    Ok(())
+}
+
+/// What is shown of documents that come in order.
+struct Shown<'a, 'v> {
+    offset: u64,
+    left: Option<u64>,
+    visit: &'a mut Visit<'v>,
+}
+
+impl Shown<'_, '_> {
+    fn show(&mut self, hit: Hit<'_>) -> Result<ControlFlow<()>> {
+        if self.offset > 0 {
+            self.offset -= 1;
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.left = self.left.map(|left| left - 1);
+        let flow = (self.visit)(hit)?;
+        Ok(if self.left == Some(0) { ControlFlow::Break(()) } else { flow })
+    }
+
+    fn show_all(&mut self, sorter: Sorter<'_>) -> Result<ControlFlow<()>> {
+        let mut flow = ControlFlow::Continue(());
+        sorter.finish(|_, hit| {
+            if flow.is_continue() {
+                flow = self.show(hit)?;
+            }
+            Ok(())
+        })?;
+        Ok(flow)
+    }
+}
+
+/// The documents come in any order: they are put into the right one first.
+fn sort(
+    plan: &Plan,
+    execution: &mut Execution<'_>,
+    selection: &Selection<'_>,
+    visit: &mut Visit<'_>,
+) -> Result<()> {
+    let needed = selection.request().limit;
+    let mut sorter = Sorter::new(execution.control, needed);
+    execution.run(&plan.access, &mut |hit| {
+        let key = order_key(selection.order, &hit)?;
+        if selection.after.is_none_or(|after| &key[..] > after) {
+            sorter.push(key, hit)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let mut shown = Shown { offset: selection.offset, left: selection.limit, visit };
+    let _ = shown.show_all(sorter)?;
+    Ok(())
+}
+
+/// The place of a document in an order: bytes that compare as the order does.
+pub(crate) fn order_key(order: Order<'_>, hit: &Hit<'_>) -> Result<Key> {
+    order_key_parts(order, hit).map(|(key, _)| key)
+}
+
+/// As [`order_key`], and how many bytes of it are what the document is sorted by before its id.
+fn order_key_parts(order: Order<'_>, hit: &Hit<'_>) -> Result<(Key, usize)> {
+    let Order::By(sort) = order else { return Ok((Key::from_slice(hit.id.as_bytes()), 0)) };
+    let mut bytes = Vec::with_capacity(64);
+    match &hit.record {
+        Record::Covered(object) => sort.encode_key_object(object, &mut bytes),
+        record if !sort.keys().is_empty() => {
+            sort.encode_key(&DocumentView::decode(hit.id, record.bytes())?, &mut bytes)?;
+        }
+        _ => {}
+    }
+    let id_at = sort.keys().iter().position(|key| is_id(&key.path));
+    let values = match id_at {
+        Some(at) => {
+            let mut length = 0;
+            for key in &sort.keys()[..at] {
+                length += skip_key(&bytes[length..], key.direction)?;
+            }
+            length
+        }
+        None => bytes.len(),
+    };
+    let mut key = Key::from_vec(bytes);
+    append_id(hit.id, id_direction(sort), &mut key);
+    Ok((key, values))
+}
+
+/// Lets an access begin behind a place in the order. False where it cannot; then what comes before
+/// it has to be left out.
+fn seek(access: &mut Access, selection: &Selection<'_>, after: &[u8]) -> bool {
+    let Order::By(sort) = selection.order else { return false };
+    match access {
+        Access::Collection(range, direction) if sort.keys().is_empty() => {
+            let prefix = &range.low[..size_of::<crate::keys::CollectionNumber>()];
+            let mut place: Key = [prefix, after].concat().into();
+            match direction {
+                ScanDirection::Forward => {
+                    place.push(0);
+                    range.low = range.low.clone().max(place);
+                }
+                ScanDirection::Backward => return false,
+            }
+            true
+        }
+        Access::Index(scan) => seek_index(scan, sort, after),
+        _ => false,
+    }
+}
+
+fn seek_index(scan: &mut IndexScan, sort: &Sort, after: &[u8]) -> bool {
+    // What an order by id adds to the keys is not in the keys of the index in this form.
+    let has_id =
+        sort.keys().iter().any(|key| matches!(key.path.segments(), [one] if one.name() == "_id"));
+    if has_id {
+        return false;
+    }
+    let Some(place) = entry_place(scan, sort, after) else { return false };
+    for number in 0..scan.ranges.len() {
+        let lead = match scan.order_at {
+            Some(OrderAt::Shared(length)) => length,
+            Some(OrderAt::Prefix) => scan.prefixes[number],
+            Some(OrderAt::Spread | OrderAt::Ties) | None => return false,
+        };
+        let range = &mut scan.ranges[number];
+        let at: Key = [&range.low[..lead], &place.bytes].concat().into();
+        match scan.direction {
+            ScanDirection::Forward => {
+                let behind = if place.is_whole {
+                    [&at[..], &[0]].concat().into()
+                } else {
+                    end_of(&at).unwrap_or(at)
+                };
+                range.low = range.low.clone().max(behind);
+            }
+            ScanDirection::Backward => {
+                range.high = Some(range.high.take().map_or(at.clone(), |high| high.min(at)));
+            }
+        }
+    }
+    true
+}
+
+/// A place in the order as the bytes of index keys.
+struct Place {
+    bytes: Key,
+    /// Whether they end where a key ends; an id is left out where the index is unique.
+    is_whole: bool,
+}
+
+fn entry_place(scan: &IndexScan, sort: &Sort, after: &[u8]) -> Option<Place> {
+    let mut length = 0;
+    for key in sort.keys() {
+        length += skip_key(after.get(length..)?, key.direction).ok()?;
+    }
+    let (components, id) = after.split_at_checked(length)?;
+    let is_unique = scan.definition.spec.is_unique();
+    let mut bytes = Key::from_slice(components);
+    if !is_unique {
+        // The id as it stands in the order, and then as it stands in the index.
+        let id = match id_direction(sort) {
+            Direction::Ascending => id.to_vec(),
+            Direction::Descending => id.split_last()?.1.iter().map(|byte| !byte).collect(),
+        };
+        let id = std::str::from_utf8(&id).ok()?;
+        if scan.direction == ScanDirection::Backward {
+            bytes.iter_mut().for_each(|byte| *byte = !*byte);
+        }
+        append_id(id, scan.definition.last_direction(), &mut bytes);
+    } else if scan.direction == ScanDirection::Backward {
+        bytes.iter_mut().for_each(|byte| *byte = !*byte);
+    }
+    Some(Place { bytes, is_whole: !is_unique })
+}

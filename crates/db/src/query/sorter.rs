@@ -1,0 +1,102 @@
+//! [`Sorter`]: puts documents into order in memory, and keeps only those that are needed.
+
+use velocitydb_core::Object;
+use velocitydb_storage::Blob;
+
+use super::control::Control;
+use super::execute::{Hit, Record};
+use crate::Result;
+use crate::keys::Key;
+
+/// Documents that are to be put into order.
+pub(super) struct Sorter<'a> {
+    control: &'a Control,
+    /// How many are needed at the most.
+    limit: Option<usize>,
+    kept: Vec<Kept>,
+}
+
+struct Kept {
+    /// What it is sorted by, and the id.
+    key: Key,
+    id: Box<str>,
+    record: KeptRecord,
+}
+
+enum KeptRecord {
+    Blob(Blob),
+    Covered(Object),
+    NotFetched,
+}
+
+const SORTED: &str = "memory of a query for sorting in bytes";
+
+/// What a document takes beside its key, id and record.
+const KEPT_BYTES: usize = size_of::<Kept>() + 32;
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        let record = match &self.record {
+            KeptRecord::Blob(blob) => blob.len(),
+            KeptRecord::Covered(object) => object.len() * 64,
+            KeptRecord::NotFetched => 0,
+        };
+        self.key.len() + self.id.len() + record + KEPT_BYTES
+    }
+}
+
+impl<'a> Sorter<'a> {
+    pub(super) fn new(control: &'a Control, limit: Option<u64>) -> Self {
+        let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        Sorter { control, limit, kept: Vec::new() }
+    }
+
+    /// Takes a document with what it is sorted by.
+    pub(super) fn push(&mut self, key: Key, hit: Hit<'_>) -> Result<()> {
+        let record = match hit.record {
+            Record::Covered(object) => KeptRecord::Covered(object),
+            Record::NotFetched => KeptRecord::NotFetched,
+            record => KeptRecord::Blob(record.into_blob()),
+        };
+        let kept = Kept { key, id: Box::from(hit.id), record };
+        self.control.take(SORTED, kept.bytes())?;
+        self.kept.push(kept);
+        if let Some(limit) = self.limit
+            && self.kept.len() >= limit.saturating_mul(2).saturating_add(64)
+        {
+            self.keep_first(limit);
+        }
+        Ok(())
+    }
+
+    fn keep_first(&mut self, limit: usize) {
+        if limit > 0 {
+            self.kept.select_nth_unstable_by(limit - 1, |one, other| one.key.cmp(&other.key));
+        }
+        let freed = self.kept.drain(limit..).map(|kept| kept.bytes()).sum();
+        self.control.give_back(freed);
+    }
+
+    /// The documents in order, as many as are needed.
+    pub(super) fn finish(
+        mut self,
+        mut visit: impl FnMut(&[u8], Hit<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(limit) = self.limit
+            && self.kept.len() > limit
+        {
+            self.keep_first(limit);
+        }
+        self.kept.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        for kept in self.kept {
+            self.control.give_back(kept.bytes());
+            let record = match kept.record {
+                KeptRecord::Blob(blob) => Record::Blob(blob),
+                KeptRecord::Covered(object) => Record::Covered(object),
+                KeptRecord::NotFetched => Record::NotFetched,
+            };
+            visit(&kept.key, Hit { id: &kept.id, record })?;
+        }
+        Ok(())
+    }
+}

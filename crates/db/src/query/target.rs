@@ -1,0 +1,64 @@
+//! [`Target`]: the collection that a query is about, in one state, and what plans are made of.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use velocitydb_core::key::Direction;
+use velocitydb_core::{Filter, Sort};
+use velocitydb_storage::Snapshot;
+
+use super::statistics::Statistics;
+use crate::index::{Definition, IndexTotals};
+use crate::keys::CollectionNumber;
+
+/// A collection in one state.
+pub(crate) struct Target<'a> {
+    /// The state: that of a snapshot, or that in the middle of a group of commands.
+    pub(crate) state: &'a dyn Snapshot,
+    pub(crate) number: CollectionNumber,
+    /// How many documents it has.
+    pub(crate) count: u64,
+    /// The indexes that are ready in this state.
+    pub(crate) indexes: SmallVec<[UsableIndex; 4]>,
+}
+
+/// An index that a plan can use.
+#[derive(Clone)]
+pub(crate) struct UsableIndex {
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) totals: IndexTotals,
+    /// What is known of the distribution of its values, if it has been looked at.
+    pub(crate) statistics: Option<Arc<Statistics>>,
+}
+
+/// What is asked for.
+pub(crate) struct Request<'a> {
+    pub(crate) filter: &'a Filter,
+    pub(crate) order: Order<'a>,
+    /// How many documents are needed at the most, those that are left out included.
+    pub(crate) limit: Option<u64>,
+}
+
+/// In which order documents are asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Order<'a> {
+    /// In any.
+    Any,
+    /// By these keys, and where they leave it open by id, in the direction of the last key.
+    By(&'a Sort),
+}
+
+impl Order<'_> {
+    /// The direction of the ids.
+    pub(crate) fn id_direction(&self) -> Direction {
+        match self {
+            Order::Any => Direction::Ascending,
+            Order::By(sort) => id_direction(sort),
+        }
+    }
+}
+
+/// The direction of the ids where a sort leaves the order open.
+pub(crate) fn id_direction(sort: &Sort) -> Direction {
+    sort.keys().last().map(|key| key.direction).unwrap_or_default()
+}

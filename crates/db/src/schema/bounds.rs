@@ -1,0 +1,218 @@
+//! What validating can cost, found out from the schema alone, so that a schema that could hang the
+//! engine or exhaust its stack is refused when it is set. Looks at no document.
+
+use std::collections::HashMap;
+
+use jsonschema::PatternOptions;
+use serde_json::json;
+use velocitydb_core::limits::{DEPTH_MAX, REGEX_BYTES_MAX};
+
+use super::problem::problem;
+use super::subschemas::{Number, Subschemas, place_text};
+use super::view::{Stored, Weights};
+use crate::Result;
+
+/// How often schemas may look at one value, at the most.
+///
+/// `allOf` and references multiply: ten levels of two are a thousand. Whatever a document is, this
+/// is how long a validation goes on after its steps are used up.
+pub const LOOKS_AT_A_VALUE_MAX: u64 = 10_000;
+
+/// How many schemas may be entered before the first of them is left, in a document of 100 levels.
+///
+/// Each takes some hundreds of bytes of the stack of the thread that validates.
+pub const ENTERED_SCHEMAS_MAX: u32 = 1_000;
+
+/// The sizes of compiled patterns that are told apart, in bytes; the last is the largest allowed.
+const PATTERN_SIZES: [usize; 5] = [1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10];
+
+/// The largest size of all compiled patterns of a schema, in bytes.
+pub const PATTERNS_BYTES_MAX: usize = 8 << 20;
+
+/// A pattern of this many compiled bytes costs one step for each byte that it is matched against.
+///
+/// Most patterns take a few nanoseconds a byte whatever their size is. The worst ones, such as
+/// `[ab]*a[ab]{50}c`, visit all of their states for each byte: then a step takes about 150.
+const PATTERN_BYTES_A_STEP: usize = 128;
+
+/// Checks the bounds, and says what looks at documents cost.
+pub(super) fn check(schemas: &Subschemas<'_>) -> Result<Weights> {
+    let order = order(schemas)?;
+    let looks = looks(schemas, &order)?;
+    check_entered(schemas, &order)?;
+    let mut weights = patterns(schemas)?;
+    let names = schemas.all.iter().filter_map(|schema| schema.names);
+    weights.name = names.map(|names| looks[names]).max().unwrap_or_default();
+    if schemas.all.iter().any(|schema| schema.names.is_some()) {
+        weights.name_byte += weights.string_byte.max(1);
+    }
+    Ok(weights)
+}
+
+/// The schemas, each after those that judge the same value for it.
+pub(super) fn order(schemas: &Subschemas<'_>) -> Result<Vec<Number>> {
+    let all = &schemas.all;
+    let mut waits_for: Vec<usize> = all.iter().map(|schema| schema.same_value.len()).collect();
+    let mut users = vec![Vec::new(); all.len()];
+    for (number, schema) in all.iter().enumerate() {
+        for same in &schema.same_value {
+            users[*same].push(number);
+        }
+    }
+    let mut order: Vec<Number> = (0..all.len()).filter(|number| waits_for[*number] == 0).collect();
+    let mut next = 0;
+    while let Some(number) = order.get(next).copied() {
+        next += 1;
+        for user in &users[number] {
+            waits_for[*user] -= 1;
+            if waits_for[*user] == 0 {
+                order.push(*user);
+            }
+        }
+    }
+    let Some(stuck) = (0..all.len()).find(|number| waits_for[*number] > 0) else {
+        return Ok(order);
+    };
+    Err(problem(
+        place_text(all, in_circle(schemas, &waits_for, stuck), &[]),
+        "leads back to itself for the same value, without end; a schema may refer to itself only \
+         for parts of a value, such as in properties or items"
+            .to_owned(),
+    ))
+}
+
+/// A schema of the circle that a schema leads into.
+fn in_circle(schemas: &Subschemas<'_>, waits_for: &[usize], start: Number) -> Number {
+    let mut at = start;
+    for _ in 0..schemas.all.len() {
+        let next = schemas.all[at].same_value.iter().find(|same| waits_for[**same] > 0);
+        at = *next.expect("what waits for ever waits for something that does");
+    }
+    at
+}
+
+/// How often each schema looks at its value, with all that judge the same value for it.
+fn looks(schemas: &Subschemas<'_>, order: &[Number]) -> Result<Vec<u64>> {
+    let mut looks = vec![0u64; schemas.all.len()];
+    for number in order {
+        let schema = &schemas.all[*number];
+        let same = schema.same_value.iter().map(|same| looks[*same]);
+        let same = same.fold(0, u64::saturating_add);
+        let times = if schema.is_unevaluated { 3 } else { 1 };
+        looks[*number] = same.saturating_mul(times).saturating_add(schema.keywords);
+        if looks[*number] > LOOKS_AT_A_VALUE_MAX {
+            return Err(problem(
+                place_text(&schemas.all, *number, &[]),
+                format!(
+                    "has to look at one value {} times, through allOf, anyOf, oneOf, references \
+                     and the like, and at most {LOOKS_AT_A_VALUE_MAX} is allowed",
+                    looks[*number]
+                ),
+            ));
+        }
+    }
+    Ok(looks)
+}
+
+/// Checks how many schemas can be entered at once: level by level, from the innermost of a document.
+fn check_entered(schemas: &Subschemas<'_>, order: &[Number]) -> Result<()> {
+    let mut below = vec![0u32; schemas.all.len()];
+    for _ in 0..=DEPTH_MAX {
+        let mut entered = vec![0u32; schemas.all.len()];
+        for number in order {
+            let schema = &schemas.all[*number];
+            let same = schema.same_value.iter().map(|same| entered[*same]);
+            let parts = schema.parts.iter().map(|part| below[*part]);
+            entered[*number] = 1 + same.chain(parts).max().unwrap_or_default();
+        }
+        below = entered;
+    }
+    if below[0] <= ENTERED_SCHEMAS_MAX {
+        return Ok(());
+    }
+    Err(problem(
+        String::new(),
+        format!(
+            "has to enter {} schemas for one value of a document of {DEPTH_MAX} levels, and at \
+             most {ENTERED_SCHEMAS_MAX} is allowed; shorten the chains of references",
+            below[0]
+        ),
+    ))
+}
+
+/// Checks all patterns, and says what they cost.
+fn patterns(schemas: &Subschemas<'_>) -> Result<Weights> {
+    let mut sizes: HashMap<&str, usize> = HashMap::new();
+    let mut total = 0;
+    let mut weights = Weights::default();
+    let mut size_of = |pattern, place: &dyn Fn() -> String| {
+        if let Some(size) = sizes.get(pattern) {
+            return Ok(*size);
+        }
+        let size = size_of(pattern).map_err(|text| problem(place(), text))?;
+        total += size;
+        if total > PATTERNS_BYTES_MAX {
+            let text = format!(
+                "is one pattern too many: compiled, all take more than {PATTERNS_BYTES_MAX} bytes"
+            );
+            return Err(problem(place(), text));
+        }
+        sizes.insert(pattern, size);
+        Ok(size)
+    };
+    let steps = |size: usize| (size / PATTERN_BYTES_A_STEP) as u64;
+    for (number, schema) in schemas.all.iter().enumerate() {
+        if let Some(pattern) = schema.pattern {
+            let place = || place_text(&schemas.all, number, &["pattern"]);
+            let size = size_of(pattern, &place)?;
+            weights.string_byte = weights.string_byte.max(steps(size));
+        }
+        let mut names = 0;
+        for pattern in &schema.name_patterns {
+            let place = || place_text(&schemas.all, number, &["patternProperties", pattern]);
+            names += steps(size_of(pattern, &place)?);
+        }
+        weights.name_byte = weights.name_byte.max(names);
+    }
+    Ok(weights)
+}
+
+/// The size of a compiled pattern; or else what is wrong with it, as the end of a sentence.
+fn size_of(pattern: &str) -> std::result::Result<usize, String> {
+    if pattern.len() > REGEX_BYTES_MAX {
+        let length = pattern.len();
+        return Err(format!("has {length} bytes, and at most {REGEX_BYTES_MAX} is allowed"));
+    }
+    let schema = json!({ "pattern": pattern });
+    let compiles = |options: PatternOptions<jsonschema::Regex>| {
+        let options = super::compile::options().with_pattern_options(options);
+        options.build(&schema).is_ok()
+    };
+    let fits = |size: &usize| compiles(PatternOptions::regex().size_limit(*size));
+    if let Some(size) = PATTERN_SIZES.into_iter().find(fits) {
+        return Ok(size);
+    }
+    let largest = PATTERN_SIZES[PATTERN_SIZES.len() - 1];
+    if compiles(PatternOptions::regex()) {
+        return Err(format!("takes more than {largest} bytes when it is compiled; simplify it"));
+    }
+    let needs_backtracking = jsonschema::options_for::<Stored>()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .with_pattern_options(PatternOptions::fancy_regex().size_limit(largest))
+        .build(&schema)
+        .is_ok();
+    Err(if needs_backtracking {
+        "uses look-around or a backreference, which can take for ever; only what is matched in \
+         linear time is taken"
+            .to_owned()
+    } else {
+        "is not a regular expression of ECMA-262, or is far too large; check its brackets and \
+         escapes"
+            .to_owned()
+    })
+}
+
+/// The options for patterns: what [`check`] has let through.
+pub(super) fn pattern_options() -> PatternOptions<jsonschema::Regex> {
+    PatternOptions::regex().size_limit(PATTERN_SIZES[PATTERN_SIZES.len() - 1])
+}

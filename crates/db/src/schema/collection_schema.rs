@@ -1,0 +1,190 @@
+//! The schema of a collection: checked and compiled once, then cheap to ask. Knows neither
+//! collections nor commands.
+
+use std::fmt;
+use std::sync::Arc;
+
+use velocitydb_core::{Encoded, More, Object, RawObject, Violations};
+
+use super::builder::SchemaBuilder;
+use super::compile::{Compiled, compile};
+use super::indexes::IndexRequest;
+use super::view::{Meter, View};
+use super::violation;
+use crate::Result;
+
+/// How many steps validating a document takes at the most, beside those for its size.
+///
+/// A look of a rule at a value is one step and takes some nanoseconds; matching patterns and
+/// comparing large values takes more.
+pub const STEPS_MAX: u64 = 10_000_000;
+
+/// How many further steps it takes for each encoded byte.
+///
+/// The shortest element of a large array has six bytes, so that twelve rules can look at each.
+pub const STEPS_A_BYTE: u64 = 2;
+
+/// How many looks listing all violations of one document takes at the most.
+///
+/// Each look can find a violation, and they are kept until they are all found. A document that
+/// takes more has its first violation reported alone.
+pub const LISTING_LOOKS_MAX: u64 = 100_000;
+
+/// The schema of a collection's documents: JSON Schema 2020-12, checked and compiled. Cheap to
+/// clone.
+///
+/// It is about a document's fields, without `_id`.
+///
+/// ```
+/// use velocitydb::schema::{Field, Schema};
+/// use velocitydb::{Encoded, object};
+///
+/// # fn main() -> velocitydb::Result<()> {
+/// let schema = Schema::builder()
+///     .field("name", Field::string().required().max_length(100))
+///     .field("age", Field::int().range(0..=150))
+///     .build()?;
+/// let document = Encoded::from_object(&object! { "age": 151 })?;
+/// let violations = schema.validate(document.view())?.expect("two rules are broken");
+/// assert_eq!(
+///     violations.to_string(),
+///     r#""age" must be at most 150, and is 151; "name" is missing, and has to be there"#
+/// );
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Schema(Arc<Inner>);
+
+struct Inner {
+    object: Object,
+    compiled: Compiled,
+}
+
+impl Schema {
+    /// Reads a schema: JSON Schema 2020-12, with the annotations `default`, `unique` and `indexed`
+    /// and the keyword `storedType`.
+    ///
+    /// An error says which place of the schema is wrong, and what would be right.
+    pub fn from_object(schema: &Object) -> Result<Self> {
+        let compiled = compile(schema)?;
+        Ok(Schema(Arc::new(Inner { object: schema.clone(), compiled })))
+    }
+
+    /// Reads a schema from JSON text, as [`Schema::from_object`].
+    pub fn from_json(text: &str) -> Result<Self> {
+        Self::from_object(&Object::from_json(text)?)
+    }
+
+    /// Writes a schema without writing JSON.
+    pub fn builder() -> SchemaBuilder {
+        SchemaBuilder::new()
+    }
+
+    /// The schema as it was given.
+    pub fn to_object(&self) -> &Object {
+        &self.0.object
+    }
+
+    /// The indexes that the schema asks for by `unique` and `indexed`, ordered by path.
+    pub fn index_requests(&self) -> &[IndexRequest] {
+        &self.0.compiled.indexes
+    }
+
+    /// The document with the defaults of the fields that are missing; `None` if none is.
+    ///
+    /// Fields inside of objects and of arrays' elements count where the object around them is there,
+    /// or is itself a default. Fails if the result is larger or deeper than a document can be.
+    pub fn apply_defaults(&self, fields: RawObject<'_>) -> Result<Option<Encoded>> {
+        self.0.compiled.defaults.apply(fields)
+    }
+
+    /// All violations of a document, up to a number; `None` if it satisfies the schema.
+    ///
+    /// An error is damage of the document. A document that takes too many steps is a violation of
+    /// the rule `steps`.
+    pub fn validate(&self, fields: RawObject<'_>) -> Result<Option<Violations>> {
+        let compiled = &self.0.compiled;
+        let meter = self.meter(u64::MAX, fields);
+        let is_valid = compiled.validator.is_valid(View::Value(fields.as_value(), &meter));
+        if let Some(damage) = meter.take_corruption() {
+            return Err(damage.into());
+        }
+        if meter.is_exhausted() {
+            return Ok(Some(too_many_steps(fields)));
+        }
+        if is_valid {
+            return Ok(None);
+        }
+        Ok(Some(match self.list(fields)? {
+            Some(violations) => violations,
+            None => self.first(fields)?,
+        }))
+    }
+
+    pub(super) fn example_of_defaults(&self) -> Object {
+        self.0.compiled.defaults.example()
+    }
+
+    /// Lists all violations, unless that takes too many steps.
+    fn list(&self, fields: RawObject<'_>) -> Result<Option<Violations>> {
+        let meter = self.meter(LISTING_LOOKS_MAX, fields);
+        let view = View::Value(fields.as_value(), &meter);
+        let errors = self.0.compiled.validator.iter_errors(view);
+        if meter.is_exhausted() {
+            return Ok(None);
+        }
+        let mut list = Vec::new();
+        for error in errors {
+            violation::add(&error, fields, &mut list)?;
+        }
+        Ok((!list.is_empty()).then(|| Violations::new(list, More::None)))
+    }
+
+    /// The first violation, where there are too many or the document is too large to list them.
+    fn first(&self, fields: RawObject<'_>) -> Result<Violations> {
+        let meter = self.meter(u64::MAX, fields);
+        let view = View::Value(fields.as_value(), &meter);
+        let result = self.0.compiled.validator.validate(view);
+        let mut list = Vec::new();
+        if let (Err(error), false) = (&result, meter.is_exhausted()) {
+            violation::add(error, fields, &mut list)?;
+        }
+        if list.is_empty() {
+            let text = "breaks the schema, and is too large to say where".to_owned();
+            return Ok(Violations::whole("steps", text));
+        }
+        list.truncate(1);
+        Ok(Violations::new(list, More::Unknown))
+    }
+
+    fn meter(&self, looks: u64, fields: RawObject<'_>) -> Meter {
+        Meter::new(looks, steps_max(fields), self.0.compiled.weights)
+    }
+}
+
+/// How many steps may be taken for a document.
+pub(super) fn steps_max(fields: RawObject<'_>) -> u64 {
+    STEPS_MAX + STEPS_A_BYTE * fields.as_encoded().len() as u64
+}
+
+fn too_many_steps(fields: RawObject<'_>) -> Violations {
+    let text = format!(
+        "takes more than {} steps to check; make it smaller, or the schema simpler",
+        steps_max(fields)
+    );
+    Violations::whole("steps", text)
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Schema").field(&self.0.object).finish()
+    }
+}
+
+impl PartialEq for Schema {
+    /// Whether both are written alike.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.object.is_identical(&other.0.object)
+    }
+}

@@ -1,0 +1,118 @@
+//! From a schema to a validator: the checks that come first, in their order, and the options that
+//! make validating deterministic.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jsonschema::{Draft, Validator};
+use serde_json::Value as Json;
+use velocitydb_core::limits::DEPTH_MAX;
+use velocitydb_core::{Object, Value};
+
+use super::defaults::Defaults;
+use super::indexes::{self, IndexRequest};
+use super::keywords::{STORED_TYPE, StoredType};
+use super::problem::{dotted, problem};
+use super::references::References;
+use super::subschemas::Subschemas;
+use super::values::to_json;
+use super::view::{Stored, Weights};
+use super::{bounds, scopes, violation};
+use crate::Result;
+
+/// The largest schema, in bytes of JSON text: 1 MiB.
+///
+/// A schema is kept in memory by every replica, and everything that is done with it takes time in
+/// proportion.
+pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
+
+/// What becomes of a schema.
+pub(super) struct Compiled {
+    pub(super) validator: Validator<Stored>,
+    pub(super) weights: Weights,
+    pub(super) defaults: Defaults,
+    pub(super) indexes: Vec<IndexRequest>,
+}
+
+/// Checks a schema, and compiles it.
+pub(super) fn compile(schema: &Object) -> Result<Compiled> {
+    check_size(schema)?;
+    let written = Value::Object(schema.clone());
+    let json = to_json(&written);
+    check_form(&json)?;
+    let references = References::of(&json)?;
+    let schemas = Subschemas::of(&json, &written, &references)?;
+    if let Some(missing) = references.first_missing() {
+        let text = format!("refers to {missing:?}, which is not in it, and nothing is fetched");
+        return Err(problem(String::new(), text));
+    }
+    let weights = bounds::check(&schemas)?;
+    scopes::check(&json, &references)?;
+    let defaults = Defaults::of(&schemas)?;
+    let indexes = indexes::requests(&schemas)?;
+    // The library's panics are known to be rare and not known to be absent, and a schema comes from
+    // outside.
+    let built = catch_unwind(AssertUnwindSafe(|| {
+        options().with_pattern_options(bounds::pattern_options()).build(&json)
+    }));
+    let validator = match built {
+        Ok(Ok(validator)) => validator,
+        Ok(Err(error)) => return Err(from_validation(&error)),
+        Err(_) => {
+            let text = "cannot be compiled; simplify its references and names".to_owned();
+            return Err(problem(String::new(), text));
+        }
+    };
+    Ok(Compiled { validator, weights, defaults, indexes })
+}
+
+/// The options of every validator, without those for patterns.
+pub(super) fn options()
+-> jsonschema::ValidationOptions<'static, std::sync::Arc<dyn referencing::Retrieve>, Stored> {
+    jsonschema::options_for::<Stored>()
+        .with_draft(Draft::Draft202012)
+        .should_validate_formats(false)
+        .with_keyword(STORED_TYPE, StoredType::factory)
+        .offline()
+}
+
+/// Checks depth and size, before anything recurses.
+fn check_size(schema: &Object) -> Result<()> {
+    if schema.values().any(|value| is_deeper(value, DEPTH_MAX - 1)) {
+        let text = format!("is nested more than {DEPTH_MAX} levels deep; use $defs and $ref");
+        return Err(problem(String::new(), text));
+    }
+    let length = schema.to_json().len();
+    if length > SCHEMA_BYTES_MAX {
+        let text = format!("has {length} bytes, and at most {SCHEMA_BYTES_MAX} is allowed");
+        return Err(problem(String::new(), text));
+    }
+    Ok(())
+}
+
+/// Whether a value has more levels than that.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
+        Value::Object(fields) => {
+            levels == 0 || fields.values().any(|field| is_deeper(field, levels - 1))
+        }
+        _ => false,
+    }
+}
+
+/// Checks a schema against the metaschema.
+fn check_form(schema: &Json) -> Result<()> {
+    // Said first, since another draft's schema breaks rules of this one.
+    if let Some(draft) = schema.get("$schema") {
+        super::keywords::check("$schema", draft)
+            .map_err(|text| problem("$schema".to_owned(), text))?;
+    }
+    jsonschema::draft202012::meta::validate(schema).map_err(|error| from_validation(&error))
+}
+
+/// An error of the library about a schema.
+fn from_validation(error: &jsonschema::ValidationError<'_>) -> crate::Error {
+    let steps = violation::pointer_steps(error.instance_path().as_str());
+    let place = dotted(steps.iter().map(String::as_str));
+    problem(place, violation::message(error, &violation::start_of(error.instance(), 100)))
+}

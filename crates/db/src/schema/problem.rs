@@ -1,0 +1,76 @@
+//! Errors of schemas, and where in a schema they are. Owns the text of places.
+
+use super::subschemas::Number;
+use crate::Error;
+
+/// An error of a schema: the place as a dotted path, and the end of a sentence.
+pub(super) fn problem(place: String, problem: String) -> Error {
+    Error::Invalid(velocitydb_core::Error::InvalidQuery { what: "schema", place, problem })
+}
+
+/// Where a schema stands: in which one, and the way from there. Kept as a link, since ways can be
+/// long and many schemas share them.
+pub(super) struct Place<'a> {
+    within: Option<Number>,
+    keyword: Option<&'a str>,
+    way: Vec<String>,
+}
+
+impl<'a> Place<'a> {
+    /// The whole.
+    pub(super) fn root() -> Self {
+        Place { within: None, keyword: None, way: Vec::new() }
+    }
+
+    /// A way from the whole.
+    pub(super) fn at(way: Vec<String>) -> Self {
+        Place { within: None, keyword: None, way }
+    }
+
+    /// The value of a keyword of another schema, or something in that value.
+    pub(super) fn within(number: Number, keyword: &'a str, step: Option<String>) -> Self {
+        let way = step.into_iter().collect();
+        Place { within: Some(number), keyword: Some(keyword), way }
+    }
+
+    /// The dotted path of a schema, and of something in it.
+    pub(super) fn text<'p>(
+        number: Number,
+        steps: &[&str],
+        place_of: impl Fn(Number) -> &'p Place<'a>,
+    ) -> String
+    where
+        'a: 'p,
+    {
+        let mut backwards: Vec<&str> = steps.iter().rev().copied().collect();
+        let mut next = Some(number);
+        while let Some(number) = next {
+            let place = place_of(number);
+            backwards.extend(place.way.iter().rev().map(String::as_str));
+            backwards.extend(place.keyword);
+            next = place.within;
+        }
+        dotted(backwards.into_iter().rev())
+    }
+}
+
+/// Steps as a dotted path, as [`velocitydb_core::Path`] writes it. An empty name, which no path can
+/// have, is written as two quotes.
+pub(super) fn dotted<'a>(steps: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for (at, step) in steps.enumerate() {
+        if at > 0 {
+            text.push('.');
+        }
+        if step.is_empty() {
+            text.push_str("\"\"");
+        }
+        for char in step.chars() {
+            if matches!(char, '.' | '\\') {
+                text.push('\\');
+            }
+            text.push(char);
+        }
+    }
+    text
+}

@@ -1,0 +1,371 @@
+//! How the validator looks at a stored document: field by field, without decoding it. Counts every
+//! look, so that validating ends. Knows no keyword and no rule.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::cmp::Ordering;
+use std::sync::OnceLock;
+
+use jsonschema::JsonType;
+use jsonschema::json::{Array, Json, Node, NodeIdentity, Object};
+use jsonschema_value::LazyInstance;
+use velocitydb_core::raw::{RawFields, RawItems};
+use velocitydb_core::{Kind, RawArray, RawObject, RawValue};
+
+use super::values::{Number, equals, number_of, text_of, to_json};
+
+/// How many bytes are read in one step where they are only read.
+pub(super) const BYTES_A_STEP: u64 = 32;
+
+/// Counts the steps of one validation, and notes damage.
+///
+/// When the steps are used up, everything looks like null and every container looks empty, so that
+/// the validator comes to an end; what it says then means nothing.
+pub(super) struct Meter {
+    left: Cell<u64>,
+    looks_left: Cell<u64>,
+    corrupt: Cell<Option<velocitydb_core::Error>>,
+    weights: Weights,
+}
+
+/// What looks cost beyond one step, since the schema does more with what is seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Weights {
+    /// Steps a byte of a string, for the heaviest pattern that may be matched against it.
+    pub(super) string_byte: u64,
+    /// Steps a byte of a field's name, for all patterns that are matched against names.
+    pub(super) name_byte: u64,
+    /// Steps a field's name, for the schema of names.
+    pub(super) name: u64,
+}
+
+impl Meter {
+    /// So many looks, and so many steps in them.
+    pub(super) fn new(looks: u64, steps: u64, weights: Weights) -> Self {
+        let (left, looks_left) = (Cell::new(steps), Cell::new(looks));
+        Meter { left, looks_left, corrupt: Cell::new(None), weights }
+    }
+
+    /// Whether the steps were used up.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.left.get() == 0
+    }
+
+    /// The damage that was met, if any was.
+    pub(super) fn take_corruption(&self) -> Option<velocitydb_core::Error> {
+        self.corrupt.take()
+    }
+
+    /// Takes one look of one step.
+    #[inline]
+    fn look(&self) -> bool {
+        match self.looks_left.get().checked_sub(1) {
+            Some(looks) => {
+                self.looks_left.set(looks);
+                self.spend(1)
+            }
+            None => self.spend(u64::MAX),
+        }
+    }
+
+    /// Takes steps, and says whether there were as many.
+    #[inline]
+    pub(super) fn spend(&self, steps: u64) -> bool {
+        let left = self.left.get().saturating_sub(steps);
+        self.left.set(left);
+        left > 0
+    }
+
+    /// What was read, or nothing where it was damaged; then nothing else is looked at either.
+    #[inline]
+    fn read<T>(&self, result: velocitydb_core::Result<T>) -> Option<T> {
+        result
+            .map_err(|error| {
+                self.corrupt.set(Some(error));
+                self.left.set(0);
+            })
+            .ok()
+    }
+}
+
+/// The representation: documents as they are stored.
+pub(super) struct Stored;
+
+impl Json for Stored {
+    type Node<'a> = View<'a>;
+    type PreparedKey = Box<str>;
+    type StringBuffer = ();
+
+    const ACYCLIC: bool = true;
+
+    fn prepare_key(key: &str) -> Box<str> {
+        key.into()
+    }
+
+    fn with_string_node<T>(_buffer: &mut (), string: &str, f: impl FnOnce(View<'_>) -> T) -> T {
+        f(View::Name(string))
+    }
+}
+
+/// One value of a document, or the name of one of its fields.
+#[derive(Clone, Copy)]
+pub(super) enum View<'a> {
+    /// A value.
+    Value(RawValue<'a>, &'a Meter),
+    /// A name, as the schema of names sees it. It was counted with its field.
+    Name(&'a str),
+}
+
+impl<'a> View<'a> {
+    /// The stored type, for the keyword `storedType`; a name is a string.
+    pub(super) fn stored_kind(&self) -> Kind {
+        match self {
+            View::Value(value, _) => value.kind(),
+            View::Name(_) => Kind::String,
+        }
+    }
+
+    /// The value, unless the steps are used up.
+    #[inline]
+    fn look(&self) -> Option<(RawValue<'a>, &'a Meter)> {
+        match self {
+            View::Value(value, meter) => meter.look().then_some((*value, *meter)),
+            View::Name(_) => None,
+        }
+    }
+
+    /// The text of what JSON Schema sees as a string, and what counts its steps.
+    fn text(&self) -> Option<(Cow<'a, str>, Option<&'a Meter>)> {
+        if let View::Name(name) = self {
+            return Some((Cow::Borrowed(name), None));
+        }
+        let (value, meter) = self.look()?;
+        let text = meter.read(text_of(value))??;
+        Some((text, Some(meter)))
+    }
+}
+
+impl<'a> Node<'a, Stored> for View<'a> {
+    type Object = Fields<'a>;
+    type Array = Items<'a>;
+    type Number = Number;
+
+    #[inline]
+    fn as_object(&self) -> Option<Fields<'a>> {
+        let (value, meter) = self.look()?;
+        Some(Fields { object: meter.read(value.as_object())??, meter })
+    }
+
+    #[inline]
+    fn as_array(&self) -> Option<Items<'a>> {
+        let (value, meter) = self.look()?;
+        Some(Items { array: meter.read(value.as_array())??, meter })
+    }
+
+    fn as_string(&self) -> Option<Cow<'a, str>> {
+        let (text, meter) = self.text()?;
+        if let Some(meter) = meter {
+            let bytes = text.len() as u64;
+            let steps = bytes.saturating_mul(meter.weights.string_byte);
+            if !meter.spend(steps.saturating_add(bytes / BYTES_A_STEP)) {
+                return None;
+            }
+        }
+        Some(text)
+    }
+
+    #[inline]
+    fn as_number(&self) -> Option<Number> {
+        let (value, meter) = self.look()?;
+        meter.read(number_of(value))?
+    }
+
+    fn as_boolean(&self) -> Option<bool> {
+        let (value, meter) = self.look()?;
+        meter.read(value.as_bool())?
+    }
+
+    fn is_null(&self) -> bool {
+        self.json_type() == JsonType::Null
+    }
+
+    #[inline]
+    fn json_type(&self) -> JsonType {
+        if let View::Name(_) = self {
+            return JsonType::String;
+        }
+        let Some((value, _)) = self.look() else { return JsonType::Null };
+        match value.kind() {
+            Kind::Null => JsonType::Null,
+            Kind::Bool => JsonType::Boolean,
+            Kind::Int | Kind::UInt => JsonType::Number,
+            Kind::Float => match value.as_f64() {
+                Ok(Some(float)) if !float.is_finite() => JsonType::String,
+                _ => JsonType::Number,
+            },
+            Kind::String | Kind::Bytes | Kind::Time => JsonType::String,
+            Kind::Array => JsonType::Array,
+            Kind::Object => JsonType::Object,
+        }
+    }
+
+    fn string_length(&self) -> Option<u64> {
+        let (text, meter) = self.text()?;
+        meter.is_none_or(|meter| meter.spend(text.len() as u64 / BYTES_A_STEP)).then_some(())?;
+        Some(text.chars().count() as u64)
+    }
+
+    fn equals_value(&self, expected: &serde_json::Value) -> bool {
+        match self {
+            View::Name(name) => expected.as_str() == Some(name),
+            View::Value(value, meter) => {
+                meter.read(equals(*value, expected, meter)).unwrap_or_default()
+            }
+        }
+    }
+
+    fn to_value(&self) -> Cow<'a, serde_json::Value> {
+        Cow::Owned(match self {
+            View::Name(name) => serde_json::Value::from(*name),
+            View::Value(value, meter) => {
+                if !meter.spend(value.as_encoded().len() as u64) {
+                    return Cow::Owned(serde_json::Value::Null);
+                }
+                meter.read(value.to_value()).map(|value| to_json(&value)).unwrap_or_default()
+            }
+        })
+    }
+
+    fn lazy_value(&self) -> LazyInstance<'a> {
+        match self {
+            View::Name(_) => LazyInstance::Ready(self.to_value()),
+            View::Value(value, _) => LazyInstance::Deferred {
+                bytes: value.as_encoded(),
+                tag: 0,
+                make: |bytes, _| {
+                    let value = RawValue::new(bytes).and_then(RawValue::to_value);
+                    value.map(|value| to_json(&value)).unwrap_or_default()
+                },
+                cell: OnceLock::new(),
+            },
+        }
+    }
+
+    fn identity(&self) -> Option<NodeIdentity> {
+        Some(match self {
+            View::Value(value, _) => NodeIdentity::new(value.as_encoded().as_ptr() as usize),
+            View::Name(name) => NodeIdentity::tagged(name.as_ptr() as usize, 1),
+        })
+    }
+}
+
+/// The fields of an object.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    object: RawObject<'a>,
+    meter: &'a Meter,
+}
+
+impl<'a> Object<'a, Stored> for Fields<'a> {
+    type Node = View<'a>;
+    type MemberName = &'a str;
+    type MembersIter = Members<'a>;
+
+    fn len(&self) -> usize {
+        if self.meter.is_exhausted() { 0 } else { self.object.len() }
+    }
+
+    #[inline]
+    fn get(&self, key: &Box<str>) -> Option<View<'a>> {
+        self.meter.look().then_some(())?;
+        let value = self.meter.read(self.object.get(key))??;
+        Some(View::Value(value, self.meter))
+    }
+
+    fn members(&self) -> Members<'a> {
+        Members { fields: self.object.iter(), meter: self.meter }
+    }
+}
+
+/// The fields of an object, one after another.
+pub(super) struct Members<'a> {
+    fields: RawFields<'a>,
+    meter: &'a Meter,
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (&'a str, View<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.meter.is_exhausted() {
+            return None;
+        }
+        let (name, value) = self.meter.read(self.fields.next()?)?;
+        let weights = &self.meter.weights;
+        let steps = name.len() as u64 * weights.name_byte + weights.name;
+        (self.meter.look() && self.meter.spend(steps)).then_some(())?;
+        Some((name, View::Value(value, self.meter)))
+    }
+}
+
+/// The elements of an array.
+#[derive(Clone, Copy)]
+pub(super) struct Items<'a> {
+    array: RawArray<'a>,
+    meter: &'a Meter,
+}
+
+impl<'a> Array<'a, Stored> for Items<'a> {
+    type Node = View<'a>;
+    type ElementsIter = Elements<'a>;
+
+    fn len(&self) -> usize {
+        if self.meter.is_exhausted() { 0 } else { self.array.len() }
+    }
+
+    fn elements(&self) -> Elements<'a> {
+        Elements { items: self.array.iter(), meter: self.meter }
+    }
+
+    /// Sorts, since equal values have different bytes where one number is a float.
+    fn is_unique(&self) -> bool {
+        let (count, bytes) = (self.array.len() as u64, self.array.as_encoded().len() as u64);
+        let rounds = u64::from(count.max(2).ilog2()) + 1;
+        if !self.meter.spend(rounds.saturating_mul(count + bytes / BYTES_A_STEP)) {
+            return true;
+        }
+        let items = self.array.iter().collect::<velocitydb_core::Result<Vec<_>>>();
+        let Some(mut items) = self.meter.read(items) else { return true };
+        let mut damage = None;
+        let mut compare = |a: &RawValue<'_>, b: &RawValue<'_>| {
+            a.compare(*b).unwrap_or_else(|error| {
+                damage = Some(error);
+                Ordering::Equal
+            })
+        };
+        items.sort_unstable_by(&mut compare);
+        let unique = items.windows(2).all(|pair| compare(&pair[0], &pair[1]).is_ne());
+        match damage {
+            Some(error) => self.meter.read(Err(error)).unwrap_or_default(),
+            None => unique,
+        }
+    }
+}
+
+/// The elements of an array, one after another.
+pub(super) struct Elements<'a> {
+    items: RawItems<'a>,
+    meter: &'a Meter,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = View<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<View<'a>> {
+        self.meter.look().then_some(())?;
+        let value = self.meter.read(self.items.next()?)?;
+        Some(View::Value(value, self.meter))
+    }
+}

@@ -1,0 +1,345 @@
+//! Making up the steps of the differential test.
+
+use std::time::Duration;
+
+use velocitydb::{Consistency, Direction, Existing, Filter, Object, Sort, Value, object};
+use velocitydb_storage::contract::Random;
+
+use super::step::*;
+use crate::queries::Queries;
+
+const IDS: [&str; 8] = ["a", "aa", "ab", "b", "é", " ", "~", "0"];
+const FIELDS: [&str; 3] = ["n", "m", "list"];
+
+/// Makes steps up.
+pub struct Generator {
+    random: Random,
+    queries: Queries,
+    requests: u64,
+    /// The last write that had a request id, to be retried.
+    last: Option<Step>,
+    /// Whether a restart comes next: it is when maintenance has left something behind in memory
+    /// alone that a restart tells.
+    is_restart_next: bool,
+}
+
+impl Generator {
+    pub fn new(mut random: Random) -> Self {
+        let queries = Queries::new(Random::from_seed(random.number()));
+        Generator { random, queries, requests: 0, last: None, is_restart_next: false }
+    }
+
+    pub fn next(&mut self) -> Step {
+        if std::mem::take(&mut self.is_restart_next) {
+            return Step::Restart;
+        }
+        match self.random.within(0..150) {
+            100..150 => self.query(),
+            0 => Step::Restart,
+            1..3 => self.create(),
+            3 => Step::Drop { collection: self.collection() },
+            4..8 => Step::Advance(self.while_passing()),
+            8 => Step::GoBack(Duration::from_secs(self.random.within(1..20))),
+            9..12 => {
+                self.is_restart_next = self.random.one_in(4);
+                Step::Maintain
+            }
+            12 => Step::TakeSnapshot,
+            13..16 => Step::ListSnapshot { collection: self.collection(), list: self.bounds() },
+            16 => Step::Collections,
+            17..24 => Step::List {
+                collection: self.collection(),
+                list: self.bounds(),
+                level: self.level(),
+            },
+            24..27 => Step::Count { collection: self.collection(), level: self.level() },
+            27..32 => {
+                Step::Get { collection: self.collection(), id: self.id(), level: self.level() }
+            }
+            32..35 => Step::GetMany {
+                collection: self.collection(),
+                ids: (0..self.random.within(0..6)).map(|_| self.id()).collect(),
+                level: self.level(),
+            },
+            35..45 => Step::Transaction(self.transaction()),
+            45..48 => self.last.clone().unwrap_or(Step::Maintain),
+            _ => self.write(),
+        }
+    }
+
+    /// A write of any kind, or a collection that is made or dropped, or maintenance.
+    pub fn next_command(&mut self) -> Step {
+        match self.random.within(0..36) {
+            30..36 => self.query_command(),
+            0 => self.create(),
+            1 => Step::Drop { collection: self.collection() },
+            2 | 3 => Step::Maintain,
+            4 => self.last.clone().unwrap_or(Step::Maintain),
+            _ => self.write(),
+        }
+    }
+
+    /// What has to do with queries, indexes, schemas or claims.
+    fn query(&mut self) -> Step {
+        let (collection, filter, sort) = (self.collection(), self.filter(), self.sort());
+        match self.random.within(0..50) {
+            0..16 => Step::Find {
+                collection,
+                filter,
+                sort,
+                offset: self.random.within(0..4),
+                limit: self.random.one_in(2).then(|| self.random.within(0..6)),
+            },
+            16..20 => Step::Pages { collection, filter, sort, size: self.random.within(1..5) },
+            20..24 => Step::Distinct { collection, filter, path: self.field() },
+            _ => self.query_command(),
+        }
+    }
+
+    /// What changes something by way of a query, an index or a schema.
+    fn query_command(&mut self) -> Step {
+        let (collection, filter, sort) = (self.collection(), self.filter(), self.sort());
+        let index = self.random.within(0..INDEXES as u64) as usize;
+        let changes = self.changes();
+        match self.random.within(0..26) {
+            0..4 => Step::CreateIndex { collection, index },
+            4..6 => Step::DropIndex { collection, index },
+            6 => Step::SetSchema {
+                collection,
+                schema: if self.random.one_in(2) { Rules::Numbers } else { Rules::Needs },
+                existing: if self.random.one_in(2) { Existing::Check } else { Existing::Keep },
+            },
+            7 | 8 => Step::RemoveSchema { collection },
+            9..12 => {
+                let request = self.request();
+                let changes = (!self.random.one_in(4)).then_some(changes);
+                self.remembered(Step::Many { collection, filter, changes, request })
+            }
+            12..15 => {
+                let changes = (!self.random.one_in(4)).then_some(changes);
+                Step::One { collection, filter, sort, changes }
+            }
+            15..21 => {
+                let duration = Duration::from_secs(self.random.within(0..30));
+                let lease = (!self.random.one_in(3)).then(|| (duration, self.changes()));
+                let (limit, request) = (self.random.within(0..4) as u32, self.request());
+                let claim = Claim { collection, filter, sort, limit, changes, lease, request };
+                self.remembered(Step::Claim(claim))
+            }
+            _ => Step::Settle {
+                collection,
+                id: self.id(),
+                version: self.random.within(1..9),
+                how: match self.random.within(0..3) {
+                    0 => Settling::Complete(changes),
+                    1 => Settling::Renew(Duration::from_secs(self.random.within(0..30))),
+                    _ => Settling::Release,
+                },
+            },
+        }
+    }
+
+    fn remembered(&mut self, step: Step) -> Step {
+        if matches!(
+            &step,
+            Step::Many { request: Some(_), .. } | Step::Claim(Claim { request: Some(_), .. })
+        ) {
+            self.last = Some(step.clone());
+        }
+        step
+    }
+
+    fn filter(&mut self) -> Filter {
+        let filter = match self.random.within(0..7) {
+            0 => return Filter::all(),
+            1 | 2 => return self.queries.filter(),
+            3 => object! { "n": self.value() },
+            4 => object! { "n": { "$gte": self.value() } },
+            5 => object! { "list": self.random.within(0..4) as i64 },
+            _ => {
+                object! { "n": { "$in": [self.value(), self.value()] }, "m": { "$ne": self.value() } }
+            }
+        };
+        Filter::from_object(filter).unwrap_or_else(|_| Filter::all())
+    }
+
+    fn sort(&mut self) -> Sort {
+        match self.random.within(0..6) {
+            0 => Sort::new(),
+            1 | 2 => self.queries.sort(),
+            3 => Sort::new().ascending("n"),
+            4 => Sort::new().descending("n").ascending("m"),
+            _ => Sort::new().ascending("list").descending("_id"),
+        }
+    }
+
+    fn write(&mut self) -> Step {
+        let context = self.context();
+        let step = match self.random.within(0..10) {
+            0 => {
+                let count = self.random.within(1..5);
+                let documents = (0..count).map(|_| (self.id(), self.object())).collect();
+                Step::InsertMany { collection: self.collection(), documents, context }
+            }
+            1..3 => {
+                let count = self.random.within(0..6);
+                let operations = (0..count).map(|_| self.operation()).collect();
+                let context = Context { time_to_live: None, ..context };
+                Step::Batch { operations, context }
+            }
+            _ => Step::Write { operation: self.operation(), context },
+        };
+        if matches!(&step, Step::Write { context, .. } | Step::InsertMany { context, .. } | Step::Batch { context, .. } if context.request.is_some())
+        {
+            self.last = Some(step.clone());
+        }
+        step
+    }
+
+    fn request(&mut self) -> Option<String> {
+        self.random.one_in(6).then(|| {
+            self.requests += 1;
+            format!("r{}", self.requests)
+        })
+    }
+
+    fn context(&mut self) -> Context {
+        let request = self.request();
+        let time_to_live =
+            self.random.one_in(5).then(|| Duration::from_secs(self.random.within(0..30)));
+        Context { level: self.level(), time_to_live, request }
+    }
+
+    fn operation(&mut self) -> Operation {
+        let (collection, id) = (self.collection(), self.id());
+        let condition = match self.random.within(0..14) {
+            0 => Condition::Absent,
+            1 | 2 => Condition::Version(self.random.within(0..12)),
+            3 => Condition::Document(self.object()),
+            4 | 5 => {
+                let count = self.random.within(0..3);
+                let value =
+                    |generator: &mut Self| (!generator.random.one_in(4)).then(|| generator.value());
+                Condition::Fields((0..count).map(|_| (self.field(), value(self))).collect())
+            }
+            _ => Condition::Always,
+        };
+        let action = match self.random.within(0..14) {
+            0..4 if condition == Condition::Always => Action::Insert(self.object()),
+            4 if condition == Condition::Always => Action::Replace(self.object()),
+            5..8 => Action::Upsert(self.object()),
+            8 | 9 => Action::Delete,
+            10 if condition != Condition::Always => Action::Compare,
+            _ => Action::Update(self.changes()),
+        };
+        Operation { collection, id, condition, action }
+    }
+
+    fn transaction(&mut self) -> Vec<TransactionStep> {
+        let count = self.random.within(0..7);
+        (0..count).map(|_| self.transaction_step()).collect()
+    }
+
+    fn transaction_step(&mut self) -> TransactionStep {
+        let (collection, id) = (self.collection(), self.id());
+        match self.random.within(0..27) {
+            24..27 => TransactionStep::Find(collection, self.filter()),
+            0..5 => TransactionStep::Get(collection, id),
+            5 => TransactionStep::Count(collection),
+            6 => TransactionStep::List(collection),
+            7 | 8 => TransactionStep::Insert(collection, id, self.object()),
+            9 => TransactionStep::Replace(collection, id, self.object()),
+            10..15 => TransactionStep::Upsert(collection, id, self.object()),
+            15 | 16 => TransactionStep::Update(collection, id, self.changes()),
+            17..20 => TransactionStep::Delete(collection, id),
+            _ => TransactionStep::Other(Box::new(self.next_command())),
+        }
+    }
+
+    fn create(&mut self) -> Step {
+        let mut floor =
+            || self.random.one_in(4).then(|| Consistency::ALL[self.random.within(0..4) as usize]);
+        let (min_write, min_read) = (floor(), floor());
+        Step::Create { collection: self.collection(), min_write, min_read }
+    }
+
+    fn bounds(&mut self) -> Bounds {
+        Bounds {
+            offset: if self.random.one_in(2) { 0 } else { self.random.within(0..10) as usize },
+            limit: self.random.one_in(2).then(|| self.random.within(0..10) as usize),
+            after: self.random.one_in(3).then(|| self.id()),
+            direction: match self.random.one_in(2) {
+                true => Direction::Forward,
+                false => Direction::Backward,
+            },
+        }
+    }
+
+    fn while_passing(&mut self) -> Duration {
+        match self.random.one_in(8) {
+            true => Duration::from_secs(3_600 * self.random.within(1..30)),
+            false => Duration::from_millis(self.random.within(0..15_000)),
+        }
+    }
+
+    fn object(&mut self) -> Object {
+        match self.random.within(0..9) {
+            6..9 => {
+                let mut object = self.queries.object();
+                object.insert("n", self.value());
+                object
+            }
+            0 => Object::new(),
+            1 => object! { "n": self.value(), "list": [1, 2] },
+            2 => object! { "n": self.value(), "deep": { "m": [null, { "x": self.value() }] } },
+            _ => object! { "n": self.value() },
+        }
+    }
+
+    fn changes(&mut self) -> Vec<Change> {
+        let field = self.field();
+        let first = match self.random.within(0..8) {
+            0..4 => Change::Set(field, self.value()),
+            4 => Change::Unset(field),
+            5 => Change::Inc(field, self.random.within(0..5) as i64 - 2),
+            6 => Change::Push(field, self.random.within(0..5) as i64),
+            _ => return Vec::new(),
+        };
+        vec![first, Change::Set("other".to_owned(), self.value())]
+    }
+
+    fn value(&mut self) -> Value {
+        match self.random.within(0..14) {
+            9..12 => Value::from(self.random.within(0..40) as i64),
+            0 => Value::Null,
+            1 => Value::from(self.random.one_in(2)),
+            2 => Value::from("1"),
+            3 => Value::from(self.random.within(0..3) as f64),
+            4 => Value::from(vec![1, 2]),
+            _ => Value::from(self.random.within(0..3) as i64),
+        }
+    }
+
+    fn level(&mut self) -> Consistency {
+        match self.random.one_in(2) {
+            true => Consistency::Strong,
+            false => Consistency::ALL[self.random.within(0..4) as usize],
+        }
+    }
+
+    fn collection(&mut self) -> String {
+        self.one_of(&COLLECTIONS)
+    }
+
+    fn id(&mut self) -> String {
+        self.one_of(&IDS)
+    }
+
+    fn field(&mut self) -> String {
+        self.one_of(&FIELDS)
+    }
+
+    fn one_of(&mut self, names: &[&str]) -> String {
+        names[self.random.within(0..names.len() as u64) as usize].to_owned()
+    }
+}

@@ -1,0 +1,333 @@
+//! The naive model: queries, indexes, schemas and claims, by looking at one document after another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use velocitydb::{Existing, Filter, Object, Sort, Value};
+
+use super::model::{Model, failed, micros};
+use super::rules;
+use super::state::{Document, Expiry, Outcome, Refusal, Remembered, State};
+use super::step::{Action, Answer, Claim, Condition, Operation, Rules, Seen, Settling, Step};
+use crate::queries::{matching, sorted};
+
+/// What was found and changed.
+struct Modified {
+    found: Vec<(String, u64)>,
+    /// The documents as they were.
+    before: Vec<Seen>,
+    index: u64,
+    is_replayed: bool,
+}
+
+/// Which documents are changed.
+struct Which<'a> {
+    collection: &'a str,
+    filter: &'a Filter,
+    sort: &'a Sort,
+    limit: usize,
+    /// The only ones that are looked at.
+    candidates: Option<Vec<String>>,
+    request: Option<&'a String>,
+}
+
+impl State {
+    fn objects(&self, collection: &str, now: i64) -> BTreeMap<String, Object> {
+        let documents = self.collections.get(collection).map(|one| one.documents.iter());
+        let live = |one: &Document| one.expires.is_none_or(|time| time > now);
+        let documents = documents.into_iter().flatten().filter(|(_, one)| live(one));
+        documents.map(|(id, one)| (id.clone(), one.fields.clone())).collect()
+    }
+
+    /// Ids and versions of the documents that satisfy a filter and whose time is not over.
+    pub fn matching_live(&self, collection: &str, filter: &Filter, now: i64) -> Vec<(String, u64)> {
+        let found = matching(&self.objects(collection, now), filter);
+        let version = |id: &String| self.document(collection, id).unwrap().version;
+        found.keys().map(|id| (id.clone(), version(id))).collect()
+    }
+
+    fn find(&self, collection: &str, filter: &Filter, sort: &Sort, now: i64) -> Vec<String> {
+        sorted(&matching(&self.objects(collection, now), filter), sort)
+    }
+
+    /// Ends the leases that are over, in the order of their ends.
+    pub fn end_leases(&mut self, now: i64) {
+        let mut due = Vec::new();
+        for (name, collection) in &self.collections {
+            for (id, document) in &collection.documents {
+                let ends = document.lease.iter().filter(|(until, _)| *until <= now);
+                due.extend(
+                    ends.map(|(until, _)| (*until, collection.number, id.clone(), name.clone())),
+                );
+            }
+        }
+        due.sort();
+        for (_, _, id, collection) in due {
+            let before = self.clone();
+            let condition = Condition::Always;
+            let operation = Operation { collection, id, condition, action: Action::Release };
+            let outcome = self.act(&operation, Expiry::Keep, None, now);
+            if matches!(outcome, Outcome::Refused(_)) {
+                *self = before;
+                let collection = self.touch(&operation.collection);
+                collection.writes += 1;
+                let document = collection.documents.get_mut(&operation.id).unwrap();
+                document.lease = None;
+                document.version += 1;
+                collection.version_max = collection.version_max.max(document.version);
+            }
+        }
+    }
+}
+
+impl Model {
+    pub fn run_query(&mut self, step: &Step) -> Answer {
+        match step {
+            Step::CreateIndex { collection, index } => self.create_index(collection, *index),
+            Step::DropIndex { collection, index } => {
+                let found = self.state.collections.get_mut(collection);
+                if !found.is_some_and(|found| found.indexes.remove(index)) {
+                    return failed("no index");
+                }
+                self.state.touch(collection);
+                self.state.index += 1;
+                self.state.is_purge_due = true;
+                Answer::Done
+            }
+            Step::SetSchema { collection, schema, existing } => {
+                self.set_schema(collection, *schema, *existing)
+            }
+            Step::RemoveSchema { collection } => {
+                self.change_schema(collection).schema = None;
+                Answer::Done
+            }
+            Step::Find { collection, filter, sort, offset, limit } => {
+                let ids = self.state.find(collection, filter, sort, i64::MIN).into_iter();
+                let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+                self.found(collection, ids.skip(*offset as usize).take(limit))
+            }
+            Step::Pages { collection, filter, sort, .. } => {
+                let ids = self.state.find(collection, filter, sort, i64::MIN).into_iter();
+                self.found(collection, ids)
+            }
+            Step::Distinct { collection, filter, path } => self.distinct(collection, filter, path),
+            Step::Many { collection, filter, changes, request } => {
+                let sort = Sort::new();
+                let mut which = Which {
+                    collection,
+                    filter,
+                    sort: &sort,
+                    limit: usize::MAX,
+                    candidates: None,
+                    request: request.as_ref(),
+                };
+                if request.is_none() {
+                    let ids = self.state.find(collection, filter, &sort, i64::MIN);
+                    if ids.is_empty() {
+                        return Answer::Many { count: 0, index: 0, is_replayed: false };
+                    }
+                    which.candidates = Some(ids);
+                }
+                let action = changes.clone().map_or(Action::Delete, Action::Update);
+                match self.modify(&which, &action, None) {
+                    Ok(Modified { found, index, is_replayed, .. }) => {
+                        Answer::Many { count: found.len() as u64, index, is_replayed }
+                    }
+                    Err(refusal) => failed(refusal.describe_alone()),
+                }
+            }
+            Step::One { collection, filter, sort, changes } => {
+                let (limit, candidates, request) = (1, None, None);
+                let which = Which { collection, filter, sort, limit, candidates, request };
+                let action = changes.clone().map_or(Action::Delete, Action::Update);
+                match self.modify(&which, &action, None) {
+                    Ok(Modified { before, .. }) if changes.is_none() => Answer::Found(before),
+                    Ok(Modified { found, .. }) => {
+                        self.found(collection, found.into_iter().map(|(id, _)| id))
+                    }
+                    Err(refusal) => failed(refusal.describe_alone()),
+                }
+            }
+            Step::Claim(claim) => self.claim(claim),
+            Step::Settle { collection, id, version, how } => {
+                self.settle(collection, id, *version, how)
+            }
+            step => unreachable!("{step:?} is no query"),
+        }
+    }
+
+    fn found(&self, collection: &str, ids: impl Iterator<Item = String>) -> Answer {
+        Answer::Found(ids.filter_map(|id| self.state.see(collection, &id)).collect())
+    }
+
+    fn distinct(&self, collection: &str, filter: &Filter, path: &str) -> Answer {
+        let mut keys = BTreeSet::new();
+        for object in matching(&self.state.objects(collection, i64::MIN), filter).values() {
+            match object.get(path) {
+                Some(Value::Array(items)) => keys.extend(items.iter().filter_map(element)),
+                Some(value) => drop(keys.insert(rules::encoded(value))),
+                None => {}
+            }
+        }
+        Answer::Keys(keys.into_iter().collect())
+    }
+
+    fn modify(
+        &mut self,
+        which: &Which<'_>,
+        action: &Action,
+        lease: Option<(i64, Vec<super::step::Change>)>,
+    ) -> Result<Modified, Refusal> {
+        if let Some(request) = which.request
+            && let Some(known) = self.state.requests.iter().find(|one| one.request == *request)
+        {
+            let (found, index) = (known.found.clone(), known.index);
+            return Ok(Modified { found, before: Vec::new(), index, is_replayed: true });
+        }
+        let (state, now) = (self.state.clone(), self.now);
+        let ids = match &which.candidates {
+            None => self.state.find(which.collection, which.filter, which.sort, now),
+            Some(candidates) => {
+                candidates.iter().for_each(|id| self.state.expire_one(which.collection, id, now));
+                let found = self.state.matching_live(which.collection, which.filter, now);
+                let ids = found.into_iter().map(|(id, _)| id);
+                ids.filter(|id| candidates.contains(id)).collect()
+            }
+        };
+        let (mut found, mut before) = (Vec::new(), Vec::new());
+        for id in ids.into_iter().take(which.limit) {
+            before.extend(self.state.see(which.collection, &id));
+            let (collection, condition) = (which.collection.to_owned(), Condition::Always);
+            let operation =
+                Operation { collection, id: id.clone(), condition, action: action.clone() };
+            match self.state.act(&operation, Expiry::Keep, lease.clone(), now) {
+                Outcome::Applied { version, .. } => found.push((id, version)),
+                Outcome::Refused(refusal) => {
+                    self.state = state;
+                    return Err(refusal);
+                }
+                Outcome::Held { .. } | Outcome::Abandoned => unreachable!("it was found"),
+            }
+        }
+        if self.state.touches > state.touches {
+            self.state.index += 1;
+            if let Some(request) = which.request {
+                self.state.requests.push_back(Remembered {
+                    request: request.clone(),
+                    applied: now,
+                    index: self.state.index,
+                    outcomes: Vec::new(),
+                    found: found.clone(),
+                });
+            }
+        }
+        Ok(Modified { found, before, index: self.state.index, is_replayed: false })
+    }
+
+    fn claim(&mut self, claim: &Claim) -> Answer {
+        let which = Which {
+            collection: &claim.collection,
+            filter: &claim.filter,
+            sort: &claim.sort,
+            limit: claim.limit as usize,
+            candidates: None,
+            request: claim.request.as_ref(),
+        };
+        let lease = claim.lease.clone();
+        let lease = lease.map(|(duration, changes)| (self.now + micros(duration), changes));
+        match self.modify(&which, &Action::Update(claim.changes.clone()), lease) {
+            Ok(Modified { found, index, is_replayed, .. }) => {
+                let see = |(id, _): (String, u64)| self.state.see(&claim.collection, &id);
+                let documents = found.into_iter().filter_map(see).collect();
+                Answer::Claimed { documents, index, is_replayed }
+            }
+            Err(refusal) => failed(refusal.describe_alone()),
+        }
+    }
+
+    fn settle(&mut self, collection: &str, id: &str, version: u64, how: &Settling) -> Answer {
+        let action = match how {
+            Settling::Complete(changes) => Action::Complete(changes.clone()),
+            Settling::Renew(duration) => Action::Renew(self.now + micros(*duration)),
+            Settling::Release => Action::Release,
+        };
+        let (collection, id) = (collection.to_owned(), id.to_owned());
+        let condition = Condition::Version(version);
+        let operation = Operation { collection, id, condition, action };
+        let (outcomes, _) = self.apply_all(std::iter::once((&operation, Expiry::Keep)));
+        match &outcomes[0] {
+            Outcome::Applied { version, .. } => Answer::Version(*version),
+            Outcome::Refused(Refusal::Version(found)) => failed(format!("fenced {found}")),
+            Outcome::Refused(refusal) => failed(refusal.describe_alone()),
+            Outcome::Held { .. } | Outcome::Abandoned => unreachable!("it does something"),
+        }
+    }
+
+    fn create_index(&mut self, collection: &str, index: usize) -> Answer {
+        if !self.state.collections.contains_key(collection) {
+            self.state.create(collection, None, None);
+        }
+        if self.state.collections[collection].indexes.contains(&index) {
+            return Answer::Done;
+        }
+        self.state.touch(collection);
+        self.state.index += 1;
+        let ids: Vec<_> = self.state.collections[collection].documents.keys().cloned().collect();
+        if ids.is_empty() {
+            self.state.touch(collection).indexes.insert(index);
+            return Answer::Done;
+        }
+        // One step enters all, and one finds that there are no more; or one fails, and it is dropped.
+        self.state.index += 2;
+        let mut entered = BTreeSet::new();
+        for id in ids {
+            self.state.expire_one(collection, &id, self.now);
+            let Some(document) = self.state.document(collection, &id) else { continue };
+            let values = rules::unique_values(index, &document.fields);
+            if values.as_ref().is_none_or(|values| !entered.is_disjoint(values)) {
+                self.state.touch(collection);
+                self.state.is_purge_due = true;
+                return failed("index failed");
+            }
+            entered.extend(values.unwrap_or_default());
+        }
+        self.state.touch(collection).indexes.insert(index);
+        Answer::Done
+    }
+
+    fn set_schema(&mut self, collection: &str, rules: Rules, existing: Existing) -> Answer {
+        let proposed = self.change_schema(collection);
+        let version = proposed.schema_version;
+        if existing == Existing::Keep {
+            proposed.schema = Some(rules);
+            return Answer::Version(version);
+        }
+        let is_bad = |one: &&Document| {
+            rules::is_violated(rules, &rules::completed(rules, one.fields.clone()))
+        };
+        let count = proposed.documents.values().filter(is_bad).count();
+        let confirmed = self.change_schema(collection);
+        if count > 0 {
+            return failed(format!("violated {count}"));
+        }
+        confirmed.schema = Some(rules);
+        Answer::Version(version)
+    }
+
+    fn change_schema(&mut self, collection: &str) -> &mut super::state::Collection {
+        if !self.state.collections.contains_key(collection) {
+            self.state.create(collection, None, None);
+        }
+        self.state.index += 1;
+        let found = self.state.touch(collection);
+        found.schema_version += 1;
+        found
+    }
+}
+
+/// What an element of an array is among the different values.
+fn element(value: &Value) -> Option<Vec<u8>> {
+    match value {
+        Value::Array(items) if items.is_empty() => None,
+        value => Some(rules::encoded(value)),
+    }
+}

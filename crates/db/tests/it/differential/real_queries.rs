@@ -1,0 +1,123 @@
+//! Does the steps of the differential test that have to do with queries on a database. Where the
+//! same can be asked in several ways, it is asked in all of them.
+
+use std::collections::BTreeSet;
+
+use velocitydb::{Database, Documents, Filter, FindCursor, RequestId, Result, Sort};
+
+use super::real::{see, update};
+use super::rules;
+use super::step::{self, Answer, Claim, Settling, Step};
+
+pub fn run(db: &Database, step: &Step) -> Result<Answer> {
+    Ok(match step {
+        Step::CreateIndex { collection, index } => {
+            db.create_index(collection, step::index(*index))?;
+            Answer::Done
+        }
+        Step::DropIndex { collection, index } => {
+            db.drop_index(collection, &step::index_name(*index))?;
+            Answer::Done
+        }
+        Step::SetSchema { collection, schema, existing } => {
+            Answer::Version(db.set_schema(collection, &schema.schema(), *existing)?)
+        }
+        Step::RemoveSchema { collection } => {
+            db.remove_schema(collection)?;
+            Answer::Done
+        }
+        Step::Find { collection, filter, sort, offset, limit } => {
+            let docs = db.documents(collection);
+            check_counts(&docs, filter)?;
+            let find = docs.find(filter.clone()).sort(sort.clone()).offset(*offset);
+            let find = match limit {
+                Some(limit) => find.limit(*limit),
+                None => find,
+            };
+            Answer::Found(find.documents()?.iter().map(see).collect())
+        }
+        Step::Pages { collection, filter, sort, size } => {
+            pages(&db.documents(collection), filter, sort, *size)?
+        }
+        Step::Distinct { collection, filter, path } => {
+            let values = db.documents(collection).find(filter.clone()).distinct(path)?;
+            Answer::Keys(values.iter().map(rules::encoded).collect())
+        }
+        Step::Many { collection, filter, changes, request } => {
+            let docs = with_request(db, collection, request.as_ref());
+            let modified = match changes {
+                Some(changes) => docs.update_many(filter.clone(), update(changes))?,
+                None => docs.delete_many(filter.clone())?,
+            };
+            let velocitydb::Modified { count, index, is_replayed } = modified;
+            Answer::Many { count, index, is_replayed }
+        }
+        Step::One { collection, filter, sort, changes } => {
+            let docs = db.documents(collection);
+            let one = docs.find_and_modify(filter.clone()).sort(sort.clone());
+            let found = match changes {
+                Some(changes) => one.update(update(changes))?,
+                None => one.delete()?,
+            };
+            Answer::Found(found.iter().map(see).collect())
+        }
+        Step::Claim(claim) => return self::claim(db, claim),
+        Step::Settle { collection, id, version, how } => {
+            let docs = db.documents(collection);
+            Answer::Version(match how {
+                Settling::Complete(changes) => docs.complete(id, *version, update(changes))?,
+                Settling::Renew(duration) => docs.renew(id, *version, *duration)?,
+                Settling::Release => docs.release(id, *version)?,
+            })
+        }
+        step => unreachable!("{step:?} is no query"),
+    })
+}
+
+fn with_request(db: &Database, collection: &str, request: Option<&String>) -> Documents {
+    let docs = db.documents(collection);
+    match request {
+        Some(request) => docs.request(RequestId::new(request).unwrap()),
+        None => docs,
+    }
+}
+
+/// That what is found in any order is found once, and counted so.
+fn check_counts(docs: &Documents, filter: &Filter) -> Result<()> {
+    let found = docs.find(filter.clone()).documents()?;
+    let distinct: BTreeSet<_> = found.iter().map(|one| one.id().clone()).collect();
+    let count = docs.find(filter.clone()).count()?;
+    let explained = || docs.find(filter.clone()).explain().map(|one| one.to_object().to_json());
+    let counts = (distinct.len(), count);
+    assert_eq!(counts, (found.len(), found.len() as u64), "{:?}", explained());
+    Ok(())
+}
+
+fn pages(docs: &Documents, filter: &Filter, sort: &Sort, size: u64) -> Result<Answer> {
+    let (mut found, mut cursor) = (Vec::new(), None::<FindCursor>);
+    loop {
+        let find = docs.find(filter.clone()).sort(sort.clone()).limit(size);
+        let find = match cursor.take() {
+            Some(cursor) => find.after(cursor.to_string().parse()?),
+            None => find,
+        };
+        let page = find.page()?;
+        found.extend(page.documents.iter().map(see));
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(Answer::Found(found)),
+        }
+    }
+}
+
+fn claim(db: &Database, claim: &Claim) -> Result<Answer> {
+    let docs = with_request(db, &claim.collection, claim.request.as_ref());
+    let begun = docs.claim(claim.filter.clone()).sort(claim.sort.clone()).limit(claim.limit);
+    let begun = match &claim.lease {
+        Some((duration, release)) => begun.lease(*duration, update(release)),
+        None => begun,
+    };
+    let claimed = begun.update(update(&claim.changes))?;
+    let documents = claimed.documents.iter().map(see).collect();
+    Ok(Answer::Claimed { documents, index: claimed.index, is_replayed: claimed.is_replayed })
+}

@@ -1,0 +1,278 @@
+//! Random queries with and without random indexes: whichever there are, the answer is that of a
+//! linear scan, and pages put together are the whole.
+//!
+//! `VELOCITYDB_SEED` replays a run, `VELOCITYDB_ROUNDS` says how many there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use velocitydb::{
+    Database, Documents, Filter, FindCursor, IndexSpec, Mode, Object, Projection, Sort, Value,
+};
+use velocitydb_core::key::{Direction, encode_key_value};
+use velocitydb_storage::contract::Random;
+
+use crate::queries::{Queries, matching, sorted};
+use crate::world::Home;
+
+const DOCUMENTS: u64 = 260;
+const INDEXES: usize = 6;
+const QUERIES: usize = 120;
+const ROUNDS: u64 = 2;
+
+fn rounds() -> u64 {
+    let given = std::env::var("VELOCITYDB_ROUNDS").ok();
+    given.and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
+
+/// The same documents several times: with no index, with each of them, with all.
+struct Variants {
+    home: Home,
+    names: Vec<String>,
+    documents: BTreeMap<String, Object>,
+    /// That there are so many indexes shows what a failure was about.
+    specs: Vec<IndexSpec>,
+}
+
+impl Variants {
+    fn new(queries: &mut Queries) -> Self {
+        let home = Home::new(Mode::MemoryOnly);
+        let count = queries.random.within(1..DOCUMENTS);
+        let document = |queries: &mut Queries, n: u64| (format!("d{n:03}"), queries.object());
+        let documents: BTreeMap<_, _> = (0..count).map(|n| document(queries, n)).collect();
+        let specs: Vec<_> =
+            (0..INDEXES).map(|n| queries.index().named(format!("index{n}"))).collect();
+        let mut names = vec!["none".to_owned(), "all".to_owned()];
+        names.extend((0..specs.len()).map(|n| format!("one{n}")));
+        let variants = Variants { home, names, documents, specs };
+        for name in &variants.names {
+            let db = variants.home.db();
+            // Some are built over documents that are there, others kept up from the start.
+            let is_built = queries.random.one_in(2);
+            if !is_built {
+                variants.create_indexes(db, name);
+            }
+            let all = variants.documents.iter().map(|(id, fields)| (id.clone(), fields.clone()));
+            for (id, fields) in all {
+                // A document that a unique index refuses is in none of the variants.
+                db.documents(name).upsert(&id, fields).unwrap();
+            }
+            if is_built {
+                variants.create_indexes(db, name);
+            }
+        }
+        if queries.random.one_in(2) {
+            variants.home.db().analyze().unwrap();
+        }
+        variants
+    }
+
+    fn create_indexes(&self, db: &Database, name: &str) {
+        for (n, spec) in self.specs.iter().enumerate() {
+            if name == "all" || name == format!("one{n}") {
+                db.create_index(name, spec.clone()).unwrap();
+            }
+        }
+    }
+
+    fn explain(&self, name: &str, filter: &Filter, sort: Option<&Sort>) -> String {
+        let find = self.home.db().documents(name).find(filter.clone());
+        let find = match sort {
+            Some(sort) => find.sort(sort.clone()),
+            None => find,
+        };
+        let specs: Vec<_> = self.specs.iter().map(|spec| spec.to_object().to_json()).collect();
+        let plan = find.explain().map(|explained| explained.to_object().to_json());
+        format!(
+            "{name}: filter {}, sort {:?}, plan {plan:?}, indexes {specs:#?}",
+            filter.to_json(),
+            sort.map(|sort| sort.to_value().to_json())
+        )
+    }
+}
+
+fn ids(documents: &[velocitydb::Document]) -> Vec<String> {
+    documents.iter().map(|document| document.id().to_string()).collect()
+}
+
+fn key(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_key_value(value, Direction::Ascending, &mut bytes);
+    bytes
+}
+
+/// The ways to documents that were taken, so that a test which takes none of the interesting ones is
+/// noticed.
+fn ways(find: velocitydb::Find, ways: &mut BTreeMap<String, u64>) {
+    let plan = find.explain().unwrap().plan;
+    let is = |name: &str| plan.get(name).is_some_and(|value| *value == Value::from(true));
+    let mut way = plan["access"].as_str().unwrap().to_owned();
+    for flag in ["covered", "merged"] {
+        if is(flag) {
+            way.push_str(&format!(" {flag}"));
+        }
+    }
+    if plan.get("sorted_by").is_some_and(|by| *by == Value::from("access")) {
+        way.push_str(" sorted");
+    }
+    *ways.entry(way).or_default() += 1;
+}
+
+#[test]
+fn indexes_change_no_answer() {
+    let random = Random::announced("indexes_change_no_answer");
+    let mut queries = Queries::new(random);
+    let mut taken = BTreeMap::new();
+    for _ in 0..rounds() {
+        let variants = Variants::new(&mut queries);
+        for _ in 0..QUERIES {
+            let filter = queries.filter();
+            let sort = queries.sort();
+            let path = queries.path();
+            let (offset, limit) = (queries.random.within(0..6), queries.random.within(0..12));
+            let fields = queries.projection();
+            let found = matching(&variants.documents, &filter);
+            let in_order = sorted(&found, &sort);
+            let part: Vec<_> =
+                in_order.iter().skip(offset as usize).take(limit as usize).cloned().collect();
+            let reference = variants.home.db().documents("none");
+            let distinct = distinct(&reference, &filter, &path);
+            let projected = projected(&reference, &filter, &fields, &sort);
+            for name in &variants.names {
+                let docs = variants.home.db().documents(name);
+                let find = || docs.find(filter.clone());
+                let plan = |sort: Option<&Sort>| variants.explain(name, &filter, sort);
+                let any = ids(&find().documents().unwrap());
+                let set: BTreeSet<_> = any.iter().cloned().collect();
+                let expected: BTreeSet<_> = found.keys().cloned().collect();
+                assert_eq!(set, expected, "{}", plan(None));
+                assert_eq!(any.len(), set.len(), "one twice: {}", plan(None));
+                assert_eq!(find().count().unwrap(), found.len() as u64, "count: {}", plan(None));
+                let limited = find().limit(limit).offset(offset).documents().unwrap().len();
+                assert_eq!(limited, part.len(), "limit: {}", plan(None));
+                ways(find(), &mut taken);
+                ways(find().sort(sort.clone()).limit(limit + 1), &mut taken);
+                let ordered = find().sort(sort.clone()).documents().unwrap();
+                assert_eq!(ids(&ordered), in_order, "{}", plan(Some(&sort)));
+                let some = find().sort(sort.clone()).offset(offset).limit(limit);
+                assert_eq!(ids(&some.documents().unwrap()), part, "part: {}", plan(Some(&sort)));
+                assert_eq!(
+                    self::distinct(&docs, &filter, &path),
+                    distinct,
+                    "distinct {path}: {}",
+                    plan(None)
+                );
+                assert_eq!(
+                    self::projected(&docs, &filter, &fields, &sort),
+                    projected,
+                    "projection {fields:?}: {}",
+                    plan(Some(&sort))
+                );
+            }
+        }
+        let report = variants.home.db().snapshot().unwrap().check().unwrap();
+        assert!(report.is_healthy(), "{report:#?}");
+    }
+    let by_index: u64 =
+        taken.iter().filter(|(way, _)| way.starts_with("index")).map(|(_, count)| count).sum();
+    assert!(by_index > 20, "hardly a query went by an index: {taken:#?}");
+}
+
+/// Equal values are one, whichever of them is shown.
+fn distinct(docs: &Documents, filter: &Filter, path: &str) -> Vec<Vec<u8>> {
+    docs.find(filter.clone()).distinct(path).unwrap().iter().map(key).collect()
+}
+
+fn projected(docs: &Documents, filter: &Filter, paths: &[&str], sort: &Sort) -> Vec<String> {
+    let fields: Object = paths.iter().map(|path| ((*path).to_owned(), Value::from(1))).collect();
+    let projection = Projection::from_object(fields).unwrap();
+    let objects = docs.find(filter.clone()).sort(sort.clone()).project(projection).objects();
+    objects.unwrap().iter().map(Object::to_json).collect()
+}
+
+#[test]
+fn pages_put_together_are_the_whole() {
+    let random = Random::announced("pages_put_together_are_the_whole");
+    let mut queries = Queries::new(random);
+    for _ in 0..rounds() {
+        let variants = Variants::new(&mut queries);
+        for _ in 0..QUERIES / 2 {
+            let filter = if queries.random.one_in(3) { Filter::all() } else { queries.filter() };
+            let sort = queries.sort();
+            let expected = sorted(&matching(&variants.documents, &filter), &sort);
+            let size = queries.random.within(1..20);
+            for name in &variants.names {
+                let docs = variants.home.db().documents(name);
+                let found = pages(&docs, &filter, &sort, size, &mut |_| {});
+                let plan = variants.explain(name, &filter, Some(&sort));
+                assert_eq!(found, expected, "pages of {size}: {plan}");
+            }
+        }
+    }
+}
+
+/// All pages of a query, one after another; `between` is called before each but the first with
+/// what was found so far.
+fn pages(
+    docs: &Documents,
+    filter: &Filter,
+    sort: &Sort,
+    size: u64,
+    between: &mut dyn FnMut(&[String]),
+) -> Vec<String> {
+    let (mut found, mut cursor) = (Vec::new(), None::<FindCursor>);
+    loop {
+        let mut find = docs.find(filter.clone()).sort(sort.clone()).limit(size);
+        if let Some(cursor) = cursor {
+            find = find.after(cursor.to_string().parse().unwrap());
+        }
+        let page = find.page().unwrap();
+        assert!(page.documents.len() as u64 <= size);
+        found.extend(ids(&page.documents));
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return found,
+        }
+        between(&found);
+    }
+}
+
+#[test]
+fn what_is_not_touched_is_on_one_page() {
+    let random = Random::announced("what_is_not_touched_is_on_one_page");
+    let mut queries = Queries::new(random);
+    for _ in 0..rounds() {
+        let variants = Variants::new(&mut queries);
+        for name in &variants.names {
+            let docs = variants.home.db().documents(name);
+            for n in 0..12 {
+                let (filter, sort) = (queries.filter(), queries.sort());
+                let size = queries.random.within(1..10);
+                let before = matching(&variants.documents, &filter);
+                let mut touched = BTreeSet::new();
+                let found = pages(&docs, &filter, &sort, size, &mut |_| {
+                    for _ in 0..queries.random.within(0..4) {
+                        let id = format!("d{:03}", queries.random.within(0..DOCUMENTS + 40));
+                        match queries.random.one_in(2) {
+                            true => drop(docs.delete(&id).unwrap()),
+                            false => drop(docs.upsert(&id, queries.object()).unwrap()),
+                        }
+                        touched.insert(id);
+                    }
+                });
+                for id in before.keys().filter(|id| !touched.contains(*id)) {
+                    let count = found.iter().filter(|found| *found == id).count();
+                    let plan = variants.explain(name, &filter, Some(&sort));
+                    assert_eq!(count, 1, "{id} in query {n}, pages of {size}: {plan}");
+                }
+                for id in touched {
+                    match variants.documents.get(&id) {
+                        Some(fields) => drop(docs.upsert(&id, fields.clone()).unwrap()),
+                        None => drop(docs.delete(&id).unwrap()),
+                    }
+                }
+            }
+        }
+        let report = variants.home.db().snapshot().unwrap().check().unwrap();
+        assert!(report.is_healthy(), "{report:#?}");
+    }
+}

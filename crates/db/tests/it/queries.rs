@@ -1,0 +1,229 @@
+//! Random documents, filters, sorts and indexes that have to do with each other, and what a linear
+//! scan says of them.
+
+use std::collections::BTreeMap;
+
+use velocitydb::{Filter, IndexSpec, Object, Sort, Value, object};
+use velocitydb_storage::contract::Random;
+
+/// Paths of documents; some lead through arrays, or nowhere.
+pub const PATHS: [&str; 10] =
+    ["a", "b", "c", "d", "d.x", "d.y", "tags", "items", "items.x", "items.y"];
+
+/// Makes up what belongs to queries.
+pub struct Queries {
+    pub random: Random,
+}
+
+impl Queries {
+    pub fn new(random: Random) -> Self {
+        Queries { random }
+    }
+
+    fn one_of<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.random.within(0..list.len() as u64) as usize]
+    }
+
+    pub fn path(&mut self) -> String {
+        self.one_of(&PATHS).to_owned()
+    }
+
+    /// A value that is no array and no object; few, so that many are equal.
+    pub fn scalar(&mut self) -> Value {
+        match self.random.within(0..16) {
+            0 => Value::Null,
+            1 => Value::from(self.random.one_in(2)),
+            2 | 3 => Value::from(self.random.within(0..4) as f64),
+            4 => Value::from(0.5 + self.random.within(0..3) as f64),
+            5 => Value::from(9_007_199_254_740_993_i64),
+            6 => Value::from(9_007_199_254_740_992_f64),
+            7..10 => Value::from(self.one_of(&["", "a", "ab", "b", "a\0", "é"])),
+            10 => Value::from(-(self.random.within(0..3) as i64)),
+            _ => Value::from(self.random.within(0..4) as i64),
+        }
+    }
+
+    /// Any value, with arrays and objects.
+    pub fn value(&mut self) -> Value {
+        match self.random.within(0..12) {
+            0 => Value::from(object! { "x": self.scalar() }),
+            1 => self.scalars(),
+            2 => Value::from(vec![self.scalars(), self.scalar()]),
+            _ => self.scalar(),
+        }
+    }
+
+    fn scalars(&mut self) -> Value {
+        let count = self.random.within(0..4);
+        (0..count).map(|_| self.scalar()).collect()
+    }
+
+    fn item(&mut self) -> Value {
+        match self.random.within(0..6) {
+            0 => self.scalar(),
+            1 => Value::from(Object::new()),
+            2 => Value::from(object! { "x": self.value() }),
+            _ => Value::from(object! { "x": self.scalar(), "y": self.scalar() }),
+        }
+    }
+
+    /// The fields of a document.
+    pub fn object(&mut self) -> Object {
+        let mut object = Object::new();
+        for name in ["a", "b", "c"] {
+            if !self.random.one_in(4) {
+                object.insert(name, self.value());
+            }
+        }
+        match self.random.within(0..4) {
+            0 => drop(object.insert("d", self.item())),
+            1 => drop(object.insert("d", self.value())),
+            2 => drop(object.insert("d", object! { "x": self.scalar(), "y": self.value() })),
+            _ => {}
+        }
+        if self.random.one_in(2) {
+            object.insert("tags", self.scalars());
+        }
+        if self.random.one_in(2) {
+            let count = self.random.within(0..4);
+            object.insert("items", (0..count).map(|_| self.item()).collect::<Value>());
+        }
+        object
+    }
+
+    /// What a field is compared with.
+    fn test(&mut self) -> Value {
+        let list = |queries: &mut Self| {
+            let count = queries.random.within(0..4);
+            (0..count).map(|_| queries.value()).collect::<Value>()
+        };
+        Value::from(match self.random.within(0..19) {
+            0..3 => object! { "$eq": self.value() },
+            3 => object! { "$ne": self.value() },
+            4 => object! { "$gt": self.scalar() },
+            5 => object! { "$gte": self.scalar() },
+            6 => object! { "$lt": self.scalar() },
+            7 => object! { "$lte": self.scalar() },
+            8 => object! { "$gte": self.scalar(), "$lt": self.scalar() },
+            9..11 => object! { "$in": list(self) },
+            11 => object! { "$nin": list(self) },
+            12 => object! { "$exists": self.random.one_in(2) },
+            13 => {
+                object! { "$type": self.one_of(&["string", "number", "array", "null", "object"]) }
+            }
+            14 => object! { "$regex": self.one_of(&["^a", "b$", "^", "^ab?"]) },
+            15 => object! { "$all": list(self) },
+            16 => object! { "$size": self.random.within(0..3) as i64 },
+            17 => match self.random.one_in(2) {
+                true => object! { "$elemMatch": { "$gte": self.scalar(), "$lte": self.scalar() } },
+                false => object! { "$elemMatch": { "x": self.scalar(), "y": self.scalar() } },
+            },
+            _ => object! { "$not": { "$gt": self.scalar() } },
+        })
+    }
+
+    fn conjunction(&mut self, depth: u32) -> Object {
+        let mut filter = Object::new();
+        for _ in 0..self.random.within(1..4) {
+            if depth > 0 && self.random.one_in(6) {
+                let word = self.one_of(&["$or", "$or", "$and", "$nor"]);
+                let count = self.random.within(1..4);
+                let parts = (0..count).map(|_| Value::from(self.conjunction(depth - 1)));
+                filter.insert(word, parts.collect::<Value>());
+            } else if self.random.one_in(12) {
+                let id = format!("d{:03}", self.random.within(0..100));
+                let word = self.one_of(&["$eq", "$gt", "$lte", "$ne"]);
+                filter.insert("_id", Object::from([(word, Value::from(id))]));
+            } else {
+                let path = self.path();
+                let test = match self.random.one_in(3) {
+                    true => self.value(),
+                    false => self.test(),
+                };
+                filter.insert(path, test);
+            }
+        }
+        filter
+    }
+
+    pub fn filter(&mut self) -> Filter {
+        let filter = self.conjunction(2);
+        // What is no filter is not what this is about.
+        Filter::from_object(filter).unwrap_or_else(|_| Filter::all())
+    }
+
+    pub fn sort(&mut self) -> Sort {
+        let count = self.random.within(0..4);
+        (0..count).fold(Sort::new(), |sort, _| {
+            let path = match self.random.one_in(10) {
+                true => "_id".to_owned(),
+                false => self.path(),
+            };
+            if sort.keys().iter().any(|key| key.path.to_string() == path) {
+                return sort;
+            }
+            match self.random.one_in(2) {
+                true => sort.ascending(&path),
+                false => sort.descending(&path),
+            }
+        })
+    }
+
+    /// Paths to be shown, of which none is within another one.
+    pub fn projection(&mut self) -> Vec<&'static str> {
+        let mut paths: Vec<&'static str> = Vec::new();
+        for _ in 0..self.random.within(1..4) {
+            let path = self.one_of(&["a", "b", "c", "d.x", "d.y", "tags", "items.x"]);
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths
+    }
+
+    /// An index that no document is refused by.
+    pub fn index(&mut self) -> IndexSpec {
+        let mut keys = self.sort();
+        while keys.keys().is_empty() || keys.keys().iter().any(|key| key.path.to_string() == "_id")
+        {
+            keys = self.sort();
+        }
+        let index = IndexSpec::new(keys);
+        match self.random.within(0..5) {
+            0 => index.sparse(),
+            1 => {
+                let path = self.path();
+                let test = self.test();
+                let partial = Filter::from_object(Object::from([(path, test)]));
+                partial.map_or(index.clone(), |partial| index.partial(partial))
+            }
+            _ => index,
+        }
+    }
+}
+
+/// The documents that satisfy a filter, one after another.
+pub fn matching(documents: &BTreeMap<String, Object>, filter: &Filter) -> BTreeMap<String, Object> {
+    let with_id = |(id, fields): (&String, &Object)| {
+        let mut object = fields.clone();
+        object.insert("_id", id.as_str());
+        (id.clone(), object)
+    };
+    let all = documents.iter().map(with_id);
+    all.filter(|(_, object)| filter.matches_object(object)).collect()
+}
+
+/// Their ids in an order: where it leaves that open, by id, in the direction of its last key.
+pub fn sorted(documents: &BTreeMap<String, Object>, sort: &Sort) -> Vec<String> {
+    let mut keyed: Vec<_> =
+        documents.iter().map(|(id, object)| (sort.key_of(object).unwrap(), id.clone())).collect();
+    let last = sort.keys().last().map(|key| key.direction).unwrap_or_default();
+    keyed.sort_by(|(one, id), (other, other_id)| {
+        let by_id = match last {
+            velocitydb_core::key::Direction::Ascending => id.cmp(other_id),
+            velocitydb_core::key::Direction::Descending => other_id.cmp(id),
+        };
+        one.cmp(other).then(by_id)
+    });
+    keyed.into_iter().map(|(_, id)| id).collect()
+}
