@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use velocitydb::{InputError, Refusal, StorageError};
 
-use crate::output;
+use crate::{output, violations};
 
 /// The result of a command.
 pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
@@ -35,6 +35,32 @@ pub enum Failure {
         collection: String,
         /// Its id.
         id: String,
+    },
+    /// What was given as one of several arguments is wrong.
+    #[error("{name}: {source}")]
+    Argument {
+        /// Which one.
+        name: &'static str,
+        /// What is wrong with it.
+        source: Box<velocitydb::Error>,
+    },
+    /// No document satisfies the filter, where one was asked for.
+    #[error("no document of collection {collection:?} satisfies the filter")]
+    NoneFound {
+        /// Where it was looked for.
+        collection: String,
+    },
+    /// A collection has no schema.
+    #[error("collection {collection:?} has no schema")]
+    NoSchema {
+        /// Its name.
+        collection: String,
+    },
+    /// Documents violate the schema. The result has said which, and how.
+    #[error("documents that violate the schema: {count}")]
+    Violated {
+        /// How many.
+        count: u64,
     },
     /// The comparison did not hold. The result has said so.
     #[error("the comparison did not hold")]
@@ -94,7 +120,14 @@ enum Code {
     Unavailable = 5,
     Corrupt = 6,
     TooWeak = 7,
+    Stopped = 8,
     Bug = 70,
+}
+
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        Failure::Database(error.into())
+    }
 }
 
 impl Failure {
@@ -107,17 +140,46 @@ impl Failure {
             return ExitCode::SUCCESS;
         }
         if !matches!(self, Failure::NotSwapped) {
-            output::error(&self.to_string(), self.remedy());
+            output::error(&self.sentence(), &self.details(), self.remedy());
         }
         ExitCode::from(self.code() as u8)
+    }
+
+    /// What failed; a list of violations stands below it.
+    fn sentence(&self) -> String {
+        match (self, self.database().and_then(violations::heading)) {
+            (Failure::Line { line, inserted, .. }, Some(heading)) => {
+                format!("input line {line}: {inserted} documents were inserted; {heading}")
+            }
+            (_, Some(heading)) => heading,
+            (_, None) => self.to_string(),
+        }
+    }
+
+    fn details(&self) -> Vec<String> {
+        self.database().map(violations::lines).unwrap_or_default()
+    }
+
+    /// What the database said, if it was the database.
+    fn database(&self) -> Option<&velocitydb::Error> {
+        match self {
+            Failure::Database(error) => Some(error),
+            Failure::Line { source, .. } | Failure::Argument { source, .. } => Some(source),
+            _ => None,
+        }
     }
 
     fn code(&self) -> Code {
         match self {
             Failure::Database(error) => code_of(error),
-            Failure::Line { source, .. } => code_of(source),
-            Failure::NotFound { .. } | Failure::NotSwapped => Code::NotFound,
-            Failure::Input { .. } | Failure::Read { .. } => Code::InvalidInput,
+            Failure::Line { source, .. } | Failure::Argument { source, .. } => code_of(source),
+            Failure::NotFound { .. }
+            | Failure::NoneFound { .. }
+            | Failure::NoSchema { .. }
+            | Failure::NotSwapped => Code::NotFound,
+            Failure::Input { .. } | Failure::Read { .. } | Failure::Violated { .. } => {
+                Code::InvalidInput
+            }
             Failure::NoFolder { .. } | Failure::Write(_) | Failure::TemporaryFolder { .. } => {
                 Code::Unavailable
             }
@@ -140,6 +202,21 @@ impl Failure {
             Failure::Database(Db::ConsistencyTooWeak { .. }) => {
                 Some("give a stronger level with --consistency")
             }
+            Failure::Database(Db::NoIndex { .. }) => {
+                Some("`velocitydb index list COLLECTION` shows what there is")
+            }
+            Failure::Database(Db::SchemaViolated { .. }) => {
+                Some("mend them, or leave them as they are with --keep-existing")
+            }
+            Failure::Database(Db::Fenced { .. }) => {
+                Some("give the work up: it is somebody else's, or was changed")
+            }
+            Failure::Database(Db::Invalid(InputError::LimitExceeded { what, .. }))
+                if is_memory(what) =>
+            {
+                Some("narrow the filter, sort by an index, or give more with --memory")
+            }
+            Failure::NoSchema { .. } => Some("give it one with `velocitydb schema set`"),
             Failure::NoFolder { .. } => {
                 Some("name another one with --path, or make it by inserting a document")
             }
@@ -150,16 +227,34 @@ impl Failure {
     }
 }
 
+/// Whether this is a limit of what a query holds, rather than of what is written.
+fn is_memory(what: &str) -> bool {
+    what.contains("memory")
+}
+
 fn code_of(error: &velocitydb::Error) -> Code {
     use velocitydb::Error as Db;
     match error {
+        Db::Invalid(InputError::DeadlineExceeded) => Code::Stopped,
+        Db::Invalid(InputError::LimitExceeded { what, .. }) if is_memory(what) => Code::Stopped,
         Db::Invalid(InputError::Corrupt { .. }) | Db::Corrupt { .. } => Code::Corrupt,
-        Db::Invalid(_) | Db::Type { .. } => Code::InvalidInput,
-        Db::NotFound { .. } | Db::NoCollection { .. } => Code::NotFound,
-        Db::Refused { refusal: Refusal::Update(_), .. } => Code::InvalidInput,
+        Db::Invalid(_)
+        | Db::Type { .. }
+        | Db::SchemaViolation { .. }
+        | Db::SchemaViolated { .. }
+        | Db::Refused { refusal: Refusal::Update(_) | Refusal::Schema(_), .. } => {
+            Code::InvalidInput
+        }
+        Db::NotFound { .. } | Db::NoCollection { .. } | Db::NoIndex { .. } => Code::NotFound,
         Db::Refused { refusal: Refusal::Missing, .. } => Code::NotFound,
         Db::AlreadyExists { .. }
         | Db::CollectionExists { .. }
+        | Db::Duplicate { .. }
+        | Db::Fenced { .. }
+        | Db::NotLeased { .. }
+        | Db::IndexExists { .. }
+        | Db::IndexFailed { .. }
+        | Db::SchemaSuperseded { .. }
         | Db::Refused { .. }
         | Db::Conflict
         | Db::Contention { .. } => Code::Conflict,

@@ -7,6 +7,9 @@ use velocitydb::{Path, Value};
 const UNITS: [(&str, f64); 5] =
     [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
 
+const SIZES: [(&str, usize); 5] =
+    [("", 1), ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+
 /// The longest time to live: a hundred years.
 const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
 
@@ -26,6 +29,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let number: f64 = number.parse().map_err(|_| wrong())?;
     let duration = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
     if duration.is_zero() || duration > DURATION_MAX { Err(wrong()) } else { Ok(duration) }
+}
+
+/// Reads a number of bytes such as `500000`, `64KiB` or `1GiB`.
+pub fn parse_bytes(text: &str) -> Result<usize, String> {
+    let wrong = || "a number of bytes is needed, such as 500000, 64KiB, 100MiB or 1GiB".to_owned();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let (_, size) =
+        SIZES.iter().find(|(name, _)| *name == &text[digits.len()..]).ok_or_else(wrong)?;
+    let count: usize = digits.parse().map_err(|_| wrong())?;
+    count.checked_mul(*size).ok_or_else(wrong)
 }
 
 /// Reads a number of seconds, which may have a fraction.
@@ -61,6 +74,11 @@ pub fn rate(per_second: f64) -> String {
     format!("{value:.decimals$} {unit}/s")
 }
 
+/// A short time in microseconds: `45.2 µs`.
+pub fn micros(duration: Duration) -> String {
+    format!("{:.1} µs", duration.as_secs_f64() * 1e6)
+}
+
 /// A size in binary units: `1.5 MiB`.
 pub fn bytes(count: u64) -> String {
     let mut value = count as f64;
@@ -88,6 +106,18 @@ mod tests {
         {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn sizes_are_whole_numbers_of_known_units() {
+        assert_eq!(parse_bytes("500000"), Ok(500_000));
+        assert_eq!(parse_bytes("7B"), Ok(7));
+        assert_eq!(parse_bytes("64KiB"), Ok(65_536));
+        assert_eq!(parse_bytes("1GiB"), Ok(1 << 30));
+        for wrong in ["", "KiB", "1.5MiB", "-1", "1MB", "1 MiB", "99999999999999999999", "1é"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse_bytes("18446744073709551615GiB").is_err());
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! JSON that is given to a command: where it is read from, and how it becomes a document.
+//! JSON that is given to a command: where it is read from, and how it becomes a document, an
+//! update, a filter or a sort.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use velocitydb::{Object, Update, Value};
+use velocitydb::{Filter, InputError, Object, Sort, Update, Value};
 
 use crate::args::Source;
 use crate::exit::{Failure, Result};
@@ -69,7 +70,7 @@ fn object(text: &str) -> Result<Object> {
         let what = "the input is empty; a JSON object is needed, such as {\"age\": 29}";
         return Err(Failure::Input { what: what.to_owned() });
     }
-    Ok(Object::from_json(text).map_err(velocitydb::Error::from)?)
+    Ok(Object::from_json(text)?)
 }
 
 /// Reads a document, in the form in which documents are printed: what the database sets is left
@@ -112,7 +113,57 @@ pub fn document_of(text: &str, id: &str) -> Result<Object> {
 pub fn update_of(text: &str, id: &str) -> Result<Update> {
     let given = object(text)?;
     if given.keys().any(|name| name.starts_with('$')) {
-        return Ok(Update::from_object(given).map_err(velocitydb::Error::from)?);
+        return Ok(Update::from_object(given)?);
     }
     Ok(Update::merge(document_of(text, id)?))
+}
+
+/// Reads an update for any document, as [`update_of`].
+pub fn update(text: &str) -> Result<Update> {
+    let fields = object(text)?;
+    match fields.get(ID) {
+        Some(_) => {
+            let what = "`_id` cannot be changed; leave it out".to_owned();
+            Err(Failure::Input { what })
+        }
+        None => update_of(text, ""),
+    }
+}
+
+/// The update that sets these fields.
+pub fn update_of_fields(fields: impl IntoIterator<Item = (velocitydb::Path, Value)>) -> Update {
+    let set =
+        |update: Update, (path, value): (velocitydb::Path, _)| update.set(&path.to_string(), value);
+    fields.into_iter().fold(Update::new(), set)
+}
+
+/// Reads a filter.
+pub fn filter(text: &str) -> Result<Filter> {
+    named("FILTER", Filter::from_json(text))
+}
+
+/// Reads a sort: JSON, or paths with a comma between them and a `-` before those that descend.
+pub fn sort(text: &str) -> velocitydb::Result<Sort> {
+    if text.trim_start().starts_with(['{', '[']) {
+        return Ok(Sort::from_json(text)?);
+    }
+    let keys = text.split(',').map(str::trim);
+    let sort = keys.fold(Sort::new(), |sort, key| match key.strip_prefix('-') {
+        Some(path) => sort.descending(path),
+        None => sort.ascending(key),
+    });
+    sort.check()?;
+    Ok(sort)
+}
+
+/// Says which argument is wrong, unless the error does.
+pub fn named<T, E: Into<Failure>>(name: &'static str, result: Result<T, E>) -> Result<T> {
+    result.map_err(|error| match error.into() {
+        failure @ Failure::Database(velocitydb::Error::Invalid(InputError::InvalidQuery {
+            ..
+        })) => failure,
+        Failure::Database(source) => Failure::Argument { name, source: Box::new(source) },
+        Failure::Input { what } => Failure::Input { what: format!("{name}: {what}") },
+        failure => failure,
+    })
 }

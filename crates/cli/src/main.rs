@@ -9,6 +9,7 @@ mod exit;
 mod format;
 mod input;
 mod output;
+mod violations;
 mod workload;
 
 use std::process::ExitCode;

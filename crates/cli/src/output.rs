@@ -77,18 +77,35 @@ impl Output {
         }
     }
 
+    /// Writes a table with a row for each name and what it stands for, whatever the format.
+    pub fn entries(&mut self, entries: Vec<(&str, String)>) -> Result {
+        let mut table = new_table();
+        for (name, text) in entries {
+            table.add_row([name, &text]);
+        }
+        self.line(table)
+    }
+
     /// Sees to it that everything has arrived.
     pub fn finish(mut self) -> Result {
         Ok(self.out.flush()?)
     }
 }
 
-/// Writes a failure to standard error: one sentence, and what to do about it.
-pub fn error(sentence: &str, remedy: Option<&str>) {
+/// Writes a line beside the results, to standard error.
+pub fn note(line: impl fmt::Display) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "{line}")
+}
+
+/// Writes a failure to standard error: one sentence, its details, and what to do about it.
+pub fn error(sentence: &str, details: &[String], remedy: Option<&str>) {
     let paint = Paint::new(io::stderr().is_terminal());
     let mut err = io::stderr().lock();
     // Where standard error is closed there is nobody left to be told.
     let _ = writeln!(err, "{} {sentence}", paint.red("error:"));
+    for detail in details {
+        let _ = writeln!(err, "  {detail}");
+    }
     if let Some(remedy) = remedy {
         let _ = writeln!(err, " {} {remedy}", paint.dim("help:"));
     }

@@ -1,6 +1,6 @@
 //! `cas`: compare-and-swap.
 
-use velocitydb::{CompareAndSwap, Document, Swapped, Update, object};
+use velocitydb::{CompareAndSwap, Document, Swapped, object};
 
 use crate::args::{Cas, Comparison, Format};
 use crate::exit::{Failure, Result};
@@ -26,10 +26,7 @@ pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
     } else if swap.set.is_empty() {
         compared.compare()?
     } else {
-        let set = swap.set.into_iter();
-        let update =
-            set.fold(Update::new(), |update, (path, value)| update.set(&path.to_string(), value));
-        compared.update(update)?
+        compared.update(input::update_of_fields(swap.set))?
     };
     print(&swapped, output)?;
     if swapped.swapped { Ok(()) } else { Err(Failure::NotSwapped) }

@@ -1,21 +1,32 @@
 //! `collections`: list, create, drop.
 
-use velocitydb::{CollectionOptions, CollectionStats, Consistency, Object, object};
+use velocitydb::{CollectionOptions, CollectionStats, Consistency, Database, Object, object};
 
 use crate::args::{Collections, CollectionsCommand};
 use crate::exit::Result;
 use crate::output::Output;
 
 /// What is printed of a collection, in this order.
-pub const COLUMNS: [&str; 7] =
-    ["name", "documents", "bytes", "writes", "tombstones", "min_write", "min_read"];
+pub const COLUMNS: [&str; 9] = [
+    "name",
+    "documents",
+    "bytes",
+    "writes",
+    "tombstones",
+    "indexes",
+    "schema",
+    "min_write",
+    "min_read",
+];
 
 /// Lists, creates or drops collections.
 pub fn run(args: &Collections, output: &mut Output) -> Result {
     match &args.command {
         None | Some(CollectionsCommand::List) => {
-            let collections = args.folder.open_existing()?.collections()?;
-            output.rows(&COLUMNS, &collections.iter().map(collection).collect::<Vec<_>>())
+            let db = args.folder.open_existing()?;
+            let collections = db.collections()?;
+            let rows = collections.iter().map(|stats| collection(&db, stats));
+            output.rows(&COLUMNS, &rows.collect::<Result<Vec<_>>>()?)
         }
         Some(CollectionsCommand::Create(create)) => {
             let db = args.folder.open_or_create()?;
@@ -30,15 +41,18 @@ pub fn run(args: &Collections, output: &mut Output) -> Result {
     }
 }
 
-/// A collection as it is printed.
-pub fn collection(stats: &CollectionStats) -> Object {
-    object! {
-        "name": stats.name.as_str(),
+/// A collection as it is printed, with the number of its indexes and the version of its schema.
+pub fn collection(db: &Database, stats: &CollectionStats) -> Result<Object> {
+    let name = stats.name.as_str();
+    Ok(object! {
+        "name": name,
         "documents": stats.count,
         "bytes": stats.bytes,
         "writes": stats.writes,
         "tombstones": stats.tombstones,
+        "indexes": db.indexes(name)?.len(),
+        "schema": db.schema(name)?.map(|schema| schema.version),
         "min_write": stats.options.min_write.map(Consistency::as_str),
         "min_read": stats.options.min_read.map(Consistency::as_str)
-    }
+    })
 }

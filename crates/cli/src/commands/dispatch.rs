@@ -5,7 +5,10 @@ use crate::demo;
 use crate::exit::Result;
 use crate::output::Output;
 
-use super::{bench, cas, collections, doctor, insert, read, stats, write};
+use super::{
+    aggregate, bench, cas, collections, doctor, explain, find, index, insert, many, read, schema,
+    stats, work, write,
+};
 
 /// Does what the command line asks for. What was found out is written even when the command fails.
 pub fn run(args: Args) -> Result {
@@ -26,8 +29,19 @@ fn run_command(command: Command, output: &mut Output) -> Result {
         Command::Delete(args) => write::delete(&args, output),
         Command::List(args) => read::list(&args, output),
         Command::Count(args) => read::count(&args, output),
+        Command::Find(args) => find::find(&args, output),
+        Command::Explain(args) => explain::explain(&args, output),
+        Command::Aggregate(args) => aggregate::aggregate(&args, output),
+        Command::UpdateMany(args) => many::update(&args, output),
+        Command::DeleteMany(args) => many::delete(&args, output),
+        Command::Claim(args) => work::claim(*args, output),
+        Command::Complete(args) => work::complete(&args, output),
+        Command::Renew(args) => work::renew(&args, output),
+        Command::Release(args) => work::release(&args, output),
         Command::Cas(args) => cas::compare_and_swap(*args, output),
         Command::Collections(args) => collections::run(&args, output),
+        Command::Index(args) => index::run(&args, output),
+        Command::Schema(args) => schema::run(&args, output),
         Command::Stats(folder) => stats::stats(&folder, output),
         Command::Doctor(args) => doctor::check(&args, output),
         Command::Bench(args) => bench::measure(&args, output),

@@ -10,8 +10,10 @@ use crate::output::Output;
 
 /// Prints what the database holds.
 pub fn stats(folder: &Folder, output: &mut Output) -> Result {
-    let stats = folder.open_existing()?.stats()?;
-    let collections: Vec<Object> = stats.collections.iter().map(collection).collect();
+    let db = folder.open_existing()?;
+    let stats = db.stats()?;
+    let collections = stats.collections.iter().map(|stats| collection(&db, stats));
+    let collections = collections.collect::<Result<Vec<Object>>>()?;
     match output.format() {
         Format::Json => {
             let mut object = summary(&stats, Value::from);

@@ -1,7 +1,7 @@
 //! The order of the chapters.
 
 use crate::demo::narrator::Narrator;
-use crate::demo::{beyond, durable, prototype, speed};
+use crate::demo::{beyond, durable, prototype, queries, speed, work};
 use crate::exit::{Failure, Result};
 use crate::output::Output;
 
@@ -11,6 +11,8 @@ pub fn run(output: &mut Output) -> Result {
     let db = velocitydb::open_in_memory()?;
     prototype::tell(&db, &mut narrator)?;
     beyond::tell(&db, &mut narrator)?;
+    queries::tell(&db, &mut narrator)?;
+    work::tell(&db, &mut narrator)?;
     let folder = tempfile::Builder::new().prefix("velocitydb-demo-").tempdir();
     let folder =
         folder.map_err(|source| Failure::TemporaryFolder { path: std::env::temp_dir(), source })?;

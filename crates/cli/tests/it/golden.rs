@@ -85,8 +85,16 @@ fn difference(script: &Path, expected: &str, found: &str) -> String {
 fn mask(line: &str) -> String {
     const PATTERNS: [(&str, &str); 2] =
         [("9999-99-99T99:99:99.999999Z", "TIME"), ("xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx", "UUID")];
-    const UNITS: [&str; 4] = [" /s", " k/s", " M/s", " ms"];
-    const FIELDS: [&str; 3] = ["\"operations\":", "\"per_second\":", "\"seconds\":"];
+    const UNITS: [&str; 6] = [" /s", " k/s", " M/s", " ms", " µs", " times"];
+    const FIELDS: [&str; 7] = [
+        ", cost ",
+        "\"cost\":",
+        "\"operations\":",
+        "\"per_second\":",
+        "\"seconds\":",
+        "\"planning_us\":",
+        "\"execution_us\":",
+    ];
     let mut masked = String::new();
     let mut rest = line;
     while let Some(first) = rest.chars().next() {

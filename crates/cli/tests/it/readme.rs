@@ -1,5 +1,5 @@
 //! What `README.md` shows works: its commands are run, one after the other, in one folder, and its
-//! example is compiled and run here.
+//! examples are compiled and run here.
 
 use std::fs;
 use std::path::Path;
@@ -31,9 +31,9 @@ fn command(line: &str) -> Option<String> {
     command.starts_with("velocitydb ").then(|| command.replace(r"\|", "|"))
 }
 
-/// The example, line by line as it stands in the file.
+/// The first example, line by line as it stands in the file.
 #[rustfmt::skip]
-mod example {
+mod embedded {
 use velocitydb::object;
 
 pub fn main() -> velocitydb::Result<()> {
@@ -47,12 +47,45 @@ pub fn main() -> velocitydb::Result<()> {
 }
 }
 
+/// The second one.
+#[rustfmt::skip]
+mod queries {
+use velocitydb::{IndexSpec, Pipeline, Sort, object};
+
+pub fn main() -> velocitydb::Result<()> {
+    let db = velocitydb::open_in_memory()?;
+    let jobs = db.documents("jobs");
+    let waiting = Sort::new().ascending("state").descending("priority");
+    db.create_index("jobs", IndexSpec::new(waiting))?;
+    jobs.insert("a", object! { "state": "waiting", "priority": 1 })?;
+    jobs.insert("b", object! { "state": "waiting", "priority": 7 })?;
+
+    let urgent = jobs.find(object! { "state": "waiting", "priority": { "$gte": 5 } });
+    assert_eq!(urgent.documents()?[0].id().as_str(), "b");
+
+    let by_state = r#"[{"$group": {"_id": "$state", "jobs": {"$sum": 1}}}]"#;
+    let states = jobs.aggregate(Pipeline::from_json(by_state)?).objects()?;
+    assert_eq!(states, [object! { "_id": "waiting", "jobs": 2 }]);
+
+    let claim = jobs.claim(object! { "state": "waiting" }).claimant("executor1");
+    let claim = claim.sort(Sort::new().descending("priority"));
+    let claimed = claim.update(object! { "state": "running" })?;
+    let job = &claimed.documents[0]; // nobody else has it
+    jobs.complete(job.id().as_str(), job.version(), object! { "state": "done" })?;
+    Ok(())
+}
+}
+
 #[test]
-fn the_example_is_the_one_that_is_run_here() {
-    example::main().unwrap();
+fn the_examples_are_those_that_are_run_here() {
+    embedded::main().unwrap();
+    queries::main().unwrap();
     let readme = readme();
-    let (_, rest) = readme.split_once("```rust\n").unwrap();
-    let (shown, _) = rest.split_once("```").unwrap();
     let here = include_str!("readme.rs").replace("pub fn main", "fn main");
-    assert!(here.contains(shown), "{shown}");
+    let examples: Vec<_> = readme.split("```rust\n").skip(1).collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        let (shown, _) = example.split_once("```").unwrap();
+        assert!(here.contains(shown), "{shown}");
+    }
 }

@@ -1,0 +1,141 @@
+//! The arguments of commands on single documents, and of those that go through a collection by ids.
+
+use clap::Args as ClapArgs;
+use velocitydb::{Cursor, Path, RequestId, Value};
+
+use super::folder::{Source, Target, WriteOptions};
+use crate::format;
+
+/// The arguments of `get`.
+#[derive(Debug, ClapArgs)]
+pub struct Get {
+    #[command(flatten)]
+    pub target: Target,
+    /// The documents' ids
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<String>,
+}
+
+/// The arguments of `insert`.
+#[derive(Debug, ClapArgs)]
+pub struct Insert {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub source: Source,
+    /// The document's id [default: its `_id`, or else a new one]
+    #[arg(long, conflicts_with = "many")]
+    pub id: Option<String>,
+    /// Takes one document a line; each 1,000 of them are inserted together or not at all
+    #[arg(long, conflicts_with = "request_id")]
+    pub many: bool,
+    #[command(flatten)]
+    pub options: WriteOptions,
+}
+
+/// The arguments of `update`, `replace` and `upsert`.
+#[derive(Debug, ClapArgs)]
+pub struct Change {
+    #[command(flatten)]
+    pub target: Target,
+    /// The document's id
+    pub id: String,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub options: WriteOptions,
+}
+
+/// The arguments of `delete`.
+#[derive(Debug, ClapArgs)]
+pub struct Delete {
+    #[command(flatten)]
+    pub target: Target,
+    /// The document's id
+    pub id: String,
+    /// Applies the write at most once, however often it is retried with this id
+    #[arg(long, value_name = "ID", value_parser = RequestId::new)]
+    pub request_id: Option<RequestId>,
+}
+
+/// The arguments of `list`.
+#[derive(Debug, ClapArgs)]
+pub struct List {
+    #[command(flatten)]
+    pub target: Target,
+    /// How many documents to print at the most [default: all]
+    #[arg(long, value_name = "COUNT")]
+    pub limit: Option<usize>,
+    /// How many documents to leave out first
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub offset: usize,
+    /// Goes on behind this id: the last one of an earlier page
+    #[arg(long, value_name = "ID")]
+    pub after: Option<Cursor>,
+    /// From the largest id down
+    #[arg(long)]
+    pub reverse: bool,
+}
+
+/// The arguments of `count`.
+#[derive(Debug, ClapArgs)]
+pub struct Count {
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// The arguments of `cas`.
+#[derive(Debug, ClapArgs)]
+pub struct Cas {
+    #[command(flatten)]
+    pub target: Target,
+    /// The document's id
+    pub id: String,
+    #[command(flatten)]
+    pub comparison: Comparison,
+    #[command(flatten)]
+    pub swap: Swap,
+    #[command(flatten)]
+    pub options: WriteOptions,
+}
+
+/// What must hold of the document.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Comparison")]
+pub struct Comparison {
+    /// The document has this version
+    #[arg(long, value_name = "VERSION")]
+    pub if_version: Option<u64>,
+    /// The field at this path equals this JSON value; can be given several times
+    #[arg(long, value_name = "PATH=JSON", value_parser = format::parse_assignment,
+          conflicts_with_all = ["if_version", "if_document", "if_absent"])]
+    pub if_field: Vec<(Path, Value)>,
+    /// There is no field at this path; can be given several times
+    #[arg(long, value_name = "PATH",
+          conflicts_with_all = ["if_version", "if_document", "if_absent"])]
+    pub if_missing: Vec<Path>,
+    /// The fields as a whole equal this JSON object
+    #[arg(long, value_name = "JSON", conflicts_with = "if_version")]
+    pub if_document: Option<String>,
+    /// There is no such document
+    #[arg(long, conflicts_with_all = ["if_version", "if_document"])]
+    pub if_absent: bool,
+}
+
+/// What is done to the document.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Swap")]
+pub struct Swap {
+    /// Sets the field at this path to this JSON value; can be given several times
+    #[arg(long, value_name = "PATH=JSON", value_parser = format::parse_assignment)]
+    pub set: Vec<(Path, Value)>,
+    /// Merges this JSON object, or applies its operators, as in `velocitydb update`
+    #[arg(long, value_name = "JSON", conflicts_with = "set")]
+    pub update: Option<String>,
+    /// Replaces all fields by this JSON object, or creates the document
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["set", "update"])]
+    pub replace: Option<String>,
+    /// Deletes the document
+    #[arg(long, conflicts_with_all = ["set", "update", "replace"])]
+    pub delete: bool,
+}

@@ -1,0 +1,94 @@
+//! What many commands take: the data folder and the storage mode, the collection and the level, how
+//! a write is done, and where JSON text comes from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use velocitydb::{Consistency, Mode, RequestId};
+
+use crate::format;
+
+/// Which data folder, and how it is opened.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Folder {
+    /// The data folder
+    #[arg(long, value_name = "DIR", env = "VELOCITYDB_PATH", default_value = "./velocity-data")]
+    #[arg(global = true)]
+    pub path: PathBuf,
+    /// How the folder is opened, and so what a crash loses
+    #[arg(long, default_value = "persistent", value_parser = folder_mode(), global = true)]
+    pub mode: Mode,
+}
+
+/// Which collection, of which data folder, at which level.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Target {
+    /// The collection
+    pub collection: String,
+    #[command(flatten)]
+    pub folder: Folder,
+    /// The level that the operation is done at
+    #[arg(long, value_name = "LEVEL", default_value = "strong", value_parser = level())]
+    pub consistency: Consistency,
+}
+
+/// What all writes take.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct WriteOptions {
+    /// The document expires after this time, such as 500ms, 30s, 15m, 12h, 7d
+    #[arg(long, visible_alias = "ttl", value_name = "TIME", value_parser = format::parse_duration)]
+    pub time_to_live: Option<Duration>,
+    /// Applies the write at most once, however often it is retried with this id
+    #[arg(long, value_name = "ID", value_parser = RequestId::new)]
+    pub request_id: Option<RequestId>,
+}
+
+/// Where JSON text comes from.
+#[derive(Debug, Clone, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub struct Source {
+    /// JSON text, or `-` for standard input
+    #[arg(value_name = "JSON")]
+    pub text: Option<String>,
+    /// Reads the JSON text from a file
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Every storage mode by its name. The first of them needs no folder.
+const MODES: [(&str, Mode); 4] = [
+    ("memory-only", Mode::MemoryOnly),
+    ("memory-first", Mode::MemoryFirst),
+    ("hybrid", Mode::Hybrid),
+    ("persistent", Mode::Persistent),
+];
+
+/// The name of a storage mode.
+pub fn mode_name(mode: Mode) -> &'static str {
+    let named = MODES.iter().find(|(_, other)| *other == mode);
+    named.expect("every mode is in the table").0
+}
+
+/// A storage mode that keeps its data in a folder: what is in memory only would be gone when the
+/// command ends.
+pub(super) fn folder_mode() -> impl TypedValueParser<Value = Mode> {
+    one_of(&MODES[1..])
+}
+
+pub(super) fn any_mode() -> impl TypedValueParser<Value = Mode> {
+    one_of(&MODES)
+}
+
+fn one_of(modes: &'static [(&'static str, Mode)]) -> impl TypedValueParser<Value = Mode> {
+    PossibleValuesParser::new(modes.iter().map(|(name, _)| *name)).map(|name| {
+        let named = MODES.iter().find(|(other, _)| *other == name);
+        named.expect("only names of the table are let through").1
+    })
+}
+
+pub(super) fn level() -> impl TypedValueParser<Value = Consistency> {
+    PossibleValuesParser::new(Consistency::ALL.map(Consistency::as_str))
+        .map(|name| name.parse().expect("only names of levels are let through"))
+}

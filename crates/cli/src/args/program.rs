@@ -1,0 +1,250 @@
+//! The commands, each with examples.
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use super::administration::{Bench, Collections, Doctor, Index, Schema};
+use super::documents::{Cas, Change, Count, Delete, Get, Insert, List};
+use super::folder::Folder;
+use super::many::{DeleteMany, UpdateMany};
+use super::query::{Aggregate, Explain, Find};
+use super::work::{Claim, Complete, Release, Renew};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  done
+   1  not found, nothing to claim, or the comparison did not hold
+   2  the command line is wrong
+   3  the input is invalid, or violates the schema
+   4  it exists already, conflicts with another write, or is no longer the claimant's
+   5  storage is not available: missing, in use, full, or stopped after a failure
+   6  the data are corrupt
+   7  the consistency level is below the collection's floor
+   8  the query was stopped at its limit of time or memory
+  70  a bug in velocitydb";
+
+/// A JSON-document database in which every operation chooses its own consistency.
+///
+/// Each command works on a data folder, without any server. Documents are written to standard
+/// output as JSON, one in a line, or as tables on a terminal.
+#[derive(Debug, Parser)]
+#[command(name = "velocitydb", version, after_help = EXIT_CODES)]
+pub struct Args {
+    /// JSON lines or tables [default: tables on a terminal, JSON elsewhere]
+    #[arg(long, global = true, value_enum)]
+    pub format: Option<Format>,
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How results are written: one JSON object in a line, or tables for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "clap would show them as a list in every help")]
+pub enum Format {
+    Json,
+    Table,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show on the real engine what the database does
+    #[command(after_help = "Example:\n  velocitydb demo")]
+    Demo,
+    /// Print documents
+    #[command(after_help = "Examples:
+  velocitydb get users alice
+  velocitydb get users alice bob --format json")]
+    Get(Get),
+    /// Create a document, or many
+    #[command(
+        after_help = r#"Examples:
+  velocitydb insert users '{"_id": "alice", "name": "Alice", "age": 28}'
+  velocitydb insert users --id bob '{"name": "Bob"}'
+  echo '{"note": "its id is made up"}' | velocitydb insert notes -
+  velocitydb list users --format json | velocitydb insert users --many - --path copy"#,
+        override_usage = "velocitydb insert [OPTIONS] <COLLECTION> <JSON|-|--file FILE>"
+    )]
+    Insert(Insert),
+    /// Change some fields of a document
+    ///
+    /// An object is merged: its fields are set, the others stay. An object of operators does
+    /// more: $set, $unset, $inc, $mul, $min, $max, $rename, $push, $pull, $pop, $addToSet,
+    /// $currentDate.
+    #[command(
+        after_help = r#"Examples:
+  velocitydb update users alice '{"age": 29}'
+  velocitydb update users alice '{"$inc": {"age": 1}, "$push": {"tags": "admin"}}'"#,
+        override_usage = "velocitydb update [OPTIONS] <COLLECTION> <ID> <JSON|-|--file FILE>"
+    )]
+    Update(Change),
+    /// Replace all fields of a document that exists
+    #[command(
+        after_help = r#"Example:
+  velocitydb replace users alice '{"name": "Alice", "age": 30}'"#,
+        override_usage = "velocitydb replace [OPTIONS] <COLLECTION> <ID> <JSON|-|--file FILE>"
+    )]
+    Replace(Change),
+    /// Create a document, or replace all fields of it
+    #[command(
+        after_help = r#"Examples:
+  velocitydb upsert users alice '{"name": "Alice", "age": 30}'
+  velocitydb upsert sessions s1 '{"user": "alice"}' --time-to-live 30m"#,
+        override_usage = "velocitydb upsert [OPTIONS] <COLLECTION> <ID> <JSON|-|--file FILE>"
+    )]
+    Upsert(Change),
+    /// Delete a document
+    #[command(after_help = "Example:\n  velocitydb delete users bob")]
+    Delete(Delete),
+    /// Print the documents of a collection, in the order of their ids
+    #[command(after_help = "Examples:
+  velocitydb list users
+  velocitydb list users --limit 10 --after alice
+  velocitydb list users --reverse --format json")]
+    List(List),
+    /// Print how many documents a collection has
+    #[command(after_help = "Example:\n  velocitydb count users")]
+    Count(Count),
+    /// Print the documents that satisfy a filter
+    ///
+    /// A filter is a JSON object in MongoDB's words: {"age": {"$gte": 18}}. A part of it is taken
+    /// from an index where there is one; `velocitydb explain` says so.
+    #[command(after_help = r#"Examples:
+  velocitydb find users '{"age": {"$gte": 18}, "tags": "admin"}'
+  velocitydb find users --sort city,-age --limit 10 --project '{"name": 1}'
+  velocitydb find users --sort '{"city": 1, "age": -1}' --limit 10 --page
+  velocitydb find users '{"city": "Bonn"}' --count
+  velocitydb find users --distinct city"#)]
+    Find(Box<Find>),
+    /// Show how a query is carried out, and what that takes
+    #[command(after_help = r#"Examples:
+  velocitydb explain users '{"city": "Bonn"}' --sort=-age --limit 10
+  velocitydb explain users --pipeline '[{"$match": {"city": "Bonn"}}, {"$count": "users"}]'"#)]
+    Explain(Box<Explain>),
+    /// Send the documents of a collection through a pipeline, and print what comes out
+    ///
+    /// A pipeline is a JSON array of stages in MongoDB's words: $match, $group, $sort, $limit,
+    /// $skip, $project, $unwind, $bucket, $lookup, $facet, $count and others.
+    #[command(
+        after_help = r#"Examples:
+  velocitydb aggregate orders '[{"$group": {"_id": "$city", "total": {"$sum": "$total"}}}]'
+  velocitydb aggregate orders --file report.json --timeout 10s --memory 500MiB"#,
+        override_usage = "velocitydb aggregate [OPTIONS] <COLLECTION> <JSON|-|--file FILE>"
+    )]
+    Aggregate(Aggregate),
+    /// Change all documents that satisfy a filter
+    ///
+    /// Prints how many were changed.
+    #[command(
+        after_help = r#"Example:
+  velocitydb update-many users '{"city": "Bonn"}' '{"$set": {"country": "DE"}}'"#,
+        override_usage = "velocitydb update-many [OPTIONS] <COLLECTION> <FILTER> <JSON|-|--file FILE>"
+    )]
+    UpdateMany(UpdateMany),
+    /// Delete all documents that satisfy a filter
+    ///
+    /// Prints how many were deleted.
+    #[command(after_help = r#"Example:
+  velocitydb delete-many users '{"city": "Bonn"}'"#)]
+    DeleteMany(DeleteMany),
+    /// Find work and take it, as one: nobody else gets the same
+    ///
+    /// Prints the documents as they are, taken. The version of each is its fencing token, which
+    /// `complete`, `renew` and `release` need. Exits with 1 when there is nothing to claim.
+    #[command(after_help = r#"Examples:
+  velocitydb claim jobs '{"state": "waiting"}' --set 'state="running"' --sort=-priority,created
+  velocitydb claim jobs '{"state": "waiting"}' --update '{"$set": {"state": "running"}}' \
+    --claimant executor1 --limit 10 --lease 30s --release '{"$set": {"state": "waiting"}}'"#)]
+    Claim(Box<Claim>),
+    /// Complete claimed work, unless it is somebody else's by now
+    ///
+    /// Changes the document and ends its lease, if it still has the version that the claim gave
+    /// it. Exits with 4 when it has another one.
+    #[command(
+        after_help = r#"Example:
+  velocitydb complete jobs job1 2 '{"state": "done"}'"#,
+        override_usage = "velocitydb complete [OPTIONS] <COLLECTION> <ID> <VERSION> <JSON|-|--file FILE>"
+    )]
+    Complete(Complete),
+    /// Let the lease on claimed work end later
+    ///
+    /// Prints the new version, which is the fencing token from here on.
+    #[command(after_help = "Example:\n  velocitydb renew jobs job1 2 --lease 30s")]
+    Renew(Renew),
+    /// Give claimed work back, by what its lease holds for its end
+    #[command(after_help = "Example:\n  velocitydb release jobs job1 2")]
+    Release(Release),
+    /// Compare a document, and swap in a change if the comparison holds
+    ///
+    /// Without a comparison the document must exist. Without a swap it is only compared. Exits
+    /// with 1 when the comparison does not hold, and prints the document as it is.
+    #[command(after_help = r#"Examples:
+  velocitydb cas jobs job1 --if-field 'state="waiting"' --set 'state="running"'
+  velocitydb cas users alice --if-version 2 --update '{"$inc": {"age": 1}}'
+  velocitydb cas locks lock1 --if-absent --replace '{"owner": "me"}' --time-to-live 30s
+  velocitydb cas jobs job1 --if-field 'state="done"' --delete"#)]
+    Cas(Box<Cas>),
+    /// List, create and drop collections
+    #[command(after_help = "Examples:
+  velocitydb collections
+  velocitydb collections create payments --min-write quorum --min-read strong
+  velocitydb collections drop payments")]
+    Collections(Collections),
+    /// Create, list and drop secondary indexes
+    #[command(after_help = r#"Examples:
+  velocitydb index create users email --unique
+  velocitydb index create users '{"city": 1, "age": -1}'
+  velocitydb index list users
+  velocitydb index drop users email_1"#)]
+    Index(Index),
+    /// Set, show, remove and check the schemas of collections
+    #[command(after_help = r#"Examples:
+  velocitydb schema set users '{"properties": {"age": {"type": "integer"}}, "required": ["name"]}'
+  velocitydb schema show users
+  velocitydb schema check users '{"required": ["email"]}'
+  velocitydb schema remove users"#)]
+    Schema(Schema),
+    /// Print what the database holds
+    #[command(after_help = "Example:\n  velocitydb stats --format table")]
+    Stats(Folder),
+    /// Check every file and document of a data folder
+    ///
+    /// Exits with 6 when something is wrong, after printing every problem with its place.
+    #[command(after_help = "Examples:
+  velocitydb doctor
+  velocitydb doctor /var/lib/velocitydb")]
+    Doctor(Doctor),
+    /// Measure inserts, gets, updates and compare-and-swaps on this machine
+    ///
+    /// It works in memory, or in a temporary folder beside the data folder: on the same disk, and
+    /// touching no data.
+    #[command(after_help = "Examples:
+  velocitydb bench
+  velocitydb bench --mode memory-only --threads 2 --seconds 3
+  velocitydb bench --mode persistent --threads 64 --consistency local")]
+    Bench(Bench),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example_in_its_help() {
+        fn check(command: &clap::Command) {
+            for command in command.get_subcommands() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("velocitydb "), "{} shows no example", command.get_name());
+                check(command);
+            }
+        }
+        check(&Args::command());
+    }
+}

@@ -1,0 +1,92 @@
+//! The arguments of `claim`, `complete`, `renew` and `release`.
+
+use std::time::Duration;
+
+use clap::{ArgGroup, Args as ClapArgs};
+use velocitydb::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Path, RequestId, Value};
+
+use super::folder::{Source, Target};
+use crate::format;
+
+/// The arguments of `claim`.
+#[derive(Debug, ClapArgs)]
+#[command(group(ArgGroup::new("taken").args(["set", "update", "claimant"]).required(true)
+    .multiple(true)))]
+pub struct Claim {
+    #[command(flatten)]
+    pub target: Target,
+    /// Which documents wait to be claimed, as a JSON object
+    pub filter: String,
+    /// Sets the field at this path to this JSON value; can be given several times
+    #[arg(long, value_name = "PATH=JSON", value_parser = format::parse_assignment)]
+    pub set: Vec<(Path, Value)>,
+    /// Merges this JSON object, or applies its operators, as in `velocitydb update`
+    #[arg(long, value_name = "JSON", conflicts_with = "set")]
+    pub update: Option<String>,
+    /// Which come first: `a,-b`, or JSON as in `velocitydb find`; else the smallest ids
+    #[arg(long, value_name = "KEYS", allow_hyphen_values = true)]
+    pub sort: Option<String>,
+    /// How many at the most
+    #[arg(long, value_name = "COUNT", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(CLAIM_COUNT_MAX)))]
+    pub limit: u32,
+    /// Who claims, to be written to the document
+    #[arg(long, value_name = "NAME")]
+    pub claimant: Option<String>,
+    /// Where the claimant is written
+    #[arg(long, value_name = "PATH", requires = "claimant", default_value = CLAIMANT_FIELD)]
+    pub claimant_field: String,
+    /// For how long: then --release is done, unless the work is completed, renewed or released
+    #[arg(long, value_name = "TIME", requires = "release", value_parser = format::parse_duration)]
+    pub lease: Option<Duration>,
+    /// The update by which the work can be claimed again, when its lease ends or is given back
+    #[arg(long, value_name = "JSON", requires = "lease")]
+    pub release: Option<String>,
+    /// Claims at most once, however often it is retried with this id
+    #[arg(long, value_name = "ID", value_parser = RequestId::new)]
+    pub request_id: Option<RequestId>,
+}
+
+/// Which claimed work: the document, and the version that the claim gave it.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Token {
+    /// The document's id
+    pub id: String,
+    /// The version that `claim` or `renew` printed: the fencing token
+    pub version: u64,
+}
+
+/// The arguments of `complete`.
+#[derive(Debug, ClapArgs)]
+pub struct Complete {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub token: Token,
+    #[command(flatten)]
+    pub source: Source,
+    /// Completes at most once, however often it is retried with this id
+    #[arg(long, value_name = "ID", value_parser = RequestId::new)]
+    pub request_id: Option<RequestId>,
+}
+
+/// The arguments of `renew`.
+#[derive(Debug, ClapArgs)]
+pub struct Renew {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub token: Token,
+    /// When the lease is to end, counted from now, such as 30s
+    #[arg(long, value_name = "TIME", value_parser = format::parse_duration)]
+    pub lease: Duration,
+}
+
+/// The arguments of `release`.
+#[derive(Debug, ClapArgs)]
+pub struct Release {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub token: Token,
+}

@@ -1,0 +1,106 @@
+//! `index`: create, list and drop secondary indexes.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use velocitydb::{Database, IndexBuild, IndexSpec, IndexStats, Object, object};
+
+use crate::args::{self, CreateIndex, IndexCommand};
+use crate::exit::Result;
+use crate::input;
+use crate::output::Output;
+
+/// What is printed of an index, in this order.
+const COLUMNS: [&str; 7] = ["name", "keys", "unique", "sparse", "partial", "state", "entries"];
+
+/// How often it is said how far the building has come.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Creates, lists or drops indexes.
+pub fn run(args: &args::Index, output: &mut Output) -> Result {
+    match &args.command {
+        IndexCommand::Create(create) => {
+            let spec = spec(create)?;
+            let name = spec.name();
+            let db = args.folder.open_or_create()?;
+            build(&db, &create.collection, spec)?;
+            output.object(&object! { "created": name })
+        }
+        IndexCommand::List { collection } => {
+            let indexes = args.folder.open_existing()?.indexes(collection)?;
+            output.rows(&COLUMNS, &indexes.iter().map(index).collect::<Vec<_>>())
+        }
+        IndexCommand::Drop { collection, name } => {
+            args.folder.open_existing()?.drop_index(collection, name)?;
+            output.object(&object! { "dropped": name.as_str() })
+        }
+    }
+}
+
+fn spec(create: &CreateIndex) -> Result<IndexSpec> {
+    let mut spec = IndexSpec::new(input::named("KEYS", input::sort(&create.keys))?);
+    if create.unique {
+        spec = spec.unique();
+    }
+    if create.sparse {
+        spec = spec.sparse();
+    }
+    if let Some(text) = &create.partial {
+        spec = spec.partial(input::named("--partial", velocitydb::Filter::from_json(text))?);
+    }
+    if let Some(name) = &create.name {
+        spec = spec.named(name);
+    }
+    input::named("--name", spec.check())?;
+    Ok(spec)
+}
+
+/// Builds an index, and tells people at a terminal how far that is.
+fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
+    if !io::stderr().is_terminal() {
+        return Ok(db.create_index(collection, spec)?);
+    }
+    let name = spec.name();
+    let (done, waits) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let waits = waits;
+            while waits.recv_timeout(PROGRESS_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
+                show_progress(db, collection, &name);
+            }
+            // Where standard error is closed there is nobody left to be told.
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        });
+        let created = db.create_index(collection, spec);
+        drop(done);
+        Ok(created?)
+    })
+}
+
+fn show_progress(db: &Database, collection: &str, name: &str) {
+    // What is wrong with the collection is said by whoever builds.
+    let indexes = db.indexes(collection).unwrap_or_default();
+    let state = indexes.into_iter().find(|index| index.name.as_str() == name);
+    if let Some(IndexBuild::Building { done, of }) = state.map(|index| index.state) {
+        let _ = write!(io::stderr(), "\r\x1b[Kindex {name}: {done} of {of} documents");
+    }
+}
+
+fn index(stats: &IndexStats) -> Object {
+    let state = match &stats.state {
+        IndexBuild::Ready => "ready".to_owned(),
+        IndexBuild::Building { done, of } => format!("building, {done} of {of} documents"),
+        IndexBuild::Failed { reason } => format!("failed: {reason}"),
+    };
+    object! {
+        "name": stats.name.as_str(),
+        "keys": stats.spec.keys().to_value(),
+        "unique": stats.spec.is_unique(),
+        "sparse": stats.spec.is_sparse(),
+        "partial": stats.spec.partial_filter().map(velocitydb::Filter::to_object),
+        "state": state,
+        "entries": stats.entries
+    }
+}

@@ -1,0 +1,95 @@
+//! `schema`: set, show, remove and check the schemas of collections.
+
+use velocitydb::schema::Schema;
+use velocitydb::{Database, Document, Existing, SchemaInfo, Violations, object};
+
+use super::rows::Rows;
+use crate::args::{self, Format, SchemaCommand, Source};
+use crate::exit::{Failure, Result};
+use crate::input;
+use crate::output::Output;
+
+/// Sets, shows, removes or checks a schema.
+pub fn run(args: &args::Schema, output: &mut Output) -> Result {
+    match &args.command {
+        SchemaCommand::Set { collection, source, keep_existing } => {
+            let schema = read(source)?;
+            let existing = if *keep_existing { Existing::Keep } else { Existing::Check };
+            let db = args.folder.open_or_create()?;
+            let version = db.set_schema(collection, &schema, existing)?;
+            output.object(&object! { "collection": collection.as_str(), "schema": version })
+        }
+        SchemaCommand::Show { collection } => {
+            let SchemaInfo { version, schema } =
+                current(&args.folder.open_existing()?, collection)?;
+            if output.format() == Format::Table {
+                output.line(format_args!("schema version {version} of {collection}"))?;
+            }
+            output.object(schema.to_object())
+        }
+        SchemaCommand::Remove { collection } => {
+            let db = args.folder.open_existing()?;
+            current(&db, collection)?;
+            db.remove_schema(collection)?;
+            output.object(&object! { "removed": collection.as_str() })
+        }
+        SchemaCommand::Check { collection, text, file } => {
+            let given = match (text, file) {
+                (None, None) => None,
+                (text, file) => Some(read(&Source { text: text.clone(), file: file.clone() })?),
+            };
+            let db = args.folder.open_existing()?;
+            let schema = match given {
+                Some(schema) => schema,
+                None => current(&db, collection)?.schema,
+            };
+            check(&db, collection, &schema, output)
+        }
+    }
+}
+
+fn read(source: &Source) -> Result<Schema> {
+    input::named("SCHEMA", Schema::from_json(&source.read()?))
+}
+
+fn current(db: &Database, collection: &str) -> Result<SchemaInfo> {
+    db.schema(collection)?.ok_or_else(|| Failure::NoSchema { collection: collection.to_owned() })
+}
+
+/// Prints every violation, with its document.
+fn check(db: &Database, collection: &str, schema: &Schema, output: &mut Output) -> Result {
+    let mut rows = Rows::new(output);
+    let (mut count, mut result) = (0, Ok(()));
+    'documents: for document in db.documents(collection).iter()? {
+        let violations = document.and_then(|document| {
+            let violations = violations(schema, &document)?;
+            Ok(violations.map(|violations| (document, violations)))
+        });
+        match violations {
+            Ok(None) => {}
+            Ok(Some((document, violations))) => {
+                count += 1;
+                for violation in violations.as_slice() {
+                    let mut row = violation.to_object();
+                    row.insert("_id", document.id().as_str());
+                    if rows.push(row).is_break() {
+                        break 'documents;
+                    }
+                }
+            }
+            Err(error) => {
+                result = Err(error);
+                break;
+            }
+        }
+    }
+    rows.finish(result)?;
+    if count == 0 { Ok(()) } else { Err(Failure::Violated { count }) }
+}
+
+/// What a document violates, with the defaults that it would have.
+fn violations(schema: &Schema, document: &Document) -> velocitydb::Result<Option<Violations>> {
+    let fields = document.raw()?;
+    let completed = schema.apply_defaults(fields)?;
+    schema.validate(completed.as_ref().map_or(fields, |fields| fields.view()))
+}

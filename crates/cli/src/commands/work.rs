@@ -1,0 +1,68 @@
+//! `claim`, `complete`, `renew` and `release`.
+
+use velocitydb::{Object, Update, object};
+
+use super::many::with_request;
+use crate::args::{self, Token};
+use crate::exit::{Failure, Result};
+use crate::input;
+use crate::output::Output;
+
+/// Takes documents that nobody else has taken, and prints them.
+pub fn claim(args: args::Claim, output: &mut Output) -> Result {
+    let filter = input::filter(&args.filter)?;
+    let sort = args.sort.as_deref();
+    let sort = sort.map(|text| input::named("--sort", input::sort(text))).transpose()?;
+    let update = match &args.update {
+        Some(text) => input::named("--update", input::update(text))?,
+        None => input::update_of_fields(args.set),
+    };
+    let release = args.release.as_deref();
+    let release: Option<Update> =
+        release.map(|text| input::named("--release", input::update(text))).transpose()?;
+    let db = args.target.folder.open_existing()?;
+    let documents = with_request(args.target.documents(&db), args.request_id.as_ref());
+    let mut claim = documents.claim(filter).limit(args.limit);
+    if let Some(sort) = sort {
+        claim = claim.sort(sort);
+    }
+    if let Some(claimant) = &args.claimant {
+        claim = claim.claimant_in(&args.claimant_field, claimant);
+    }
+    if let (Some(duration), Some(release)) = (args.lease, release) {
+        claim = claim.lease(duration, release);
+    }
+    let claimed = claim.update(update)?;
+    output.documents(&claimed.documents)?;
+    match claimed.documents.is_empty() {
+        false => Ok(()),
+        true => Err(Failure::NoneFound { collection: args.target.collection }),
+    }
+}
+
+/// Completes claimed work.
+pub fn complete(args: &args::Complete, output: &mut Output) -> Result {
+    let Token { id, version } = &args.token;
+    let update = input::update_of(&args.source.read()?, id)?;
+    let db = args.target.folder.open_existing()?;
+    let documents = with_request(args.target.documents(&db), args.request_id.as_ref());
+    output.object(&settled(id, documents.complete(id, *version, update)?))
+}
+
+/// Lets the lease on claimed work end later.
+pub fn renew(args: &args::Renew, output: &mut Output) -> Result {
+    let Token { id, version } = &args.token;
+    let db = args.target.folder.open_existing()?;
+    output.object(&settled(id, args.target.documents(&db).renew(id, *version, args.lease)?))
+}
+
+/// Gives claimed work back.
+pub fn release(args: &args::Release, output: &mut Output) -> Result {
+    let Token { id, version } = &args.token;
+    let db = args.target.folder.open_existing()?;
+    output.object(&settled(id, args.target.documents(&db).release(id, *version)?))
+}
+
+fn settled(id: &str, version: u64) -> Object {
+    object! { "_id": id, "_version": version }
+}

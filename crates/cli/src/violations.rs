@@ -1,0 +1,61 @@
+//! Violations of schemas, in lines for people.
+
+use velocitydb::{Error, More, Refusal, Violations};
+
+/// All of the violations that a failure is about, a line for each, with the documents where it is
+/// about several. Empty if it is about none.
+pub fn lines(error: &Error) -> Vec<String> {
+    match error {
+        Error::SchemaViolation { violations, .. }
+        | Error::Refused { refusal: Refusal::Schema(violations), .. } => of_one(violations),
+        Error::SchemaViolated { count, offenders, .. } => {
+            let mut lines = Vec::new();
+            for (id, violations) in offenders {
+                lines.push(format!("document {:?}:", id.as_str()));
+                lines.extend(of_one(violations).into_iter().map(|line| format!("  {line}")));
+            }
+            let further = count.saturating_sub(offenders.len() as u64);
+            if further > 0 {
+                lines.push(format!("and {further} more documents"));
+            }
+            lines
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The sentence of a failure whose violations stand below it; `None` if it is about none.
+pub fn heading(error: &Error) -> Option<String> {
+    match error {
+        Error::SchemaViolation { collection, id, .. }
+        | Error::Refused { collection, id, refusal: Refusal::Schema(_), .. } => {
+            let (id, collection) = (id.as_str(), collection.as_str());
+            Some(format!("document {id:?} violates the schema of collection {collection:?}:"))
+        }
+        Error::SchemaViolated { collection, count, .. } => {
+            let collection = collection.as_str();
+            let documents = if *count == 1 { "document" } else { "documents" };
+            let verb = if *count == 1 { "violates" } else { "violate" };
+            Some(format!("{count} {documents} of collection {collection:?} {verb} the schema:"))
+        }
+        _ => None,
+    }
+}
+
+fn of_one(violations: &Violations) -> Vec<String> {
+    let listed = violations.as_slice();
+    let mut lines: Vec<_> = listed
+        .iter()
+        .map(|violation| {
+            let value = violation.value.as_ref();
+            let value = value.map(|value| format!(", value: {value}")).unwrap_or_default();
+            format!("{violation} (rule: {}{value})", violation.rule)
+        })
+        .collect();
+    match violations.more() {
+        More::None => {}
+        More::Count(count) => lines.push(format!("and {count} more")),
+        More::Unknown => lines.push("further ones were not looked for".to_owned()),
+    }
+    lines
+}
