@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use velocitydb::{Consistency, Mode};
 
 use crate::content::OperationId;
-use crate::operation::{Operation, What};
+use crate::operation::{Job, Operation, What};
 use crate::record::{JournalEnd, Record};
 
 /// What clients saw in one cycle.
@@ -42,6 +42,8 @@ pub struct Call {
     pub index_min: u64,
     /// For one that was not told its place: it is below this.
     pub index_end: u64,
+    /// The job that was claimed.
+    pub job: Option<Job>,
 }
 
 /// What a client was answered.
@@ -94,6 +96,12 @@ impl History {
             Record::Opened => self.is_opened = true,
             Record::Begin(operation) => self.begin(operation),
             Record::Applied { id, index, version } => self.applied(id, index, version, now),
+            Record::Claimed { id, index, version, job } => {
+                self.applied(id, index, version, now);
+                if let Some(call) = self.call_mut(id) {
+                    call.job = Some(job);
+                }
+            }
             Record::Nothing(id) => {
                 if let Some(call) = self.call_mut(id) {
                     (call.answer, call.answered) = (Answer::Nothing, Some(now));
@@ -113,6 +121,7 @@ impl History {
             began_after: self.acknowledged_index,
             index_min: 0,
             index_end: u64::MAX,
+            job: None,
         });
     }
 
@@ -200,7 +209,11 @@ impl History {
     /// before `end` the first of them was acknowledged.
     pub fn lost(&self, recovered: u64, end: Instant) -> (u64, Duration) {
         let has_effect = |call: &&Call| {
-            matches!(call.operation.what, What::Write { .. } | What::Transfer { .. })
+            use What::{Claim, Finish, Offer, Transfer, Write};
+            let what = &call.operation.what;
+            let is_told = !matches!(call.answer, Answer::Applied { index: 0, .. });
+            let is_effect = matches!(what, Write { .. } | Transfer { .. } | Claim { .. });
+            is_told && (is_effect || matches!(what, Offer { .. } | Finish { .. }))
         };
         let lost = self.calls.iter().filter(has_effect);
         let lost = lost.filter(|call| self.fate(call, recovered) == Fate::Lost);

@@ -2,7 +2,8 @@
 //!
 //! [`workload`] decides what is done, [`perform`] does it, [`history`] remembers what was
 //! acknowledged, [`check`] compares that with what a database holds afterwards, and [`crash`] puts
-//! them together around `kill -9`. No checker knows how the database works.
+//! them together around `kill -9`. No checker knows how the database works. [`oracle`] asks an
+//! evaluator that nobody here wrote what queries should answer.
 
 #![deny(missing_docs)]
 
@@ -12,6 +13,7 @@ pub mod content;
 pub mod operation;
 pub mod workload;
 
+pub mod jobs;
 pub mod perform;
 
 pub mod history;
@@ -19,6 +21,9 @@ pub mod record;
 pub mod state;
 
 pub mod check;
+pub mod claims;
 pub mod crash;
+
+pub mod oracle;
 
 pub use random::Random;

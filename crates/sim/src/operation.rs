@@ -56,6 +56,77 @@ pub enum What {
     Drop,
     /// Makes everything before it as durable as the mode can.
     Sync,
+    /// Offers some jobs of a kind, one of which takes a slot that one job has at a time.
+    Offer {
+        /// Their kind.
+        kind: u8,
+        /// The slot.
+        slot: u8,
+    },
+    /// Takes the first job of a kind that waits.
+    Claim {
+        /// The kind.
+        kind: u8,
+        /// For how long.
+        lease: Lease,
+    },
+    /// Completes a job that was claimed.
+    Finish {
+        /// Which one.
+        job: Job,
+        /// The version that the claim gave it.
+        version: u64,
+        /// For how long it was claimed.
+        lease: Lease,
+    },
+    /// Creates the index of this number.
+    CreateIndex(u8),
+    /// Drops the index of this number.
+    DropIndex(u8),
+}
+
+/// One of the jobs that an operation offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Job {
+    /// The operation.
+    pub offer: OperationId,
+    /// Which of them.
+    pub number: u8,
+}
+
+/// For how long a job is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// For longer than any cycle.
+    Long,
+    /// For milliseconds: then it waits again.
+    Brief,
+}
+
+impl Job {
+    /// The id of its document.
+    pub fn document(self) -> String {
+        format!("{:020}-{:02}", self.offer.0, self.number)
+    }
+
+    /// The job of a document.
+    pub fn of_document(id: &str) -> Option<Self> {
+        let (offer, number) = id.split_once('-')?;
+        Some(Job { offer: OperationId(offer.parse().ok()?), number: number.parse().ok()? })
+    }
+}
+
+impl Lease {
+    fn name(self) -> &'static str {
+        match self {
+            Lease::Long => "long",
+            Lease::Brief => "brief",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Lease::Long, Lease::Brief].into_iter().find(|lease| lease.name() == name)
+    }
 }
 
 /// What is written as one: a document, or all documents of a group.
@@ -186,6 +257,13 @@ impl fmt::Display for Operation {
             What::Create => write!(f, "create"),
             What::Drop => write!(f, "drop"),
             What::Sync => write!(f, "sync"),
+            What::Offer { kind, slot } => write!(f, "offer {kind} {slot}"),
+            What::Claim { kind, lease } => write!(f, "claim {kind} {}", lease.name()),
+            What::Finish { job, version, lease } => {
+                write!(f, "finish {} {version} {}", job.document(), lease.name())
+            }
+            What::CreateIndex(number) => write!(f, "create-index {number}"),
+            What::DropIndex(number) => write!(f, "drop-index {number}"),
         }
     }
 }
@@ -258,6 +336,17 @@ fn parse(line: &str) -> Option<Operation> {
         ["create"] => What::Create,
         ["drop"] => What::Drop,
         ["sync"] => What::Sync,
+        ["offer", kind, slot] => What::Offer { kind: kind.parse().ok()?, slot: slot.parse().ok()? },
+        ["claim", kind, lease] => {
+            What::Claim { kind: kind.parse().ok()?, lease: Lease::named(lease)? }
+        }
+        ["finish", job, version, lease] => What::Finish {
+            job: Job::of_document(job)?,
+            version: version.parse().ok()?,
+            lease: Lease::named(lease)?,
+        },
+        ["create-index", number] => What::CreateIndex(number.parse().ok()?),
+        ["drop-index", number] => What::DropIndex(number.parse().ok()?),
         _ => return None,
     };
     let retry = if retry == "safe" { Retry::Safe } else { Retry::Unsafe };

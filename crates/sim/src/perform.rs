@@ -8,7 +8,8 @@ use velocitydb::{
 };
 
 use crate::content::OperationId;
-use crate::operation::{Compare, Effect, Kind, Operation, Register, Retry, What};
+use crate::jobs;
+use crate::operation::{Compare, Effect, Job, Kind, Operation, Register, Retry, What};
 use crate::workload::ACCOUNTS;
 
 /// What every account begins with.
@@ -39,6 +40,15 @@ pub enum Done {
         /// Whether this answers an earlier call.
         is_replayed: bool,
     },
+    /// A job was claimed.
+    Claimed {
+        /// The place of the claim in the order of all commands.
+        index: u64,
+        /// The version of the job.
+        version: u64,
+        /// The job.
+        job: Job,
+    },
     /// What it needed did not hold, or there was nothing to change.
     Nothing,
 }
@@ -49,6 +59,7 @@ pub enum Done {
 ///
 /// Those of the database.
 pub fn create_accounts(db: &Database) -> velocitydb::Result<()> {
+    jobs::create_slots(db)?;
     let accounts = db.documents(ACCOUNTS_COLLECTION);
     if accounts.count()? > 0 {
         return Ok(());
@@ -88,6 +99,11 @@ pub fn perform(db: &Database, operation: &Operation) -> velocitydb::Result<Done>
         }
         What::Drop => db.drop_collection(Kind::Tide.collection()).map(|()| Done::unplaced()),
         What::Sync => db.sync().map(|()| Done::unplaced()),
+        What::Offer { kind, slot } => jobs::offer(db, operation.id, kind, slot),
+        What::Claim { kind, lease } => jobs::claim(db, operation.id, kind, lease),
+        What::Finish { job, version, lease } => jobs::finish(db, operation.id, job, version, lease),
+        What::CreateIndex(number) => jobs::create_index(db, number),
+        What::DropIndex(number) => jobs::drop_index(db, number),
     };
     match result {
         Err(
@@ -95,6 +111,8 @@ pub fn perform(db: &Database, operation: &Operation) -> velocitydb::Result<Done>
             | Error::NotFound { .. }
             | Error::NoCollection { .. }
             | Error::CollectionExists { .. }
+            | Error::NoIndex { .. }
+            | Error::Duplicate { .. }
             | Error::Conflict,
         ) => Ok(Done::Nothing),
         result => result,
@@ -102,7 +120,7 @@ pub fn perform(db: &Database, operation: &Operation) -> velocitydb::Result<Done>
 }
 
 impl Done {
-    fn unplaced() -> Self {
+    pub(crate) fn unplaced() -> Self {
         Done::Applied { index: 0, version: 0, is_replayed: false }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::content::OperationId;
-use crate::operation::Operation;
+use crate::operation::{Job, Operation};
 
 /// Where the journals of a data folder end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,17 @@ pub enum Record {
         /// The version that it left; 0 where there is none.
         version: u64,
     },
+    /// A job was claimed.
+    Claimed {
+        /// The number of the claim.
+        id: OperationId,
+        /// Its place in the order of all commands.
+        index: u64,
+        /// The version of the job: the fencing token.
+        version: u64,
+        /// The job.
+        job: Job,
+    },
     /// An operation was answered, and changed nothing.
     Nothing(OperationId),
     /// Something that must not happen did.
@@ -54,6 +65,10 @@ impl fmt::Display for Record {
             Record::Begin(operation) => write!(f, "begin {operation}"),
             Record::Applied { id, index, version } => {
                 write!(f, "applied {} {index} {version}", id.0)
+            }
+            Record::Claimed { id, index, version, job } => {
+                let Job { offer, number } = job;
+                write!(f, "claimed {} {index} {version} {} {number}", id.0, offer.0)
             }
             Record::Nothing(id) => write!(f, "nothing {}", id.0),
             Record::Failed { message } => write!(f, "failed {}", message.replace('\n', " ")),
@@ -89,6 +104,12 @@ fn parse(line: &str) -> Option<Record> {
         "applied" => {
             Record::Applied { id: OperationId(number()?), index: number()?, version: number()? }
         }
+        "claimed" => Record::Claimed {
+            id: OperationId(number()?),
+            index: number()?,
+            version: number()?,
+            job: Job { offer: OperationId(number()?), number: u8::try_from(number()?).ok()? },
+        },
         "nothing" => Record::Nothing(OperationId(number()?)),
         "failed" => Record::Failed { message: rest.to_owned() },
         "durable" => Record::Durable(JournalEnd {
@@ -110,6 +131,7 @@ mod tests {
         for record in [
             Record::Opened,
             Record::Applied { id, index: 9, version: 3 },
+            Record::Claimed { id, index: 9, version: 3, job: Job { offer: id, number: 4 } },
             Record::Nothing(id),
             Record::Failed { message: "out of luck".to_owned() },
             Record::Durable(JournalEnd { journal: 4, length: 4_096, background: 5 }),

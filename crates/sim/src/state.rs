@@ -6,7 +6,8 @@ use std::time::Duration;
 use velocitydb::{Database, Document, Snapshot, Time};
 
 use crate::content::{self, OperationId};
-use crate::operation::{Kind, Register};
+use crate::jobs;
+use crate::operation::{Job, Kind, Register};
 use crate::perform::{ACCOUNTS_COLLECTION, LEDGER_COLLECTION};
 
 /// Everything that a database holds.
@@ -20,12 +21,29 @@ pub struct State {
     pub accounts: BTreeMap<String, Account>,
     /// The transfers that were made.
     pub ledger: BTreeMap<OperationId, Entry>,
+    /// The jobs that there are.
+    pub jobs: BTreeMap<Job, JobState>,
     /// For each collection, how many documents it says that it has, and how many it has.
     pub counts: BTreeMap<String, (u64, u64)>,
     /// What can be no state that any operations have left, in words.
     pub malformed: Vec<String>,
     /// When documents expire that do.
     pub expiries: Vec<Time>,
+}
+
+/// A job as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JobState {
+    /// Its version.
+    pub version: u64,
+    /// The claims that took it, in their order.
+    pub claims: Vec<OperationId>,
+    /// The operation that completed it.
+    pub finished: Option<OperationId>,
+    /// Whether it waits to be claimed.
+    pub is_waiting: bool,
+    /// The slot that it has.
+    pub slot: Option<i64>,
 }
 
 /// A register that exists.
@@ -92,6 +110,7 @@ impl State {
         match name {
             ACCOUNTS_COLLECTION => self.read_accounts(documents),
             LEDGER_COLLECTION => self.read_ledger(documents),
+            jobs::COLLECTION => self.read_jobs(documents),
             _ => match Kind::ALL.into_iter().find(|kind| kind.collection() == name) {
                 Some(kind) => self.read_registers(kind, documents),
                 None => self.malformed.push(format!("collection {name:?}, which nobody made")),
@@ -145,6 +164,17 @@ impl State {
                     self.ledger.insert(id, entry);
                 }
                 None => self.malformed.push(format!("ledger entry {id} cannot be read")),
+            }
+        }
+    }
+
+    fn read_jobs(&mut self, documents: &BTreeMap<String, Document>) {
+        for (id, document) in documents {
+            let fields = document.fields().ok();
+            let job = Job::of_document(id);
+            match job.zip(fields.and_then(|fields| jobs::read(document.version(), &fields))) {
+                Some((job, state)) => drop(self.jobs.insert(job, state)),
+                None => self.malformed.push(format!("job {id} cannot be read")),
             }
         }
     }

@@ -4,7 +4,8 @@ use velocitydb::Consistency;
 
 use crate::Random;
 use crate::content::OperationId;
-use crate::operation::{Compare, Effect, Kind, Operation, Register, Retry, What};
+use crate::jobs;
+use crate::operation::{Compare, Effect, Job, Kind, Lease, Operation, Register, Retry, What};
 
 /// How many accounts there are.
 pub const ACCOUNTS: u8 = 12;
@@ -21,7 +22,15 @@ pub struct Workload {
     thread: u8,
     sequence: u32,
     levels: &'static [Consistency],
+    /// Jobs that were claimed, with their versions.
+    claimed: Vec<(Job, u64, Lease)>,
 }
+
+/// The thread that alone creates and drops indexes.
+const INDEX_THREAD: u8 = 1;
+
+/// Jobs that one thread keeps in mind at the most.
+const CLAIMED_MAX: usize = 16;
 
 /// Mostly `local`, so that much of what is written is not durable yet.
 const MOSTLY_LOCAL: [Consistency; 10] = [
@@ -40,12 +49,26 @@ const MOSTLY_LOCAL: [Consistency; 10] = [
 impl Workload {
     /// The operations of one thread in one cycle.
     pub fn new(random: Random, cycle: u32, thread: u8) -> Self {
-        Workload { random, cycle, thread, sequence: 0, levels: &Consistency::ALL }
+        Workload {
+            random,
+            cycle,
+            thread,
+            sequence: 0,
+            levels: &Consistency::ALL,
+            claimed: Vec::new(),
+        }
     }
 
     /// The same, with most writes at `local`.
     pub fn mostly_local(self) -> Self {
         Workload { levels: &MOSTLY_LOCAL, ..self }
+    }
+
+    /// Keeps in mind that a job was claimed.
+    pub fn has_claimed(&mut self, job: Job, version: u64, lease: Lease) {
+        if self.claimed.len() < CLAIMED_MAX {
+            self.claimed.push((job, version, lease));
+        }
     }
 
     /// The next operation. `read` tells the version and the number of a register, for comparing.
@@ -63,7 +86,8 @@ impl Workload {
     }
 
     fn what(&mut self, read: &mut dyn FnMut(Register) -> Option<(u64, i64)>) -> What {
-        match self.random.within(0..100) {
+        match self.random.within(0..130) {
+            100..130 => self.job(),
             0..45 => self.note(read),
             45..63 => self.group(read),
             63..75 => self.fleeting(),
@@ -153,6 +177,26 @@ impl Workload {
             Effect::Delete,
         ]);
         What::Write { register, effect, compare: Compare::Nothing }
+    }
+
+    fn job(&mut self) -> What {
+        let kind = self.random.within(0..u64::from(jobs::KINDS)) as u8;
+        match self.random.within(0..30) {
+            0..2 => What::Offer { kind, slot: self.random.within(0..100) as u8 },
+            2..4 if self.thread == INDEX_THREAD => {
+                let number = self.random.within(0..u64::from(jobs::INDEXES)) as u8;
+                match self.random.one_in(2) {
+                    true => What::CreateIndex(number),
+                    false => What::DropIndex(number),
+                }
+            }
+            4..12 => match self.claimed.pop() {
+                Some((job, version, lease)) => What::Finish { job, version, lease },
+                None => What::Claim { kind, lease: Lease::Long },
+            },
+            place if place % 3 == 0 => What::Claim { kind, lease: Lease::Brief },
+            _ => What::Claim { kind, lease: Lease::Long },
+        }
     }
 
     fn transfer(&mut self) -> What {

@@ -10,6 +10,7 @@ use velocitydb_sim::crash::worker::Journal;
 use velocitydb_sim::crash::{Campaign, Worker};
 
 const USAGE: &str = "usage: crash [--cycles N] [--mode MODE] [--seed S] [--jobs J] [--path FOLDER]
+       crash claims MODE JOBS     64 claimants take so many jobs, and none twice
 
   --cycles N     cycles in each mode; 100 if not given
   --mode MODE    memory-only, memory-first, hybrid, persistent, or power; all if not given
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
             Some(worker) => worker.run(),
             None => return usage("a worker is started by the auditor only"),
         },
+        ["claims", mode, jobs] => return claims(mode, jobs),
         ["--help" | "-h"] => println!("{USAGE}"),
         words => match campaign(words) {
             Ok(campaign) => return run(&campaign),
@@ -37,6 +39,26 @@ fn main() -> ExitCode {
 fn usage(problem: &str) -> ExitCode {
     eprintln!("{problem}\n\n{USAGE}");
     ExitCode::from(2)
+}
+
+fn claims(mode: &str, jobs: &str) -> ExitCode {
+    let (Some(mode), Ok(jobs)) = (campaign::mode_of(mode), jobs.parse()) else {
+        return usage("claims takes a mode and a number of jobs");
+    };
+    let found = tempfile::tempdir().map_err(|error| error.to_string()).and_then(|home| {
+        let path = home.path().join("data");
+        velocitydb_sim::claims::run(&path, mode, jobs, 1).map_err(|error| error.to_string())
+    });
+    match found {
+        Ok(claims) => {
+            println!("{claims:?}");
+            if claims.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn worker(words: &[&str]) -> Option<Worker> {

@@ -1,6 +1,6 @@
 //! [`Known`]: what a cycle begins with, and the check of what it ends with.
 
-use super::{Floors, Violation, ledger, registers, whole};
+use super::{Floors, Violation, jobs, ledger, registers, whole};
 use crate::history::History;
 use crate::state::State;
 
@@ -18,6 +18,7 @@ pub fn check(known: &Known, history: &History, after: &State) -> Vec<Violation> 
     let mut violations = whole::check(history, after);
     violations.extend(registers::check(known, history, after));
     violations.extend(ledger::check(&known.state, history, after));
+    violations.extend(jobs::check(&known.state, history, after));
     violations
 }
 

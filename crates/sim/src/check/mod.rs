@@ -4,6 +4,7 @@
 //! commands, and the state says at which place it ends. So what is before that place must be there,
 //! what is after it must not, and only operations that were never answered may be either.
 
+mod jobs;
 mod known;
 mod ledger;
 mod registers;

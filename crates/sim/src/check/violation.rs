@@ -1,7 +1,7 @@
 //! [`Violation`]: a promise that was not kept, with what shows it.
 
 use crate::content::OperationId;
-use crate::operation::Register;
+use crate::operation::{Job, Register};
 
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -138,6 +138,14 @@ pub enum Violation {
         found: usize,
         /// How many there should be.
         expected: usize,
+    },
+    /// A job went to two, was lost, or is not as its claims left it.
+    #[error("job {}: {what}", job.document())]
+    Job {
+        /// The job.
+        job: Job,
+        /// What is wrong.
+        what: String,
     },
     /// More was lost than may be behind.
     #[error("at least {bytes} bytes of acknowledged writes are lost, at most {max} may be")]

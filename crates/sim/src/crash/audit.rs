@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use velocitydb::{Database, MaintenanceMode, Mode, Time};
+use velocitydb::{Database, IndexBuild, MaintenanceMode, Mode, Time};
 
 use super::Worker;
 use crate::Random;
@@ -56,6 +56,7 @@ pub fn audit(
     retry_unanswered(&db, history, &recovered, &mut violations)?;
     let now = expire(&db, &mut violations)?;
     violations.extend(check_again(&now));
+    check_indexes(&db, &mut violations)?;
     let documents = recovered.counts.values().map(|(_, listed)| listed).sum();
     let known = match history.mode() {
         Mode::MemoryOnly => Known::default(),
@@ -166,6 +167,26 @@ fn check_expired(state: &State, now: Time) -> impl Iterator<Item = Violation> {
         expires: expires.as_micros(),
         now: now.as_micros(),
     })
+}
+
+/// After maintenance every index is ready, whatever its building was interrupted by, and agrees with
+/// the documents.
+fn check_indexes(db: &Database, violations: &mut Vec<Violation>) -> velocitydb::Result<()> {
+    for collection in db.collections()? {
+        for index in db.indexes(collection.name.as_str())? {
+            if index.state != IndexBuild::Ready {
+                let (name, state) = (index.name.as_str(), index.state);
+                let what = format!("index {name:?} is not ready after maintenance: {state:?}");
+                violations.push(Violation::Malformed { what });
+            }
+        }
+    }
+    let problems = db.snapshot()?.check()?.problems.into_iter();
+    violations.extend(
+        problems
+            .map(|problem| Violation::Malformed { what: format!("after maintenance: {problem}") }),
+    );
+    Ok(())
 }
 
 /// What holds of any state: the checks that need no history.

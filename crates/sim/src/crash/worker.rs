@@ -79,8 +79,13 @@ impl Worker {
             let operation = workload.next_operation(&mut |register| perform::read(db, register));
             tell(&Record::Begin(operation));
             let result = perform::perform(db, &operation);
+            if let (Ok(Done::Claimed { version, job, .. }), What::Claim { lease, .. }) =
+                (&result, operation.what)
+            {
+                workload.has_claimed(*job, *version, lease);
+            }
             if self.journal == Journal::Told
-                && matches!(result, Ok(Done::Applied { .. }))
+                && matches!(result, Ok(Done::Applied { .. } | Done::Claimed { .. }))
                 && is_promised(&operation)
             {
                 tell(&durable(&self.path));
@@ -113,6 +118,7 @@ fn answer(operation: &Operation, result: velocitydb::Result<Done>) -> Record {
             Record::Failed { message: format!("{operation}: answered before it was ever asked") }
         }
         Ok(Done::Applied { index, version, .. }) => Record::Applied { id, index, version },
+        Ok(Done::Claimed { index, version, job }) => Record::Claimed { id, index, version, job },
         Err(error) => Record::Failed { message: format!("{operation}: {error}") },
     }
 }

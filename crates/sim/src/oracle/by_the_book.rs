@@ -1,0 +1,242 @@
+//! Filters and sorts as MongoDB's documentation has them, spelled out as plainly as can be: a second
+//! opinion where mingo is known to be wrong, so that a mistake of VelocityDB's cannot hide there.
+//!
+//! It says nothing (`None`) where it does not know: patterns, and sorting through arrays. It shares
+//! only the order of values with what it judges.
+
+use std::cmp::Ordering;
+
+use velocitydb_core::{Object, Value};
+
+use super::case::{Answer, Find, Query, id_of};
+use super::reach::{Reach, is_nan};
+
+/// What the answer has to be, if this knows.
+pub fn answer(query: &Query, documents: &[Value]) -> Option<Answer> {
+    match query {
+        Query::Find(find) if find.projection.is_none() => find_ids(find, documents),
+        Query::Count { filter } => {
+            let found: Option<Vec<bool>> =
+                documents.iter().map(|document| holds(filter, document)).collect();
+            Some(Answer::Count(found?.into_iter().filter(|found| *found).count() as u64))
+        }
+        _ => None,
+    }
+}
+
+fn find_ids(find: &Find, documents: &[Value]) -> Option<Answer> {
+    let mut found: Vec<(Vec<SortValue<'_>>, &Object)> = Vec::new();
+    for document in documents {
+        if holds(&find.filter, document)? {
+            found.push((sort_values(&find.sort, document)?, document.as_object()?));
+        }
+    }
+    found.sort_by(|(a, _), (b, _)| {
+        let unequal = a.iter().zip(b).map(|(a, b)| a.compare(b)).find(|order| order.is_ne());
+        unequal.unwrap_or(Ordering::Equal)
+    });
+    let skip = find.skip.unwrap_or(0) as usize;
+    let limit = find.limit.map_or(usize::MAX, |limit| limit as usize);
+    let found = found.into_iter().skip(skip).take(limit);
+    Some(Answer::Ids(found.map(|(_, document)| id_of(document).to_owned()).collect()))
+}
+
+/// What a document sorts by: one key of the sort.
+struct SortValue<'a> {
+    value: Least<'a>,
+    descending: bool,
+}
+
+/// An array without elements comes before what is missing, and that before all values.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Least<'a> {
+    EmptyArray,
+    Missing,
+    Value(&'a Value),
+}
+
+impl SortValue<'_> {
+    fn compare(&self, other: &Self) -> Ordering {
+        let order = self.value.cmp(&other.value);
+        if self.descending { order.reverse() } else { order }
+    }
+}
+
+fn sort_values<'a>(sort: &[Value], document: &'a Value) -> Option<Vec<SortValue<'a>>> {
+    let keys = sort.iter().filter_map(Value::as_object).flatten();
+    keys.map(|(path, direction)| {
+        let reach = Reach::of(document, path);
+        if reach.arrays > 0 {
+            return None;
+        }
+        let descending = *direction < Value::Int(0);
+        let value = match reach.found.first() {
+            None => Least::Missing,
+            Some(Value::Array(items)) => {
+                let end = if descending { items.iter().max() } else { items.iter().min() };
+                end.map_or(Least::EmptyArray, Least::Value)
+            }
+            Some(value) => Least::Value(value),
+        };
+        Some(SortValue { value, descending })
+    })
+    .collect()
+}
+
+/// Whether an object satisfies a filter.
+fn holds(filter: &Object, object: &Value) -> Option<bool> {
+    let each: Option<Vec<bool>> = filter
+        .iter()
+        .map(|(name, value)| {
+            let parts = || value.as_array().into_iter().flatten().filter_map(Value::as_object);
+            let each = || parts().map(|part| holds(part, object)).collect::<Option<Vec<bool>>>();
+            Some(match name {
+                "$and" => each()?.into_iter().all(|holds| holds),
+                "$or" => each()?.into_iter().any(|holds| holds),
+                "$nor" => !each()?.into_iter().any(|holds| holds),
+                path => holds_at(path, value, object)?,
+            })
+        })
+        .collect();
+    Some(each?.into_iter().all(|holds| holds))
+}
+
+fn holds_at(path: &str, condition: &Value, object: &Value) -> Option<bool> {
+    // An array that `$elemMatch` looks at is an object whose names are its positions.
+    let reach = Reach::of(object, path);
+    let is_array_without_fields =
+        object.as_array().is_some() && path.split('.').next()?.parse::<u32>().is_err();
+    let reach =
+        if is_array_without_fields { Reach { missing: 1, ..Reach::default() } } else { reach };
+    let places = Places {
+        values: reach.with_elements().collect(),
+        whole: reach.found.clone(),
+        missing: reach.missing > 0,
+    };
+    places.satisfy(condition)
+}
+
+/// What an operator looks at.
+struct Places<'a> {
+    /// The values, and the elements of those that are arrays.
+    values: Vec<&'a Value>,
+    /// The values.
+    whole: Vec<&'a Value>,
+    /// Whether there also is a place without a value.
+    missing: bool,
+}
+
+impl Places<'_> {
+    fn satisfy(&self, condition: &Value) -> Option<bool> {
+        let operators = condition.as_object().filter(|it| it.keys().any(|it| it.starts_with('$')));
+        let Some(operators) = operators else { return Some(self.equals(condition)) };
+        let mut all = true;
+        for (operator, operand) in operators.iter() {
+            all &= self.satisfies(operator, operand)?;
+        }
+        Some(all)
+    }
+
+    fn satisfies(&self, operator: &str, operand: &Value) -> Option<bool> {
+        let list = || operand.as_array().into_iter().flatten();
+        Some(match operator {
+            "$eq" => self.equals(operand),
+            "$ne" => !self.equals(operand),
+            "$in" => list().any(|item| self.equals(item)),
+            "$nin" => !list().any(|item| self.equals(item)),
+            "$all" => list().count() > 0 && list().all(|item| self.equals(item)),
+            "$not" => !self.satisfy(operand)?,
+            "$exists" => self.whole.is_empty() != operand.as_bool()?,
+            "$size" => self.arrays().any(|items| Value::from(items.len()) == *operand),
+            "$elemMatch" => {
+                let inner = operand.as_object()?;
+                let each: Option<Vec<bool>> =
+                    self.arrays().flatten().map(|item| element_matches(inner, item)).collect();
+                each?.into_iter().any(|holds| holds)
+            }
+            "$type" => match operand {
+                Value::Array(names) => names.iter().any(|name| self.has_type(name)),
+                name => self.has_type(name),
+            },
+            "$gt" => self.compares(operand, Ordering::is_gt),
+            "$lt" => self.compares(operand, Ordering::is_lt),
+            "$gte" => self.equals(operand) || self.compares(operand, Ordering::is_gt),
+            "$lte" => self.equals(operand) || self.compares(operand, Ordering::is_lt),
+            _ => return None,
+        })
+    }
+
+    fn equals(&self, operand: &Value) -> bool {
+        self.values.contains(&operand) || (operand.is_null() && self.missing)
+    }
+
+    fn compares(&self, operand: &Value, wanted: fn(Ordering) -> bool) -> bool {
+        self.values.iter().any(|value| {
+            let comparable =
+                type_name(value) == type_name(operand) && !is_nan(value) && !is_nan(operand);
+            comparable && wanted((*value).cmp(operand))
+        })
+    }
+
+    fn has_type(&self, name: &Value) -> bool {
+        self.values.iter().any(|value| *name == Value::from(type_name(value)))
+    }
+
+    fn arrays(&self) -> impl Iterator<Item = &Vec<Value>> {
+        self.whole.iter().filter_map(|value| value.as_array())
+    }
+}
+
+/// Whether an element satisfies the operand of `$elemMatch`.
+fn element_matches(inner: &Object, item: &Value) -> Option<bool> {
+    let is_about_the_element = !inner.is_empty()
+        && inner
+            .keys()
+            .all(|name| name.starts_with('$') && !matches!(name, "$and" | "$or" | "$nor"));
+    if is_about_the_element {
+        let places = Places { values: vec![item], whole: vec![item], missing: false };
+        return places.satisfy(&inner.clone().into());
+    }
+    match item {
+        Value::Object(_) | Value::Array(_) => holds(inner, item),
+        _ => Some(false),
+    }
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Int(_) | Value::UInt(_) | Value::Float(_) => "number",
+        Value::String(_) => "string",
+        Value::Bytes(_) => "binData",
+        Value::Time(_) => "date",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use velocitydb_core::{object, value};
+
+    #[test]
+    fn it_knows_what_the_examples_of_the_known_differences_say() {
+        for (filter, document, expected) in [
+            (value!({ "a.x": null }), value!({ "a": [{ "x": 1 }, {}] }), true),
+            (value!({ "a.x": null }), value!({ "a": [1] }), false),
+            (value!({ "a": { "$gte": null } }), value!({}), true),
+            (value!({ "a": { "$in": [[1, 2]] } }), value!({ "a": [1, 2] }), true),
+            (value!({ "a": { "$lte": 1 } }), value!({ "a": f64::NAN }), false),
+            (value!({ "a": { "$type": "string" } }), value!({ "a": ["text"] }), true),
+            (value!({ "a": { "$elemMatch": { "x": 1 } } }), value!({ "a": [[{ "x": 1 }]] }), false),
+            (value!({ "a": { "$elemMatch": { "x": 1 } } }), value!({ "a": [1] }), false),
+            (value!({ "a": { "$not": { "$size": 1 } } }), value!({ "a": [[1, 2]] }), false),
+        ] {
+            let filter = filter.as_object().unwrap();
+            assert_eq!(holds(filter, &document), Some(expected), "{filter} {document}");
+        }
+        assert_eq!(holds(&object! { "a": { "$regex": "a" } }, &value!({})), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! What is asked and what is answered, with their forms in JSON. Owns no semantics.
+
+use velocitydb_core::{Object, Value, object};
+
+/// The parts of the language, each with a generator of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Filters: which documents are found, how many, and which different values they have.
+    Filter,
+    /// Sorts, with skip and limit.
+    Sort,
+    /// Projections.
+    Projection,
+    /// Updates.
+    Update,
+    /// Aggregation pipelines.
+    Pipeline,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Filter, Self::Sort, Self::Projection, Self::Update, Self::Pipeline];
+
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Filter => "filter",
+            Self::Sort => "sort",
+            Self::Projection => "projection",
+            Self::Update => "update",
+            Self::Pipeline => "pipeline",
+        }
+    }
+
+    /// The kind with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A collection, and questions about it. Each document has an `_id`, a string, and they are in the
+/// order of these.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The part of the language that it is about.
+    pub kind: Kind,
+    /// The collection.
+    pub documents: Vec<Object>,
+    /// The questions.
+    pub queries: Vec<Query>,
+}
+
+/// One question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Query {
+    /// Which documents are found.
+    Find(Find),
+    /// How many documents a filter finds.
+    Count {
+        /// The filter.
+        filter: Object,
+    },
+    /// Which different values the documents have at a path.
+    Distinct {
+        /// The path.
+        path: String,
+        /// Which documents are looked at.
+        filter: Object,
+    },
+    /// What becomes of one document.
+    Update {
+        /// Its place in the collection.
+        document: usize,
+        /// The update.
+        update: Object,
+    },
+    /// What comes out of a pipeline. It may join the collection with itself, by any name.
+    Aggregate {
+        /// The stages.
+        pipeline: Vec<Value>,
+        /// Whether the order of the results says anything.
+        order: Order,
+    },
+}
+
+/// A search.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Find {
+    /// Which documents.
+    pub filter: Object,
+    /// Objects of one field each, from the first key to the last.
+    pub sort: Vec<Value>,
+    /// How many results are left out at the beginning.
+    pub skip: Option<u64>,
+    /// How many results there are at most.
+    pub limit: Option<u64>,
+    /// Which fields.
+    pub projection: Option<Object>,
+}
+
+/// Whether an order of results has to be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// It has to.
+    Given,
+    /// Results may come in any order.
+    Free,
+    /// Results may come in any order, and so may what is in their lists: some are sets.
+    Sets,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The ids of what was found.
+    Ids(Vec<String>),
+    /// What was found.
+    Documents(Vec<Value>),
+    /// Values, in no order.
+    Values(Vec<Value>),
+    /// A number of documents.
+    Count(u64),
+    /// The query is not one, or failed, for this reason.
+    Refused(String),
+}
+
+impl Query {
+    /// Whether the order of the results has to be the same.
+    pub fn order(&self) -> Order {
+        match self {
+            Self::Find(find) if find.sort.is_empty() => Order::Free,
+            Self::Aggregate { order, .. } => *order,
+            _ => Order::Given,
+        }
+    }
+
+    /// The form that the driver reads, and that a report shows.
+    pub fn to_value(&self) -> Value {
+        Value::Object(match self {
+            Self::Find(find) => find.to_object(),
+            Self::Count { filter } => object! { "kind": "count", "filter": filter.clone() },
+            Self::Distinct { path, filter } => {
+                object! { "kind": "distinct", "path": path.as_str(), "filter": filter.clone() }
+            }
+            Self::Update { document, update } => {
+                object! { "kind": "update", "document": *document, "update": update.clone() }
+            }
+            Self::Aggregate { pipeline, .. } => {
+                object! { "kind": "aggregate", "pipeline": pipeline.clone() }
+            }
+        })
+    }
+}
+
+impl Find {
+    fn to_object(&self) -> Object {
+        let mut object = object! { "kind": "find", "filter": self.filter.clone() };
+        if !self.sort.is_empty() {
+            object.insert("sort", self.sort.clone());
+        }
+        if let Some(skip) = self.skip {
+            object.insert("skip", skip);
+        }
+        if let Some(limit) = self.limit {
+            object.insert("limit", limit);
+        }
+        if let Some(projection) = &self.projection {
+            object.insert("projection", projection.clone());
+        }
+        object
+    }
+}
+
+impl Answer {
+    /// Reads what the driver wrote.
+    pub fn from_json(line: &str) -> Option<Self> {
+        let answer = Object::from_json(line).ok()?;
+        let (name, value) = answer.into_iter().next()?;
+        match (name.as_str(), value) {
+            ("ids", Value::Array(ids)) => {
+                let ids: Option<_> =
+                    ids.into_iter().map(|id| id.as_str().map(str::to_owned)).collect();
+                Some(Self::Ids(ids?))
+            }
+            ("documents", Value::Array(documents)) => Some(Self::Documents(documents)),
+            ("values", Value::Array(values)) => Some(Self::Values(values)),
+            ("count", count) => count.as_u64().map(Self::Count),
+            ("refused", Value::String(reason)) => Some(Self::Refused(reason)),
+            _ => None,
+        }
+    }
+
+    /// A short text for reports.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Ids(ids) => format!("ids {ids:?}"),
+            Self::Documents(documents) => {
+                let lines: Vec<String> = documents.iter().map(Value::to_json).collect();
+                format!("documents [{}]", lines.join(", "))
+            }
+            Self::Values(values) => format!("values {}", Value::Array(values.clone())),
+            Self::Count(count) => format!("count {count}"),
+            Self::Refused(reason) => format!("refused: {reason}"),
+        }
+    }
+
+    /// Whether there is no result.
+    pub const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
+/// The `_id` of a document of a batch.
+pub fn id_of(document: &Object) -> &str {
+    document.get("_id").and_then(Value::as_str).unwrap_or_default()
+}

@@ -1,0 +1,90 @@
+//! One random batch.
+
+use velocitydb_core::{Object, object, value};
+
+use super::Source;
+use super::documents::{FIELDS, Flavour, collection, records};
+use super::filter::{Filters, path};
+use super::pipeline::pipeline;
+use super::shape::{projection, sort};
+use super::update::update;
+use crate::oracle::case::{Batch, Find, Kind, Query};
+
+/// How many queries one collection serves.
+pub const QUERIES: usize = 50;
+
+/// The batch with this number.
+pub fn batch(kind: Kind, seed: u64, number: u64) -> Batch {
+    let source = &mut Source::new(seed, number);
+    let documents = match kind {
+        Kind::Pipeline => records(source),
+        _ => collection(flavour(kind, source), source),
+    };
+    let queries = (0..QUERIES).map(|_| query(kind, &documents, source)).collect();
+    Batch { kind, documents, queries }
+}
+
+/// Sorting by arrays and objects differs too often to be told from mistakes: it is rare.
+fn flavour(kind: Kind, source: &mut Source) -> Flavour {
+    let weights = if kind == Kind::Sort { [95, 3, 2] } else { [10, 60, 30] };
+    [Flavour::Flat, Flavour::Plain, Flavour::Rich][source.weighted(&weights)]
+}
+
+fn query(kind: Kind, documents: &[Object], source: &mut Source) -> Query {
+    let filters = Filters { documents };
+    match kind {
+        Kind::Filter => match source.weighted(&[90, 5, 5]) {
+            0 => Query::Find(Find { filter: filters.filter(source), ..Find::default() }),
+            1 => Query::Count { filter: filters.filter(source) },
+            _ => distinct(documents, source),
+        },
+        Kind::Sort => Query::Find(Find {
+            filter: maybe_filter(filters, source),
+            sort: sort(source),
+            skip: source.percent(30).then(|| source.below(8) as u64),
+            limit: source.percent(60).then(|| 1 + source.below(12) as u64),
+            projection: None,
+        }),
+        Kind::Projection if source.percent(20) => Query::Find(covered(documents, source)),
+        Kind::Projection => Query::Find(Find {
+            filter: maybe_filter(filters, source),
+            projection: Some(projection(source)),
+            ..Find::default()
+        }),
+        Kind::Update => {
+            let document = source.below(documents.len());
+            Query::Update { document, update: update(&documents[document], source) }
+        }
+        Kind::Pipeline => {
+            let (pipeline, order) = pipeline(documents, source);
+            Query::Aggregate { pipeline, order }
+        }
+    }
+}
+
+/// A search for which an index of one field is enough.
+fn covered(documents: &[Object], source: &mut Source) -> Find {
+    let field = *source.one_of(&FIELDS);
+    let found = source.one_of(documents).get(field).cloned().unwrap_or_default();
+    let operator = *source.one_of(&["$eq", "$in", "$gt", "$lte"]);
+    let operand = if operator == "$in" { value!([found]) } else { found };
+    let mut projection = object! { (field): 1 };
+    if source.percent(50) {
+        projection.insert("_id", 0);
+    }
+    let filter = object! { (field): { (operator): operand } };
+    Find { filter, projection: Some(projection), ..Find::default() }
+}
+
+/// A condition now and then, to have other documents beside each other.
+fn maybe_filter(filters: Filters<'_>, source: &mut Source) -> Object {
+    if source.percent(20) { filters.filter(source) } else { Object::new() }
+}
+
+fn distinct(documents: &[Object], source: &mut Source) -> Query {
+    let filter = maybe_filter(Filters { documents }, source);
+    let path = path(documents, source);
+    // Mingo's stages cannot take one element of an array for themselves.
+    let names: Vec<&str> = path.split('.').filter(|name| name.parse::<u32>().is_err()).collect();
+    Query::Distinct { path: names.join("."), filter }
+}

@@ -1,0 +1,149 @@
+//! Random collections. Fields are few (`a` to `e`, with `x`, `y`, `z` inside), so that paths meet
+//! them.
+
+use velocitydb_core::{Object, Value, object};
+
+use super::Source;
+use super::values::{Theme, list, recent_time, scalar, small_number};
+
+/// The names of top-level fields.
+pub const FIELDS: [&str; 5] = ["a", "b", "c", "d", "e"];
+/// The names of fields inside of objects.
+pub const INNER: [&str; 3] = ["x", "y", "z"];
+
+/// How intricate documents are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// Scalars; a field is either null or missing in a whole collection, not both.
+    Flat,
+    /// Scalars, objects, and lists of scalars.
+    Plain,
+    /// Also lists of objects, lists in objects, and lists in lists.
+    Rich,
+}
+
+/// A collection of 20 to 40 documents.
+pub fn collection(flavour: Flavour, source: &mut Source) -> Vec<Object> {
+    let themes: Vec<Theme> = FIELDS.iter().map(|_| Theme::random(source)).collect();
+    let count = source.between(20, 40);
+    let nothing = if source.percent(50) { Some(Value::Null) } else { None };
+    (0..count)
+        .map(|number| {
+            let mut document = object! { "_id": id(number) };
+            for (name, theme) in FIELDS.iter().zip(&themes) {
+                let value = match field(flavour, *theme, source) {
+                    None | Some(Value::Null) if flavour == Flavour::Flat => nothing.clone(),
+                    value => value,
+                };
+                if let Some(value) = value {
+                    document.insert(*name, value);
+                }
+            }
+            document
+        })
+        .collect()
+}
+
+/// Documents of the kind that is computed with: every field has a type, and a few are null or
+/// missing.
+///
+/// `n` integers, `f` halves, `s` strings, `t` times, `g` and `h` keys of groups, `p` integers of two
+/// digits, `k` and `l` lists of integers, `w` lists of strings, `o` objects of `x` and `y`, `m` anything
+/// but NaN. Times are after 2000, since mingo truncates earlier ones to later ones.
+pub fn records(source: &mut Source) -> Vec<Object> {
+    let count = source.between(20, 40);
+    // Where both are in one field, sorts differ.
+    let nothing = if source.percent(50) { Some(Value::Null) } else { None };
+    (0..count).map(|number| record(number, nothing.as_ref(), source)).collect()
+}
+
+fn record(number: i64, nothing: Option<&Value>, source: &mut Source) -> Object {
+    let mut record = object! {
+        "_id": id(number),
+        "n": source.between(-10, 20),
+        "f": source.between(-20, 20) as f64 / 2.0,
+        "s": Theme::Text.scalar(source),
+        "t": recent_time(source),
+        "g": source.between(0, 3),
+        "h": *source.one_of(&["u", "v", "w"]),
+        "p": source.between(10, 99),
+        "k": integers(source),
+        "l": integers(source),
+        "w": words(source),
+        "o": { "x": source.between(0, 5), "y": *source.one_of(&["u", "v"]) },
+        "m": Some(scalar(source)).filter(|it| it.as_f64().is_none_or(f64::is_finite)),
+    };
+    for name in ["n", "f", "s", "g", "h", "o", "m"] {
+        if source.percent(10) {
+            record.remove(name);
+            record.extend(nothing.map(|nothing| (name, nothing.clone())));
+        }
+    }
+    record
+}
+
+/// Few lists have an element twice: joining differs where they do.
+fn integers(source: &mut Source) -> Value {
+    let count = source.below(4);
+    if source.percent(3) {
+        return (0..count).map(|_| source.between(0, 3)).collect();
+    }
+    let choices: Vec<i64> = (0..10).collect();
+    source.several(&choices, count).into_iter().copied().collect()
+}
+
+fn words(source: &mut Source) -> Value {
+    let count = source.below(4);
+    source.several(&["u", "v", "w", "é"], count).into_iter().copied().collect()
+}
+
+fn id(number: i64) -> String {
+    format!("d{number:02}")
+}
+
+/// The value of a top-level field, or none.
+fn field(flavour: Flavour, theme: Theme, source: &mut Source) -> Option<Value> {
+    if source.percent(10) {
+        return None;
+    }
+    let structured = if flavour == Flavour::Flat { 0 } else { 80 };
+    Some(match (flavour, source.weighted(&[300, 40, structured, structured])) {
+        (_, 0) => theme.scalar(source),
+        (_, 1) => scalar(source),
+        (Flavour::Flat | Flavour::Plain, 2) => list(theme, source),
+        (Flavour::Flat | Flavour::Plain, _) => object_of(theme, source).into(),
+        (Flavour::Rich, 2) => intricate_list(theme, source),
+        (Flavour::Rich, _) => intricate_object(theme, source),
+    })
+}
+
+fn object_of(theme: Theme, source: &mut Source) -> Object {
+    let count = source.below(4);
+    let names = source.several(&INNER, count);
+    names.into_iter().map(|name| (*name, theme.scalar(source))).collect()
+}
+
+fn intricate_list(theme: Theme, source: &mut Source) -> Value {
+    (0..source.below(4))
+        .map(|_| match source.weighted(&[45, 40, 15]) {
+            0 => theme.scalar(source),
+            1 => object_of(theme, source).into(),
+            _ => list(theme, source),
+        })
+        .collect()
+}
+
+fn intricate_object(theme: Theme, source: &mut Source) -> Value {
+    let mut object = object_of(theme, source);
+    let name = *source.one_of(&INNER);
+    match source.below(4) {
+        0 => drop(object.insert(name, list(theme, source))),
+        1 => drop(object.insert(name, object_of(theme, source))),
+        2 => {
+            let objects: Value = (0..source.below(3)).map(|_| object_of(theme, source)).collect();
+            object.insert(name, objects);
+        }
+        _ => drop(object.insert(name, small_number(source))),
+    }
+    object.into()
+}

@@ -1,0 +1,15 @@
+//! Random batches: collections, and queries that find something in them. Everything follows from
+//! a seed and a batch's number.
+
+mod batch;
+mod documents;
+mod expression;
+mod filter;
+mod pipeline;
+mod shape;
+mod source;
+mod update;
+mod values;
+
+pub use batch::batch;
+pub use source::Source;

@@ -1,0 +1,83 @@
+//! Random sorts and projections.
+
+use velocitydb_core::{Object, Value, value};
+
+use super::Source;
+use super::documents::{FIELDS, INNER};
+
+/// A sort whose last key is the id, so that there are no ties.
+pub fn sort(source: &mut Source) -> Vec<Value> {
+    let count = 1 + source.weighted(&[50, 35, 15]);
+    let mut keys: Vec<Value> = source
+        .several(&FIELDS, count)
+        .into_iter()
+        .map(|field| {
+            let direction = if source.percent(50) { 1 } else { -1 };
+            if source.percent(20) {
+                let path = format!("{field}.{}", source.one_of(&INNER));
+                value!({ (path.as_str()): direction })
+            } else {
+                value!({ (*field): direction })
+            }
+        })
+        .collect();
+    keys.push(value!({ "_id": if source.percent(80) { 1 } else { -1 } }));
+    keys
+}
+
+/// A projection that keeps fields, or leaves fields out.
+pub fn projection(source: &mut Source) -> Object {
+    let count = 1 + source.weighted(&[45, 35, 20]);
+    let keeps = source.percent(55);
+    let mut projection = Object::new();
+    for field in source.several(&FIELDS, count) {
+        for path in paths_in(field, source) {
+            let says = match (keeps, source.percent(20)) {
+                (true, true) => value!(true),
+                (true, false) => value!(1),
+                (false, true) => value!(false),
+                (false, false) => value!(0),
+            };
+            projection.insert(path, says);
+        }
+    }
+    // Mingo takes a part of an array for one of the fields to keep, so there have to be such.
+    if keeps && source.percent(20) {
+        let (path, part) = part_of_array(source);
+        if !projection.keys().any(|other| other.starts_with(path)) {
+            projection.insert(path, part);
+        }
+    }
+    if source.percent(30) {
+        projection.insert("_id", 0);
+    } else if keeps && source.percent(20) {
+        projection.insert("_id", 1);
+    }
+    // Now and then one that contradicts itself.
+    if source.percent(2) {
+        projection.insert(*source.one_of(&FIELDS), if keeps { 0 } else { 1 });
+    }
+    projection
+}
+
+/// Some elements of an array.
+fn part_of_array(source: &mut Source) -> (&'static str, Value) {
+    let path = *source.one_of(&FIELDS);
+    let part = match source.below(3) {
+        0 => value!({ "$slice": source.between(-3, 3) }),
+        1 => value!({ "$slice": [source.between(-3, 3), source.between(1, 3)] }),
+        _ => {
+            value!({ "$elemMatch": { (*source.one_of(&INNER)): { "$gte": source.between(0, 3) } } })
+        }
+    };
+    (path, part)
+}
+
+/// The field, or one or two paths inside of it.
+fn paths_in(field: &str, source: &mut Source) -> Vec<String> {
+    if source.percent(55) {
+        return vec![field.to_owned()];
+    }
+    let count = 1 + source.below(2);
+    source.several(&INNER, count).into_iter().map(|inner| format!("{field}.{inner}")).collect()
+}

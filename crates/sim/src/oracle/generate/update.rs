@@ -1,0 +1,164 @@
+//! Random updates, made for the document that they change: what they do should mostly be allowed.
+
+use velocitydb_core::{Object, Value, object, value};
+
+use super::Source;
+use super::documents::{FIELDS, INNER};
+use super::values::{Theme, list, scalar, small_number, stranger};
+
+const ON_NUMBERS: [&str; 2] = ["$inc", "$mul"];
+
+/// An update of one to three fields.
+pub fn update(document: &Object, source: &mut Source) -> Object {
+    let count = 1 + source.weighted(&[55, 30, 15]);
+    let mut update = Object::new();
+    let mut fields: Vec<&str> = source.several(&FIELDS, count).into_iter().copied().collect();
+    if source.percent(2) {
+        // Now and then two changes of one place.
+        fields.push(fields[0]);
+    }
+    for field in fields {
+        let path = path(field, document, source);
+        let (operator, operand) = change(&path, document, source);
+        let changes = update.get_or_insert_with(operator, || Object::new().into());
+        changes.as_object_mut().expect("it was inserted as one").insert(path, operand);
+    }
+    update
+}
+
+/// The field, or a path inside of it that fits what is there.
+fn path(field: &str, document: &Object, source: &mut Source) -> String {
+    let inner = *source.one_of(&INNER);
+    match document.get(field) {
+        Some(Value::Object(_)) | None if source.percent(60) => format!("{field}.{inner}"),
+        Some(Value::Array(items)) if source.percent(30) => {
+            let at = source.below(items.len() + 2);
+            match items.get(at) {
+                Some(Value::Object(_)) if source.percent(60) => format!("{field}.{at}.{inner}"),
+                _ => format!("{field}.{at}"),
+            }
+        }
+        _ if source.percent(2) => format!("{field}.{inner}"),
+        _ => field.to_owned(),
+    }
+}
+
+/// An operator that fits what is at the path, mostly.
+fn change(path: &str, document: &Object, source: &mut Source) -> (&'static str, Value) {
+    let found = path.parse().ok().and_then(|path: velocitydb_core::Path| path.get(document));
+    if source.percent(2) {
+        return any_change(found, source);
+    }
+    match (found, source.below(100)) {
+        (_, 0..15) => ("$set", stranger(source)),
+        (_, 15..23) => ("$unset", value!("")),
+        (_, 23..29) if is_plain(path) => ("$rename", new_name(source)),
+        (Some(Value::Array(items)), _) => array_change(items, source),
+        (Some(Value::Int(_) | Value::UInt(_) | Value::Float(_)), 29..70) if fits(found) => {
+            (*source.one_of(&ON_NUMBERS), small_number(source))
+        }
+        (None, 29..50) => (*source.one_of(&ON_NUMBERS), small_number(source)),
+        (None, 50..75) => array_change(&[], source),
+        (Some(Value::Null), 29..40) => ("$set", scalar(source)),
+        _ => (*source.one_of(&["$min", "$max"]), scalar(source)),
+    }
+}
+
+/// Whether arithmetic with the number is exact in JavaScript too.
+fn fits(found: Option<&Value>) -> bool {
+    let bound = value!(1_000_000_000);
+    let negative = value!(-1_000_000_000);
+    found.is_some_and(|found| *found < bound && *found > negative)
+}
+
+fn is_plain(path: &str) -> bool {
+    !path.split('.').any(|name| name.parse::<u32>().is_ok())
+}
+
+/// A name that no document has.
+fn new_name(source: &mut Source) -> Value {
+    (*source.one_of(&["v", "w", "v.x", "w.x.y"])).into()
+}
+
+/// Any operator, whether it fits or not.
+fn any_change(found: Option<&Value>, source: &mut Source) -> (&'static str, Value) {
+    if source.percent(50) {
+        (*source.one_of(&ON_NUMBERS), small_number(source))
+    } else {
+        array_change(found.and_then(Value::as_array).map_or(&[], Vec::as_slice), source)
+    }
+}
+
+fn array_change(items: &[Value], source: &mut Source) -> (&'static str, Value) {
+    match source.weighted(&[35, 20, 10, 15, 20]) {
+        0 => ("$push", push(items, source)),
+        1 => ("$pull", pull(items, source)),
+        2 => ("$pullAll", elements(items, source)),
+        3 => ("$pop", if source.percent(50) { 1 } else { -1 }.into()),
+        _ => {
+            let operand = if source.percent(50) {
+                element(items, source)
+            } else {
+                value!({ "$each": elements(items, source) })
+            };
+            ("$addToSet", operand)
+        }
+    }
+}
+
+fn push(items: &[Value], source: &mut Source) -> Value {
+    if source.percent(30) {
+        return element(items, source);
+    }
+    let mut push = object! { "$each": elements(items, source) };
+    if source.percent(40) {
+        push.insert("$position", source.between(-3, 4));
+    }
+    // An array that is created by `$push` is not sorted or cut by the oracle.
+    if !items.is_empty() && source.percent(35) {
+        push.insert("$sort", push_sort(items, source));
+    }
+    if !items.is_empty() && source.percent(35) {
+        push.insert("$slice", source.between(-4, 4));
+    }
+    push.into()
+}
+
+fn push_sort(items: &[Value], source: &mut Source) -> Value {
+    let direction = if source.percent(50) { 1 } else { -1 };
+    if items.iter().all(|item| item.as_object().is_some()) && source.percent(70) {
+        value!({ (*source.one_of(&INNER)): direction })
+    } else {
+        direction.into()
+    }
+}
+
+fn pull(items: &[Value], source: &mut Source) -> Value {
+    match source.weighted(&[45, 20, 25, 10]) {
+        0 => element(items, source),
+        1 => value!({ "$in": elements(items, source) }),
+        2 => {
+            let operator = *source.one_of(&["$gt", "$gte", "$lt", "$lte", "$ne"]);
+            value!({ (operator): Theme::Mixed.scalar(source) })
+        }
+        _ => {
+            let field = items.iter().find_map(|item| item.as_object()?.iter().next());
+            let field = field.map(|(name, value)| (name.to_owned(), value.clone()));
+            field.map_or_else(|| element(items, source), |field| Object::from([field]).into())
+        }
+    }
+}
+
+fn elements(items: &[Value], source: &mut Source) -> Value {
+    (0..source.below(4)).map(|_| element(items, source)).collect()
+}
+
+/// One of the items, or something else.
+fn element(items: &[Value], source: &mut Source) -> Value {
+    match source.weighted(&[50, 42, 5, 3]) {
+        0 if !items.is_empty() => source.one_of(items).clone(),
+        2 => list(Theme::Number, source),
+        3 => value!({ "x": small_number(source) }),
+        _ => scalar(source),
+    }
+}

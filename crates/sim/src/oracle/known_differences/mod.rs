@@ -1,0 +1,19 @@
+//! The differences between mingo and VelocityDB that are known, each with a name, an example and
+//! the reason. A difference is recognised by what is in the documents and the query, as narrowly as
+//! it can be; whatever is not recognised is a mismatch.
+//!
+//! One table for each part of the language; `docs/queries.md` lists them for readers.
+
+mod difference;
+mod example;
+mod explain;
+mod filter;
+mod listing;
+mod pipeline;
+mod projection;
+mod sort;
+mod update;
+
+pub use difference::{Change, Condition, Example, Key, KnownDifference, Recognise};
+pub use explain::{Situation, explain};
+pub use listing::{all, listing};

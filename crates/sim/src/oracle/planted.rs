@@ -1,0 +1,150 @@
+//! Bugs planted on purpose: an evaluator that is wrong in one small way. The comparison is trusted
+//! once it has caught each of them.
+//!
+//! A bug changes the query before it is answered, so it can be planted in every evaluator.
+
+use velocitydb_core::{Object, Value, object};
+
+use super::case::{Answer, Query};
+use super::evaluate::Evaluator;
+
+/// A small way of being wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct Bug {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// In how many comparisons of all kinds it has to be caught.
+    pub comparisons: u64,
+    change: fn(&mut Object),
+}
+
+/// All of them.
+pub const BUGS: &[Bug] = &[
+    Bug { name: "gte-is-gt", comparisons: 2_000, change: |it| rename(it, "$gte", "$gt") },
+    Bug { name: "nin-is-ne-first", comparisons: 5_000, change: nin_takes_the_first },
+    Bug { name: "null-is-not-missing", comparisons: 5_000, change: null_is_not_missing },
+    Bug { name: "all-is-in", comparisons: 5_000, change: |it| rename(it, "$all", "$in") },
+    Bug {
+        name: "patterns-heed-case",
+        comparisons: 20_000,
+        change: |it| drop(it.remove("$options")),
+    },
+    Bug { name: "skip-one-less", comparisons: 2_000, change: skip_one_less },
+    Bug { name: "second-key-ignored", comparisons: 5_000, change: second_key_ignored },
+    Bug {
+        name: "push-ignores-position",
+        comparisons: 20_000,
+        change: |it| drop(it.remove("$position")),
+    },
+    Bug { name: "multiply-adds", comparisons: 5_000, change: |it| rename(it, "$mul", "$inc") },
+    Bug { name: "pop-other-end", comparisons: 20_000, change: |it| negate(it, "$pop") },
+    Bug { name: "average-sums", comparisons: 5_000, change: |it| rename(it, "$avg", "$sum") },
+    Bug { name: "zone-ignored", comparisons: 5_000, change: |it| drop(it.remove("timezone")) },
+    Bug {
+        name: "week-from-sunday",
+        comparisons: 50_000,
+        change: |it| drop(it.remove("startOfWeek")),
+    },
+];
+
+impl Bug {
+    /// The bug with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        BUGS.iter().copied().find(|bug| bug.name == name)
+    }
+}
+
+/// An evaluator with a bug.
+pub struct Planted {
+    /// The evaluator.
+    pub evaluator: Box<dyn Evaluator>,
+    /// The bug.
+    pub bug: Bug,
+}
+
+impl Evaluator for Planted {
+    fn name(&self) -> String {
+        format!("{} with {}", self.evaluator.name(), self.bug.name)
+    }
+
+    fn load(&mut self, documents: &[Object], number: u64) -> Result<(), String> {
+        self.evaluator.load(documents, number)
+    }
+
+    fn answer(&mut self, query: &Query) -> Option<Answer> {
+        self.evaluator.answer(&changed(query, self.bug.change))
+    }
+}
+
+fn changed(query: &Query, change: fn(&mut Object)) -> Query {
+    let mut query = query.clone();
+    match &mut query {
+        Query::Find(find) => {
+            in_object(&mut find.filter, change);
+            let mut options = object! { "skip": find.skip, "sort": find.sort.clone() };
+            change(&mut options);
+            find.skip = options["skip"].as_u64();
+            find.sort = options["sort"].as_array().cloned().unwrap_or_default();
+        }
+        Query::Count { filter } | Query::Distinct { filter, .. } => in_object(filter, change),
+        Query::Update { update, .. } => in_object(update, change),
+        Query::Aggregate { pipeline, .. } => {
+            pipeline.iter_mut().for_each(|stage| in_value(stage, change));
+        }
+    }
+    query
+}
+
+fn in_object(object: &mut Object, change: fn(&mut Object)) {
+    change(object);
+    object.iter_mut().for_each(|(_, value)| in_value(value, change));
+}
+
+fn in_value(value: &mut Value, change: fn(&mut Object)) {
+    match value {
+        Value::Object(object) => in_object(object, change),
+        Value::Array(items) => items.iter_mut().for_each(|item| in_value(item, change)),
+        _ => {}
+    }
+}
+
+fn rename(object: &mut Object, from: &str, to: &str) {
+    if let Some(operand) = object.remove(from) {
+        object.insert(to, operand);
+    }
+}
+
+fn negate(object: &mut Object, operator: &str) {
+    if let Some(Value::Object(fields)) = object.get_mut(operator) {
+        for (_, value) in fields.iter_mut() {
+            *value = (-value.as_i64().unwrap_or(0)).into();
+        }
+    }
+}
+
+fn nin_takes_the_first(object: &mut Object) {
+    if let Some(Value::Array(values)) = object.get_mut("$nin") {
+        values.truncate(1);
+    }
+}
+
+fn null_is_not_missing(object: &mut Object) {
+    if object.get("$eq").is_some_and(Value::is_null) {
+        object.remove("$eq");
+        object.insert("$type", "null");
+    }
+}
+
+fn skip_one_less(object: &mut Object) {
+    if let Some(skip) = object.get("skip").and_then(Value::as_u64) {
+        object.insert("skip", skip.saturating_sub(1));
+    }
+}
+
+fn second_key_ignored(object: &mut Object) {
+    if let Some(Value::Array(keys)) = object.get_mut("sort")
+        && keys.len() > 2
+    {
+        keys.remove(1);
+    }
+}

@@ -1,0 +1,110 @@
+//! Where a path leads in a document: what the known differences look at. It follows paths as
+//! MongoDB's documentation says, and judges nothing.
+
+use velocitydb_core::Value;
+
+/// Where a path leads.
+#[derive(Debug, Default)]
+pub struct Reach<'a> {
+    /// What is there: arrays as they are, not their elements.
+    pub found: Vec<&'a Value>,
+    /// Through how many arrays it leads, other than by a position.
+    pub arrays: usize,
+    /// How often it comes upon an array in an array, through which no path leads.
+    pub nested: usize,
+    /// How often there is nothing: a field is missing, or what should have it is no object.
+    pub missing: usize,
+}
+
+impl<'a> Reach<'a> {
+    /// Follows a path.
+    pub fn of(value: &'a Value, path: &str) -> Self {
+        let mut reach = Self::default();
+        let names: Vec<&str> = path.split('.').collect();
+        reach.follow(value, &names);
+        reach
+    }
+
+    /// What is there, and the elements of arrays that are there.
+    pub fn with_elements(&self) -> impl Iterator<Item = &'a Value> {
+        let elements = |value: &'a Value| value.as_array().into_iter().flatten();
+        self.found
+            .iter()
+            .copied()
+            .flat_map(move |value| std::iter::once(value).chain(elements(value)))
+    }
+
+    /// Whether an array is there that has an array in it.
+    pub fn finds_nested(&self) -> bool {
+        self.found
+            .iter()
+            .any(|value| value.as_array().is_some_and(|items| items.iter().any(is_array)))
+    }
+
+    fn follow(&mut self, value: &'a Value, names: &[&str]) {
+        let Some((name, rest)) = names.split_first() else {
+            self.found.push(value);
+            return;
+        };
+        match value {
+            Value::Object(object) => match object.get(name) {
+                Some(value) => self.follow(value, rest),
+                None => self.missing += 1,
+            },
+            Value::Array(items) => self.follow_array(items, name, names, rest),
+            _ => self.missing += 1,
+        }
+    }
+
+    fn follow_array(&mut self, items: &'a [Value], name: &str, names: &[&str], rest: &[&str]) {
+        if let Ok(position) = name.parse::<usize>() {
+            match items.get(position) {
+                Some(item) => self.follow(item, rest),
+                None => self.missing += 1,
+            }
+            return;
+        }
+        self.arrays += 1;
+        for item in items {
+            match item {
+                Value::Object(_) => self.follow(item, names),
+                Value::Array(_) => self.nested += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whether it is an array.
+pub fn is_array(value: &Value) -> bool {
+    matches!(value, Value::Array(_))
+}
+
+/// Whether it is an object.
+pub fn is_object(value: &Value) -> bool {
+    matches!(value, Value::Object(_))
+}
+
+/// Whether it is not a number, although it is a float.
+pub fn is_nan(value: &Value) -> bool {
+    value.as_f64().is_some_and(f64::is_nan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use velocitydb_core::value;
+
+    #[test]
+    fn paths_lead_through_arrays_of_objects() {
+        let document =
+            value!({ "a": [{ "x": [1] }, { "y": 2 }, 3, [{ "x": 4 }]], "b": { "x": 5 } });
+        let reach = Reach::of(&document, "a.x");
+        assert_eq!((reach.found.len(), reach.arrays, reach.nested, reach.missing), (1, 1, 1, 1));
+        assert_eq!(reach.with_elements().count(), 2);
+        let reach = Reach::of(&document, "a.1.y");
+        assert_eq!((reach.found.len(), reach.arrays, reach.missing), (1, 0, 0));
+        assert_eq!(Reach::of(&document, "b.x.y").missing, 1);
+        assert!(Reach::of(&document, "a").finds_nested());
+    }
+}
