@@ -10,12 +10,13 @@ use crate::measure::Clock;
 pub const USAGE: &str = "\
 usage: velocitydb-bench SUITE [OPTION...]
 
-suites: all, memory, scaling, footprint, disk, budget
+suites: all, memory, scaling, footprint, disk, budget, queries, claims
 
   --quick         smaller sets of documents, 3 rounds
   --rounds N      how often each measurement is taken (default 5)
   --only WORDS    only measurements whose table or row contains all of these words
   --busy          of a single thread in memory, count the time on a processor alone
+  --postgres PATH where PostgreSQL's programs are (default: the usual places)
   --folder PATH   where data folders are made (default: the system's temporary folder)
   --json FILE     also write every sample to FILE
   --update-docs   also put the report into docs/performance.md";
@@ -41,6 +42,10 @@ pub enum Suite {
     Disk,
     /// Resident memory under a load ten times the budget.
     Budget,
+    /// Queries and indexes, beside other databases.
+    Queries,
+    /// Claims of jobs, beside other databases.
+    Claims,
 }
 
 /// How a run is to be done.
@@ -54,6 +59,8 @@ pub struct Arguments {
     /// What single threads in memory are measured by.
     pub clock: Clock,
     only: Vec<String>,
+    /// Where PostgreSQL's programs are, unless they are to be looked for.
+    pub postgres: Option<PathBuf>,
     /// Where data folders are made.
     pub folder: PathBuf,
     /// Where all samples are written.
@@ -63,8 +70,15 @@ pub struct Arguments {
 }
 
 impl Suite {
-    const ALL: [Suite; 5] =
-        [Suite::Memory, Suite::Scaling, Suite::Footprint, Suite::Disk, Suite::Budget];
+    const ALL: [Suite; 7] = [
+        Suite::Memory,
+        Suite::Scaling,
+        Suite::Footprint,
+        Suite::Disk,
+        Suite::Budget,
+        Suite::Queries,
+        Suite::Claims,
+    ];
 
     /// The word on the command line.
     pub fn name(self) -> &'static str {
@@ -74,6 +88,8 @@ impl Suite {
             Suite::Footprint => "footprint",
             Suite::Disk => "disk",
             Suite::Budget => "budget",
+            Suite::Queries => "queries",
+            Suite::Claims => "claims",
         }
     }
 }
@@ -119,6 +135,7 @@ pub fn parse(words: &[String]) -> Result<Command> {
         rounds: 0,
         clock: Clock::Wall,
         only: Vec::new(),
+        postgres: None,
         folder: std::env::temp_dir(),
         json: None,
         docs: None,
@@ -130,6 +147,7 @@ pub fn parse(words: &[String]) -> Result<Command> {
             "--busy" => arguments.clock = Clock::Processor,
             "--rounds" => arguments.rounds = value()?.parse()?,
             "--only" => arguments.only = value()?.split(' ').map(str::to_owned).collect(),
+            "--postgres" => arguments.postgres = Some(value()?.into()),
             "--folder" => arguments.folder = value()?.into(),
             "--json" => arguments.json = Some(value()?.into()),
             "--update-docs" => {

@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::Result;
+use crate::arguments::Arguments;
+use crate::{Result, cluster};
 
 /// What the numbers depend on.
 #[derive(Debug, Serialize)]
@@ -32,11 +33,12 @@ pub struct Machine {
 
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
-const CONTESTANTS: [&str; 6] = ["velocitydb", "papaya", "fjall", "redb", "rusqlite", "mimalloc"];
+const CONTESTANTS: [&str; 7] =
+    ["velocitydb", "papaya", "fjall", "redb", "rusqlite", "postgres", "mimalloc"];
 
 impl Machine {
-    /// Looks at this machine; the disk is that of `folder`.
-    pub fn look(folder: &Path) -> Result<Self> {
+    /// Looks at this machine; the disk is that of the data folders.
+    pub fn look(arguments: &Arguments) -> Result<Self> {
         let processors = fs::read_to_string("/proc/cpuinfo")?;
         let memory = fs::read_to_string("/proc/meminfo")?;
         let load = fs::read_to_string("/proc/loadavg")?;
@@ -45,11 +47,14 @@ impl Machine {
         let mut versions: Vec<_> =
             CONTESTANTS.into_iter().filter_map(|name| Some((name, version(LOCK, name)?))).collect();
         versions.push(("SQLite", rusqlite::version().to_owned()));
+        let server = cluster::find(arguments.postgres.as_deref()).ok();
+        let server = server.and_then(|programs| cluster::version(&programs));
+        versions.extend(server.map(|version| ("PostgreSQL", version)));
         Ok(Machine {
             processor: field(&processors, "model name").unwrap_or("unknown").to_owned(),
             cores: std::thread::available_parallelism()?.get(),
             memory_bytes: kilobytes(&memory, "MemTotal").unwrap_or(0),
-            fsync_us: fsync_us(folder)?,
+            fsync_us: fsync_us(&arguments.folder)?,
             load: load.split(' ').next().unwrap_or_default().parse()?,
             compiler: compiler.unwrap_or_default().trim().to_owned(),
             versions,

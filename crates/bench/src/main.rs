@@ -8,13 +8,18 @@ mod arguments;
 mod bare_map;
 mod budget;
 mod child;
+mod claims;
+mod cluster;
 mod disk;
 mod documents;
 mod footprint;
+mod jsonb;
 mod machine;
 mod measure;
 mod memory;
 mod peers;
+mod queries;
+mod queries_velocity;
 mod random;
 mod report;
 mod results;
@@ -47,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let machine = machine::Machine::look(&arguments.folder)?;
+    let machine = machine::Machine::look(arguments)?;
     let mut results = Results::default();
     for suite in arguments.suites() {
         eprintln!("running {}", suite.name());
@@ -57,6 +62,8 @@ fn run(arguments: &Arguments) -> Result<()> {
             Suite::Footprint => footprint::run(arguments, &mut results)?,
             Suite::Disk => disk::run(arguments, &mut results)?,
             Suite::Budget => budget::run(arguments, &mut results)?,
+            Suite::Queries => queries::run(arguments, &mut results)?,
+            Suite::Claims => claims::run(arguments, &mut results)?,
         }
     }
     let report = report::markdown(arguments, &machine, &results);

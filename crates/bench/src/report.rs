@@ -87,19 +87,22 @@ fn maker(contestant: &str) -> &str {
 
 /// The first contestant's number by the best of those that others have made.
 fn ratio(found: &[Option<&Measurement>]) -> Option<String> {
-    let own = found.first().copied().flatten()?;
+    let own = found.first().copied().flatten().filter(|own| own.absent.is_none())?;
     let peers =
         found.iter().flatten().filter(|one| maker(&one.contestant) != maker(&own.contestant));
-    let peers = peers.map(|one| one.median());
+    let peers = peers.filter(|one| one.absent.is_none()).map(|one| one.median());
     let best = match own.unit {
         Unit::PerSecond | Unit::Percent => peers.reduce(f64::max)?,
-        Unit::Nanoseconds | Unit::Bytes | Unit::Times => peers.reduce(f64::min)?,
+        Unit::Nanoseconds | Unit::Seconds | Unit::Bytes | Unit::Times => peers.reduce(f64::min)?,
     };
     Some(number(Unit::Times, own.median() / best))
 }
 
 /// The median, and what it lies between.
 fn cell(measurement: &Measurement) -> String {
+    if let Some(why) = &measurement.absent {
+        return why.clone();
+    }
     let number = |sample| number(measurement.unit, sample);
     let median = number(measurement.median());
     match measurement.samples.len() {
@@ -120,6 +123,7 @@ fn number(unit: Unit, number: f64) -> String {
         Unit::PerSecond if number >= 1e3 => format!("{} k/s", digits(number / 1e3)),
         Unit::PerSecond => format!("{}/s", digits(number)),
         Unit::Nanoseconds => format!("{} ns", digits(number)),
+        Unit::Seconds => format!("{} s", digits(number)),
         Unit::Bytes => format!("{number:.0} B"),
         Unit::Times => format!("× {}", digits(number)),
         Unit::Percent => format!("{number:.0} %"),
@@ -181,6 +185,15 @@ mod tests {
              | get | 3.00 M/s (2.00 M/s–4.00 M/s) | 8.00 M/s (6.00 M/s–10.0 M/s) | × 0.38 |\n\
              | update | 1.00 M/s |  |  |\n"
         );
+    }
+
+    #[test]
+    fn a_table_says_why_a_contestant_is_absent() {
+        let mut results = Results::default();
+        results.record("Speed", "get", "VelocityDB", Unit::Seconds, 1.5);
+        results.absent("Speed", "get", "PostgreSQL", Unit::Seconds, "not installed");
+        let text = table_of("Speed", &results.iter().collect::<Vec<_>>());
+        assert!(text.ends_with("| get | 1.50 s | not installed |  |\n"), "{text}");
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub enum Unit {
     PerSecond,
     /// Nanoseconds.
     Nanoseconds,
+    /// Seconds.
+    Seconds,
     /// Bytes.
     Bytes,
     /// One number by another.
@@ -28,12 +30,14 @@ pub struct Measurement {
     pub contestant: String,
     /// What the samples count.
     pub unit: Unit,
-    /// One by round.
+    /// One by round; none from a contestant that is absent.
     pub samples: Vec<f64>,
+    /// Why the contestant is absent.
+    pub absent: Option<String>,
 }
 
 impl Measurement {
-    /// The middle sample, or the mean of the two in the middle.
+    /// The middle sample, or the mean of the two in the middle. There must be one.
     pub fn median(&self) -> f64 {
         let mut sorted = self.samples.clone();
         sorted.sort_by(f64::total_cmp);
@@ -76,8 +80,27 @@ impl Results {
                 contestant: contestant.to_owned(),
                 unit,
                 samples: vec![sample],
+                absent: None,
             }),
         }
+    }
+
+    /// Notes that a contestant cannot be measured, and why, unless it is known.
+    pub fn absent(&mut self, table: &str, row: &str, contestant: &str, unit: Unit, why: &str) {
+        let is_same = |one: &Measurement| {
+            one.table == table && one.row == row && one.contestant == contestant
+        };
+        if self.measurements.iter().any(is_same) {
+            return;
+        }
+        self.measurements.push(Measurement {
+            table: table.to_owned(),
+            row: row.to_owned(),
+            contestant: contestant.to_owned(),
+            unit,
+            samples: Vec::new(),
+            absent: Some(why.to_owned()),
+        });
     }
 
     /// All of them.
@@ -85,9 +108,11 @@ impl Results {
         self.measurements.iter()
     }
 
-    /// One of them.
+    /// One of them, if it has samples.
     pub fn find(&self, table: &str, row: &str, contestant: &str) -> Option<&Measurement> {
-        self.iter().find(|one| one.table == table && one.row == row && one.contestant == contestant)
+        self.iter()
+            .filter(|one| one.absent.is_none())
+            .find(|one| one.table == table && one.row == row && one.contestant == contestant)
     }
 }
 

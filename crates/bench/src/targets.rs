@@ -5,7 +5,7 @@ use crate::documents::Size;
 use crate::memory::{self, COUNTS};
 use crate::peers::NAMES;
 use crate::results::{Results, Unit};
-use crate::{budget, disk, footprint, scaling, velocity};
+use crate::{budget, claims, disk, footprint, queries, scaling, velocity};
 
 /// A number that was set before anything was measured.
 pub struct Target {
@@ -62,6 +62,8 @@ pub fn all(results: &Results) -> Vec<Target> {
     let mut targets = in_memory(results);
     targets.extend(on_disk(results));
     targets.extend(by_size(results));
+    targets.extend(of_queries(results));
+    targets.extend(of_claims(results));
     targets.retain(|target| !target.found.is_empty());
     targets
 }
@@ -181,6 +183,67 @@ fn growth(results: &Results) -> Vec<(String, f64)> {
     scaling::OPERATIONS.into_iter().filter_map(growth).collect()
 }
 
+fn of_queries(results: &Results) -> Vec<Target> {
+    let tables = || queries::COUNTS.into_iter().map(queries::table);
+    let of = |row: &'static str| move |table: &str| median(results, table, row, velocity::NAME);
+    let group_by_best_peer = |table: &str| {
+        let peer = |peer| median(results, table, queries::GROUP, peer);
+        let best = queries::PEERS.into_iter().filter_map(peer).reduce(f64::max)?;
+        Some(of(queries::GROUP)(table)? / best)
+    };
+    let found = |find: &dyn Fn(&str) -> Option<f64>| {
+        tables().filter_map(|table| Some((table.clone(), find(&table)?))).collect()
+    };
+    let inserts = [queries::INSERT, queries::INSERT_MANY]
+        .into_iter()
+        .filter_map(|row| Some((row.to_owned(), of(row)(queries::INSERT_TABLE)?)));
+    let target =
+        |name, unit, bound, found| Target { name, unit, bound: Bound::AtLeast(bound), found };
+    vec![
+        target("find of 10 by an index", Unit::PerSecond, 2e5, found(&of(queries::FIND))),
+        target("scan, documents of one core", Unit::PerSecond, 1e7, found(&of(queries::SCAN))),
+        target("group by the best peer", Unit::Times, 3.0, found(&group_by_best_peer)),
+        target("insert beside two indexes", Unit::PerSecond, 2.5e5, inserts.collect()),
+    ]
+}
+
+fn of_claims(results: &Results) -> Vec<Target> {
+    let counts = [claims::FEW, claims::many(true), claims::many(false)];
+    let rate = |table: &str, claimants, finished| {
+        median(results, table, &claims::row(claimants, finished), velocity::NAME)
+    };
+    // In memory, one thread or two are enough to reach the target.
+    let in_memory = counts.into_iter().filter_map(|finished| {
+        let rates = [1, 2].into_iter().filter_map(|it| rate(claims::MEMORY_TABLE, it, finished));
+        let best = rates.reduce(f64::max)?;
+        Some((claims::finished(finished), best))
+    });
+    let with_fsync = counts.into_iter().filter_map(|finished| {
+        Some((claims::finished(finished), rate(claims::FSYNC_TABLE, 64, finished)?))
+    });
+    let tables = [claims::MEMORY_TABLE, claims::FSYNC_TABLE].into_iter();
+    let cases = tables.flat_map(|table| claims::CLAIMANTS.into_iter().map(move |it| (table, it)));
+    let kept = cases.filter_map(|(table, claimants)| {
+        let few = rate(table, claimants, claims::FEW)?;
+        let (row, many) = counts[1..].iter().find_map(|many| {
+            Some((claims::row(claimants, *many), rate(table, claimants, *many)?))
+        })?;
+        Some((format!("{table}: {row}"), many / few))
+    });
+    let target =
+        |name, unit, bound, found| Target { name, unit, bound: Bound::AtLeast(bound), found };
+    vec![
+        target("claims in memory, one thread or two", Unit::PerSecond, 2e5, in_memory.collect()),
+        target("claims with fsync, 64 threads", Unit::PerSecond, 2e4, with_fsync.collect()),
+        target(
+            "claims beside many finished by those beside none",
+            Unit::Times,
+            0.8,
+            kept.collect(),
+        ),
+    ]
+}
+
 fn median(results: &Results, table: &str, row: &str, contestant: &str) -> Option<f64> {
     results.find(table, row, contestant).map(|found| found.median())
 }
@@ -202,6 +265,35 @@ mod tests {
             verdict(Bound::AtMost(10.0), &[15.0, 9.0]),
             "met in 1 of 2 cases, missed by up to 50 %"
         );
+    }
+
+    #[test]
+    fn a_group_is_compared_with_the_best_peer_that_is_there() {
+        let mut results = Results::default();
+        let table = queries::table(queries::COUNTS[0]);
+        let [absent, present] = queries::PEERS;
+        for (contestant, sample) in [(velocity::NAME, 6e6), (present, 2e6)] {
+            results.record(&table, queries::GROUP, contestant, Unit::PerSecond, sample);
+        }
+        results.absent(&table, queries::GROUP, absent, Unit::PerSecond, "not installed");
+        let targets = all(&results);
+        assert_eq!(targets.len(), 1);
+        assert_eq!(targets[0].found, [(table, 3.0)]);
+    }
+
+    #[test]
+    fn claims_in_memory_are_those_of_one_thread_or_two_and_decay_is_by_case() {
+        let mut results = Results::default();
+        for (claimants, finished, sample) in
+            [(1, 0, 100.0), (2, 0, 120.0), (64, 0, 300.0), (2, claims::many(true), 60.0)]
+        {
+            let row = claims::row(claimants, finished);
+            let table = claims::MEMORY_TABLE;
+            results.record(table, &row, velocity::NAME, Unit::PerSecond, sample);
+        }
+        let found: Vec<Vec<f64>> =
+            all(&results).iter().map(|it| it.found.iter().map(|case| case.1).collect()).collect();
+        assert_eq!(found, [vec![120.0, 60.0], vec![0.5]]);
     }
 
     #[test]

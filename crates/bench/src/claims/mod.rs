@@ -1,0 +1,13 @@
+//! Claims of waiting jobs, beside none and beside many finished ones, and beside SQLite and
+//! PostgreSQL.
+
+mod jobs;
+mod postgres;
+mod run;
+mod sqlite;
+mod store;
+mod suite;
+
+pub use jobs::{Executor, Job};
+pub use store::{Claimant, Durability, Opening, Store};
+pub use suite::{CLAIMANTS, FEW, FSYNC_TABLE, MEMORY_TABLE, finished, many, row, run};

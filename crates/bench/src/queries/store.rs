@@ -1,0 +1,64 @@
+//! What a contestant of the suite `queries` can do.
+
+use super::{Order, Question};
+use crate::Result;
+
+/// An index to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Index {
+    /// On the customer.
+    Customer,
+    /// On the product, then the time.
+    ProductPlaced,
+    /// On the time.
+    Placed,
+    /// On the number, which no two orders share.
+    UniqueNumber,
+}
+
+/// How many processes or threads work on one question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parallelism {
+    /// One.
+    One,
+    /// As many as the store likes.
+    OwnChoice,
+}
+
+/// What takes the lines of an answer.
+pub type Line<'a> = &'a mut dyn FnMut(&str, f64);
+
+/// Orders with their indexes.
+pub trait Store {
+    /// Inserts an order in a transaction of its own.
+    fn insert(&mut self, order: &Order) -> Result<()>;
+
+    /// Inserts many in one transaction.
+    fn insert_many(&mut self, orders: &[Order]) -> Result<()>;
+
+    /// Builds indexes.
+    fn build(&mut self, indexes: &[Index]) -> Result<()>;
+
+    /// Does what the store's manual advises after a load.
+    fn settle(&mut self) -> Result<()>;
+
+    /// Says how many processes or threads are to answer, from one at the start; whether the store
+    /// knows the difference.
+    fn work_by(&mut self, parallelism: Parallelism) -> Result<bool> {
+        Ok(parallelism == Parallelism::One)
+    }
+
+    /// Answers a question, fetching whole orders where they are asked for. The lines are for an
+    /// order its id and 0, for a product its name and the number of orders, and again its name and
+    /// the sum of prices, for a count the empty text and the count, for a time of a product its
+    /// name and the time. They come in the order that is asked for, if one is.
+    fn ask(&mut self, question: &Question, line: Line<'_>) -> Result<()>;
+}
+
+/// What comes of opening a contestant's store.
+pub enum Opening {
+    /// It is there, and empty.
+    Open(Box<dyn Store>),
+    /// It cannot be measured here, for the reason.
+    Absent(String),
+}
