@@ -6,6 +6,7 @@
 mod crash;
 mod error;
 mod fix;
+mod oracle;
 mod project;
 mod report;
 mod test;
@@ -27,6 +28,7 @@ const COMMANDS: &[(&str, &str, Run)] = &[
     ("verify", verify::SUMMARY, verify::run),
     ("fix", fix::SUMMARY, fix::run),
     ("crash", crash::SUMMARY, crash::run),
+    ("oracle", oracle::SUMMARY, oracle::run),
     ("walls", walls::SUMMARY, walls::run),
     ("tidy", tidy::SUMMARY, tidy::run),
 ];

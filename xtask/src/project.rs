@@ -79,7 +79,8 @@ impl Invocation {
         Self::new("rustc", arguments)
     }
 
-    fn new(program: &'static str, arguments: &str) -> Self {
+    /// Any program with these arguments, separated by spaces.
+    pub fn new(program: &'static str, arguments: &str) -> Self {
         let arguments = arguments.split_whitespace().map(str::to_string).collect();
         Self { program, arguments, variables: Vec::new() }
     }

@@ -9,10 +9,11 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::project::{Invocation, Project, expect_no_arguments};
 use crate::report::{self, Violation};
-use crate::{test, tidy, walls};
+use crate::{oracle, test, tidy, walls};
 
 /// What the usage says about this command.
-pub const SUMMARY: &str = "all that a change has to pass: format, tidy, walls, lints, docs, tests";
+pub const SUMMARY: &str =
+    "all that a change has to pass: format, tidy, walls, lints, docs, tests, oracle";
 
 enum Action {
     /// A command whose output matters only when it fails.
@@ -21,9 +22,12 @@ enum Action {
     Shown(Invocation),
     /// A check of this program, by the name of its command.
     Check(&'static str, Check),
+    /// A task of this program, which shows what it does.
+    Task(Task),
 }
 
 type Check = fn(&Project) -> Result<Vec<Violation>, Error>;
+type Task = fn(&Project) -> Result<(), Error>;
 
 /// Runs every step.
 pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
@@ -53,6 +57,7 @@ fn steps() -> Vec<(&'static str, Action)> {
         ("clippy", Action::Quiet(clippy)),
         ("docs", Action::Quiet(docs.with_variable("RUSTDOCFLAGS", "-D warnings"))),
         ("test", Action::Shown(test::invocation(&[]))),
+        ("oracle", Action::Task(oracle::verify)),
     ]
 }
 
@@ -63,6 +68,7 @@ fn step(project: &Project, name: &str, action: &Action) -> Result<(), Error> {
     let outcome = match action {
         Action::Quiet(invocation) => quiet(project, invocation, &mut details),
         Action::Shown(invocation) => shown(project, invocation, name),
+        Action::Task(task) => task_shown(project, *task, name),
         Action::Check(check, find) => find(project).and_then(|found| {
             details = found.iter().map(|violation| format!("{violation}\n")).collect();
             report::outcome(check, &found)
@@ -92,6 +98,14 @@ fn quiet(project: &Project, invocation: &Invocation, details: &mut String) -> Re
         details.push_str(&String::from_utf8_lossy(stream));
     }
     if output.status.success() { Ok(()) } else { Err(invocation.failed()) }
+}
+
+/// Shows what a task does between two lines of the step.
+fn task_shown(project: &Project, task: Task, name: &str) -> Result<(), Error> {
+    println!();
+    let outcome = task(project);
+    begin(name);
+    outcome
 }
 
 /// Shows the output between two lines of the step.
