@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use velocitydb_core::{
     Body, CollectionName, CollectionOptions, Command, Consistency, DocumentId, IdGenerator,
-    Maintain, RequestId, Time,
+    Maintain, RequestId, SchemaChange, Time,
 };
 use velocitydb_storage::{Durability, Engine, Mode};
 
@@ -62,6 +62,7 @@ impl Database {
     pub(crate) fn start(engine: Arc<dyn Engine>, options: Options) -> Result<Self> {
         let names = Arc::new(ArcSwap::from_pointee(Names::default()));
         let machine = Machine::new(engine.clone(), names.clone())?;
+        let proposals = machine.proposals();
         let alarm = Arc::new(Alarm::default());
         let pipeline = Pipeline::new(machine, {
             let alarm = alarm.clone();
@@ -81,6 +82,11 @@ impl Database {
             ids,
             options,
         });
+        // Whoever proposed them ended with an earlier process, and nobody will confirm them.
+        for (collection, version) in proposals {
+            let change = SchemaChange::Withdraw(version);
+            core.submit(Body::SetSchema { collection, change }, None, Consistency::Strong)?;
+        }
         let maintenance = is_automatic.then(|| Maintenance::start(core.clone()));
         let maintenance = maintenance.transpose().map_err(|error| Error::Thread {
             name: "velocitydb-maintenance",

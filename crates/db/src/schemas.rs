@@ -170,3 +170,36 @@ impl Database {
         Err(Error::SchemaViolated { collection: name.clone(), count, offenders })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use velocitydb_core::object;
+    use velocitydb_storage::memory::Memory;
+
+    use super::*;
+    use crate::keys::KEYSPACE_NAMES;
+    use crate::{MaintenanceMode, Options};
+
+    /// A process that was killed while it checked the documents left its proposal in force for
+    /// ever: writes kept to a schema that the collection never had.
+    #[test]
+    fn a_proposal_ends_with_the_process_that_made_it() {
+        let engine = Arc::new(Memory::new(KEYSPACE_NAMES.len()));
+        let open = || {
+            let options = Options::new().maintenance(MaintenanceMode::Manual);
+            options.open_engine(engine.clone()).unwrap()
+        };
+        let name = CollectionName::new("users").unwrap();
+        let db = open();
+        let schema = Schema::from_json(r#"{"required": ["name"]}"#).unwrap();
+        let propose = SchemaChange::Propose(schema.to_object().clone());
+        db.change_schema(&name, propose).unwrap();
+        assert!(db.documents("users").insert("a", object! {}).is_err());
+        drop(db);
+        let db = open();
+        db.documents("users").insert("a", object! {}).unwrap();
+        assert!(db.schema("users").unwrap().is_none());
+    }
+}

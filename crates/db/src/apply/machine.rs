@@ -233,6 +233,17 @@ impl Machine {
         self.broken = Some(error);
     }
 
+    /// The schemas that are proposed, with their versions, by collection in order.
+    pub(crate) fn proposals(&self) -> Vec<(CollectionName, u64)> {
+        let proposal = |(name, collection): (&CollectionName, &Collection)| {
+            let proposed = collection.schema.as_ref()?.proposed.as_ref()?;
+            Some((name.clone(), proposed.version))
+        };
+        let mut proposals: Vec<_> = self.catalog.collections.iter().filter_map(proposal).collect();
+        proposals.sort_unstable();
+        proposals
+    }
+
     /// How much the batch holds.
     pub(crate) fn batch_bytes(&self) -> usize {
         self.batch.byte_length()
