@@ -119,7 +119,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// When the name is invalid or storage fails.
+    /// [`Error::NoCollection`] when there is none of this name; and when storage fails.
     pub fn remove_schema(&self, collection: &str) -> Result<()> {
         self.change_schema(&CollectionName::new(collection)?, SchemaChange::Impose(None))?;
         Ok(())

@@ -36,6 +36,11 @@ impl Machine {
         change: &SchemaChange,
     ) -> Result<Reply> {
         if !self.catalog.collections.contains_key(collection) {
+            let gives_one =
+                matches!(change, SchemaChange::Propose(_) | SchemaChange::Impose(Some(_)));
+            if !gives_one {
+                return Err(Error::NoCollection { collection: collection.clone() });
+            }
             self.make_collection(collection, &CollectionOptions::default())?;
         }
         let found = &self.catalog.collections[collection];

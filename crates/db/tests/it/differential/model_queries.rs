@@ -97,6 +97,9 @@ impl Model {
                 self.set_schema(collection, *schema, *existing)
             }
             Step::RemoveSchema { collection } => {
+                if !self.state.collections.contains_key(collection) {
+                    return failed("no collection");
+                }
                 self.change_schema(collection).schema = None;
                 Answer::Done
             }
