@@ -3,8 +3,12 @@
 //! A [`Command`] holds all that its effect depends on beside the state that it is applied to: "now"
 //! and new ids are inside it. Applying the same commands to the same state therefore gives the same
 //! bytes on every machine, which is what replication stands on. Nothing here applies anything.
+//!
+//! What a caller asks for relative to now is a duration here, counted from the command's own "now":
+//! so the retry of a call is the same command but for that one time.
 
 use std::fmt;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -122,8 +126,8 @@ pub struct Modify {
 /// What a claim is for so long.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lease {
-    /// When it ends, unless it is renewed or the document completed before.
-    pub until: Time,
+    /// How long after the command it ends, unless it is renewed or the document completed before.
+    pub duration: Duration,
     /// What is done to the document then.
     pub release: Update,
 }
@@ -230,8 +234,8 @@ pub enum Action {
     /// Change some of its fields and end the lease on it, if there is one; refused when it does
     /// not exist.
     Complete(Update),
-    /// Let the lease on it end at this time instead; refused when there is no lease.
-    Renew(Time),
+    /// Let the lease on it end so long after the command instead; refused when there is no lease.
+    Renew(Duration),
     /// End the lease on it now, with the update that the lease holds for that; refused when there
     /// is no lease.
     Release,
@@ -240,6 +244,9 @@ pub enum Action {
 }
 
 /// When a document that is written expires.
+///
+/// One that is to expire at the time of the command or before is written and expires with the same
+/// command: nobody ever reads it, and its tombstone has the version after that of the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Expiry {
     /// An update keeps what was set before; any other write clears it.
@@ -249,6 +256,8 @@ pub enum Expiry {
     Never,
     /// At this time.
     At(Time),
+    /// So long after the command, at [`Time::MAX`] at the latest.
+    After(Duration),
 }
 
 /// How a collection behaves.

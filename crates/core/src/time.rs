@@ -69,6 +69,12 @@ impl Time {
         Self::from_micros(self.0.checked_add(micros)?).ok()
     }
 
+    /// The time `duration` later, or [`Time::MAX`] if that is beyond it. Parts of a microsecond are
+    /// cut.
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        self.checked_add(duration).unwrap_or(Self::MAX)
+    }
+
     /// The time since `earlier`, or zero if `earlier` is later.
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
@@ -308,6 +314,8 @@ mod tests {
         assert_eq!(Time::from_micros(Time::MAX.0 + 1), Err(Error::TimeRange));
         assert_eq!(Time::from_millis(i64::MAX), Err(Error::TimeRange));
         assert_eq!(Time::MAX.checked_add(Duration::from_micros(1)), None);
+        assert_eq!(Time::MAX.saturating_add(Duration::from_micros(1)), Time::MAX);
+        assert_eq!(Time::UNIX_EPOCH.saturating_add(Duration::MAX), Time::MAX);
         assert_eq!(Time::UNIX_EPOCH.saturating_since(Time::MAX), Duration::ZERO);
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use smallvec::smallvec;
 use velocitydb_core::{
     Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Operation, Outcome, Sort,
-    Time, Update, Write,
+    Update, Write,
 };
 
 use crate::modify::{Changed, refused};
@@ -102,8 +102,7 @@ impl Documents {
     ///
     /// As for [`complete`](Self::complete), and [`Error::NotLeased`] when it has no lease.
     pub fn renew(&self, id: &str, version: u64, duration: Duration) -> Result<u64> {
-        let until = self.db.now().checked_add(duration).unwrap_or(Time::MAX);
-        self.settle(id, version, Action::Renew(until))
+        self.settle(id, version, Action::Renew(duration))
     }
 
     /// Gives claimed work back, if it still has this version: what its lease holds for its end is
@@ -195,9 +194,7 @@ impl Claim<'_> {
         let lease = match self.lease {
             Some((duration, release)) => {
                 release.check()?;
-                let now = self.documents.db.now();
-                let until = now.checked_add(duration).unwrap_or(Time::MAX);
-                Some(Lease { until, release })
+                Some(Lease { duration, release })
             }
             None => None,
         };

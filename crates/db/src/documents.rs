@@ -5,7 +5,7 @@ use std::time::Duration;
 use smallvec::smallvec;
 use velocitydb_core::{
     Action, Body, CollectionName, Condition, Consistency, DocumentId, Expiry, Operation, Outcome,
-    RequestId, Time, Update, Write,
+    RequestId, Update, Write,
 };
 
 use crate::apply::Reply;
@@ -303,9 +303,7 @@ impl Documents {
     }
 
     fn operation(&self, id: DocumentId, condition: Condition, action: Action) -> Result<Operation> {
-        let expiry = self.time_to_live.map_or(Expiry::Keep, |duration| {
-            Expiry::At(self.db.now().checked_add(duration).unwrap_or(Time::MAX))
-        });
+        let expiry = self.time_to_live.map_or(Expiry::Keep, Expiry::After);
         Ok(Operation { collection: self.name()?.clone(), id, condition, action, expiry })
     }
 

@@ -40,13 +40,13 @@ pub enum Error {
         path: PathBuf,
     },
     /// The data folder was written by a program that this one does not understand.
-    #[error("the data folder {path} has format {found}, and this version reads up to {supported}; use a newer version of velocitydb", path = path.display())]
+    #[error("the data folder {path} has format {found}, and this version reads format {supported}; {advice}", path = path.display(), advice = format_advice(*found, *supported))]
     Format {
         /// The data folder.
         path: PathBuf,
         /// The format found.
         found: u32,
-        /// The newest format that is understood.
+        /// The only format that is understood.
         supported: u32,
     },
     /// An option or argument is outside what is allowed.
@@ -71,5 +71,15 @@ impl Error {
     /// Whether the same call can succeed later without anybody changing it.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Error::DiskFull { .. })
+    }
+}
+
+/// What to do about a folder of another format.
+fn format_advice(found: u32, supported: u32) -> &'static str {
+    match found > supported {
+        true => "use a newer version of velocitydb",
+        false => {
+            "export its documents with the version that wrote it, and import them into a new folder"
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! tombstones, and the orders of expiry and of leases.
 
 use velocitydb_core::{
-    CollectionName, DocumentView, Encoded, Header, Lease, RawObject, Refusal, Time, Update,
+    CollectionName, DocumentView, Encoded, Header, RawObject, Refusal, Time, Update,
 };
 use velocitydb_storage::Blob;
 
@@ -59,8 +59,8 @@ pub(super) struct New<'a> {
 pub(super) enum NewLease<'a> {
     /// It stays, if there is one.
     Keep,
-    /// There is a new one.
-    Set(&'a Lease),
+    /// There is a new one, until this time, which holds this update for its end.
+    Set(Time, &'a Update),
     /// It ends at another time.
     Until(Time),
     /// There is none any more.
@@ -231,11 +231,11 @@ impl Machine {
                 None
             }
             (NewLease::Until(time), Some(_)) => Some(*time),
-            (NewLease::Set(lease), _) => {
-                let mut release = Vec::new();
-                lease.release.encode_into(&mut release)?;
-                self.batch.put(SYSTEM, &lease_key(), &release);
-                Some(lease.until)
+            (NewLease::Set(until, release), _) => {
+                let mut bytes = Vec::new();
+                release.encode_into(&mut bytes)?;
+                self.batch.put(SYSTEM, &lease_key(), &bytes);
+                Some(*until)
             }
         };
         if let Some(time) = before {
@@ -266,7 +266,7 @@ fn new_lease(new: &NewLease<'_>, stored: Option<&Stored>) -> Option<Time> {
     let before = stored.and_then(|stored| stored.header.lease);
     match new {
         NewLease::Keep => before,
-        NewLease::Set(lease) => Some(lease.until),
+        NewLease::Set(until, _) => Some(*until),
         NewLease::Until(time) => before.map(|_| *time),
         NewLease::End => None,
     }

@@ -142,9 +142,16 @@ impl Machine {
             }
         };
         let place = place.expect("the collection of a write exists by now");
-        let new = New { fields, expires: asked.expires(stored), lease: asked.new_lease() };
+        let expires = asked.expires(stored, now);
+        let new = New { fields, expires, lease: asked.new_lease(now) };
         Ok(match self.put_document(place, stored, &new, now)? {
-            Ok(version) => Outcome::Applied { version, existed: stored.is_some() },
+            Ok(version) => {
+                if expires.is_some_and(|time| time <= now) {
+                    // With the same command, so that nobody ever reads it.
+                    self.live_document(place, now)?;
+                }
+                Outcome::Applied { version, existed: stored.is_some() }
+            }
             Err(refusal) => Outcome::Refused(refusal),
         })
     }
@@ -158,19 +165,20 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn expires(&self, stored: Option<&Stored>) -> Option<Time> {
+    fn expires(&self, stored: Option<&Stored>, now: Time) -> Option<Time> {
         match (self.expiry, self.action) {
             (Expiry::At(time), _) => Some(time),
+            (Expiry::After(duration), _) => Some(now.saturating_add(duration)),
             (Expiry::Never, _)
             | (Expiry::Keep, Action::Insert(_) | Action::Replace(_) | Action::Upsert(_)) => None,
             (Expiry::Keep, _) => stored.and_then(|stored| stored.header.expires),
         }
     }
 
-    fn new_lease(&self) -> NewLease<'a> {
+    fn new_lease(&self, now: Time) -> NewLease<'a> {
         match (self.lease, self.action) {
-            (Some(lease), _) => NewLease::Set(lease),
-            (None, Action::Renew(time)) => NewLease::Until(*time),
+            (Some(lease), _) => NewLease::Set(now.saturating_add(lease.duration), &lease.release),
+            (None, Action::Renew(duration)) => NewLease::Until(now.saturating_add(*duration)),
             (None, Action::Complete(_) | Action::Release) => NewLease::End,
             (None, _) => NewLease::Keep,
         }

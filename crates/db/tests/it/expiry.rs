@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use velocitydb::{Error, Mode, Options, object};
+use velocitydb::{
+    Action, Condition, Encoded, Environment, Error, Expiry, Mode, Operation, Options, Time,
+    WriteBatch, object,
+};
 use velocitydb_storage::Error as StorageError;
 
 use crate::fault::wait_until;
-use crate::world::{MODES, World};
+use crate::world::{MODES, START_MICROS, World, in_every_mode};
 
 fn options(mode: Mode) -> Options {
     Options::new().mode(mode).memory_budget(64 << 20)
@@ -100,5 +103,49 @@ fn maintenance_goes_on_until_nothing_is_left() {
     db.documents("kept").time_to_live(Duration::from_millis(1)).insert("due", object! {}).unwrap();
     wait_until("all documents of the dropped collection to go", || {
         db.stats().unwrap().engine.keyspaces[0].keys == 0
+    });
+}
+
+/// A document that was inserted with a time to live of zero could be read until maintenance came to
+/// it: a fraction of a second, or for good where nothing maintains. It is written, which its version
+/// shows, and expires with the same command.
+#[test]
+fn a_document_with_no_time_to_live_is_never_read() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let docs = db.documents("docs");
+        docs.insert("stays", object! { "n": 1 }).unwrap();
+        let brief = docs.time_to_live(Duration::ZERO);
+        assert_eq!(brief.insert("a", object! { "n": 1 }).unwrap().version, 1);
+        let assert_gone = |id: &str| {
+            assert!(docs.get(id).unwrap().is_none());
+            assert!(db.snapshot().unwrap().get("docs", id).unwrap().is_none());
+            assert_eq!(docs.find(object! { "n": 1 }).count().unwrap(), docs.count().unwrap());
+        };
+        assert_gone("a");
+        assert_eq!(docs.count().unwrap(), 1);
+        // Writing was one write, and expiring another.
+        assert_eq!(docs.insert("a", object! { "n": 2 }).unwrap().version, 3);
+        assert_eq!(brief.update("a", object! { "n": 1 }).unwrap().version, 4);
+        assert_gone("a");
+        assert_eq!(brief.upsert("a", object! { "n": 1 }).unwrap().version, 6);
+        assert_gone("a");
+        let swapped =
+            brief.compare_and_swap("stays").field("n", 1).update(object! { "m": 1 }).unwrap();
+        assert!(swapped.swapped && swapped.current.is_none() && swapped.version == 2);
+        assert_gone("stays");
+        // A time that is over already is the same.
+        let mut batch = WriteBatch::new();
+        let past = Time::from_micros(START_MICROS - 1).unwrap();
+        for (id, expiry) in [("b", Expiry::At(past)), ("c", Expiry::At(home.world.now()))] {
+            let action = Action::Insert(Encoded::from_object(&object! { "n": 1 }).unwrap());
+            let (collection, id) = ("docs".try_into().unwrap(), id.try_into().unwrap());
+            let condition = Condition::Always;
+            batch.push(Operation { collection, id, condition, action, expiry }).unwrap();
+        }
+        assert!(db.write(batch).unwrap().is_applied);
+        assert_gone("b");
+        assert_gone("c");
+        assert_eq!(docs.count().unwrap(), 0);
     });
 }

@@ -28,14 +28,8 @@ pub(super) const NEW_FILE_NAME: &str = "VELOCITYDB.new";
 
 const MAGIC: &[u8; 8] = b"VELOCITY";
 
-/// The format that this version writes, and the newest that it reads.
-pub(super) const FORMAT: u32 = 1;
-
-/// Brings a folder from one format to the next.
-type Migration = fn(&Path) -> Result<()>;
-
-/// The migration from format `n + 1` to `n + 2` is at `n`.
-const MIGRATIONS: &[Migration] = &[];
+/// The format that this version writes, and the only one that it reads.
+pub(super) const FORMAT: u32 = 2;
 
 const STATE_CREATING: u8 = 1;
 const STATE_READY: u8 = 2;
@@ -64,7 +58,7 @@ impl Marker {
         };
         let content = checked(&bytes).map_err(corrupt)?;
         let format = u32::from_le_bytes(*content.1);
-        if format > FORMAT {
+        if format != FORMAT {
             return Err(Error::Format {
                 path: folder.to_owned(),
                 found: format,
@@ -73,29 +67,6 @@ impl Marker {
         }
         let marker = decode(format, content.0);
         marker.map(Some).ok_or_else(|| corrupt("its fields do not fit its length"))
-    }
-
-    /// Brings the folder to the current format, one format at a time.
-    pub(super) fn migrate(self, folder: &Path) -> Result<Self> {
-        let mut marker = self;
-        while marker.format < FORMAT {
-            let migration =
-                (marker.format as usize).checked_sub(1).and_then(|number| MIGRATIONS.get(number));
-            let Some(migration) = migration else {
-                return Err(Error::Invalid {
-                    what: format!(
-                        "the data folder {} has format {}, which cannot be migrated; export it \
-                         with the version that wrote it",
-                        folder.display(),
-                        marker.format
-                    ),
-                });
-            };
-            migration(folder)?;
-            marker.format += 1;
-            marker.write(folder)?;
-        }
-        Ok(marker)
     }
 
     /// Replaces the marker of `folder`, as a whole or not at all.
@@ -194,14 +165,20 @@ mod tests {
         }
     }
 
+    /// Format 1 is that of the versions from before the first release, which nothing migrates.
     #[test]
-    fn a_newer_format_is_refused_and_an_unknown_older_one_too() {
+    fn another_format_is_refused_and_the_error_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        Marker { format: FORMAT + 1, ..marker() }.write(folder.path()).unwrap();
-        let error = Marker::read(folder.path()).unwrap_err();
-        assert!(matches!(error, Error::Format { found: 2, supported: 1, .. }), "{error}");
-        let old = Marker { format: 0, ..marker() };
-        let error = old.migrate(folder.path()).unwrap_err();
-        assert!(matches!(error, Error::Invalid { .. }), "{error}");
+        for (found, advice) in [(FORMAT + 1, "use a newer version"), (1, "import them into a new")]
+        {
+            Marker { format: found, ..marker() }.write(folder.path()).unwrap();
+            let error = Marker::read(folder.path()).unwrap_err();
+            assert!(error.to_string().contains(&format!("has format {found}")), "{error}");
+            assert!(error.to_string().contains(advice), "{error}");
+            assert!(
+                matches!(error, Error::Format { found: number, supported: FORMAT, .. } if number == found),
+                "{error}"
+            );
+        }
     }
 }

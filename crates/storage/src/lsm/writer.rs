@@ -60,7 +60,7 @@ impl Writer {
         let folder = Arc::new(Folder::create(&options.path)?);
         let marker = Marker::read(folder.path())?;
         let marker = match marker {
-            Some(marker) if marker.is_ready => marker.migrate(folder.path())?,
+            Some(marker) if marker.is_ready => marker,
             _ => create(&folder, &options)?,
         };
         if !options.keyspaces.starts_with(&marker.keyspaces) {

@@ -268,7 +268,10 @@ impl State {
         };
         let new = New { fields, expires, lease };
         match self.put(collection, id, found.as_ref(), new, now) {
-            Ok(version) => Outcome::Applied { version, existed: found.is_some() },
+            Ok(version) => {
+                self.expire_one(collection, id, now);
+                Outcome::Applied { version, existed: found.is_some() }
+            }
             Err(refusal) => Outcome::Refused(refusal),
         }
     }
