@@ -121,6 +121,7 @@ enum Code {
     Corrupt = 6,
     TooWeak = 7,
     Stopped = 8,
+    Reused = 9,
     Bug = 70,
 }
 
@@ -258,6 +259,7 @@ fn code_of(error: &velocitydb::Error) -> Code {
         | Db::Refused { .. }
         | Db::Conflict
         | Db::Contention { .. } => Code::Conflict,
+        Db::RequestReused { .. } | Db::DoneBefore { .. } => Code::Reused,
         Db::ConsistencyTooWeak { .. } => Code::TooWeak,
         Db::Overloaded { .. } | Db::Thread { .. } => Code::Unavailable,
         Db::Storage(StorageError::Corrupt { .. }) => Code::Corrupt,

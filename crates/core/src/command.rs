@@ -7,6 +7,9 @@
 //! What a caller asks for relative to now is a duration here, counted from the command's own "now":
 //! so the retry of a call is the same command but for that one time.
 
+mod encoding;
+mod refusal;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -17,14 +20,16 @@ use crate::{
     Path, Sort, Time, Update, Value, Violations,
 };
 
+pub use encoding::COMMAND_VERSION;
+
 /// One change of a database, applied as a whole or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Command {
     /// The proposer's time. Applying never reads a clock.
     pub now: Time,
-    /// Makes a retry harmless: a command whose request id has been applied is answered, not
-    /// applied again.
-    pub request: Option<RequestId>,
+    /// Makes a retry harmless: a command whose request has been answered is answered so again, and
+    /// not applied.
+    pub request: Option<Request>,
     /// What is to be done.
     pub body: Body,
 }
@@ -119,8 +124,23 @@ pub struct Modify {
     pub limit: Option<u32>,
     /// What is done to each: an update, a replacement, a delete or a completion.
     pub action: Action,
+    /// When they expire from then on.
+    pub expiry: Expiry,
     /// For how long whoever asked has them.
     pub lease: Option<Lease>,
+    /// What the retry of a request is told of them.
+    pub recall: Recall,
+}
+
+/// What is remembered of the documents that a request found and changed, for the answer to a retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recall {
+    /// How many they were.
+    Count,
+    /// Their ids, and the versions that they got.
+    Versions,
+    /// The documents too, as they were and as they became, unless they are large.
+    Documents,
 }
 
 /// What a claim is for so long.
@@ -223,6 +243,9 @@ pub enum Condition {
 pub enum Action {
     /// Create it; refused when it exists.
     Insert(Encoded),
+    /// Create it under an id that was made up for the caller, who is told it, also by the answer
+    /// to a retry; refused when it exists.
+    InsertNew(Encoded),
     /// Replace its fields; refused when it does not exist.
     Replace(Encoded),
     /// Create it, or replace its fields.
@@ -278,6 +301,16 @@ pub struct Maintain {
     pub forget_requests_before: Time,
     /// How many keys it may remove at the most, so that no command takes long.
     pub count_max: u32,
+}
+
+/// Which request a command is an attempt at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Its name.
+    pub id: RequestId,
+    /// What is asked for, see [`Body::fingerprint`]: another command under the same id is none of
+    /// its attempts, and is refused.
+    pub fingerprint: u128,
 }
 
 /// A name that a client gives to one request and to all retries of it.

@@ -252,6 +252,13 @@ pub enum Error {
         /// What is wrong with them.
         problem: &'static str,
     },
+
+    /// What the first attempt at a request was refused with, as its retry is told.
+    #[error("{message}")]
+    Remembered {
+        /// The words of the error then.
+        message: String,
+    },
 }
 
 impl Error {

@@ -42,7 +42,7 @@ pub mod update;
 pub use codec::Encoded;
 pub use command::{
     Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, Maintain, Modify,
-    Operation, Outcome, QueryCheck, Refusal, RequestId, SchemaChange, Write,
+    Operation, Outcome, QueryCheck, Recall, Refusal, Request, RequestId, SchemaChange, Write,
 };
 pub use consistency::Consistency;
 pub use document::{DocumentView, Header, decode_varint, encode_varint, validate_document};

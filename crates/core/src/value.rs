@@ -95,6 +95,31 @@ impl fmt::Display for Kind {
 }
 
 impl Value {
+    /// More than a container, or an entry of one, adds to the encoding of a value: tag, count, end,
+    /// length of a name.
+    pub(crate) const ENTRY_LENGTH_MAX: usize = 16;
+
+    /// At most how many bytes the encoding takes; `None` when it is nested deeper than anything
+    /// that can be encoded, being so many levels down.
+    pub(crate) fn encoded_length_max(&self, depth: usize) -> Option<usize> {
+        if depth > crate::limits::DEPTH_MAX {
+            return None;
+        }
+        let nested = |value: &Value, name: usize| {
+            Some(value.encoded_length_max(depth + 1)? + name + Self::ENTRY_LENGTH_MAX)
+        };
+        let length: Option<usize> = match self {
+            Self::String(text) => Some(text.len()),
+            Self::Bytes(bytes) => Some(bytes.len()),
+            Self::Array(items) => items.iter().map(|item| nested(item, 0)).sum(),
+            Self::Object(object) => {
+                object.iter().map(|(name, value)| nested(value, name.len())).sum()
+            }
+            _ => Some(0),
+        };
+        Some(length? + Self::ENTRY_LENGTH_MAX)
+    }
+
     /// The type of this value.
     pub const fn kind(&self) -> Kind {
         match self {

@@ -35,6 +35,9 @@ pub struct BatchResult {
     pub is_applied: bool,
     /// One for each item, in their order.
     pub outcomes: Vec<Outcome>,
+    /// The ids that documents got by [`WriteBatch::insert_new`], in the order of those items. For
+    /// a retry they are those of the first attempt.
+    pub new_ids: Vec<DocumentId>,
     /// The place in the order of all commands.
     pub index: u64,
     /// Whether this answers an earlier call with the same request id.
@@ -55,6 +58,28 @@ impl WriteBatch {
     pub fn insert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
         let action = Action::Insert(fields.into_fields()?);
         self.compare_and_swap(collection, id, Condition::Always, action)
+    }
+
+    /// Creates a document under an id that was just made up for it, by
+    /// [`Database::new_id`](crate::Database::new_id). That another one is made up for the retry of
+    /// a request makes no difference: the answer has the [first one](BatchResult::new_ids).
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert).
+    pub fn insert_new(
+        &mut self,
+        collection: &str,
+        id: DocumentId,
+        fields: impl IntoFields,
+    ) -> Result<()> {
+        self.push(Operation {
+            collection: CollectionName::new(collection)?,
+            id,
+            condition: Condition::Always,
+            action: Action::InsertNew(fields.into_fields()?),
+            expiry: Expiry::Keep,
+        })
     }
 
     /// Creates a document, or replaces its fields.
@@ -160,31 +185,13 @@ impl WriteBatch {
         &self.write.operations
     }
 
+    /// The ids that were made up.
+    pub(crate) fn new_ids(&self) -> Vec<DocumentId> {
+        let is_new = |one: &&Operation| matches!(one.action, Action::InsertNew(_));
+        self.write.operations.iter().filter(is_new).map(|one| one.id.clone()).collect()
+    }
+
     pub(crate) fn into_write(self) -> Write {
         self.write
     }
-}
-
-/// Refuses a write that is larger than a command may be. One document alone is not.
-pub(crate) fn check_size(write: &Write) -> Result<()> {
-    let size = |one: &Operation| match &one.action {
-        Action::Insert(fields) | Action::Replace(fields) | Action::Upsert(fields) => {
-            fields.as_bytes().len()
-        }
-        _ => 0,
-    };
-    let found = match &*write.operations {
-        [] | [_] => 0,
-        many => many.iter().map(size).sum(),
-    };
-    if found <= limits::COMMAND_BYTES_MAX {
-        return Ok(());
-    }
-    Err(velocitydb_core::Error::LimitExceeded {
-        what: "the size of the documents of one batch in bytes",
-        path: String::new(),
-        found,
-        max: limits::COMMAND_BYTES_MAX,
-    }
-    .into())
 }

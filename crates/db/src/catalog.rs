@@ -71,6 +71,8 @@ pub(crate) struct SystemTotals {
     pub(crate) request_first: u64,
     /// The number of the next request id.
     pub(crate) request_next: u64,
+    /// Bytes of the answers that are remembered.
+    pub(crate) request_bytes: u64,
     /// The number of the last command that changed these.
     pub(crate) index: u64,
     /// The number of the next index.
@@ -80,10 +82,23 @@ pub(crate) struct SystemTotals {
 impl SystemTotals {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(16);
-        let SystemTotals { next_collection, request_first, request_next, index, next_index } =
-            *self;
-        let next_collection = u64::from(next_collection);
-        for number in [next_collection, request_first, request_next, index, next_index.into()] {
+        let SystemTotals {
+            next_collection,
+            request_first,
+            request_next,
+            request_bytes,
+            index,
+            next_index,
+        } = *self;
+        let numbers = [
+            next_collection.into(),
+            request_first,
+            request_next,
+            request_bytes,
+            index,
+            next_index.into(),
+        ];
+        for number in numbers {
             encode_varint(number, &mut bytes);
         }
         bytes
@@ -94,12 +109,9 @@ impl SystemTotals {
             next_collection: u32::try_from(decode_varint(&mut bytes)?).ok()?,
             request_first: decode_varint(&mut bytes)?,
             request_next: decode_varint(&mut bytes)?,
+            request_bytes: decode_varint(&mut bytes)?,
             index: decode_varint(&mut bytes)?,
-            // A state from before there were indexes ends here.
-            next_index: match bytes {
-                [] => 0,
-                _ => u32::try_from(decode_varint(&mut bytes)?).ok()?,
-            },
+            next_index: u32::try_from(decode_varint(&mut bytes)?).ok()?,
         };
         bytes.is_empty().then_some(totals)
     }

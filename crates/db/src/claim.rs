@@ -13,13 +13,12 @@
 
 use std::time::Duration;
 
-use smallvec::smallvec;
 use velocitydb_core::{
-    Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Operation, Outcome, Sort,
-    Update, Write,
+    Action, Condition, DocumentId, Filter, Lease, Modify, Object, Outcome, Recall, Sort, Update,
 };
 
-use crate::modify::{Changed, refused};
+use crate::apply::Found;
+use crate::modify::refused;
 use crate::{Document, Documents, Error, Result};
 
 /// The field that a claimant's name is written to, unless another one is chosen.
@@ -44,11 +43,23 @@ pub struct Claim<'a> {
 pub struct Claimed {
     /// The documents as they are, taken. The version of each is its fencing token.
     pub documents: Vec<Document>,
+    /// In the answer to a retry, what the first attempt was given and has changed since: completed,
+    /// renewed, or somebody else's. And what expired with the claim.
+    pub lost: Vec<Lost>,
     /// The place of the claim in the order of all commands.
     pub index: u64,
     /// Whether this answers an earlier call with the same request id. The documents are then those
-    /// that it was given, as they are now; one that has changed since is no longer the claimant's.
+    /// that it was given, at the versions that it gave them, and none that it was not given.
     pub is_replayed: bool,
+}
+
+/// A document that was claimed, and does not have the version of the claim any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// Its id.
+    pub id: DocumentId,
+    /// The version that the claim gave it, which is no fencing token any more.
+    pub version: u64,
 }
 
 impl Documents {
@@ -117,15 +128,7 @@ impl Documents {
 
     fn settle(&self, id: &str, version: u64, action: Action) -> Result<u64> {
         let id = DocumentId::new(id)?;
-        let operation = Operation {
-            collection: self.name()?.clone(),
-            id: id.clone(),
-            condition: Condition::Version(version),
-            action,
-            expiry: Expiry::Keep,
-        };
-        let write = Write { checks: Vec::new(), operations: smallvec![operation] };
-        let reply = self.submit(write)?;
+        let reply = self.submit_one(id.clone(), Condition::Version(version), action)?;
         match &reply.outcomes[0] {
             Outcome::Applied { version, .. } | Outcome::Held { version } => Ok(*version),
             Outcome::Refused(velocitydb_core::Refusal::Version { found }) => {
@@ -205,14 +208,23 @@ impl Claim<'_> {
             sort: self.sort,
             limit: Some(self.limit),
             action: Action::Update(update),
+            expiry: self.documents.expiry(),
             lease,
+            recall: Recall::Versions,
         })?;
         let (index, is_replayed) = (reply.index, reply.is_replayed);
-        let found = reply.found.into_iter();
-        let changed = found.map(|found| Changed::new(self.documents, found, is_replayed));
-        let documents =
-            changed.filter_map(|changed| changed.map(|changed| changed.after).transpose());
-        Ok(Claimed { documents: documents.collect::<Result<_>>()?, index, is_replayed })
+        let (mut documents, mut lost) = (Vec::with_capacity(reply.found.len()), Vec::new());
+        for Found { id, version, after, .. } in reply.found {
+            let document = match is_replayed {
+                true => self.documents.get(&id)?.filter(|now| now.version() == version),
+                false => after.map(|record| Document::new(id.clone(), record)).transpose()?,
+            };
+            match document {
+                Some(document) => documents.push(document),
+                None => lost.push(Lost { id, version }),
+            }
+        }
+        Ok(Claimed { documents, lost, index, is_replayed })
     }
 }
 

@@ -8,12 +8,12 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use velocitydb_core::{
     Body, CollectionName, CollectionOptions, Command, Consistency, DocumentId, IdGenerator,
-    Maintain, RequestId, SchemaChange, Time,
+    Maintain, Request, RequestId, SchemaChange, Time,
 };
 use velocitydb_storage::{Durability, Engine, Mode};
 
-use crate::apply::{Machine, Reply};
-use crate::batch::{BatchResult, WriteBatch, check_size};
+use crate::apply::{Machine, Reply, find_answer};
+use crate::batch::{BatchResult, WriteBatch};
 use crate::catalog::{self, Entry, Names};
 use crate::indexes::{all_definitions, build_body, is_stale};
 use crate::keys::IndexNumber;
@@ -27,6 +27,8 @@ use crate::{Collection, CollectionStats, Documents, Environment, Error, Result, 
 #[derive(Clone)]
 pub struct Database {
     inner: Arc<Inner>,
+    /// What the next call through this handle is an attempt at.
+    request: Option<RequestId>,
 }
 
 /// The order matters: the maintenance thread ends before the core is let go.
@@ -92,7 +94,39 @@ impl Database {
             name: "velocitydb-maintenance",
             reason: error.to_string(),
         })?;
-        Ok(Database { inner: Arc::new(Inner { _maintenance: maintenance, core }) })
+        let inner = Arc::new(Inner { _maintenance: maintenance, core });
+        Ok(Database { inner, request: None })
+    }
+
+    /// The same database for one call, which is done at most once however often it is retried with
+    /// this id: a retry is answered as the first attempt was. The same id for another call is an
+    /// error.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::{CollectionOptions, Error, RequestId};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let once = db.request(RequestId::new("set-up-4711")?);
+    /// once.create_collection("jobs", CollectionOptions::default())?;
+    /// once.create_collection("jobs", CollectionOptions::default())?;
+    /// let error = once.drop_collection("jobs").unwrap_err();
+    /// assert!(matches!(error, Error::RequestReused { .. }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn request(&self, request: RequestId) -> Self {
+        Database { inner: self.inner.clone(), request: Some(request) }
+    }
+
+    /// The same database for calls that are a part of what is asked for.
+    pub(crate) fn without_request(&self) -> Self {
+        Database { inner: self.inner.clone(), request: None }
+    }
+
+    /// What the calls through this handle are attempts at.
+    pub(crate) fn request_id(&self) -> Option<&RequestId> {
+        self.request.as_ref()
     }
 
     /// A collection of documents of any shape. It is created by its first insert.
@@ -112,7 +146,8 @@ impl Database {
     /// [`Error::CollectionExists`] when there is one of this name.
     pub fn create_collection(&self, name: &str, options: CollectionOptions) -> Result<()> {
         let name = CollectionName::new(name)?;
-        self.submit(Body::CreateCollection { name, options }, None, Consistency::Strong)?;
+        let body = Body::CreateCollection { name, options };
+        self.submit(body, self.request.clone(), Consistency::Strong)?;
         Ok(())
     }
 
@@ -123,7 +158,7 @@ impl Database {
     /// [`Error::NoCollection`] when there is none of this name.
     pub fn drop_collection(&self, name: &str) -> Result<()> {
         let name = CollectionName::new(name)?;
-        self.submit(Body::DropCollection { name }, None, Consistency::Strong)?;
+        self.submit(Body::DropCollection { name }, self.request.clone(), Consistency::Strong)?;
         Ok(())
     }
 
@@ -152,7 +187,7 @@ impl Database {
     ///
     /// When a collection takes no writes at `strong` or storage fails.
     pub fn write(&self, batch: WriteBatch) -> Result<BatchResult> {
-        self.write_at(batch, Consistency::default(), None)
+        self.write_at(batch, Consistency::default(), self.request.clone())
     }
 
     /// Like [`write`](Self::write), at a level, and at most once for a request id.
@@ -169,12 +204,17 @@ impl Database {
         for operation in batch.operations() {
             self.entry(&operation.collection, Access::Write, consistency)?;
         }
+        let new_ids = batch.new_ids();
         let reply = self.submit(Body::Write(batch.into_write()), request, consistency)?;
         let is_refused = |outcome: &velocitydb_core::Outcome| {
             matches!(outcome, velocitydb_core::Outcome::Refused(_))
         };
         Ok(BatchResult {
             is_applied: !reply.outcomes.iter().any(is_refused),
+            new_ids: match reply.is_replayed {
+                true => reply.new_ids.into_iter().map(|(_, id)| id).collect(),
+                false => new_ids,
+            },
             outcomes: reply.outcomes.into_vec(),
             index: reply.index,
             is_replayed: reply.is_replayed,
@@ -280,15 +320,30 @@ impl Database {
         request: Option<RequestId>,
         level: Consistency,
     ) -> Result<Reply> {
-        if let Body::Write(write) = &body {
-            check_size(write)?;
-        }
+        let request = match request {
+            Some(id) => Some(Request { fingerprint: body.fingerprint()?, id }),
+            None => None,
+        };
         self.inner.core.submit(body, request, level)
+    }
+
+    /// Applies the last of several commands that together do what this handle's request asks for.
+    pub(crate) fn submit_last(&self, body: Body, request: Option<Request>) -> Result<Reply> {
+        self.inner.core.submit(body, request, Consistency::Strong)
+    }
+
+    /// This handle's request, if it has one, as that for what `body` asks for, and the answer that
+    /// it was given before.
+    pub(crate) fn request_for(&self, body: &Body) -> Result<(Option<Request>, Option<Reply>)> {
+        let Some(id) = &self.request else { return Ok((None, None)) };
+        let request = Request { id: id.clone(), fingerprint: body.fingerprint()? };
+        let answer = find_answer(self.snapshot()?.state(), &request)?;
+        Ok((Some(request), answer))
     }
 }
 
 impl Core {
-    fn submit(&self, body: Body, request: Option<RequestId>, level: Consistency) -> Result<Reply> {
+    fn submit(&self, body: Body, request: Option<Request>, level: Consistency) -> Result<Reply> {
         let command = Command { now: self.environment.now(), request, body };
         let durability = durability(self.options.storage.mode, level);
         let reply = self.pipeline.submit(command, durability)?;

@@ -50,11 +50,11 @@ pub struct Written {
 impl Documents {
     pub(crate) fn new(db: Database, name: &str) -> Self {
         Documents {
-            db,
             name: CollectionName::new(name),
             consistency: Consistency::default(),
             time_to_live: None,
-            request: None,
+            request: db.request_id().cloned(),
+            db,
         }
     }
 
@@ -63,13 +63,15 @@ impl Documents {
         Documents { consistency, ..self.clone() }
     }
 
-    /// The same collection; what is written through this handle expires after `duration`.
+    /// The same collection; whatever is written through this handle, in whichever way, expires
+    /// `duration` after it was written. With no duration it is written, and never read.
     pub fn time_to_live(&self, duration: Duration) -> Self {
         Documents { time_to_live: Some(duration), ..self.clone() }
     }
 
     /// The same collection for one write, which is applied at most once however often it is
-    /// retried with this id.
+    /// retried with this id: a retry is answered as the first attempt was, ids that were made up
+    /// included. The same id for another write is [`Error::RequestReused`], and nothing is done.
     pub fn request(&self, request: RequestId) -> Self {
         Documents { request: Some(request), ..self.clone() }
     }
@@ -160,7 +162,7 @@ impl Documents {
     ///
     /// As for [`insert`](Self::insert).
     pub fn insert_new(&self, fields: impl IntoFields) -> Result<Written> {
-        self.write_one(self.db.new_id(), Action::Insert(fields.into_fields()?))
+        self.write_one(self.db.new_id(), Action::InsertNew(fields.into_fields()?))
     }
 
     /// Creates all of these documents, or none.
@@ -173,22 +175,47 @@ impl Documents {
         &self,
         documents: impl IntoIterator<Item = (impl AsRef<str>, F)>,
     ) -> Result<Vec<Written>> {
+        let actions = documents.into_iter().map(|(id, fields)| {
+            Ok((DocumentId::new(id.as_ref())?, Action::Insert(fields.into_fields()?)))
+        });
+        self.write_many(actions)
+    }
+
+    /// Creates all of these documents under new ids, or none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert_many`](Self::insert_many).
+    pub fn insert_many_new<F: IntoFields>(
+        &self,
+        documents: impl IntoIterator<Item = F>,
+    ) -> Result<Vec<Written>> {
+        let actions = documents
+            .into_iter()
+            .map(|fields| Ok((self.db.new_id(), Action::InsertNew(fields.into_fields()?))));
+        self.write_many(actions)
+    }
+
+    /// Applies all of these, or none.
+    fn write_many(
+        &self,
+        actions: impl Iterator<Item = Result<(DocumentId, Action)>>,
+    ) -> Result<Vec<Written>> {
         let mut batch = WriteBatch::new();
-        for (id, fields) in documents {
-            let action = Action::Insert(fields.into_fields()?);
-            batch.push(self.operation(
-                DocumentId::new(id.as_ref())?,
-                Condition::Always,
-                action,
-            )?)?;
+        for action in actions {
+            let (id, action) = action?;
+            batch.push(self.operation(id, Condition::Always, action)?)?;
         }
-        let operations: Vec<_> = batch.operations().iter().map(|one| one.id.clone()).collect();
-        if operations.is_empty() {
+        let mut ids: Vec<_> = batch.operations().iter().map(|one| one.id.clone()).collect();
+        if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let reply = self.submit(batch.into_write())?;
-        let count = operations.len();
-        let outcomes = operations.into_iter().zip(reply.outcomes.iter()).enumerate();
+        let mut reply = self.submit(batch.into_write())?;
+        for (position, id) in std::mem::take(&mut reply.new_ids) {
+            ids[position] = id;
+        }
+        let count = ids.len();
+        let outcomes = ids.into_iter().zip(reply.outcomes.iter()).enumerate();
         outcomes
             .filter(|(_, (_, outcome))| !matches!(outcome, Outcome::Abandoned))
             .map(|(position, (id, outcome))| match outcome {
@@ -267,7 +294,8 @@ impl Documents {
 
     /// Applies one operation, and turns a refusal into an error.
     fn write_one(&self, id: DocumentId, action: Action) -> Result<Written> {
-        let reply = self.submit_one(id.clone(), Condition::Always, action)?;
+        let mut reply = self.submit_one(id.clone(), Condition::Always, action)?;
+        let id = reply.new_ids.pop().map_or(id, |(_, first)| first);
         match &reply.outcomes[0] {
             Outcome::Refused(refusal) => Err(refused(self.name()?.clone(), id, refusal.clone())),
             outcome => Ok(self.written(id, outcome, &reply)),
@@ -302,9 +330,19 @@ impl Documents {
         self.submit(Write { checks: Vec::new(), operations: smallvec![operation] })
     }
 
-    fn operation(&self, id: DocumentId, condition: Condition, action: Action) -> Result<Operation> {
-        let expiry = self.time_to_live.map_or(Expiry::Keep, Expiry::After);
-        Ok(Operation { collection: self.name()?.clone(), id, condition, action, expiry })
+    pub(crate) fn operation(
+        &self,
+        id: DocumentId,
+        condition: Condition,
+        action: Action,
+    ) -> Result<Operation> {
+        let (collection, expiry) = (self.name()?.clone(), self.expiry());
+        Ok(Operation { collection, id, condition, action, expiry })
+    }
+
+    /// When what is written through this handle expires.
+    pub(crate) fn expiry(&self) -> Expiry {
+        self.time_to_live.map_or(Expiry::Keep, Expiry::After)
     }
 
     pub(crate) fn submit(&self, write: Write) -> Result<Reply> {
@@ -320,7 +358,7 @@ impl Documents {
         self.consistency
     }
 
-    pub(crate) fn has_request(&self) -> bool {
-        self.request.is_some()
+    pub(crate) fn request_id(&self) -> Option<&RequestId> {
+        self.request.as_ref()
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use velocitydb_core::{CollectionName, Consistency, DocumentId, IndexName, Refusal, Violations};
+use velocitydb_core::{
+    CollectionName, Consistency, DocumentId, IndexName, Refusal, RequestId, Violations,
+};
 
 /// The result of a database call.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -184,6 +186,21 @@ pub enum Error {
     Overloaded {
         /// How many.
         waiting: usize,
+    },
+    /// The request id was used before, for another command. Nothing was done.
+    #[error("request id {request:?} was used for another command before, and nothing was done; give every command an id of its own, and the same one only to a retry of the same call", request = request.as_str())]
+    RequestReused {
+        /// The request id.
+        request: RequestId,
+    },
+    /// The request was done before, and what it returned then is not remembered: the value of a
+    /// transaction, or a large document. Nothing was done now.
+    #[error("request {request:?} was done before, as command {index}, and what it returned is not remembered; nothing was done now", request = request.as_str())]
+    DoneBefore {
+        /// The request id.
+        request: RequestId,
+        /// The place of the first attempt in the order of all commands.
+        index: u64,
     },
     /// Stored bytes are not what was written.
     #[error(

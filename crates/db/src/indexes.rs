@@ -76,7 +76,11 @@ impl Database {
         spec.check()?;
         let name = IndexName::new(spec.name())?;
         let body = Body::CreateIndex { collection: collection.clone(), spec: Box::new(spec) };
-        self.submit(body, None, Consistency::Strong)?;
+        let (request, answer) = self.request_for(&body)?;
+        if answer.is_some() {
+            return Ok(());
+        }
+        self.submit(body.clone(), None, Consistency::Strong)?;
         while self.build_step(&collection, &name)? {}
         let snapshot = self.snapshot()?;
         let found = snapshot.indexes(&collection)?.into_iter().find(|index| index.name == name);
@@ -90,6 +94,8 @@ impl Database {
                 }
                 Err(Error::IndexFailed { collection, index: name, reason })
             }
+            // What exists already, just so, is only remembered to have been made.
+            Some(_) if request.is_some() => self.submit_last(body, request).map(|_| ()),
             Some(_) => Ok(()),
             None => Err(Error::NoIndex { collection, index: name }),
         }
@@ -102,7 +108,8 @@ impl Database {
     /// [`Error::NoIndex`] when there is none of this name.
     pub fn drop_index(&self, collection: &str, name: &str) -> Result<()> {
         let (collection, name) = (CollectionName::new(collection)?, IndexName::new(name)?);
-        self.submit(Body::DropIndex { collection, name }, None, Consistency::Strong)?;
+        let body = Body::DropIndex { collection, name };
+        self.submit(body, self.request_id().cloned(), Consistency::Strong)?;
         Ok(())
     }
 

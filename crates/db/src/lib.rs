@@ -55,9 +55,9 @@ mod txn;
 mod typed;
 
 pub use aggregate::Aggregate;
-pub use apply::REQUEST_COUNT_MAX;
+pub use apply::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX};
 pub use batch::{BatchResult, WriteBatch};
-pub use claim::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed};
+pub use claim::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost};
 pub use database::Database;
 pub use doctor::{Report, doctor};
 pub use document::{Document, Typed};

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use velocitydb_core::{
-    Action, Body, CollectionName, DocumentId, Filter, Modify, Outcome, Refusal, Sort, Update,
-    limits,
+    Action, Body, CollectionName, DocumentId, Filter, Modify, Outcome, Recall, Refusal, Sort,
+    Update, limits,
 };
 
-use crate::apply::{Found, Reply};
+use crate::apply::{Found, Reply, is_too_much};
 use crate::database::Access;
 use crate::query::{Control, Need, Order, Selection, select};
 use crate::{Document, Documents, Error, IntoFields, Result};
@@ -32,8 +32,9 @@ impl Documents {
     ///
     /// Those that satisfy it now are taken in the order of their ids, and each is changed if it
     /// still does when it is its turn. Up to 1,000 of them are changed as one; more in steps, each
-    /// applied as a whole, so that other writers do not wait for long. With a
-    /// [`request`](Documents::request) id all are changed as one, and at most 10,000.
+    /// applied as a whole, so that other writers do not wait for long; large documents in smaller
+    /// steps. With a [`request`](Documents::request) id all are changed as one: at most 10,000, and
+    /// at most [`COMMAND_EFFECT_BYTES_MAX`](limits::COMMAND_EFFECT_BYTES_MAX) of them.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -72,6 +73,11 @@ impl Documents {
 
     /// Begins finding one document and changing it, as one.
     ///
+    /// The retry of a [`request`](Documents::request) is given the document of the first attempt;
+    /// documents of more than
+    /// [`REQUEST_DOCUMENT_BYTES_MAX`](crate::REQUEST_DOCUMENT_BYTES_MAX), as it was and as it became
+    /// together, are not remembered, which [`Error::DoneBefore`] says.
+    ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
     /// use velocitydb::{Sort, object};
@@ -101,23 +107,45 @@ impl Documents {
             sort: Sort::new(),
             limit: None,
             action,
+            expiry: self.expiry(),
             lease: None,
+            recall: Recall::Count,
         };
-        if self.has_request() {
+        if self.request_id().is_some() {
             let reply = self.modify(modify)?;
-            let count = reply.found.len() as u64;
+            let count = reply.found_count;
             return Ok(Modified { count, index: reply.index, is_replayed: reply.is_replayed });
         }
         let mut ids = self.ids_of(&modify.filter)?;
         ids.sort_unstable();
         let mut modified = Modified::default();
         for step in ids.chunks(STEP_DOCUMENTS) {
-            let candidates = Some(step.to_vec());
-            let reply = self.modify(Modify { candidates, ..modify.clone() })?;
-            modified.count += reply.found.len() as u64;
-            modified.index = reply.index;
+            self.modify_step(&modify, step, &mut modified)?;
         }
         Ok(modified)
+    }
+
+    /// Changes these documents as one, or in smaller steps if they are too large for that.
+    fn modify_step(
+        &self,
+        modify: &Modify,
+        ids: &[DocumentId],
+        modified: &mut Modified,
+    ) -> Result<()> {
+        let candidates = Some(ids.to_vec());
+        match self.modify(Modify { candidates, ..modify.clone() }) {
+            Ok(reply) => {
+                modified.count += reply.found_count;
+                modified.index = reply.index;
+                Ok(())
+            }
+            Err(error) if ids.len() > 1 && is_too_much(&error) => {
+                let (first, second) = ids.split_at(ids.len() / 2);
+                self.modify_step(modify, first, modified)?;
+                self.modify_step(modify, second, modified)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The ids of the documents that satisfy a filter now.
@@ -226,34 +254,39 @@ impl FindAndModify<'_> {
             sort: self.sort,
             limit: Some(1),
             action,
+            expiry: self.documents.expiry(),
             lease: None,
+            recall: Recall::Documents,
         };
         let mut reply = self.documents.modify(modify)?;
         let Some(found) = reply.found.pop() else { return Ok(None) };
-        Changed::new(self.documents, found, reply.is_replayed).map(Some)
+        let (before, after) = (found.before.is_some(), found.after.is_some());
+        match (before || after, self.documents.request_id()) {
+            (false, Some(request)) => {
+                Err(Error::DoneBefore { request: request.clone(), index: reply.index })
+            }
+            _ => Changed::new(found).map(Some),
+        }
     }
 }
 
 /// A document that was found and changed.
 #[derive(Debug, Clone)]
 pub struct Changed {
-    /// The document as it was; `None` in the answer to a retry.
+    /// The document as it was.
     pub before: Option<Document>,
-    /// The document as it is; `None` when it was deleted. In the answer to a retry, as it is now.
+    /// The document as it became; `None` when it was deleted.
     pub after: Option<Document>,
     /// Its version from here on.
     pub version: u64,
 }
 
 impl Changed {
-    pub(crate) fn new(documents: &Documents, found: Found, is_replayed: bool) -> Result<Self> {
+    fn new(found: Found) -> Result<Self> {
         let Found { id, version, before, after } = found;
         let document = |record| Document::new(id.clone(), record);
-        let after = match is_replayed {
-            true => documents.get(&id)?,
-            false => after.map(document).transpose()?,
-        };
-        Ok(Changed { before: before.map(document).transpose()?, after, version })
+        let (before, after) = (before.map(document).transpose()?, after.map(document).transpose()?);
+        Ok(Changed { before, after, version })
     }
 }
 

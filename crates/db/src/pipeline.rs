@@ -24,15 +24,19 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use velocitydb_core::Command;
+use velocitydb_core::{Command, limits};
 use velocitydb_storage::Durability;
 
 use crate::apply::{Machine, Reply};
 use crate::{Error, Result};
 
-/// Commands that wait at the most. Each is a thread of the caller's that sleeps, or a request that
-/// the server has taken; more than this is an overload that waiting does not cure.
-const QUEUE_LENGTH_MAX: usize = 65_536;
+/// Commands under way at the most, whatever their levels: those that wait and the group that is
+/// applied. Each is a thread of the caller's that sleeps, or a request that the server has taken;
+/// more than this is an overload that waiting does not cure.
+const COMMANDS_MAX: usize = 65_536;
+
+/// Bytes of the commands under way at the most, for the same reason.
+const COMMANDS_BYTES_MAX: usize = 1 << 30;
 
 /// Commands that are committed together at the most, so that the first of them does not wait long
 /// for the last.
@@ -49,6 +53,9 @@ const SPINS: u32 = 64;
 pub(crate) struct Pipeline {
     machine: Mutex<Machine>,
     queue: Mutex<VecDeque<Arc<Waiter>>>,
+    /// Commands under way, and their bytes.
+    commands: AtomicUsize,
+    commands_bytes: AtomicUsize,
     /// How many writers there were when the last leader ended: those that it answered, and those
     /// that waited behind them.
     writers: AtomicUsize,
@@ -91,6 +98,8 @@ impl Pipeline {
         let pipeline = Pipeline {
             machine: Mutex::new(machine),
             queue: Mutex::new(VecDeque::new()),
+            commands: AtomicUsize::new(0),
+            commands_bytes: AtomicUsize::new(0),
             writers: AtomicUsize::new(0),
             commit_ns: AtomicU64::new(0),
             after_commit: Box::new(after_commit),
@@ -100,7 +109,10 @@ impl Pipeline {
     }
 
     /// Applies `command` and waits until its effects have `durability` and are visible.
+    ///
+    /// The size of commands is checked here and nowhere else: there is no other way to the machine.
     pub(crate) fn submit(&self, command: Command, durability: Durability) -> Result<Reply> {
+        let _under_way = UnderWay::enter(self, checked_size(&command)?)?;
         // A group is gathered to share an fsync. Where there is none to share, the time that the
         // machine is busy is shorter than falling asleep takes, and a plain lock serves best.
         let machine = match durability {
@@ -139,13 +151,7 @@ impl Pipeline {
 
     fn wait(&self, command: Command, durability: Durability) -> Result<Reply> {
         let waiter = Arc::new(Waiter::new(command, durability));
-        {
-            let mut queue = self.queue.lock();
-            if queue.len() >= QUEUE_LENGTH_MAX {
-                return Err(Error::Overloaded { waiting: queue.len() });
-            }
-            queue.push_back(waiter.clone());
-        }
+        self.queue.lock().push_back(waiter.clone());
         let mut spins_left = if durability == Durability::Disk { 0 } else { SPINS };
         loop {
             if let Some(reply) = waiter.take_reply() {
@@ -275,6 +281,43 @@ impl Waiter {
     }
 }
 
+/// How many bytes a command has.
+fn checked_size(command: &Command) -> Result<usize> {
+    let (found, max) = (command.encoded_length_max()?, limits::COMMAND_BYTES_MAX);
+    if found > max {
+        let what = "the size of one command (its documents, updates, filters and checks) in bytes";
+        let error = velocitydb_core::Error::LimitExceeded { what, path: String::new(), found, max };
+        return Err(error.into());
+    }
+    Ok(found)
+}
+
+/// A command that is under way.
+struct UnderWay<'a> {
+    pipeline: &'a Pipeline,
+    bytes: usize,
+}
+
+impl<'a> UnderWay<'a> {
+    /// Lets a command in, unless there are too many.
+    fn enter(pipeline: &'a Pipeline, bytes: usize) -> Result<Self> {
+        let count = pipeline.commands.fetch_add(1, Ordering::Relaxed);
+        let bytes_before = pipeline.commands_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let under_way = UnderWay { pipeline, bytes };
+        if count >= COMMANDS_MAX || bytes_before + bytes > COMMANDS_BYTES_MAX {
+            return Err(Error::Overloaded { waiting: count });
+        }
+        Ok(under_way)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.pipeline.commands.fetch_sub(1, Ordering::Relaxed);
+        self.pipeline.commands_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// The lead over a group. However it ends, the machine is given back and then the next leader
 /// woken. When it ends by a panic, the group is answered too, and the machine stopped: a bug must
 /// not leave anybody asleep for ever, nor anything built on a state that is half changed.
@@ -361,19 +404,41 @@ mod tests {
         command(seconds, Body::Write(Write { checks: Vec::new(), operations }))
     }
 
+    /// Only those that waited in the queue were counted: writers at a level that waits for no disk
+    /// waited for the machine itself, any number of them with any number of bytes.
     #[test]
-    fn the_queue_is_bounded() {
+    fn what_is_under_way_is_bounded_at_every_level() {
         let (pipeline, _) = pipeline();
         let command = command(0, Body::Write(Write::default()));
         let busy = pipeline.machine.lock();
-        let waiter = Arc::new(Waiter::new(command.clone(), Durability::Disk));
-        pipeline.queue.lock().extend(std::iter::repeat_n(waiter, QUEUE_LENGTH_MAX));
-        let error = pipeline.submit(command.clone(), Durability::Disk).unwrap_err();
-        assert!(matches!(error, Error::Overloaded { waiting: QUEUE_LENGTH_MAX }), "{error}");
-        assert!(error.is_retryable());
+        for durability in [Durability::Memory, Durability::Os, Durability::Disk] {
+            for (commands, bytes) in [(COMMANDS_MAX, 0), (1, COMMANDS_BYTES_MAX)] {
+                pipeline.commands.store(commands, Ordering::Relaxed);
+                pipeline.commands_bytes.store(bytes, Ordering::Relaxed);
+                let error = pipeline.submit(command.clone(), durability).unwrap_err();
+                assert!(matches!(error, Error::Overloaded { waiting } if waiting == commands));
+                assert!(error.is_retryable());
+                assert_eq!(pipeline.commands.load(Ordering::Relaxed), commands);
+                assert_eq!(pipeline.commands_bytes.load(Ordering::Relaxed), bytes);
+            }
+        }
         drop(busy);
+        pipeline.commands.store(0, Ordering::Relaxed);
+        pipeline.commands_bytes.store(0, Ordering::Relaxed);
         pipeline.submit(command, Durability::Disk).unwrap();
-        assert_eq!(pipeline.waiting(), QUEUE_LENGTH_MAX - (GROUP_COMMANDS_MAX - 1));
+        assert_eq!(pipeline.commands.load(Ordering::Relaxed), 0);
+    }
+
+    /// A group is taken from the queue up to a number of commands; the others stay for the next.
+    #[test]
+    fn a_group_is_bounded() {
+        let (pipeline, _) = pipeline();
+        let command = command(0, Body::Write(Write::default()));
+        let waiter = Arc::new(Waiter::new(command.clone(), Durability::Disk));
+        let count = 3 * GROUP_COMMANDS_MAX;
+        pipeline.queue.lock().extend(std::iter::repeat_n(waiter, count));
+        pipeline.submit(command, Durability::Disk).unwrap();
+        assert_eq!(pipeline.waiting(), count - (GROUP_COMMANDS_MAX - 1));
     }
 
     /// Maintenance scans what is committed: in a group it has to see what came before it there.

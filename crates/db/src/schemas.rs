@@ -71,10 +71,19 @@ impl Database {
     pub fn set_schema(&self, collection: &str, schema: &Schema, existing: Existing) -> Result<u64> {
         let name = CollectionName::new(collection)?;
         let object = schema.to_object().clone();
+        let change = match existing {
+            Existing::Keep => SchemaChange::Impose(Some(object.clone())),
+            Existing::Check => SchemaChange::Propose(object.clone()),
+        };
+        let body = Body::SetSchema { collection: name.clone(), change };
+        let (request, answer) = self.request_for(&body)?;
+        if let Some(answer) = answer {
+            return Ok(answer.schema_version);
+        }
         match existing {
             Existing::Keep => {
                 self.create_requested(&name, schema)?;
-                self.change_schema(&name, SchemaChange::Impose(Some(object)))
+                Ok(self.submit_last(body, request)?.schema_version)
             }
             Existing::Check => {
                 let proposed = self.change_schema(&name, SchemaChange::Propose(object))?;
@@ -85,8 +94,9 @@ impl Database {
                         Err(error) => Err(error),
                     };
                 }
-                self.change_schema(&name, SchemaChange::Confirm(proposed))?;
-                Ok(proposed)
+                let change = SchemaChange::Confirm(proposed);
+                let body = Body::SetSchema { collection: name, change };
+                Ok(self.submit_last(body, request)?.schema_version)
             }
         }
     }
@@ -101,12 +111,12 @@ impl Database {
             let index = if request.is_unique { index.unique().sparse() } else { index };
             let index_name = index.name();
             let is_new = before.iter().all(|other| other.name.as_str() != index_name);
-            match self.create_index(name.as_str(), index) {
+            match self.without_request().create_index(name.as_str(), index) {
                 Ok(()) if is_new => created.push(index_name),
                 Ok(()) => {}
                 Err(error) => {
                     for index in created {
-                        self.drop_index(name.as_str(), &index)?;
+                        self.without_request().drop_index(name.as_str(), &index)?;
                     }
                     return Err(error);
                 }
@@ -121,7 +131,9 @@ impl Database {
     ///
     /// [`Error::NoCollection`] when there is none of this name; and when storage fails.
     pub fn remove_schema(&self, collection: &str) -> Result<()> {
-        self.change_schema(&CollectionName::new(collection)?, SchemaChange::Impose(None))?;
+        let (collection, change) = (CollectionName::new(collection)?, SchemaChange::Impose(None));
+        let body = Body::SetSchema { collection, change };
+        self.submit(body, self.request_id().cloned(), Consistency::Strong)?;
         Ok(())
     }
 

@@ -23,8 +23,11 @@ pub struct CompareAndSwap<'a> {
 /// What became of a compare-and-swap.
 #[derive(Debug, Clone)]
 pub struct Swapped {
-    /// Whether the comparison held and the swap was done.
+    /// Whether the comparison held and the swap was done. Nothing is swapped by a comparison
+    /// alone, nor by deleting what does not exist.
     pub swapped: bool,
+    /// Whether the comparison held.
+    pub held: bool,
     /// The document as it is afterwards; `None` when it does not exist.
     pub current: Option<Document>,
     /// The document's version afterwards; of a delete, that of the tombstone; 0 when it does not
@@ -99,7 +102,7 @@ impl<'a> CompareAndSwap<'a> {
         self.run(Action::Delete)
     }
 
-    /// Only compares.
+    /// Only compares: says whether it [`held`](Swapped::held), and changes nothing.
     ///
     /// # Errors
     ///
@@ -133,17 +136,28 @@ impl<'a> CompareAndSwap<'a> {
             true => documents.get(self.id)?,
             false => reply.current.map(|record| Document::new(id.clone(), record)).transpose()?,
         };
-        let current_version = current.as_ref().map_or(0, Document::version);
         let (swapped, version, refusal) = match reply.outcomes.into_iter().next() {
             Some(Outcome::Applied { version, .. }) => (true, version, None),
             // That it cannot be done at all is no matter of the comparison.
             Some(Outcome::Refused(
                 refusal @ (Refusal::Update(_) | Refusal::Schema(_) | Refusal::Duplicate { .. }),
             )) => return Err(refused(documents.name()?.clone(), id, refusal)),
-            Some(Outcome::Refused(refusal)) => (false, current_version, Some(refusal)),
-            _ => (true, current_version, None),
+            Some(Outcome::Refused(refusal)) => (false, version_of(&refusal), Some(refusal)),
+            Some(Outcome::Held { version }) => (false, version, None),
+            Some(Outcome::Abandoned) | None => unreachable!("there is one operation"),
         };
-        let (index, is_replayed) = (reply.index, reply.is_replayed);
-        Ok(Swapped { swapped, current, version, refusal, index, is_replayed })
+        let (held, index, is_replayed) = (refusal.is_none(), reply.index, reply.is_replayed);
+        Ok(Swapped { swapped, held, current, version, refusal, index, is_replayed })
+    }
+}
+
+/// The version of the document that a comparison did not hold for; 0 when there is none.
+fn version_of(refusal: &Refusal) -> u64 {
+    match refusal {
+        Refusal::Exists { version }
+        | Refusal::Version { found: version }
+        | Refusal::Content { version, .. }
+        | Refusal::NoLease { version } => *version,
+        _ => 0,
     }
 }

@@ -21,6 +21,9 @@ pub const ACCOUNTS_COLLECTION: &str = "accounts";
 /// The collection of transfers, by the number of the operation.
 pub const LEDGER_COLLECTION: &str = "ledger";
 
+/// The collection that would get what is inserted with a request id that was used before.
+const STRAYS_COLLECTION: &str = "strays";
+
 /// How long a document lives that is written briefly.
 const BRIEFLY: Duration = Duration::from_millis(15);
 const AN_HOUR: Duration = Duration::from_secs(60 * 60);
@@ -79,6 +82,21 @@ pub fn read(db: &Database, register: Register) -> Option<(u64, i64)> {
     let document = documents.get(register.documents().first()?).ok()??;
     let number = document.field("n").ok()??.as_i64().ok()??;
     Some((document.version(), number))
+}
+
+/// Uses the request id of an operation that was answered for another command, an insert without an
+/// id; whether that was refused as it has to be.
+///
+/// # Errors
+///
+/// Those of the database.
+pub fn is_reuse_refused(db: &Database, operation: &Operation) -> velocitydb::Result<bool> {
+    let Some(request) = operation.request() else { return Ok(true) };
+    let strays = db.documents(STRAYS_COLLECTION).at(operation.level).request(request);
+    match strays.insert_new(operation.id.fields()) {
+        Err(Error::RequestReused { .. }) => Ok(true),
+        result => result.map(|_| false),
+    }
 }
 
 /// Does an operation.

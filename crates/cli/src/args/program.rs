@@ -20,6 +20,7 @@ Exit codes:
    6  the data are corrupt
    7  the consistency level is below the collection's floor
    8  the query was stopped at its limit of time or memory
+   9  the request id was used for another command before
   70  a bug in velocitydb";
 
 /// A JSON-document database in which every operation chooses its own consistency.

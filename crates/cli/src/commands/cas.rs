@@ -29,7 +29,7 @@ pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
         compared.update(input::update_of_fields(swap.set))?
     };
     print(&swapped, output)?;
-    if swapped.swapped { Ok(()) } else { Err(Failure::NotSwapped) }
+    if swapped.held { Ok(()) } else { Err(Failure::NotSwapped) }
 }
 
 fn compare(mut compared: CompareAndSwap<'_>, what: Comparison) -> Result<CompareAndSwap<'_>> {
@@ -53,13 +53,16 @@ fn compare(mut compared: CompareAndSwap<'_>, what: Comparison) -> Result<Compare
 
 fn print(swapped: &Swapped, output: &mut Output) -> Result {
     let mut result = object! {
+        "held": swapped.held,
         "swapped": swapped.swapped,
         "version": swapped.version,
         "index": swapped.index,
         "replayed": swapped.is_replayed
     };
-    if let Some(refusal) = &swapped.refusal {
-        result.insert("reason", refusal.to_string());
+    match &swapped.refusal {
+        Some(refusal) => drop(result.insert("reason", refusal.to_string())),
+        None if swapped.swapped => {}
+        None => drop(result.insert("reason", "nothing was to be changed")),
     }
     match output.format() {
         Format::Json => {

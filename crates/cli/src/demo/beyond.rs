@@ -197,7 +197,7 @@ fn values(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     values.insert("one", object! { "number": 1 })?;
     let equals = |value: Value| -> DbResult<String> {
         let compared = values.compare_and_swap("one").field("number", value).compare()?;
-        Ok(if compared.swapped { "equal" } else { "different" }.to_owned())
+        Ok(if compared.held { "equal" } else { "different" }.to_owned())
     };
     narrator.check("comparing 1 with 1.0", equals(1.0.into())?, "equal")?;
     narrator.check("comparing 1 with \"1\"", equals("1".into())?, "different")

@@ -101,6 +101,27 @@ impl Operation {
         }
     }
 
+    /// At most how many bytes it takes in an encoded update, if that can be told at once.
+    fn encoded_length_max(&self) -> Option<usize> {
+        let all = |values: &[Value]| {
+            let lengths = values.iter().map(|one| one.encoded_length_max(0));
+            Some(lengths.sum::<Option<usize>>()? + (values.len() + 2) * Value::ENTRY_LENGTH_MAX)
+        };
+        let operand = match &self.action {
+            Action::Set(value)
+            | Action::Increment(value)
+            | Action::Multiply(value)
+            | Action::Min(value)
+            | Action::Max(value) => value.encoded_length_max(0)?,
+            Action::Unset | Action::Pop(_) | Action::CurrentDate => Value::ENTRY_LENGTH_MAX,
+            Action::Rename(to) => to.to_string().len() + Value::ENTRY_LENGTH_MAX,
+            Action::PullAll(values) | Action::AddToSet(values) => all(values)?,
+            Action::Push(_) | Action::Pull(_) => return None,
+        };
+        let names = self.path.to_string().len() + self.action.operator().len();
+        Some(names + operand + 2 * Value::ENTRY_LENGTH_MAX)
+    }
+
     /// The places that it changes.
     pub(super) fn places(&self) -> impl Iterator<Item = &Path> {
         let second = match &self.action {
@@ -245,6 +266,19 @@ impl Update {
     /// What went wrong while building, if anything did.
     pub fn check(&self) -> Result<()> {
         self.problem.as_ref().map_or(Ok(()), |problem| Err((**problem).clone()))
+    }
+
+    /// At most how many bytes [`encode_into`](Self::encode_into) appends, without writing them where
+    /// that can be told.
+    pub(crate) fn encoded_length_max(&self) -> Result<usize> {
+        self.check()?;
+        let known = self.operations.iter().map(Operation::encoded_length_max);
+        if let Some(length) = known.sum::<Option<usize>>() {
+            return Ok(length + Value::ENTRY_LENGTH_MAX);
+        }
+        let mut bytes = Vec::new();
+        self.encode_into(&mut bytes)?;
+        Ok(bytes.len())
     }
 
     /// Takes all operations at once.

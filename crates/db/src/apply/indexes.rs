@@ -68,6 +68,7 @@ impl Machine {
             if let Some(refusal) = self.move_entries_of(collection, &moved, &old, &new, now)? {
                 return Ok(Some(refusal));
             }
+            self.check_effects()?;
         }
         Ok(None)
     }

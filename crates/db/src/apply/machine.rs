@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
-use velocitydb_core::{Body, CollectionName, Command, DocumentId, Outcome, Time};
+use velocitydb_core::{Body, CollectionName, Command, DocumentId, Outcome, Time, limits};
 use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Savepoint, Snapshot};
 
 use super::hints::Hints;
@@ -30,8 +30,13 @@ pub(crate) struct Reply {
     pub(crate) is_replayed: bool,
     /// Whether maintenance, or the building of an index, stopped at its bound with more to do.
     pub(crate) has_more: bool,
-    /// The documents that were found and changed.
+    /// The documents that were found and changed; none when only their number is asked for.
     pub(crate) found: SmallVec<[Found; 1]>,
+    /// How many documents were found and changed.
+    pub(crate) found_count: u64,
+    /// In the answer to a retry: the ids that were made up by the first attempt, with the places
+    /// of their operations.
+    pub(crate) new_ids: Vec<(usize, DocumentId)>,
     /// The version of a schema that was changed.
     pub(crate) schema_version: u64,
 }
@@ -42,14 +47,15 @@ pub(crate) struct Found {
     pub(crate) id: DocumentId,
     /// Its version from here on.
     pub(crate) version: u64,
-    /// The stored document as it was; `None` in the answer to a retry.
+    /// The stored document as it was; `None` where that is not remembered for a retry.
     pub(crate) before: Option<Blob>,
-    /// The stored document as it is; `None` when it was deleted, and in the answer to a retry.
+    /// The stored document as it became; `None` when it was deleted, and where that is not
+    /// remembered for a retry.
     pub(crate) after: Option<Blob>,
 }
 
 impl Reply {
-    fn is_refused(&self) -> bool {
+    pub(super) fn is_refused(&self) -> bool {
         self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_)))
     }
 }
@@ -70,6 +76,9 @@ pub(crate) struct Machine {
     /// look in the state; it never has one that readers of the state know to be dropped.
     names: Arc<ArcSwap<Names>>,
     pub(super) has_new_names: bool,
+    /// How many bytes the batch had before the command that is being applied, if those that it adds
+    /// are bounded.
+    bytes_before: usize,
     /// How collections were before the command that is being applied touched them.
     undo: Vec<(CollectionName, Option<Collection>)>,
     /// Why the state is not known any more.
@@ -98,6 +107,7 @@ impl Machine {
             snapshot: None,
             names,
             has_new_names: true,
+            bytes_before: 0,
             undo: Vec::new(),
             broken: None,
         };
@@ -119,7 +129,7 @@ impl Machine {
     }
 
     /// Applies `command` to the state and the batch. One that fails, is refused or has no effect
-    /// leaves both as they were.
+    /// leaves both as they were, but for the memory of its answer.
     pub(crate) fn apply(&mut self, command: &Command) -> Result<Reply> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
@@ -129,29 +139,30 @@ impl Machine {
         {
             return Ok(reply);
         }
-        let start = self.start();
+        let start = self.start(command);
         self.index += 1;
-        match self.apply_and_remember(command, &start) {
-            Ok((reply, true)) => Ok(reply),
-            result => {
-                self.index -= 1;
-                if result.is_err() {
-                    self.due_next = start.due_next;
-                }
-                self.undo(start);
-                result.map(|(reply, _)| Reply { index: self.index, ..reply })
-            }
+        let applied = self.apply_and_remember(command, &start);
+        if applied.is_err() {
+            self.due_next = start.due_next;
+            self.undo(&start);
         }
+        if !matches!(applied, Ok((_, true))) {
+            self.index -= 1;
+        }
+        applied.map(|(reply, _)| Reply { index: self.index, ..reply })
     }
 
-    /// Applies `command` and remembers its request id. Also says whether it is to stay applied.
+    /// Applies `command` and remembers its answer. Also says whether that changed the state.
     fn apply_and_remember(&mut self, command: &Command, start: &Start) -> Result<(Reply, bool)> {
         let reply = Reply { index: self.index, ..self.apply_body(command)? };
-        let is_applied = !reply.is_refused() && self.batch.len() > start.length;
-        if is_applied && let Some(request) = &command.request {
-            self.remember_request(request, command.now, &reply)?;
+        let has_effect = !reply.is_refused() && self.batch.len() > start.length;
+        if !has_effect {
+            self.undo(start);
         }
-        Ok((reply, is_applied))
+        if let Some(request) = &command.request {
+            self.remember_request(request, command.now, &command.body, &reply)?;
+        }
+        Ok((reply, has_effect || command.request.is_some()))
     }
 
     fn apply_body(&mut self, command: &Command) -> Result<Reply> {
@@ -170,8 +181,13 @@ impl Machine {
         }
     }
 
-    fn start(&mut self) -> Start {
+    fn start(&mut self, command: &Command) -> Start {
         self.undo.clear();
+        self.bytes_before = match command.body {
+            // A step has bounds of its own, and what it cannot do would never be done.
+            Body::Maintain(_) | Body::BuildIndex { .. } => usize::MAX,
+            _ => self.batch.byte_length(),
+        };
         Start {
             savepoint: self.batch.savepoint(),
             length: self.batch.len(),
@@ -181,7 +197,7 @@ impl Machine {
         }
     }
 
-    fn undo(&mut self, start: Start) {
+    fn undo(&mut self, start: &Start) {
         self.batch.rollback(start.savepoint);
         self.catalog.system = start.system;
         self.catalog.is_system_changed = start.is_system_changed;
@@ -242,6 +258,11 @@ impl Machine {
         let mut proposals: Vec<_> = self.catalog.collections.iter().filter_map(proposal).collect();
         proposals.sort_unstable();
         proposals
+    }
+
+    /// Refuses a command that writes more than one may.
+    pub(super) fn check_effects(&self) -> Result<()> {
+        effects_within(WRITTEN_BYTES, self.batch.byte_length().saturating_sub(self.bytes_before))
     }
 
     /// How much the batch holds.
@@ -319,4 +340,29 @@ impl Machine {
         self.catalog.system.index = self.index;
         &mut self.catalog.system
     }
+}
+
+/// What is bounded of what one command writes.
+const WRITTEN_BYTES: &str =
+    "what one command writes (its documents and their entries in indexes) in bytes";
+
+/// What is bounded of the documents that one command finds to change.
+pub(super) const CHANGED_BYTES: &str =
+    "the size of the documents that one command changes in bytes";
+
+/// Whether a command was refused because it has more effects than one may, so that two smaller ones
+/// can do it.
+pub(crate) fn is_too_much(error: &Error) -> bool {
+    use velocitydb_core::Error::LimitExceeded;
+    matches!(error, Error::Invalid(LimitExceeded { what, .. })
+        if *what == WRITTEN_BYTES || *what == CHANGED_BYTES)
+}
+
+/// Refuses a command that reads to change, or writes, more than one may.
+pub(super) fn effects_within(what: &'static str, found: usize) -> Result<()> {
+    let max = limits::COMMAND_EFFECT_BYTES_MAX;
+    if found <= max {
+        return Ok(());
+    }
+    Err(velocitydb_core::Error::LimitExceeded { what, path: String::new(), found, max }.into())
 }

@@ -6,13 +6,14 @@
 
 use smallvec::SmallVec;
 use velocitydb_core::{
-    Action, CollectionName, DocumentId, Expiry, Modify, Outcome, QueryCheck, Time, limits,
+    Action, CollectionName, DocumentId, Modify, Outcome, QueryCheck, Recall, Time, limits,
 };
 use velocitydb_storage::{Blob, Direction, Overlay};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::documents::{Place, Stored};
 use super::hints::Hints;
+use super::machine::{CHANGED_BYTES, effects_within};
 use super::write::Asked;
 use super::{Found, Machine, Reply};
 use crate::Result;
@@ -48,16 +49,21 @@ impl Machine {
             let key = keys::document(number, &id);
             let place = Place { collection: &modify.collection, key };
             let stored = Stored::read(record)?;
-            let asked = Asked { action, expiry: Expiry::Keep, lease };
+            let asked = Asked { action, expiry: modify.expiry, lease };
             let version = match self.act(now, &asked, Some(&place), Some(&stored))? {
                 Outcome::Applied { version, .. } => version,
                 outcome => {
                     let found = Found { id, version: 0, before: None, after: None };
+                    reply.found_count = 0;
                     reply.found = SmallVec::from_elem(found, 1);
                     reply.outcomes = SmallVec::from_elem(outcome, 1);
                     return Ok(reply);
                 }
             };
+            reply.found_count += 1;
+            if modify.recall == Recall::Count {
+                continue;
+            }
             let after = match action {
                 Action::Delete => None,
                 _ => self.get(DOCUMENTS, &place.key)?,
@@ -76,11 +82,13 @@ impl Machine {
         now: Time,
     ) -> Result<Vec<(DocumentId, Blob)>> {
         let number = self.catalog.collections[collection].number;
-        let mut found = Vec::with_capacity(ids.len());
+        let (mut found, mut bytes) = (Vec::with_capacity(ids.len()), 0);
         for id in ids {
             let place = Place { collection, key: keys::document(number, id) };
             let Some(stored) = self.live_document(&place, now)? else { continue };
             if modify.filter.matches(&stored.view(id)?)? {
+                bytes += stored.record.len();
+                effects_within(CHANGED_BYTES, bytes)?;
                 found.push((id.clone(), stored.record));
             }
         }
@@ -105,8 +113,10 @@ impl Machine {
         let hinted = Hinted::new(&mut plan, modify, &mut self.hints)?;
         let control = Control::of_command();
         let mut execution = Execution::new(&target, &control, &plan, &modify.filter);
-        let mut found = Vec::new();
+        let (mut found, mut bytes) = (Vec::new(), 0);
         run(&mut plan, &mut execution, &selection, &mut |hit| {
+            bytes += hit.record.bytes().len();
+            effects_within(CHANGED_BYTES, bytes)?;
             found.push((DocumentId::new(hit.id)?, hit.record.into_blob()));
             Ok(std::ops::ControlFlow::Continue(()))
         })?;

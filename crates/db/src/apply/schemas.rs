@@ -75,6 +75,10 @@ impl Machine {
         changed.schema = Some(Arc::new(after));
         let key = keys::numbered(keys::SCHEMA, changed.number);
         self.batch.put(SYSTEM, &key, &bytes);
-        Ok(Reply { schema_version: version, ..Reply::default() })
+        let schema_version = match change {
+            SchemaChange::Confirm(confirmed) => *confirmed,
+            _ => version,
+        };
+        Ok(Reply { schema_version, ..Reply::default() })
     }
 }

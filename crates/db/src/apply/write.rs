@@ -1,8 +1,9 @@
 //! Applying: conditional writes of documents by their ids.
 
+use velocitydb_core::document::META;
 use velocitydb_core::{
-    Action, Check, CollectionOptions, Condition, Encoded, Expiry, Header, Lease, Operation,
-    Outcome, Refusal, Time, Update, Write,
+    Action, Check, CollectionOptions, Condition, DocumentView, Encoded, Expiry, Header, Lease,
+    Operation, Outcome, Path, Refusal, Time, Update, Value, Write,
 };
 use velocitydb_storage::Blob;
 
@@ -61,7 +62,10 @@ impl Machine {
     /// document as it is afterwards.
     fn operate(&mut self, now: Time, operation: &Operation) -> Result<(Outcome, Option<Blob>)> {
         let collection = &operation.collection;
-        let is_creating = matches!(operation.action, Action::Insert(_) | Action::Upsert(_));
+        let is_creating = matches!(
+            operation.action,
+            Action::Insert(_) | Action::InsertNew(_) | Action::Upsert(_)
+        );
         if is_creating && !self.catalog.collections.contains_key(collection) {
             self.make_collection(collection, &CollectionOptions::default())?;
         }
@@ -72,7 +76,7 @@ impl Machine {
             Some(place) => self.live_document(place, now)?,
             None => None,
         };
-        let outcome = match refusal(&operation.condition, stored.as_ref())? {
+        let outcome = match refusal(&operation.condition, operation.id.as_str(), stored.as_ref())? {
             Some(refusal) => Outcome::Refused(refusal),
             None => {
                 let asked =
@@ -102,7 +106,7 @@ impl Machine {
         let has_lease = stored.is_some_and(|stored| stored.header.lease.is_some());
         let updated;
         let fields = match (asked.action, stored) {
-            (Action::Insert(_), Some(_)) => {
+            (Action::Insert(_) | Action::InsertNew(_), Some(_)) => {
                 return Ok(Outcome::Refused(Refusal::Exists { version }));
             }
             (Action::Compare, _) | (Action::Delete, None) => return Ok(Outcome::Held { version }),
@@ -112,7 +116,9 @@ impl Machine {
                     self.remove_document(place.collection, &place.key, &stored.record, now)?;
                 return Ok(Outcome::Applied { version, existed: true });
             }
-            (Action::Insert(fields) | Action::Upsert(fields), _) => fields,
+            (Action::Insert(fields) | Action::InsertNew(fields) | Action::Upsert(fields), _) => {
+                fields
+            }
             (_, None) => return Ok(Outcome::Refused(Refusal::Missing)),
             (Action::Replace(fields), Some(_)) => fields,
             (Action::Renew(_) | Action::Release, Some(_)) if !has_lease => {
@@ -146,6 +152,7 @@ impl Machine {
         let new = New { fields, expires, lease: asked.new_lease(now) };
         Ok(match self.put_document(place, stored, &new, now)? {
             Ok(version) => {
+                self.check_effects()?;
                 if expires.is_some_and(|time| time <= now) {
                     // With the same command, so that nobody ever reads it.
                     self.live_document(place, now)?;
@@ -170,7 +177,10 @@ impl<'a> Asked<'a> {
             (Expiry::At(time), _) => Some(time),
             (Expiry::After(duration), _) => Some(now.saturating_add(duration)),
             (Expiry::Never, _)
-            | (Expiry::Keep, Action::Insert(_) | Action::Replace(_) | Action::Upsert(_)) => None,
+            | (
+                Expiry::Keep,
+                Action::Insert(_) | Action::InsertNew(_) | Action::Replace(_) | Action::Upsert(_),
+            ) => None,
             (Expiry::Keep, _) => stored.and_then(|stored| stored.header.expires),
         }
     }
@@ -186,7 +196,7 @@ impl<'a> Asked<'a> {
 }
 
 /// Why `condition` does not hold; `None` when it does.
-fn refusal(condition: &Condition, stored: Option<&Stored>) -> Result<Option<Refusal>> {
+fn refusal(condition: &Condition, id: &str, stored: Option<&Stored>) -> Result<Option<Refusal>> {
     let Some(stored) = stored else {
         return Ok(match condition {
             Condition::Always | Condition::Absent => None,
@@ -206,19 +216,29 @@ fn refusal(condition: &Condition, stored: Option<&Stored>) -> Result<Option<Refu
             (!is_equal).then_some(Refusal::Content { path: None, version })
         }
         Condition::Fields(expected) => {
-            let fields = stored.fields()?;
+            let view = stored.view(id)?;
             for (path, value) in expected {
-                let is_equal = match (fields.get_path(path)?, value) {
-                    (Some(found), Some(value)) => found.compare_value(value)?.is_eq(),
-                    (None, None) => true,
-                    _ => false,
-                };
-                if !is_equal {
+                if !has_value(&view, path, value.as_ref())? {
                     return Ok(Some(Refusal::Content { path: Some(path.clone()), version }));
                 }
             }
             None
         }
+    })
+}
+
+/// Whether a document has this value, or none, at a path. What the engine knows of it (`_version`
+/// and the like) can be compared as any field.
+fn has_value(view: &DocumentView<'_>, path: &Path, value: Option<&Value>) -> Result<bool> {
+    let first = path.segments()[0].name();
+    if META.contains(&first) {
+        let found = view.meta(first).filter(|_| path.segments().len() == 1);
+        return Ok(found.as_ref() == value);
+    }
+    Ok(match (view.fields.get_path(path)?, value) {
+        (Some(found), Some(value)) => found.compare_value(value)?.is_eq(),
+        (None, None) => true,
+        _ => false,
     })
 }
 

@@ -9,7 +9,7 @@ use velocitydb_storage::contract::Random;
 
 use crate::differential::generator::Generator;
 use crate::differential::real;
-use crate::differential::step::{Answer, COLLECTIONS, Context, INDEXES, Step};
+use crate::differential::step::{Answer, COLLECTIONS, INDEXES, Step};
 use crate::fault::{Faulty, Place, wait_until};
 use crate::world::{World, in_every_mode};
 
@@ -113,10 +113,11 @@ impl Side {
 /// An answer without what is read after the command: documents as they are when a retry asks.
 fn settled(mut answer: Answer) -> Answer {
     match &mut answer {
-        Answer::Claimed { documents, is_replayed: true, .. } => documents.clear(),
-        Answer::Swapped { current, version, is_replayed: true, .. } => {
-            (*current, *version) = (None, 0);
+        Answer::Claimed { documents, lost, is_replayed: true, .. } => {
+            documents.clear();
+            lost.clear();
         }
+        Answer::Swapped { current, is_replayed: true, .. } => *current = None,
         _ => {}
     }
     answer
@@ -127,18 +128,15 @@ fn is_one_command(step: &Step) -> bool {
     match step {
         Step::Maintain | Step::CreateIndex { .. } => false,
         Step::SetSchema { existing, .. } => *existing == Existing::Keep,
-        Step::Many { request, .. } => request.is_some(),
+        Step::Many { context, .. } => context.request.is_some(),
         _ => true,
     }
 }
 
 /// The same command at a level that waits for the disk: others are not grouped.
 fn durable(mut step: Step) -> Step {
-    if let Step::Write { context, .. }
-    | Step::InsertMany { context, .. }
-    | Step::Batch { context, .. } = &mut step
-    {
-        *context = Context { level: velocitydb::Consistency::Strong, ..context.clone() };
+    if let Some(context) = step.context_mut() {
+        context.level = velocitydb::Consistency::Strong;
     }
     step
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bounds;
 mod claims;
 mod concurrency;
 mod determinism;
@@ -15,7 +16,9 @@ mod phantoms;
 mod pipeline;
 mod planner;
 mod queries;
+mod requests;
 mod schema_suite;
+mod time_to_live;
 mod transactions;
 mod typed;
 mod unique;

@@ -71,7 +71,8 @@ fn values_come_back_as_they_went_in() {
         assert_eq!(users.count().unwrap(), 5);
         users.delete("dave").unwrap();
         let request = users.request(RequestId::new("r").unwrap());
-        request.time_to_live(Duration::from_secs(1)).insert("eve", &alice).unwrap();
+        let request = request.time_to_live(Duration::from_secs(1));
+        request.insert("eve", &alice).unwrap();
         assert!(request.insert("eve", &alice).unwrap().is_replayed);
         assert!(users.get("eve").unwrap().unwrap().expires.is_some());
     });

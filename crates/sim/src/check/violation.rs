@@ -155,6 +155,12 @@ pub enum Violation {
         /// How much may be.
         max: u64,
     },
+    /// The id of a request that was acknowledged was taken for another command.
+    #[error("the id of request {operation}, which was acknowledged, was taken for another command")]
+    Reused {
+        /// The operation.
+        operation: OperationId,
+    },
     /// A request that was acknowledged is not remembered.
     #[error("request {operation} was acknowledged with {expected}, and is answered {found}")]
     Forgotten {

@@ -10,7 +10,7 @@ use crate::Random;
 use crate::check::{self, Known, Violation};
 use crate::history::{Answer, Call, Fate, History};
 use crate::operation::{Retry, What};
-use crate::perform::{Done, perform};
+use crate::perform::{Done, is_reuse_refused, perform};
 use crate::state::State;
 
 /// How many acknowledged requests are made again after a crash.
@@ -113,6 +113,9 @@ fn retry_acknowledged(
                 expected: format!("{expected:?}"),
                 found: format!("{found:?}"),
             });
+        }
+        if !is_reuse_refused(db, &call.operation)? {
+            violations.push(Violation::Reused { operation: call.operation.id });
         }
     }
     Ok(())

@@ -90,7 +90,12 @@ impl Worker {
             {
                 tell(&durable(&self.path));
             }
+            let is_answered = result.is_ok();
             tell(&answer(&operation, result));
+            if is_answered && !matches!(perform::is_reuse_refused(db, &operation), Ok(true)) {
+                let message = format!("{operation}: its request id was taken for something else");
+                tell(&Record::Failed { message });
+            }
         }
     }
 }

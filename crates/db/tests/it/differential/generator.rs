@@ -11,13 +11,16 @@ use crate::queries::Queries;
 const IDS: [&str; 8] = ["a", "aa", "ab", "b", "é", " ", "~", "0"];
 const FIELDS: [&str; 3] = ["n", "m", "list"];
 
+/// How many of the last writes that had a request id are retried.
+const RETRIED_MAX: usize = 20;
+
 /// Makes steps up.
 pub struct Generator {
     random: Random,
     queries: Queries,
     requests: u64,
-    /// The last write that had a request id, to be retried.
-    last: Option<Step>,
+    /// The last writes that had a request id, to be retried.
+    requested: Vec<Step>,
     /// Whether a restart comes next: it is when maintenance has left something behind in memory
     /// alone that a restart tells.
     is_restart_next: bool,
@@ -26,7 +29,7 @@ pub struct Generator {
 impl Generator {
     pub fn new(mut random: Random) -> Self {
         let queries = Queries::new(Random::from_seed(random.number()));
-        Generator { random, queries, requests: 0, last: None, is_restart_next: false }
+        Generator { random, queries, requests: 0, requested: Vec::new(), is_restart_next: false }
     }
 
     pub fn next(&mut self) -> Step {
@@ -62,7 +65,7 @@ impl Generator {
                 level: self.level(),
             },
             35..45 => Step::Transaction(self.transaction()),
-            45..48 => self.last.clone().unwrap_or(Step::Maintain),
+            45..48 => self.retry(),
             _ => self.write(),
         }
     }
@@ -74,7 +77,7 @@ impl Generator {
             0 => self.create(),
             1 => Step::Drop { collection: self.collection() },
             2 | 3 => Step::Maintain,
-            4 => self.last.clone().unwrap_or(Step::Maintain),
+            4 => self.retry(),
             _ => self.write(),
         }
     }
@@ -111,42 +114,57 @@ impl Generator {
             },
             7 | 8 => Step::RemoveSchema { collection },
             9..12 => {
-                let request = self.request();
                 let changes = (!self.random.one_in(4)).then_some(changes);
-                self.remembered(Step::Many { collection, filter, changes, request })
+                let context = self.strong_context();
+                self.remembered(Step::Many { collection, filter, changes, context })
             }
             12..15 => {
                 let changes = (!self.random.one_in(4)).then_some(changes);
-                Step::One { collection, filter, sort, changes }
+                let context = self.strong_context();
+                self.remembered(Step::One { collection, filter, sort, changes, context })
             }
             15..21 => {
                 let duration = Duration::from_secs(self.random.within(0..30));
                 let lease = (!self.random.one_in(3)).then(|| (duration, self.changes()));
-                let (limit, request) = (self.random.within(0..4) as u32, self.request());
-                let claim = Claim { collection, filter, sort, limit, changes, lease, request };
+                let (limit, context) = (self.random.within(0..4) as u32, self.strong_context());
+                let claim = Claim { collection, filter, sort, limit, changes, lease, context };
                 self.remembered(Step::Claim(claim))
             }
-            _ => Step::Settle {
-                collection,
-                id: self.id(),
-                version: self.random.within(1..9),
-                how: match self.random.within(0..3) {
-                    0 => Settling::Complete(changes),
-                    1 => Settling::Renew(Duration::from_secs(self.random.within(0..30))),
-                    _ => Settling::Release,
-                },
-            },
+            _ => {
+                let settle = Step::Settle {
+                    collection,
+                    id: self.id(),
+                    version: self.random.within(1..9),
+                    how: match self.random.within(0..3) {
+                        0 => Settling::Complete(changes),
+                        1 => Settling::Renew(Duration::from_secs(self.random.within(0..30))),
+                        _ => Settling::Release,
+                    },
+                    context: self.strong_context(),
+                };
+                self.remembered(settle)
+            }
         }
     }
 
-    fn remembered(&mut self, step: Step) -> Step {
-        if matches!(
-            &step,
-            Step::Many { request: Some(_), .. } | Step::Claim(Claim { request: Some(_), .. })
-        ) {
-            self.last = Some(step.clone());
+    /// Remembers a step that has a request id, to be retried.
+    fn remembered(&mut self, mut step: Step) -> Step {
+        if step.context_mut().is_some_and(|context| context.request.is_some()) {
+            if self.requested.len() == RETRIED_MAX {
+                self.requested.remove(0);
+            }
+            self.requested.push(step.clone());
         }
         step
+    }
+
+    /// One of the last writes that had a request id, again.
+    fn retry(&mut self) -> Step {
+        if self.requested.is_empty() {
+            return Step::Maintain;
+        }
+        let at = self.random.within(0..self.requested.len() as u64) as usize;
+        self.requested[at].clone()
     }
 
     fn filter(&mut self) -> Filter {
@@ -189,18 +207,25 @@ impl Generator {
             }
             _ => Step::Write { operation: self.operation(), context },
         };
-        if matches!(&step, Step::Write { context, .. } | Step::InsertMany { context, .. } | Step::Batch { context, .. } if context.request.is_some())
-        {
-            self.last = Some(step.clone());
-        }
-        step
+        self.remembered(step)
     }
 
+    /// A request id for some writes; now and then one that was used before, mostly for something
+    /// else.
     fn request(&mut self) -> Option<String> {
-        self.random.one_in(6).then(|| {
-            self.requests += 1;
-            format!("r{}", self.requests)
-        })
+        if !self.random.one_in(6) {
+            return None;
+        }
+        if self.requests > 0 && self.random.one_in(5) {
+            return Some(format!("r{}", self.random.within(1..self.requests + 1)));
+        }
+        self.requests += 1;
+        Some(format!("r{}", self.requests))
+    }
+
+    /// How a write is done that is made at `strong`.
+    fn strong_context(&mut self) -> Context {
+        Context { level: Consistency::Strong, ..self.context() }
     }
 
     fn context(&mut self) -> Context {

@@ -21,8 +21,8 @@ pub struct Model {
     pub(super) now: i64,
 }
 
-struct Reply {
-    outcomes: Vec<Outcome>,
+pub(super) struct Reply {
+    pub(super) outcomes: Vec<Outcome>,
     index: u64,
     is_replayed: bool,
 }
@@ -135,7 +135,10 @@ impl Model {
         if self.is_too_weak(&operation.collection, context.level) {
             return failed("too weak");
         }
-        let reply = self.apply(std::slice::from_ref(operation), context);
+        let reply = match self.apply(std::slice::from_ref(operation), context) {
+            Ok(reply) => reply,
+            Err(reused) => return reused,
+        };
         let (index, is_replayed) = (reply.index, reply.is_replayed);
         let outcome = &reply.outcomes[0];
         if *outcome == Outcome::Refused(Refusal::Update) {
@@ -159,16 +162,21 @@ impl Model {
         }
         // What has expired was not there for a comparison that did not hold, though it still is.
         let mut state = self.state.clone();
-        if matches!(outcome, Outcome::Refused(_)) {
+        if matches!(outcome, Outcome::Refused(_)) && !is_replayed {
             state.expire_one(&operation.collection, &operation.id, self.now);
         }
         let current = state.see(&operation.collection, &operation.id);
         let version = match outcome {
-            Outcome::Applied { version, .. } => *version,
-            _ => current.as_ref().map_or(0, |seen| seen.version),
+            Outcome::Applied { version, .. }
+            | Outcome::Held { version }
+            | Outcome::Refused(
+                Refusal::Exists(version) | Refusal::Version(version) | Refusal::Content(version),
+            ) => *version,
+            _ => 0,
         };
-        let swapped = !matches!(outcome, Outcome::Refused(_));
-        Answer::Swapped { swapped, version, index, is_replayed, current }
+        let swapped = matches!(outcome, Outcome::Applied { .. });
+        let held = !matches!(outcome, Outcome::Refused(_));
+        Answer::Swapped { swapped, held, version, index, is_replayed, current }
     }
 
     fn insert_many(
@@ -187,7 +195,10 @@ impl Model {
             action: Action::Insert(fields.clone()),
         };
         let operations: Vec<_> = documents.iter().map(operation).collect();
-        let Reply { outcomes, index, is_replayed } = self.apply(&operations, context);
+        let Reply { outcomes, index, is_replayed } = match self.apply(&operations, context) {
+            Ok(reply) => reply,
+            Err(reused) => return reused,
+        };
         let mut answers = Vec::new();
         for (position, outcome) in outcomes.iter().enumerate() {
             match outcome {
@@ -210,39 +221,64 @@ impl Model {
         if operations.iter().any(|one| self.is_too_weak(&one.collection, context.level)) {
             return failed("too weak");
         }
-        let Reply { outcomes, index, is_replayed } = self.apply(operations, context);
+        let Reply { outcomes, index, is_replayed } = match self.apply(operations, context) {
+            Ok(reply) => reply,
+            Err(reused) => return reused,
+        };
         let is_applied = !outcomes.iter().any(|one| matches!(one, Outcome::Refused(_)));
         let outcomes = outcomes.iter().map(Outcome::describe).collect();
         Answer::Batch { is_applied, index, is_replayed, outcomes }
     }
 
-    /// Applies a command, unless its request id is known.
-    fn apply(&mut self, operations: &[Operation], context: &Context) -> Reply {
-        if let Some(request) = &context.request
-            && let Some(known) = self.state.requests.iter().find(|one| one.request == *request)
-        {
-            return Reply {
-                outcomes: known.outcomes.clone(),
-                index: known.index,
-                is_replayed: true,
-            };
+    /// Applies a command, unless its request was answered before; an answer if its request id was
+    /// used for something else.
+    pub(super) fn apply(
+        &mut self,
+        operations: &[Operation],
+        context: &Context,
+    ) -> Result<Reply, Answer> {
+        let asked = format!("{operations:?} {:?}", context.time_to_live);
+        if let Some(known) = self.known(context, &asked)? {
+            let (outcomes, index) = (known.outcomes, known.index);
+            return Ok(Reply { outcomes, index, is_replayed: true });
         }
         let ttl = context.time_to_live.map(|duration| self.now + micros(duration));
         let expiry = ttl.map_or(Expiry::Keep, |time| Expiry::Set(Some(time)));
         let with_expiry = operations.iter().map(|one| (one, expiry));
-        let outcomes = self.apply_all(with_expiry);
-        let is_applied = outcomes.1;
-        let (outcomes, index) = (outcomes.0, self.state.index);
-        if is_applied && let Some(request) = &context.request {
-            self.state.requests.push_back(Remembered {
-                request: request.clone(),
-                applied: self.now,
-                index,
-                outcomes: outcomes.clone(),
-                found: Vec::new(),
-            });
+        let (outcomes, is_applied) = self.apply_all(with_expiry);
+        let answer = Remembered { outcomes: outcomes.clone(), ..Remembered::default() };
+        self.remember(context, asked, is_applied, answer);
+        Ok(Reply { outcomes, index: self.state.index, is_replayed: false })
+    }
+
+    /// What a request was answered with before.
+    pub(super) fn known(
+        &self,
+        context: &Context,
+        asked: &str,
+    ) -> Result<Option<Remembered>, Answer> {
+        let Some(request) = &context.request else { return Ok(None) };
+        match self.state.requests.iter().find(|one| one.request == *request) {
+            Some(known) if known.asked == asked => Ok(Some(known.clone())),
+            Some(_) => Err(failed("request reused")),
+            None => Ok(None),
         }
-        Reply { outcomes, index, is_replayed: false }
+    }
+
+    /// Remembers the answer to a request. That changes the state too, if nothing else did.
+    pub(super) fn remember(
+        &mut self,
+        context: &Context,
+        asked: String,
+        is_applied: bool,
+        answer: Remembered,
+    ) {
+        let Some(request) = context.request.clone() else { return };
+        if !is_applied {
+            self.state.index += 1;
+        }
+        let (applied, index) = (self.now, self.state.index);
+        self.state.requests.push_back(Remembered { request, asked, applied, index, ..answer });
     }
 
     /// Applies all operations or none; what became of them, and whether anything changed.

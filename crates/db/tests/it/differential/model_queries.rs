@@ -1,20 +1,21 @@
 //! The naive model: queries, indexes, schemas and claims, by looking at one document after another.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use velocitydb::{Existing, Filter, Object, Sort, Value};
 
 use super::model::{Model, failed, micros};
 use super::rules;
-use super::state::{Document, Expiry, Outcome, Refusal, Remembered, State};
-use super::step::{Action, Answer, Claim, Condition, Operation, Rules, Seen, Settling, Step};
+use super::state::{Document, Expiry, Found, Outcome, Refusal, Remembered, State};
+use super::step::{
+    Action, Answer, Change, Claim, Condition, Context, Operation, Rules, Settling, Step,
+};
 use crate::queries::{matching, sorted};
 
 /// What was found and changed.
 struct Modified {
-    found: Vec<(String, u64)>,
-    /// The documents as they were.
-    before: Vec<Seen>,
+    found: Vec<Found>,
     index: u64,
     is_replayed: bool,
 }
@@ -27,7 +28,7 @@ struct Which<'a> {
     limit: usize,
     /// The only ones that are looked at.
     candidates: Option<Vec<String>>,
-    request: Option<&'a String>,
+    context: &'a Context,
 }
 
 impl State {
@@ -113,7 +114,7 @@ impl Model {
                 self.found(collection, ids)
             }
             Step::Distinct { collection, filter, path } => self.distinct(collection, filter, path),
-            Step::Many { collection, filter, changes, request } => {
+            Step::Many { collection, filter, changes, context } => {
                 let sort = Sort::new();
                 let mut which = Which {
                     collection,
@@ -121,9 +122,9 @@ impl Model {
                     sort: &sort,
                     limit: usize::MAX,
                     candidates: None,
-                    request: request.as_ref(),
+                    context,
                 };
-                if request.is_none() {
+                if context.request.is_none() {
                     let ids = self.state.find(collection, filter, &sort, i64::MIN);
                     if ids.is_empty() {
                         return Answer::Many { count: 0, index: 0, is_replayed: false };
@@ -131,28 +132,32 @@ impl Model {
                     which.candidates = Some(ids);
                 }
                 let action = changes.clone().map_or(Action::Delete, Action::Update);
-                match self.modify(&which, &action, None) {
-                    Ok(Modified { found, index, is_replayed, .. }) => {
+                match self.modify("many", &which, &action, None) {
+                    Ok(Modified { found, index, is_replayed }) => {
                         Answer::Many { count: found.len() as u64, index, is_replayed }
                     }
-                    Err(refusal) => failed(refusal.describe_alone()),
+                    Err(failed) => failed,
                 }
             }
-            Step::One { collection, filter, sort, changes } => {
-                let (limit, candidates, request) = (1, None, None);
-                let which = Which { collection, filter, sort, limit, candidates, request };
+            Step::One { collection, filter, sort, changes, context } => {
+                let (limit, candidates) = (1, None);
+                let which = Which { collection, filter, sort, limit, candidates, context };
                 let action = changes.clone().map_or(Action::Delete, Action::Update);
-                match self.modify(&which, &action, None) {
-                    Ok(Modified { before, .. }) if changes.is_none() => Answer::Found(before),
+                match self.modify("one", &which, &action, None) {
                     Ok(Modified { found, .. }) => {
-                        self.found(collection, found.into_iter().map(|(id, _)| id))
+                        let found = found.into_iter();
+                        let found = found.filter_map(|one| match changes {
+                            Some(_) => one.after,
+                            None => one.before,
+                        });
+                        Answer::Found(found.collect())
                     }
-                    Err(refusal) => failed(refusal.describe_alone()),
+                    Err(failed) => failed,
                 }
             }
             Step::Claim(claim) => self.claim(claim),
-            Step::Settle { collection, id, version, how } => {
-                self.settle(collection, id, *version, how)
+            Step::Settle { collection, id, version, how, context } => {
+                self.settle((collection, id), *version, how, context)
             }
             step => unreachable!("{step:?} is no query"),
         }
@@ -176,54 +181,63 @@ impl Model {
 
     fn modify(
         &mut self,
+        kind: &str,
         which: &Which<'_>,
         action: &Action,
-        lease: Option<(i64, Vec<super::step::Change>)>,
-    ) -> Result<Modified, Refusal> {
-        if let Some(request) = which.request
-            && let Some(known) = self.state.requests.iter().find(|one| one.request == *request)
-        {
-            let (found, index) = (known.found.clone(), known.index);
-            return Ok(Modified { found, before: Vec::new(), index, is_replayed: true });
+        lease: Option<&(Duration, Vec<Change>)>,
+    ) -> Result<Modified, Answer> {
+        let Which { collection, filter, sort, limit, candidates, context } = which;
+        let ttl = context.time_to_live;
+        let what = (kind, collection, filter, sort, limit, action, lease, ttl);
+        let asked = format!("{what:?}");
+        if let Some(known) = self.known(context, &asked)? {
+            if let Some(Outcome::Refused(refusal)) = known.outcomes.first() {
+                return Err(failed(refusal.describe_alone()));
+            }
+            let (found, index) = (known.found, known.index);
+            return Ok(Modified { found, index, is_replayed: true });
         }
         let (state, now) = (self.state.clone(), self.now);
-        let ids = match &which.candidates {
-            None => self.state.find(which.collection, which.filter, which.sort, now),
+        let expiry = ttl.map_or(Expiry::Keep, |ttl| Expiry::Set(Some(now + micros(ttl))));
+        let ids = match candidates {
+            None => self.state.find(collection, filter, sort, now),
             Some(candidates) => {
-                candidates.iter().for_each(|id| self.state.expire_one(which.collection, id, now));
-                let found = self.state.matching_live(which.collection, which.filter, now);
+                candidates.iter().for_each(|id| self.state.expire_one(collection, id, now));
+                let found = self.state.matching_live(collection, filter, now);
                 let ids = found.into_iter().map(|(id, _)| id);
                 ids.filter(|id| candidates.contains(id)).collect()
             }
         };
-        let (mut found, mut before) = (Vec::new(), Vec::new());
-        for id in ids.into_iter().take(which.limit) {
-            before.extend(self.state.see(which.collection, &id));
-            let (collection, condition) = (which.collection.to_owned(), Condition::Always);
+        let (mut found, mut refused) = (Vec::new(), None);
+        for id in ids.into_iter().take(*limit) {
+            let before = self.state.see(collection, &id);
+            let (collection, condition) = ((*collection).to_owned(), Condition::Always);
             let operation =
                 Operation { collection, id: id.clone(), condition, action: action.clone() };
-            match self.state.act(&operation, Expiry::Keep, lease.clone(), now) {
-                Outcome::Applied { version, .. } => found.push((id, version)),
+            let lease = lease.map(|(duration, changes)| (now + micros(*duration), changes.clone()));
+            match self.state.act(&operation, expiry, lease, now) {
+                Outcome::Applied { version, .. } => {
+                    let after = self.state.see(&operation.collection, &id);
+                    found.push(Found { id, version, before, after });
+                }
                 Outcome::Refused(refusal) => {
-                    self.state = state;
-                    return Err(refusal);
+                    refused = Some(refusal);
+                    break;
                 }
                 Outcome::Held { .. } | Outcome::Abandoned => unreachable!("it was found"),
             }
         }
-        if self.state.touches > state.touches {
-            self.state.index += 1;
-            if let Some(request) = which.request {
-                self.state.requests.push_back(Remembered {
-                    request: request.clone(),
-                    applied: now,
-                    index: self.state.index,
-                    outcomes: Vec::new(),
-                    found: found.clone(),
-                });
-            }
+        if let Some(refusal) = refused {
+            self.state = state;
+            let outcomes = vec![Outcome::Refused(refusal.clone())];
+            self.remember(context, asked, false, Remembered { outcomes, ..Remembered::default() });
+            return Err(failed(refusal.describe_alone()));
         }
-        Ok(Modified { found, before, index: self.state.index, is_replayed: false })
+        let is_applied = self.state.touches > state.touches;
+        self.state.index += u64::from(is_applied);
+        let answer = Remembered { found: found.clone(), ..Remembered::default() };
+        self.remember(context, asked, is_applied, answer);
+        Ok(Modified { found, index: self.state.index, is_replayed: false })
     }
 
     fn claim(&mut self, claim: &Claim) -> Answer {
@@ -233,30 +247,44 @@ impl Model {
             sort: &claim.sort,
             limit: claim.limit as usize,
             candidates: None,
-            request: claim.request.as_ref(),
+            context: &claim.context,
         };
-        let lease = claim.lease.clone();
-        let lease = lease.map(|(duration, changes)| (self.now + micros(duration), changes));
-        match self.modify(&which, &Action::Update(claim.changes.clone()), lease) {
-            Ok(Modified { found, index, is_replayed, .. }) => {
-                let see = |(id, _): (String, u64)| self.state.see(&claim.collection, &id);
-                let documents = found.into_iter().filter_map(see).collect();
-                Answer::Claimed { documents, index, is_replayed }
+        let action = Action::Update(claim.changes.clone());
+        let Modified { found, index, is_replayed } =
+            match self.modify("claim", &which, &action, claim.lease.as_ref()) {
+                Ok(modified) => modified,
+                Err(failed) => return failed,
+            };
+        let (mut documents, mut lost) = (Vec::new(), Vec::new());
+        for one in found {
+            let now = self.state.see(&claim.collection, &one.id);
+            match now.filter(|now| now.version == one.version) {
+                Some(now) => documents.push(now),
+                None => lost.push((one.id, one.version)),
             }
-            Err(refusal) => failed(refusal.describe_alone()),
         }
+        Answer::Claimed { documents, lost, index, is_replayed }
     }
 
-    fn settle(&mut self, collection: &str, id: &str, version: u64, how: &Settling) -> Answer {
+    fn settle(
+        &mut self,
+        (collection, id): (&str, &str),
+        version: u64,
+        how: &Settling,
+        context: &Context,
+    ) -> Answer {
         let action = match how {
             Settling::Complete(changes) => Action::Complete(changes.clone()),
-            Settling::Renew(duration) => Action::Renew(self.now + micros(*duration)),
+            Settling::Renew(duration) => Action::Renew(*duration),
             Settling::Release => Action::Release,
         };
         let (collection, id) = (collection.to_owned(), id.to_owned());
         let condition = Condition::Version(version);
         let operation = Operation { collection, id, condition, action };
-        let (outcomes, _) = self.apply_all(std::iter::once((&operation, Expiry::Keep)));
+        let outcomes = match self.apply(std::slice::from_ref(&operation), context) {
+            Ok(reply) => reply.outcomes,
+            Err(reused) => return reused,
+        };
         match &outcomes[0] {
             Outcome::Applied { version, .. } => Answer::Version(*version),
             Outcome::Refused(Refusal::Version(found)) => failed(format!("fenced {found}")),

@@ -64,7 +64,7 @@ fn try_run(db: &Database, snapshot: &Snapshot, step: &Step) -> Result<Answer> {
     })
 }
 
-fn handle(db: &Database, collection: &str, context: &Context) -> Documents {
+pub(super) fn handle(db: &Database, collection: &str, context: &Context) -> Documents {
     let mut documents = db.documents(collection).at(context.level);
     if let Some(duration) = context.time_to_live {
         documents = documents.time_to_live(duration);
@@ -106,17 +106,17 @@ fn compare_and_swap(documents: &Documents, operation: &Operation) -> Result<Answ
             None => swap.missing(name),
         }),
     };
-    let Swapped { swapped, current, version, refusal, index, is_replayed } = match &operation.action
-    {
+    let answer = match &operation.action {
         Action::Upsert(fields) => swap.replace(fields)?,
         Action::Update(changes) => swap.update(update(changes))?,
         Action::Delete => swap.delete()?,
         Action::Compare => swap.compare()?,
         _ => unreachable!("these have no condition of their own"),
     };
-    assert_eq!(swapped, refusal.is_none());
+    let Swapped { swapped, held, current, version, refusal, index, is_replayed } = answer;
+    assert_eq!(held, refusal.is_none());
     let current = current.as_ref().map(see);
-    Ok(Answer::Swapped { swapped, version, index, is_replayed, current })
+    Ok(Answer::Swapped { swapped, held, version, index, is_replayed, current })
 }
 
 fn batch(db: &Database, operations: &[Operation], context: &Context) -> Result<Answer> {
@@ -306,6 +306,7 @@ fn describe_error(error: &Error) -> String {
         Error::Fenced { found, .. } => format!("fenced {found}"),
         Error::NotLeased { version, .. } => format!("0: no lease {version}"),
         Error::NoIndex { .. } => "no index".to_owned(),
+        Error::RequestReused { .. } => "request reused".to_owned(),
         Error::IndexFailed { .. } => "index failed".to_owned(),
         other => panic!("{other}"),
     }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use velocitydb::{Database, Documents, Filter, FindCursor, RequestId, Result, Sort};
+use velocitydb::{Database, Documents, Filter, FindCursor, Result, Sort};
 
-use super::real::{see, update};
+use super::real::{handle, see, update};
 use super::rules;
 use super::step::{self, Answer, Claim, Settling, Step};
 
@@ -43,8 +43,8 @@ pub fn run(db: &Database, step: &Step) -> Result<Answer> {
             let values = db.documents(collection).find(filter.clone()).distinct(path)?;
             Answer::Keys(values.iter().map(rules::encoded).collect())
         }
-        Step::Many { collection, filter, changes, request } => {
-            let docs = with_request(db, collection, request.as_ref());
+        Step::Many { collection, filter, changes, context } => {
+            let docs = handle(db, collection, context);
             let modified = match changes {
                 Some(changes) => docs.update_many(filter.clone(), update(changes))?,
                 None => docs.delete_many(filter.clone())?,
@@ -52,8 +52,8 @@ pub fn run(db: &Database, step: &Step) -> Result<Answer> {
             let velocitydb::Modified { count, index, is_replayed } = modified;
             Answer::Many { count, index, is_replayed }
         }
-        Step::One { collection, filter, sort, changes } => {
-            let docs = db.documents(collection);
+        Step::One { collection, filter, sort, changes, context } => {
+            let docs = handle(db, collection, context);
             let one = docs.find_and_modify(filter.clone()).sort(sort.clone());
             let found = match changes {
                 Some(changes) => one.update(update(changes))?,
@@ -62,8 +62,8 @@ pub fn run(db: &Database, step: &Step) -> Result<Answer> {
             Answer::Found(found.iter().map(see).collect())
         }
         Step::Claim(claim) => return self::claim(db, claim),
-        Step::Settle { collection, id, version, how } => {
-            let docs = db.documents(collection);
+        Step::Settle { collection, id, version, how, context } => {
+            let docs = handle(db, collection, context);
             Answer::Version(match how {
                 Settling::Complete(changes) => docs.complete(id, *version, update(changes))?,
                 Settling::Renew(duration) => docs.renew(id, *version, *duration)?,
@@ -72,14 +72,6 @@ pub fn run(db: &Database, step: &Step) -> Result<Answer> {
         }
         step => unreachable!("{step:?} is no query"),
     })
-}
-
-fn with_request(db: &Database, collection: &str, request: Option<&String>) -> Documents {
-    let docs = db.documents(collection);
-    match request {
-        Some(request) => docs.request(RequestId::new(request).unwrap()),
-        None => docs,
-    }
 }
 
 /// That what is found in any order is found once, and counted so.
@@ -111,7 +103,7 @@ fn pages(docs: &Documents, filter: &Filter, sort: &Sort, size: u64) -> Result<An
 }
 
 fn claim(db: &Database, claim: &Claim) -> Result<Answer> {
-    let docs = with_request(db, &claim.collection, claim.request.as_ref());
+    let docs = handle(db, &claim.collection, &claim.context);
     let begun = docs.claim(claim.filter.clone()).sort(claim.sort.clone()).limit(claim.limit);
     let begun = match &claim.lease {
         Some((duration, release)) => begun.lease(*duration, update(release)),
@@ -119,5 +111,7 @@ fn claim(db: &Database, claim: &Claim) -> Result<Answer> {
     };
     let claimed = begun.update(update(&claim.changes))?;
     let documents = claimed.documents.iter().map(see).collect();
-    Ok(Answer::Claimed { documents, index: claimed.index, is_replayed: claimed.is_replayed })
+    let lost = claimed.lost.iter().map(|lost| (lost.id.to_string(), lost.version)).collect();
+    let (index, is_replayed) = (claimed.index, claimed.is_replayed);
+    Ok(Answer::Claimed { documents, lost, index, is_replayed })
 }

@@ -49,14 +49,26 @@ pub struct Document {
     pub fields: Object,
 }
 
-#[derive(Clone)]
+/// The answer to a request.
+#[derive(Clone, Default)]
 pub struct Remembered {
     pub request: String,
+    /// What was asked for.
+    pub asked: String,
     pub applied: i64,
     pub index: u64,
     pub outcomes: Vec<Outcome>,
-    /// Ids and versions of what was found and changed.
-    pub found: Vec<(String, u64)>,
+    /// What was found and changed.
+    pub found: Vec<Found>,
+}
+
+/// A document that was found and changed.
+#[derive(Clone)]
+pub struct Found {
+    pub id: String,
+    pub version: u64,
+    pub before: Option<Seen>,
+    pub after: Option<Seen>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -254,7 +266,9 @@ impl State {
         };
         let lease = match (lease, action) {
             (Some(lease), _) => Some(lease),
-            (None, Action::Renew(until)) => before.map(|(_, changes)| (*until, changes)),
+            (None, Action::Renew(duration)) => {
+                before.map(|(_, changes)| (now + duration.as_micros() as i64, changes))
+            }
             (None, Action::Complete(_) | Action::Release) => None,
             (None, _) => before,
         };

@@ -101,7 +101,7 @@ pub enum Step {
         collection: String,
         filter: Filter,
         changes: Option<Vec<Change>>,
-        request: Option<String>,
+        context: Context,
     },
     /// Changes the first, or deletes it.
     One {
@@ -109,6 +109,7 @@ pub enum Step {
         filter: Filter,
         sort: Sort,
         changes: Option<Vec<Change>>,
+        context: Context,
     },
     Claim(Claim),
     Settle {
@@ -116,7 +117,24 @@ pub enum Step {
         id: String,
         version: u64,
         how: Settling,
+        context: Context,
     },
+}
+
+impl Step {
+    /// How it is done, where it can have a request id.
+    pub fn context_mut(&mut self) -> Option<&mut Context> {
+        match self {
+            Step::Write { context, .. }
+            | Step::InsertMany { context, .. }
+            | Step::Batch { context, .. }
+            | Step::Many { context, .. }
+            | Step::One { context, .. }
+            | Step::Claim(Claim { context, .. })
+            | Step::Settle { context, .. } => Some(context),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -127,7 +145,7 @@ pub struct Claim {
     pub limit: u32,
     pub changes: Vec<Change>,
     pub lease: Option<(Duration, Vec<Change>)>,
-    pub request: Option<String>,
+    pub context: Context,
 }
 
 /// What becomes of claimed work.
@@ -216,8 +234,8 @@ pub enum Action {
     Delete,
     Compare,
     Complete(Vec<Change>),
-    /// Until then.
-    Renew(i64),
+    /// For so long.
+    Renew(Duration),
     Release,
 }
 
@@ -267,10 +285,27 @@ pub struct Bounds {
 pub enum Answer {
     Done,
     Failed(String),
-    Written { version: u64, existed: bool, index: u64, is_replayed: bool },
+    Written {
+        version: u64,
+        existed: bool,
+        index: u64,
+        is_replayed: bool,
+    },
     ManyWritten(Vec<Answer>),
-    Swapped { swapped: bool, version: u64, index: u64, is_replayed: bool, current: Option<Seen> },
-    Batch { is_applied: bool, index: u64, is_replayed: bool, outcomes: Vec<String> },
+    Swapped {
+        swapped: bool,
+        held: bool,
+        version: u64,
+        index: u64,
+        is_replayed: bool,
+        current: Option<Seen>,
+    },
+    Batch {
+        is_applied: bool,
+        index: u64,
+        is_replayed: bool,
+        outcomes: Vec<String>,
+    },
     Documents(Vec<Option<Seen>>),
     Page(Vec<Seen>, Option<String>),
     Count(u64),
@@ -281,8 +316,18 @@ pub enum Answer {
     Version(u64),
     Found(Vec<Seen>),
     Keys(Vec<Vec<u8>>),
-    Many { count: u64, index: u64, is_replayed: bool },
-    Claimed { documents: Vec<Seen>, index: u64, is_replayed: bool },
+    Many {
+        count: u64,
+        index: u64,
+        is_replayed: bool,
+    },
+    /// What was claimed, and the ids and versions of what has changed since.
+    Claimed {
+        documents: Vec<Seen>,
+        lost: Vec<(String, u64)>,
+        index: u64,
+        is_replayed: bool,
+    },
 }
 
 /// A document as a caller sees it.

@@ -343,7 +343,11 @@ fn written(one: &Written) -> String {
 }
 
 fn swapped(one: &Swapped) -> String {
-    let verb = if one.swapped { "swapped" } else { "not swapped" };
+    let verb = match (one.swapped, one.held) {
+        (true, _) => "swapped",
+        (false, true) => "held",
+        (false, false) => "not swapped",
+    };
     let replayed = if one.is_replayed { ", replayed" } else { "" };
     let why = one.refusal.as_ref().map_or(String::new(), |refusal| format!(": {refusal}"));
     let current = one.current.as_ref().map(|document| document.fields().unwrap().to_json());

@@ -1,0 +1,613 @@
+//! The canonical encoding of a [`Command`], its length, and the fingerprint of its body.
+//!
+//! ```text
+//! command   version (1 byte), now (8, little-endian µs), request, body
+//! request   length (LEB128), text; if there is one, the fingerprint (16, little-endian)
+//! body      a tag (1 byte) and its parts, in the order of the fields of its type
+//! ```
+//!
+//! Numbers are LEB128; texts, encoded documents, updates, filters and the like have their length in
+//! front; a list has its count, an option a byte of 0 or 1. A command has one encoding, and
+//! commands that differ have different ones. A later version of a command gets another first byte.
+//!
+//! One walk over the command serves all three purposes, so that none can forget a part of it. This
+//! must not decide what is allowed.
+
+use std::time::Duration;
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{
+    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, Maintain, Modify,
+    Operation, QueryCheck, Recall, SchemaChange, Write,
+};
+use crate::codec::{encode_operators_into, encode_value_into};
+use crate::{Consistency, Encoded, Filter, Object, Result, Sort, Time, Update, Value};
+
+/// The version of the encoding, its first byte.
+pub const COMMAND_VERSION: u8 = 1;
+
+/// Where an encoding goes.
+trait Output {
+    fn put(&mut self, bytes: &[u8]);
+
+    /// Takes an update, with its length in front.
+    fn put_update(&mut self, update: &Update) -> Result<()> {
+        let mut bytes = Vec::new();
+        update.encode_into(&mut bytes)?;
+        put_number(self, bytes.len() as u64);
+        self.put(&bytes);
+        Ok(())
+    }
+}
+
+fn put_number<O: Output + ?Sized>(out: &mut O, mut number: u64) {
+    let mut bytes = [0; 10];
+    let mut length = 0;
+    while number >= 0x80 {
+        bytes[length] = number as u8 | 0x80;
+        number >>= 7;
+        length += 1;
+    }
+    bytes[length] = number as u8;
+    out.put(&bytes[..=length]);
+}
+
+impl Output for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl Output for Xxh3 {
+    fn put(&mut self, bytes: &[u8]) {
+        self.update(bytes);
+    }
+}
+
+/// Counts bytes. Updates are not written for that, which every write of one would have to pay for.
+struct Length(usize);
+
+impl Output for Length {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+
+    fn put_update(&mut self, update: &Update) -> Result<()> {
+        self.0 += update.encoded_length_max()? + size_of::<u64>();
+        Ok(())
+    }
+}
+
+impl Command {
+    /// Appends the command as canonical bytes, for a log or a wire.
+    ///
+    /// # Errors
+    ///
+    /// When a filter, a sort or an update is invalid.
+    pub fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<()> {
+        let start = buffer.len();
+        let result = Writer::new(buffer, Ids::All).command(self);
+        if result.is_err() {
+            buffer.truncate(start);
+        }
+        result
+    }
+
+    /// How many bytes [`encode_into`](Self::encode_into) appends at the most: it is exact but for
+    /// some bytes by value of an update.
+    ///
+    /// # Errors
+    ///
+    /// As for [`encode_into`](Self::encode_into).
+    pub fn encoded_length_max(&self) -> Result<usize> {
+        let mut length = Length(0);
+        Writer::new(&mut length, Ids::All).command(self)?;
+        Ok(length.0)
+    }
+}
+
+impl Body {
+    /// A hash of everything in the body that the caller chose, by which the retry of a command is
+    /// told from another command under the same request id. An id that was made up for the caller
+    /// ([`Action::InsertNew`]) is left out: the retry brings another one.
+    ///
+    /// # Errors
+    ///
+    /// When a filter, a sort or an update is invalid.
+    pub fn fingerprint(&self) -> Result<u128> {
+        let mut hash = Xxh3::new();
+        Writer::new(&mut hash, Ids::Chosen).body(self)?;
+        Ok(hash.digest128())
+    }
+}
+
+/// Which ids of documents are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    All,
+    /// Those that the caller chose; the others as an empty text, which is no id.
+    Chosen,
+}
+
+struct Writer<'o, O> {
+    out: &'o mut O,
+    ids: Ids,
+}
+
+impl<'o, O: Output> Writer<'o, O> {
+    fn new(out: &'o mut O, ids: Ids) -> Self {
+        Writer { out, ids }
+    }
+
+    fn command(&mut self, command: &Command) -> Result<()> {
+        let Command { now, request, body } = command;
+        self.byte(COMMAND_VERSION);
+        self.time(*now);
+        match request {
+            None => self.bytes(&[]),
+            Some(request) => {
+                self.bytes(request.id.as_str().as_bytes());
+                self.out.put(&request.fingerprint.to_le_bytes());
+            }
+        }
+        self.body(body)
+    }
+
+    fn body(&mut self, body: &Body) -> Result<()> {
+        match body {
+            Body::Write(write) => {
+                self.byte(0);
+                return self.write(write);
+            }
+            Body::CreateCollection { name, options: CollectionOptions { min_write, min_read } } => {
+                self.byte(1);
+                self.text(name.as_str());
+                self.floor(*min_write);
+                self.floor(*min_read);
+            }
+            Body::DropCollection { name } => {
+                self.byte(2);
+                self.text(name.as_str());
+            }
+            Body::Maintain(maintain) => {
+                let Maintain { forget_deleted_before, forget_requests_before, count_max } =
+                    maintain;
+                self.byte(3);
+                self.time(*forget_deleted_before);
+                self.time(*forget_requests_before);
+                self.number(u64::from(*count_max));
+            }
+            Body::Modify(modify) => {
+                self.byte(4);
+                return self.modify(modify);
+            }
+            Body::CreateIndex { collection, spec } => {
+                self.byte(5);
+                self.text(collection.as_str());
+                let mut bytes = Vec::new();
+                spec.encode_into(&mut bytes)?;
+                self.bytes(&bytes);
+            }
+            Body::BuildIndex { collection, name, count_max } => {
+                self.byte(6);
+                self.text(collection.as_str());
+                self.text(name.as_str());
+                self.number(u64::from(*count_max));
+            }
+            Body::DropIndex { collection, name } => {
+                self.byte(7);
+                self.text(collection.as_str());
+                self.text(name.as_str());
+            }
+            Body::SetSchema { collection, change } => {
+                self.byte(8);
+                self.text(collection.as_str());
+                return self.schema_change(change);
+            }
+        }
+        Ok(())
+    }
+
+    fn schema_change(&mut self, change: &SchemaChange) -> Result<()> {
+        match change {
+            SchemaChange::Propose(schema) => {
+                self.byte(0);
+                self.operators(schema)?;
+            }
+            SchemaChange::Confirm(version) => {
+                self.byte(1);
+                self.number(*version);
+            }
+            SchemaChange::Withdraw(version) => {
+                self.byte(2);
+                self.number(*version);
+            }
+            SchemaChange::Impose(schema) => {
+                self.byte(3);
+                self.option(schema.as_ref(), |writer, schema| writer.operators(schema))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, write: &Write) -> Result<()> {
+        let Write { checks, operations } = write;
+        self.number(checks.len() as u64);
+        checks.iter().try_for_each(|check| self.check(check))?;
+        self.number(operations.len() as u64);
+        operations.iter().try_for_each(|operation| self.operation(operation))
+    }
+
+    fn check(&mut self, check: &Check) -> Result<()> {
+        match check {
+            Check::Document { collection, id, version } => {
+                self.byte(0);
+                self.text(collection.as_str());
+                self.text(id.as_str());
+                self.number(*version);
+            }
+            Check::Collection { collection, index } => {
+                self.byte(1);
+                self.text(collection.as_str());
+                self.number(*index);
+            }
+            Check::Query(check) => {
+                let QueryCheck { collection, index, filter, sort, offset, limit, fingerprint } =
+                    &**check;
+                self.byte(2);
+                self.text(collection.as_str());
+                self.number(*index);
+                self.filter(filter)?;
+                self.sort(sort)?;
+                self.number(*offset);
+                self.option(limit.as_ref(), |writer, limit| {
+                    writer.number(*limit);
+                    Ok(())
+                })?;
+                self.out.put(&fingerprint.to_le_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    fn operation(&mut self, operation: &Operation) -> Result<()> {
+        let Operation { collection, id, condition, action, expiry } = operation;
+        self.text(collection.as_str());
+        match (self.ids, action) {
+            (Ids::Chosen, Action::InsertNew(_)) => self.text(""),
+            _ => self.text(id.as_str()),
+        }
+        self.condition(condition)?;
+        self.action(action)?;
+        self.expiry(*expiry);
+        Ok(())
+    }
+
+    fn condition(&mut self, condition: &Condition) -> Result<()> {
+        match condition {
+            Condition::Always => self.byte(0),
+            Condition::Absent => self.byte(1),
+            Condition::Version(version) => {
+                self.byte(2);
+                self.number(*version);
+            }
+            Condition::Document(fields) => {
+                self.byte(3);
+                self.encoded(fields);
+            }
+            Condition::Fields(fields) => {
+                self.byte(4);
+                self.number(fields.len() as u64);
+                for (path, value) in fields {
+                    self.text(&path.to_string());
+                    self.option(value.as_ref(), Self::value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn action(&mut self, action: &Action) -> Result<()> {
+        match action {
+            Action::Insert(fields) => {
+                self.byte(0);
+                self.encoded(fields);
+            }
+            Action::InsertNew(fields) => {
+                self.byte(1);
+                self.encoded(fields);
+            }
+            Action::Replace(fields) => {
+                self.byte(2);
+                self.encoded(fields);
+            }
+            Action::Upsert(fields) => {
+                self.byte(3);
+                self.encoded(fields);
+            }
+            Action::Update(update) => {
+                self.byte(4);
+                self.update(update)?;
+            }
+            Action::Delete => self.byte(5),
+            Action::Complete(update) => {
+                self.byte(6);
+                self.update(update)?;
+            }
+            Action::Renew(duration) => {
+                self.byte(7);
+                self.duration(*duration);
+            }
+            Action::Release => self.byte(8),
+            Action::Compare => self.byte(9),
+        }
+        Ok(())
+    }
+
+    fn expiry(&mut self, expiry: Expiry) {
+        match expiry {
+            Expiry::Keep => self.byte(0),
+            Expiry::Never => self.byte(1),
+            Expiry::At(time) => {
+                self.byte(2);
+                self.time(time);
+            }
+            Expiry::After(duration) => {
+                self.byte(3);
+                self.duration(duration);
+            }
+        }
+    }
+
+    fn modify(&mut self, modify: &Modify) -> Result<()> {
+        let Modify { collection, filter, candidates, sort, limit, action, expiry, lease, recall } =
+            modify;
+        self.text(collection.as_str());
+        self.filter(filter)?;
+        self.option(candidates.as_ref(), |writer, ids| {
+            writer.number(ids.len() as u64);
+            ids.iter().for_each(|id| writer.text(id.as_str()));
+            Ok(())
+        })?;
+        self.sort(sort)?;
+        self.option(limit.as_ref(), |writer, limit| {
+            writer.number(u64::from(*limit));
+            Ok(())
+        })?;
+        self.action(action)?;
+        self.expiry(*expiry);
+        self.option(lease.as_ref(), |writer, Lease { duration, release }| {
+            writer.duration(*duration);
+            writer.update(release)
+        })?;
+        self.byte(match recall {
+            Recall::Count => 0,
+            Recall::Versions => 1,
+            Recall::Documents => 2,
+        });
+        Ok(())
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.out.put(&[byte]);
+    }
+
+    fn number(&mut self, number: u64) {
+        put_number(self.out, number);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.out.put(bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn time(&mut self, time: Time) {
+        self.out.put(&time.as_micros().to_le_bytes());
+    }
+
+    fn duration(&mut self, duration: Duration) {
+        self.number(duration.as_secs());
+        self.number(u64::from(duration.subsec_nanos()));
+    }
+
+    fn floor(&mut self, floor: Option<Consistency>) {
+        self.byte(floor.map_or(0, |floor| floor as u8 + 1));
+    }
+
+    fn option<T: ?Sized>(
+        &mut self,
+        option: Option<&T>,
+        write: impl FnOnce(&mut Self, &T) -> Result<()>,
+    ) -> Result<()> {
+        self.byte(u8::from(option.is_some()));
+        option.map_or(Ok(()), |some| write(self, some))
+    }
+
+    fn encoded(&mut self, fields: &Encoded) {
+        self.bytes(fields.as_bytes());
+    }
+
+    fn value(&mut self, value: &Value) -> Result<()> {
+        let mut bytes = Vec::new();
+        encode_value_into(value, &mut bytes)?;
+        self.bytes(&bytes);
+        Ok(())
+    }
+
+    fn operators(&mut self, object: &Object) -> Result<()> {
+        let mut bytes = Vec::new();
+        encode_operators_into(object, &mut bytes)?;
+        self.bytes(&bytes);
+        Ok(())
+    }
+
+    fn filter(&mut self, filter: &Filter) -> Result<()> {
+        let mut bytes = Vec::new();
+        filter.encode_into(&mut bytes)?;
+        self.bytes(&bytes);
+        Ok(())
+    }
+
+    fn sort(&mut self, sort: &Sort) -> Result<()> {
+        sort.check()?;
+        self.value(&sort.to_value())
+    }
+
+    fn update(&mut self, update: &Update) -> Result<()> {
+        self.out.put_update(update)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smallvec::smallvec;
+
+    use super::*;
+    use crate::command::Request;
+    use crate::{DocumentId, IndexSpec, RequestId, object};
+
+    fn insert(id: &str, action: fn(Encoded) -> Action) -> Body {
+        let operation = Operation {
+            collection: "docs".try_into().unwrap(),
+            id: id.try_into().unwrap(),
+            condition: Condition::Always,
+            action: action(Encoded::from_object(&object! { "n": 1 }).unwrap()),
+            expiry: Expiry::Keep,
+        };
+        Body::Write(Write { checks: Vec::new(), operations: smallvec![operation] })
+    }
+
+    fn modify() -> Modify {
+        Modify {
+            collection: "docs".try_into().unwrap(),
+            filter: object! { "n": { "$gte": 1 } }.into(),
+            candidates: Some(vec!["a".try_into().unwrap()]),
+            sort: Sort::new().ascending("n").descending("m"),
+            limit: Some(3),
+            action: Action::Complete(Update::new().inc("n", 1).push("list", "x")),
+            expiry: Expiry::After(Duration::from_millis(1)),
+            lease: Some(Lease {
+                duration: Duration::from_nanos(1),
+                release: Update::new().rename("a", "b").pull_where("l", object! { "x": 1 }),
+            }),
+            recall: Recall::Versions,
+        }
+    }
+
+    fn encoded(body: Body) -> Vec<u8> {
+        let id = RequestId::new("r").unwrap();
+        let request = Some(Request { fingerprint: body.fingerprint().unwrap(), id });
+        let command = Command { now: Time::UNIX_EPOCH, request, body };
+        let mut bytes = Vec::new();
+        command.encode_into(&mut bytes).unwrap();
+        let length = command.encoded_length_max().unwrap();
+        assert!(bytes.len() <= length && length <= bytes.len() + 1_000, "{length}");
+        assert_eq!(bytes[0], COMMAND_VERSION);
+        bytes
+    }
+
+    /// A part that was left out of the encoding would let one command pass for the retry of another.
+    #[test]
+    fn commands_that_differ_have_different_encodings_and_fingerprints() {
+        let name = || "docs".try_into().unwrap();
+        let modified = |change: &dyn Fn(&mut Modify)| {
+            let mut modify = modify();
+            change(&mut modify);
+            Body::Modify(Box::new(modify))
+        };
+        let bodies = [
+            insert("a", Action::Insert),
+            insert("b", Action::Insert),
+            insert("a", Action::InsertNew),
+            insert("a", Action::Replace),
+            insert("a", Action::Upsert),
+            Body::DropCollection { name: name() },
+            Body::CreateCollection { name: name(), options: CollectionOptions::default() },
+            Body::CreateCollection {
+                name: name(),
+                options: CollectionOptions {
+                    min_write: Some(Consistency::Local),
+                    ..CollectionOptions::default()
+                },
+            },
+            Body::CreateIndex { collection: name(), spec: Box::new(IndexSpec::on("n")) },
+            Body::CreateIndex { collection: name(), spec: Box::new(IndexSpec::on("n").unique()) },
+            Body::SetSchema { collection: name(), change: SchemaChange::Impose(None) },
+            Body::SetSchema {
+                collection: name(),
+                change: SchemaChange::Impose(Some(object! { "$id": "x" })),
+            },
+            Body::SetSchema {
+                collection: name(),
+                change: SchemaChange::Propose(object! { "$id": "x" }),
+            },
+            modified(&|_| {}),
+            modified(&|modify| modify.filter = object! { "n": { "$gte": 1.0 } }.into()),
+            modified(&|modify| modify.candidates = None),
+            modified(&|modify| modify.candidates = Some(Vec::new())),
+            modified(&|modify| modify.sort = Sort::new().ascending("n").ascending("m")),
+            modified(&|modify| modify.limit = None),
+            modified(&|modify| modify.action = Action::Update(Update::new().inc("n", 1))),
+            modified(&|modify| modify.action = Action::Renew(Duration::from_secs(1))),
+            modified(&|modify| modify.expiry = Expiry::Never),
+            modified(&|modify| modify.lease = None),
+            modified(&|modify| modify.recall = Recall::Count),
+        ];
+        let encodings: Vec<_> = bodies.iter().map(|body| encoded(body.clone())).collect();
+        let prints: Vec<_> = bodies.iter().map(|body| body.fingerprint().unwrap()).collect();
+        for (one, body) in bodies.iter().enumerate() {
+            assert_eq!(encodings[one], encoded(body.clone()));
+            for other in 0..one {
+                assert_ne!(encodings[one], encodings[other], "{body:?}");
+                assert_ne!(prints[one], prints[other], "{body:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_that_was_made_up_is_no_part_of_a_fingerprint() {
+        let print = |id, action| insert(id, action).fingerprint().unwrap();
+        assert_eq!(print("a", Action::InsertNew), print("b", Action::InsertNew));
+        assert_ne!(print("a", Action::Insert), print("b", Action::Insert));
+        assert_ne!(
+            encoded(insert("a", Action::InsertNew)),
+            encoded(insert("b", Action::InsertNew))
+        );
+        assert!(DocumentId::new("").is_err(), "no id is what stands for one that was made up");
+    }
+
+    /// Values of every kind, in every operator: the bound of their length has to hold.
+    #[test]
+    fn the_length_of_an_update_is_bounded_without_encoding_it() {
+        let value = || {
+            let nested = object! { "a": [1, -1.5, u64::MAX, "text", null, true], "": {}, "é": [] };
+            object! { "deep": { "deeper": nested }, "time": Time::MAX, "bytes": "x".repeat(300) }
+        };
+        let update = Update::new()
+            .set("a", value())
+            .unset("b")
+            .inc("c", i64::MIN)
+            .mul("d", 1.5)
+            .min("e", "text")
+            .max("f", value())
+            .rename("g", "h")
+            .pull_all("i", [1, 2])
+            .pop_first("j")
+            .add_to_set("k", value())
+            .current_date("l");
+        let mut bytes = Vec::new();
+        update.encode_into(&mut bytes).unwrap();
+        let length = update.encoded_length_max().unwrap();
+        assert!(bytes.len() <= length && length < 3 * bytes.len(), "{length}, {}", bytes.len());
+        let with_push = update.push("m", 1);
+        bytes.clear();
+        with_push.encode_into(&mut bytes).unwrap();
+        assert_eq!(with_push.encoded_length_max().unwrap(), bytes.len());
+        Update::new().set("a", 1).set("a.b", 1).encoded_length_max().unwrap_err();
+    }
+}
