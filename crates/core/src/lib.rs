@@ -34,6 +34,7 @@ pub mod document;
 mod fanout;
 pub mod filter;
 mod index;
+mod least;
 pub mod projection;
 pub mod sort;
 mod suggest;

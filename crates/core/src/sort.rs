@@ -1,20 +1,19 @@
-//! Sorts: the order of a query's results. Owns reading and writing them, and the value that a
-//! document sorts by; the bytes of keys are those of [`key`].
+//! Sorts: the order of a query's results. Owns reading and writing them; what a document sorts by is
+//! found by [`least`](crate::least), and the bytes of keys are those of [`key`].
 //!
 //! - A field that is missing sorts before null, and null before all other values, as in
 //!   [`order`](crate::order).
 //! - An array sorts by its smallest element in ascending order, and by its largest in descending
 //!   order; so does what several elements of an array have on the way. An array without elements
 //!   sorts before a missing field.
+//! - Several paths into one array sort by one element of it: the one that comes first in the order.
 
-use std::cmp::Ordering;
+use smallvec::SmallVec;
 
-use crate::fanout;
 use crate::key::{self, Direction};
+use crate::least::{Least, Way, least};
 use crate::limits::SORT_KEYS_MAX;
-use crate::node::Node;
-use crate::order::compare;
-use crate::path::Segment;
+use crate::node::{Meta, Node};
 use crate::{DocumentView, Error, Object, Path, Result, Value, json};
 
 /// An order by several fields, the first of which counts most.
@@ -149,22 +148,35 @@ impl Sort {
     /// is then left in part.
     pub fn encode_key(&self, document: &DocumentView<'_>, key: &mut Vec<u8>) -> Result<()> {
         self.check()?;
-        self.keys.iter().try_for_each(|SortKey { path, direction }| {
+        let mut ways: SmallVec<[_; 4]> = SmallVec::new();
+        for SortKey { path, direction } in &self.keys {
+            let first = path.split_first().0.name();
+            if document.meta_node(first).is_none() {
+                ways.push(Way::new(document.fields.get(first)?, path.segments(), *direction));
+            }
+        }
+        let mut found = least(&mut ways)?.into_iter();
+        for SortKey { path, direction } in &self.keys {
             let (first, rest) = path.split_first();
             match document.meta_node(first.name()) {
-                None => append(document.fields.get(first.name())?, rest, *direction, key),
-                Some(meta) => append(meta, rest, *direction, key),
+                Some(meta) => append_meta(meta.filter(|_| rest.is_empty()), *direction, key)?,
+                None => append(found.next().unwrap_or(Least::Missing), *direction, key)?,
             }
-        })
+        }
+        Ok(())
     }
 
     /// Appends bytes whose order is this order, for an object between the stages of a pipeline.
     /// Nothing, if there was a mistake while building.
     pub fn encode_key_object(&self, object: &Object, key: &mut Vec<u8>) {
+        let mut ways: SmallVec<[_; 4]> = SmallVec::new();
         for SortKey { path, direction } in &self.keys {
-            let (first, rest) = path.split_first();
-            append(object.get(first.name()), rest, *direction, key)
-                .expect("owned values can always be read");
+            let value = object.get(path.split_first().0.name());
+            ways.push(Way::new(value, path.segments(), *direction));
+        }
+        let found = least(&mut ways).expect("owned values can always be read");
+        for (SortKey { direction, .. }, found) in self.keys.iter().zip(found) {
+            append(found, *direction, key).expect("owned values can always be read");
         }
     }
 
@@ -230,70 +242,15 @@ fn unordered(keys: &Object) -> Error {
     invalid(String::new(), &problem)
 }
 
-/// What a document sorts by, in ascending order.
-#[derive(Clone, Copy)]
-enum By<N> {
-    Empty,
-    Missing,
-    Value(N),
-}
-
-impl<'a, N: Node<'a>> By<N> {
-    fn compare(self, other: Self) -> Result<Ordering> {
-        let rank = |by: &Self| match by {
-            Self::Empty => 0,
-            Self::Missing => 1,
-            Self::Value(_) => 2,
-        };
-        match (self, other) {
-            (Self::Value(a), Self::Value(b)) => compare(a, b, 0),
-            (a, b) => Ok(rank(&a).cmp(&rank(&b))),
-        }
-    }
-}
-
-fn append<'a, N: Node<'a>>(
-    value: Option<N>,
-    path: &[Segment],
-    direction: Direction,
-    key: &mut Vec<u8>,
-) -> Result<()> {
-    match first(value, path, direction)? {
-        By::Empty => key::encode_empty(direction, key),
-        By::Missing => key::encode_missing(direction, key),
-        By::Value(value) => key::encode_node(value, direction, key)?,
+fn append<'a, N: Node<'a>>(found: Least<N>, direction: Direction, key: &mut Vec<u8>) -> Result<()> {
+    match found {
+        Least::Empty => key::encode_empty(direction, key),
+        Least::Missing => key::encode_missing(direction, key),
+        Least::Value(value) => key::encode_node(value, direction, key)?,
     }
     Ok(())
 }
 
-/// Which of the leaves at a path comes first in a direction.
-fn first<'a, N: Node<'a>>(
-    value: Option<N>,
-    path: &[Segment],
-    direction: Direction,
-) -> Result<By<N>> {
-    let better = match direction {
-        Direction::Ascending => Ordering::Less,
-        Direction::Descending => Ordering::Greater,
-    };
-    let mut best: Option<By<N>> = None;
-    let mut consider = |by: By<N>| {
-        let replaces = match best {
-            Some(best) => by.compare(best)? == better,
-            None => true,
-        };
-        if replaces {
-            best = Some(by);
-        }
-        Ok(())
-    };
-    fanout::values(value, path, &mut |value, _| {
-        match value.map_or(Ok(None), N::items)? {
-            None => consider(value.map_or(By::Missing, By::Value))?,
-            Some(items) if items.len() == 0 => consider(By::Empty)?,
-            Some(mut items) => items.try_for_each(|item| consider(By::Value(item?)))?,
-        }
-        Ok(false)
-    })?;
-    Ok(best.unwrap_or(By::Missing))
+fn append_meta(meta: Option<Meta<'_>>, direction: Direction, key: &mut Vec<u8>) -> Result<()> {
+    append(meta.map_or(Least::Missing, Least::Value), direction, key)
 }
