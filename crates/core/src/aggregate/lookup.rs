@@ -117,13 +117,15 @@ impl Lookup {
         let (Some(local), Some(foreign)) = (&self.local, &self.foreign) else {
             return Ok(Filter::default());
         };
-        let local = match row {
-            Row::Document(document) => local.of_document(document)?.into_value()?,
-            Row::Object(object) => local.of_object(object).into_value()?,
+        let mut values = match row {
+            Row::Document(document) => local.values_of_document(document)?,
+            Row::Object(object) => local.values_of_object(object)?,
         };
-        let condition = match local {
-            Value::Array(values) => value!({ "$in": values }),
-            value => value!({ "$eq": value }),
+        let condition = match values.len() {
+            // Where there is nothing, it is as if there was null.
+            0 => value!({ "$eq": null }),
+            1 => value!({ "$eq": values.remove(0) }),
+            _ => value!({ "$in": values }),
         };
         Filter::from_object(&object! { (foreign.as_str()): condition }).map_err(|error| match error
         {

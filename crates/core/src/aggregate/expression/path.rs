@@ -1,9 +1,11 @@
 //! Field paths of expressions, such as `$a.b`: unlike those of filters and updates, they go through
-//! arrays by collecting from all elements, and a number is a name.
+//! arrays by collecting from all elements, and a number is a name. But for the local field of
+//! `$lookup`, where it is a position.
 
 use super::item::Item;
 use crate::document::META;
-use crate::{DocumentView, Object, Path, RawValue, Result, Value};
+use crate::node::Node;
+use crate::{DocumentView, Kind, Object, Path, RawValue, Result, Value};
 
 /// A path of names.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +81,27 @@ impl FieldPath {
         object.get(&self.first).map_or(Item::Missing, |value| follow(value, &self.rest))
     }
 
+    /// The values at this path of a document as `$lookup` looks for them: see [`gather`].
+    pub(in crate::aggregate) fn values_of_document(
+        &self,
+        document: &DocumentView<'_>,
+    ) -> Result<Vec<Value>> {
+        let mut found = Vec::new();
+        if self.is_meta {
+            found.extend(document.meta(&self.first).filter(|_| self.rest.is_empty()));
+            return Ok(found);
+        }
+        gather(document.fields.get(&self.first)?, &self.rest, &mut found)?;
+        Ok(found)
+    }
+
+    /// The values at this path of an object as `$lookup` looks for them: see [`gather`].
+    pub(in crate::aggregate) fn values_of_object(&self, object: &Object) -> Result<Vec<Value>> {
+        let mut found = Vec::new();
+        gather(object.get(&self.first), &self.rest, &mut found)?;
+        Ok(found)
+    }
+
     /// The value at this path, not going through arrays.
     pub(in crate::aggregate) fn get_mut<'o>(
         &self,
@@ -127,6 +150,49 @@ fn object_at<'o>(object: &'o mut Object, name: &str) -> &'o mut Object {
         *value = Object::new().into();
     }
     value.as_object_mut().expect("it was just made one")
+}
+
+/// Collects the values at the end of a path. A number is a position where it meets an array, any
+/// other name goes to all elements that are objects, and an array at the end gives its elements.
+fn gather<'a, N: Node<'a>>(
+    mut value: Option<N>,
+    mut names: &[Box<str>],
+    found: &mut Vec<Value>,
+) -> Result<()> {
+    while let (Some(node), Some((name, rest))) = (value, names.split_first()) {
+        match (node.kind(), position(name)) {
+            (Kind::Object, _) => value = node.field(name)?,
+            (Kind::Array, Some(position)) => value = node.item(position)?,
+            (Kind::Array, None) => {
+                for item in node.items()?.into_iter().flatten() {
+                    let item = Some(item?).filter(|item| item.kind() == Kind::Object);
+                    if item.is_some() {
+                        gather(item, names, found)?;
+                    }
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
+        }
+        names = rest;
+    }
+    let Some(value) = value else { return Ok(()) };
+    match value.items()? {
+        Some(mut items) => items.try_for_each(|item| {
+            found.push(item?.to_value()?);
+            Ok(())
+        }),
+        None => {
+            found.push(value.to_value()?);
+            Ok(())
+        }
+    }
+}
+
+/// The position that a name is in an array, if it is a decimal number.
+fn position(name: &str) -> Option<usize> {
+    let is_canonical = name == "0" || !name.starts_with(['0', '+']);
+    name.parse().ok().filter(|_| is_canonical)
 }
 
 fn follow_raw<'e>(mut value: RawValue<'e>, mut names: &[Box<str>]) -> Result<Item<'e>> {
