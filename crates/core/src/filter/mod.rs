@@ -28,6 +28,7 @@ mod measure;
 mod normal;
 mod parse;
 mod pattern;
+mod perl_classes;
 mod predicate;
 mod value_type;
 mod write;
@@ -40,4 +41,5 @@ pub use value_type::ValueType;
 
 pub(crate) use evaluate::{holds_for_element, holds_for_object, matching_item};
 pub(crate) use parse::{has_operators, parse_filter, parse_operators, tests_a_value};
+pub(crate) use perl_classes::{Spaces, with_perl_classes};
 pub(crate) use write::operators_to_object;

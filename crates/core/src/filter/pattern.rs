@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
+use super::{Spaces, with_perl_classes};
 use crate::limits::{REGEX_BYTES_MAX, REGEX_PROGRAM_BYTES_MAX};
 
 /// A pattern of `$regex`, with its options. Cheap to clone.
@@ -39,7 +40,8 @@ impl Pattern {
             ));
         }
         let has = |letter| letters.contains(&letter);
-        let regex = RegexBuilder::new(source)
+        let spaces = Spaces::with_options(options);
+        let regex = RegexBuilder::new(&with_perl_classes(source, spaces))
             .case_insensitive(has('i'))
             .multi_line(has('m'))
             .dot_matches_new_line(has('s'))

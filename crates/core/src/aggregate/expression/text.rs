@@ -9,6 +9,7 @@ use super::evaluate::admit_text;
 use super::item::Item;
 use super::node::Node;
 use crate::aggregate::measure::Measure;
+use crate::filter::{Spaces, with_perl_classes};
 use crate::limits::{REGEX_BYTES_MAX, REGEX_PROGRAM_BYTES_MAX};
 use crate::{Result, Value};
 
@@ -164,7 +165,8 @@ pub(super) fn pattern(pattern: &str, options: &str) -> Result<Regex, String> {
     if pattern.len() > REGEX_BYTES_MAX {
         return Err(format!("takes a pattern of at most {REGEX_BYTES_MAX} bytes"));
     }
-    let mut builder = RegexBuilder::new(pattern);
+    let spaces = Spaces::with_options(options);
+    let mut builder = RegexBuilder::new(&with_perl_classes(pattern, spaces));
     builder.size_limit(REGEX_PROGRAM_BYTES_MAX).dfa_size_limit(REGEX_PROGRAM_BYTES_MAX);
     for option in options.chars() {
         match option {
