@@ -142,7 +142,7 @@ fn truncate<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     // two hours.
     let micros = start.and_then(|start| match unit {
         Unit::Exact(_) => start.0.checked_sub(offset),
-        _ => Some(zone.time_of(start)),
+        _ => Some(zone.start_of(start)),
     });
     time_at(call, micros)
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use jiff::civil;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
 use super::calendar::{Local, MICROS_PER_SECOND};
 use crate::Time;
@@ -70,21 +70,48 @@ impl Zone {
     /// clock is put forward, the time as late after the change as it should be; if it does twice,
     /// the earlier time.
     pub(super) fn time_of(&self, local: Local) -> i64 {
-        let offset = match self {
-            Self::Fixed(offset) => *offset,
+        let offset = match self.offset_for(local) {
+            AmbiguousOffset::Unambiguous { offset } => offset,
+            AmbiguousOffset::Gap { before, .. } | AmbiguousOffset::Fold { before, .. } => before,
+        };
+        instant(local, offset)
+    }
+
+    /// As [`time_of`](Self::time_of), of a time with which something begins: if the clock never shows
+    /// it, the moment at which it is put forward. That is never after what has begun, also where the
+    /// clock leaps over midnight and not from it.
+    pub(super) fn start_of(&self, local: Local) -> i64 {
+        match (self, self.offset_for(local)) {
+            (Self::Named(zone), AmbiguousOffset::Gap { before, after }) => {
+                // With the later offset, it is before the change; with the earlier one, after it.
+                let early = Timestamp::from_microsecond(instant(local, after)).ok();
+                let change = early.and_then(|early| zone.following(early).next());
+                let late = instant(local, before);
+                change.map_or(late, |change| change.timestamp().as_microsecond().min(late))
+            }
+            _ => self.time_of(local),
+        }
+    }
+
+    fn offset_for(&self, local: Local) -> AmbiguousOffset {
+        match self {
+            Self::Fixed(seconds) => {
+                let offset =
+                    i32::try_from(*seconds).ok().and_then(|it| Offset::from_seconds(it).ok());
+                let offset = offset.expect("an offset is shorter than a day");
+                AmbiguousOffset::Unambiguous { offset }
+            }
             Self::Named(zone) => {
                 let civil = local.to_civil().unwrap_or(civil::DateTime::MAX);
-                let ambiguous = zone.to_ambiguous_timestamp(civil);
-                let offset = match ambiguous.offset() {
-                    jiff::tz::AmbiguousOffset::Unambiguous { offset } => offset,
-                    jiff::tz::AmbiguousOffset::Gap { before, .. }
-                    | jiff::tz::AmbiguousOffset::Fold { before, .. } => before,
-                };
-                offset.seconds().into()
+                zone.to_ambiguous_timestamp(civil).offset()
             }
-        };
-        local.0.saturating_sub(offset * MICROS_PER_SECOND)
+        }
     }
+}
+
+/// The microseconds since 1970, UTC, at which a clock shows this that is ahead by so much.
+fn instant(local: Local, offset: Offset) -> i64 {
+    local.0.saturating_sub(i64::from(offset.seconds()) * MICROS_PER_SECOND)
 }
 
 /// The seconds of `01:00`, `0100` or `01`.
@@ -104,6 +131,7 @@ fn offset_seconds(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::calendar::{Unit, WEEK};
     use super::*;
 
     fn time(text: &str) -> Time {
@@ -149,5 +177,41 @@ mod tests {
         assert_eq!(gap, time("2026-03-29T01:30:00Z").as_micros());
         let fold = zone.time_of(local("2026-10-25T02:30:00Z"));
         assert_eq!(fold, time("2026-10-25T00:30:00Z").as_micros());
+    }
+
+    /// Toronto's clocks leapt from 23:30 over midnight on 1919-03-30, and the day of 04:45Z began at
+    /// 05:00Z, after it. Every zone is asked for every change that has to do with midnight.
+    #[test]
+    fn nothing_begins_after_what_is_in_it() {
+        const DAY: Unit = Unit::Days(1);
+        let months = [1, 3, 12].map(Unit::Months);
+        let mut changes = 0;
+        for name in DATABASE.available() {
+            let zone = Zone::parse(name.as_str()).unwrap();
+            let Zone::Named(named) = &zone else { continue };
+            let from = Timestamp::from_second(-4_000_000_000).unwrap();
+            let until = Timestamp::from_second(2_300_000_000).unwrap();
+            for change in named.following(from).take_while(|it| it.timestamp() < until) {
+                let at = change.timestamp().as_microsecond();
+                let local = |micros| zone.local(Time::from_micros(micros).unwrap());
+                if local(at - 1).days() == local(at).days() {
+                    continue;
+                }
+                changes += 1;
+                for minutes in [-1440, -61, -1, 0, 1, 15, 29, 59, 61, 1440] {
+                    for micros in [at + minutes * 60 * MICROS_PER_SECOND, at - 1] {
+                        for unit in [DAY, WEEK].into_iter().chain(months) {
+                            let start_of =
+                                |micros| zone.start_of(local(micros).truncate(unit, 1, 0).unwrap());
+                            let start = start_of(micros);
+                            assert!(start <= micros, "{name} {micros} {unit:?}");
+                            assert_eq!(start_of(start), start, "{name} {micros} {unit:?}");
+                            assert!(start_of(start - 1) < start, "{name} {micros} {unit:?}");
+                        }
+                    }
+                }
+            }
+        }
+        assert!(changes > 1_000, "{changes}");
     }
 }
