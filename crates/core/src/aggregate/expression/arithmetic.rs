@@ -47,17 +47,22 @@ fn give(number: Number) -> Result<Item<'static>> {
     Ok(number.into_value().into())
 }
 
-/// The microseconds of a number of milliseconds.
-fn micros(number: Number) -> i128 {
+/// The microseconds of a number of milliseconds; `None` if it is not a number.
+fn micros(number: Number) -> Option<i128> {
     match number {
-        Number::Int(millis) => millis.saturating_mul(1_000),
-        Number::Float(millis) => (millis * 1_000.0).round_ties_even() as i128,
+        Number::Int(millis) => Some(millis.saturating_mul(1_000)),
+        Number::Float(millis) if millis.is_nan() => None,
+        Number::Float(millis) => Some((millis * 1_000.0).round_ties_even() as i128),
     }
 }
 
-fn time_at(call: &Call<'_>, micros: i128) -> Result<Item<'static>> {
-    let time = i64::try_from(micros).ok().and_then(|micros| Time::from_micros(micros).ok());
-    match time {
+/// The time so many milliseconds after another.
+fn time_after(call: &Call<'_>, base: Time, millis: Number) -> Result<Item<'static>> {
+    let Some(micros) = micros(millis) else {
+        return Err(call.fail("cannot move a time by a number of milliseconds that is NaN"));
+    };
+    let moved = i64::try_from(i128::from(base.as_micros()).saturating_add(micros));
+    match moved.ok().and_then(|micros| Time::from_micros(micros).ok()) {
         Some(time) => Ok(Value::Time(time).into()),
         None => Err(call.fail("gives a time outside of the years 0001 to 9999")),
     }
@@ -80,7 +85,7 @@ fn add<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     match base {
         _ if is_null => Ok(Item::null()),
         None => give(sum),
-        Some(base) => time_at(call, i128::from(base.as_micros()).saturating_add(micros(sum))),
+        Some(base) => time_after(call, base, sum),
     }
 }
 
@@ -93,9 +98,8 @@ fn subtract<'e>(call: &Call<'e>) -> Result<Item<'e>> {
         (Some(a), Some(Number::Int(b)), ..) => give(a.plus(Number::Int(-b))),
         (Some(a), Some(Number::Float(b)), ..) => give(Number::Float(a.to_f64() - b)),
         (_, _, Some(a), Some(b)) => Ok(Value::Int(a.as_millis() - b.as_millis()).into()),
-        (_, Some(b), Some(a), _) => {
-            time_at(call, i128::from(a.as_micros()).saturating_sub(micros(b)))
-        }
+        (_, Some(Number::Int(b)), Some(a), _) => time_after(call, a, Number::Int(-b)),
+        (_, Some(Number::Float(b)), Some(a), _) => time_after(call, a, Number::Float(-b)),
         _ => Err(call.fail(format!(
             "takes two numbers, two times, or a time and a number, and found values of the types \
              {} and {}",
@@ -144,12 +148,24 @@ fn pow<'e>(call: &Call<'e>) -> Result<Item<'e>> {
         return Err(call.fail("cannot raise zero to a negative power"));
     }
     if let (Number::Int(base), Number::Int(exponent)) = (base, exponent) {
-        let exact = u32::try_from(exponent).ok().and_then(|exponent| base.checked_pow(exponent));
-        if let Some(value) = exact.and_then(Value::integer) {
-            return Ok(value.into());
-        }
+        return Ok(integer_pow(base, exponent).into());
     }
     Ok(Value::Float(base.to_f64().powf(exponent.to_f64())).into())
+}
+
+/// An integer raised to another; exact where it fits 64 bits.
+fn integer_pow(base: i128, exponent: i128) -> Value {
+    let is_odd = exponent % 2 != 0;
+    let exact = match base {
+        0 | 1 if exponent != 0 => Some(base),
+        -1 => Some(if is_odd { -1 } else { 1 }),
+        _ => u32::try_from(exponent).ok().and_then(|exponent| base.checked_pow(exponent)),
+    };
+    exact.and_then(Value::integer).unwrap_or_else(|| {
+        // Above 2^53 the exponent as a float is even, whatever it is.
+        let size = (base.unsigned_abs() as f64).powf(exponent as f64);
+        Value::Float(if base < 0 && is_odd { -size } else { size })
+    })
 }
 
 fn abs<'e>(call: &Call<'e>) -> Result<Item<'e>> {

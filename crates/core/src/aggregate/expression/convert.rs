@@ -63,14 +63,27 @@ pub(super) fn to_text(item: &Item<'_>) -> Result<Option<String>> {
     Ok(match item.as_value()?.as_deref() {
         Some(Value::Int(value)) => Some(value.to_string()),
         Some(Value::UInt(value)) => Some(value.to_string()),
-        Some(Value::Float(value)) if value.is_infinite() => {
-            Some(if *value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned())
-        }
-        Some(Value::Float(value)) => Some(value.to_string()),
+        Some(Value::Float(value)) => Some(float_text(*value)),
         Some(Value::Bool(value)) => Some(value.to_string()),
         Some(Value::String(value)) => Some(value.clone()),
         _ => None,
     })
+}
+
+/// The shortest text that is read as the same float. From 1e16 on, and below 1e-4, it has an exponent,
+/// of at least two digits: `1e+16`, `9e-05`.
+fn float_text(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    let size = value.abs();
+    if !size.is_finite() || size == 0.0 || (1e-4..1e16).contains(&size) {
+        return value.to_string();
+    }
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |it| ('-', it));
+    format!("{digits}e{sign}{exponent:0>2}")
 }
 
 /// Milliseconds as MongoDB writes them, and microseconds where there are some.
@@ -93,19 +106,26 @@ fn single(call: &Call<'_>, target: Target) -> Result<Item<'static>> {
 
 fn convert<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let item = call.item(0)?;
-    let Some(to) = call.text(1, "`to`")? else { return Ok(Item::null()) };
-    let Some((_, target)) = TARGETS.iter().find(|(name, _)| *name == to) else {
-        let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
-        return Err(call.fail(format!("converts to {}, not {to:?}", names.join(", "))));
-    };
+    let target = target(call)?;
     if item.is_nullish() {
         return if call.node(3).is_some() { call.item(3) } else { Ok(Item::null()) };
     }
-    match convert_to(&item, *target)? {
+    let Some(target) = target else { return Ok(Item::null()) };
+    match convert_to(&item, target)? {
         Ok(value) => Ok(value.into()),
         Err(_) if call.node(2).is_some() => call.item(2),
         Err(problem) => Err(call.fail(problem)),
     }
+}
+
+/// What `$convert` converts to; `None` if that is null or missing.
+fn target(call: &Call<'_>) -> Result<Option<Target>> {
+    let Some(to) = call.text(1, "`to`")? else { return Ok(None) };
+    let found = TARGETS.iter().find(|(name, _)| *name == to);
+    found.map(|(_, target)| Some(*target)).ok_or_else(|| {
+        let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+        call.fail(format!("converts to {}, not {to:?}", names.join(", ")))
+    })
 }
 
 /// The converted value, or why there is none.
@@ -157,14 +177,27 @@ fn to_double(item: &Item<'_>) -> Result<Result<Value, String>> {
     } else if let Some(time) = item.time()? {
         Ok(Value::Float(time.as_millis() as f64))
     } else if let Some(text) = item.text()? {
-        text.parse()
-            .map(Value::Float)
-            .map_err(|_| format!("cannot read {} as a number", quoted(text)))
+        read_float(text).map(Value::Float)
     } else if item.kind() == Some(Kind::Bool) {
         Ok(Value::Float(f64::from(u8::from(item.is_true()?))))
     } else {
         Err(no_way(item, "a float"))
     })
+}
+
+/// The float that a text is. A number that no float is near to has none: neither infinity nor zero is
+/// what was written.
+fn read_float(text: &str) -> Result<f64, String> {
+    let value: f64 =
+        text.parse().map_err(|_| format!("cannot read {} as a number", quoted(text)))?;
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let has_digits = mantissa.bytes().any(|byte| byte.is_ascii_digit());
+    let is_zero = !mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+    let is_beyond = value.is_infinite() || (value == 0.0 && !is_zero);
+    if has_digits && is_beyond {
+        return Err(format!("found {}, which is beyond what a float can hold", quoted(text)));
+    }
+    Ok(value)
 }
 
 /// Numbers are milliseconds since 1970, and text is RFC 3339.

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use super::builtin::{Builtin, Call, Run};
-use super::calendar::{Local, MICROS_PER_SECOND, UNITS, Unit, parse_weekday};
+use super::calendar::{Local, MICROS_PER_SECOND, UNITS, Unit, WEEK, parse_weekday};
 use super::format;
 use super::item::Item;
 use super::node::Node;
 use super::zone::Zone;
-use crate::{Result, Time, Value, value};
+use crate::{Kind, Result, Time, Value, value};
 
 const ADD: &[&str] = &["startDate", "unit", "amount", "timezone"];
 const DIFF: &[&str] = &["startDate", "endDate", "unit", "timezone", "startOfWeek"];
@@ -76,9 +76,10 @@ fn unit(call: &Call<'_>, at: usize) -> Result<Option<Unit>> {
 }
 
 /// The day that weeks start with, Monday being 0; Sunday if it is not given, `None` if it is null.
-fn week_start(call: &Call<'_>, at: usize) -> Result<Option<i64>> {
+/// For any unit but the week it is not looked at.
+fn week_start(call: &Call<'_>, at: usize, unit: Option<Unit>) -> Result<Option<i64>> {
     const SUNDAY: i64 = 6;
-    if call.node(at).is_none() {
+    if call.node(at).is_none() || unit.is_some_and(|unit| unit != WEEK) {
         return Ok(Some(SUNDAY));
     }
     let Some(text) = call.text(at, "the first day of the week")? else { return Ok(None) };
@@ -105,12 +106,13 @@ fn number(call: &Call<'_>, part: fn(Local) -> i64) -> Result<Item<'static>> {
 }
 
 fn parts<'e>(call: &Call<'e>) -> Result<Item<'e>> {
-    let Some(local) = local(call, 1)? else { return Ok(Item::null()) };
+    let (local, iso) = (local(call, 1)?, iso(call)?);
+    let Some((local, iso)) = local.zip(iso) else { return Ok(Item::null()) };
     let (hour, minute, second, millisecond) = clock(local);
     let mut parts = crate::object! {
         "hour": hour, "minute": minute, "second": second, "millisecond": millisecond,
     };
-    if call.item(2)?.is_true()? {
+    if iso == Calendar::Iso {
         let (year, week) = local.iso_week();
         let day = local.weekday() + 1;
         parts.extend([("isoWeekYear", year), ("isoWeek", week), ("isoDayOfWeek", day)]);
@@ -121,13 +123,36 @@ fn parts<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     Ok(value!(parts).into())
 }
 
+/// The calendar that dates are taken apart in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Calendar {
+    /// Year, month and day.
+    Months,
+    /// Year, week and day of the week.
+    Iso,
+}
+
+/// What `iso8601` says; `None` if it is null.
+fn iso(call: &Call<'_>) -> Result<Option<Calendar>> {
+    if call.node(2).is_none() {
+        return Ok(Some(Calendar::Months));
+    }
+    let item = call.item(2)?;
+    match item.kind() {
+        None | Some(Kind::Null) => Ok(None),
+        Some(Kind::Bool) if item.is_true()? => Ok(Some(Calendar::Iso)),
+        Some(Kind::Bool) => Ok(Some(Calendar::Months)),
+        Some(_) => Err(call.mismatch("a bool as `iso8601`", &item)),
+    }
+}
+
 fn truncate<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let (time, unit) = (call.time(0)?, unit(call, 1)?);
     let bin = match call.node(2) {
         None => Some(1),
         Some(_) => call.whole(2, "the size of bins")?,
     };
-    let (zone, week_start) = (zone(call, 3)?, week_start(call, 4)?);
+    let (zone, week_start) = (zone(call, 3)?, week_start(call, 4, unit)?);
     let (Some(time), Some(unit), Some(bin), Some(zone), Some(week_start)) =
         (time, unit, bin, zone, week_start)
     else {
@@ -149,7 +174,7 @@ fn truncate<'e>(call: &Call<'e>) -> Result<Item<'e>> {
 
 fn difference<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let (start, end, unit) = (call.time(0)?, call.time(1)?, unit(call, 2)?);
-    let (zone, week_start) = (zone(call, 3)?, week_start(call, 4)?);
+    let (zone, week_start) = (zone(call, 3)?, week_start(call, 4, unit)?);
     let (Some(start), Some(end), Some(unit), Some(zone), Some(week_start)) =
         (start, end, unit, zone, week_start)
     else {

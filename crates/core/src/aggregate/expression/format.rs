@@ -70,7 +70,7 @@ fn write(text: &mut String, specifier: char, local: Local, offset: i64) -> bool 
             let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
             write!(text, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
         }
-        'Z' => write!(text, "{}{}", if offset < 0 { '-' } else { '+' }, offset.abs() / 60),
+        'Z' => write!(text, "{}", offset / 60),
         '%' => text.write_str("%"),
         _ => return false,
     };

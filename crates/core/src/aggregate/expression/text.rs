@@ -98,21 +98,24 @@ fn substring<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     text(found.chars().skip(start).take(length).collect::<String>())
 }
 
+/// The position of the first place at which a text is found, in code points. The place is before the
+/// end that is given; the text that is found may go beyond it.
 fn index_of<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let Some(found) = call.text(0, "what is searched")? else { return Ok(Item::null()) };
     let wanted = call.text(1, "what is searched for")?;
     let wanted = wanted.ok_or_else(|| call.fail("takes a string as what is searched for"))?;
     let start = if call.len() > 2 { count(call, 2, "the start")? } else { 0 };
     let end = if call.len() > 3 { count(call, 3, "the end")? } else { usize::MAX };
-    let offset = |position| found.char_indices().nth(position).map(|(offset, _)| offset);
-    let length = found.chars().count();
-    let position = if start > length || start > end {
-        None
-    } else {
-        let from = offset(start).unwrap_or(found.len());
-        let to = offset(end).unwrap_or(found.len());
-        found[from..to].find(&wanted).map(|at| start + found[from..from + at].chars().count())
-    };
+    if found.is_empty() && wanted.is_empty() {
+        return Ok(Value::Int(0).into());
+    }
+    // Behind the last code point nothing is found, not even an empty text.
+    let from = found.char_indices().nth(start).filter(|_| start < end);
+    let position = from.and_then(|(from, _)| {
+        let at = found[from..].find(&wanted)?;
+        let position = start + found[from..from + at].chars().count();
+        (position < end).then_some(position)
+    });
     Ok(position.map_or(Value::Int(-1), Value::from).into())
 }
 
