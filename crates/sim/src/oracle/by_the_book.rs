@@ -1,7 +1,7 @@
 //! Filters and sorts as MongoDB's documentation has them, spelled out as plainly as can be: a second
 //! opinion where mingo is known to be wrong, so that a mistake of VelocityDB's cannot hide there.
 //!
-//! It says nothing (`None`) where it does not know: patterns, and sorting through arrays. It shares
+//! It says nothing (`None`) where it does not know: patterns, and sorting by a position. It shares
 //! only the order of values with what it judges.
 
 use std::cmp::Ordering;
@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use velocitydb_core::{Object, Value};
 
 use super::case::{Answer, Find, Query, id_of};
+use super::combinations::{SortValue, sort_values};
 use super::reach::{Reach, is_nan};
 
 /// What the answer has to be, if this knows.
@@ -31,56 +32,11 @@ fn find_ids(find: &Find, documents: &[Value]) -> Option<Answer> {
             found.push((sort_values(&find.sort, document)?, document.as_object()?));
         }
     }
-    found.sort_by(|(a, _), (b, _)| {
-        let unequal = a.iter().zip(b).map(|(a, b)| a.compare(b)).find(|order| order.is_ne());
-        unequal.unwrap_or(Ordering::Equal)
-    });
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
     let skip = find.skip.unwrap_or(0) as usize;
     let limit = find.limit.map_or(usize::MAX, |limit| limit as usize);
     let found = found.into_iter().skip(skip).take(limit);
     Some(Answer::Ids(found.map(|(_, document)| id_of(document).to_owned()).collect()))
-}
-
-/// What a document sorts by: one key of the sort.
-struct SortValue<'a> {
-    value: Least<'a>,
-    descending: bool,
-}
-
-/// An array without elements comes before what is missing, and that before all values.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Least<'a> {
-    EmptyArray,
-    Missing,
-    Value(&'a Value),
-}
-
-impl SortValue<'_> {
-    fn compare(&self, other: &Self) -> Ordering {
-        let order = self.value.cmp(&other.value);
-        if self.descending { order.reverse() } else { order }
-    }
-}
-
-fn sort_values<'a>(sort: &[Value], document: &'a Value) -> Option<Vec<SortValue<'a>>> {
-    let keys = sort.iter().filter_map(Value::as_object).flatten();
-    keys.map(|(path, direction)| {
-        let reach = Reach::of(document, path);
-        if reach.arrays > 0 {
-            return None;
-        }
-        let descending = *direction < Value::Int(0);
-        let value = match reach.found.first() {
-            None => Least::Missing,
-            Some(Value::Array(items)) => {
-                let end = if descending { items.iter().max() } else { items.iter().min() };
-                end.map_or(Least::EmptyArray, Least::Value)
-            }
-            Some(value) => Least::Value(value),
-        };
-        Some(SortValue { value, descending })
-    })
-    .collect()
 }
 
 /// Whether an object satisfies a filter.

@@ -1,8 +1,14 @@
-//! What mingo is asked in other words, since it would answer the words themselves wrongly: a time
-//! truncated in a zone, shown as clocks there do. Mingo truncates in UTC and shifts afterwards; it
-//! does show times in zones, and a format can have zeros in it.
+//! What mingo is asked in other words, since it would answer the words themselves wrongly.
+//!
+//! - A time truncated in a zone, shown as clocks there do. Mingo truncates in UTC and shifts afterwards;
+//!   it does show times in zones, and a format can have zeros in it.
+//! - A `$lookup` from a field that has nothing but an empty array, which MongoDB takes for null, and
+//!   mingo for nothing to look for.
+//! - Constants that [`constants`](super::constants) knows.
 
 use velocitydb_core::{Object, Value, value};
+
+use super::constants;
 
 /// The format in which truncated times are shown.
 pub const CLOCK: &str = "%Y-%m-%dT%H:%M:%S.%L";
@@ -10,12 +16,37 @@ pub const CLOCK: &str = "%Y-%m-%dT%H:%M:%S.%L";
 /// The query as it is for mingo.
 pub fn for_mingo(query: &Value) -> Value {
     match query {
-        Value::Array(items) => Value::Array(items.iter().map(for_mingo).collect()),
-        Value::Object(object) => truncated_text(object).unwrap_or_else(|| {
-            object.iter().map(|(name, value)| (name, for_mingo(value))).collect::<Object>().into()
-        }),
+        Value::Array(items) => items.iter().flat_map(with_empty_as_null).collect(),
+        Value::Object(object) => {
+            let known = constants::right(object).map(|value| value!({ "$literal": value }));
+            known.or_else(|| truncated_text(object)).unwrap_or_else(|| {
+                let inside = object.iter().map(|(name, value)| (name, for_mingo(value)));
+                inside.collect::<Object>().into()
+            })
+        }
         _ => query.clone(),
     }
+}
+
+/// A stage as one or two: where a local field has an empty list of values, null is looked for.
+fn with_empty_as_null(stage: &Value) -> Vec<Value> {
+    const LOOKED_FOR: &str = "looked_for";
+    let lookup = stage.as_object().and_then(|it| it.get("$lookup")).and_then(Value::as_object);
+    let Some((lookup, local)) = lookup.and_then(|it| Some((it, it.get("localField")?.as_str()?)))
+    else {
+        return vec![for_mingo(stage)];
+    };
+    let is_positional = local.split('.').any(|name| name.parse::<u32>().is_ok());
+    if is_positional {
+        return vec![stage.clone()];
+    }
+    let found = format!("${local}");
+    let prepared = value!({ "$set": { LOOKED_FOR: {
+        "$cond": [{ "$eq": [found.as_str(), { "$literal": [] }] }, Value::Null, found.as_str()],
+    } } });
+    let mut lookup = lookup.clone();
+    lookup.insert("localField", LOOKED_FOR);
+    vec![prepared, value!({ "$lookup": lookup })]
 }
 
 /// The other words for a truncated time as text, if it is one, in one zone throughout.

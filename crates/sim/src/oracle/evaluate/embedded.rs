@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use tempfile::TempDir;
 use velocitydb::{
-    CollectionOptions, Consistency, Database, Documents, Mode, Object, Options, Pipeline,
-    Projection, Result, Sort, Update, Value, object, value,
+    CollectionOptions, Consistency, Database, Documents, IndexSpec, Mode, Object, Options,
+    Pipeline, Projection, Result, Sort, Update, Value, object, value,
 };
 
 use super::{Evaluator, indexes};
@@ -35,6 +35,8 @@ pub struct Embedded {
     accesses: BTreeMap<String, u64>,
     /// How many collections there have been: each has a name of its own.
     collections: u64,
+    /// Whether one of the indexes is unique.
+    has_unique: bool,
     /// Removed when the database is closed.
     _folder: Option<TempDir>,
 }
@@ -57,7 +59,17 @@ impl Embedded {
             }
         };
         let (documents, accesses) = (Vec::new(), BTreeMap::new());
-        Ok(Self { name, indexes, db, documents, accesses, collections: 0, _folder: folder })
+        let (collections, has_unique) = (0, false);
+        Ok(Self {
+            name,
+            indexes,
+            db,
+            documents,
+            accesses,
+            collections,
+            has_unique,
+            _folder: folder,
+        })
     }
 
     fn collection(&self) -> String {
@@ -75,6 +87,7 @@ impl Embedded {
             self.db.maintain()?;
         }
         self.collections += 1;
+        self.has_unique = false;
         self.db.create_collection(&self.collection(), CollectionOptions::default())?;
         let specs = match self.indexes {
             Indexes::Without => Vec::new(),
@@ -90,10 +103,25 @@ impl Embedded {
             self.handle().insert_many(fillers)?;
         }
         for spec in after {
-            self.db.create_index(&self.collection(), spec.clone())?;
+            self.create_unique_or_plain(spec)?;
         }
         self.documents = documents.to_vec();
         Ok(())
+    }
+
+    /// Makes the index unique if no two documents have the same values, and plain if some do.
+    fn create_unique_or_plain(&mut self, spec: &IndexSpec) -> Result<()> {
+        let collection = self.collection();
+        let mut unique = spec.clone().unique();
+        if self.indexes == Indexes::AmongMany && spec.partial_filter().is_none() {
+            // All others are the same.
+            unique = unique.partial(object! { FILLER: { "$exists": false } });
+        }
+        if self.db.create_index(&collection, unique).is_ok() {
+            self.has_unique = true;
+            return Ok(());
+        }
+        self.db.create_index(&collection, spec.clone())
     }
 
     /// The filter, so that it finds none of the others.
@@ -196,7 +224,13 @@ impl Evaluator for Embedded {
             {
                 return None;
             }
-            Query::Update { document, update } => self.update(&self.documents[*document], update),
+            Query::Update { document, update } => {
+                match self.update(&self.documents[*document], update) {
+                    // It may have what another one has; whoever has no such index says what it is.
+                    Err(_) if self.has_unique => return None,
+                    answer => answer,
+                }
+            }
             Query::Aggregate { pipeline, .. } => self.aggregate(pipeline),
         };
         Some(answer.unwrap_or_else(|error| Answer::Refused(error.to_string())))

@@ -1,5 +1,5 @@
-//! Random indexes: over one path or several, up and down, partial and sparse now and then. None is
-//! unique, since random documents are not.
+//! Random indexes: over one path or several, up and down, partial and sparse now and then. One that is
+//! made when the documents are there is unique if they allow it.
 
 use velocitydb::{IndexSpec, Object, Sort, object, value};
 

@@ -48,8 +48,8 @@ pub fn collection(flavour: Flavour, source: &mut Source) -> Vec<Object> {
 /// missing.
 ///
 /// `n` integers, `f` halves, `s` strings, `t` times, `g` and `h` keys of groups, `p` integers of two
-/// digits, `k` and `l` lists of integers, `w` lists of strings, `o` objects of `x` and `y`, `m` anything
-/// but NaN. Times are after 2000, since mingo truncates earlier ones to later ones.
+/// digits, `k` and `l` lists of integers, `w` lists of strings, `o` objects of `x` and `y`, `j` lists of
+/// objects of `x` and a list `y`, `m` anything but NaN. Times are after 2000, since mingo truncates earlier ones to later ones.
 pub fn records(source: &mut Source) -> Vec<Object> {
     let count = source.between(20, 40);
     // Where both are in one field, sorts differ.
@@ -71,6 +71,7 @@ fn record(number: i64, nothing: Option<&Value>, source: &mut Source) -> Object {
         "l": integers(source),
         "w": words(source),
         "o": { "x": source.between(0, 5), "y": *source.one_of(&["u", "v"]) },
+        "j": parts(source),
         "m": Some(scalar(source)).filter(|it| it.as_f64().is_none_or(f64::is_finite)),
     };
     for name in ["n", "f", "s", "g", "h", "o", "m"] {
@@ -95,6 +96,18 @@ fn integers(source: &mut Source) -> Value {
 fn words(source: &mut Source) -> Value {
     let count = source.below(4);
     source.several(&["u", "v", "w", "é"], count).into_iter().copied().collect()
+}
+
+fn parts(source: &mut Source) -> Value {
+    (0..source.below(3))
+        .map(|_| {
+            let mut part = object! { "x": source.between(0, 4), "y": integers(source) };
+            if source.percent(20) {
+                part.remove("x");
+            }
+            Value::from(part)
+        })
+        .collect()
 }
 
 fn id(number: i64) -> String {

@@ -4,6 +4,7 @@
 use velocitydb_core::{Value, object, value};
 
 use super::Source;
+use super::edges::edge;
 use crate::oracle::differently::CLOCK;
 
 const UNITS: [&str; 8] = ["year", "quarter", "month", "week", "day", "hour", "minute", "second"];
@@ -179,11 +180,12 @@ fn time_as_text(source: &mut Source) -> Value {
 
 /// Any expression.
 pub fn any(depth: usize, source: &mut Source) -> Value {
-    match source.weighted(&[40, 20, 15, 15, 10]) {
+    match source.weighted(&[40, 20, 15, 15, 10, 10]) {
         0 => number(depth, source),
         1 => text(depth, source),
         2 => condition(depth, source),
         3 => moment(source),
+        4 => edge(source),
         _ => list(depth, source),
     }
 }

@@ -3,6 +3,7 @@
 
 mod batch;
 mod documents;
+mod edges;
 mod expression;
 mod filter;
 mod pipeline;

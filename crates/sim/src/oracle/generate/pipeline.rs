@@ -231,9 +231,28 @@ fn sorting_unless_unwound(stages: &[Value], source: &mut Source) -> Value {
     if has_stage(stages, "$unwind") { value!({ "$match": {} }) } else { sorting(source) }
 }
 
+/// What is joined: the local field and the foreign one. A local one may lead through arrays, to their
+/// elements or to a position, and beyond their end.
+const JOINED: [(&str, &str); 15] = [
+    ("g", "l"),
+    ("h", "w"),
+    ("p", "p"),
+    ("o.x", "g"),
+    ("g", "o.x"),
+    ("l", "g"),
+    ("l", "l"),
+    ("l.0", "g"),
+    ("l.1", "l"),
+    ("l.99", "g"),
+    ("w.0", "h"),
+    ("j.x", "g"),
+    ("j.0.x", "g"),
+    ("j.1.x", "o.x"),
+    ("j.y.0", "l"),
+];
+
 fn joining(stages: &mut Vec<Value>, source: &mut Source) -> Order {
-    let (local, foreign) =
-        *source.one_of(&[("g", "l"), ("h", "w"), ("p", "p"), ("o.x", "g"), ("g", "o.x")]);
+    let (local, foreign) = *source.one_of(&JOINED);
     stages.push(value!({ "$lookup": {
         "from": "records", "localField": local, "foreignField": foreign, "as": "joined",
     } }));

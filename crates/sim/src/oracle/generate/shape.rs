@@ -8,21 +8,30 @@ use super::documents::{FIELDS, INNER};
 /// A sort whose last key is the id, so that there are no ties.
 pub fn sort(source: &mut Source) -> Vec<Value> {
     let count = 1 + source.weighted(&[50, 35, 15]);
-    let mut keys: Vec<Value> = source
-        .several(&FIELDS, count)
-        .into_iter()
-        .map(|field| {
-            let direction = if source.percent(50) { 1 } else { -1 };
-            if source.percent(20) {
-                let path = format!("{field}.{}", source.one_of(&INNER));
-                value!({ (path.as_str()): direction })
-            } else {
-                value!({ (*field): direction })
-            }
-        })
-        .collect();
+    let mut paths: Vec<String> = Vec::new();
+    for field in source.several(&FIELDS, count) {
+        match source.weighted(&[75, 15, 10]) {
+            0 => paths.push((*field).to_owned()),
+            1 => paths.push(format!("{field}.{}", source.one_of(&INNER))),
+            // Fields of the same array are those of one element.
+            _ => paths.extend(fields_of(field, source)),
+        }
+    }
+    let direction = |source: &mut Source| if source.percent(50) { 1 } else { -1 };
+    let mut keys: Vec<Value> =
+        paths.iter().map(|path| value!({ (path.as_str()): direction(source) })).collect();
     keys.push(value!({ "_id": if source.percent(80) { 1 } else { -1 } }));
     keys
+}
+
+/// Several paths into one field.
+fn fields_of(field: &str, source: &mut Source) -> Vec<String> {
+    let inner: Vec<&str> = source.several(&INNER, 2).into_iter().copied().collect();
+    let mut paths: Vec<String> = inner.iter().map(|inner| format!("{field}.{inner}")).collect();
+    if source.percent(15) {
+        paths.insert(source.below(3), field.to_owned());
+    }
+    paths
 }
 
 /// A projection that keeps fields, or leaves fields out.
