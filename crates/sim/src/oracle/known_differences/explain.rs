@@ -32,13 +32,14 @@ type Documents = Vec<Value>;
 pub fn explain(situation: Situation<'_>) -> Option<&'static KnownDifference> {
     let documents: Documents =
         situation.documents.iter().map(|document| document.clone().into()).collect();
-    if let Some(right) = by_the_book::answer(situation.query, &documents)
-        && !agree(situation.ours, &right, situation.query.order())
-    {
+    let right = by_the_book::answer(situation.query, &documents);
+    let order = situation.query.order();
+    if right.as_ref().is_some_and(|right| !agree(situation.ours, right, order)) {
         return None;
     }
+    let confirmed = if right.is_some() { Confirmed::ByTheBook } else { Confirmed::No };
     match situation.query {
-        Query::Find(find) => explain_find(find, &documents, situation),
+        Query::Find(find) => explain_find(find, &documents, situation, confirmed),
         Query::Count { filter } => {
             documents.iter().find_map(|document| by_filter(filter, document))
         }
@@ -55,10 +56,19 @@ pub fn explain(situation: Situation<'_>) -> Option<&'static KnownDifference> {
     }
 }
 
+/// Whether VelocityDB's answer is known to be right. If so, it does not matter what else a difference
+/// does to mingo's: comparing arrays in its way, no order has to come out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Confirmed {
+    ByTheBook,
+    No,
+}
+
 fn explain_find(
     find: &Find,
     documents: &Documents,
     situation: Situation<'_>,
+    confirmed: Confirmed,
 ) -> Option<&'static KnownDifference> {
     if let Some(projection) = &find.projection {
         return by_projection(find, projection, documents, situation);
@@ -76,7 +86,8 @@ fn explain_find(
     }
     let by_order = sorts().filter(|known| {
         let upsets = documents.iter().any(|document| is_about(known, &find.sort, document));
-        let is_upset = matches!(known.recognise, Recognise::Upset(_));
+        let is_upset =
+            matches!(known.recognise, Recognise::Upset(_)) || confirmed == Confirmed::ByTheBook;
         upsets && (is_cut || is_upset || rest_agrees(&[known], find, documents, ours, mingo))
     });
     let all: Vec<&KnownDifference> = sorts().collect();
