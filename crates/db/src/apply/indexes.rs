@@ -17,7 +17,7 @@ use velocitydb_storage::{Blob, Bounds, Direction, Overlay, Snapshot};
 use super::documents::{Stored, is_expired};
 use super::{Machine, Reply};
 use crate::catalog::{Index, corrupt};
-use crate::index::{Definition, Entries, Entry, IndexState, IndexTotals};
+use crate::index::{Definition, Entries, Entry, IndexState, IndexTotals, owner_of};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key, SYSTEM};
 use crate::{Error, Result};
 
@@ -385,11 +385,6 @@ enum Owner {
     Nobody,
     Itself,
     Other(DocumentId),
-}
-
-/// The id in the value of an entry of a unique index.
-fn owner_of(value: &[u8]) -> Option<&str> {
-    std::str::from_utf8(value.strip_suffix(&[0]).unwrap_or(value)).ok()
 }
 
 /// Tells entries that a document cannot have from a failure to read it.

@@ -260,8 +260,7 @@ pub(crate) fn split_entry<'a>(
 ) -> Option<(Cow<'a, str>, bool)> {
     let is_exact = value.last() != Some(&INEXACT);
     if definition.spec.is_unique() {
-        let id = if is_exact { value } else { &value[..value.len() - 1] };
-        return Some((Cow::Borrowed(std::str::from_utf8(id).ok()?), is_exact));
+        return Some((Cow::Borrowed(owner_of(value)?), is_exact));
     }
     let mut at = start;
     let count = definition.paths().len();
@@ -276,4 +275,9 @@ pub(crate) fn split_entry<'a>(
             Some((Cow::Owned(String::from_utf8(id).ok()?), is_exact))
         }
     }
+}
+
+/// The id in the value of an entry of a unique index. `None` when it is not one.
+pub(crate) fn owner_of(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value.strip_suffix(&[INEXACT]).unwrap_or(value)).ok()
 }

@@ -352,8 +352,10 @@ impl Built {
         if wanted.next().is_some() {
             return None;
         }
-        // Of a unique index no two entries have the same values, and ids decide nothing.
-        let ids_decide = !definition.spec.is_unique() && ties == Ties::InOrder;
+        // No two entries of a unique index have the same values, and ids decide nothing. But two in
+        // different ranges can differ in no more than what the ranges are told apart by.
+        let is_told_apart = definition.spec.is_unique() && (first == 0 || self.ranges.len() == 1);
+        let ids_decide = !is_told_apart && ties == Ties::InOrder;
         if ids_decide && !agree(id_direction == definition.last_direction()) {
             ties = Ties::Open;
         }

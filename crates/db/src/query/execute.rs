@@ -480,6 +480,6 @@ fn covered(definition: &Definition, key: &[u8], id: &str) -> Result<Object> {
     Ok(object)
 }
 
-fn corrupt_entry(what: &str, key: &[u8]) -> Error {
+pub(super) fn corrupt_entry(what: &str, key: &[u8]) -> Error {
     Error::Corrupt { place: format!("index key {}", key.escape_ascii()), what: what.to_owned() }
 }

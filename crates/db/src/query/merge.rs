@@ -1,5 +1,5 @@
 //! [`Merged`]: several ranges of an index, read side by side in the order of what follows their
-//! prefixes.
+//! prefixes, ids included.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -8,12 +8,15 @@ use std::ops::ControlFlow;
 use velocitydb_storage::{Bounds, Direction, Snapshot};
 
 use super::access::{IndexScan, Range};
+use super::execute::corrupt_entry;
 use crate::Result;
+use crate::index::{Definition, append_id, owner_of};
 use crate::keys::{INDEXES, Key};
 
 /// The entries of several ranges in one order.
 pub(super) struct Merged<'a> {
     state: &'a dyn Snapshot,
+    definition: &'a Definition,
     direction: Direction,
     streams: Vec<Stream>,
     /// The streams that have an entry, by what follows its prefix.
@@ -39,16 +42,16 @@ const FETCHED_FIRST: usize = 4;
 const FETCHED_MAX: usize = 256;
 
 impl<'a> Merged<'a> {
-    pub(super) fn new(state: &'a dyn Snapshot, scan: &IndexScan) -> Result<Self> {
+    pub(super) fn new(state: &'a dyn Snapshot, scan: &'a IndexScan) -> Result<Self> {
         let streams = scan.ranges.iter().zip(&scan.prefixes).map(|(range, prefix)| Stream {
             rest: Some(range.clone()),
             prefix: *prefix,
             fetched: VecDeque::new(),
             fetch_next: FETCHED_FIRST,
         });
-        let direction = scan.direction;
-        let mut merged =
-            Merged { state, direction, streams: streams.collect(), heads: BinaryHeap::new() };
+        let (definition, direction) = (&*scan.definition, scan.direction);
+        let (streams, heads) = (streams.collect(), BinaryHeap::new());
+        let mut merged = Merged { state, definition, direction, streams, heads };
         for stream in 0..merged.streams.len() {
             merged.push_head(stream)?;
         }
@@ -76,8 +79,13 @@ impl<'a> Merged<'a> {
         if stream.fetched.is_empty() {
             stream.fetch(self.state, self.direction)?;
         }
-        if let Some((key, _)) = stream.fetched.front() {
-            let order = Key::from_slice(&key[stream.prefix..]);
+        if let Some((key, value)) = stream.fetched.front() {
+            let mut order = Key::from_slice(&key[stream.prefix..]);
+            if self.definition.spec.is_unique() {
+                // Entries of different ranges can have the same values, and no id in their keys.
+                let id = owner_of(value).ok_or_else(|| corrupt_entry("index entry", key))?;
+                append_id(id, self.definition.last_direction(), &mut order);
+            }
             self.heads.push(Head { order, stream: number, direction: self.direction });
         }
         Ok(())

@@ -6,7 +6,7 @@ use velocitydb_core::key::{Direction, skip_key};
 use velocitydb_core::{DocumentView, Filter, Path, Sort, Time};
 use velocitydb_storage::{Bounds, Direction as ScanDirection};
 
-use super::access::{Access, IndexScan, OrderAt};
+use super::access::{Access, IndexScan, Merge, OrderAt};
 use super::candidates::is_id;
 use super::control::Control;
 use super::execute::{AHEAD_MAX, Examined, Execution, Hit, Need, Record, Visit};
@@ -328,6 +328,9 @@ fn seek_index(scan: &mut IndexScan, sort: &Sort, after: &[u8]) -> bool {
         return false;
     }
     let Some(place) = entry_place(scan, sort, after) else { return false };
+    // Behind a place without an id are all entries of its values, if there can be no second one.
+    let is_merged = scan.merge == Merge::Ordered && scan.ranges.len() > 1;
+    let is_told_apart = place.is_whole || !is_merged;
     for number in 0..scan.ranges.len() {
         let lead = match scan.order_at {
             Some(OrderAt::Shared(length)) => length,
@@ -338,19 +341,23 @@ fn seek_index(scan: &mut IndexScan, sort: &Sort, after: &[u8]) -> bool {
         let at: Key = [&range.low[..lead], &place.bytes].concat().into();
         match scan.direction {
             ScanDirection::Forward => {
-                let behind = if place.is_whole {
-                    [&at[..], &[0]].concat().into()
-                } else {
-                    end_of(&at).unwrap_or(at)
+                let behind = match (place.is_whole, is_told_apart) {
+                    (true, _) => [&at[..], &[0]].concat().into(),
+                    (false, true) => end_of(&at).unwrap_or(at),
+                    (false, false) => at,
                 };
                 range.low = range.low.clone().max(behind);
             }
             ScanDirection::Backward => {
-                range.high = Some(range.high.take().map_or(at.clone(), |high| high.min(at)));
+                let end = if is_told_apart { Some(at) } else { end_of(&at) };
+                range.high = match (range.high.take(), end) {
+                    (Some(high), Some(end)) => Some(high.min(end)),
+                    (high, end) => high.or(end),
+                };
             }
         }
     }
-    true
+    is_told_apart
 }
 
 /// A place in the order as the bytes of index keys.

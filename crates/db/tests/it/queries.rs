@@ -181,6 +181,40 @@ impl Queries {
         paths
     }
 
+    /// An index, unique or not. A unique one refuses documents.
+    pub fn any_index(&mut self) -> IndexSpec {
+        let index = self.index();
+        // Of those on one path hardly a document would be left.
+        let is_unique = index.keys().keys().len() > 1 && self.random.one_in(2);
+        if is_unique { index.unique() } else { index }
+    }
+
+    /// A filter and a sort that an index was made for: some of its keys have one of a few values,
+    /// and the others are the order.
+    pub fn fitting(&mut self, index: &IndexSpec) -> (Filter, Sort) {
+        let keys = index.keys().keys().to_vec();
+        let given = self.random.within(0..keys.len() as u64 + 1) as usize;
+        let mut filter = Object::new();
+        for key in &keys[..given] {
+            let count = self.random.within(1..5);
+            let list: Value = (0..count).map(|_| self.scalar()).collect();
+            filter.insert(key.path.to_string(), object! { "$in": list });
+        }
+        if self.random.one_in(3) {
+            filter.insert(self.path(), self.test());
+        }
+        let is_turned = self.random.one_in(2);
+        let sort = keys[given..].iter().fold(Sort::new(), |sort, key| {
+            let path = key.path.to_string();
+            match (key.direction == velocitydb_core::key::Direction::Ascending) != is_turned {
+                true => sort.ascending(&path),
+                false => sort.descending(&path),
+            }
+        });
+        let filter = Filter::from_object(filter).unwrap_or_else(|_| Filter::all());
+        (filter, if self.random.one_in(4) { self.sort() } else { sort })
+    }
+
     /// An index that no document is refused by.
     pub fn index(&mut self) -> IndexSpec {
         let mut keys = self.sort();
