@@ -27,6 +27,7 @@ pub mod order;
 pub mod raw;
 pub mod ser;
 mod serializer;
+mod simplest;
 
 pub mod aggregate;
 pub mod command;

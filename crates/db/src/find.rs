@@ -302,7 +302,9 @@ impl Find {
         Ok(count)
     }
 
-    /// The different values at a path, of arrays those of their elements, in the one total order.
+    /// The different values at a path, of arrays those of their elements, in the one total order. Of
+    /// values that are equal and look different, one is shown, whichever indexes there are: an
+    /// integer rather than the equal float, and `0.0` rather than `-0.0`.
     ///
     /// # Errors
     ///
@@ -315,13 +317,19 @@ impl Find {
         let fields = [path.clone()];
         self.run(self.query.order(), Need::IndexedFields, &fields, &mut |hit| {
             let mut take = |key: &[u8], value: &mut dyn FnMut() -> Result<Option<Value>>| {
-                if !values.contains_key(key)
-                    && let Some(value) = value()?
-                {
-                    control.take(DISTINCT, key.len() * 2 + 64)?;
-                    values.insert(key.to_vec(), value);
+                let known = values.get_mut(key);
+                if known.as_ref().is_some_and(|known| known.is_simplest()) {
+                    return Ok::<_, Error>(());
                 }
-                Ok::<_, Error>(())
+                match (known, value()?) {
+                    (Some(known), Some(value)) if value.is_simpler_than(known) => *known = value,
+                    (None, Some(value)) => {
+                        control.take(DISTINCT, key.len() * 2 + 64)?;
+                        values.insert(key.to_vec(), value);
+                    }
+                    _ => {}
+                }
+                Ok(())
             };
             if let Record::Covered(object) = &hit.record {
                 let Some(value) = path.get(object) else { return Ok(ControlFlow::Continue(())) };

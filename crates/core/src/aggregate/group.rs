@@ -162,7 +162,9 @@ pub(super) struct Grouper<'p> {
 
 struct Entry {
     key: Box<[u8]>,
+    /// The simplest of the equal ones.
     id: Value,
+    is_simplest: bool,
 }
 
 impl<'p> Grouper<'p> {
@@ -188,7 +190,7 @@ impl<'p> Grouper<'p> {
         let hash = self.hasher.hash_one(self.key.as_slice());
         let found = self.table.find(hash, |at| *self.groups[*at as usize].key == *self.key);
         let group = match found {
-            Some(at) => *at as usize,
+            Some(at) => self.simplify(*at as usize, env)?,
             None => self.create(hash, env)?,
         };
         let count = self.plan.fields.len();
@@ -203,6 +205,19 @@ impl<'p> Grouper<'p> {
         Ok(())
     }
 
+    /// Takes the id of a row for that of its group if it is simpler. Returns the group.
+    #[inline]
+    fn simplify(&mut self, at: usize, env: Env<'_>) -> Result<usize> {
+        let entry = &mut self.groups[at];
+        if !entry.is_simplest {
+            let id = self.plan.key.id(env)?;
+            if id.is_simpler_than(&entry.id) {
+                (entry.is_simplest, entry.id) = (id.is_simplest(), id);
+            }
+        }
+        Ok(at)
+    }
+
     #[cold]
     fn create(&mut self, hash: u64, env: Env<'_>) -> Result<usize> {
         let at = self.groups.len();
@@ -212,7 +227,8 @@ impl<'p> Grouper<'p> {
         let bytes = own + states + Measure::of(&id).bytes;
         self.held.add(env.world.shared, self.place, bytes)?;
         let number = u32::try_from(at).expect("memory is bounded far below four billion groups");
-        self.groups.push(Entry { key: self.key.as_slice().into(), id });
+        let is_simplest = id.is_simplest();
+        self.groups.push(Entry { key: self.key.as_slice().into(), id, is_simplest });
         self.states.extend(self.plan.fields.iter().map(|(_, plan)| State::new(&plan.kind)));
         let (groups, hasher) = (&self.groups, &self.hasher);
         self.table.insert_unique(hash, number, |at| hasher.hash_one(&*groups[*at as usize].key));

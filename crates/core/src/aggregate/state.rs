@@ -107,8 +107,12 @@ impl State {
             Self::Set(values) => {
                 let Some(value) = item.into_option()? else { return Ok(0) };
                 let bytes = Measure::of(&value).bytes;
-                // A value that is there stays, though the new one may be of another type.
-                let is_new = !values.contains(&value) && values.insert(value);
+                // Of equal values the simplest is shown, in whatever order they come.
+                let known = values.get(&value);
+                let is_new = known.is_none();
+                if known.is_none_or(|known| value.is_simpler_than(known)) {
+                    values.replace(value);
+                }
                 Ok(if is_new { bytes } else { 0 })
             }
             Self::Deviation(deviation) => {
@@ -154,7 +158,16 @@ fn extreme(best: &mut Option<Value>, kind: &Kind, item: Item<'_>) -> Result<usiz
     };
     let order = item.compare_value(found)?;
     let is_better = if *kind == Kind::Min { order.is_lt() } else { order.is_gt() };
-    if is_better { replace(found, item.into_value()?) } else { Ok(0) }
+    if is_better {
+        return replace(found, item.into_value()?);
+    }
+    if order.is_eq() && !found.is_simplest() {
+        let value = item.into_value()?;
+        if value.is_simpler_than(found) {
+            return replace(found, value);
+        }
+    }
+    Ok(0)
 }
 
 /// Replaces a value, and says by how much the new one is larger.

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use velocitydb::{
-    Database, Documents, Filter, FindCursor, IndexSpec, Mode, Object, Projection, Sort, Value,
+    Accumulator, Database, Documents, Error, Filter, FindCursor, IndexSpec, Mode, Object, Pipeline,
+    Projection, Sort, Value,
 };
-use velocitydb_core::key::{Direction, encode_key_value};
 use velocitydb_storage::contract::Random;
 
 use crate::queries::{Queries, matching, sorted};
@@ -37,10 +37,22 @@ impl Variants {
     fn new(queries: &mut Queries) -> Self {
         let home = Home::new(Mode::MemoryOnly);
         let count = queries.random.within(1..DOCUMENTS);
-        let document = |queries: &mut Queries, n: u64| (format!("d{n:03}"), queries.object());
-        let documents: BTreeMap<_, _> = (0..count).map(|n| document(queries, n)).collect();
         let specs: Vec<_> =
-            (0..INDEXES).map(|n| queries.index().named(format!("index{n}"))).collect();
+            (0..INDEXES).map(|n| queries.any_index().named(format!("index{n}"))).collect();
+        // What a unique index refuses is in none of the variants.
+        let sieve = home.db().documents("sieve");
+        for spec in specs.iter().filter(|spec| spec.is_unique()) {
+            home.db().create_index("sieve", spec.clone()).unwrap();
+        }
+        let mut documents = BTreeMap::new();
+        for n in 0..count {
+            let (id, fields) = (format!("d{n:03}"), queries.object());
+            match sieve.insert(&id, &fields) {
+                Ok(_) => drop(documents.insert(id, fields)),
+                Err(Error::Duplicate { .. } | Error::Invalid(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
         let mut names = vec!["none".to_owned(), "all".to_owned()];
         names.extend((0..specs.len()).map(|n| format!("one{n}")));
         let variants = Variants { home, names, documents, specs };
@@ -53,7 +65,6 @@ impl Variants {
             }
             let all = variants.documents.iter().map(|(id, fields)| (id.clone(), fields.clone()));
             for (id, fields) in all {
-                // A document that a unique index refuses is in none of the variants.
                 db.documents(name).upsert(&id, fields).unwrap();
             }
             if is_built {
@@ -64,6 +75,15 @@ impl Variants {
             variants.home.db().analyze().unwrap();
         }
         variants
+    }
+
+    /// A filter and a sort, of which half were made for one of the indexes.
+    fn question(&self, queries: &mut Queries) -> (Filter, Sort) {
+        if queries.random.one_in(2) {
+            return (queries.filter(), queries.sort());
+        }
+        let index = queries.random.within(0..self.specs.len() as u64) as usize;
+        queries.fitting(&self.specs[index])
     }
 
     fn create_indexes(&self, db: &Database, name: &str) {
@@ -94,12 +114,6 @@ fn ids(documents: &[velocitydb::Document]) -> Vec<String> {
     documents.iter().map(|document| document.id().to_string()).collect()
 }
 
-fn key(value: &Value) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    encode_key_value(value, Direction::Ascending, &mut bytes);
-    bytes
-}
-
 /// The ways to documents that were taken, so that a test which takes none of the interesting ones is
 /// noticed.
 fn ways(find: velocitydb::Find, ways: &mut BTreeMap<String, u64>) {
@@ -125,8 +139,7 @@ fn indexes_change_no_answer() {
     for _ in 0..rounds() {
         let variants = Variants::new(&mut queries);
         for _ in 0..QUERIES {
-            let filter = queries.filter();
-            let sort = queries.sort();
+            let (filter, sort) = variants.question(&mut queries);
             let path = queries.path();
             let (offset, limit) = (queries.random.within(0..6), queries.random.within(0..12));
             let fields = queries.projection();
@@ -136,6 +149,8 @@ fn indexes_change_no_answer() {
                 in_order.iter().skip(offset as usize).take(limit as usize).cloned().collect();
             let reference = variants.home.db().documents("none");
             let distinct = distinct(&reference, &filter, &path);
+            let of = queries.path();
+            let groups = groups(&reference, &filter, &path, &of);
             let projected = projected(&reference, &filter, &fields, &sort);
             for name in &variants.names {
                 let docs = variants.home.db().documents(name);
@@ -162,6 +177,12 @@ fn indexes_change_no_answer() {
                     plan(None)
                 );
                 assert_eq!(
+                    self::groups(&docs, &filter, &path, &of),
+                    groups,
+                    "groups of {path}, {of}: {}",
+                    plan(None)
+                );
+                assert_eq!(
                     self::projected(&docs, &filter, &fields, &sort),
                     projected,
                     "projection {fields:?}: {}",
@@ -177,9 +198,29 @@ fn indexes_change_no_answer() {
     assert!(by_index > 20, "hardly a query went by an index: {taken:#?}");
 }
 
-/// Equal values are one, whichever of them is shown.
-fn distinct(docs: &Documents, filter: &Filter, path: &str) -> Vec<Vec<u8>> {
-    docs.find(filter.clone()).distinct(path).unwrap().iter().map(key).collect()
+/// As text, so that `1` is not `1.0`: equal values are one, and which of them is shown must not
+/// depend on the plan.
+fn distinct(docs: &Documents, filter: &Filter, path: &str) -> Vec<String> {
+    docs.find(filter.clone()).distinct(path).unwrap().iter().map(shown).collect()
+}
+
+/// The groups of a path, with what their rows add up to.
+fn groups(docs: &Documents, filter: &Filter, path: &str, of: &str) -> Vec<String> {
+    let (path, of) = (format!("${path}"), format!("${of}"));
+    let fields = [
+        ("count", Accumulator::count()),
+        ("least", Accumulator::min(of.clone())),
+        ("greatest", Accumulator::max(of.clone())),
+        ("all", Accumulator::add_to_set(of)),
+    ];
+    let pipeline = Pipeline::new().matching(filter).group(path, fields);
+    let groups = docs.aggregate(pipeline).objects().unwrap();
+    groups.iter().map(|group| shown(&Value::from(group.clone()))).collect()
+}
+
+/// A value so that it looks as it is.
+fn shown(value: &Value) -> String {
+    format!("{value:?}")
 }
 
 fn projected(docs: &Documents, filter: &Filter, paths: &[&str], sort: &Sort) -> Vec<String> {
@@ -196,10 +237,15 @@ fn pages_put_together_are_the_whole() {
     for _ in 0..rounds() {
         let variants = Variants::new(&mut queries);
         for _ in 0..QUERIES / 2 {
-            let filter = if queries.random.one_in(3) { Filter::all() } else { queries.filter() };
-            let sort = queries.sort();
+            let (filter, sort) = match queries.random.one_in(4) {
+                true => (Filter::all(), queries.sort()),
+                false => variants.question(&mut queries),
+            };
             let expected = sorted(&matching(&variants.documents, &filter), &sort);
-            let size = queries.random.within(1..20);
+            let size = match queries.random.one_in(2) {
+                true => queries.random.within(1..4),
+                false => queries.random.within(4..20),
+            };
             for name in &variants.names {
                 let docs = variants.home.db().documents(name);
                 let found = pages(&docs, &filter, &sort, size, &mut |_| {});
@@ -245,7 +291,7 @@ fn what_is_not_touched_is_on_one_page() {
         for name in &variants.names {
             let docs = variants.home.db().documents(name);
             for n in 0..12 {
-                let (filter, sort) = (queries.filter(), queries.sort());
+                let (filter, sort) = variants.question(&mut queries);
                 let size = queries.random.within(1..10);
                 let before = matching(&variants.documents, &filter);
                 let mut touched = BTreeSet::new();
@@ -254,7 +300,8 @@ fn what_is_not_touched_is_on_one_page() {
                         let id = format!("d{:03}", queries.random.within(0..DOCUMENTS + 40));
                         match queries.random.one_in(2) {
                             true => drop(docs.delete(&id).unwrap()),
-                            false => drop(docs.upsert(&id, queries.object()).unwrap()),
+                            // A unique index may refuse it.
+                            false => drop(docs.upsert(&id, queries.object())),
                         }
                         touched.insert(id);
                     }
@@ -264,10 +311,10 @@ fn what_is_not_touched_is_on_one_page() {
                     let plan = variants.explain(name, &filter, Some(&sort));
                     assert_eq!(count, 1, "{id} in query {n}, pages of {size}: {plan}");
                 }
+                touched.iter().for_each(|id| drop(docs.delete(id).unwrap()));
                 for id in touched {
-                    match variants.documents.get(&id) {
-                        Some(fields) => drop(docs.upsert(&id, fields.clone()).unwrap()),
-                        None => drop(docs.delete(&id).unwrap()),
+                    if let Some(fields) = variants.documents.get(&id) {
+                        docs.upsert(&id, fields.clone()).unwrap();
                     }
                 }
             }

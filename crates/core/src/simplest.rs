@@ -1,0 +1,90 @@
+//! Which of several equal values is shown. `1` equals `1.0`, and `0` equals `-0.0`, but they look
+//! different; where one stands for all that are equal (a distinct value, the key of a group, a least
+//! value), it must not be whichever happened to come first, since that depends on the plan.
+//!
+//! The *simplest* stands for all: an integer rather than a float, and `0.0` rather than `-0.0`. In
+//! arrays and objects the first number that looks different decides.
+
+use std::cmp::Ordering;
+
+use crate::Value;
+
+impl Value {
+    /// Whether this value stands for both where another one equals it.
+    pub fn is_simpler_than(&self, other: &Value) -> bool {
+        compare(self, other).is_lt()
+    }
+
+    /// Whether no value that equals this one looks different, and simpler.
+    pub fn is_simplest(&self) -> bool {
+        match self {
+            Value::Float(float) => {
+                // Beyond, there are no integers that it could equal.
+                const END: f64 = 18_446_744_073_709_551_616.0;
+                float.fract() != 0.0 || *float >= END || *float < -END / 2.0
+            }
+            Value::Array(items) => items.iter().all(Value::is_simplest),
+            Value::Object(object) => object.iter().all(|(_, value)| value.is_simplest()),
+            _ => true,
+        }
+    }
+}
+
+/// Compares how equal values look.
+fn compare(one: &Value, other: &Value) -> Ordering {
+    let first_unequal = |order: Ordering, next: Ordering| order.then(next);
+    match (one, other) {
+        (Value::Array(one), Value::Array(other)) => {
+            let pairs = one.iter().zip(other);
+            pairs.map(|(one, other)| compare(one, other)).fold(Ordering::Equal, first_unequal)
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let pairs = one.iter().zip(other.iter());
+            pairs
+                .map(|((_, one), (_, other))| compare(one, other))
+                .fold(Ordering::Equal, first_unequal)
+        }
+        (one, other) => rank(one).cmp(&rank(other)),
+    }
+}
+
+fn rank(value: &Value) -> u8 {
+    match value {
+        Value::Float(float) if *float == 0.0 && float.is_sign_negative() => 2,
+        Value::Float(_) => 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::value;
+
+    #[test]
+    fn integers_stand_for_equal_floats() {
+        for (one, other) in [
+            (value!(1), value!(1.0)),
+            (value!(0), value!(0.0)),
+            (value!(0.0), value!(-0.0)),
+            (value!(9_007_199_254_740_992_i64), value!(9_007_199_254_740_992.0)),
+            (value!([1, 2]), value!([1, 2.0])),
+            (value!([1, 2.0]), value!([1.0, 2])),
+            (value!({ "x": { "y": 0 } }), value!({ "x": { "y": -0.0 } })),
+        ] {
+            assert!(one.is_simpler_than(&other) && !other.is_simpler_than(&one), "{one} {other}");
+            assert!(!other.is_simplest(), "{other}");
+            assert!(!one.is_simpler_than(&one));
+        }
+        for simplest in [
+            value!(1),
+            value!(u64::MAX),
+            value!(0.5),
+            value!(f64::NAN),
+            value!(f64::INFINITY),
+            value!(1e300),
+            value!(["a", 1, { "b": 1.5 }]),
+        ] {
+            assert!(simplest.is_simplest(), "{simplest}");
+        }
+    }
+}
