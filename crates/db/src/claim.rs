@@ -14,12 +14,13 @@
 use std::time::Duration;
 
 use velocitydb_core::{
-    Action, Condition, DocumentId, Filter, Lease, Modify, Object, Outcome, Recall, Sort, Update,
+    Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Outcome, Recall, Sort,
+    Update,
 };
 
 use crate::apply::Found;
 use crate::modify::refused;
-use crate::{Document, Documents, Error, Result};
+use crate::{Document, Documents, Error, Explanation, Result};
 
 /// The field that a claimant's name is written to, unless another one is chosen.
 pub const CLAIMANT_FIELD: &str = "claimed_by";
@@ -173,6 +174,45 @@ impl Claim<'_> {
         self
     }
 
+    /// How the documents would be found now, and what that takes. Nothing is claimed.
+    ///
+    /// A claim that is made over and over does not look again at what it has passed before: what was
+    /// claimed, and what its filter leaves out until the document or the time in the filter changes.
+    /// `hints` says where it begins. What it examines does not grow with that.
+    ///
+    /// # Errors
+    ///
+    /// When the filter or the sort is invalid, and as for all queries.
+    pub fn explain(self) -> Result<Explanation> {
+        self.check_limit()?;
+        self.filter.check()?;
+        self.sort.check()?;
+        self.documents.db.explain_modify(&Modify {
+            collection: self.documents.name()?.clone(),
+            filter: self.filter,
+            candidates: None,
+            sort: self.sort,
+            limit: Some(self.limit),
+            action: Action::Compare,
+            expiry: Expiry::Keep,
+            lease: None,
+            recall: Recall::Versions,
+        })
+    }
+
+    fn check_limit(&self) -> Result<()> {
+        if self.limit <= CLAIM_COUNT_MAX {
+            return Ok(());
+        }
+        Err(velocitydb_core::Error::LimitExceeded {
+            what: "number of documents of one claim",
+            path: String::new(),
+            found: self.limit as usize,
+            max: CLAIM_COUNT_MAX as usize,
+        }
+        .into())
+    }
+
     /// Takes the documents, and changes each so that nobody else finds it.
     ///
     /// # Errors
@@ -180,15 +220,7 @@ impl Claim<'_> {
     /// When the filter, the sort or an update is invalid, and as for all writes. That there was
     /// nothing to claim is no error.
     pub fn update(self, update: impl Into<Update>) -> Result<Claimed> {
-        if self.limit > CLAIM_COUNT_MAX {
-            return Err(velocitydb_core::Error::LimitExceeded {
-                what: "number of documents of one claim",
-                path: String::new(),
-                found: self.limit as usize,
-                max: CLAIM_COUNT_MAX as usize,
-            }
-            .into());
-        }
+        self.check_limit()?;
         let mut update = update.into();
         if let Some((path, claimant)) = self.claimant {
             update = update.set(&path, claimant);

@@ -8,11 +8,11 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use velocitydb_core::{
     Body, CollectionName, CollectionOptions, Command, Consistency, DocumentId, IdGenerator,
-    Maintain, Request, RequestId, SchemaChange, Time,
+    Maintain, Modify, Request, RequestId, SchemaChange, Time,
 };
 use velocitydb_storage::{Durability, Engine, Mode};
 
-use crate::apply::{Machine, Reply, find_answer};
+use crate::apply::{Machine, Reply, Searched, find_answer};
 use crate::batch::{BatchResult, WriteBatch};
 use crate::catalog::{self, Entry, Names};
 use crate::indexes::{all_definitions, build_body, is_stale};
@@ -21,7 +21,9 @@ use crate::maintenance::{Alarm, Maintenance};
 use crate::options::{MaintenanceMode, Options};
 use crate::pipeline::Pipeline;
 use crate::query::Statistics;
-use crate::{Collection, CollectionStats, Documents, Environment, Error, Result, Snapshot};
+use crate::{
+    Collection, CollectionStats, Documents, Environment, Error, Explanation, Result, Snapshot,
+};
 
 /// An open database. Clones are handles to the same one, which closes with the last of them.
 #[derive(Clone)]
@@ -339,6 +341,17 @@ impl Database {
         let request = Request { id: id.clone(), fingerprint: body.fingerprint()? };
         let answer = find_answer(self.snapshot()?.state(), &request)?;
         Ok((Some(request), answer))
+    }
+
+    /// How the documents of a modification would be found now.
+    pub(crate) fn explain_modify(&self, modify: &Modify) -> Result<Explanation> {
+        let core = &self.inner.core;
+        let (now, begin) = (core.environment.now(), Instant::now());
+        let mut explanation = Explanation::of_nothing();
+        let show = &mut |searched: Searched<'_>| explanation = Explanation::of_search(&searched);
+        core.pipeline.ask(|machine| machine.explain(modify, now, show))?;
+        explanation.execution = begin.elapsed();
+        Ok(explanation)
     }
 }
 

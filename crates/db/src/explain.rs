@@ -3,17 +3,20 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use velocitydb_core::key::{Component, decode_component};
 use velocitydb_core::{Object, Value, object};
 use velocitydb_storage::Direction;
 
 use crate::Result;
-use crate::keys::CollectionNumber;
+use crate::apply::Searched;
+use crate::keys::{CollectionNumber, entries};
 use crate::query::{
-    Access, Candidate, Control, Examined, Execution, IndexScan, Merge, Need, Order, Plan, Range,
-    Selection, Target, allowed_need, run,
+    Access, Candidate, Control, Examined, Execution, IndexScan, Known, Merge, Need, Order, Plan,
+    Range, Selection, Target, Walked, allowed_need, run,
 };
 
-/// How a query was carried out, and what that took; see [`Find::explain`](crate::Find::explain).
+/// How a query was carried out, and what that took; see [`Find::explain`](crate::Find::explain) and
+/// [`Claim::explain`](crate::Claim::explain).
 #[derive(Debug, Clone)]
 pub struct Explanation {
     /// The plan: `access`, what it reads, and which steps follow.
@@ -22,7 +25,12 @@ pub struct Explanation {
     pub estimate: Object,
     /// The plans that were thought to cost more.
     pub rejected: Vec<Object>,
-    /// Entries of indexes that were read.
+    /// Of a claim: by range, where it begins to look, since what comes before need not be looked at
+    /// again: `begins`, the values of the first entry, or `start` or `end`; how many `stretches` of
+    /// the range it looks at, and how many are `waiting` for a bound of the filter to move.
+    pub hints: Vec<Object>,
+    /// Entries of indexes that were read. Deleted ones that a disk engine keeps until it compacts
+    /// and has to pass over are not told to us, and not counted.
     pub keys_examined: u64,
     /// Documents that were read.
     pub documents_examined: u64,
@@ -40,6 +48,7 @@ impl Explanation {
             plan: object! { "access": "nothing", "reason": "the collection does not exist" },
             estimate: object! { "keys": 0, "documents": 0 },
             rejected: Vec::new(),
+            hints: Vec::new(),
             keys_examined: 0,
             documents_examined: 0,
             returned: 0,
@@ -75,10 +84,27 @@ impl Explanation {
         Ok(explanation)
     }
 
+    /// How a command found documents.
+    pub(crate) fn of_search(searched: &Searched<'_>) -> Self {
+        let Searched { plan, selection, known, examined, returned } = searched;
+        let walked = plan.access.walked();
+        let known = walked.iter().zip(known).filter_map(|(one, known)| known.map(|it| (one, it)));
+        Explanation {
+            plan: describe_plan(plan, selection),
+            estimate: object! { "keys": plan.estimate.keys, "documents": plan.estimate.documents },
+            rejected: plan.rejected.iter().map(describe_candidate).collect(),
+            hints: known.map(|(walked, known)| describe_hint(plan, walked, known)).collect(),
+            keys_examined: examined.keys,
+            documents_examined: examined.documents,
+            returned: *returned,
+            ..Self::of_nothing()
+        }
+    }
+
     /// All of it as one object.
     pub fn to_object(&self) -> Object {
         let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
-        object! {
+        let mut object = object! {
             "plan": self.plan.clone(),
             "estimate": self.estimate.clone(),
             "rejected": self.rejected.clone(),
@@ -87,8 +113,57 @@ impl Explanation {
             "returned": self.returned,
             "planning_us": micros(self.planning),
             "execution_us": micros(self.execution)
+        };
+        if !self.hints.is_empty() {
+            object.insert("hints", self.hints.clone());
         }
+        object
     }
+}
+
+/// What is known of a range for a search.
+fn describe_hint(plan: &Plan, walked: &Walked<'_>, known: &Known) -> Object {
+    let (stretches, waiting) = known.counts();
+    let begins = match known.next_open(walked.range, walked.direction) {
+        None => Value::from("end"),
+        Some(part) => {
+            let is_at_start = match walked.direction {
+                Direction::Forward => part.low == walked.range.low,
+                Direction::Backward => part.high == walked.range.high,
+            };
+            let key = match walked.direction {
+                Direction::Forward => &part.low,
+                Direction::Backward => part.high.as_ref().unwrap_or(&part.low),
+            };
+            if is_at_start { Value::from("start") } else { describe_key(plan, walked, key) }
+        }
+    };
+    object! { "begins": begins, "stretches": stretches, "waiting": waiting }
+}
+
+/// The id of a document, or the values of an entry.
+fn describe_key(plan: &Plan, walked: &Walked<'_>, key: &[u8]) -> Value {
+    let definition = match &plan.access {
+        Access::Index(scan) => &scan.definition,
+        _ => {
+            let id = key.get(walked.prefix.len()..).unwrap_or_default();
+            return Value::from(&*String::from_utf8_lossy(id));
+        }
+    };
+    let mut at = entries(definition.number).len();
+    let mut values = Vec::new();
+    for number in 0..definition.paths().len() {
+        let rest = key.get(at..).unwrap_or_default();
+        let Ok((component, length)) = decode_component(rest, definition.direction(number)) else {
+            break;
+        };
+        at += length;
+        values.push(match component {
+            Component::Value(value) => value,
+            Component::Missing | Component::Empty => Value::Null,
+        });
+    }
+    Value::from(values)
 }
 
 fn describe_plan(plan: &Plan, selection: &Selection<'_>) -> Object {

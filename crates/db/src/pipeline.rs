@@ -125,6 +125,14 @@ impl Pipeline {
         }
     }
 
+    /// Asks the machine something between two groups.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&mut Machine) -> T) -> T {
+        let mut lead = Lead::new(self, self.machine.lock(), &[]);
+        let answer = question(&mut lead.machine);
+        lead.end();
+        answer
+    }
+
     /// The lone writer's way: nothing is shared, so nothing is allocated for sharing.
     fn lead_with(
         &self,

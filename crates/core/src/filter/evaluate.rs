@@ -93,7 +93,11 @@ impl Predicate {
 impl Test {
     /// Whether what is at a path passes. `value` is what its first segment led to, `path` are the
     /// others.
-    fn passed_at<'a, N: Node<'a>>(&self, value: Option<N>, path: &[Segment]) -> Result<bool> {
+    pub(super) fn passed_at<'a, N: Node<'a>>(
+        &self,
+        value: Option<N>,
+        path: &[Segment],
+    ) -> Result<bool> {
         match self {
             Self::Ne(operand) => {
                 any_leaf(value, path, |leaf| equals(leaf, operand)).map(|any| !any)
@@ -118,7 +122,7 @@ impl Test {
 
     /// Whether one value by itself passes, its elements left aside.
     #[inline]
-    fn passed_by<'a, N: Node<'a>>(&self, value: Option<N>) -> Result<bool> {
+    pub(super) fn passed_by<'a, N: Node<'a>>(&self, value: Option<N>) -> Result<bool> {
         match self {
             Self::Eq(operand) => equals(value, operand),
             Self::Ne(operand) => equals(value, operand).map(|equal| !equal),

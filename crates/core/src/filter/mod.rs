@@ -21,6 +21,7 @@
 //!
 //! Evaluating is free of allocations, and reads encoded documents where they are.
 
+mod awaits;
 mod build;
 mod evaluate;
 mod filter_type;
@@ -33,6 +34,7 @@ mod predicate;
 mod value_type;
 mod write;
 
+pub use awaits::{Awaits, Bound, Move, Side};
 pub use build::{Field, field};
 pub use filter_type::Filter;
 pub use pattern::Pattern;

@@ -1,20 +1,25 @@
-//! [`Hints`]: where in an index a search that is made over and over may begin.
+//! [`Hints`]: what a search that is made over and over need not look at again.
 //!
 //! A queue is read at its front: every claim looks at the entries of what was claimed before it,
-//! in a store that keeps deleted ones for a while, and at all jobs that wait for somebody else. So
-//! the machine remembers, for a search, the first entry that satisfied it: all before did not. It
-//! forgets as much of that as is needed whenever an entry is written before that place, or the
-//! document of one.
+//! in a store that keeps deleted ones for a while, and at all jobs that are for somebody else or
+//! not yet due. So the machine remembers, for a search, what is [`Known`] of the ranges that it
+//! reads, and opens again whatever is written there.
+//!
+//! A search is one by its *shape*: its sort, and its filter but for the bounds in it, which move
+//! from one claim to the next where they are the time. Where bounds go to and fro, as those of
+//! workers that are not alike, each place that they come back to has a memory of its own.
 //!
 //! This is no part of the state. With or without hints, a search finds the same.
 
 use std::collections::{HashMap, VecDeque};
 
+use velocitydb_core::key::{Direction, encode_key_value};
 use velocitydb_core::{Filter, Sort};
+use velocitydb_storage::Keyspace;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::Result;
-use crate::keys::{IndexNumber, Key};
+use crate::keys::{DOCUMENTS, INDEXES, Key, end_of};
+use crate::query::{At, Known, Plan, Remembered, Walk};
 
 /// How many places are remembered: those of as many kinds of workers.
 const PLACES_MAX: usize = 4_096;
@@ -22,151 +27,358 @@ const PLACES_MAX: usize = 4_096;
 /// How many searches share a range at the most: each is looked at when that range is written to.
 const SEARCHES_MAX: usize = 64;
 
-/// The first places at which searches can have a result.
-#[derive(Debug, Default)]
-pub(super) struct Hints {
-    /// By the prefix that all entries of the searched range begin with.
-    ranges: HashMap<Key, VecDeque<Place>, rapidhash::fast::RandomState>,
-    /// The indexes that are searched, and the lengths of the prefixes.
-    lengths: Vec<(IndexNumber, usize)>,
-    places: usize,
-    /// The newest searches with their names.
-    searches: VecDeque<(Filter, Sort, u128)>,
-}
+/// How many stretches are told apart in all places together: some ten megabytes.
+const STRETCHES_MAX: usize = 65_536;
 
-#[derive(Debug)]
-struct Place {
-    search: u128,
-    first: Key,
-}
+/// How many ranges of one search are remembered.
+const RANGES_MAX: usize = 64;
 
 /// How many searches are known by sight: naming one takes longer than finding it here.
 const KNOWN_MAX: usize = 16;
 
+/// What searches need not look at again.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    entries: Ranges,
+    documents: Ranges,
+    places: usize,
+    stretches: usize,
+    /// The newest searches with their names.
+    searches: VecDeque<(Filter, Sort, u128)>,
+    /// How often a place has been looked up.
+    clock: u64,
+    /// What the command that is being applied has learned.
+    learned: Vec<Token>,
+}
+
+/// The ranges of one keyspace.
+#[derive(Debug, Default)]
+struct Ranges {
+    /// By the prefix that all keys of the range begin with.
+    by_prefix: HashMap<Key, Vec<Place>, rapidhash::fast::RandomState>,
+    /// The indexes or collections that are searched, and the lengths of the prefixes.
+    lengths: Vec<(u32, usize)>,
+}
+
+/// What is known of a range for one search.
+#[derive(Debug)]
+struct Place {
+    search: u128,
+    known: Known,
+    /// Its number among all places ever.
+    number: u64,
+    used: u64,
+}
+
+/// A search: its shape, and where its bounds are.
+#[derive(Debug)]
+pub(super) struct Search {
+    name: u128,
+    bounds: Vec<At>,
+}
+
+/// Which place belongs to a range of a plan.
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    keyspace: Keyspace,
+    prefix: Key,
+    number: u64,
+}
+
 impl Hints {
-    /// A name for a search, the same for the same filter and sort.
-    pub(super) fn name_of(&mut self, filter: &Filter, sort: &Sort) -> Result<u128> {
-        let known = self.searches.iter().position(|(one, by, _)| one == filter && by == sort);
-        if let Some(at) = known {
-            return Ok(self.searches[at].2);
+    /// What a search is known by.
+    pub(super) fn search(&mut self, filter: &Filter, sort: &Sort) -> Search {
+        let at = |value| {
+            let mut component = Vec::new();
+            encode_key_value(value, Direction::Ascending, &mut component);
+            component
+        };
+        let bounds = filter.bounds().into_iter();
+        let bounds = bounds.map(|bound| At::new(at(bound.value), bound.side)).collect();
+        Search { name: self.name_of(filter, sort), bounds }
+    }
+
+    /// A name for a search, the same for all of its shape.
+    fn name_of(&mut self, filter: &Filter, sort: &Sort) -> u128 {
+        let is_known = |(one, by, _): &(Filter, Sort, u128)| by == sort && filter.has_shape_of(one);
+        if let Some((.., name)) = self.searches.iter().find(|search| is_known(search)) {
+            return *name;
         }
-        let mut bytes = Vec::with_capacity(256);
-        filter.encode_into(&mut bytes)?;
-        for key in sort.keys() {
-            bytes.extend_from_slice(key.path.to_string().as_bytes());
-            bytes.extend_from_slice(&key.direction.sign().to_le_bytes());
-        }
-        let name = xxh3_128(&bytes);
+        let name = xxh3_128(
+            format!("{} {}", filter.shape().to_json(), sort.to_value().to_json()).as_bytes(),
+        );
         if self.searches.len() >= KNOWN_MAX {
             self.searches.pop_front();
         }
         self.searches.push_back((filter.clone(), sort.clone(), name));
-        Ok(name)
+        name
     }
 
-    /// Where a search in the range of all keys that begin with `prefix` may begin.
-    pub(super) fn first(&self, prefix: &[u8], search: u128) -> Option<&Key> {
-        let places = self.ranges.get(prefix)?;
-        places.iter().find(|place| place.search == search).map(|place| &place.first)
+    /// What is known of a search, as of when it was last made.
+    pub(super) fn of_search<'a>(&'a self, search: &'a Search) -> OfSearch<'a> {
+        OfSearch { hints: self, search }
     }
 
-    /// Remembers that nothing in the range before `first` satisfies the search.
-    pub(super) fn remember(&mut self, prefix: &[u8], search: u128, first: Key) {
-        if let Some(places) = self.ranges.get_mut(prefix) {
-            if let Some(place) = places.iter_mut().find(|place| place.search == search) {
-                place.first = first;
-                return;
-            }
-            if places.len() >= SEARCHES_MAX {
-                places.pop_front();
-                self.places -= 1;
-            }
-            places.push_back(Place { search, first });
-            self.places += 1;
-            return;
+    /// The places of the ranges of a plan; none where it has none or too many.
+    pub(super) fn places_of(&mut self, plan: &Plan, search: &Search) -> Vec<Token> {
+        let walked = plan.access.walked();
+        if walked.len() > RANGES_MAX {
+            return Vec::new();
         }
-        if self.places >= PLACES_MAX {
-            self.clear();
+        let tokens = walked.iter().map(|one| self.place_of(one.keyspace, one.prefix, search));
+        tokens.collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// The place of a search in a range, with its bounds moved to where they are; a new one, if
+    /// there is none that they can have moved from.
+    fn place_of(&mut self, keyspace: Keyspace, prefix: &[u8], search: &Search) -> Option<Token> {
+        let end = end_of(prefix)?;
+        self.clock += 1;
+        let clock = self.clock;
+        let token = |number| Token { keyspace, prefix: Key::from_slice(prefix), number };
+        let places = self.ranges_mut(keyspace).by_prefix.get_mut(prefix);
+        let near = places.into_iter().flatten().filter(|place| place.search == search.name);
+        let near = near.filter_map(|place| Some((place.known.distance(&search.bounds)?, place)));
+        let nearest = near.min_by_key(|(distance, place)| (*distance, u64::MAX - place.used));
+        if let Some((_, place)) = nearest {
+            place.known.move_to(&search.bounds);
+            let number = place.number;
+            place.used = clock;
+            return Some(token(number));
         }
-        let Some(index) = index_of(prefix) else { return };
-        if !self.lengths.contains(&(index, prefix.len())) {
-            self.lengths.push((index, prefix.len()));
+        if self.places >= PLACES_MAX || self.stretches >= STRETCHES_MAX {
+            self.forget_unused();
         }
-        self.ranges.insert(Key::from_slice(prefix), VecDeque::from([Place { search, first }]));
+        let (number, used) = (clock, clock);
+        let known = Known::nothing_of(prefix, &end, &search.bounds);
+        self.stretches += known.len();
         self.places += 1;
-    }
-
-    /// Whether anything is remembered of an index.
-    pub(super) fn has(&self, index: IndexNumber) -> bool {
-        self.lengths.iter().any(|(other, _)| *other == index)
-    }
-
-    /// Forgets what an entry that was written, or whose document was, may have changed.
-    pub(super) fn touch(&mut self, key: &[u8]) {
-        if self.places == 0 {
-            return;
+        let number_of = number_of(prefix)?;
+        let ranges = self.ranges_mut(keyspace);
+        if !ranges.lengths.contains(&(number_of, prefix.len())) {
+            ranges.lengths.push((number_of, prefix.len()));
         }
-        let Some(index) = index_of(key) else { return };
-        let lengths = self.lengths.iter().filter(|(other, _)| *other == index);
-        for (_, length) in lengths {
-            let places = key.get(..*length).and_then(|prefix| self.ranges.get_mut(prefix));
-            for place in places.into_iter().flatten().filter(|place| key < &place.first[..]) {
-                place.first = Key::from_slice(key);
+        let places = ranges.by_prefix.entry(Key::from_slice(prefix)).or_default();
+        places.push(Place { search: search.name, known, number, used });
+        if places.len() > SEARCHES_MAX
+            && let Some(oldest) = (0..places.len()).min_by_key(|at| places[*at].used)
+        {
+            let place = places.swap_remove(oldest);
+            self.places -= 1;
+            self.stretches -= place.known.len();
+        }
+        Some(token(number))
+    }
+
+    /// What is known at these places.
+    pub(super) fn known(&self, tokens: &[Token]) -> Vec<Option<&Known>> {
+        let place = |token: &Token| {
+            let places = self.ranges(token.keyspace).by_prefix.get(&token.prefix)?;
+            places.iter().find(|place| place.number == token.number)
+        };
+        tokens.iter().map(|token| place(token).map(|place| &place.known)).collect()
+    }
+
+    /// Learns from the walks through the ranges of a plan.
+    pub(super) fn learn(&mut self, plan: &Plan, tokens: &[Token], walks: Vec<Walk>) {
+        let walked = plan.access.walked();
+        for ((token, one), walk) in tokens.iter().zip(walked).zip(walks) {
+            let Some(reached) = walk.reached else { continue };
+            let places = self.ranges_mut(token.keyspace).by_prefix.get_mut(&token.prefix);
+            let place = places.into_iter().flatten().find(|place| place.number == token.number);
+            let Some(place) = place else { continue };
+            let before = place.known.len();
+            place.known.learn(one.range, one.direction, &reached, walk.marks);
+            let after = place.known.len();
+            self.stretches = self.stretches - before + after;
+            self.learned.push(token.clone());
+        }
+    }
+
+    /// A command begins.
+    pub(super) fn begin(&mut self) {
+        self.learned.clear();
+    }
+
+    /// What the command that is being applied has written is not so after all, and what it learned
+    /// may be wrong.
+    pub(super) fn unlearn(&mut self) {
+        for Token { keyspace, prefix, number } in std::mem::take(&mut self.learned) {
+            if let Some(places) = self.ranges_mut(keyspace).by_prefix.get_mut(&prefix) {
+                places.retain(|place| place.number != number);
             }
         }
+        self.count();
+    }
+
+    /// Whether anything is known of an index.
+    pub(super) fn has_index(&self, index: u32) -> bool {
+        self.entries.lengths.iter().any(|(other, _)| *other == index)
+    }
+
+    /// Whether anything is known of the documents of a collection.
+    pub(super) fn has_collection(&self, collection: u32) -> bool {
+        self.documents.lengths.iter().any(|(other, _)| *other == collection)
+    }
+
+    /// Opens an entry that was written or deleted, or whose document was.
+    pub(super) fn touch_entry(&mut self, key: &[u8]) {
+        self.touch(INDEXES, key);
+    }
+
+    /// Opens a document that was written or deleted.
+    pub(super) fn touch_document(&mut self, key: &[u8]) {
+        self.touch(DOCUMENTS, key);
+    }
+
+    fn touch(&mut self, keyspace: Keyspace, key: &[u8]) {
+        let Some(number) = number_of(key) else { return };
+        let mut added = 0;
+        let Ranges { by_prefix, lengths } = self.ranges_mut(keyspace);
+        for (_, length) in lengths.iter().filter(|(other, _)| *other == number) {
+            let places = key.get(..*length).and_then(|prefix| by_prefix.get_mut(prefix));
+            for place in places.into_iter().flatten() {
+                let before = place.known.len() as isize;
+                place.known.touch(key);
+                added += place.known.len() as isize - before;
+            }
+        }
+        self.stretches = self.stretches.saturating_add_signed(added);
     }
 
     /// Forgets an index.
-    pub(super) fn forget(&mut self, index: IndexNumber) {
-        self.lengths.retain(|(other, _)| *other != index);
-        self.ranges.retain(|prefix, _| index_of(prefix) != Some(index));
-        self.places = self.ranges.values().map(VecDeque::len).sum();
+    pub(super) fn forget_index(&mut self, index: u32) {
+        let ranges = &mut self.entries;
+        ranges.by_prefix.retain(|prefix, _| number_of(prefix) != Some(index));
+        self.count();
     }
 
     /// Forgets everything, as when what was written has been thrown away.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
+
+    /// Forgets the half of the places that has not been used for longest.
+    fn forget_unused(&mut self) {
+        let ranges = [&self.entries, &self.documents].into_iter();
+        let places = ranges.flat_map(|ranges| ranges.by_prefix.values().flatten());
+        let mut used: Vec<u64> = places.map(|place| place.used).collect();
+        let middle = used.len() / 2;
+        if used.is_empty() {
+            return;
+        }
+        let (_, median, _) = used.select_nth_unstable(middle);
+        let median = *median;
+        for ranges in [&mut self.entries, &mut self.documents] {
+            ranges.by_prefix.values_mut().for_each(|places| places.retain(|one| one.used > median));
+        }
+        self.count();
+    }
+
+    /// Counts again what is there, and leaves out what is empty.
+    fn count(&mut self) {
+        (self.places, self.stretches) = (0, 0);
+        for ranges in [&mut self.entries, &mut self.documents] {
+            ranges.by_prefix.retain(|_, places| !places.is_empty());
+            ranges.lengths.clear();
+            for (prefix, places) in &ranges.by_prefix {
+                let length = number_of(prefix).map(|number| (number, prefix.len()));
+                if let Some(length) = length.filter(|length| !ranges.lengths.contains(length)) {
+                    ranges.lengths.push(length);
+                }
+                self.places += places.len();
+                self.stretches += places.iter().map(|place| place.known.len()).sum::<usize>();
+            }
+        }
+    }
+
+    fn ranges(&self, keyspace: Keyspace) -> &Ranges {
+        if keyspace == INDEXES { &self.entries } else { &self.documents }
+    }
+
+    fn ranges_mut(&mut self, keyspace: Keyspace) -> &mut Ranges {
+        if keyspace == INDEXES { &mut self.entries } else { &mut self.documents }
+    }
 }
 
-fn index_of(key: &[u8]) -> Option<IndexNumber> {
+/// What is known of a search.
+pub(super) struct OfSearch<'a> {
+    hints: &'a Hints,
+    search: &'a Search,
+}
+
+impl Remembered for OfSearch<'_> {
+    fn of(&self, prefix: &[u8]) -> Option<&Known> {
+        let places = self.hints.entries.by_prefix.get(prefix)?;
+        let near = places.iter().filter(|place| place.search == self.search.name);
+        near.max_by_key(|place| place.used).map(|place| &place.known)
+    }
+}
+
+/// The number of the index or the collection that a key is of.
+fn number_of(key: &[u8]) -> Option<u32> {
     key.first_chunk::<4>().map(|number| u32::from_be_bytes(*number))
 }
 
 #[cfg(test)]
 mod tests {
+    use velocitydb_core::object;
+
     use super::*;
 
-    #[test]
-    fn an_entry_before_the_place_moves_it_back() {
-        let mut hints = Hints::default();
-        let key =
-            |text: &str| Key::from_slice(&[&7_u32.to_be_bytes()[..], text.as_bytes()].concat());
-        hints.remember(&key("a"), 1, key("a5"));
-        hints.remember(&key("a"), 2, key("a7"));
-        hints.remember(&key("bb"), 1, key("bb9"));
-        assert!(hints.has(7) && !hints.has(8));
-        hints.touch(&key("a6"));
-        assert_eq!(hints.first(&key("a"), 1), Some(&key("a5")));
-        assert_eq!(hints.first(&key("a"), 2), Some(&key("a6")));
-        hints.touch(&key("a0"));
-        assert_eq!(hints.first(&key("a"), 1), Some(&key("a0")));
-        hints.touch(&key("bb1"));
-        assert_eq!(hints.first(&key("bb"), 1), Some(&key("bb1")));
-        assert_eq!(hints.first(&key("bb"), 3), None);
-        hints.forget(7);
-        assert_eq!(hints.first(&key("a"), 1), None);
-        assert!(!hints.has(7));
+    fn filter(bound: i64, state: &str) -> Filter {
+        Filter::from_object(object! { "state": state, "due": { "$lte": bound } }).unwrap()
+    }
+
+    fn prefix(index: u32, range: u32) -> Vec<u8> {
+        [index.to_be_bytes(), range.to_be_bytes()].concat()
     }
 
     #[test]
-    fn it_is_bounded() {
+    fn bounds_that_move_are_those_of_one_search_and_others_have_their_own_place() {
+        let mut hints = Hints::default();
+        let mut place = |bound, state| {
+            let search = hints.search(&filter(bound, state), &Sort::new());
+            let token = hints.place_of(INDEXES, &prefix(7, 1), &search).unwrap();
+            token.number
+        };
+        let first = place(5, "waiting");
+        assert_eq!(place(6, "waiting"), first);
+        assert_ne!(place(6, "again"), first);
+        let earlier = place(3, "waiting");
+        assert_ne!(earlier, first);
+        assert_eq!(place(7, "waiting"), first);
+        assert_eq!(place(3, "waiting"), earlier);
+        assert!(hints.has_index(7) && !hints.has_index(8) && !hints.has_collection(7));
+        hints.forget_index(7);
+        assert!(!hints.has_index(7));
+        assert_eq!((hints.places, hints.stretches), (0, 0));
+    }
+
+    #[test]
+    fn what_was_learned_in_vain_is_forgotten() {
+        let mut hints = Hints::default();
+        let search = hints.search(&filter(1, "waiting"), &Sort::new());
+        let token = hints.place_of(INDEXES, &prefix(7, 1), &search).unwrap();
+        let other = hints.place_of(DOCUMENTS, &prefix(7, 1)[..4], &search).unwrap();
+        hints.begin();
+        hints.learned.push(token.clone());
+        hints.unlearn();
+        let known = hints.known(&[token, other]);
+        assert!(known[0].is_none() && known[1].is_some());
+        assert!(!hints.has_index(7) && hints.has_collection(7));
+    }
+
+    #[test]
+    fn places_are_bounded() {
         let mut hints = Hints::default();
         for number in 0..20_000_u32 {
-            let prefix = [1_u32.to_be_bytes(), (number / 100).to_be_bytes()].concat();
-            hints.remember(&prefix, number.into(), Key::from_slice(&prefix));
+            let search = hints.search(&filter(1, &number.to_string()), &Sort::new());
+            hints.place_of(INDEXES, &prefix(1, number / 100), &search).unwrap();
             assert!(hints.places <= PLACES_MAX + 1);
-            assert!(hints.ranges.values().all(|places| places.len() <= SEARCHES_MAX));
+            assert!(hints.entries.by_prefix.values().all(|places| places.len() <= SEARCHES_MAX));
         }
+        let count: usize = hints.entries.by_prefix.values().map(Vec::len).sum();
+        assert_eq!(count, hints.places);
     }
 }

@@ -35,10 +35,15 @@ impl Machine {
         now: Time,
     ) -> Result<Option<Refusal>> {
         let found = self.catalog.collections.get(collection).expect("it was found");
+        let number = found.number;
+        if self.hints.has_collection(number)
+            && let Some(view) = before.or(after)
+        {
+            self.hints.touch_document(&keys::document(number, view.id));
+        }
         if found.indexes.is_empty() {
             return Ok(None);
         }
-        let number = found.number;
         let indexes = found.indexes.iter().map(|index| index.definition.clone());
         let indexes: SmallVec<[Arc<Definition>; 4]> = indexes.collect();
         for (position, definition) in indexes.iter().enumerate() {
@@ -48,9 +53,9 @@ impl Machine {
             if let (Some(before), Some(after)) = (before, after)
                 && definition.has_same_source(before, after)?
             {
-                if self.hints.has(definition.number) {
+                if self.hints.has_index(definition.number) {
                     let entries = indexable(definition.entries(after))?.unwrap_or_default();
-                    entries.list.iter().for_each(|entry| self.hints.touch(&entry.key));
+                    entries.list.iter().for_each(|entry| self.hints.touch_entry(&entry.key));
                 }
                 continue;
             }
@@ -84,6 +89,8 @@ impl Machine {
         let definition = moved.definition;
         let is_building = matches!(definition.state, IndexState::Building { .. });
         let mut change = 0_i64;
+        // Those that stay too: the document behind them is another one from here on.
+        new.list.iter().for_each(|entry| self.hints.touch_entry(&entry.key));
         for entry in missing_from(&old.list, &new.list) {
             // Whether the building has come to it is not known.
             if !is_building || self.holds_entry(definition, &entry.key, moved.id)? {
@@ -106,7 +113,6 @@ impl Machine {
             };
             let value = definition.entry_value(entry, moved.id);
             self.batch.put(INDEXES, &entry.key, &value);
-            self.hints.touch(&entry.key);
             change += i64::from(!is_there);
         }
         let changed = self.change_collection(collection).expect("it was found");
@@ -223,7 +229,7 @@ impl Machine {
         self.batch.delete(SYSTEM, &keys::index(collection, name));
         self.batch.delete(SYSTEM, &keys::numbered(keys::INDEX_TOTALS, number));
         self.batch.put(SYSTEM, &keys::numbered(keys::INDEX_PURGE, number), &[]);
-        self.hints.forget(number);
+        self.hints.forget_index(number);
     }
 
     /// Enters the next documents into an index that is being built.

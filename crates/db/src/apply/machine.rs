@@ -68,7 +68,7 @@ pub(crate) struct Machine {
     pub(super) index: u64,
     /// A time before which no document and no lease expires.
     pub(super) due_next: Option<Time>,
-    /// Where searches may begin.
+    /// What searches need not look at again.
     pub(super) hints: Hints,
     /// The committed state that the batch lies on, once somebody has asked for it.
     snapshot: Option<Arc<dyn Snapshot>>,
@@ -131,9 +131,7 @@ impl Machine {
     /// Applies `command` to the state and the batch. One that fails, is refused or has no effect
     /// leaves both as they were, but for the memory of its answer.
     pub(crate) fn apply(&mut self, command: &Command) -> Result<Reply> {
-        if let Some(error) = &self.broken {
-            return Err(error.clone());
-        }
+        self.check_broken()?;
         if let Some(request) = &command.request
             && let Some(reply) = self.find_request(request)?
         {
@@ -181,8 +179,14 @@ impl Machine {
         }
     }
 
+    /// Fails when the state is not known any more.
+    pub(super) fn check_broken(&self) -> Result<()> {
+        self.broken.as_ref().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
     fn start(&mut self, command: &Command) -> Start {
         self.undo.clear();
+        self.hints.begin();
         self.bytes_before = match command.body {
             // A step has bounds of its own, and what it cannot do would never be done.
             Body::Maintain(_) | Body::BuildIndex { .. } => usize::MAX,
@@ -198,6 +202,9 @@ impl Machine {
     }
 
     fn undo(&mut self, start: &Start) {
+        if self.batch.len() > start.length {
+            self.hints.unlearn();
+        }
         self.batch.rollback(start.savepoint);
         self.catalog.system = start.system;
         self.catalog.is_system_changed = start.is_system_changed;
@@ -219,9 +226,7 @@ impl Machine {
     /// Commits the effects of all commands since the last time, as one batch. When that fails,
     /// none of them has been applied.
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<()> {
-        if let Some(error) = &self.broken {
-            return Err(error.clone());
-        }
+        self.check_broken()?;
         if self.batch.is_empty() {
             return Ok(());
         }

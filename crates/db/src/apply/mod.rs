@@ -2,6 +2,9 @@
 
 mod collections;
 mod documents;
+#[cfg(test)]
+#[path = "tests/hinted.rs"]
+mod hinted;
 mod hints;
 mod indexes;
 mod machine;
@@ -12,6 +15,6 @@ mod schemas;
 mod write;
 
 pub(crate) use machine::{Found, Machine, Reply, is_too_much};
-pub(crate) use modify::Fingerprint;
+pub(crate) use modify::{Fingerprint, Searched};
 pub(crate) use requests::find_answer;
 pub use requests::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX};

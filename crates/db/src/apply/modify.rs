@@ -8,11 +8,10 @@ use smallvec::SmallVec;
 use velocitydb_core::{
     Action, CollectionName, DocumentId, Modify, Outcome, QueryCheck, Recall, Time, limits,
 };
-use velocitydb_storage::{Blob, Direction, Overlay};
+use velocitydb_storage::{Blob, Overlay};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::documents::{Place, Stored};
-use super::hints::Hints;
 use super::machine::{CHANGED_BYTES, effects_within};
 use super::write::Asked;
 use super::{Found, Machine, Reply};
@@ -21,7 +20,7 @@ use crate::catalog::Collection;
 use crate::index::IndexState;
 use crate::keys::{self, DOCUMENTS};
 use crate::query::{
-    Control, Execution, IndexScan, Merge, Order, Plan, Selection, Target, UsableIndex, run, select,
+    Control, Examined, Execution, Known, Order, Plan, Selection, Target, UsableIndex, run, select,
 };
 
 impl Machine {
@@ -32,7 +31,7 @@ impl Machine {
         let number = collection.number;
         let wanted = match &modify.candidates {
             Some(ids) => self.satisfying(&modify.collection, ids, modify, now)?,
-            None => self.find(modify, now)?,
+            None => self.find(modify, now, None)?,
         };
         if wanted.len() > limits::COMMAND_OPERATIONS_MAX {
             return Err(velocitydb_core::Error::LimitExceeded {
@@ -95,8 +94,27 @@ impl Machine {
         Ok(found)
     }
 
+    /// Finds the documents of a modification, and shows how that was done.
+    pub(crate) fn explain(
+        &mut self,
+        modify: &Modify,
+        now: Time,
+        show: &mut dyn FnMut(Searched<'_>),
+    ) -> Result<()> {
+        self.check_broken()?;
+        if self.catalog.collections.contains_key(&modify.collection) {
+            self.find(modify, now, Some(show))?;
+        }
+        Ok(())
+    }
+
     /// The documents that satisfy the filter, in order, up to the limit.
-    fn find(&mut self, modify: &Modify, now: Time) -> Result<Vec<(DocumentId, Blob)>> {
+    fn find(
+        &mut self,
+        modify: &Modify,
+        now: Time,
+        show: Option<&mut dyn FnMut(Searched<'_>)>,
+    ) -> Result<Vec<(DocumentId, Blob)>> {
         let collection = &self.catalog.collections[&modify.collection];
         let (number, count, indexes) = parts_of(collection);
         let snapshot = self.group_snapshot()?;
@@ -109,10 +127,21 @@ impl Machine {
             now: Some(now),
             ..Selection::new(&modify.filter)
         };
-        let mut plan = selection.plan(&target)?;
-        let hinted = Hinted::new(&mut plan, modify, &mut self.hints)?;
+        // What is asked for as a whole is hardly asked for again.
+        let (mut plan, places) = match modify.limit {
+            Some(_) => {
+                let search = self.hints.search(&modify.filter, &modify.sort);
+                let plan = selection.plan_with(&target, &self.hints.of_search(&search))?;
+                let places = self.hints.places_of(&plan, &search);
+                (plan, places)
+            }
+            None => (selection.plan(&target)?, Vec::new()),
+        };
         let control = Control::of_command();
         let mut execution = Execution::new(&target, &control, &plan, &modify.filter);
+        if !places.is_empty() {
+            execution.use_known(self.hints.known(&places));
+        }
         let (mut found, mut bytes) = (Vec::new(), 0);
         run(&mut plan, &mut execution, &selection, &mut |hit| {
             bytes += hit.record.bytes().len();
@@ -120,9 +149,13 @@ impl Machine {
             found.push((DocumentId::new(hit.id)?, hit.record.into_blob()));
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
-        if let Some(hinted) = hinted {
-            hinted.remember(&execution.first_hits, &mut self.hints);
+        if let Some(show) = show {
+            let (known, examined) = (self.hints.known(&places), execution.examined);
+            let (plan, selection, returned) = (&plan, &selection, found.len() as u64);
+            show(Searched { plan, selection, known, examined, returned });
         }
+        let walks = execution.into_walks();
+        self.hints.learn(&plan, &places, walks);
         Ok(found)
     }
 
@@ -156,6 +189,16 @@ impl Machine {
     }
 }
 
+/// How a command found documents.
+pub(crate) struct Searched<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) selection: &'a Selection<'a>,
+    /// What was known of the ranges of the plan before.
+    pub(crate) known: Vec<Option<&'a Known>>,
+    pub(crate) examined: Examined,
+    pub(crate) returned: u64,
+}
+
 /// What a target is made of.
 fn parts_of(collection: &Collection) -> (u32, u64, SmallVec<[UsableIndex; 4]>) {
     let ready = collection.indexes.iter();
@@ -183,51 +226,4 @@ impl Fingerprint {
     pub(crate) fn finish(&self) -> u128 {
         self.0.digest128()
     }
-}
-
-/// A search that hints can shorten: of one range or of several that are read side by side, in the
-/// order of their keys.
-struct Hinted {
-    search: u128,
-    /// The prefix of each range.
-    prefixes: Vec<keys::Key>,
-}
-
-impl Hinted {
-    /// Lets the ranges of a plan begin where a result can be.
-    fn new(plan: &mut Plan, modify: &Modify, hints: &mut Hints) -> Result<Option<Self>> {
-        let is_sorted = plan.is_sorted;
-        let Some(scan) = plan.index_scan_mut() else { return Ok(None) };
-        if !is_sorted || !can_be_hinted(scan) {
-            return Ok(None);
-        }
-        let search = hints.name_of(&modify.filter, &modify.sort)?;
-        let prefixes: Vec<_> = scan.ranges.iter().map(|range| range.low.clone()).collect();
-        for range in &mut scan.ranges {
-            if let Some(first) = hints.first(&range.low, search) {
-                range.low = first.clone();
-            }
-        }
-        Ok(Some(Hinted { search, prefixes }))
-    }
-
-    /// Remembers up to where nothing was found.
-    fn remember(self, first_hits: &[Option<keys::Key>], hints: &mut Hints) {
-        for (prefix, first) in self.prefixes.iter().zip(first_hits) {
-            let end = || keys::end_of(prefix);
-            if let Some(first) = first.clone().or_else(end) {
-                hints.remember(prefix, self.search, first);
-            }
-        }
-    }
-}
-
-fn can_be_hinted(scan: &IndexScan) -> bool {
-    let is_read_up_to_the_hit = scan.ranges.len() == 1 || scan.merge == Merge::Ordered;
-    let are_prefixes = scan.ranges.iter().zip(&scan.prefixes);
-    let are_prefixes = are_prefixes.into_iter().all(|(range, prefix)| range.low.len() == *prefix);
-    is_read_up_to_the_hit
-        && are_prefixes
-        && scan.direction == Direction::Forward
-        && !scan.has_repeats
 }

@@ -6,11 +6,10 @@
 
 use std::ops::ControlFlow;
 
-use velocitydb_storage::Bounds;
-
 use super::access::{Access, IndexScan, Range};
 use super::plan::Candidate;
 use super::target::{Request, Target};
+use super::walk::{Parts, visit_part};
 use crate::Result;
 use crate::keys::INDEXES;
 
@@ -69,7 +68,7 @@ impl Estimate {
         for candidate in candidates {
             let keys_of = |scan: &IndexScan| match has_quick {
                 true => Ok(entries_by_form(target, scan)),
-                false => entries_in(target, scan),
+                false => entries_in(target, request, scan),
             };
             candidate.estimate = match &candidate.access {
                 Access::Collection(..) => scan_estimate(request, candidate),
@@ -119,25 +118,27 @@ fn index_estimate(request: &Request<'_>, candidate: &Candidate, keys: u64) -> Es
 }
 
 /// About how many entries a scan reads.
-fn entries_in(target: &Target<'_>, scan: &IndexScan) -> Result<u64> {
-    let counted = count_entries(target, scan)?;
+fn entries_in(target: &Target<'_>, request: &Request<'_>, scan: &IndexScan) -> Result<u64> {
+    let counted = count_entries(target, request, scan)?;
     if counted < COUNTED_MAX {
         return Ok(counted);
     }
     Ok(entries_by_form(target, scan).max(counted))
 }
 
-/// Counts the entries of a scan's ranges, up to the bound.
-fn count_entries(target: &Target<'_>, scan: &IndexScan) -> Result<u64> {
+/// Counts the entries of a scan's ranges, up to the bound, but for those that it is known to pass.
+fn count_entries(target: &Target<'_>, request: &Request<'_>, scan: &IndexScan) -> Result<u64> {
     let mut count = 0;
-    for range in &scan.ranges {
-        let bounds = Bounds { start: &range.low, end: range.high.as_deref() };
-        target.state.scan(INDEXES, bounds, scan.direction, &mut |_, _| {
-            count += 1;
-            if count < COUNTED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        if count >= COUNTED_MAX {
-            break;
+    for (range, prefix) in scan.ranges.iter().zip(&scan.prefixes) {
+        let known = request.remembered.and_then(|known| known.of(&range.low[..*prefix]));
+        let mut parts = Parts::of(range, scan.direction);
+        while count < COUNTED_MAX
+            && let Some(part) = parts.next(known)
+        {
+            visit_part(target.state, INDEXES, &part, scan.direction, &mut |_, _| {
+                count += 1;
+                if count < COUNTED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
         }
     }
     Ok(count)

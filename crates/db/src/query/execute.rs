@@ -1,17 +1,21 @@
 //! [`Execution`]: carries out a plan, and shows every document that satisfies the filter.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use smallvec::SmallVec;
+use velocitydb_core::filter::Awaits;
 use velocitydb_core::{DocumentView, Filter, Object, Time};
 use velocitydb_storage::{Blob, Bounds, Direction};
 
 use super::access::{Access, IndexScan, Merge, Range};
 use super::control::Control;
+use super::known::{Known, Moves, Reached};
 use super::merge::Merged;
 use super::plan::Plan;
 use super::target::Target;
+use super::walk::{Parts, Verdict, Walk, Walks, visit_part};
 use crate::index::{Definition, split_entry};
 use crate::keys::{self, DOCUMENTS, INDEXES, Key};
 use crate::{Error, Result};
@@ -92,11 +96,14 @@ pub(crate) struct Execution<'a> {
     pub(crate) ahead: usize,
     /// The ids that were shown, where an access leads to a document more than once.
     seen: Option<HashSet<Box<str>>>,
-    /// Whether the time of the document that was looked at last was over.
-    was_over: bool,
-    /// By range of an index scan, the key of the first entry that may have satisfied the filter. One
-    /// of a document whose time is over counts: the clock of the next command may be behind.
-    pub(crate) first_hits: Vec<Option<Key>>,
+    /// What is known of the ranges, and is learned of them, for a search that is made over and over.
+    walks: Option<Walks<'a>>,
+    /// Whether the filter can come to be satisfied by a move of its bounds.
+    has_bounds: bool,
+    /// How many ranges of other parts of a union have come before.
+    ranges_before: usize,
+    /// What was made of the document that was looked at last.
+    verdict: Verdict,
 }
 
 impl<'a> Execution<'a> {
@@ -115,9 +122,23 @@ impl<'a> Execution<'a> {
             examined: Examined::default(),
             ahead: AHEAD_MAX,
             seen: None,
-            was_over: false,
-            first_hits: Vec::new(),
+            walks: None,
+            has_bounds: false,
+            ranges_before: 0,
+            verdict: Verdict::Closed,
         }
+    }
+
+    /// Leaves out what is known of the ranges of the plan, in the order of
+    /// [`Access::walked`](super::Access::walked), and learns of them.
+    pub(crate) fn use_known(&mut self, known: Vec<Option<&'a Known>>) {
+        self.has_bounds = self.filter.is_some_and(|filter| !filter.bounds().is_empty());
+        self.walks = Some(Walks::new(known));
+    }
+
+    /// What has been learned of the ranges.
+    pub(crate) fn into_walks(self) -> Vec<Walk> {
+        self.walks.map(Walks::into_walks).unwrap_or_default()
     }
 
     /// Shows what the access leads to, until the end or until `visit` breaks.
@@ -159,57 +180,83 @@ impl<'a> Execution<'a> {
         direction: Direction,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
-        let target = self.target;
-        let mut outcome = Ok(ControlFlow::Continue(()));
-        let bounds = Bounds { start: &range.low, end: range.high.as_deref() };
-        target.state.scan(DOCUMENTS, bounds, direction, &mut |key, record| {
-            let Some((_, id)) = keys::split_document(key) else {
-                outcome = Err(corrupt_entry("document key", key));
-                return ControlFlow::Break(());
-            };
-            self.examined.documents += 1;
-            outcome = match self.is_new(id) {
-                Ok(true) => self.show(id, Record::Bytes(record), visit),
-                Ok(false) => Ok(ControlFlow::Continue(())),
-                Err(error) => Err(error),
-            };
-            if matches!(outcome, Ok(ControlFlow::Continue(()))) {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        outcome
-    }
-
-    fn scan_index(&mut self, scan: &IndexScan, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
-        self.first_hits = vec![None; scan.ranges.len()];
-        if scan.merge == Merge::Ordered && scan.ranges.len() > 1 {
-            return self.merge_ranges(scan, visit);
-        }
-        let mut numbers: Vec<usize> = (0..scan.ranges.len()).collect();
-        if scan.direction == Direction::Backward {
-            numbers.reverse();
-        }
-        for number in numbers {
+        let (state, place) = (self.target.state, self.take_places(1));
+        let mut parts = Parts::of(range, direction);
+        while let Some(part) = parts.next(self.known(place)) {
             let mut outcome = Ok(ControlFlow::Continue(()));
-            let range = &scan.ranges[number];
-            let bounds = Bounds { start: &range.low, end: range.high.as_deref() };
-            let state = self.target.state;
-            let mut ahead = Ahead::default();
-            state.scan(INDEXES, bounds, scan.direction, &mut |key, value| {
-                outcome = match self.need == Need::Documents && self.ahead > 1 {
-                    true => self.enter_ahead(scan, number, key, value, &mut ahead, visit),
-                    false => self.enter(scan, number, key, value, visit),
-                };
+            visit_part(state, DOCUMENTS, &part, direction, &mut |key, record| {
+                outcome = self.scan_document(place, key, record, visit);
                 match outcome {
                     Ok(flow) => flow,
                     Err(_) => ControlFlow::Break(()),
                 }
             })?;
-            if outcome?.is_break() || self.catch_up(number, &mut ahead, visit)?.is_break() {
+            if outcome?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
+        }
+        self.reach(place, Reached::End);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn scan_document(
+        &mut self,
+        place: usize,
+        key: &[u8],
+        record: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>> {
+        let Some((_, id)) = keys::split_document(key) else {
+            return Err(corrupt_entry("document key", key));
+        };
+        self.examined.documents += 1;
+        if !self.is_new(id)? {
+            self.verdict = Verdict::Open;
+            self.note(place, key);
+            return Ok(ControlFlow::Continue(()));
+        }
+        let flow = self.show(id, Record::Bytes(record), visit)?;
+        self.note(place, key);
+        Ok(flow)
+    }
+
+    fn scan_index(&mut self, scan: &IndexScan, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+        let first = self.take_places(scan.ranges.len());
+        if scan.merge == Merge::Ordered && scan.ranges.len() > 1 {
+            return self.merge_ranges(scan, first, visit);
+        }
+        let mut numbers: Vec<usize> = (0..scan.ranges.len()).collect();
+        if scan.direction == Direction::Backward {
+            numbers.reverse();
+        }
+        // An entry that is passed over must not be noted before those that were read ahead of it.
+        let is_noted = self.walks.is_some() && self.seen.is_some();
+        let is_ahead = self.need == Need::Documents && self.ahead > 1 && !is_noted;
+        let state = self.target.state;
+        for number in numbers {
+            let place = Place { scan, number, of_all: first + number };
+            let mut parts = Parts::of(&scan.ranges[number], scan.direction);
+            let mut ahead = Ahead::default();
+            while let Some(part) = parts.next(self.known(place.of_all)) {
+                let mut outcome = Ok(ControlFlow::Continue(()));
+                visit_part(state, INDEXES, &part, scan.direction, &mut |key, value| {
+                    outcome = match is_ahead {
+                        true => self.enter_ahead(&place, key, value, &mut ahead, visit),
+                        false => self.enter(&place, key, value, visit),
+                    };
+                    match outcome {
+                        Ok(flow) => flow,
+                        Err(_) => ControlFlow::Break(()),
+                    }
+                })?;
+                if outcome?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            if self.catch_up(&place, &mut ahead, visit)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            self.reach(place.of_all, Reached::End);
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -217,32 +264,28 @@ impl<'a> Execution<'a> {
     /// Notes one entry of an index, and looks at the documents once there are some.
     fn enter_ahead(
         &mut self,
-        scan: &IndexScan,
-        number: usize,
+        place: &Place<'_>,
         key: &[u8],
         value: &[u8],
         ahead: &mut Ahead,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
         self.examined.keys += 1;
-        let (start, left) = (scan.prefixes[number], scan.definition.paths().len() - scan.fixed);
-        let Some((id, _)) = split_entry(&scan.definition, key, value, start, left) else {
-            return Err(corrupt_entry("index entry", key));
-        };
+        let (id, _) = place.split_entry(key, value)?;
         if !self.is_new(&id)? {
             return Ok(ControlFlow::Continue(()));
         }
         ahead.entries.push((Key::from_slice(key), keys::document(self.target.number, &id)));
         match ahead.entries.len() < self.ahead {
             true => Ok(ControlFlow::Continue(())),
-            false => self.catch_up(number, ahead, visit),
+            false => self.catch_up(place, ahead, visit),
         }
     }
 
     /// Looks at the documents of the entries that were noted.
     fn catch_up(
         &mut self,
-        number: usize,
+        place: &Place<'_>,
         ahead: &mut Ahead,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
@@ -255,7 +298,7 @@ impl<'a> Execution<'a> {
             let Some((_, id)) = keys::split_document(&document) else {
                 return Err(corrupt_entry("index entry", &key));
             };
-            if self.fetch_key(id, &document, Some((number, &key)), visit)?.is_break() {
+            if self.fetch_key(id, &document, Some((place, &key)), visit)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -263,31 +306,34 @@ impl<'a> Execution<'a> {
     }
 
     /// Reads the ranges side by side, in the order of what follows their prefixes.
-    fn merge_ranges(&mut self, scan: &IndexScan, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
-        let mut merged = Merged::new(self.target.state, scan)?;
-        let mut has_hit = false;
-        while let Some((number, key, value)) = merged.next()? {
-            let flow = self.enter(scan, number, &key, &value, visit)?;
-            if !has_hit && self.first_hits[number].is_some() {
-                has_hit = true;
-                // What the others have been read up to was no hit.
-                for (number, head) in merged.heads() {
-                    self.first_hits[number].get_or_insert(head);
-                }
-            }
-            if flow.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
+    fn merge_ranges(
+        &mut self,
+        scan: &IndexScan,
+        first: usize,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>> {
+        let walks = self.walks.as_ref();
+        let known = |number| walks.and_then(|walks| walks.known(first + number));
+        let mut merged = Merged::new(self.target.state, scan, known)?;
+        let mut flow = ControlFlow::Continue(());
+        while flow.is_continue()
+            && let Some((number, key, value)) = merged.next()?
+        {
+            let place = Place { scan, number, of_all: first + number };
+            flow = self.enter(&place, &key, &value, visit)?;
         }
-        Ok(ControlFlow::Continue(()))
+        if self.walks.is_some() {
+            let reached = merged.reached().enumerate();
+            reached.for_each(|(number, reached)| self.reach(first + number, reached));
+        }
+        Ok(flow)
     }
 
     /// Looks at one entry of an index.
     #[inline]
     fn enter(
         &mut self,
-        scan: &IndexScan,
-        number: usize,
+        place: &Place<'_>,
         key: &[u8],
         value: &[u8],
         visit: &mut Visit<'_>,
@@ -297,24 +343,24 @@ impl<'a> Execution<'a> {
             self.control.step()?;
             return visit(Hit { id: "", record: Record::NotFetched });
         }
-        let (start, left) = (scan.prefixes[number], scan.definition.paths().len() - scan.fixed);
-        let Some((id, is_exact)) = split_entry(&scan.definition, key, value, start, left) else {
-            return Err(corrupt_entry("index entry", key));
-        };
+        let (id, is_exact) = place.split_entry(key, value)?;
         if !self.is_new(&id)? {
+            // What was made of its document is not known any more.
+            self.verdict = Verdict::Open;
+            self.note(place.of_all, key);
             return Ok(ControlFlow::Continue(()));
         }
         match self.need {
             Need::Count => visit(Hit { id: &id, record: Record::NotFetched }),
             Need::IndexedFields if is_exact => {
                 self.control.step()?;
-                let object = covered(&scan.definition, key, &id)?;
+                let object = covered(&place.scan.definition, key, &id)?;
                 if self.filter.is_some_and(|filter| !filter.matches_object(&object)) {
                     return Ok(ControlFlow::Continue(()));
                 }
                 visit(Hit { id: &id, record: Record::Covered(object) })
             }
-            Need::Documents | Need::IndexedFields => self.fetch(&id, Some((number, key)), visit),
+            Need::Documents | Need::IndexedFields => self.fetch(&id, Some((place, key)), visit),
         }
     }
 
@@ -323,7 +369,7 @@ impl<'a> Execution<'a> {
     fn fetch(
         &mut self,
         id: &str,
-        entry: Option<(usize, &[u8])>,
+        entry: Option<(&Place<'_>, &[u8])>,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
         let key = keys::document(self.target.number, id);
@@ -335,7 +381,7 @@ impl<'a> Execution<'a> {
         &mut self,
         id: &str,
         key: &[u8],
-        entry: Option<(usize, &[u8])>,
+        entry: Option<(&Place<'_>, &[u8])>,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
         let record = self.target.state.get(DOCUMENTS, key)?;
@@ -346,14 +392,9 @@ impl<'a> Execution<'a> {
             };
         };
         self.examined.documents += 1;
-        let mut is_hit = false;
-        self.was_over = false;
-        let flow = self.show(id, Record::Blob(record), &mut |hit| {
-            is_hit = true;
-            visit(hit)
-        })?;
-        if let Some((number, key)) = entry.filter(|_| is_hit || self.was_over) {
-            self.first_hits[number].get_or_insert_with(|| Key::from_slice(key));
+        let flow = self.show(id, Record::Blob(record), visit)?;
+        if let Some((place, key)) = entry {
+            self.note(place.of_all, key);
         }
         Ok(flow)
     }
@@ -367,20 +408,49 @@ impl<'a> Execution<'a> {
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
         self.control.step()?;
+        // One whose time is over is looked at again: the clock of the next command may be behind.
+        self.verdict = Verdict::Open;
         if self.filter.is_some() || self.now.is_some() {
             let document = DocumentView::decode(id, record.bytes())?;
             let is_over = |now| document.header.expires.is_some_and(|expires| expires <= now);
             if self.now.is_some_and(is_over) {
-                self.was_over = true;
                 return Ok(ControlFlow::Continue(()));
             }
             if let Some(filter) = self.filter
                 && !filter.matches(&document)?
             {
+                self.verdict = match self.has_bounds {
+                    true => Verdict::of(filter, &document)?,
+                    false => Verdict::Closed,
+                };
                 return Ok(ControlFlow::Continue(()));
             }
         }
         visit(Hit { id, record })
+    }
+
+    /// The numbers of the next ranges among all that are walked: the first of so many.
+    fn take_places(&mut self, count: usize) -> usize {
+        let first = self.ranges_before;
+        self.ranges_before += count;
+        first
+    }
+
+    fn known(&self, place: usize) -> Option<&'a Known> {
+        self.walks.as_ref().and_then(|walks| walks.known(place))
+    }
+
+    /// Notes what was made of a key.
+    fn note(&mut self, place: usize, key: &[u8]) {
+        if let Some(walks) = &mut self.walks {
+            walks.note(place, key, std::mem::take(&mut self.verdict));
+        }
+    }
+
+    fn reach(&mut self, place: usize, reached: Reached) {
+        if let Some(walks) = &mut self.walks {
+            walks.reach(place, reached);
+        }
     }
 
     /// Whether a document has not been come to before.
@@ -445,6 +515,40 @@ impl<'a> Execution<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// A range of a scan.
+struct Place<'a> {
+    scan: &'a IndexScan,
+    /// Its number in the scan.
+    number: usize,
+    /// Its number among all that are walked.
+    of_all: usize,
+}
+
+impl Place<'_> {
+    /// The id that an entry is of, and whether its key is exact.
+    fn split_entry<'e>(&self, key: &'e [u8], value: &'e [u8]) -> Result<(Cow<'e, str>, bool)> {
+        let (scan, start) = (self.scan, self.scan.prefixes[self.number]);
+        let left = scan.definition.paths().len() - scan.fixed;
+        let split = split_entry(&scan.definition, key, value, start, left);
+        split.ok_or_else(|| corrupt_entry("index entry", key))
+    }
+}
+
+impl Verdict {
+    /// What is made of a document that does not satisfy a filter.
+    fn of(filter: &Filter, document: &DocumentView<'_>) -> Result<Self> {
+        Ok(match filter.awaits(document)? {
+            Awaits::Nothing => Verdict::Open,
+            Awaits::Change => Verdict::Closed,
+            Awaits::Moves(moves) => {
+                let moves = moves.into_iter();
+                let moves: Moves = moves.map(|one| (one.bound as u16, one.value.into())).collect();
+                Verdict::Awaits(moves)
+            }
+        })
     }
 }
 

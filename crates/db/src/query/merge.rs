@@ -5,10 +5,12 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::ops::ControlFlow;
 
-use velocitydb_storage::{Bounds, Direction, Snapshot};
+use velocitydb_storage::{Direction, Snapshot};
 
 use super::access::{IndexScan, Range};
 use super::execute::corrupt_entry;
+use super::known::{Known, Reached};
+use super::walk::{Parts, visit_part};
 use crate::Result;
 use crate::index::{Definition, append_id, owner_of};
 use crate::keys::{INDEXES, Key};
@@ -18,14 +20,17 @@ pub(super) struct Merged<'a> {
     state: &'a dyn Snapshot,
     definition: &'a Definition,
     direction: Direction,
-    streams: Vec<Stream>,
+    streams: Vec<Stream<'a>>,
     /// The streams that have an entry, by what follows its prefix.
     heads: BinaryHeap<Head>,
 }
 
 /// What is left of a range, and what of it has been fetched.
-struct Stream {
-    rest: Option<Range>,
+struct Stream<'a> {
+    known: Option<&'a Known>,
+    parts: Parts,
+    /// What is left of the part that is being read.
+    part: Option<Range>,
     prefix: usize,
     fetched: VecDeque<(Key, Key)>,
     fetch_next: usize,
@@ -42,9 +47,17 @@ const FETCHED_FIRST: usize = 4;
 const FETCHED_MAX: usize = 256;
 
 impl<'a> Merged<'a> {
-    pub(super) fn new(state: &'a dyn Snapshot, scan: &'a IndexScan) -> Result<Self> {
-        let streams = scan.ranges.iter().zip(&scan.prefixes).map(|(range, prefix)| Stream {
-            rest: Some(range.clone()),
+    /// Of the ranges of a scan, of which something may be known.
+    pub(super) fn new(
+        state: &'a dyn Snapshot,
+        scan: &'a IndexScan,
+        known: impl Fn(usize) -> Option<&'a Known>,
+    ) -> Result<Self> {
+        let ranges = scan.ranges.iter().zip(&scan.prefixes).enumerate();
+        let streams = ranges.map(|(number, (range, prefix))| Stream {
+            known: known(number),
+            parts: Parts::of(range, scan.direction),
+            part: None,
             prefix: *prefix,
             fetched: VecDeque::new(),
             fetch_next: FETCHED_FIRST,
@@ -67,10 +80,11 @@ impl<'a> Merged<'a> {
         Ok(Some((stream, key, value)))
     }
 
-    /// By range, the key of the entry that is next in it.
-    pub(super) fn heads(&self) -> impl Iterator<Item = (usize, Key)> {
-        self.streams.iter().enumerate().filter_map(|(number, stream)| {
-            stream.fetched.front().map(|(key, _)| (number, key.clone()))
+    /// How far each range has been read: up to the entry that is next in it.
+    pub(super) fn reached(&self) -> impl Iterator<Item = Reached> {
+        self.streams.iter().map(|stream| match stream.fetched.front() {
+            Some((key, _)) => Reached::Before(key.clone()),
+            None => Reached::End,
         })
     }
 
@@ -92,28 +106,31 @@ impl<'a> Merged<'a> {
     }
 }
 
-impl Stream {
+impl Stream<'_> {
     fn fetch(&mut self, state: &dyn Snapshot, direction: Direction) -> Result<()> {
-        let Some(mut range) = self.rest.take() else { return Ok(()) };
-        let bounds = Bounds { start: &range.low, end: range.high.as_deref() };
-        state.scan(INDEXES, bounds, direction, &mut |key, value| {
-            self.fetched.push_back((Key::from_slice(key), Key::from_slice(value)));
-            match self.fetched.len() < self.fetch_next {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            }
-        })?;
-        if self.fetched.len() == self.fetch_next
-            && let Some((last, _)) = self.fetched.back()
-        {
-            match direction {
-                Direction::Forward => {
-                    range.low = last.clone();
-                    range.low.push(0);
+        while self.fetched.len() < self.fetch_next {
+            let part = self.part.take().or_else(|| self.parts.next(self.known));
+            let Some(mut part) = part else { break };
+            let (fetched, wanted) = (&mut self.fetched, self.fetch_next);
+            visit_part(state, INDEXES, &part, direction, &mut |key, value| {
+                fetched.push_back((Key::from_slice(key), Key::from_slice(value)));
+                match fetched.len() < wanted {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
                 }
-                Direction::Backward => range.high = Some(last.clone()),
+            })?;
+            if fetched.len() == wanted
+                && let Some((last, _)) = fetched.back()
+            {
+                match direction {
+                    Direction::Forward => {
+                        part.low = last.clone();
+                        part.low.push(0);
+                    }
+                    Direction::Backward => part.high = Some(last.clone()),
+                }
+                self.part = Some(part);
             }
-            self.rest = Some(range);
         }
         self.fetch_next = (self.fetch_next * 4).min(FETCHED_MAX);
         Ok(())

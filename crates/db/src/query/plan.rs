@@ -4,7 +4,7 @@
 //! and the cheapest is taken. A plan never decides *what* is found: whoever asks for an order gets
 //! a total one, by id in the end, from every plan.
 
-use super::access::{Access, IndexScan};
+use super::access::Access;
 use super::candidates::{collection, index_scans, union};
 use super::estimate::{Estimate, intersection};
 use super::target::{Order, Request, Target};
@@ -53,14 +53,4 @@ pub(crate) fn plan(target: &Target<'_>, request: &Request<'_>) -> Result<Plan> {
     let Candidate { access, is_exact, is_sorted, estimate } = candidates.swap_remove(best);
     let is_sorted = is_sorted || matches!(request.order, Order::Any);
     Ok(Plan { access, is_exact, is_sorted, estimate, rejected: candidates })
-}
-
-impl Plan {
-    /// The index scan, if it is one and nothing else.
-    pub(crate) fn index_scan_mut(&mut self) -> Option<&mut IndexScan> {
-        match &mut self.access {
-            Access::Index(scan) => Some(scan),
-            _ => None,
-        }
-    }
 }

@@ -12,7 +12,7 @@ use super::control::Control;
 use super::execute::{AHEAD_MAX, Examined, Execution, Hit, Need, Record, Visit};
 use super::plan::{Plan, plan};
 use super::sorter::Sorter;
-use super::target::{Order, Request, Target, id_direction};
+use super::target::{Order, Remembered, Request, Target, id_direction};
 use crate::Result;
 use crate::index::append_id;
 use crate::keys::{INDEXES, Key, end_of};
@@ -52,12 +52,21 @@ impl<'a> Selection<'a> {
 
     fn request(&self) -> Request<'a> {
         let limit = self.limit.map(|limit| limit.saturating_add(self.offset));
-        Request { filter: self.filter, order: self.order, limit }
+        Request { filter: self.filter, order: self.order, limit, remembered: None }
     }
 
     /// How the documents are come by.
     pub(crate) fn plan(&self, target: &Target<'_>) -> Result<Plan> {
         plan(target, &self.request())
+    }
+
+    /// As [`plan`](Self::plan), where something may be known of the ranges of indexes.
+    pub(crate) fn plan_with(
+        &self,
+        target: &Target<'_>,
+        remembered: &dyn Remembered,
+    ) -> Result<Plan> {
+        plan(target, &Request { remembered: Some(remembered), ..self.request() })
     }
 }
 

@@ -7,6 +7,7 @@ use velocitydb_core::key::Direction;
 use velocitydb_core::{Filter, Sort};
 use velocitydb_storage::Snapshot;
 
+use super::known::Known;
 use super::statistics::Statistics;
 use crate::index::{Definition, IndexTotals};
 use crate::keys::CollectionNumber;
@@ -37,6 +38,14 @@ pub(crate) struct Request<'a> {
     pub(crate) order: Order<'a>,
     /// How many documents are needed at the most, those that are left out included.
     pub(crate) limit: Option<u64>,
+    /// What is known of ranges, where the same has been asked for before.
+    pub(crate) remembered: Option<&'a dyn Remembered>,
+}
+
+/// What is remembered of a search.
+pub(crate) trait Remembered {
+    /// What is known of the keys of an index that begin with a prefix.
+    fn of(&self, prefix: &[u8]) -> Option<&Known>;
 }
 
 /// In which order documents are asked for.

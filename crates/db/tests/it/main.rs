@@ -12,6 +12,7 @@ mod doctor_indexes;
 mod expiry;
 mod fault;
 mod golden;
+mod moving_claims;
 mod phantoms;
 mod pipeline;
 mod planner;

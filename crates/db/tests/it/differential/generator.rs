@@ -24,12 +24,15 @@ pub struct Generator {
     /// Whether a restart comes next: it is when maintenance has left something behind in memory
     /// alone that a restart tells.
     is_restart_next: bool,
+    /// A bound that moves, as the time does in what claims ask for.
+    ticks: i64,
 }
 
 impl Generator {
     pub fn new(mut random: Random) -> Self {
         let queries = Queries::new(Random::from_seed(random.number()));
-        Generator { random, queries, requests: 0, requested: Vec::new(), is_restart_next: false }
+        let requested = Vec::new();
+        Generator { random, queries, requests: 0, requested, is_restart_next: false, ticks: 0 }
     }
 
     pub fn next(&mut self) -> Step {
@@ -168,7 +171,18 @@ impl Generator {
     }
 
     fn filter(&mut self) -> Filter {
-        let filter = match self.random.within(0..7) {
+        let filter = match self.random.within(0..9) {
+            // Ranges of a unique index that are merged, with the next sorts.
+            7 => object! { "m": { "$in": [self.value(), self.value(), self.value()] } },
+            // A bound that moves with the clock.
+            8 => {
+                let bound = Value::from(self.ticks);
+                self.ticks += self.random.within(0..3) as i64;
+                match self.random.one_in(2) {
+                    true => object! { "n": { "$lte": bound } },
+                    false => object! { "m": { "$ne": 2 }, "n": { "$lt": bound } },
+                }
+            }
             0 => return Filter::all(),
             1 | 2 => return self.queries.filter(),
             3 => object! { "n": self.value() },
@@ -182,7 +196,9 @@ impl Generator {
     }
 
     fn sort(&mut self) -> Sort {
-        match self.random.within(0..6) {
+        match self.random.within(0..8) {
+            6 => Sort::new().descending("n"),
+            7 => Sort::new().ascending("n").ascending("_id"),
             0 => Sort::new(),
             1 | 2 => self.queries.sort(),
             3 => Sort::new().ascending("n"),
@@ -316,6 +332,7 @@ impl Generator {
             }
             0 => Object::new(),
             1 => object! { "n": self.value(), "list": [1, 2] },
+            3 | 4 => object! { "n": self.value(), "m": self.value() },
             2 => object! { "n": self.value(), "deep": { "m": [null, { "x": self.value() }] } },
             _ => object! { "n": self.value() },
         }

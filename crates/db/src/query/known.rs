@@ -1,0 +1,663 @@
+//! [`Known`]: which keys of a range a search that is made over and over need not look at again.
+//!
+//! ```text
+//!   keys ─────────────────────────────────────────────────────────────────────▶
+//!   ├─ closed ─┤open├─ closed ─┤ awaits a move ├─ closed ─┤ open: not yet seen ─▶
+//!              written since     of a bound
+//! ```
+//!
+//! What a search walked over and did not find is *closed*: deleted entries, and documents that do
+//! not satisfy the filter wherever its bounds are. A document that satisfies it once a bound has
+//! moved far enough, such as a job that is not due before some time, *awaits* that. Everything else
+//! is *open*: what no search has come to, what it found and left, and what was written since.
+//!
+//! It may know too little, never too much: opening is always right.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Included, Unbounded};
+
+use smallvec::SmallVec;
+use velocitydb_core::filter::Side;
+use velocitydb_storage::Direction;
+
+use super::access::Range;
+use crate::keys::Key;
+
+/// How many stretches of keys are told apart in one range. Beyond, neighbours become one.
+const STRETCHES_MAX: usize = 16_384;
+
+/// How many bytes their keys take at the most.
+const BYTES_MAX: usize = 4 << 20;
+
+/// For how many moves one stretch waits at the most; what waits for more is open.
+const MOVES_MAX: usize = 8;
+
+type Bytes = Box<[u8]>;
+
+/// What is known of the keys in a range, for one search.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// What has to be looked at: from a key on, up to another one. They neither overlap nor touch.
+    open: BTreeMap<Bytes, Bytes>,
+    /// What is to be looked at when one of some moves has been made, by its first key.
+    waiting: BTreeMap<Bytes, Waiting>,
+    /// The same by bound and value.
+    moves: BTreeSet<(u16, Bytes, Bytes)>,
+    /// Where the bounds of the search are.
+    bounds: SmallVec<[At; 2]>,
+    /// The bytes of all these keys.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    end: Bytes,
+    moves: Moves,
+}
+
+/// Bounds by number, each with the value that it has to come to.
+pub(crate) type Moves = SmallVec<[(u16, Bytes); 1]>;
+
+/// Where a bound is, as a component of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) component: Bytes,
+    pub(crate) side: Side,
+    /// In which direction it has moved since this is known.
+    moved: Option<Ordering>,
+}
+
+impl At {
+    pub(crate) fn new(component: Vec<u8>, side: Side) -> Self {
+        At { component: component.into(), side, moved: None }
+    }
+}
+
+/// What a search made of a key that it looked at and did not leave closed.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    pub(crate) key: Key,
+    /// `None`: it is to be looked at again.
+    pub(crate) moves: Option<Moves>,
+}
+
+/// How far a search has come in a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// Up to a key, which it has looked at.
+    Through(Key),
+    /// Up to a key, which it has not looked at.
+    Before(Key),
+    /// All of it.
+    End,
+}
+
+impl Known {
+    /// Nothing, of the keys in a range.
+    pub(crate) fn nothing_of(start: &[u8], end: &[u8], bounds: &[At]) -> Self {
+        let (open, waiting, moves) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let mut known = Known { open, waiting, moves, bounds: SmallVec::from(bounds), bytes: 0 };
+        known.open_up(start.into(), end.into());
+        known
+    }
+
+    /// How many stretches are open, and how many wait.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.open.len(), self.waiting.len())
+    }
+
+    /// How many stretches are told apart.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len() + self.waiting.len()
+    }
+
+    /// How many different moves lead from these bounds to others; `None` where one of them would
+    /// turn round, for then they are not those of one search that goes on.
+    pub(crate) fn distance(&self, bounds: &[At]) -> Option<usize> {
+        let mut moves: SmallVec<[(&[u8], &[u8]); 4]> = SmallVec::new();
+        for (from, to) in self.bounds.iter().zip(bounds) {
+            let moved = to.component.cmp(&from.component);
+            if moved.is_eq() {
+                continue;
+            }
+            if from.moved.is_some_and(|before| before != moved) {
+                return None;
+            }
+            let step = (&*from.component, &*to.component);
+            if !moves.contains(&step) {
+                moves.push(step);
+            }
+        }
+        Some(moves.len())
+    }
+
+    /// Moves the bounds, and opens what waited for that.
+    pub(crate) fn move_to(&mut self, bounds: &[At]) {
+        for (number, to) in bounds.iter().enumerate() {
+            let from = &mut self.bounds[number];
+            let moved = to.component.cmp(&from.component);
+            if moved.is_eq() {
+                continue;
+            }
+            from.component.clone_from(&to.component);
+            from.moved = Some(moved);
+            self.open_reached(number as u16, &to.component, to.side);
+        }
+    }
+
+    /// Opens what waited for a bound to come to where it is.
+    fn open_reached(&mut self, number: u16, at: &[u8], side: Side) {
+        let empty = Bytes::default;
+        let behind = || Bytes::from([at, &[0]].concat());
+        let reached = match side {
+            Side::AtLeast => {
+                (Included((number, empty(), empty())), Excluded((number, behind(), empty())))
+            }
+            Side::Above => {
+                (Included((number, empty(), empty())), Excluded((number, at.into(), empty())))
+            }
+            Side::AtMost => {
+                (Included((number, at.into(), empty())), Excluded((number + 1, empty(), empty())))
+            }
+            Side::Below => {
+                (Included((number, behind(), empty())), Excluded((number + 1, empty(), empty())))
+            }
+        };
+        while let Some((_, _, start)) = self.moves.range(reached.clone()).next().cloned() {
+            let waiting = self.take_waiting(&start).expect("what waits for a move is there");
+            self.open_up(start, waiting.end);
+        }
+    }
+
+    /// The first stretch in a direction that is open, within a range.
+    pub(crate) fn next_open(&self, within: &Range, direction: Direction) -> Option<Range> {
+        let (low, high) = (&within.low[..], within.high.as_deref());
+        if high.is_some_and(|high| high <= low) {
+            return None;
+        }
+        let (start, end) = match direction {
+            Direction::Forward => {
+                let before = self.open.range::<[u8], _>((Unbounded, Included(low))).next_back();
+                let around = before.filter(|(_, end)| &end[..] > low);
+                let after = || self.open.range::<[u8], _>((Excluded(low), Unbounded)).next();
+                around.or_else(after)?
+            }
+            Direction::Backward => {
+                let top = high.map_or(Unbounded, Excluded);
+                self.open.range::<[u8], _>((Unbounded, top)).next_back()?
+            }
+        };
+        let low = Key::from_slice(low.max(start));
+        let high = high.map_or(&end[..], |high| high.min(end));
+        (&low[..] < high).then(|| Range { high: Some(Key::from_slice(high)), low })
+    }
+
+    /// Opens a key that was written, or whose document was.
+    pub(crate) fn touch(&mut self, key: &[u8]) {
+        let open = self.open.range::<[u8], _>((Unbounded, Included(key))).next_back();
+        if open.is_some_and(|(_, end)| &end[..] > key) {
+            return;
+        }
+        let waiting = self.waiting.range::<[u8], _>((Unbounded, Included(key))).next_back();
+        if let Some((start, waiting)) = waiting
+            && &waiting.end[..] > key
+        {
+            let start = start.clone();
+            let Waiting { end, moves } = self.take_waiting(&start).expect("it was found");
+            let behind = successor(key);
+            if &start[..] < key {
+                self.put_waiting(start, key.into(), moves.clone());
+            }
+            if behind < end {
+                self.put_waiting(behind, end, moves);
+            }
+        }
+        self.open_up(key.into(), successor(key));
+        self.shrink();
+    }
+
+    /// Closes what a search walked over, but for what it marked.
+    pub(crate) fn learn(
+        &mut self,
+        walked: &Range,
+        direction: Direction,
+        reached: &Reached,
+        marks: Vec<Mark>,
+    ) {
+        let Some(high) = &walked.high else { return };
+        let (low, high): (Bytes, Bytes) = match (reached, direction) {
+            (Reached::End, _) => (walked.low[..].into(), high[..].into()),
+            (Reached::Through(key), Direction::Forward) => (walked.low[..].into(), successor(key)),
+            (Reached::Before(key), Direction::Forward) => (walked.low[..].into(), key[..].into()),
+            (Reached::Through(key), Direction::Backward) => (key[..].into(), high[..].into()),
+            (Reached::Before(key), Direction::Backward) => (successor(key), high[..].into()),
+        };
+        self.close(&low, &high);
+        for Mark { key, moves } in marks {
+            let end = successor(&key);
+            match moves {
+                Some(moves) if moves.len() <= MOVES_MAX => {
+                    self.put_waiting(key[..].into(), end, moves);
+                }
+                _ => self.open_up(key[..].into(), end),
+            }
+        }
+        self.shrink();
+    }
+
+    /// Takes what is open out of a stretch.
+    fn close(&mut self, low: &[u8], high: &[u8]) {
+        if low >= high {
+            return;
+        }
+        let before = self.open.range::<[u8], _>((Unbounded, Excluded(low))).next_back();
+        if let Some((start, end)) = before
+            && &end[..] > low
+        {
+            let (start, end) = (start.clone(), end.clone());
+            self.take_open(&start);
+            self.put_open(start, low.into());
+            if &end[..] > high {
+                self.put_open(high.into(), end);
+            }
+        }
+        while let Some((start, end)) =
+            self.open.range::<[u8], _>((Included(low), Excluded(high))).next()
+        {
+            let (start, end) = (start.clone(), end.clone());
+            self.take_open(&start);
+            if &end[..] > high {
+                self.put_open(high.into(), end);
+            }
+        }
+    }
+
+    /// Opens a stretch in which nothing waits.
+    fn open_up(&mut self, mut start: Bytes, mut end: Bytes) {
+        if let Some((before, its_end)) =
+            self.open.range::<[u8], _>((Unbounded, Included(&start[..]))).next_back()
+            && *its_end >= start
+        {
+            (start, end) = (before.clone(), end.max(its_end.clone()));
+        }
+        let touching = |open: &BTreeMap<Bytes, Bytes>, end: &[u8]| {
+            let next = open.range::<[u8], _>((Included(&start[..]), Included(end))).next();
+            next.map(|(start, end)| (start.clone(), end.clone()))
+        };
+        while let Some((next, its_end)) = touching(&self.open, &end) {
+            self.take_open(&next);
+            end = end.max(its_end);
+        }
+        self.put_open(start, end);
+    }
+
+    fn put_open(&mut self, start: Bytes, end: Bytes) {
+        self.bytes += start.len() + end.len();
+        self.open.insert(start, end);
+    }
+
+    fn take_open(&mut self, start: &[u8]) {
+        if let Some(end) = self.open.remove(start) {
+            self.bytes -= start.len() + end.len();
+        }
+    }
+
+    fn put_waiting(&mut self, start: Bytes, end: Bytes, moves: Moves) {
+        // Two ranges of a union can overlap, and both have led to it.
+        self.take_waiting(&start);
+        self.bytes += start.len() + end.len();
+        for (bound, value) in &moves {
+            self.bytes += start.len() + 2 * value.len();
+            self.moves.insert((*bound, value.clone(), start.clone()));
+        }
+        self.waiting.insert(start, Waiting { end, moves });
+    }
+
+    fn take_waiting(&mut self, start: &[u8]) -> Option<Waiting> {
+        let (start, waiting) = self.waiting.remove_entry(start)?;
+        self.bytes -= start.len() + waiting.end.len();
+        for (bound, value) in &waiting.moves {
+            self.bytes -= start.len() + 2 * value.len();
+            self.moves.remove(&(*bound, value.clone(), start.clone()));
+        }
+        Some(waiting)
+    }
+
+    /// Makes neighbours one where there are too many.
+    fn shrink(&mut self) {
+        let is_too_much = |known: &Known| known.len() > STRETCHES_MAX || known.bytes > BYTES_MAX;
+        while is_too_much(self) {
+            let before = self.len();
+            self.join_waiting();
+            if self.len() >= before - before / 8 {
+                self.join_open();
+            }
+            if self.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Joins every other stretch that waits with the one before it, unless something is open between
+    /// them. What is joined waits for what either waited for.
+    fn join_waiting(&mut self) {
+        let starts: Vec<Bytes> = self.waiting.keys().cloned().collect();
+        for pair in starts.chunks_exact(2) {
+            let between =
+                self.open.range::<[u8], _>((Included(&pair[0][..]), Excluded(&pair[1][..])));
+            if between.take(1).count() > 0 {
+                continue;
+            }
+            let first = self.take_waiting(&pair[0]).expect("it was listed");
+            let second = self.take_waiting(&pair[1]).expect("it was listed");
+            let moves = self.either(first.moves, second.moves);
+            match moves.len() <= MOVES_MAX {
+                true => self.put_waiting(pair[0].clone(), second.end, moves),
+                false => self.open_up(pair[0].clone(), second.end),
+            }
+        }
+    }
+
+    /// The moves that make one of these.
+    fn either(&self, mut one: Moves, other: Moves) -> Moves {
+        for (bound, value) in other {
+            let Some(same) = one.iter_mut().find(|(number, _)| *number == bound) else {
+                one.push((bound, value));
+                continue;
+            };
+            // Whichever the bound comes to first.
+            let is_rising =
+                matches!(self.bounds[usize::from(bound)].side, Side::AtLeast | Side::Above);
+            let is_sooner = if is_rising { value < same.1 } else { value > same.1 };
+            if is_sooner {
+                same.1 = value;
+            }
+        }
+        one
+    }
+
+    /// Joins every other open stretch with the one before it, and all that is between them.
+    fn join_open(&mut self) {
+        let starts: Vec<Bytes> = self.open.keys().cloned().collect();
+        for pair in starts.chunks_exact(2) {
+            let between =
+                self.waiting.range::<[u8], _>((Included(&pair[0][..]), Excluded(&pair[1][..])));
+            let between: Vec<Bytes> = between.map(|(start, _)| start.clone()).collect();
+            for start in between {
+                self.take_waiting(&start);
+            }
+            let end = self.open[&pair[1]].clone();
+            self.take_open(&pair[1]);
+            self.open_up(pair[0].clone(), end);
+        }
+        if starts.len() < 2 {
+            // One is open, and too much waits: nothing can be joined any more but all.
+            let ends = self.waiting.keys().next().cloned().zip(self.waiting.values().next_back());
+            if let Some((start, end)) = ends.map(|(start, last)| (start, last.end.clone())) {
+                self.waiting.clear();
+                self.moves.clear();
+                self.bytes = self.open.iter().map(|(start, end)| start.len() + end.len()).sum();
+                self.open_up(start, end);
+            }
+        }
+    }
+}
+
+/// The smallest key above another one.
+fn successor(key: &[u8]) -> Bytes {
+    [key, &[0]].concat().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use velocitydb_core::Value;
+    use velocitydb_core::key::{Direction as Order, encode_key_value};
+    use velocitydb_storage::contract::Random;
+
+    use super::*;
+
+    const SIDES: [Side; 4] = [Side::AtLeast, Side::Above, Side::AtMost, Side::Below];
+
+    /// What is to be looked at, key by key.
+    #[derive(Debug, Clone, PartialEq)]
+    enum State {
+        Open,
+        Closed,
+        Awaits(Moves),
+    }
+
+    fn component(value: i64) -> Bytes {
+        let mut bytes = Vec::new();
+        encode_key_value(&Value::from(value), Order::Ascending, &mut bytes);
+        bytes.into()
+    }
+
+    fn bounds(values: &[i64; 4]) -> Vec<At> {
+        let at = |(value, side): (&i64, Side)| At::new(component(*value).into(), side);
+        values.iter().zip(SIDES).map(at).collect()
+    }
+
+    fn keys() -> Vec<Key> {
+        let letters = [1, 2, 3, 4, 5];
+        let pairs = letters.iter().flat_map(|one| letters.iter().map(move |other| [*one, *other]));
+        let mut keys: Vec<Key> = pairs.map(|pair| Key::from_slice(&pair)).collect();
+        keys.extend(letters.map(|letter| Key::from_slice(&[letter])));
+        keys.sort();
+        keys
+    }
+
+    fn range(low: &[u8], high: &[u8]) -> Range {
+        Range { low: Key::from_slice(low), high: Some(Key::from_slice(high)) }
+    }
+
+    /// The keys that are to be looked at within a range, in a direction.
+    fn open_keys(known: &Known, within: &Range, direction: Direction) -> Vec<Key> {
+        let (mut found, mut rest) = (Vec::new(), within.clone());
+        while let Some(part) = known.next_open(&rest, direction) {
+            let high = part.high.clone().unwrap();
+            let mut inside: Vec<_> =
+                keys().into_iter().filter(|key| (&part.low..&high).contains(&key)).collect();
+            match direction {
+                Direction::Forward => rest.low = high,
+                Direction::Backward => {
+                    inside.reverse();
+                    rest.high = Some(part.low);
+                }
+            }
+            found.extend(inside);
+        }
+        found
+    }
+
+    struct Test {
+        random: Random,
+        known: Known,
+        model: BTreeMap<Key, State>,
+        values: [i64; 4],
+    }
+
+    impl Test {
+        fn new(random: Random) -> Self {
+            let values = [10; 4];
+            let known = Known::nothing_of(&[0], &[9], &bounds(&values));
+            let model = keys().into_iter().map(|key| (key, State::Open)).collect();
+            Test { random, known, model, values }
+        }
+
+        fn number(&mut self, below: usize) -> usize {
+            self.random.within(0..below as u64) as usize
+        }
+
+        fn learn(&mut self) {
+            let all = keys();
+            let (one, other) = (self.number(all.len()), self.number(all.len()));
+            let within = match self.random.one_in(2) {
+                true => range(&[0], &[9]),
+                false => range(&all[one.min(other)], &all[one.max(other)]),
+            };
+            let direction =
+                if self.random.one_in(2) { Direction::Forward } else { Direction::Backward };
+            let open = open_keys(&self.known, &within, direction);
+            let count = self.number(open.len() + 1);
+            let reached = match (open.get(count), self.random.one_in(2)) {
+                (None, _) => Reached::End,
+                (Some(next), true) => Reached::Before(next.clone()),
+                (Some(_), false) if count == 0 => return,
+                (Some(_), false) => Reached::Through(open[count - 1].clone()),
+            };
+            let mut marks = Vec::new();
+            for key in &open[..count] {
+                let state = match self.random.within(0..3) {
+                    0 => State::Closed,
+                    1 => State::Open,
+                    _ => State::Awaits(self.moves()),
+                };
+                match &state {
+                    State::Closed => {}
+                    State::Open => marks.push(Mark { key: key.clone(), moves: None }),
+                    State::Awaits(moves) => {
+                        marks.push(Mark { key: key.clone(), moves: Some(moves.clone()) });
+                    }
+                }
+                self.model.insert(key.clone(), state);
+            }
+            self.known.learn(&within, direction, &reached, marks);
+        }
+
+        /// Moves that have not been made.
+        fn moves(&mut self) -> Moves {
+            let count = 1 + self.number(2);
+            let first = self.number(4);
+            let moves = (0..count).map(|n| {
+                let bound = (first + n) % 4;
+                let far = self.random.within(1..6) as i64;
+                let value = match SIDES[bound] {
+                    Side::AtLeast | Side::Above => self.values[bound] + far,
+                    Side::AtMost | Side::Below => self.values[bound] - far,
+                };
+                (bound as u16, component(value))
+            });
+            moves.collect()
+        }
+
+        fn move_bounds(&mut self) {
+            let bound = self.number(4);
+            self.values[bound] += self.random.within(0..7) as i64 - 3;
+            let to = bounds(&self.values);
+            self.known.move_to(&to);
+            for state in self.model.values_mut() {
+                let State::Awaits(moves) = state else { continue };
+                let is_made = |(bound, value): &(u16, Bytes)| {
+                    let at = &to[usize::from(*bound)];
+                    at.side.is_reached(&at.component, value)
+                };
+                if moves.iter().any(is_made) {
+                    *state = State::Open;
+                }
+            }
+        }
+
+        fn touch(&mut self) {
+            let all = keys();
+            let key = all[self.number(all.len())].clone();
+            self.known.touch(&key);
+            self.model.insert(key, State::Open);
+        }
+
+        /// What is to be looked at is open. What is open too must be no more than joining has made it.
+        fn check(&mut self, has_joined: bool) {
+            for direction in [Direction::Forward, Direction::Backward] {
+                let mut open = open_keys(&self.known, &range(&[0], &[9]), direction);
+                open.sort();
+                let is_open =
+                    |(key, state): (&Key, &State)| (*state == State::Open).then(|| key.clone());
+                let expected: Vec<Key> = self.model.iter().filter_map(is_open).collect();
+                if has_joined {
+                    assert!(expected.iter().all(|key| open.contains(key)), "{:#?}", self.known);
+                    open.into_iter().for_each(|key| drop(self.model.insert(key, State::Open)));
+                } else {
+                    assert_eq!(open, expected, "{:#?}", self.known);
+                }
+            }
+            let bytes = |map: &BTreeMap<Bytes, Bytes>| -> usize {
+                map.iter().map(|(start, end)| start.len() + end.len()).sum()
+            };
+            let waiting: usize = self
+                .known
+                .waiting
+                .iter()
+                .map(|(start, waiting)| {
+                    let moves =
+                        waiting.moves.iter().map(|(_, value)| start.len() + 2 * value.len());
+                    start.len() + waiting.end.len() + moves.sum::<usize>()
+                })
+                .sum();
+            assert_eq!(self.known.bytes, bytes(&self.known.open) + waiting);
+            let moves: usize = self.known.waiting.values().map(|one| one.moves.len()).sum();
+            assert_eq!(self.known.moves.len(), moves);
+        }
+    }
+
+    #[test]
+    fn it_knows_what_need_not_be_looked_at() {
+        let mut random = Random::announced("it_knows_what_need_not_be_looked_at");
+        for round in 0..300 {
+            let mut test = Test::new(Random::from_seed(random.number()));
+            let joins = round % 2 == 1;
+            for _ in 0..60 {
+                match test.random.within(0..8) {
+                    0 | 1 => test.touch(),
+                    2 | 3 => test.move_bounds(),
+                    4 if joins => test.known.join_waiting(),
+                    5 if joins => test.known.join_open(),
+                    _ => test.learn(),
+                }
+                test.check(joins);
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let end = [u8::MAX];
+        let mut known =
+            Known::nothing_of(&[], &end, &[At::new(component(0).into(), Side::AtLeast)]);
+        let marks = (0..3 * STRETCHES_MAX as u32).map(|n| {
+            let moves: Moves = smallvec::smallvec![(0, component(1 + i64::from(n)))];
+            Mark { key: Key::from_slice(&n.to_be_bytes()), moves: Some(moves) }
+        });
+        known.learn(&range(&[], &end), Direction::Forward, &Reached::End, marks.collect());
+        assert!(known.len() <= STRETCHES_MAX && known.len() > STRETCHES_MAX / 4, "{}", known.len());
+        assert!(known.next_open(&range(&[], &end), Direction::Forward).is_none());
+        // What waits for the first move is opened, with its neighbours, and nothing else.
+        known.move_to(&[At::new(component(1).into(), Side::AtLeast)]);
+        let first = known.next_open(&range(&[], &end), Direction::Forward).unwrap();
+        assert_eq!(&first.low[..], 0_u32.to_be_bytes());
+        assert!(first.high.unwrap()[..] <= *16_u32.to_be_bytes().as_slice());
+        for n in 0..3 * STRETCHES_MAX as u32 {
+            known.touch(&[&[200], &n.to_be_bytes()[..]].concat());
+            assert!(known.len() <= STRETCHES_MAX && known.bytes <= BYTES_MAX);
+        }
+        let long = [7; 100_000];
+        for n in 0..200_u32 {
+            known.touch(&[&long[..], &n.to_be_bytes()].concat());
+            assert!(known.bytes <= BYTES_MAX, "{}", known.bytes);
+        }
+    }
+
+    #[test]
+    fn bounds_that_go_to_and_fro_are_not_those_of_one_search() {
+        let at = |one: i64, other: i64| {
+            let at = |value: i64| At::new(component(value).into(), Side::AtLeast);
+            [at(one), at(other)]
+        };
+        let mut known = Known::nothing_of(&[1], &[2], &at(5, 5));
+        assert_eq!(known.distance(&at(5, 5)), Some(0));
+        assert_eq!(known.distance(&at(6, 6)), Some(1));
+        assert_eq!(known.distance(&at(6, 4)), Some(2));
+        known.move_to(&at(6, 5));
+        assert_eq!(known.distance(&at(5, 5)), None);
+        assert_eq!(known.distance(&at(7, 4)), Some(2));
+    }
+}

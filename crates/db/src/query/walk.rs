@@ -1,0 +1,166 @@
+//! [`Walks`]: the ways of a search through the ranges of a plan, past what is [`Known`] of them, and
+//! what it makes of the keys on them.
+
+use velocitydb_storage::{Bounds, Direction, Keyspace, Snapshot, Visit};
+
+use super::access::{Access, Range};
+use super::known::{Known, Mark, Moves, Reached};
+use crate::Result;
+use crate::keys::{CollectionNumber, DOCUMENTS, INDEXES, Key};
+
+/// How many marks are made in one range; what a search comes to behind them is not remembered.
+const MARKS_MAX: usize = 65_536;
+
+/// The ways of a search, in the order of the ranges.
+pub(super) struct Walks<'a> {
+    known: Vec<Option<&'a Known>>,
+    walks: Vec<Walk>,
+}
+
+/// The way through one range.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    /// How far it led; `None` if nowhere.
+    pub(crate) reached: Option<Reached>,
+    /// What was not left closed.
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// What a search makes of a key.
+#[derive(Debug, Default)]
+pub(super) enum Verdict {
+    /// It need not be looked at again before it is written.
+    #[default]
+    Closed,
+    /// It has to be looked at again.
+    Open,
+    /// It has to be when one of these moves has been made.
+    Awaits(Moves),
+}
+
+impl<'a> Walks<'a> {
+    pub(super) fn new(known: Vec<Option<&'a Known>>) -> Self {
+        let walks = known.iter().map(|_| Walk::default()).collect();
+        Walks { known, walks }
+    }
+
+    /// What is known of so many ranges from a place on.
+    pub(super) fn known(&self, place: usize) -> Option<&'a Known> {
+        self.known.get(place).copied().flatten()
+    }
+
+    /// Notes what was made of a key.
+    pub(super) fn note(&mut self, place: usize, key: &[u8], verdict: Verdict) {
+        let Some(walk) = self.walks.get_mut(place).filter(|walk| !walk.is_full()) else { return };
+        let moves = match verdict {
+            Verdict::Closed => None,
+            Verdict::Open => Some(None),
+            Verdict::Awaits(moves) => Some(Some(moves)),
+        };
+        walk.marks.extend(moves.map(|moves| Mark { key: Key::from_slice(key), moves }));
+        walk.reached = Some(Reached::Through(Key::from_slice(key)));
+    }
+
+    /// Notes how far a range has been read.
+    pub(super) fn reach(&mut self, place: usize, reached: Reached) {
+        if let Some(walk) = self.walks.get_mut(place).filter(|walk| !walk.is_full()) {
+            walk.reached = Some(reached);
+        }
+    }
+
+    pub(super) fn into_walks(self) -> Vec<Walk> {
+        self.walks
+    }
+}
+
+impl Walk {
+    fn is_full(&self) -> bool {
+        self.marks.len() >= MARKS_MAX
+    }
+}
+
+/// The parts of a range that are to be read.
+pub(super) struct Parts {
+    rest: Option<Range>,
+    direction: Direction,
+}
+
+impl Parts {
+    pub(super) fn of(range: &Range, direction: Direction) -> Self {
+        Parts { rest: Some(range.clone()), direction }
+    }
+
+    pub(super) fn next(&mut self, known: Option<&Known>) -> Option<Range> {
+        let rest = self.rest.take()?;
+        let Some(known) = known else { return Some(rest) };
+        let part = known.next_open(&rest, self.direction)?;
+        self.rest = match self.direction {
+            Direction::Forward => part.high.clone().map(|low| Range { low, high: rest.high }),
+            Direction::Backward => Some(Range { low: rest.low, high: Some(part.low.clone()) }),
+        };
+        Some(part)
+    }
+}
+
+/// Visits the keys of a part.
+pub(super) fn visit_part(
+    state: &dyn Snapshot,
+    keyspace: Keyspace,
+    part: &Range,
+    direction: Direction,
+    visit: &mut Visit<'_>,
+) -> Result<()> {
+    if is_one_key(part) {
+        if let Some(value) = state.get(keyspace, &part.low)? {
+            let _ = visit(&part.low, &value);
+        }
+        return Ok(());
+    }
+    let bounds = Bounds { start: &part.low, end: part.high.as_deref() };
+    Ok(state.scan(keyspace, bounds, direction, visit)?)
+}
+
+/// Whether there is only one key in a range.
+fn is_one_key(range: &Range) -> bool {
+    let behind = range.high.as_deref().and_then(|high| high.split_last());
+    behind.is_some_and(|(last, key)| *last == 0 && key == &range.low[..])
+}
+
+/// A range of a plan, and the bytes that all keys begin with of which something can be known.
+pub(crate) struct Walked<'a> {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) range: &'a Range,
+    pub(crate) prefix: &'a [u8],
+    pub(crate) direction: Direction,
+}
+
+impl Access {
+    /// The ranges that are walked, in the order in which they are.
+    pub(crate) fn walked(&self) -> Vec<Walked<'_>> {
+        let mut walked = Vec::new();
+        self.collect_walked(&mut walked);
+        walked
+    }
+
+    fn collect_walked<'a>(&'a self, walked: &mut Vec<Walked<'a>>) {
+        match self {
+            Access::Collection(range, direction) => walked.push(Walked {
+                keyspace: DOCUMENTS,
+                range,
+                prefix: &range.low[..size_of::<CollectionNumber>()],
+                direction: *direction,
+            }),
+            Access::Index(scan) => {
+                let ranges = scan.ranges.iter().zip(&scan.prefixes);
+                walked.extend(ranges.map(|(range, prefix)| Walked {
+                    keyspace: INDEXES,
+                    range,
+                    prefix: &range.low[..*prefix],
+                    direction: scan.direction,
+                }));
+            }
+            Access::Union(parts) => parts.iter().for_each(|part| part.collect_walked(walked)),
+            Access::Nothing | Access::Ids(_) | Access::Intersection(..) => {}
+        }
+    }
+}
