@@ -2,6 +2,7 @@
 //! PostgreSQL.
 
 mod jobs;
+mod moving;
 mod postgres;
 mod run;
 mod sqlite;

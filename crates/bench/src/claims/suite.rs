@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::postgres::Postgres;
 use super::run::Ledger;
 use super::sqlite::Sqlite;
-use super::{Durability, Opening};
+use super::{Durability, Opening, moving};
 use crate::arguments::Arguments;
 use crate::cluster::Cluster;
 use crate::results::{Results, Unit};
@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
     for (table, durability) in TABLES {
         Case { arguments, cluster: &cluster, table, durability }.run(results)?;
     }
-    Ok(())
+    moving::run(arguments, results)
 }
 
 struct Case<'a> {
