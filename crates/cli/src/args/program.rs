@@ -151,7 +151,8 @@ pub enum Command {
     /// Find work and take it, as one: nobody else gets the same
     ///
     /// Prints the documents as they are, taken. The version of each is its fencing token, which
-    /// `complete`, `renew` and `release` need. Exits with 1 when there is nothing to claim.
+    /// `complete`, `renew` and `release` need. Exits with 1 when there is nothing to claim. With
+    /// `--explain` nothing is claimed, and it says how the work would be found.
     #[command(after_help = r#"Examples:
   velocitydb claim jobs '{"state": "waiting"}' --set 'state="running"' --sort=-priority,created
   velocitydb claim jobs '{"state": "waiting"}' --update '{"$set": {"state": "running"}}' \

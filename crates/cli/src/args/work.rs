@@ -10,8 +10,8 @@ use crate::format;
 
 /// The arguments of `claim`.
 #[derive(Debug, ClapArgs)]
-#[command(group(ArgGroup::new("taken").args(["set", "update", "claimant"]).required(true)
-    .multiple(true)))]
+#[command(group(ArgGroup::new("taken").args(["set", "update", "claimant", "explain"])
+    .required(true).multiple(true)))]
 pub struct Claim {
     #[command(flatten)]
     pub target: Target,
@@ -45,6 +45,9 @@ pub struct Claim {
     /// Claims at most once, however often it is retried with this id
     #[arg(long, value_name = "ID", value_parser = RequestId::new)]
     pub request_id: Option<RequestId>,
+    /// Claims nothing: shows how the work would be found, and what that takes
+    #[arg(long, conflicts_with_all = ["set", "update", "claimant", "lease", "request_id"])]
+    pub explain: bool,
 }
 
 /// Which claimed work: the document, and the version that the claim gave it.

@@ -20,9 +20,14 @@ pub fn explain(args: &args::Explain, output: &mut Output) -> Result {
         Some(pipeline) => aggregate::of(&documents, pipeline, &args.bounds).explain()?,
         None => question.of(&documents, &args.bounds).explain()?,
     };
+    print(&explanation, documents.count()?, output)
+}
+
+/// Prints an explanation, of a query on a collection of so many documents.
+pub fn print(explanation: &Explanation, count: u64, output: &mut Output) -> Result {
     match output.format() {
         Format::Json => output.object(&explanation.to_object()),
-        Format::Table => output.entries(entries(&explanation, documents.count()?)),
+        Format::Table => output.entries(entries(explanation, count)),
     }
 }
 
@@ -40,6 +45,7 @@ fn entries(explanation: &Explanation, count: u64) -> Vec<(&'static str, String)>
     if plan["covered"].as_bool() == Some(true) {
         entries.push(("covered", "the index has all that is needed".to_owned()));
     }
+    entries.extend(explanation.hints.iter().map(|hint| ("begins at", begin(hint))));
     let Explanation { estimate, keys_examined, documents_examined, .. } = explanation;
     entries.extend([
         ("estimate", format!("{} keys, {} documents", estimate["keys"], estimate["documents"])),
@@ -53,6 +59,18 @@ fn entries(explanation: &Explanation, count: u64) -> Vec<(&'static str, String)>
         rejected.map(|plan| ("rejected", format!("{}, cost {}", access(plan), plan["cost"]))),
     );
     entries
+}
+
+/// Where a claim begins to look.
+fn begin(hint: &Object) -> String {
+    let at = match &hint["begins"] {
+        Value::String(place) => format!("the {place}"),
+        values => values.to_json(),
+    };
+    format!(
+        "{at}, in {} stretches; {} wait for a bound to move",
+        hint["stretches"], hint["waiting"]
+    )
 }
 
 /// What a plan reads, in words.

@@ -2,6 +2,7 @@
 
 use velocitydb::{Object, Update, object};
 
+use super::explain;
 use super::many::with_request;
 use crate::args::{self, Token};
 use crate::exit::{Failure, Result};
@@ -31,6 +32,10 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
     }
     if let (Some(duration), Some(release)) = (args.lease, release) {
         claim = claim.lease(duration, release);
+    }
+    if args.explain {
+        let explanation = claim.explain()?;
+        return explain::print(&explanation, documents.count()?, output);
     }
     let claimed = claim.update(update)?;
     output.documents(&claimed.documents)?;
