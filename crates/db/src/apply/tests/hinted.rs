@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use smallvec::smallvec;
@@ -205,7 +206,7 @@ impl Maker {
             false => Action::Update(update),
         };
         let lease = (self.random.one_in(3) && action != Action::Delete).then(|| Lease {
-            until: time(self.now + self.number(0..20)),
+            duration: Duration::from_secs(self.random.within(0..20)),
             release: Update::new().set("state", "waiting"),
         });
         Modify {
