@@ -112,10 +112,12 @@ impl Known {
         self.open.len() + self.waiting.len()
     }
 
-    /// How many different moves lead from these bounds to others; `None` where one of them would
-    /// turn round, for then they are not those of one search that goes on.
+    /// How far it is from these bounds to others: two for each different move, and one if a bound
+    /// moves that has stood still so far. `None` where one would turn round, for then they are not
+    /// those of one search that goes on.
     pub(crate) fn distance(&self, bounds: &[At]) -> Option<usize> {
         let mut moves: SmallVec<[(&[u8], &[u8]); 4]> = SmallVec::new();
+        let mut has_stood = false;
         for (from, to) in self.bounds.iter().zip(bounds) {
             let moved = to.component.cmp(&from.component);
             if moved.is_eq() {
@@ -124,12 +126,13 @@ impl Known {
             if from.moved.is_some_and(|before| before != moved) {
                 return None;
             }
+            has_stood |= from.moved.is_none();
             let step = (&*from.component, &*to.component);
             if !moves.contains(&step) {
                 moves.push(step);
             }
         }
-        Some(moves.len())
+        Some(2 * moves.len() + usize::from(has_stood))
     }
 
     /// Moves the bounds, and opens what waited for that.
@@ -654,10 +657,11 @@ mod tests {
         };
         let mut known = Known::nothing_of(&[1], &[2], &at(5, 5));
         assert_eq!(known.distance(&at(5, 5)), Some(0));
-        assert_eq!(known.distance(&at(6, 6)), Some(1));
-        assert_eq!(known.distance(&at(6, 4)), Some(2));
+        assert_eq!(known.distance(&at(6, 6)), Some(3));
+        assert_eq!(known.distance(&at(6, 4)), Some(5));
         known.move_to(&at(6, 5));
         assert_eq!(known.distance(&at(5, 5)), None);
-        assert_eq!(known.distance(&at(7, 4)), Some(2));
+        assert_eq!(known.distance(&at(7, 5)), Some(2));
+        assert_eq!(known.distance(&at(7, 4)), Some(5));
     }
 }
