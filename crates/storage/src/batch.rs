@@ -22,6 +22,17 @@ pub struct Batch {
     /// The keys of the first `sorted` operations, and of some that were rolled back.
     order: BTreeSet<(Keyspace, Box<[u8]>)>,
     sorted: usize,
+    purpose: Purpose,
+}
+
+/// What a batch is for, which decides how much room the device must have for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Purpose {
+    /// To give space back, by and by: it is taken when others are refused already.
+    Free,
+    /// Anything else.
+    #[default]
+    Keep,
 }
 
 #[derive(Clone, Copy)]
@@ -82,6 +93,16 @@ impl Batch {
     /// Removes `key`, which need not exist.
     pub fn delete(&mut self, keyspace: Keyspace, key: &[u8]) {
         self.push(keyspace, key, None);
+    }
+
+    /// What the batch is for. Clearing it makes it [`Purpose::Keep`].
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// Says what the batch is for.
+    pub fn set_purpose(&mut self, purpose: Purpose) {
+        self.purpose = purpose;
     }
 
     fn push(&mut self, keyspace: Keyspace, key: &[u8], value: Option<&[&[u8]]>) {
@@ -218,6 +239,7 @@ impl Batch {
         self.newest.clear();
         self.order.clear();
         self.sorted = 0;
+        self.purpose = Purpose::Keep;
         self.arena.clear();
         self.arena.shrink_to(ARENA_KEPT_BYTES_MAX);
     }

@@ -101,6 +101,18 @@ pub trait Engine: Send + Sync + 'static {
     /// Makes all that has been committed as durable as [`Durability::Disk`].
     fn sync(&self) -> Result<()>;
 
+    /// Makes all that has been committed durable, before the engine is let go. After `Err` some of
+    /// it is not; dropping the engine tries once more, and has nobody to tell.
+    fn close(&self) -> Result<()> {
+        self.sync()
+    }
+
+    /// Gives the space of what was deleted back to the device, as far as that is worth its cost.
+    /// Does nothing while snapshots are held.
+    fn reclaim(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// What the engine holds and has done. Cheap enough to be asked for each second.
     fn stats(&self) -> EngineStats;
 }
@@ -162,4 +174,8 @@ pub struct EngineStats {
     pub behind_batches: u64,
     /// Bytes of those.
     pub behind_bytes: u64,
+    /// Why what was acknowledged cannot be persisted just now; `None` when it can.
+    pub behind_reason: Option<String>,
+    /// Bytes on disk of the journals, which hold what is not in the keyspaces' own files yet.
+    pub journal_bytes: u64,
 }

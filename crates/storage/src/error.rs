@@ -1,5 +1,6 @@
 //! What can go wrong with storage, by what the caller can do about it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// The result of a storage call.
@@ -9,11 +10,26 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The device has no room. Reads go on; writes work again once there is room.
-    #[error("the disk that holds {path} is full; free space there and retry, reads go on meanwhile", path = path.display())]
+    /// The device has no room. Reads go on, and so do deletes and drops for a while longer, which
+    /// give space back; writes work again once there is room.
+    #[error("the disk that holds {path} is full{room}; free space there, or delete documents, and retry; reads go on meanwhile", path = path.display(), room = InWords(.room.as_ref()))]
     DiskFull {
         /// The data folder.
         path: PathBuf,
+        /// How much room there is and has to be, where that is known.
+        room: Option<Room>,
+    },
+    /// Commits that were acknowledged in memory are not on the device.
+    #[error(
+        "{batches} commits of {bytes} bytes together that were acknowledged are not on the disk: {cause}"
+    )]
+    Unwritten {
+        /// How many there are. They are the newest ones.
+        batches: u64,
+        /// Bytes of their keys and values.
+        bytes: u64,
+        /// Why they are not.
+        cause: Box<Error>,
     },
     /// Stored bytes are not what was written. Nothing is served from them.
     #[error(
@@ -67,10 +83,33 @@ pub enum Error {
     },
 }
 
+/// How much room a device has, and how much it has to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that are free.
+    pub free_bytes: u64,
+    /// Bytes that have to be, for what is written and for putting it in order.
+    pub needed_bytes: u64,
+}
+
+/// Room in a sentence.
+struct InWords<'a>(Option<&'a Room>);
+
+impl fmt::Display for InWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Room { free_bytes, needed_bytes }) = self.0 else { return Ok(()) };
+        write!(f, ": {free_bytes} bytes are free, and {needed_bytes} have to be")
+    }
+}
+
 impl Error {
     /// Whether the same call can succeed later without anybody changing it.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Error::DiskFull { .. })
+        match self {
+            Error::DiskFull { .. } => true,
+            Error::Unwritten { cause, .. } => cause.is_retryable(),
+            _ => false,
+        }
     }
 }
 

@@ -17,11 +17,11 @@ pub mod memory;
 pub mod mode;
 mod overlay;
 
-pub use batch::{Batch, Savepoint};
+pub use batch::{Batch, Purpose, Savepoint};
 pub use blob::Blob;
 pub use engine::{
     Bounds, Direction, Durability, Engine, EngineStats, Keyspace, KeyspaceStats, Snapshot, Visit,
 };
-pub use error::{Error, Result};
+pub use error::{Error, Result, Room};
 pub use mode::Mode;
 pub use overlay::Overlay;

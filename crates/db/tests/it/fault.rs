@@ -130,7 +130,7 @@ impl Faulty {
         }
         match fault {
             Fault::None => Ok(()),
-            Fault::DiskFull => Err(Error::DiskFull { path: "/data".into() }),
+            Fault::DiskFull => Err(Error::DiskFull { path: "/data".into(), room: None }),
             Fault::Fsync => Err(Error::Poisoned { reason: "fsync: input/output error".to_owned() }),
             Fault::Panic => {
                 plan.0 = Fault::None;

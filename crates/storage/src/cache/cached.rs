@@ -98,6 +98,14 @@ impl<E: Engine> Engine for Cached<E> {
         self.engine.sync()
     }
 
+    fn close(&self) -> Result<()> {
+        self.engine.close()
+    }
+
+    fn reclaim(&self) -> Result<()> {
+        self.engine.reclaim()
+    }
+
     fn stats(&self) -> EngineStats {
         EngineStats {
             cache_hits: self.hits.get(),

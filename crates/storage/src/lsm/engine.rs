@@ -5,18 +5,22 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use fjall::AbstractTree;
 
+use super::error;
+use super::journal;
 use super::options::LsmOptions;
 use super::snapshot::{Held, State};
+use super::space::Space;
 use super::writer::Writer;
 use crate::{
-    Batch, Blob, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Result, Snapshot,
+    Batch, Blob, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Purpose, Result,
+    Snapshot,
 };
 
 /// How long the last reads of a closed store are waited for.
@@ -29,7 +33,13 @@ pub struct Lsm {
     /// while the store is opened again after a full disk.
     published: ArcSwapOption<State>,
     writer: Mutex<Writer>,
+    space: Arc<Space>,
+    /// Where the journals are.
     path: PathBuf,
+    /// Held by whoever reclaims space.
+    reclaiming: Mutex<()>,
+    /// Why nothing is written any more.
+    poisoned: OnceLock<String>,
     snapshots_open: Arc<AtomicU64>,
     commits: AtomicU64,
     fsyncs: AtomicU64,
@@ -39,12 +49,15 @@ impl Lsm {
     /// Opens the data folder, or creates it.
     pub fn open(options: LsmOptions) -> Result<Self> {
         options.validate()?;
-        let path = options.path.clone();
         let (writer, state) = Writer::open(options)?;
+        let (space, path) = (writer.space(), writer.path());
         Ok(Lsm {
             published: ArcSwapOption::from_pointee(state),
             writer: Mutex::new(writer),
+            space,
             path,
+            reclaiming: Mutex::default(),
+            poisoned: OnceLock::new(),
             snapshots_open: Arc::default(),
             commits: AtomicU64::new(0),
             fsyncs: AtomicU64::new(0),
@@ -58,27 +71,58 @@ impl Lsm {
     }
 
     fn persist(&self, writer: &mut Writer) -> Result<()> {
-        writer.persist()?;
+        self.noted(writer.persist())?;
         self.fsyncs.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
+    /// Notes what is found out about the engine for those who ask for statistics.
+    fn noted<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(Error::Poisoned { reason }) = &result {
+            self.poisoned.get_or_init(|| reason.clone());
+        }
+        result
+    }
+
     /// Makes the store work again if it was closed because the disk was full.
-    fn revive(&self, writer: &mut Writer) -> Result<()> {
-        if writer.needs_reopening()? {
-            self.unpublish()?;
+    fn revive(&self, writer: &mut Writer, purpose: Purpose) -> Result<()> {
+        if writer.needs_reopening(purpose)? {
+            if !self.unpublish() {
+                let reason = "the disk was full; writes go on once the snapshots from before are \
+                              dropped";
+                return Err(Error::Poisoned { reason: reason.to_owned() });
+            }
             self.published.store(Some(Arc::new(writer.reopen()?)));
         }
         Ok(())
     }
 
+    /// Begins the journals anew, unless somebody holds a snapshot; `writer` has no memtables.
+    fn restart_journals(&self, writer: &mut Writer) -> Result<()> {
+        if self.snapshots_open.load(Ordering::Relaxed) > 0 || !writer.flush()? {
+            return Ok(());
+        }
+        if !self.unpublish() {
+            return Ok(());
+        }
+        writer.restart_journals()?;
+        self.published.store(Some(Arc::new(writer.reopen()?)));
+        Ok(())
+    }
+
+    /// Whether there is room for `bytes` that are to be committed later, beside those that are on
+    /// their way already.
+    pub(crate) fn check_room(&self, bytes: u64, on_the_way: u64, purpose: Purpose) -> Result<()> {
+        self.space.check(bytes, on_the_way, purpose)
+    }
+
     /// Takes the published state back and waits until nobody reads it, unless somebody does for
-    /// long.
-    fn unpublish(&self) -> Result<()> {
-        let Some(state) = self.published.swap(None) else { return Ok(()) };
+    /// long. Whether it came to that.
+    fn unpublish(&self) -> bool {
+        let Some(state) = self.published.swap(None) else { return true };
         for _ in 0..READ_WAITS_MAX {
             if Arc::strong_count(&state) == 1 {
-                return Ok(());
+                return true;
             }
             if self.snapshots_open.load(Ordering::Relaxed) > 0 {
                 break;
@@ -86,10 +130,7 @@ impl Lsm {
             thread::sleep(READ_WAIT);
         }
         self.published.store(Some(state));
-        Err(Error::Poisoned {
-            reason: "the disk was full; writes go on once the snapshots from before are dropped"
-                .to_owned(),
-        })
+        false
     }
 
     /// Waits for the store to be opened again, which is the one time that a reader waits.
@@ -97,7 +138,7 @@ impl Lsm {
         let _opened = self.writer();
         let state = self.published.load_full();
         // It is still closed when the disk was too full to open it.
-        state.ok_or_else(|| Error::DiskFull { path: self.path.clone() })
+        state.ok_or_else(|| self.space.is_full())
     }
 
     /// The writer, for one caller at a time. Its state is valid after a panic too: what was being
@@ -124,8 +165,15 @@ impl Engine for Lsm {
 
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
         let mut writer = self.writer();
-        self.revive(&mut writer)?;
-        writer.commit(batch, durability)?;
+        self.revive(&mut writer, batch.purpose())?;
+        let mut result = writer.commit(batch, durability);
+        if matches!(result, Err(Error::DiskFull { .. }))
+            && writer.can_restart_journals()
+            && self.restart_journals(&mut writer).is_ok()
+        {
+            result = writer.commit(batch, durability);
+        }
+        self.noted(result)?;
         if durability == Durability::Disk {
             self.fsyncs.fetch_add(1, Ordering::Relaxed);
         }
@@ -138,8 +186,31 @@ impl Engine for Lsm {
 
     fn sync(&self) -> Result<()> {
         let mut writer = self.writer();
-        self.revive(&mut writer)?;
+        self.revive(&mut writer, Purpose::Keep)?;
         self.persist(&mut writer)
+    }
+
+    fn close(&self) -> Result<()> {
+        if self.writer().is_durable() { Ok(()) } else { self.sync() }
+    }
+
+    fn reclaim(&self) -> Result<()> {
+        if self.snapshots_open.load(Ordering::Relaxed) > 0 {
+            return Ok(());
+        }
+        let Ok(_one) = self.reclaiming.try_lock() else { return Ok(()) };
+        // The writer is let go meanwhile.
+        let Some(reclaiming) = self.writer().begin_reclaiming()? else { return Ok(()) };
+        let has_room = |bytes| self.space.check(bytes, 0, Purpose::Free).is_ok();
+        let has_merged = reclaiming.merge(has_room).map_err(|error| {
+            let place = || "merging tables".to_owned();
+            error::store("reclaiming space in", self.space.path(), place, &error)
+        })?;
+        let mut writer = self.writer();
+        if has_merged || writer.has_long_journals() {
+            self.restart_journals(&mut writer)?;
+        }
+        Ok(())
     }
 
     fn stats(&self) -> EngineStats {
@@ -156,6 +227,8 @@ impl Engine for Lsm {
             commits: self.commits.load(Ordering::Relaxed),
             fsyncs: self.fsyncs.load(Ordering::Relaxed),
             snapshots_open: self.snapshots_open.load(Ordering::Relaxed),
+            behind_reason: self.poisoned.get().cloned(),
+            journal_bytes: journal::occupied_bytes(&self.path).unwrap_or_default(),
             ..EngineStats::default()
         }
     }

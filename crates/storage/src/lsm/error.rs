@@ -22,7 +22,7 @@ pub(super) fn is_full(error: &fjall::Error) -> bool {
 /// The error of an operating system call on `path`.
 pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Error {
     if is_io_full(error) {
-        return Error::DiskFull { path: path.to_owned() };
+        return Error::DiskFull { path: path.to_owned(), room: None };
     }
     Error::Io { action, path: path.to_owned(), reason: error.to_string() }
 }

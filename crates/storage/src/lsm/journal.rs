@@ -26,6 +26,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3Default;
@@ -39,6 +40,9 @@ const TAG_ITEM: u8 = 2;
 const TAG_END: u8 = 3;
 /// The last bytes of every batch.
 const END_MAGIC: &[u8; 4] = b"FJL\x03";
+
+/// The unit in which the system counts what a file occupies.
+const BLOCK_BYTES: u64 = 512;
 
 /// What the store writes at once; a loss of power leaves each of these written or zero.
 const SECTOR_BYTES: u64 = 512;
@@ -113,6 +117,37 @@ impl Journals {
             })
             .map_err(|error| error::io("cutting off the tail of", path, &error))
     }
+}
+
+/// The bytes that journals occupy on the device, which is less than their length while they are new.
+pub(super) fn occupied_bytes(store: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for (_, path) in list(store)? {
+        match fs::metadata(&path) {
+            Ok(metadata) => bytes += metadata.blocks() * BLOCK_BYTES,
+            // The store has just removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error::io("looking at", &path, &error)),
+        }
+    }
+    Ok(bytes)
+}
+
+/// Begins a new journal and removes all others. The store must be closed, and everything in its
+/// tables. A crash leaves journals without a gap, whenever it comes.
+pub(super) fn restart(store: &Path) -> Result<()> {
+    let files = list(store)?;
+    let Some((newest, _)) = files.last() else { return Ok(()) };
+    let path = store.join(format!("{}.jnl", newest + 1));
+    let sync = || File::open(store)?.sync_all();
+    File::create_new(&path)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| sync())
+        .map_err(|error| error::io("creating", &path, &error))?;
+    for (_, path) in files {
+        fs::remove_file(&path).map_err(|error| error::io("removing", &path, &error))?;
+    }
+    sync().map_err(|error| error::io("syncing", store, &error))
 }
 
 /// The journals by number, oldest first.

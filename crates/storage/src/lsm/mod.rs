@@ -10,6 +10,7 @@ mod folder;
 mod journal;
 mod marker;
 mod options;
+mod reclaim;
 mod snapshot;
 mod space;
 mod store;

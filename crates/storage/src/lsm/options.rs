@@ -14,8 +14,10 @@ pub struct LsmOptions {
     pub keyspaces: Vec<String>,
     /// Bytes of memory for blocks and write buffers together.
     pub memory_bytes: u64,
-    /// Writes are refused while the device has less than this many bytes free; `None` is what a
-    /// full journal and two rounds of write buffers take.
+    /// Writes are refused while the device has less than this many bytes free, and those that give
+    /// space back while it has less than half of them. `None` goes by what the store has to put in
+    /// order: as much as is on disk and twice what is in the write buffers, beside 4 MiB, but never
+    /// more than a full journal and two rounds of write buffers.
     pub disk_reserve_bytes: Option<u64>,
 }
 
@@ -24,6 +26,9 @@ pub const MEMORY_BYTES_MIN: u64 = 4 << 20;
 
 /// What one journal file occupies before the store starts another.
 const JOURNAL_BYTES: u64 = 64 << 20;
+
+/// What a store needs that has nothing yet: the files of empty trees, and a journal to begin with.
+const SPARE_BYTES: u64 = 4 << 20;
 
 impl LsmOptions {
     /// Options with the smallest memory and the default reserve.
@@ -75,13 +80,15 @@ impl LsmOptions {
         self.memory_bytes / 5
     }
 
-    pub(super) fn reserve_bytes(&self) -> u64 {
-        self.disk_reserve_bytes.unwrap_or(self.working_bytes())
-    }
-
-    /// The free bytes that the store needs for its work: a journal, and flushes.
+    /// The most free bytes that the store needs for its work: a journal, and flushes.
     pub(super) fn working_bytes(&self) -> u64 {
         JOURNAL_BYTES + 2 * self.write_buffer_bytes()
+    }
+
+    /// The free bytes that it needs with so much in the write buffers and so much on disk: to flush
+    /// the ones, and to merge the other.
+    pub(super) fn needed_bytes(&self, buffered: u64, on_disk: u64) -> u64 {
+        (SPARE_BYTES + 2 * buffered + on_disk).min(self.working_bytes())
     }
 }
 

@@ -12,6 +12,7 @@ use super::error;
 use super::folder::Folder;
 use super::journal::Journals;
 use super::options::LsmOptions;
+use super::reclaim::{self, Busy, Reclaiming};
 use super::snapshot::{State, Trees, empty_key};
 use crate::{Batch, Error, Result};
 
@@ -82,7 +83,7 @@ impl Store {
         let database = fjall::Database::builder(folder.store())
             .cache_size(options.block_cache_bytes())
             .journal_compression(CompressionType::None)
-            .max_journaling_size(128 << 20)
+            .max_journaling_size(64 << 20)
             .manual_journal_persist(true)
             .worker_threads(2)
             .max_cached_files(Some(OPEN_FILES_MAX))
@@ -208,11 +209,12 @@ impl Store {
     }
 
     /// Keeps the memtables within their bound before `bytes` more are written: seals the largest
-    /// when they are half full, and waits for flushes when they are full.
-    pub(super) fn make_room(&mut self, bytes: u64) -> fjall::Result<()> {
+    /// when they are half full, and waits for flushes when they are full. Whether it has looked at
+    /// them.
+    pub(super) fn make_room(&mut self, bytes: u64) -> fjall::Result<bool> {
         self.unchecked_bytes = self.unchecked_bytes.saturating_add(bytes);
         if self.unchecked_bytes < self.write_buffer_bytes / 64 {
-            return Ok(());
+            return Ok(false);
         }
         self.unchecked_bytes = 0;
         while self.is_behind() {
@@ -226,7 +228,38 @@ impl Store {
         {
             largest.rotate_memtable()?;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The keys and values in the memtables, in bytes.
+    pub(super) fn buffered_bytes(&self) -> u64 {
+        self.database.write_buffer_size()
+    }
+
+    /// The tables of all trees, in bytes.
+    pub(super) fn on_disk_bytes(&self) -> u64 {
+        self.all().map(|keyspace| keyspace.tree.disk_space()).sum()
+    }
+
+    /// Flushes all memtables, and waits for it. Whether it came to that in time.
+    pub(super) fn flush(&self) -> fjall::Result<bool> {
+        reclaim::flush(&self.database, &self.all().cloned().collect::<Vec<_>>())
+    }
+
+    /// Whether space is worth to be reclaimed, when the memtables have about so many deletions by
+    /// keyspace and journals so many bytes.
+    pub(super) fn is_worth_reclaiming(&self, deletions: &[u64], journal_bytes: u64) -> bool {
+        let deletions = deletions.iter().chain(std::iter::repeat(&0));
+        reclaim::journal_is_long(journal_bytes, self.on_disk_bytes())
+            || self
+                .keyspaces
+                .iter()
+                .zip(deletions)
+                .any(|(keyspace, deletions)| reclaim::is_worth(&keyspace.tree, *deletions))
+    }
+
+    pub(super) fn begin_reclaiming(&self, busy: &Arc<Busy>) -> Reclaiming {
+        Reclaiming::new(self.database.clone(), self.all().cloned().collect(), busy)
     }
 
     fn is_behind(&self) -> bool {

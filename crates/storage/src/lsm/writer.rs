@@ -14,20 +14,25 @@
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error;
 use super::folder::Folder;
 use super::marker::{FORMAT, Marker};
 use super::options::LsmOptions;
+use super::reclaim::{Busy, JOURNAL_BYTES_MIN, Reclaiming};
 use super::snapshot::State;
 use super::space::Space;
 use super::store::Store;
 use super::{journal, tables};
-use crate::{Batch, Durability, Error, Result};
+use crate::{Batch, Durability, Error, Keyspace, Purpose, Result};
 
 /// How much is written before the marker is brought up to date.
 const UNMARKED_BYTES_MAX: u64 = 1 << 20;
+
+/// What a flush writes beside the content of the memtables: lists of tables.
+const FLUSH_BYTES: u64 = 256 << 10;
 
 /// The trees beside those of the keyspaces: the store's own and ours.
 pub(super) const TREES_BESIDE: usize = 2;
@@ -36,12 +41,16 @@ pub(super) const TREES_BESIDE: usize = 2;
 pub(super) struct Writer {
     options: LsmOptions,
     marker: Marker,
-    space: Space,
+    space: Arc<Space>,
     /// The number of the newest batch.
     number: u64,
     /// Bytes committed since the last fsync, and since the marker was written.
     unsynced_bytes: u64,
     unmarked_bytes: u64,
+    /// Keys deleted since space was last reclaimed, by keyspace.
+    deletions: [u64; Keyspace::COUNT_MAX],
+    /// Who reclaims space, for which the store stays open.
+    busy: Arc<Busy>,
     store: Health,
     /// Shared with the states, see [`Trees`](super::snapshot::Trees).
     folder: Arc<Folder>,
@@ -74,11 +83,13 @@ impl Writer {
             });
         }
         let mut writer = Writer {
-            space: Space::new(options.path.clone(), options.reserve_bytes()),
+            space: Arc::new(Space::new(options.path.clone(), options.disk_reserve_bytes)),
             options,
             number: 0,
             unsynced_bytes: 0,
             unmarked_bytes: 0,
+            deletions: [0; Keyspace::COUNT_MAX],
+            busy: Arc::default(),
             store: Health::Closed,
             marker,
             folder,
@@ -108,16 +119,84 @@ impl Writer {
         self.number = number;
         let state = store.state();
         self.store = Health::Working(Box::new(store));
+        self.note_needs();
         Ok(state)
     }
 
+    /// Says how much room there has to be for what the store has.
+    fn note_needs(&self) {
+        let Health::Working(store) = &self.store else { return };
+        let needed = self.options.needed_bytes(store.buffered_bytes(), store.on_disk_bytes());
+        self.space.set_needed(needed);
+    }
+
+    /// Where the store is.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.store()
+    }
+
+    /// Where the room of the device is asked for.
+    pub(super) fn space(&self) -> Arc<Space> {
+        Arc::clone(&self.space)
+    }
+
     /// Whether the store has to be opened again, for which there is room now.
-    pub(super) fn needs_reopening(&mut self) -> Result<bool> {
+    pub(super) fn needs_reopening(&mut self, purpose: Purpose) -> Result<bool> {
         match &self.store {
             Health::Working(_) => Ok(false),
             Health::Poisoned(reason) => Err(Error::Poisoned { reason: reason.clone() }),
-            Health::Closed => self.space.check(0).map(|()| true),
+            Health::Closed => self.space.check(0, 0, purpose).map(|()| true),
         }
+    }
+
+    /// Begins to reclaim space, if that is worth it.
+    pub(super) fn begin_reclaiming(&mut self) -> Result<Option<Reclaiming>> {
+        let Health::Working(store) = &self.store else { return Ok(None) };
+        let journal_bytes = journal::occupied_bytes(&self.folder.store())?;
+        if !store.is_worth_reclaiming(&self.deletions, journal_bytes) {
+            return Ok(None);
+        }
+        self.busy.wait();
+        self.deletions = [0; Keyspace::COUNT_MAX];
+        Ok(Some(store.begin_reclaiming(&self.busy)))
+    }
+
+    /// Whether journals are longer than is worth to be read again.
+    pub(super) fn has_long_journals(&self) -> bool {
+        let bytes = journal::occupied_bytes(&self.folder.store());
+        bytes.is_ok_and(|bytes| bytes >= JOURNAL_BYTES_MIN)
+    }
+
+    /// Whether journals can be begun anew for the room that they occupy: flushing what they hold
+    /// takes room first.
+    pub(super) fn can_restart_journals(&self) -> bool {
+        let Health::Working(store) = &self.store else { return false };
+        let buffered = store.buffered_bytes();
+        self.has_long_journals() && self.space.has_free(buffered + buffered / 4 + FLUSH_BYTES)
+    }
+
+    /// Writes all that journals hold into the tables, so that they can be begun anew. Whether it
+    /// came to that.
+    pub(super) fn flush(&mut self) -> Result<bool> {
+        let Health::Working(store) = &self.store else { return Ok(false) };
+        let flushed = store.flush();
+        let path = self.folder.store();
+        flushed.map_err(|error| error::store("flushing", &path, String::new, &error))
+    }
+
+    /// After [`flush`](Self::flush): closes the store, and begins the journals anew. The files of
+    /// tables that were merged into others go when it is opened again.
+    pub(super) fn restart_journals(&mut self) -> Result<()> {
+        self.busy.wait();
+        self.mark()?;
+        self.store = Health::Closed;
+        self.unsynced_bytes = 0;
+        journal::restart(&self.folder.store())
+    }
+
+    /// Whether all that was committed is on the device.
+    pub(super) fn is_durable(&self) -> bool {
+        self.unsynced_bytes == 0 && !matches!(self.store, Health::Poisoned(_))
     }
 
     /// Opens the store again, of which no state may be left: the trees of the old one would remove
@@ -141,7 +220,7 @@ impl Writer {
     pub(super) fn store(&mut self) -> Result<&mut Store> {
         match &mut self.store {
             Health::Working(store) => Ok(store),
-            Health::Closed => Err(Error::DiskFull { path: self.options.path.clone() }),
+            Health::Closed => Err(self.space.is_full()),
             Health::Poisoned(reason) => Err(Error::Poisoned { reason: reason.clone() }),
         }
     }
@@ -161,14 +240,19 @@ impl Writer {
 
     fn append(&mut self, batch: &Batch) -> Result<()> {
         let bytes = batch.byte_length() as u64;
-        self.space.check(bytes)?;
+        self.space.check(bytes, 0, batch.purpose())?;
         let number = self.number + 1;
         let store = self.store()?;
         let encoded = store.encode(batch, number)?;
-        let written = store.make_room(bytes).and_then(|()| store.append(encoded));
-        if let Err(error) = written {
-            return Err(self.fail(&error));
+        let has_looked = store.make_room(bytes);
+        let written = has_looked.and_then(|has_looked| store.append(encoded).map(|()| has_looked));
+        match written {
+            Ok(true) => self.note_needs(),
+            Ok(false) => {}
+            Err(error) => return Err(self.fail(&error)),
         }
+        let deleted = batch.writes().filter(|write| write.value.is_none());
+        deleted.for_each(|write| self.deletions[usize::from(write.keyspace.0)] += 1);
         self.number = number;
         self.unsynced_bytes += bytes + 1;
         self.unmarked_bytes += bytes + 1;
@@ -219,7 +303,7 @@ impl Writer {
             return self.poison(format!("writing failed: {error:?}"));
         }
         match self.close_store() {
-            Ok(()) => Error::DiskFull { path: self.options.path.clone() },
+            Ok(()) => self.space.is_full(),
             Err(error) => self.poison(format!("the disk is full, and {error}")),
         }
     }
@@ -232,6 +316,7 @@ impl Writer {
     /// Closes the store, which can complete what it began to write when there is room again, and
     /// cuts that off: it was refused.
     fn close_store(&mut self) -> Result<()> {
+        self.busy.wait();
         self.store = Health::Closed;
         journal::verify(&self.folder.store(), Some(self.number))?.repair()
     }
@@ -239,9 +324,20 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if matches!(self.store, Health::Working(_)) && self.persist().is_ok() {
-            // The store is complete without it, and there is nobody to tell.
-            let _ = self.mark();
+        self.busy.wait();
+        let is_working = matches!(self.store, Health::Working(_));
+        let persisted = if is_working { self.persist() } else { Ok(()) };
+        if let Err(error) = &persisted {
+            // There is nobody else to tell: who wants to know calls `Engine::close` before.
+            eprintln!("velocitydb: commits that nobody waited for may be lost: {error}");
+        }
+        if is_working && persisted.is_ok() {
+            // The store is complete without all of this, and there is nobody to tell.
+            if self.has_long_journals() && self.flush().is_ok_and(|is_flushed| is_flushed) {
+                let _ = self.restart_journals();
+            } else {
+                let _ = self.mark();
+            }
         }
         self.store = Health::Closed;
     }

@@ -43,6 +43,14 @@ impl Engine for Disk {
         self.engine.sync()
     }
 
+    fn close(&self) -> Result<()> {
+        self.engine.close()
+    }
+
+    fn reclaim(&self) -> Result<()> {
+        self.engine.reclaim()
+    }
+
     fn stats(&self) -> EngineStats {
         self.engine.stats()
     }

@@ -18,8 +18,8 @@ use super::options::Options;
 use crate::lsm::Lsm;
 use crate::memory::Memory;
 use crate::{
-    Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Error, Keyspace, Result,
-    Snapshot,
+    Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Error, Keyspace, Purpose,
+    Result, Snapshot,
 };
 
 /// How much is read from disk before it is put into memory, while opening.
@@ -60,7 +60,12 @@ struct Queue {
     /// The pending batch is to be persisted at once.
     is_urgent: bool,
     is_closing: bool,
+    /// How often the persister has tried to write.
+    attempts: u64,
+    /// Why the last of those failed.
     failure: Option<Error>,
+    /// Whether somebody who closes the engine was told of it.
+    is_told: bool,
 }
 
 impl MemoryFirst {
@@ -119,6 +124,15 @@ impl Queue {
         self.pending.byte_length() as u64 + self.persisting_bytes
     }
 
+    /// What is not on disk, if anything, for this reason.
+    fn unwritten(&self, cause: Error) -> Error {
+        Error::Unwritten {
+            batches: self.pending_batches + self.persisting_batches,
+            bytes: self.behind_bytes(),
+            cause: Box::new(cause),
+        }
+    }
+
     fn push(&mut self, batch: &Batch) {
         for write in batch.writes().filter(|write| !write.is_overwritten) {
             match write.value {
@@ -138,6 +152,8 @@ impl Queue {
         self.pending_since = None;
         self.pending_batches = 0;
         self.is_urgent = false;
+        // It was acknowledged, and what room it needs was looked for before.
+        self.pending.set_purpose(Purpose::Free);
         std::mem::replace(&mut self.pending, empty)
     }
 }
@@ -184,6 +200,7 @@ impl Shared {
         loop {
             let result = self.lsm.commit(batch, Durability::Disk);
             let mut queue = self.queue();
+            queue.attempts += 1;
             queue.failure = result.err();
             let is_persisted = queue.failure.is_none();
             if is_persisted {
@@ -197,13 +214,20 @@ impl Shared {
                 Some(failure) if failure.is_retryable() && !queue.is_closing => {}
                 Some(_) => return false,
             }
-            let _retry = self.wanted.wait_timeout_while(queue, RETRY, |queue| !queue.is_closing);
+            let is_waiting = |queue: &mut Queue| !queue.is_closing && !queue.is_urgent;
+            let waited = self.wanted.wait_timeout_while(queue, RETRY, is_waiting);
+            waited.unwrap_or_else(PoisonError::into_inner).0.is_urgent = false;
         }
     }
 
-    /// Waits until there is room for more, or says why there will be none.
-    fn wait_for_room(&self) -> Result<MutexGuard<'_, Queue>> {
+    /// Waits until there is room for more, or says why there will be none. What is acknowledged has
+    /// room on the device, beside all that is on its way there.
+    fn wait_for_room(&self, batch: &Batch) -> Result<MutexGuard<'_, Queue>> {
         let mut queue = self.queue();
+        if !batch.is_empty() {
+            let bytes = batch.byte_length() as u64;
+            self.lsm.check_room(bytes, queue.behind_bytes(), batch.purpose())?;
+        }
         loop {
             match &queue.failure {
                 Some(failure) if !failure.is_retryable() => return Err(failure.clone()),
@@ -226,7 +250,7 @@ impl Engine for MemoryFirst {
     }
 
     fn commit(&self, batch: &Batch, _: Durability) -> Result<()> {
-        let mut queue = self.shared.wait_for_room()?;
+        let mut queue = self.shared.wait_for_room(batch)?;
         self.memory.commit(batch, Durability::Memory)?;
         if batch.is_empty() {
             return Ok(());
@@ -243,16 +267,31 @@ impl Engine for MemoryFirst {
 
     fn sync(&self) -> Result<()> {
         let mut queue = self.shared.queue();
-        let target = queue.committed;
+        let (target, attempts) = (queue.committed, queue.attempts);
         while queue.persisted < target {
-            if let Some(failure) = &queue.failure {
-                return Err(failure.clone());
+            // A failure from before may be over.
+            let failure = queue.failure.as_ref();
+            let failure = failure.filter(|one| queue.attempts > attempts || !one.is_retryable());
+            if let Some(failure) = failure {
+                return Err(queue.unwritten(failure.clone()));
             }
             queue.is_urgent = true;
             self.shared.wanted.notify_one();
             queue = self.shared.done.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         Ok(())
+    }
+
+    fn close(&self) -> Result<()> {
+        let result = self.sync();
+        self.shared.queue().is_told = result.is_err();
+        result
+    }
+
+    fn reclaim(&self) -> Result<()> {
+        // What was deleted is on its way.
+        let synced = self.sync();
+        self.shared.lsm.reclaim().and(synced)
     }
 
     fn stats(&self) -> EngineStats {
@@ -266,6 +305,8 @@ impl Engine for MemoryFirst {
             fsyncs: disk.fsyncs,
             behind_batches: queue.pending_batches + queue.persisting_batches,
             behind_bytes: queue.behind_bytes(),
+            behind_reason: queue.failure.as_ref().map(ToString::to_string),
+            journal_bytes: disk.journal_bytes,
             ..stats
         }
     }
@@ -278,6 +319,11 @@ impl Drop for MemoryFirst {
         if let Some(persister) = self.persister.take() {
             // Its panic was reported where it happened.
             let _ = persister.join();
+        }
+        let queue = self.shared.queue();
+        if let Some(failure) = queue.failure.clone().filter(|_| !queue.is_told) {
+            // There is nobody else to tell: who wants to know calls `Engine::close` before.
+            eprintln!("velocitydb: {}", queue.unwritten(failure));
         }
     }
 }

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
-use velocitydb_storage::lsm::Lsm;
+use velocitydb_storage::lsm::{Lsm, LsmOptions};
 use velocitydb_storage::mode::{self, Mode, Options};
-use velocitydb_storage::{Batch, Durability, Engine, Error};
+use velocitydb_storage::{Batch, Durability, Engine, Error, Purpose};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::folder::{FIRST, content, files, open, options, put};
+use crate::folder::{FIRST, SECOND, content, files, open, options, put};
 
 #[test]
 fn a_second_handle_is_refused_until_the_first_is_closed() {
@@ -257,4 +258,84 @@ fn every_mode_survives_a_full_disk() {
         let engine = on_disk(mode, &disk.data());
         assert_eq!(content(&*engine).unwrap()[0].len(), acknowledged as usize + 1, "{mode:?}");
     }
+}
+
+/// Whoever is told that the disk is full can delete: what gives space back has a part of the reserve
+/// to itself. The error says how much room there is, and how much there has to be.
+#[test]
+fn what_frees_space_is_taken_when_the_rest_is_refused() {
+    for mode in [Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
+        let Some(disk) = SmallDisk::mount(16) else { return };
+        let engine = on_disk(mode, &disk.data());
+        put(&*engine, b"before", b"value", Durability::Os).unwrap();
+        engine.sync().unwrap();
+        let ballast = disk.fill(1536 << 10);
+        let mut batch = Batch::new();
+        batch.put(FIRST, b"more", &[7; 300_000]);
+        let error = engine.commit(&batch, Durability::Os).unwrap_err();
+        let Error::DiskFull { room: Some(room), .. } = &error else { panic!("{mode:?}: {error}") };
+        assert!(room.needed_bytes >= 2 << 20 && room.free_bytes <= 1536 << 10, "{room:?}");
+        assert!(error.to_string().contains(&room.needed_bytes.to_string()), "{error}");
+        batch.clear();
+        batch.delete(FIRST, b"before");
+        batch.put(SECOND, b"deleted", &[7; 300_000]);
+        batch.set_purpose(Purpose::Free);
+        engine.commit(&batch, Durability::Disk).unwrap();
+        engine.close().unwrap();
+        assert!(engine.get(FIRST, b"before").unwrap().is_none());
+        fs::remove_file(ballast).unwrap();
+    }
+}
+
+/// 112 MB had to be free before anything was written at all.
+#[test]
+fn a_small_device_is_written_to() {
+    let Some(disk) = SmallDisk::mount(24) else { return };
+    let options = LsmOptions::new(disk.data(), &["first", "second"]);
+    let engine = Lsm::open(options.clone()).unwrap();
+    for n in 0..2_000 {
+        let (key, value) = number(n);
+        put(&engine, &key, &value, Durability::Os).unwrap();
+    }
+    engine.sync().unwrap();
+    drop(engine);
+    assert_eq!(content(&Lsm::open(options).unwrap()).unwrap()[0].len(), 2_000);
+}
+
+/// `memory-first` said that documents were inserted, and ended in order without a third of them.
+/// Closing says what is not on the disk and why, and so do syncing, statistics, and whoever writes
+/// beyond the bound.
+#[test]
+fn memory_first_says_what_it_could_not_write() {
+    let Some(disk) = SmallDisk::mount(16) else { return };
+    let options = Options {
+        path: Some(disk.data()),
+        memory_bytes: 16 << 20,
+        behind_bytes_max: 20_000,
+        delay_max: Duration::from_secs(3600),
+        disk_reserve_bytes: Some(2 << 20),
+        ..Options::new(Mode::MemoryFirst, &["first", "second"])
+    };
+    let engine = mode::open(&options).unwrap();
+    put(&*engine, b"before", b"value", Durability::Os).unwrap();
+    engine.sync().unwrap();
+    for n in 0..5 {
+        let (key, value) = number(n);
+        put(&*engine, &key, &value, Durability::Os).unwrap();
+    }
+    let ballast = disk.fill(4 << 10);
+    for error in [engine.sync().unwrap_err(), engine.close().unwrap_err()] {
+        let Error::Unwritten { batches, bytes, cause } = &error else { panic!("{error}") };
+        assert!(*batches == 5 && *bytes >= 5_000, "{error}");
+        assert!(matches!(**cause, Error::DiskFull { .. }) && error.is_retryable(), "{error}");
+    }
+    let stats = engine.stats();
+    assert!(stats.behind_reason.is_some_and(|reason| reason.contains("full")));
+    let (key, value) = number(5);
+    assert!(put(&*engine, &key, &value, Durability::Os).is_err(), "there is no room for more");
+    fs::remove_file(ballast).unwrap();
+    engine.close().unwrap();
+    assert_eq!(engine.stats().behind_reason, None);
+    drop(engine);
+    assert_eq!(content(&*mode::open(&options).unwrap()).unwrap()[0].len(), 6);
 }

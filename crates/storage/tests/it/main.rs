@@ -8,3 +8,4 @@ mod corruption;
 mod faults;
 mod folder;
 mod modes;
+mod reclaim;

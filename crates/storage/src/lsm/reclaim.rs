@@ -1,0 +1,134 @@
+//! [`Reclaiming`]: giving the space of what was deleted back to the device.
+//!
+//! The store writes a deletion as one more entry, and drops it with what it deletes only when it
+//! merges the tables that hold both, which for a small or a quiet tree may be never. And it keeps a
+//! journal until 64 MB of it are full, which every opening reads. So:
+//!
+//! ```text
+//!  flush the memtables ─▶ merge the trees that are deleted for a large part ─▶ begin a new journal
+//!        └───────── beside readers and writers ──────────┘                  with the store closed
+//! ```
+//!
+//! # Caveats
+//!
+//! A tree above [`TREE_BYTES_MAX`] is left to the store's own merging: all of it at once would take
+//! long, and as much room again.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use fjall::{AbstractTree, AnyTree, PersistMode};
+
+/// A tree of less is not worth it.
+const TREE_BYTES_MIN: u64 = 256 << 10;
+/// A tree of more is not merged as a whole: about two seconds of work.
+const TREE_BYTES_MAX: u64 = 512 << 20;
+/// A tree is merged when so many times its deletions are as many as its entries: merging it writes
+/// at most three entries for each that it drops.
+const ENTRIES_PER_DELETION: u64 = 4;
+/// Journals of less are read in a moment, see [`journal_is_long`].
+pub(super) const JOURNAL_BYTES_MIN: u64 = 4 << 20;
+
+/// How often, and how long each time, flushes are waited for: two minutes.
+const WAITS_MAX: u32 = 60_000;
+const WAIT: Duration = Duration::from_millis(2);
+
+/// Whether merging a tree is worth it, of which the memtables hold about `buffered` deletions.
+pub(super) fn is_worth(tree: &AnyTree, buffered: u64) -> bool {
+    let bytes = tree.disk_space();
+    let deletions = tree.tombstone_count() + buffered;
+    (TREE_BYTES_MIN..=TREE_BYTES_MAX).contains(&bytes)
+        && deletions > 0
+        && deletions * ENTRIES_PER_DELETION >= tree.approximate_len() as u64
+}
+
+/// Whether journals hold much more than what there is.
+pub(super) fn journal_is_long(journal_bytes: u64, tree_bytes: u64) -> bool {
+    journal_bytes >= JOURNAL_BYTES_MIN && journal_bytes >= 2 * tree_bytes
+}
+
+/// Flushes all memtables, and waits for it. Whether it came to that in time.
+pub(super) fn flush(
+    database: &fjall::Database,
+    keyspaces: &[fjall::Keyspace],
+) -> fjall::Result<bool> {
+    for keyspace in keyspaces {
+        keyspace.rotate_memtable()?;
+    }
+    for _ in 0..WAITS_MAX {
+        if keyspaces.iter().all(|keyspace| keyspace.tree.sealed_memtable_count() == 0) {
+            return Ok(true);
+        }
+        // Fails when the workers that do the flush have stopped.
+        database.persist(PersistMode::Buffer)?;
+        thread::sleep(WAIT);
+    }
+    Ok(false)
+}
+
+/// Space being reclaimed. The store is not closed for as long as this is held.
+pub(super) struct Reclaiming {
+    database: fjall::Database,
+    keyspaces: Vec<fjall::Keyspace>,
+    /// The last, so that the handles to the store are gone before.
+    _busy: Token,
+}
+
+impl Reclaiming {
+    pub(super) fn new(
+        database: fjall::Database,
+        keyspaces: Vec<fjall::Keyspace>,
+        busy: &Arc<Busy>,
+    ) -> Self {
+        Reclaiming { database, keyspaces, _busy: busy.begin() }
+    }
+
+    /// Merges the trees that are deleted for a large part; `has_room` says whether so many bytes
+    /// may be written. Whether any was.
+    pub(super) fn merge(self, has_room: impl Fn(u64) -> bool) -> fjall::Result<bool> {
+        if !flush(&self.database, &self.keyspaces)? {
+            return Ok(false);
+        }
+        let mut has_merged = false;
+        for keyspace in self.keyspaces.iter().filter(|keyspace| is_worth(&keyspace.tree, 0)) {
+            let entries = keyspace.tree.approximate_len() as u64;
+            let dropped = (2 * keyspace.tree.tombstone_count()).min(entries);
+            let kept_bytes = keyspace.tree.disk_space() / entries.max(1) * (entries - dropped);
+            if has_room(kept_bytes) {
+                keyspace.major_compact()?;
+                has_merged = true;
+            }
+        }
+        Ok(has_merged)
+    }
+}
+
+/// Whether somebody works on the files of the store beside its writer.
+#[derive(Default)]
+pub(super) struct Busy {
+    is_busy: Mutex<bool>,
+    ended: Condvar,
+}
+
+struct Token(Arc<Busy>);
+
+impl Busy {
+    /// Waits until nobody does.
+    pub(super) fn wait(&self) {
+        let busy = self.is_busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ended = self.ended.wait_while(busy, |is_busy| *is_busy);
+    }
+
+    fn begin(self: &Arc<Self>) -> Token {
+        *self.is_busy.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        Token(Arc::clone(self))
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        *self.0.is_busy.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.0.ended.notify_all();
+    }
+}

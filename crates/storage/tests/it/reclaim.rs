@@ -1,0 +1,146 @@
+//! The space of what was deleted comes back, and a folder that holds little is opened in a moment.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use velocitydb_storage::lsm::{Lsm, LsmOptions};
+use velocitydb_storage::mode::{self, Mode, Options};
+use velocitydb_storage::{Batch, Durability, Engine};
+
+use crate::folder::{FIRST, SECOND, content, files};
+
+const MIB: u64 = 1 << 20;
+
+/// What the files beneath a folder occupy.
+fn occupied(folder: &Path) -> u64 {
+    let files = files(folder);
+    let blocks = files.iter().map(|file| fs::metadata(folder.join(file)).unwrap().blocks());
+    blocks.sum::<u64>() * 512
+}
+
+/// Bytes that do not compress, the same for the same seed.
+fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = u64::from(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    std::iter::repeat_with(step).take(length).collect()
+}
+
+fn each(engine: &dyn Engine, numbers: std::ops::Range<u32>, act: impl Fn(&mut Batch, u32)) {
+    let mut batch = Batch::new();
+    for number in numbers {
+        act(&mut batch, number);
+        if number % 200 == 199 {
+            engine.commit(&batch, Durability::Os).unwrap();
+            batch.clear();
+        }
+    }
+    engine.commit(&batch, Durability::Os).unwrap();
+}
+
+fn fill(engine: &dyn Engine, count: u32) {
+    each(engine, 0..count, |batch, number| {
+        batch.put(FIRST, &number.to_be_bytes(), &noise(number, 1_000));
+        batch.put(SECOND, &number.to_be_bytes(), &[1]);
+    });
+}
+
+fn delete(engine: &dyn Engine, numbers: std::ops::Range<u32>) {
+    each(engine, numbers, |batch, number| {
+        batch.delete(FIRST, &number.to_be_bytes());
+        batch.delete(SECOND, &number.to_be_bytes());
+    });
+}
+
+fn on_disk(mode: Mode, path: &Path) -> Arc<dyn Engine> {
+    let path = Some(path.to_owned());
+    let options =
+        Options { path, memory_bytes: 16 << 20, ..Options::new(mode, &["first", "second"]) };
+    mode::open(&options).unwrap()
+}
+
+/// After 300,000 documents were dropped the empty folder held 82 MB: journals that were never begun
+/// anew, and tables of deletions that were never merged.
+#[test]
+fn what_is_deleted_gives_its_space_back_while_the_engine_is_open() {
+    for mode in [Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = on_disk(mode, folder.path());
+        fill(&*engine, 20_000);
+        engine.sync().unwrap();
+        assert!(occupied(folder.path()) > 20 * MIB, "{mode:?}");
+        delete(&*engine, 0..19_990);
+        engine.sync().unwrap();
+        engine.reclaim().unwrap();
+        let bytes = occupied(folder.path());
+        assert!(bytes < MIB, "{mode:?}: {bytes} bytes for ten keys");
+        assert_eq!(content(&*engine).unwrap().map(|keys| keys.len()), [10, 10], "{mode:?}");
+        fill(&*engine, 5);
+        drop(engine);
+        let engine = on_disk(mode, folder.path());
+        assert_eq!(content(&*engine).unwrap().map(|keys| keys.len()), [15, 15], "{mode:?}");
+    }
+}
+
+/// Nothing is reclaimed beneath a snapshot, and it stays as it is.
+#[test]
+fn a_snapshot_that_is_held_keeps_what_it_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = on_disk(Mode::Persistent, folder.path());
+    fill(&*engine, 5_000);
+    let snapshot = engine.snapshot().unwrap();
+    delete(&*engine, 0..5_000);
+    engine.reclaim().unwrap();
+    assert!(snapshot.get(FIRST, &7_u32.to_be_bytes()).unwrap().is_some());
+    drop(snapshot);
+    engine.reclaim().unwrap();
+    assert!(occupied(folder.path()) < MIB);
+    assert!(engine.get(FIRST, &7_u32.to_be_bytes()).unwrap().is_none());
+}
+
+/// Every opening read 60 MB of journal, most of which was in the tables: 0.5 s for each command.
+#[test]
+fn a_long_journal_ends_with_the_engine_that_wrote_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LsmOptions::new(folder.path(), &["first", "second"]);
+    let engine = Lsm::open(options.clone()).unwrap();
+    fill(&engine, 10_000);
+    assert!(engine.stats().journal_bytes > 8 * MIB);
+    drop(engine);
+    let engine = Lsm::open(options.clone()).unwrap();
+    assert!(engine.stats().journal_bytes < MIB, "{} bytes", engine.stats().journal_bytes);
+    assert_eq!(content(&engine).unwrap().map(|keys| keys.len()), [10_000, 10_000]);
+    drop(engine);
+    assert!(velocitydb_storage::lsm::verify(folder.path()).unwrap().findings.is_empty());
+}
+
+/// Journals are begun anew under a number of their own, and the old ones removed oldest first: a
+/// crash at any moment of that leaves a folder with everything in it.
+#[test]
+fn a_crash_while_journals_begin_anew_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LsmOptions::new(folder.path(), &["first", "second"]);
+    let engine = Lsm::open(options.clone()).unwrap();
+    fill(&engine, 6_000);
+    let before = crate::folder::Image::take(folder.path());
+    drop(engine);
+    let mut after = crate::folder::Image::take(folder.path());
+    let (old, new) = (before.journal(), after.journal());
+    assert_ne!(old, new, "it was begun anew");
+    after.files.insert(old.clone(), before.files[&old].clone());
+    for is_begun in [true, false] {
+        if !is_begun {
+            after.files.remove(&new);
+        }
+        let image = after.restore();
+        let options = LsmOptions { path: image.path().to_owned(), ..options.clone() };
+        let engine = Lsm::open(options).unwrap();
+        assert_eq!(content(&engine).unwrap().map(|keys| keys.len()), [6_000, 6_000]);
+    }
+}
