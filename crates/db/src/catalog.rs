@@ -1,19 +1,20 @@
 //! The collections: which there are, how they behave, and what they add up to.
 //!
 //! The catalog is a decoded copy of part of the state. The applier owns the one that changes;
-//! readers see a published copy of names and options, which only creating and dropping replaces.
+//! readers see [`Names`](crate::names::Names).
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 use velocitydb_core::{
     CollectionName, CollectionOptions, Consistency, IndexName, Time, decode_varint, encode_varint,
 };
-use velocitydb_storage::{Batch, Blob, Bounds, Direction, Snapshot};
+use velocitydb_storage::{Batch, Bounds, Direction, Snapshot};
 
 use crate::collection_schema::CollectionSchema;
-use crate::index::{Definition, IndexState, IndexTotals};
+use crate::index::{Definition, IndexTotals};
 use crate::keys::{self, CollectionNumber, IndexNumber, SYSTEM};
 use crate::{Error, Result};
 
@@ -73,7 +74,7 @@ pub(crate) struct SystemTotals {
     pub(crate) request_next: u64,
     /// Bytes of the answers that are remembered.
     pub(crate) request_bytes: u64,
-    /// The number of the last command that changed these.
+    /// The number of the last command; written with every group of them.
     pub(crate) index: u64,
     /// The number of the next index.
     pub(crate) next_index: IndexNumber,
@@ -125,6 +126,8 @@ pub(crate) struct Collection {
     pub(crate) totals: Totals,
     /// Whether the totals differ from those that are stored.
     pub(crate) is_changed: bool,
+    /// The attempt at a command that remembered how it was before.
+    pub(crate) remembered_in: u64,
     /// In the order of their names.
     pub(crate) indexes: SmallVec<[Index; 2]>,
     pub(crate) schema: Option<Arc<CollectionSchema>>,
@@ -137,9 +140,29 @@ pub(crate) struct Index {
     pub(crate) totals: IndexTotals,
     /// Whether the totals differ from those that are stored.
     pub(crate) is_changed: bool,
+    /// How many entries it had when readers were last asked to look at how its values are
+    /// distributed.
+    pub(crate) entries_known: u64,
+}
+
+impl Index {
+    pub(crate) fn new(definition: Arc<Definition>, totals: IndexTotals) -> Self {
+        Index { definition, totals, is_changed: false, entries_known: 0 }
+    }
 }
 
 impl Collection {
+    /// A collection without indexes and schema, as it is stored.
+    pub(crate) fn new(
+        number: CollectionNumber,
+        options: CollectionOptions,
+        totals: Totals,
+    ) -> Self {
+        let (is_changed, remembered_in) = (false, 0);
+        let (indexes, schema) = (SmallVec::new(), None);
+        Collection { number, options, totals, is_changed, remembered_in, indexes, schema }
+    }
+
     pub(crate) fn index(&self, name: &IndexName) -> Option<&Index> {
         self.indexes.iter().find(|index| index.definition.name == *name)
     }
@@ -148,70 +171,146 @@ impl Collection {
 /// A map that every operation looks its collection up in.
 pub(crate) type ByName<T> = HashMap<CollectionName, T, rapidhash::fast::RandomState>;
 
-/// Every collection by name.
-#[derive(Debug, Clone, Default)]
+/// Every collection by name and by number. A command costs the same however many there are: nothing
+/// here is walked but when a state is opened.
+#[derive(Debug, Default)]
 pub(crate) struct Catalog {
-    pub(crate) collections: ByName<Collection>,
+    /// Boxed, so that the map grows without moving them.
+    pub(crate) collections: ByName<Box<Collection>>,
+    names: HashMap<CollectionNumber, CollectionName, rapidhash::fast::RandomState>,
     pub(crate) system: SystemTotals,
-    pub(crate) is_system_changed: bool,
+    /// What the group of commands has touched: all that differs from the committed state is of
+    /// these collections.
+    touched: Vec<CollectionName>,
+    /// Indexes of which so much changed that how their values are distributed is not known any more.
+    stale: Vec<(IndexNumber, CollectionName)>,
 }
 
 impl Catalog {
     /// Reads the catalog out of a state.
     pub(crate) fn load(snapshot: &dyn Snapshot) -> Result<Self> {
-        let mut catalog = Catalog::default();
-        if let Some(bytes) = snapshot.get(SYSTEM, &[keys::TOTALS])? {
-            catalog.system =
-                SystemTotals::decode(&bytes).ok_or_else(|| corrupt(&[keys::TOTALS]))?;
+        let mut catalog = Catalog { system: load_system(snapshot)?, ..Catalog::default() };
+        let mut totals = all_totals(snapshot)?;
+        for (name, number, options) in all_names(snapshot)? {
+            let key = || keys::numbered(keys::COLLECTION_TOTALS, number);
+            let totals = totals.remove(&number).ok_or_else(|| corrupt(&key()))?;
+            catalog.insert(name, Collection::new(number, options, totals));
         }
-        let mut names = Vec::new();
-        let prefix = [keys::COLLECTION];
-        let end = keys::end_of(&prefix);
-        let bounds = Bounds { start: &prefix, end: end.as_deref() };
-        snapshot.scan(SYSTEM, bounds, Direction::Forward, &mut |key, value| {
-            names.push((key.to_vec(), Blob::copy_of(value)));
-            std::ops::ControlFlow::Continue(())
+        let mut numbers = Vec::new();
+        scan_kind(snapshot, keys::INDEX, |key, _| {
+            let number = key[1..].first_chunk().map(|number| u32::from_be_bytes(*number));
+            if numbers.last() != number.as_ref() {
+                numbers.extend(number);
+            }
+            Some(())
         })?;
-        for (key, value) in names {
-            let name = std::str::from_utf8(&key[1..]).ok();
-            let name = name.and_then(|name| CollectionName::new(name).ok());
-            let name = name.ok_or_else(|| corrupt(&key))?;
-            let (number, options) = decode_collection(&value).ok_or_else(|| corrupt(&key))?;
-            let totals_key = keys::numbered(keys::COLLECTION_TOTALS, number);
-            let totals = snapshot.get(SYSTEM, &totals_key)?;
-            let totals = totals.as_deref().and_then(Totals::decode);
-            let totals = totals.ok_or_else(|| corrupt(&totals_key))?;
-            let indexes = load_indexes(snapshot, number)?;
-            let schema = CollectionSchema::load(snapshot, number)?.map(Arc::new);
-            let is_changed = false;
-            let collection = Collection { number, options, totals, is_changed, indexes, schema };
-            catalog.collections.insert(name, collection);
+        for number in numbers {
+            // Those of no collection are found by the doctor.
+            if let Some(collection) = catalog.by_number(number) {
+                collection.indexes = load_indexes(snapshot, number)?;
+            }
+        }
+        let mut numbers = Vec::new();
+        scan_kind(snapshot, keys::SCHEMA, |key, _| {
+            numbers.push(u32::from_be_bytes(key[1..].try_into().ok()?));
+            Some(())
+        })?;
+        for number in numbers {
+            if let Some(collection) = catalog.by_number(number) {
+                collection.schema = CollectionSchema::load(snapshot, number)?.map(Arc::new);
+            }
         }
         Ok(catalog)
     }
 
-    /// The number of the last command that changed anything.
-    pub(crate) fn index(&self) -> u64 {
-        let collections = self.collections.values().map(|collection| collection.totals.index);
-        collections.fold(self.system.index, u64::max)
+    fn by_number(&mut self, number: CollectionNumber) -> Option<&mut Collection> {
+        let name = self.names.get(&number)?;
+        self.collections.get_mut(name).map(|collection| &mut **collection)
     }
 
-    /// Puts the totals that have changed into `batch`.
-    pub(crate) fn write_totals(&mut self, batch: &mut Batch) {
-        for collection in self.collections.values_mut().filter(|one| one.is_changed) {
+    /// Takes all that the group of commands has touched from the committed state again.
+    pub(crate) fn reload_touched(&mut self, snapshot: &dyn Snapshot) -> Result<()> {
+        self.system = load_system(snapshot)?;
+        for name in std::mem::take(&mut self.touched) {
+            match load_collection(snapshot, &name)? {
+                Some(collection) => drop(self.insert(name, collection)),
+                None => drop(self.remove(&name)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of the collection with this number, if there is one.
+    pub(crate) fn name_of(&self, number: CollectionNumber) -> Option<&CollectionName> {
+        self.names.get(&number)
+    }
+
+    /// Puts a collection in the place of the one of its name; that one, if there was one.
+    pub(crate) fn insert(
+        &mut self,
+        name: CollectionName,
+        collection: Collection,
+    ) -> Option<Collection> {
+        let number = collection.number;
+        let before = self.collections.insert(name.clone(), Box::new(collection));
+        if let Some(before) = before.as_ref().filter(|before| before.number != number) {
+            self.names.remove(&before.number);
+        }
+        self.names.insert(number, name);
+        before.map(|before| *before)
+    }
+
+    pub(crate) fn remove(&mut self, name: &CollectionName) -> Option<Collection> {
+        let before = *self.collections.remove(name)?;
+        self.names.remove(&before.number);
+        Some(before)
+    }
+
+    /// Notes that a command has touched a collection.
+    pub(crate) fn touch(&mut self, name: &CollectionName) {
+        self.touched.push(name.clone());
+    }
+
+    /// Notes that the group of commands has ended.
+    pub(crate) fn settle(&mut self) {
+        self.touched.clear();
+    }
+
+    /// Puts the totals that have changed into `batch`, and that `index` is the last command.
+    pub(crate) fn write_totals(&mut self, batch: &mut Batch, index: u64) {
+        for name in &self.touched {
+            let Some(collection) = self.collections.get_mut(name) else { continue };
+            if !std::mem::take(&mut collection.is_changed) {
+                continue;
+            }
             let key = keys::numbered(keys::COLLECTION_TOTALS, collection.number);
             batch.put(SYSTEM, &key, &collection.totals.encode());
-            collection.is_changed = false;
             for index in collection.indexes.iter_mut().filter(|index| index.is_changed) {
                 let key = keys::numbered(keys::INDEX_TOTALS, index.definition.number);
                 batch.put(SYSTEM, &key, &index.totals.encode());
                 index.is_changed = false;
+                let entries = index.totals.entries;
+                if index.totals.is_ready && is_stale(index.entries_known, entries) {
+                    index.entries_known = entries;
+                    self.stale.push((index.definition.number, name.clone()));
+                }
             }
         }
-        if std::mem::take(&mut self.is_system_changed) {
-            batch.put(SYSTEM, &[keys::TOTALS], &self.system.encode());
-        }
+        self.system.index = index;
+        batch.put(SYSTEM, &[keys::TOTALS], &self.system.encode());
     }
+
+    /// Takes the indexes of which much has changed.
+    pub(crate) fn take_stale(&mut self) -> Vec<(IndexNumber, CollectionName)> {
+        std::mem::take(&mut self.stale)
+    }
+}
+
+/// Whether so much of an index has changed since it had `known` entries that what was found out
+/// about their distribution is stale.
+pub(crate) fn is_stale(known: u64, entries: u64) -> bool {
+    // A small index is counted, and needs none.
+    entries.abs_diff(known) > (known / 5).max(1_000)
 }
 
 /// What readers need to know of a collection.
@@ -221,40 +320,75 @@ pub(crate) struct Entry {
     pub(crate) options: CollectionOptions,
 }
 
-/// The published names: replaced as a whole, so that readers never wait.
-#[derive(Debug, Default)]
-pub(crate) struct Names {
-    /// By name.
-    pub(crate) entries: ByName<Entry>,
-    /// The indexes that can be used, by collection. Whether one can be in a certain state, its
-    /// totals in that state tell.
-    pub(crate) indexes: HashMap<CollectionNumber, Arc<[Arc<Definition>]>>,
-    /// The indexes that are being built.
-    pub(crate) building: Vec<(CollectionName, IndexName)>,
+/// The number of the last command that changed anything in a state. O(1).
+pub(crate) fn last_index(snapshot: &dyn Snapshot) -> Result<u64> {
+    Ok(load_system(snapshot)?.index)
 }
 
-impl Names {
-    pub(crate) fn of(catalog: &Catalog) -> Arc<Self> {
-        let entry = |one: &Collection| Entry { number: one.number, options: one.options };
-        let entries = catalog.collections.iter();
-        let ready = |one: &Collection| {
-            let ready = one.indexes.iter().filter(|index| index.totals.is_ready);
-            ready.map(|index| index.definition.clone()).collect()
-        };
-        let indexed = catalog.collections.values().filter(|one| !one.indexes.is_empty());
-        let mut building = Vec::new();
-        for (name, one) in &catalog.collections {
-            let unfinished = one.indexes.iter().map(|index| &index.definition);
-            let unfinished =
-                unfinished.filter(|one| matches!(one.state, IndexState::Building { .. }));
-            building.extend(unfinished.map(|one| (name.clone(), one.name.clone())));
-        }
-        Arc::new(Names {
-            building,
-            entries: entries.map(|(name, one)| (name.clone(), entry(one))).collect(),
-            indexes: indexed.map(|one| (one.number, ready(one))).collect(),
-        })
-    }
+fn load_system(snapshot: &dyn Snapshot) -> Result<SystemTotals> {
+    let Some(bytes) = snapshot.get(SYSTEM, &[keys::TOTALS])? else {
+        return Ok(SystemTotals::default());
+    };
+    SystemTotals::decode(&bytes).ok_or_else(|| corrupt(&[keys::TOTALS]))
+}
+
+/// Calls `visit` with every system key of a kind and its value, until the end; one that it cannot
+/// read is corrupt.
+fn scan_kind(
+    snapshot: &dyn Snapshot,
+    kind: u8,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Option<()>,
+) -> Result<()> {
+    let mut unreadable = None;
+    let bounds = Bounds { start: &[kind], end: Some(&[kind + 1]) };
+    snapshot.scan(
+        SYSTEM,
+        bounds,
+        Direction::Forward,
+        &mut |key, value| match visit(key, value) {
+            Some(()) => ControlFlow::Continue(()),
+            None => {
+                unreadable = Some(corrupt(key));
+                ControlFlow::Break(())
+            }
+        },
+    )?;
+    unreadable.map_or(Ok(()), Err)
+}
+
+/// The collections of a state, by name in order.
+pub(crate) fn all_names(
+    snapshot: &dyn Snapshot,
+) -> Result<Vec<(CollectionName, CollectionNumber, CollectionOptions)>> {
+    let mut names = Vec::new();
+    scan_kind(snapshot, keys::COLLECTION, |key, value| {
+        let name = CollectionName::new(std::str::from_utf8(&key[1..]).ok()?).ok()?;
+        let (number, options) = decode_collection(value)?;
+        names.push((name, number, options));
+        Some(())
+    })?;
+    Ok(names)
+}
+
+/// The totals of the collections of a state.
+pub(crate) fn all_totals(snapshot: &dyn Snapshot) -> Result<HashMap<CollectionNumber, Totals>> {
+    let mut totals = HashMap::new();
+    scan_kind(snapshot, keys::COLLECTION_TOTALS, |key, value| {
+        totals.insert(u32::from_be_bytes(key[1..].try_into().ok()?), Totals::decode(value)?);
+        Some(())
+    })?;
+    Ok(totals)
+}
+
+/// One collection of a state, with all that belongs to it; `None` when it does not exist.
+fn load_collection(snapshot: &dyn Snapshot, name: &CollectionName) -> Result<Option<Collection>> {
+    let Some(Entry { number, options }) = find(snapshot, name)? else { return Ok(None) };
+    let key = keys::numbered(keys::COLLECTION_TOTALS, number);
+    let totals = snapshot.get(SYSTEM, &key)?.as_deref().and_then(Totals::decode);
+    let mut collection = Collection::new(number, options, totals.ok_or_else(|| corrupt(&key))?);
+    collection.indexes = load_indexes(snapshot, number)?;
+    collection.schema = CollectionSchema::load(snapshot, number)?.map(Arc::new);
+    Ok(Some(collection))
 }
 
 /// The indexes of a collection in a state.
@@ -268,13 +402,13 @@ pub(crate) fn load_indexes(
     let mut found = Vec::new();
     snapshot.scan(SYSTEM, bounds, Direction::Forward, &mut |key, value| {
         found.push((key.to_vec(), Definition::decode(value)));
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     })?;
     let load = |(key, definition): (Vec<u8>, Option<Definition>)| {
         let definition = definition.ok_or_else(|| corrupt(&key))?;
         let totals = index_totals(snapshot, definition.number)?;
         let totals = totals.ok_or_else(|| corrupt(&key))?;
-        Ok(Index { definition: Arc::new(definition), totals, is_changed: false })
+        Ok(Index::new(Arc::new(definition), totals))
     };
     found.into_iter().map(load).collect()
 }

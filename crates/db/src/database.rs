@@ -1,10 +1,8 @@
 //! [`Database`]: an open database, and the handles to what is in it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use velocitydb_core::{
     Body, CollectionName, CollectionOptions, Command, Consistency, DocumentId, IdGenerator,
@@ -14,10 +12,10 @@ use velocitydb_storage::{Durability, Engine, Mode};
 
 use crate::apply::{Machine, Reply, Searched, find_answer};
 use crate::batch::{BatchResult, WriteBatch};
-use crate::catalog::{self, Entry, Names};
-use crate::indexes::{all_definitions, build_body, is_stale};
-use crate::keys::IndexNumber;
+use crate::catalog::{self, Entry, is_stale};
+use crate::indexes::build_body;
 use crate::maintenance::{Alarm, Maintenance};
+use crate::names::Names;
 use crate::options::{MaintenanceMode, Options};
 use crate::pipeline::Pipeline;
 use crate::query::Statistics;
@@ -44,9 +42,7 @@ pub(crate) struct Core {
     pub(crate) alarm: Arc<Alarm>,
     engine: Arc<dyn Engine>,
     pipeline: Pipeline,
-    names: Arc<ArcSwap<Names>>,
-    /// How the values of indexes are distributed, by index. Replaced as a whole.
-    statistics: ArcSwap<HashMap<IndexNumber, Arc<Statistics>>>,
+    pub(crate) names: Arc<Names>,
     environment: Arc<dyn Environment>,
     ids: Mutex<IdGenerator>,
     options: Options,
@@ -64,28 +60,23 @@ const MAINTAIN_COUNT_MAX: u32 = 1_000;
 
 impl Database {
     pub(crate) fn start(engine: Arc<dyn Engine>, options: Options) -> Result<Self> {
-        let names = Arc::new(ArcSwap::from_pointee(Names::default()));
+        let names = Arc::new(Names::default());
         let machine = Machine::new(engine.clone(), names.clone())?;
         let proposals = machine.proposals();
         let alarm = Arc::new(Alarm::default());
         let pipeline = Pipeline::new(machine, {
             let alarm = alarm.clone();
-            move |machine| alarm.set(machine.due_next())
+            move |machine| {
+                alarm.set(machine.due_next());
+                if machine.take_leftovers() {
+                    alarm.wake();
+                }
+            }
         });
         let environment = options.environment.clone();
         let ids = Mutex::new(IdGenerator::default());
         let is_automatic = options.maintenance == MaintenanceMode::Automatic;
-        let statistics = ArcSwap::default();
-        let core = Arc::new(Core {
-            alarm,
-            engine,
-            pipeline,
-            names,
-            statistics,
-            environment,
-            ids,
-            options,
-        });
+        let core = Arc::new(Core { alarm, engine, pipeline, names, environment, ids, options });
         // Whoever proposed them ended with an earlier process, and nobody will confirm them.
         for (collection, version) in proposals {
             let change = SchemaChange::Withdraw(version);
@@ -233,8 +224,23 @@ impl Database {
         Ok(self.engine().sync()?)
     }
 
+    /// Lets go of this handle once everything that was acknowledged is as durable as the mode can
+    /// make it, as after [`sync`](Self::sync). The database closes with the last handle; dropping
+    /// that one writes the same, but has no way to say what could not be written than a line on
+    /// standard error.
+    ///
+    /// # Errors
+    ///
+    /// When something that was acknowledged is not on the disk, with how much that is and why. It is
+    /// tried once more when the last handle goes.
+    pub fn close(self) -> Result<()> {
+        Ok(self.engine().close()?)
+    }
+
     /// Does what time has made due: expires documents and leases, forgets old tombstones and request
-    /// ids, and goes on with indexes whose building was interrupted. With [`MaintenanceMode::Automatic`] a thread does it by itself.
+    /// ids, removes what was dropped, and goes on with indexes whose building was interrupted. Then
+    /// gives the space of what was deleted back to the disk where that is worth it, unless snapshots
+    /// are held. With [`MaintenanceMode::Automatic`] a thread does it by itself.
     ///
     /// # Errors
     ///
@@ -242,7 +248,7 @@ impl Database {
     pub fn maintain(&self) -> Result<()> {
         while self.inner.core.maintain_step()? {}
         while self.inner.core.build_step()? {}
-        Ok(())
+        self.inner.core.reclaim()
     }
 
     /// A new document id, a UUIDv7.
@@ -266,15 +272,6 @@ impl Database {
         &self.inner.core
     }
 
-    pub(crate) fn names(&self) -> arc_swap::Guard<Arc<Names>> {
-        self.inner.core.names.load()
-    }
-
-    /// What is known of the distribution of an index's values.
-    pub(crate) fn statistics_of(&self, index: IndexNumber) -> Option<Arc<Statistics>> {
-        self.inner.core.statistics.load().get(&index).cloned()
-    }
-
     pub(crate) fn waiting(&self) -> usize {
         self.inner.core.pipeline.waiting()
     }
@@ -295,8 +292,7 @@ impl Database {
         access: Access,
         level: Consistency,
     ) -> Result<Option<Entry>> {
-        let published = self.inner.core.names.load().entries.get(name).copied();
-        let entry = match published {
+        let entry = match self.inner.core.names.entry(name) {
             Some(entry) => entry,
             // It may exist already: the state is there before the names that tell of it.
             None => match catalog::find(self.snapshot()?.state(), name)? {
@@ -382,34 +378,34 @@ impl Core {
         Ok(self.submit(body, None, Consistency::Local)?.has_more)
     }
 
-    /// Goes on building the indexes that nobody builds; whether there is more to do.
+    /// Gives the space of what was deleted back.
+    pub(crate) fn reclaim(&self) -> Result<()> {
+        Ok(self.engine.reclaim()?)
+    }
+
+    /// Goes on building an index that nobody builds; whether there is more to do.
     pub(crate) fn build_step(&self) -> Result<bool> {
-        let mut has_more = false;
-        for (collection, name) in &self.names.load().building {
-            let body = build_body(collection, name);
-            has_more |= self.submit(body, None, Consistency::Local)?.has_more;
-        }
-        Ok(has_more)
+        let Some((collection, name)) = self.names.first_building() else { return Ok(false) };
+        self.submit(build_body(&collection, &name), None, Consistency::Local)?;
+        Ok(self.names.first_building().is_some())
     }
 
     /// Looks at how the values of indexes are distributed where that has changed.
     pub(crate) fn analyze(&self, is_stopped: &dyn Fn() -> bool) -> Result<()> {
-        let names = self.names.load_full();
-        let known = self.statistics.load_full();
-        let mut statistics = HashMap::new();
-        for definition in all_definitions(&names) {
-            let before = known.get(&definition.number);
+        while let Some((number, collection)) = self.names.take_stale() {
+            let Some(index) = self.names.index(&collection, number) else { continue };
+            let known = index.statistics.load().as_ref().map_or(0, |known| known.entries);
             let state = self.engine.snapshot()?;
-            let Some(totals) = catalog::index_totals(&*state, definition.number)? else { continue };
-            let new = match is_stale(before, totals.entries) {
-                true => Statistics::collect(&*state, definition.number, is_stopped)?.map(Arc::new),
-                false => None,
-            };
-            if let Some(found) = new.or_else(|| before.cloned()) {
-                statistics.insert(definition.number, found);
+            let Some(totals) = catalog::index_totals(&*state, number)? else { continue };
+            if !is_stale(known, totals.entries) {
+                continue;
             }
+            let Some(found) = Statistics::collect(&*state, number, is_stopped)? else {
+                self.names.note_stale(number, collection);
+                return Ok(());
+            };
+            index.statistics.store(Some(Arc::new(found)));
         }
-        self.statistics.store(Arc::new(statistics));
         Ok(())
     }
 

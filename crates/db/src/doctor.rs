@@ -186,11 +186,17 @@ impl Snapshot {
         expiries: u64,
     ) -> Result<()> {
         let (mut due, mut aged, mut tombstones, mut requests, mut request_ages) = (0, 0, 0, 0, 0);
+        let (mut dropped, mut dropped_ages) = (0, 0);
         let mut failed = Ok(());
         self.state().scan(SYSTEM, Bounds::ALL, Direction::Forward, &mut |key, value| {
             let problem = match key.first() {
                 Some(&keys::EXPIRY) => count(&mut due),
                 Some(&keys::TOMBSTONE_AGE) => count(&mut aged),
+                Some(&keys::DROPPED) => count(&mut dropped),
+                Some(&keys::DROPPED_AGE) => {
+                    dropped_ages += 1;
+                    self.dropped_problem(key)
+                }
                 Some(&keys::REQUEST) => count(&mut requests),
                 Some(&keys::REQUEST_AGE) => {
                     request_ages += 1;
@@ -217,6 +223,7 @@ impl Snapshot {
         let pairs = [
             ("documents that expire", expiries, "entries in the order of expiry", due),
             ("tombstones", tombstones, "entries in the order of their age", aged),
+            ("dropped names", dropped, "entries in the order of their age", dropped_ages),
             ("request ids", requests, "entries in the order of their age", request_ages),
         ];
         for (what, count, entries, found) in pairs {
@@ -251,6 +258,20 @@ impl Snapshot {
         let problem = "has a tombstone, which has no place in the order of age";
         let is_missing = self.state().get(SYSTEM, &age)?.is_none();
         Ok(is_missing.then(|| format!("document {id:?} of collection {number} {problem}")))
+    }
+
+    /// What is wrong with the place of a dropped name in the order of age.
+    fn dropped_problem(&self, key: &[u8]) -> Result<Option<String>> {
+        let dropped = match keys::split_timed(key) {
+            Some((time, name)) => {
+                let value = self.state().get(SYSTEM, &keys::of_document(keys::DROPPED, name))?;
+                let dropped = value.as_deref().and_then(Tombstone::decode);
+                dropped.filter(|dropped| dropped.deleted == time)
+            }
+            None => None,
+        };
+        let problem = || format!("dropped name {}: a wrong place", key.escape_ascii());
+        Ok(dropped.is_none().then(problem))
     }
 
     /// What is wrong with the place of a request id in the order of age.

@@ -1,12 +1,9 @@
 //! Making, dropping and listing secondary indexes.
 
-use std::sync::Arc;
-
 use velocitydb_core::{Body, CollectionName, Consistency, IndexName, IndexSpec};
 
 use crate::catalog;
-use crate::index::{Definition, IndexState};
-use crate::query::Statistics;
+use crate::index::IndexState;
 use crate::{Database, Error, Result, Snapshot};
 
 /// What is known of an index.
@@ -165,16 +162,4 @@ impl Snapshot {
         });
         Ok(stats.collect())
     }
-}
-
-/// Whether so much of an index has changed since it was looked at that its statistics are stale.
-pub(crate) fn is_stale(known: Option<&Arc<Statistics>>, entries: u64) -> bool {
-    let known = known.map_or(0, |statistics| statistics.entries);
-    // A small index is counted, and needs none.
-    entries.abs_diff(known) > (known / 5).max(1_000)
-}
-
-/// What a thread that analyses goes through.
-pub(crate) fn all_definitions(names: &catalog::Names) -> impl Iterator<Item = &Arc<Definition>> {
-    names.indexes.values().flat_map(|list| list.iter())
 }

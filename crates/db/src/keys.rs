@@ -5,6 +5,7 @@
 //! system      'c' | collection name                         collection: number and options
 //!             'n' | collection (u32 BE)                     collection's totals
 //!             'd' | collection name                         dropped: highest version, when
+//!             'e' | when (i64 ordered) | collection name    dropped names by age
 //!             'p' | collection (u32 BE)                     dropped collection still to be removed
 //!             's'                                           totals of the whole
 //!             't' | collection | id                         tombstone: version, when
@@ -23,7 +24,7 @@
 //! ```
 
 use smallvec::SmallVec;
-use velocitydb_core::Time;
+use velocitydb_core::{CollectionName, Time};
 use velocitydb_storage::Keyspace;
 
 /// Document contents.
@@ -47,6 +48,7 @@ pub(crate) type IndexNumber = u32;
 pub(crate) const COLLECTION: u8 = b'c';
 pub(crate) const COLLECTION_TOTALS: u8 = b'n';
 pub(crate) const DROPPED: u8 = b'd';
+pub(crate) const DROPPED_AGE: u8 = b'e';
 pub(crate) const PURGE: u8 = b'p';
 pub(crate) const TOTALS: u8 = b's';
 pub(crate) const TOMBSTONE: u8 = b't';
@@ -121,6 +123,11 @@ pub(crate) fn timed_after(kind: u8, time: Time) -> Key {
     let after = u64::from_be_bytes(ordered(time)) + 1;
     key[1..].copy_from_slice(&after.to_be_bytes());
     key
+}
+
+/// The key of a dropped name's place in the order of age.
+pub(crate) fn dropped_age(dropped: Time, name: &CollectionName) -> Key {
+    timed(DROPPED_AGE, dropped, name.as_str().as_bytes())
 }
 
 /// The key of a request's place in the order of age.

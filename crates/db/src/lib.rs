@@ -42,6 +42,7 @@ mod indexes;
 mod keys;
 mod maintenance;
 mod modify;
+mod names;
 mod options;
 mod pipeline;
 mod queried;

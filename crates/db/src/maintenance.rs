@@ -34,6 +34,8 @@ pub(crate) struct Alarm {
 #[derive(Default)]
 struct State {
     expiry_next: Option<Time>,
+    /// Whether there is something to do at once.
+    is_wanted: bool,
     is_stopped: bool,
 }
 
@@ -45,6 +47,12 @@ impl Alarm {
             state.expiry_next = expiry_next;
             self.changed.notify_one();
         }
+    }
+
+    /// Says that something was dropped.
+    pub(crate) fn wake(&self) {
+        self.state.lock().is_wanted = true;
+        self.changed.notify_one();
     }
 
     fn stop(&self) {
@@ -83,6 +91,8 @@ fn run(core: &Core) {
     // An index whose building was interrupted does not wait for the first tick.
     let mut tick = Instant::now();
     let mut not_before = Instant::now();
+    // Whether much may have been deleted since space was last given back.
+    let mut reclaims = false;
     loop {
         {
             let mut state = core.alarm.state.lock();
@@ -91,8 +101,9 @@ fn run(core: &Core) {
                     return;
                 }
                 let due = state.expiry_next.map_or(tick, |time| tick.min(core.instant_of(time)));
-                let due = due.max(not_before);
+                let due = if state.is_wanted { not_before } else { due.max(not_before) };
                 if due <= Instant::now() {
+                    reclaims |= std::mem::take(&mut state.is_wanted);
                     break;
                 }
                 core.alarm.changed.wait_until(&mut state, due);
@@ -102,8 +113,16 @@ fn run(core: &Core) {
         let step = core.maintain_step().and_then(|has_more| Ok(core.build_step()? | has_more));
         match step {
             // What a bounded step has left does not wait for the next tick.
-            Ok(true) => (not_before, tick) = (Instant::now(), Instant::now()),
+            Ok(true) => {
+                (not_before, tick) = (Instant::now(), Instant::now());
+                reclaims = true;
+            }
             Ok(false) => {
+                if is_tick || reclaims {
+                    // Who writes next is told why it did not work.
+                    let _ = core.reclaim();
+                    reclaims = false;
+                }
                 if is_tick {
                     // Plans do without what cannot be read; who reads it next is told why.
                     let _ = core.analyze(&|| core.alarm.state.lock().is_stopped);

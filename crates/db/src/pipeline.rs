@@ -25,9 +25,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use velocitydb_core::{Command, limits};
-use velocitydb_storage::Durability;
+use velocitydb_storage::{Durability, Purpose};
 
-use crate::apply::{Machine, Reply};
+use crate::apply::{Machine, Reply, purpose_of};
 use crate::{Error, Result};
 
 /// Commands under way at the most, whatever their levels: those that wait and the group that is
@@ -86,6 +86,10 @@ impl Waiter {
         }
         self.reply.lock().take()
     }
+}
+
+fn is_disk_full(error: &Error) -> bool {
+    matches!(error, Error::Storage(velocitydb_storage::Error::DiskFull { .. }))
 }
 
 impl Pipeline {
@@ -216,12 +220,38 @@ impl Pipeline {
     fn commit_since(
         &self,
         machine: &mut Machine,
+        group: &[Arc<Waiter>],
         replies: &mut [Result<Reply>],
         durability: Durability,
     ) {
-        if let Err(error) = self.commit(machine, durability) {
-            for reply in replies.iter_mut().filter(|reply| reply.is_ok()) {
-                *reply = Err(error.clone());
+        let Err(error) = self.commit(machine, durability) else { return };
+        for reply in replies.iter_mut().filter(|reply| reply.is_ok()) {
+            *reply = Err(error.clone());
+        }
+        if is_disk_full(&error) {
+            self.retry_what_frees(machine, group, replies, durability);
+        }
+    }
+
+    /// On a full disk, tries those commands of a group again that give space back: without the
+    /// others, which there is no room for.
+    fn retry_what_frees(
+        &self,
+        machine: &mut Machine,
+        group: &[Arc<Waiter>],
+        replies: &mut [Result<Reply>],
+        durability: Durability,
+    ) {
+        let frees = |waiter: &Arc<Waiter>| purpose_of(&waiter.command) == Purpose::Free;
+        if group.iter().all(frees) {
+            return;
+        }
+        for (waiter, reply) in group.iter().zip(replies) {
+            if frees(waiter) && reply.as_ref().is_err_and(is_disk_full) {
+                *reply = machine.apply(&waiter.command);
+                if let Err(error) = self.commit(machine, durability) {
+                    *reply = Err(error);
+                }
             }
         }
     }
@@ -243,14 +273,15 @@ impl Pipeline {
         for (position, waiter) in group.iter().enumerate() {
             let is_full = machine.batch_bytes() >= GROUP_BYTES_MAX;
             if is_full || machine.needs_empty_batch(&waiter.command) {
-                self.commit_since(machine, &mut replies[first_open..], durability);
+                let open = &group[first_open..position];
+                self.commit_since(machine, open, &mut replies[first_open..], durability);
                 first_open = position;
                 durability = Durability::Memory;
             }
             replies.push(machine.apply(&waiter.command));
             durability = durability.max(waiter.durability);
         }
-        self.commit_since(machine, &mut replies[first_open..], durability);
+        self.commit_since(machine, &group[first_open..], &mut replies[first_open..], durability);
         (self.after_commit)(machine);
         lead.end();
         for (waiter, reply) in group.iter().zip(replies) {

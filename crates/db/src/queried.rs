@@ -41,17 +41,19 @@ impl Database {
         level: Consistency,
     ) -> Result<Option<Queried>> {
         let Some(entry) = self.entry(name, Access::Read, level)? else { return Ok(None) };
-        let names = self.names();
+        let published = self.core().names.get(name);
+        let published = published.filter(|published| published.entry.number == entry.number);
         // The names are from before the snapshot. An index that was dropped in between has no totals
         // there, and a collection neither.
         let snapshot = self.snapshot()?;
         let Some(totals) = snapshot.totals_of(entry.number)? else { return Ok(None) };
         let mut indexes = SmallVec::new();
-        for definition in names.indexes.get(&entry.number).into_iter().flat_map(|list| &**list) {
-            let totals = catalog::index_totals(snapshot.state(), definition.number)?;
+        let published = published.and_then(|published| published.indexes);
+        for index in published.iter().flat_map(|list| &**list) {
+            let totals = catalog::index_totals(snapshot.state(), index.definition.number)?;
             if let Some(totals) = totals.filter(|totals| totals.is_ready) {
-                let statistics = self.statistics_of(definition.number);
-                let definition = Arc::clone(definition);
+                let statistics = index.statistics.load_full();
+                let definition = Arc::clone(&index.definition);
                 indexes.push(UsableIndex { definition, totals, statistics });
             }
         }

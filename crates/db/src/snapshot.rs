@@ -9,7 +9,7 @@ use std::sync::Arc;
 use velocitydb_core::{CollectionName, CollectionOptions, DocumentId};
 use velocitydb_storage::{Blob, Bounds, Direction};
 
-use crate::catalog::{self, Catalog, Totals};
+use crate::catalog::{self, Totals};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
 use crate::{Document, Error, Result};
 
@@ -188,27 +188,23 @@ impl Snapshot {
     ///
     /// When storage fails.
     pub fn collections(&self) -> Result<Vec<CollectionStats>> {
-        let catalog = Catalog::load(self.state())?;
-        let stats = |(name, one): (CollectionName, catalog::Collection)| CollectionStats {
-            name,
-            options: one.options,
-            count: one.totals.count,
-            bytes: one.totals.bytes,
-            writes: one.totals.writes,
-            tombstones: one.totals.tombstones,
+        let mut totals = catalog::all_totals(self.state())?;
+        let stats = |(name, number, options)| {
+            let key = || keys::numbered(keys::COLLECTION_TOTALS, number);
+            let Totals { count, bytes, writes, tombstones, .. } =
+                totals.remove(&number).ok_or_else(|| catalog::corrupt(&key()))?;
+            Ok(CollectionStats { name, options, count, bytes, writes, tombstones })
         };
-        let mut collections: Vec<_> = catalog.collections.into_iter().map(stats).collect();
-        collections.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(collections)
+        catalog::all_names(self.state())?.into_iter().map(stats).collect()
     }
 
-    /// The place of the last command that changed anything.
+    /// The place of the last command that changed anything. O(1).
     ///
     /// # Errors
     ///
     /// When storage fails.
     pub fn index(&self) -> Result<u64> {
-        Ok(Catalog::load(self.state())?.index())
+        catalog::last_index(self.state())
     }
 
     pub(crate) fn totals(&self, collection: &CollectionName) -> Result<Option<Totals>> {

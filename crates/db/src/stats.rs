@@ -68,7 +68,7 @@ impl Database {
     /// Tries out whether the database can do its work: reads its catalog, and makes what was
     /// written durable.
     pub fn health(&self) -> Health {
-        let read = self.collections().map(|_| ());
+        let read = self.snapshot().and_then(|snapshot| snapshot.index()).map(|_| ());
         let written = self.sync();
         let problems = [&read, &written].into_iter().filter_map(|result| result.as_ref().err());
         Health {

@@ -1,6 +1,5 @@
 //! Applying: creating and dropping collections.
 
-use smallvec::SmallVec;
 use velocitydb_core::{CollectionName, CollectionOptions, Time};
 
 use super::{Machine, Reply};
@@ -35,6 +34,7 @@ impl Machine {
                 Tombstone::decode(&bytes).ok_or_else(|| catalog::corrupt(&dropped_key))?;
             version_floor = dropped.version;
             self.batch.delete(SYSTEM, &dropped_key);
+            self.batch.delete(SYSTEM, &keys::dropped_age(dropped.deleted, name));
         }
         let number = self.catalog.system.next_collection;
         self.change_system().next_collection = number + 1;
@@ -46,15 +46,7 @@ impl Machine {
         };
         let key = keys::named(keys::COLLECTION, name.as_str());
         self.batch.put(SYSTEM, &key, &catalog::encode_collection(number, options));
-        let collection = Collection {
-            number,
-            options: *options,
-            totals,
-            is_changed: true,
-            indexes: SmallVec::new(),
-            schema: None,
-        };
-        self.add_collection(name.clone(), collection);
+        self.add_collection(name.clone(), Collection::new(number, *options, totals));
         Ok(())
     }
 
@@ -62,11 +54,14 @@ impl Machine {
         let Some(collection) = self.remove_collection(name) else {
             return Err(Error::NoCollection { collection: name.clone() });
         };
-        self.change_system();
         let dropped = Tombstone { version: collection.totals.version_max, deleted: now }.encode();
         self.batch.delete(SYSTEM, &keys::named(keys::COLLECTION, name.as_str()));
         self.batch.delete(SYSTEM, &keys::numbered(keys::COLLECTION_TOTALS, collection.number));
         self.batch.put(SYSTEM, &keys::named(keys::DROPPED, name.as_str()), &dropped);
+        self.batch.put(SYSTEM, &keys::dropped_age(now, name), &[]);
+        self.leaves_something();
+        self.fronts.dropped = self.fronts.dropped.min(now);
+        self.fronts.purge = self.fronts.purge.min(collection.number);
         self.batch.put(SYSTEM, &keys::numbered(keys::PURGE, collection.number), &[]);
         for index in &collection.indexes {
             let definition = &index.definition;

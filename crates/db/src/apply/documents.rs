@@ -169,6 +169,7 @@ impl Machine {
         let tombstone = Tombstone { version, deleted: now };
         self.batch.put(SYSTEM, &keys::of_document(keys::TOMBSTONE, key), &tombstone.encode());
         self.batch.put(SYSTEM, &keys::timed(keys::TOMBSTONE_AGE, now, key), &[]);
+        self.fronts.tombstones = self.fronts.tombstones.min(now);
         let id_length = key.len() - size_of::<keys::CollectionNumber>();
         let totals = &mut self.change_collection(collection).expect("it was found").totals;
         totals.writes += 1;

@@ -192,11 +192,11 @@ impl Machine {
         let definition = Arc::new(Definition::new(number, spec.clone(), state)?);
         let totals = IndexTotals { is_ready, ..IndexTotals::default() };
         let changed = self.change_collection(collection).expect("it exists by now");
-        let index = Index { definition: definition.clone(), totals, is_changed: true };
+        let index = Index { is_changed: true, ..Index::new(definition.clone(), totals) };
         changed.indexes.push(index);
         changed.indexes.sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
         self.put_definition(collection, &definition)?;
-        self.has_new_names = true;
+        self.changes_name(collection);
         Ok(Reply { has_more: !is_ready, ..Reply::default() })
     }
 
@@ -215,7 +215,7 @@ impl Machine {
         changed.indexes.retain(|index| index.definition.number != number);
         let collection_number = changed.number;
         self.forget_index(collection_number, name, number);
-        self.has_new_names = true;
+        self.changes_name(collection);
         Ok(Reply::default())
     }
 
@@ -228,8 +228,15 @@ impl Machine {
     ) {
         self.batch.delete(SYSTEM, &keys::index(collection, name));
         self.batch.delete(SYSTEM, &keys::numbered(keys::INDEX_TOTALS, number));
-        self.batch.put(SYSTEM, &keys::numbered(keys::INDEX_PURGE, number), &[]);
+        self.note_index_purge(number);
         self.hints.forget_index(number);
+    }
+
+    /// Notes that the entries of an index are to be removed.
+    fn note_index_purge(&mut self, number: keys::IndexNumber) {
+        self.batch.put(SYSTEM, &keys::numbered(keys::INDEX_PURGE, number), &[]);
+        self.fronts.index_purge = self.fronts.index_purge.min(number);
+        self.leaves_something();
     }
 
     /// Enters the next documents into an index that is being built.
@@ -310,8 +317,7 @@ impl Machine {
         definition: &Arc<Definition>,
         reason: String,
     ) -> Result<Reply> {
-        let purge = keys::numbered(keys::INDEX_PURGE, definition.number);
-        self.batch.put(SYSTEM, &purge, &[]);
+        self.note_index_purge(definition.number);
         self.set_index_state(collection, definition, IndexState::Failed { reason })?;
         Ok(Reply::default())
     }
@@ -333,7 +339,9 @@ impl Machine {
                 index.totals.entries = 0;
             }
         }
-        self.has_new_names |= !matches!(definition.state, IndexState::Building { .. });
+        if !matches!(definition.state, IndexState::Building { .. }) {
+            self.changes_name(collection);
+        }
         self.put_definition(collection, &definition)
     }
 

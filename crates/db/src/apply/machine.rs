@@ -7,13 +7,14 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use smallvec::SmallVec;
-use velocitydb_core::{Body, CollectionName, Command, DocumentId, Outcome, Time, limits};
-use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Savepoint, Snapshot};
+use velocitydb_core::{Action, Body, CollectionName, Command, DocumentId, Outcome, Time, limits};
+use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Purpose, Savepoint, Snapshot};
 
 use super::hints::Hints;
-use crate::catalog::{Catalog, Collection, Entry, Names, SystemTotals};
+use super::maintain::Fronts;
+use crate::catalog::{Catalog, Collection, SystemTotals};
+use crate::names::Names;
 use crate::{Error, Result};
 
 /// What a command is answered with.
@@ -70,12 +71,19 @@ pub(crate) struct Machine {
     pub(super) due_next: Option<Time>,
     /// What searches need not look at again.
     pub(super) hints: Hints,
+    /// Where maintenance may begin.
+    pub(super) fronts: Fronts,
     /// The committed state that the batch lies on, once somebody has asked for it.
     snapshot: Option<Arc<dyn Snapshot>>,
     /// What readers know of collections. It may lack one that was created just now, for which they
     /// look in the state; it never has one that readers of the state know to be dropped.
-    names: Arc<ArcSwap<Names>>,
-    pub(super) has_new_names: bool,
+    names: Arc<Names>,
+    /// Whether something was dropped that maintenance is to remove.
+    has_leftovers: bool,
+    /// Collections that the group creates or drops, or whose indexes come and go.
+    names_changed: Vec<CollectionName>,
+    /// Commands that have been tried, whatever became of them.
+    attempt: u64,
     /// How many bytes the batch had before the command that is being applied, if those that it adds
     /// are bounded.
     bytes_before: usize,
@@ -90,13 +98,13 @@ struct Start {
     savepoint: Savepoint,
     length: usize,
     system: SystemTotals,
-    is_system_changed: bool,
     due_next: Option<Time>,
+    fronts: Fronts,
 }
 
 impl Machine {
     /// A machine on the state that `engine` holds, which tells readers of collections in `names`.
-    pub(crate) fn new(engine: Arc<dyn Engine>, names: Arc<ArcSwap<Names>>) -> Result<Self> {
+    pub(crate) fn new(engine: Arc<dyn Engine>, names: Arc<Names>) -> Result<Self> {
         let mut machine = Machine {
             engine,
             catalog: Catalog::default(),
@@ -104,27 +112,33 @@ impl Machine {
             index: 0,
             due_next: None,
             hints: Hints::default(),
+            fronts: Fronts::default(),
             snapshot: None,
             names,
-            has_new_names: true,
+            has_leftovers: false,
+            names_changed: Vec::new(),
+            attempt: 0,
             bytes_before: 0,
             undo: Vec::new(),
             broken: None,
         };
-        machine.reload()?;
+        let snapshot = machine.engine.snapshot()?;
+        machine.catalog = Catalog::load(&*snapshot)?;
+        machine.index = machine.catalog.system.index;
+        machine.due_next = Self::first_due(&*snapshot)?;
+        machine.names.publish_all(&machine.catalog);
         Ok(machine)
     }
 
-    /// Takes everything from the engine again.
-    fn reload(&mut self) -> Result<()> {
+    /// Takes all that the group has touched from the engine again.
+    fn reload_touched(&mut self) -> Result<()> {
         let snapshot = self.engine.snapshot()?;
-        self.batch.clear();
         self.hints.clear();
-        self.snapshot = None;
-        self.catalog = Catalog::load(&*snapshot)?;
-        self.index = self.catalog.index();
+        self.fronts = Fronts::default();
+        self.catalog.reload_touched(&*snapshot)?;
+        self.index = self.catalog.system.index;
         self.due_next = Self::first_due(&*snapshot)?;
-        self.publish_names();
+        self.catalog.take_stale();
         Ok(())
     }
 
@@ -144,7 +158,11 @@ impl Machine {
             self.due_next = start.due_next;
             self.undo(&start);
         }
-        if !matches!(applied, Ok((_, true))) {
+        if matches!(applied, Ok((_, true))) {
+            let is_first = start.length == 0;
+            let before = if is_first { Purpose::Free } else { self.batch.purpose() };
+            self.batch.set_purpose(before.max(purpose_of(command)));
+        } else {
             self.index -= 1;
         }
         applied.map(|(reply, _)| Reply { index: self.index, ..reply })
@@ -187,6 +205,7 @@ impl Machine {
     fn start(&mut self, command: &Command) -> Start {
         self.undo.clear();
         self.hints.begin();
+        self.attempt += 1;
         self.bytes_before = match command.body {
             // A step has bounds of its own, and what it cannot do would never be done.
             Body::Maintain(_) | Body::BuildIndex { .. } => usize::MAX,
@@ -196,8 +215,8 @@ impl Machine {
             savepoint: self.batch.savepoint(),
             length: self.batch.len(),
             system: self.catalog.system,
-            is_system_changed: self.catalog.is_system_changed,
             due_next: self.due_next,
+            fronts: self.fronts,
         }
     }
 
@@ -207,11 +226,11 @@ impl Machine {
         }
         self.batch.rollback(start.savepoint);
         self.catalog.system = start.system;
-        self.catalog.is_system_changed = start.is_system_changed;
+        self.fronts = start.fronts;
         for (name, before) in self.undo.drain(..).rev() {
             match before {
-                Some(collection) => self.catalog.collections.insert(name, collection),
-                None => self.catalog.collections.remove(&name),
+                Some(collection) => self.catalog.insert(name, collection),
+                None => self.catalog.remove(&name),
             };
         }
     }
@@ -227,23 +246,27 @@ impl Machine {
     /// none of them has been applied.
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<()> {
         self.check_broken()?;
+        let names_changed = std::mem::take(&mut self.names_changed);
         if self.batch.is_empty() {
+            self.catalog.settle();
             return Ok(());
         }
-        self.catalog.write_totals(&mut self.batch);
+        self.catalog.write_totals(&mut self.batch, self.index);
         // A snapshot that is held keeps what it sees.
         self.snapshot = None;
-        if self.has_new_names {
-            self.withdraw_names();
-        }
+        self.names.withdraw(&self.catalog, &names_changed);
         let result = self.engine.commit(&self.batch, durability);
         self.batch.clear();
         if result.is_err()
-            && let Err(error) = self.reload()
+            && let Err(error) = self.reload_touched()
         {
             self.broken = Some(error);
-        } else if self.has_new_names {
-            self.publish_names();
+            return Ok(result?);
+        }
+        self.catalog.settle();
+        self.names.publish(&self.catalog, &names_changed);
+        for (index, collection) in self.catalog.take_stale() {
+            self.names.note_stale(index, collection);
         }
         Ok(result?)
     }
@@ -256,7 +279,7 @@ impl Machine {
 
     /// The schemas that are proposed, with their versions, by collection in order.
     pub(crate) fn proposals(&self) -> Vec<(CollectionName, u64)> {
-        let proposal = |(name, collection): (&CollectionName, &Collection)| {
+        let proposal = |(name, collection): (&CollectionName, &Box<Collection>)| {
             let proposed = collection.schema.as_ref()?.proposed.as_ref()?;
             Some((name.clone(), proposed.version))
         };
@@ -270,6 +293,16 @@ impl Machine {
         effects_within(WRITTEN_BYTES, self.batch.byte_length().saturating_sub(self.bytes_before))
     }
 
+    /// Notes that maintenance has something to remove.
+    pub(super) fn leaves_something(&mut self) {
+        self.has_leftovers = true;
+    }
+
+    /// Whether something was dropped since the last time that this was asked.
+    pub(crate) fn take_leftovers(&mut self) -> bool {
+        std::mem::take(&mut self.has_leftovers)
+    }
+
     /// How much the batch holds.
     pub(crate) fn batch_bytes(&self) -> usize {
         self.batch.byte_length()
@@ -280,22 +313,9 @@ impl Machine {
         self.due_next
     }
 
-    /// Takes the names from readers that are about to be dropped.
-    fn withdraw_names(&self) {
-        let published = self.names.load();
-        let stays = |(name, entry): &(&CollectionName, &Entry)| {
-            self.catalog.collections.get(*name).is_some_and(|one| one.number == entry.number)
-        };
-        let entries = published.entries.iter().filter(stays);
-        let entries = entries.map(|(name, entry)| (name.clone(), *entry)).collect();
-        let (indexes, building) = (published.indexes.clone(), published.building.clone());
-        self.names.store(Arc::new(Names { entries, indexes, building }));
-    }
-
-    /// Gives readers the names that are committed.
-    fn publish_names(&mut self) {
-        self.names.store(Names::of(&self.catalog));
-        self.has_new_names = false;
+    /// Notes that readers are to see a collection otherwise once the group is committed.
+    pub(super) fn changes_name(&mut self, collection: &CollectionName) {
+        self.names_changed.push(collection.clone());
     }
 
     /// The committed state that the batch lies on.
@@ -319,30 +339,36 @@ impl Machine {
     /// The collection of this name, to be changed; remembered as it was.
     pub(super) fn change_collection(&mut self, name: &CollectionName) -> Option<&mut Collection> {
         let collection = self.catalog.collections.get_mut(name)?;
-        if !self.undo.iter().any(|(touched, _)| touched == name) {
-            self.undo.push((name.clone(), Some(collection.clone())));
+        if collection.remembered_in != self.attempt {
+            self.undo.push((name.clone(), Some(Collection::clone(collection))));
+            collection.remembered_in = self.attempt;
         }
-        collection.is_changed = true;
+        if !collection.is_changed {
+            collection.is_changed = true;
+            self.catalog.touch(name);
+        }
+        let collection = self.catalog.collections.get_mut(name)?;
         collection.totals.index = self.index;
         Some(collection)
     }
 
     pub(super) fn add_collection(&mut self, name: CollectionName, collection: Collection) {
-        let before = self.catalog.collections.insert(name.clone(), collection);
+        self.catalog.touch(&name);
+        self.changes_name(&name);
+        let collection = Collection { is_changed: true, remembered_in: self.attempt, ..collection };
+        let before = self.catalog.insert(name.clone(), collection);
         self.undo.push((name, before));
-        self.has_new_names = true;
     }
 
     pub(super) fn remove_collection(&mut self, name: &CollectionName) -> Option<Collection> {
-        let before = self.catalog.collections.remove(name)?;
+        let before = self.catalog.remove(name)?;
+        self.catalog.touch(name);
+        self.changes_name(name);
         self.undo.push((name.clone(), Some(before.clone())));
-        self.has_new_names = true;
         Some(before)
     }
 
     pub(super) fn change_system(&mut self) -> &mut SystemTotals {
-        self.catalog.is_system_changed = true;
-        self.catalog.system.index = self.index;
         &mut self.catalog.system
     }
 }
@@ -370,4 +396,21 @@ pub(super) fn effects_within(what: &'static str, found: usize) -> Result<()> {
         return Ok(());
     }
     Err(velocitydb_core::Error::LimitExceeded { what, path: String::new(), found, max }.into())
+}
+
+/// Whether a command gives space back, so that it is applied when the device has no room for others.
+pub(crate) fn purpose_of(command: &Command) -> Purpose {
+    let frees = match &command.body {
+        Body::Write(write) => {
+            let mut actions = write.operations.iter().map(|operation| &operation.action);
+            actions.all(|action| matches!(action, Action::Delete))
+        }
+        Body::Modify(modify) => matches!(modify.action, Action::Delete),
+        Body::DropCollection { .. } | Body::DropIndex { .. } | Body::Maintain(_) => true,
+        Body::CreateCollection { .. }
+        | Body::CreateIndex { .. }
+        | Body::BuildIndex { .. }
+        | Body::SetSchema { .. } => false,
+    };
+    if frees { Purpose::Free } else { Purpose::Keep }
 }

@@ -4,24 +4,43 @@
 //! dropped collections and indexes left behind is removed, a bounded number of keys in one command. It reads
 //! ranges of the committed state, so it is applied on an empty batch.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use velocitydb_core::{Action, CollectionName, Expiry, Header, Maintain, Outcome, Time};
+use velocitydb_core::{Action, Expiry, Header, Maintain, Outcome, Time};
 use velocitydb_storage::{Bounds, Direction, Snapshot};
 
 use super::documents::{Place, Stored};
 use super::write::Asked;
 use super::{Machine, Reply};
 use crate::Result;
-use crate::catalog::{Tombstone, corrupt};
-use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key, SYSTEM};
+use crate::catalog::{Collection, Tombstone, corrupt};
+use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, IndexNumber, Key, SYSTEM};
+
+/// Up to where the lists that maintenance works off have nothing left. A store keeps deleted keys for
+/// a while, and so a list is not looked at from its beginning each time. This is no part of the state:
+/// without it, the same is found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fronts {
+    /// No collection before this number is still to be removed.
+    pub(super) purge: CollectionNumber,
+    /// No index before this number is.
+    pub(super) index_purge: IndexNumber,
+    /// No tombstone is older.
+    pub(super) tombstones: Time,
+    /// No dropped name is older.
+    pub(super) dropped: Time,
+}
+
+impl Default for Fronts {
+    fn default() -> Self {
+        Fronts { purge: 0, index_purge: 0, tombstones: Time::MIN, dropped: Time::MIN }
+    }
+}
 
 /// One step of maintenance: what it reads, and how much it may still do.
 struct Step {
     snapshot: Arc<dyn Snapshot>,
-    names: HashMap<CollectionNumber, CollectionName>,
     budget: usize,
 }
 
@@ -39,12 +58,8 @@ impl Step {
 impl Machine {
     pub(super) fn maintain(&mut self, now: Time, maintain: &Maintain) -> Result<Reply> {
         debug_assert!(self.batch.is_empty(), "maintenance scans the committed state");
-        let collections = self.catalog.collections.iter();
-        let mut step = Step {
-            snapshot: self.engine.snapshot()?,
-            names: collections.map(|(name, one)| (one.number, name.clone())).collect(),
-            budget: maintain.count_max as usize,
-        };
+        let budget = maintain.count_max as usize;
+        let mut step = Step { snapshot: self.engine.snapshot()?, budget };
         self.do_what_is_due(&mut step, now)?;
         self.forget_tombstones(&mut step, maintain.forget_deleted_before)?;
         self.forget_dropped_names(&mut step, maintain.forget_deleted_before)?;
@@ -52,11 +67,6 @@ impl Machine {
         self.purge_indexes(&mut step)?;
         while step.budget > 0 && self.forget_request_before(maintain.forget_requests_before)? {
             step.spend(1);
-        }
-        if !self.batch.is_empty() {
-            // Most of this shows in the totals of no collection, and has its place in the order of
-            // commands nevertheless.
-            self.change_system();
         }
         Ok(Reply { has_more: step.budget == 0, ..Reply::default() })
     }
@@ -80,14 +90,14 @@ impl Machine {
         let due = step.keys(&[keys::EXPIRY], Some(&after(keys::EXPIRY)))?;
         step.spend(due.len());
         for key in &due {
-            self.expire(step, key, now)?;
+            self.expire(key, now)?;
         }
         let due = step.keys(&[keys::LEASE_END], Some(&after(keys::LEASE_END)))?;
         step.spend(due.len());
         // What was put meanwhile, by the end of a lease, counts too.
         self.due_next = None;
         for key in &due {
-            self.end_lease(step, key, now)?;
+            self.end_lease(key, now)?;
         }
         for kind in [keys::EXPIRY, keys::LEASE_END] {
             let next = first_timed(&*step.snapshot, &after(kind), kind)?;
@@ -99,12 +109,12 @@ impl Machine {
         Ok(())
     }
 
-    fn expire(&mut self, step: &Step, key: &[u8], now: Time) -> Result<()> {
+    fn expire(&mut self, key: &[u8], now: Time) -> Result<()> {
         let (_, document) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
         let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(key))?;
-        match (step.names.get(&number), self.get(DOCUMENTS, document)?) {
+        match (self.catalog.name_of(number).cloned(), self.get(DOCUMENTS, document)?) {
             (Some(name), Some(record)) => {
-                self.remove_document(name, document, &record, now)?;
+                self.remove_document(&name, document, &record, now)?;
             }
             _ => {
                 // Its collection was dropped, and it would have gone with the rest of that.
@@ -117,11 +127,11 @@ impl Machine {
 
     /// Does to a document what its lease holds for this end. Where that is not possible any more,
     /// the lease ends all the same.
-    fn end_lease(&mut self, step: &Step, key: &[u8], now: Time) -> Result<()> {
+    fn end_lease(&mut self, key: &[u8], now: Time) -> Result<()> {
         let (time, document) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
         let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(key))?;
         let record = self.get(DOCUMENTS, document)?;
-        let (Some(name), Some(record)) = (step.names.get(&number), record) else {
+        let (Some(name), Some(record)) = (self.catalog.name_of(number).cloned(), record) else {
             self.batch.delete(SYSTEM, key);
             return Ok(());
         };
@@ -129,13 +139,14 @@ impl Machine {
         if stored.header.lease != Some(time) {
             return Ok(());
         }
-        let place = Place { collection: name, key: Key::from_slice(document) };
-        let (savepoint, before) = (self.batch.savepoint(), self.catalog.collections[name].clone());
+        let place = Place { collection: &name, key: Key::from_slice(document) };
+        let before = Collection::clone(&self.catalog.collections[&name]);
+        let savepoint = self.batch.savepoint();
         let asked = Asked { action: &Action::Release, expiry: Expiry::Keep, lease: None };
         let outcome = self.act(now, &asked, Some(&place), Some(&stored))?;
         if matches!(outcome, Outcome::Refused(_)) {
             self.batch.rollback(savepoint);
-            *self.change_collection(name).expect("it was found") = before;
+            *self.change_collection(&name).expect("it was found") = before;
             self.batch.delete(SYSTEM, &keys::of_document(keys::LEASE, document));
             self.batch.delete(SYSTEM, key);
             self.forget_lease(&place, &stored)?;
@@ -156,26 +167,31 @@ impl Machine {
     }
 
     fn forget_tombstones(&mut self, step: &mut Step, before: Time) -> Result<()> {
+        let start = keys::timed(keys::TOMBSTONE_AGE, self.fronts.tombstones, &[]);
         let end = keys::timed(keys::TOMBSTONE_AGE, before, &[]);
-        let due = step.keys(&[keys::TOMBSTONE_AGE], Some(&end))?;
+        let due = step.keys(&start, Some(&end))?;
         step.spend(due.len());
         for key in &due {
             let (deleted, document) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
             let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(key))?;
-            self.forget_tombstone(step.names.get(&number), document, deleted);
+            let name = self.catalog.name_of(number).cloned();
+            self.forget_tombstone(name.as_ref(), document, deleted);
         }
+        self.fronts.tombstones = front(&due, step, before, self.fronts.tombstones);
         Ok(())
     }
 
     fn forget_dropped_names(&mut self, step: &mut Step, before: Time) -> Result<()> {
-        for key in step.keys(&[keys::DROPPED], Some(&[keys::DROPPED + 1]))? {
-            let Some(bytes) = self.get(SYSTEM, &key)? else { continue };
-            let dropped = Tombstone::decode(&bytes).ok_or_else(|| corrupt(&key))?;
-            if dropped.deleted < before {
-                self.batch.delete(SYSTEM, &key);
-                step.spend(1);
-            }
+        let start = keys::timed(keys::DROPPED_AGE, self.fronts.dropped, &[]);
+        let end = keys::timed(keys::DROPPED_AGE, before, &[]);
+        let due = step.keys(&start, Some(&end))?;
+        step.spend(due.len());
+        for key in &due {
+            let (_, name) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
+            self.batch.delete(SYSTEM, &keys::of_document(keys::DROPPED, name));
+            self.batch.delete(SYSTEM, key);
         }
+        self.fronts.dropped = front(&due, step, before, self.fronts.dropped);
         Ok(())
     }
 
@@ -183,7 +199,8 @@ impl Machine {
     /// then tombstones. Tombstones that are in the batch already are no harm: a delete of what
     /// does not exist changes nothing.
     fn purge_dropped(&mut self, step: &mut Step) -> Result<()> {
-        for key in step.keys(&[keys::PURGE], Some(&[keys::PURGE + 1]))? {
+        let start = keys::numbered(keys::PURGE, self.fronts.purge);
+        for key in step.keys(&start, Some(&[keys::PURGE + 1]))? {
             let prefix = key.get(1..).ok_or_else(|| corrupt(&key))?;
             let end = keys::end_of(prefix);
             let bounds = Bounds { start: prefix, end: end.as_deref() };
@@ -207,6 +224,8 @@ impl Machine {
                 return Ok(());
             }
             self.batch.delete(SYSTEM, &key);
+            step.spend(1);
+            self.fronts.purge = numbered_after(prefix).ok_or_else(|| corrupt(&key))?;
         }
         Ok(())
     }
@@ -228,7 +247,8 @@ impl Machine {
 
     /// Removes the entries of indexes that were dropped.
     fn purge_indexes(&mut self, step: &mut Step) -> Result<()> {
-        for key in step.keys(&[keys::INDEX_PURGE], Some(&[keys::INDEX_PURGE + 1]))? {
+        let start = keys::numbered(keys::INDEX_PURGE, self.fronts.index_purge);
+        for key in step.keys(&start, Some(&[keys::INDEX_PURGE + 1]))? {
             let prefix = key.get(1..).ok_or_else(|| corrupt(&key))?;
             let end = keys::end_of(prefix);
             let bounds = Bounds { start: prefix, end: end.as_deref() };
@@ -239,9 +259,27 @@ impl Machine {
                 return Ok(());
             }
             self.batch.delete(SYSTEM, &key);
+            step.spend(1);
+            self.fronts.index_purge = numbered_after(prefix).ok_or_else(|| corrupt(&key))?;
         }
         Ok(())
     }
+}
+
+/// Up to where a list in the order of time has nothing left, after those that were `due` before a
+/// time have been done.
+fn front(due: &[Key], step: &Step, before: Time, front: Time) -> Time {
+    match due.last().and_then(|key| keys::split_timed(key)) {
+        // There may be more of the same time.
+        Some((time, _)) if step.budget == 0 => time,
+        None if step.budget == 0 => front,
+        _ => front.max(before),
+    }
+}
+
+/// The number after the one that a key ends in.
+fn numbered_after(number: &[u8]) -> Option<u32> {
+    number.try_into().ok().map(|number| u32::from_be_bytes(number).saturating_add(1))
 }
 
 /// The time of the first key from `start` on of a kind that is in the order of time.

@@ -14,7 +14,7 @@ mod requests;
 mod schemas;
 mod write;
 
-pub(crate) use machine::{Found, Machine, Reply, is_too_much};
+pub(crate) use machine::{Found, Machine, Reply, is_too_much, purpose_of};
 pub(crate) use modify::{Fingerprint, Searched};
 pub(crate) use requests::find_answer;
 pub use requests::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX};

@@ -18,6 +18,7 @@ mod pipeline;
 mod planner;
 mod queries;
 mod requests;
+mod scale;
 mod schema_suite;
 mod time_to_live;
 mod transactions;

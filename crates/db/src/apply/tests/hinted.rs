@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use smallvec::smallvec;
 use velocitydb_core::{
     Action, Body, CollectionName, Command, Condition, DocumentId, Encoded, Expiry, Filter,
@@ -17,8 +16,8 @@ use velocitydb_storage::memory::Memory;
 use velocitydb_storage::{Bounds, Direction, Durability, Engine};
 
 use super::{Machine, Reply};
-use crate::catalog::Names;
 use crate::keys::{DOCUMENTS, INDEXES, SYSTEM};
+use crate::names::Names;
 
 const ROUNDS: u64 = 40;
 const COMMANDS: u64 = 400;
@@ -33,7 +32,7 @@ struct Side {
 impl Side {
     fn new() -> Self {
         let engine = Arc::new(Memory::new(3));
-        let names = Arc::new(ArcSwap::from_pointee(Names::default()));
+        let names = Arc::new(Names::default());
         let machine = Machine::new(engine.clone(), names).unwrap();
         Side { engine, machine }
     }

@@ -1,0 +1,277 @@
+//! [`Names`]: what readers know of collections without asking the state.
+//!
+//! Every read and every write begins with a look at a name, so it takes no lock and copies nothing.
+//! The names are divided into [`SHARDS`] small maps, each immutable behind an atomic pointer. A
+//! change replaces one of them, so that it costs the same however many collections there are:
+//!
+//! ```text
+//!  creating, dropping ──▶ withdraw ──▶ commit ──▶ publish ──▶ copies of the shards of those names
+//!  readers ──▶ shard of the name ──▶ its collection, or else they look in the state
+//! ```
+//!
+//! Names may lack a collection that was created just now, for which readers look in the state. They
+//! never have one that readers of the state know to be dropped.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use parking_lot::Mutex;
+use rapidhash::fast::RandomState;
+use smallvec::SmallVec;
+use velocitydb_core::{CollectionName, IndexName};
+
+use crate::catalog::{Catalog, Collection, Entry};
+use crate::index::{Definition, IndexState};
+use crate::keys::IndexNumber;
+use crate::query::Statistics;
+
+/// Into how many parts the names are divided. With a million collections each has 250: replacing one
+/// takes a microsecond or two, less than the rest of what creating a collection does.
+const SHARDS: usize = 4_096;
+
+/// The names of one shard.
+type Shard = HashMap<CollectionName, Published, RandomState>;
+
+/// What readers know of a collection.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub(crate) entry: Entry,
+    /// The indexes that can be used, if it has any. Whether one can be in a certain state, its
+    /// totals in that state tell.
+    pub(crate) indexes: Option<Arc<[Arc<PublishedIndex>]>>,
+}
+
+/// What readers know of an index.
+#[derive(Debug)]
+pub(crate) struct PublishedIndex {
+    pub(crate) definition: Arc<Definition>,
+    /// How its values are distributed, once somebody has looked.
+    pub(crate) statistics: ArcSwapOption<Statistics>,
+}
+
+/// The names of all collections, and the lists of what is to be done for their indexes.
+pub(crate) struct Names {
+    shards: Box<[ArcSwap<Shard>]>,
+    hasher: RandomState,
+    /// The indexes that are being built.
+    building: Mutex<BTreeMap<CollectionName, SmallVec<[IndexName; 1]>>>,
+    /// The indexes that have changed much since somebody looked at how their values are distributed.
+    stale: Mutex<BTreeMap<IndexNumber, CollectionName>>,
+    /// How many names have been copied for replacing shards.
+    #[cfg(test)]
+    pub(crate) copied: std::sync::atomic::AtomicUsize,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        let empty = Arc::new(Shard::default());
+        Names {
+            shards: (0..SHARDS).map(|_| ArcSwap::new(empty.clone())).collect(),
+            hasher: RandomState::default(),
+            building: Mutex::default(),
+            stale: Mutex::default(),
+            #[cfg(test)]
+            copied: std::sync::atomic::AtomicUsize::default(),
+        }
+    }
+}
+
+impl Names {
+    fn shard_of(&self, name: &CollectionName) -> usize {
+        self.hasher.hash_one(name) as usize % SHARDS
+    }
+
+    /// The number and the options of a collection, if it is known.
+    #[inline]
+    pub(crate) fn entry(&self, name: &CollectionName) -> Option<Entry> {
+        self.shards[self.shard_of(name)].load().get(name).map(|published| published.entry)
+    }
+
+    /// What is known of a collection.
+    pub(crate) fn get(&self, name: &CollectionName) -> Option<Published> {
+        self.shards[self.shard_of(name)].load().get(name).cloned()
+    }
+
+    /// An index that can be used.
+    pub(crate) fn index(
+        &self,
+        collection: &CollectionName,
+        number: IndexNumber,
+    ) -> Option<Arc<PublishedIndex>> {
+        let indexes = self.get(collection)?.indexes?;
+        indexes.iter().find(|index| index.definition.number == number).cloned()
+    }
+
+    /// Takes from readers those of the names whose collection is about to be dropped.
+    pub(crate) fn withdraw(&self, catalog: &Catalog, changed: &[CollectionName]) {
+        let is_dropped = |name: &CollectionName| {
+            let published = self.entry(name).map(|entry| entry.number);
+            let stays = catalog.collections.get(name).map(|one| one.number);
+            published.is_some() && published != stays
+        };
+        self.replace(changed.iter().filter(|name| is_dropped(name)), |_, _| None);
+    }
+
+    /// Gives readers what is committed of these names.
+    pub(crate) fn publish(&self, catalog: &Catalog, changed: &[CollectionName]) {
+        self.replace(changed.iter(), |name, before| {
+            let collection = catalog.collections.get(name)?;
+            Some(Published::of(collection, before.filter(|one| one.is_of(collection))))
+        });
+        let mut building = self.building.lock();
+        for name in changed {
+            let unfinished = catalog.collections.get(name).map(|one| unfinished(one));
+            match unfinished.filter(|indexes| !indexes.is_empty()) {
+                Some(indexes) => building.insert(name.clone(), indexes),
+                None => building.remove(name),
+            };
+        }
+    }
+
+    /// Gives readers what is committed of all names.
+    pub(crate) fn publish_all(&self, catalog: &Catalog) {
+        let mut shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::default()).collect();
+        let (mut building, mut stale) = (BTreeMap::new(), BTreeMap::new());
+        for (name, collection) in &catalog.collections {
+            shards[self.shard_of(name)].insert(name.clone(), Published::of(collection, None));
+            let unfinished = unfinished(collection);
+            if !unfinished.is_empty() {
+                building.insert(name.clone(), unfinished);
+            }
+            let used = collection.indexes.iter().filter(|index| index.totals.is_ready);
+            stale.extend(used.map(|index| (index.definition.number, name.clone())));
+        }
+        for (place, shard) in self.shards.iter().zip(shards) {
+            place.store(Arc::new(shard));
+        }
+        *self.building.lock() = building;
+        *self.stale.lock() = stale;
+    }
+
+    /// Replaces the shards of these names, each once.
+    fn replace<'a>(
+        &self,
+        names: impl Iterator<Item = &'a CollectionName>,
+        published: impl Fn(&CollectionName, Option<&Published>) -> Option<Published>,
+    ) {
+        let mut names: Vec<_> = names.map(|name| (self.shard_of(name), name)).collect();
+        names.sort_by_key(|(number, _)| *number);
+        for names in names.chunk_by(|one, other| one.0 == other.0) {
+            let place = &self.shards[names[0].0];
+            let mut shard = Shard::clone(&place.load());
+            #[cfg(test)]
+            self.copied.fetch_add(shard.len(), std::sync::atomic::Ordering::Relaxed);
+            for (_, name) in names {
+                match published(name, shard.get(*name)) {
+                    Some(published) => drop(shard.insert((*name).clone(), published)),
+                    None => drop(shard.remove(*name)),
+                }
+            }
+            place.store(Arc::new(shard));
+        }
+    }
+
+    /// The first of the indexes that are being built.
+    pub(crate) fn first_building(&self) -> Option<(CollectionName, IndexName)> {
+        let building = self.building.lock();
+        let (collection, indexes) = building.first_key_value()?;
+        Some((collection.clone(), indexes.first()?.clone()))
+    }
+
+    /// Notes that an index has changed much.
+    pub(crate) fn note_stale(&self, index: IndexNumber, collection: CollectionName) {
+        self.stale.lock().insert(index, collection);
+    }
+
+    /// Takes an index that has changed much since somebody looked at it.
+    pub(crate) fn take_stale(&self) -> Option<(IndexNumber, CollectionName)> {
+        self.stale.lock().pop_first()
+    }
+}
+
+impl Published {
+    /// A collection as it is in the catalog; what is known of its indexes stays.
+    fn of(collection: &Collection, before: Option<&Published>) -> Self {
+        let entry = Entry { number: collection.number, options: collection.options };
+        let known = before.and_then(|before| before.indexes.as_deref()).unwrap_or_default();
+        let ready = collection.indexes.iter().filter(|index| index.totals.is_ready);
+        let indexes: Arc<[_]> = ready
+            .map(|index| {
+                let number = index.definition.number;
+                let known = known.iter().find(|one| one.definition.number == number);
+                known.cloned().unwrap_or_else(|| {
+                    let definition = index.definition.clone();
+                    Arc::new(PublishedIndex { definition, statistics: ArcSwapOption::empty() })
+                })
+            })
+            .collect();
+        Published { entry, indexes: (!indexes.is_empty()).then_some(indexes) }
+    }
+
+    fn is_of(&self, collection: &Collection) -> bool {
+        self.entry.number == collection.number
+    }
+}
+
+/// The indexes of a collection whose building has not ended.
+fn unfinished(collection: &Collection) -> SmallVec<[IndexName; 1]> {
+    let indexes = collection.indexes.iter().map(|index| &index.definition);
+    let unfinished = indexes.filter(|one| matches!(one.state, IndexState::Building { .. }));
+    unfinished.map(|one| one.name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use velocitydb_core::CollectionOptions;
+
+    use super::*;
+    use crate::catalog::Totals;
+
+    fn collection(number: u32) -> Collection {
+        Collection::new(number, CollectionOptions::default(), Totals::default())
+    }
+
+    /// Every name that was created or dropped once copied all the others: the 8,000th collection
+    /// cost 3.7 ms.
+    #[test]
+    fn a_change_copies_few_names_however_many_there_are() {
+        let (names, mut catalog) = (Names::default(), Catalog::default());
+        let name = |number: u32| CollectionName::new(format!("collection-{number}")).unwrap();
+        let count = 50_000;
+        for number in 0..count {
+            catalog.insert(name(number), collection(number));
+            names.publish(&catalog, &[name(number)]);
+        }
+        let copied_per_name = names.copied.load(Ordering::Relaxed) as f64 / f64::from(count);
+        assert!(copied_per_name < 10.0, "{copied_per_name} names are copied for a new one");
+        for number in (0..count).step_by(97) {
+            assert_eq!(names.entry(&name(number)).unwrap().number, number);
+            catalog.remove(&name(number));
+            names.withdraw(&catalog, &[name(number)]);
+            assert!(names.entry(&name(number)).is_none());
+        }
+    }
+
+    /// Of two names that share a shard, only the one that is dropped is withdrawn, and one whose
+    /// collection was replaced is withdrawn too.
+    #[test]
+    fn only_what_is_dropped_is_withdrawn() {
+        let (names, mut catalog) = (Names::default(), Catalog::default());
+        let (stays, goes) =
+            (CollectionName::new("stays").unwrap(), CollectionName::new("goes").unwrap());
+        catalog.insert(stays.clone(), collection(1));
+        catalog.insert(goes.clone(), collection(2));
+        let both = [stays.clone(), goes.clone()];
+        names.publish(&catalog, &both);
+        catalog.insert(goes.clone(), collection(3));
+        names.withdraw(&catalog, &both);
+        assert_eq!(names.entry(&stays).unwrap().number, 1);
+        assert!(names.entry(&goes).is_none());
+        names.publish(&catalog, &both);
+        assert_eq!(names.entry(&goes).unwrap().number, 3);
+    }
+}

@@ -1,0 +1,233 @@
+//! What a command costs does not depend on how many collections there are: keys that are read,
+//! visited and written are counted among few and among many.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use velocitydb::{Database, IndexSpec, Mode, object};
+use velocitydb_storage::memory::Memory;
+use velocitydb_storage::{
+    Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Error, Keyspace, Result, Room,
+    Snapshot, Visit,
+};
+
+use crate::world::{World, options};
+
+/// An engine that counts the keys that go through it, and whose disk can be full.
+struct Counting {
+    inner: Memory,
+    keys: Arc<AtomicU64>,
+    /// Commits up to the next one that fails.
+    fails_after: AtomicU64,
+}
+
+struct CountingSnapshot {
+    inner: Arc<dyn Snapshot>,
+    keys: Arc<AtomicU64>,
+}
+
+impl Counting {
+    fn new() -> Arc<Self> {
+        let (keys, fails_after) = (Arc::default(), AtomicU64::new(u64::MAX));
+        Arc::new(Counting { inner: Memory::new(3), keys, fails_after })
+    }
+
+    fn database(self: &Arc<Self>, world: &Arc<World>) -> Database {
+        options(Mode::MemoryOnly, world.clone()).open_engine(self.clone()).unwrap()
+    }
+
+    /// How many keys `work` reads, visits and writes.
+    fn count<T>(&self, work: impl FnOnce() -> T) -> u64 {
+        let before = self.keys.load(Ordering::SeqCst);
+        work();
+        self.keys.load(Ordering::SeqCst) - before
+    }
+}
+
+impl Engine for Counting {
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+        self.keys.fetch_add(1, Ordering::SeqCst);
+        self.inner.get(keyspace, key)
+    }
+
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
+        let (inner, keys) = (self.inner.snapshot()?, self.keys.clone());
+        Ok(Arc::new(CountingSnapshot { inner, keys }))
+    }
+
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
+        if self.fails_after.fetch_sub(1, Ordering::SeqCst) == 0 {
+            let room = Some(Room { free_bytes: 0, needed_bytes: 1 });
+            return Err(Error::DiskFull { path: "/data".into(), room });
+        }
+        self.keys.fetch_add(batch.len() as u64, Ordering::SeqCst);
+        self.inner.commit(batch, durability)
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn stats(&self) -> EngineStats {
+        self.inner.stats()
+    }
+}
+
+impl Snapshot for CountingSnapshot {
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+        self.keys.fetch_add(1, Ordering::SeqCst);
+        self.inner.get(keyspace, key)
+    }
+
+    fn scan(
+        &self,
+        keyspace: Keyspace,
+        bounds: Bounds<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        self.inner.scan(keyspace, bounds, direction, &mut |key, value| {
+            self.keys.fetch_add(1, Ordering::SeqCst);
+            visit(key, value)
+        })
+    }
+}
+
+const MANY: u32 = 10_000;
+
+fn name(number: u32) -> String {
+    format!("collection-{number}")
+}
+
+/// What each kind of command costs among `count` collections, each with an index.
+fn costs(count: u32) -> Vec<(&'static str, u64)> {
+    let (engine, world) = (Counting::new(), World::new());
+    let db = engine.database(&world);
+    for number in 0..count {
+        db.create_index(&name(number), IndexSpec::on("a")).unwrap();
+        db.documents(&name(number)).insert("first", object! { "a": number }).unwrap();
+    }
+    let last = db.documents(&name(count - 1));
+    let mut costs = Vec::new();
+    let mut cost = |what, work: &dyn Fn()| costs.push((what, engine.count(work)));
+    cost("create", &|| db.create_collection("new", Default::default()).unwrap());
+    cost("insert", &|| drop(last.insert("second", object! { "a": 7 }).unwrap()));
+    cost("insert into a new one", &|| {
+        drop(db.documents("newer").insert("first", object! {}).unwrap());
+    });
+    cost("get", &|| drop(last.get("first").unwrap()));
+    cost("get from none", &|| drop(db.documents("none").get("first").unwrap()));
+    cost("find", &|| assert_eq!(last.find(object! { "a": 7 }).documents().unwrap().len(), 1));
+    cost("count", &|| assert_eq!(last.count().unwrap(), 2));
+    cost("last index", &|| assert!(db.snapshot().unwrap().index().unwrap() > 0));
+    cost("health", &|| assert!(db.health().is_readable));
+    cost("index", &|| db.create_index(&name(0), IndexSpec::on("b")).unwrap());
+    cost("drop index", &|| db.drop_index(&name(0), "a_1").unwrap());
+    cost("maintain", &|| db.maintain().unwrap());
+    cost("drop", &|| db.drop_collection(&name(0)).unwrap());
+    cost("maintain after a drop", &|| db.maintain().unwrap());
+    cost("refused", &|| drop(last.insert("second", object! {}).unwrap_err()));
+    cost("full disk", &|| {
+        engine.fails_after.store(0, Ordering::SeqCst);
+        last.insert("third", object! {}).unwrap_err();
+        engine.fails_after.store(u64::MAX, Ordering::SeqCst);
+    });
+    cost("insert afterwards", &|| drop(last.insert("third", object! {}).unwrap()));
+    costs
+}
+
+/// Every commit walked all collections in memory, a refused one read the catalog anew, the number of
+/// the last command read it too, and a step of maintenance made a list of all names.
+#[test]
+fn a_command_costs_the_same_among_few_and_among_many_collections() {
+    let (few, many) = (costs(10), costs(MANY));
+    for ((what, among_few), (_, among_many)) in few.iter().zip(&many) {
+        assert!(among_many <= among_few, "{what}: {among_few} keys, among many {among_many}");
+    }
+}
+
+/// Opening reads each row of the catalog a bounded number of times.
+#[test]
+fn opening_is_linear_in_the_number_of_collections() {
+    let cost = |count: u32| {
+        let (engine, world) = (Counting::new(), World::new());
+        let db = engine.database(&world);
+        for number in 0..count {
+            db.create_index(&name(number), IndexSpec::on("a")).unwrap();
+        }
+        drop(db);
+        engine.count(|| engine.database(&world))
+    };
+    let (few, many) = (cost(100), cost(1_000));
+    assert!(many <= 10 * few + 100, "{few} keys for 100 collections, {many} for 1,000");
+    assert!(many <= 10 * 1_000, "{many} keys for 1,000 collections");
+}
+
+/// Names of dropped collections are forgotten in the order of their age. They were looked at in the
+/// order of names, all of them with every step: and behind a thousand young ones no old one was.
+#[test]
+fn dropped_names_are_forgotten_by_age() {
+    let (engine, world) = (Counting::new(), World::new());
+    let db = engine.database(&world);
+    db.create_collection("z-old", Default::default()).unwrap();
+    db.drop_collection("z-old").unwrap();
+    world.advance(Duration::from_secs(23 * 60 * 60));
+    for number in 0..1_500 {
+        db.create_collection(&name(number), Default::default()).unwrap();
+        db.drop_collection(&name(number)).unwrap();
+    }
+    db.maintain().unwrap();
+    let idle = engine.count(|| db.maintain().unwrap());
+    assert!(idle < 20, "{idle} keys for a step that has nothing to do");
+    let rows = |engine: &Counting| {
+        let mut rows = 0;
+        let snapshot = engine.snapshot().unwrap();
+        let bounds = Bounds { start: b"d", end: Some(b"e") };
+        let visit = &mut |_: &[u8], _: &[u8]| {
+            rows += 1;
+            ControlFlow::Continue(())
+        };
+        snapshot.scan(Keyspace(1), bounds, Direction::Forward, visit).unwrap();
+        rows
+    };
+    assert_eq!(rows(&engine), 1_501);
+    world.advance(Duration::from_secs(2 * 60 * 60));
+    db.maintain().unwrap();
+    assert_eq!(rows(&engine), 1_500, "the old one is forgotten, and no young one");
+    world.advance(Duration::from_secs(24 * 60 * 60));
+    db.maintain().unwrap();
+    assert_eq!(rows(&engine), 0);
+    assert!(db.snapshot().unwrap().check().unwrap().is_healthy());
+}
+
+/// A commit that failed takes back just what its group had done, names included.
+#[test]
+fn a_failed_commit_leaves_the_catalog_as_it_was() {
+    let (engine, world) = (Counting::new(), World::new());
+    let db = engine.database(&world);
+    db.create_index("stays", IndexSpec::on("a").unique()).unwrap();
+    db.documents("stays").insert("first", object! { "a": 1 }).unwrap();
+    let fail = |work: &dyn Fn() -> bool| {
+        engine.fails_after.store(0, Ordering::SeqCst);
+        assert!(work(), "it failed");
+        engine.fails_after.store(u64::MAX, Ordering::SeqCst);
+    };
+    fail(&|| db.drop_collection("stays").is_err());
+    fail(&|| db.create_collection("new", Default::default()).is_err());
+    fail(&|| db.drop_index("stays", "a_1").is_err());
+    fail(&|| db.documents("stays").insert("second", object! { "a": 2 }).is_err());
+    assert_eq!(db.documents("stays").count().unwrap(), 1);
+    assert!(db.documents("new").get("any").unwrap().is_none());
+    assert!(db.documents("stays").insert("second", object! { "a": 1 }).is_err());
+    db.create_collection("new", Default::default()).unwrap();
+    let third = db.documents("stays").insert("third", object! { "a": 3 }).unwrap();
+    assert_eq!(third.version, 1);
+    assert!(db.snapshot().unwrap().check().unwrap().is_healthy());
+    let reopened = engine.database(&world);
+    assert_eq!(
+        reopened.snapshot().unwrap().index().unwrap(),
+        db.snapshot().unwrap().index().unwrap()
+    );
+}
