@@ -6,16 +6,17 @@ use crate::exit::Result;
 use crate::output::Output;
 
 use super::{
-    aggregate, bench, cas, collections, doctor, explain, find, index, insert, many, read, schema,
-    stats, work, write,
+    aggregate, bench, cas, collections, doctor, explain, find, folder, index, insert, many, read,
+    schema, stats, work, write,
 };
 
 /// Does what the command line asks for. What was found out is written even when the command fails.
 pub fn run(args: Args) -> Result {
     let mut output = Output::new(args.format);
     let result = run_command(args.command, &mut output);
+    let closed = folder::close();
     let finished = output.finish();
-    result.and(finished)
+    result.and(closed).and(finished)
 }
 
 fn run_command(command: Command, output: &mut Output) -> Result {

@@ -1,4 +1,6 @@
-//! Opening the data folder that the command line names.
+//! Opening the data folder that the command line names, and closing it.
+
+use std::sync::{Mutex, PoisonError};
 
 use velocitydb::{Database, Documents, Mode, Options};
 
@@ -20,8 +22,25 @@ impl Folder {
         if matches!(self.mode, Mode::Hybrid | Mode::Persistent) {
             allocator::keep_to_a_budget();
         }
-        Ok(Options::new().mode(self.mode).open(&self.path)?)
+        let db = Options::new().mode(self.mode).open(&self.path)?;
+        opened().push(db.clone());
+        Ok(db)
     }
+}
+
+/// The databases that the command has opened.
+static OPENED: Mutex<Vec<Database>> = Mutex::new(Vec::new());
+
+fn opened() -> std::sync::MutexGuard<'static, Vec<Database>> {
+    OPENED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Closes what the command has opened, once it has ended. What it said to have written is on the
+/// disk then, or this says that it is not.
+pub fn close() -> Result {
+    let databases = std::mem::take(&mut *opened());
+    let closed: Vec<_> = databases.into_iter().map(Database::close).collect();
+    Ok(closed.into_iter().collect::<velocitydb::Result<()>>()?)
 }
 
 impl Target {

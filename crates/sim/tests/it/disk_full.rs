@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use velocitydb::{Database, Error, Mode, object};
+use velocitydb::{Database, Error, MaintenanceMode, Mode, object};
 use velocitydb_sim::crash::Worker;
 use velocitydb_storage::Error as StorageError;
 
@@ -18,10 +18,10 @@ const PAD_BYTES: usize = 32 << 10;
 struct Disk(tempfile::TempDir);
 
 impl Disk {
-    fn mount() -> Option<Self> {
+    fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(folder.path());
+        mount.args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(folder.path());
         match mount.output() {
             Ok(output) if output.status.success() => Some(Disk(folder)),
             Ok(output) => {
@@ -52,11 +52,23 @@ fn id(number: u32) -> String {
     format!("{number:06}")
 }
 
+/// Text that does not compress, or else the disk would hold any number of it.
+fn pad(seed: u32) -> String {
+    let mut state = u64::from(seed) | 1 << 40;
+    let letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'a' + (state % 26) as u8)
+    };
+    std::iter::repeat_with(letter).take(PAD_BYTES).collect()
+}
+
 /// Inserts documents from `start` until the disk is full; the number of the first that was refused.
 fn fill(db: &Database, start: u32) -> u32 {
     let documents = db.documents("documents");
     for number in start.. {
-        let pad = "x".repeat(PAD_BYTES);
+        let pad = pad(number);
         match documents.insert(&id(number), object! { "number": number, "pad": pad }) {
             Ok(_) => {}
             Err(Error::Storage(StorageError::DiskFull { .. })) => return number,
@@ -85,7 +97,7 @@ fn sync_at_last(db: &Database) {
 }
 
 fn survives_a_full_disk(mode: Mode) {
-    let Some(disk) = Disk::mount() else { return };
+    let Some(disk) = Disk::mount(DISK) else { return };
     let (ballast, data) = (disk.path().join("ballast"), disk.path().join("data"));
     fs::write(&ballast, vec![1; BALLAST_BYTES]).unwrap();
     let db = Worker::options(mode).open(&data).unwrap();
@@ -94,6 +106,8 @@ fn survives_a_full_disk(mode: Mode) {
     assert!(full_at > 100, "full after {full_at} documents");
     check_all(&db, full_at);
     assert_eq!(fill(&db, full_at), full_at, "it stays full");
+    // Nothing that was acknowledged is missing on a disk that is full, either.
+    sync_at_last(&db);
 
     fs::remove_file(&ballast).unwrap();
     sync_at_last(&db);
@@ -125,4 +139,45 @@ fn hybrid_survives_a_full_disk() {
 #[test]
 fn memory_first_survives_a_full_disk() {
     survives_a_full_disk(Mode::MemoryFirst);
+}
+
+/// On a disk that refuses documents, deletes and drops go through, and give back what others need.
+fn gives_space_back(mode: Mode) {
+    let Some(disk) = Disk::mount("size=64m") else { return };
+    let data = disk.path().join("data");
+    let options = || Worker::options(mode).maintenance(MaintenanceMode::Manual);
+    let db = options().open(&data).unwrap();
+    let first_full_at = fill(&db, 0);
+    assert!(first_full_at > 300, "full after {first_full_at} documents");
+    let documents = db.documents("documents");
+    for number in 0..50 {
+        documents.delete(&id(number)).unwrap();
+    }
+    for _ in 0..3 {
+        db.drop_collection("documents").unwrap();
+        db.maintain().unwrap();
+        sync_at_last(&db);
+        let full_again_at = fill(&db, 0);
+        assert!(full_again_at > first_full_at / 2, "full again after {full_again_at} documents");
+    }
+    let count = documents.count().unwrap();
+    db.close().unwrap();
+    drop(documents);
+    let report = velocitydb::doctor(&data).unwrap();
+    assert_eq!((report.problems, report.documents), (vec![], count));
+}
+
+#[test]
+fn persistent_gives_space_back() {
+    gives_space_back(Mode::Persistent);
+}
+
+#[test]
+fn hybrid_gives_space_back() {
+    gives_space_back(Mode::Hybrid);
+}
+
+#[test]
+fn memory_first_gives_space_back() {
+    gives_space_back(Mode::MemoryFirst);
 }
