@@ -10,7 +10,7 @@ use crate::measure::Clock;
 pub const USAGE: &str = "\
 usage: velocitydb-bench SUITE [OPTION...]
 
-suites: all, memory, scaling, footprint, disk, budget, queries, claims
+suites: all, memory, scaling, footprint, disk, budget, queries, claims, collections
 
   --quick         smaller sets of documents, 3 rounds
   --rounds N      how often each measurement is taken (default 5)
@@ -46,6 +46,8 @@ pub enum Suite {
     Queries,
     /// Claims of jobs, beside other databases.
     Claims,
+    /// Collections, few and many.
+    Collections,
 }
 
 /// How a run is to be done.
@@ -70,7 +72,7 @@ pub struct Arguments {
 }
 
 impl Suite {
-    const ALL: [Suite; 7] = [
+    const ALL: [Suite; 8] = [
         Suite::Memory,
         Suite::Scaling,
         Suite::Footprint,
@@ -78,6 +80,7 @@ impl Suite {
         Suite::Budget,
         Suite::Queries,
         Suite::Claims,
+        Suite::Collections,
     ];
 
     /// The word on the command line.
@@ -90,6 +93,7 @@ impl Suite {
             Suite::Budget => "budget",
             Suite::Queries => "queries",
             Suite::Claims => "claims",
+            Suite::Collections => "collections",
         }
     }
 }

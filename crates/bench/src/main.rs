@@ -10,6 +10,7 @@ mod budget;
 mod child;
 mod claims;
 mod cluster;
+mod collections;
 mod disk;
 mod documents;
 mod footprint;
@@ -64,6 +65,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Suite::Budget => budget::run(arguments, &mut results)?,
             Suite::Queries => queries::run(arguments, &mut results)?,
             Suite::Claims => claims::run(arguments, &mut results)?,
+            Suite::Collections => collections::run(arguments, &mut results)?,
         }
     }
     let report = report::markdown(arguments, &machine, &results);
