@@ -42,6 +42,13 @@ pub const INDEXES_MAX: usize = 64;
 /// An array has an entry for each element, and two arrays one for each pair.
 pub const INDEX_ENTRIES_MAX: usize = 10_000;
 
+/// The most bytes of the entries that one document has in one index, encoded values alone: 16 MiB, as
+/// of the largest document.
+///
+/// Each element of an array has an entry with the values of the other keys, so entries can be a
+/// thousand times as large as their document.
+pub const INDEX_ENTRIES_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// The longest indexed values of one entry, encoded, in bytes: 8 KiB.
 ///
 /// Keys are compared, cached and copied at every step of a search.

@@ -72,6 +72,11 @@ impl Document {
         self.header.expires
     }
 
+    /// The bytes of its header and fields, as they are stored.
+    pub(crate) fn stored_bytes(&self) -> usize {
+        self.record.len()
+    }
+
     /// All fields, encoded.
     ///
     /// # Errors

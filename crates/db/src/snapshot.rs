@@ -17,6 +17,10 @@ use crate::{Document, Error, Result};
 /// enough to hold.
 const CHUNK_DOCUMENTS: usize = 256;
 
+/// The bytes at which it has fetched enough before. A document may have a thousand times the bytes of
+/// another one.
+const CHUNK_BYTES: usize = 1 << 20;
+
 /// One unchanging state of the database.
 ///
 /// It costs memory (or disk, in the disk modes) for what is overwritten while it is held.
@@ -50,6 +54,9 @@ pub struct List {
     /// are any. `None` returns all: for large collections
     /// [`Snapshot::iter`] holds only some at a time.
     pub limit: Option<usize>,
+    /// How many bytes of documents to return at the most, or one document that has more. A part
+    /// that ends for this has a [`next`](Page::next).
+    pub bytes_max: Option<usize>,
     /// Where an earlier page ended. Documents that come and go before it shift nothing.
     pub after: Option<Cursor>,
     /// From the smallest id up, or from the largest down.
@@ -58,7 +65,7 @@ pub struct List {
 
 impl Default for List {
     fn default() -> Self {
-        List { offset: 0, limit: None, after: None, direction: Direction::Forward }
+        List { offset: 0, limit: None, bytes_max: None, after: None, direction: Direction::Forward }
     }
 }
 
@@ -160,15 +167,18 @@ impl Snapshot {
     pub fn list(&self, collection: &str, list: &List) -> Result<Page> {
         let mut iter = self.iter_from(collection, list.after.clone(), list.direction)?;
         iter.skip_documents(list.offset)?;
-        let mut documents = Vec::new();
+        let mut documents: Vec<Document> = Vec::new();
         let limit = list.limit.unwrap_or(usize::MAX);
-        while documents.len() < limit {
-            match iter.next() {
-                Some(document) => documents.push(document?),
-                None => return Ok(Page { documents, next: None }),
+        let mut bytes_left = list.bytes_max.unwrap_or(usize::MAX);
+        let has_more = loop {
+            let Some(document) = iter.next().transpose()? else { break false };
+            let bytes = document.stored_bytes();
+            if documents.len() == limit || bytes > bytes_left && !documents.is_empty() {
+                break true;
             }
-        }
-        let has_more = iter.next().transpose()?.is_some();
+            bytes_left = bytes_left.saturating_sub(bytes);
+            documents.push(document);
+        };
         let last = documents.last().map(|document| Cursor(document.id().clone()));
         Ok(Page { documents, next: last.filter(|_| has_more) })
     }
@@ -298,11 +308,12 @@ impl Iter {
     }
 
     fn fetch(&mut self) -> Result<()> {
-        let mut chunk = Vec::with_capacity(CHUNK_DOCUMENTS);
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
         let bounds = Bounds { start: &self.start, end: self.end.as_deref() };
         self.snapshot.state.scan(DOCUMENTS, bounds, self.direction, &mut |key, record| {
             chunk.push((Key::from_slice(key), Blob::copy_of(record)));
-            match chunk.len() < CHUNK_DOCUMENTS {
+            bytes += record.len();
+            match chunk.len() < CHUNK_DOCUMENTS && bytes < CHUNK_BYTES {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
             }

@@ -123,6 +123,7 @@ impl Definition {
             components.sort_unstable();
             components.dedup();
             self.check_count(rows.len() * components.len())?;
+            self.check_bytes(&rows, &components)?;
             rows = product(&rows, &components);
         }
         if is_missing && self.spec.is_sparse() {
@@ -139,20 +140,35 @@ impl Definition {
 
     /// Adds components and id to an entry.
     fn finish(&self, entry: &mut Entry, components: &[u8], id: &str) -> Result<()> {
-        if components.len() > limits::INDEX_KEY_BYTES_MAX {
-            return Err(Error::LimitExceeded {
-                what: "size of the values of an index entry in bytes",
-                path: self.path_list(),
-                found: components.len(),
-                max: limits::INDEX_KEY_BYTES_MAX,
-            }
-            .into());
-        }
+        self.check_length(components.len())?;
         entry.key.extend_from_slice(components);
         if !self.spec.is_unique() {
             append_id(id, self.last_direction(), &mut entry.key);
         }
         Ok(())
+    }
+
+    /// Checks what the product of these would be, before it is made.
+    fn check_bytes(&self, rows: &[Vec<u8>], components: &[Vec<u8>]) -> Result<()> {
+        let longest = |list: &[Vec<u8>]| list.iter().map(Vec::len).max().unwrap_or_default();
+        self.check_length(longest(rows) + longest(components))?;
+        let bytes = |list: &[Vec<u8>]| list.iter().map(Vec::len).sum::<usize>();
+        let found = bytes(rows) * components.len() + bytes(components) * rows.len();
+        let max = limits::INDEX_ENTRIES_BYTES_MAX;
+        if found <= max {
+            return Ok(());
+        }
+        let what = "size of the entries of one document in one index in bytes";
+        Err(Error::LimitExceeded { what, path: self.path_list(), found, max }.into())
+    }
+
+    fn check_length(&self, found: usize) -> Result<()> {
+        let max = limits::INDEX_KEY_BYTES_MAX;
+        if found <= max {
+            return Ok(());
+        }
+        let what = "size of the values of an index entry in bytes";
+        Err(Error::LimitExceeded { what, path: self.path_list(), found, max }.into())
     }
 
     /// Two arrays would make combinations of values that are together in no element, and such a

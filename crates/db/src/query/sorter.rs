@@ -1,6 +1,6 @@
 //! [`Sorter`]: puts documents into order in memory, and keeps only those that are needed.
 
-use velocitydb_core::Object;
+use velocitydb_core::{Object, Value};
 use velocitydb_storage::Blob;
 
 use super::control::Control;
@@ -14,7 +14,16 @@ pub(super) struct Sorter<'a> {
     /// How many are needed at the most.
     limit: Option<usize>,
     kept: Vec<Kept>,
+    /// The bytes of those that are kept.
+    bytes: usize,
+    /// At how many bytes those that are not needed go.
+    bytes_next: usize,
 }
+
+/// How many more are kept than twice those that are needed, and how many bytes more than twice theirs,
+/// so that putting them into order is seldom.
+const SURPLUS: usize = 64;
+const SURPLUS_BYTES: usize = 1 << 20;
 
 struct Kept {
     /// What it is sorted by, and the id.
@@ -38,17 +47,28 @@ impl Kept {
     fn bytes(&self) -> usize {
         let record = match &self.record {
             KeptRecord::Blob(blob) => blob.len(),
-            KeptRecord::Covered(object) => object.len() * 64,
+            KeptRecord::Covered(object) => object.values().map(value_bytes).sum(),
             KeptRecord::NotFetched => 0,
         };
         self.key.len() + self.id.len() + record + KEPT_BYTES
     }
 }
 
+/// What a value takes in memory, about, with its name.
+fn value_bytes(value: &Value) -> usize {
+    let content = match value {
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Array(_) | Value::Object(_) => value.to_json().len() * 8,
+        _ => 0,
+    };
+    64 + content
+}
+
 impl<'a> Sorter<'a> {
     pub(super) fn new(control: &'a Control, limit: Option<u64>) -> Self {
         let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        Sorter { control, limit, kept: Vec::new() }
+        Sorter { control, limit, kept: Vec::new(), bytes: 0, bytes_next: SURPLUS_BYTES }
     }
 
     /// Takes a document with what it is sorted by.
@@ -59,14 +79,20 @@ impl<'a> Sorter<'a> {
             record => KeptRecord::Blob(record.into_blob()),
         };
         let kept = Kept { key, id: Box::from(hit.id), record };
-        self.control.take(SORTED, kept.bytes())?;
+        let bytes = kept.bytes();
         self.kept.push(kept);
+        self.bytes += bytes;
+        let taken = self.control.take(SORTED, bytes);
         if let Some(limit) = self.limit
-            && self.kept.len() >= limit.saturating_mul(2).saturating_add(64)
+            && self.kept.len() > limit
+            && (self.kept.len() >= limit.saturating_mul(2).saturating_add(SURPLUS)
+                || self.bytes >= self.bytes_next
+                || taken.is_err())
         {
             self.keep_first(limit);
+            return self.control.take(SORTED, 0);
         }
-        Ok(())
+        taken
     }
 
     fn keep_first(&mut self, limit: usize) {
@@ -75,6 +101,8 @@ impl<'a> Sorter<'a> {
         }
         let freed = self.kept.drain(limit..).map(|kept| kept.bytes()).sum();
         self.control.give_back(freed);
+        self.bytes -= freed;
+        self.bytes_next = self.bytes.saturating_mul(2).saturating_add(SURPLUS_BYTES);
     }
 
     /// The documents in order, as many as are needed.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
+mod bytes;
 mod claims;
 mod concurrency;
 mod determinism;

@@ -239,6 +239,7 @@ fn bounds(list: &Bounds) -> List {
     List {
         offset: list.offset,
         limit: list.limit,
+        bytes_max: None,
         after: list.after.as_ref().map(|after| after.parse().unwrap()),
         direction: list.direction,
     }

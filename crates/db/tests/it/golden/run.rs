@@ -327,6 +327,7 @@ fn list(command: &Command) -> Result<List> {
     Ok(List {
         offset: number("offset").unwrap_or(0),
         limit: number("limit"),
+        bytes_max: number("bytes"),
         after: command.option("after").map(|after| text(after).parse()).transpose()?,
         direction: match command.has("backward") {
             true => Direction::Backward,
