@@ -1,6 +1,7 @@
 //! [`Failure`]: why a command did not do what it was asked, as one sentence on standard error with
 //! what to do about it, and as an exit code by kind.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,15 +19,15 @@ pub enum Failure {
     /// The database refused or failed.
     #[error(transparent)]
     Database(#[from] velocitydb::Error),
-    /// One of many documents could not be inserted.
-    #[error("input line {line}: {source}; {inserted} documents were inserted")]
+    /// One of many documents could not be read or inserted.
+    #[error("input line {line}: {source}; {progress}")]
     Line {
         /// Its line, from 1; of a batch that failed as a whole, the first one.
         line: usize,
-        /// How many documents are in the database now.
-        inserted: usize,
+        /// What is in the database now.
+        progress: Progress,
         /// Why.
-        source: Box<velocitydb::Error>,
+        source: Box<Failure>,
     },
     /// A document that was asked for does not exist.
     #[error("document {id:?} does not exist in collection {collection:?}")]
@@ -85,9 +86,18 @@ pub enum Failure {
         /// The system's words.
         source: io::Error,
     },
-    /// The result could not be written.
+    /// A line of the input, or all of it, is longer than any document.
+    #[error("the input is longer than {max} bytes, which is more than any document takes")]
+    TooLong {
+        /// The most bytes.
+        max: usize,
+    },
+    /// The result of a command that changes nothing could not be written.
     #[error("writing the result failed: {0}")]
     Write(#[from] io::Error),
+    /// The result of a command could not be written, which has gone to its end all the same.
+    #[error("the command went to its end, but writing its result failed: {0}")]
+    Unwritten(io::Error),
     /// A temporary folder could not be made or removed.
     #[error("making or removing the temporary folder in {path} failed: {source}", path = .path.display())]
     TemporaryFolder {
@@ -110,6 +120,29 @@ pub enum Failure {
     },
 }
 
+/// How much of many documents has been inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// How many documents.
+    pub inserted: usize,
+    /// The line of the last of them, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Progress { inserted: 0, .. } => write!(f, "no document was inserted"),
+            Progress { inserted: 1, line } => {
+                write!(f, "1 document was inserted, that of line {line}")
+            }
+            Progress { inserted, line } => {
+                write!(f, "{inserted} documents were inserted, those up to line {line}")
+            }
+        }
+    }
+}
+
 /// The exit codes, as `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -123,6 +156,9 @@ enum Code {
     Stopped = 8,
     Reused = 9,
     Bug = 70,
+    Unwritten = 74,
+    /// As of a program that is ended by the signal for a pipe without a reader.
+    ReaderGone = 141,
 }
 
 impl From<InputError> for Failure {
@@ -134,23 +170,19 @@ impl From<InputError> for Failure {
 impl Failure {
     /// Writes the failure to standard error, and gives the exit code of its kind.
     pub fn report(&self) -> ExitCode {
-        if let Failure::Write(error) = self
-            && error.kind() == io::ErrorKind::BrokenPipe
-        {
-            // Whoever reads the result has seen enough.
-            return ExitCode::SUCCESS;
-        }
-        if !matches!(self, Failure::NotSwapped) {
+        let code = self.code();
+        // Whoever read the result has seen enough, and needs no message.
+        if code != Code::ReaderGone && !matches!(self, Failure::NotSwapped) {
             output::error(&self.sentence(), &self.details(), self.remedy());
         }
-        ExitCode::from(self.code() as u8)
+        ExitCode::from(code as u8)
     }
 
     /// What failed; a list of violations stands below it.
     fn sentence(&self) -> String {
         match (self, self.database().and_then(violations::heading)) {
-            (Failure::Line { line, inserted, .. }, Some(heading)) => {
-                format!("input line {line}: {inserted} documents were inserted; {heading}")
+            (Failure::Line { line, progress, .. }, Some(heading)) => {
+                format!("input line {line}: {progress}; {heading}")
             }
             (_, Some(heading)) => heading,
             (_, None) => self.to_string(),
@@ -165,7 +197,8 @@ impl Failure {
     fn database(&self) -> Option<&velocitydb::Error> {
         match self {
             Failure::Database(error) => Some(error),
-            Failure::Line { source, .. } | Failure::Argument { source, .. } => Some(source),
+            Failure::Line { source, .. } => source.database(),
+            Failure::Argument { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -173,17 +206,19 @@ impl Failure {
     fn code(&self) -> Code {
         match self {
             Failure::Database(error) => code_of(error),
-            Failure::Line { source, .. } | Failure::Argument { source, .. } => code_of(source),
+            Failure::Line { source, .. } => source.code(),
+            Failure::Argument { source, .. } => code_of(source),
             Failure::NotFound { .. }
             | Failure::NoneFound { .. }
             | Failure::NoSchema { .. }
             | Failure::NotSwapped => Code::NotFound,
-            Failure::Input { .. } | Failure::Read { .. } | Failure::Violated { .. } => {
-                Code::InvalidInput
-            }
-            Failure::NoFolder { .. } | Failure::Write(_) | Failure::TemporaryFolder { .. } => {
-                Code::Unavailable
-            }
+            Failure::Input { .. }
+            | Failure::Read { .. }
+            | Failure::TooLong { .. }
+            | Failure::Violated { .. } => Code::InvalidInput,
+            Failure::NoFolder { .. } | Failure::TemporaryFolder { .. } => Code::Unavailable,
+            Failure::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Code::ReaderGone,
+            Failure::Write(_) | Failure::Unwritten(_) => Code::Unwritten,
             Failure::Unhealthy { .. } => Code::Corrupt,
             Failure::Demo { .. } => Code::Bug,
         }

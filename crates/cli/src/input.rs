@@ -1,17 +1,21 @@
 //! JSON that is given to a command: where it is read from, and how it becomes a document, an
 //! update, a filter or a sort.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use velocitydb::{Filter, InputError, Object, Sort, Update, Value};
+use velocitydb::{Filter, InputError, Object, Sort, Update, Value, limits};
 
 use crate::args::Source;
 use crate::exit::{Failure, Result};
 
 /// The name of standard input on the command line.
 const STANDARD_INPUT: &str = "-";
+
+/// The most bytes of a text, or of one line where each is a text: those of the largest document in
+/// JSON, of which a byte takes six at the most (`\u0001`), with room for its id and times.
+const TEXT_BYTES_MAX: usize = 6 * limits::DOCUMENT_BYTES_MAX + (64 << 10);
 
 /// The fields that a printed document has beside its own.
 const ID: &str = "_id";
@@ -31,18 +35,18 @@ impl Source {
     pub fn read(&self) -> Result<String> {
         match (&self.text, &self.file) {
             (Some(text), _) if text != STANDARD_INPUT => Ok(text.clone()),
-            (_, Some(path)) => fs::read_to_string(path).map_err(|source| unreadable(path, source)),
-            _ => {
-                let mut text = String::new();
-                let read = io::stdin().read_to_string(&mut text);
-                read.map_err(|source| unreadable(Path::new(STANDARD_INPUT), source))?;
-                Ok(text)
+            (_, Some(path)) => {
+                let file = File::open(path).map_err(|source| unreadable(path, source))?;
+                text_of(&mut BufReader::new(file), path)
             }
+            _ => text_of(&mut io::stdin().lock(), Path::new(STANDARD_INPUT)),
         }
     }
 
     /// The text line by line, with the number of each line; empty lines are left out.
-    pub fn lines(&self) -> Result<impl Iterator<Item = Result<(usize, String)>>> {
+    ///
+    /// The first line that cannot be read is the last.
+    pub fn lines(&self) -> Result<Lines> {
         let path = self.file.clone().unwrap_or_else(|| STANDARD_INPUT.into());
         let reader: Box<dyn BufRead> = match (&self.text, &self.file) {
             (Some(text), _) if text != STANDARD_INPUT => Box::new(io::Cursor::new(text.clone())),
@@ -52,12 +56,70 @@ impl Source {
             }
             _ => Box::new(io::stdin().lock()),
         };
-        let lines = reader.lines().enumerate().map(move |(index, line)| match line {
-            Ok(line) => Ok((index + 1, line)),
-            Err(source) => Err(unreadable(&path, source)),
-        });
-        Ok(lines.filter(|line| !matches!(line, Ok((_, text)) if text.trim().is_empty())))
+        Ok(Lines { reader, path, number: 0, is_at_end: false })
     }
+}
+
+/// Lines of input with their numbers; empty ones are left out.
+pub struct Lines {
+    reader: Box<dyn BufRead>,
+    path: PathBuf,
+    /// How many have been read.
+    number: usize,
+    is_at_end: bool,
+}
+
+impl Lines {
+    /// The next line, empty or not; `None` at the end.
+    fn read(&mut self) -> Result<Option<String>> {
+        let mut bytes = Vec::new();
+        let mut bounded = (&mut self.reader).take(TEXT_BYTES_MAX as u64 + 1);
+        let read = bounded.read_until(b'\n', &mut bytes);
+        match read.map_err(|source| unreadable(&self.path, source))? {
+            0 => Ok(None),
+            length if length > TEXT_BYTES_MAX => Err(Failure::TooLong { max: TEXT_BYTES_MAX }),
+            _ => {
+                if bytes.ends_with(b"\n") {
+                    bytes.pop();
+                }
+                text(bytes, &self.path).map(Some)
+            }
+        }
+    }
+}
+
+impl Iterator for Lines {
+    type Item = (usize, Result<String>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.is_at_end {
+            self.number += 1;
+            match self.read().transpose() {
+                Some(Ok(text)) if text.trim().is_empty() => {}
+                Some(line) => {
+                    self.is_at_end = line.is_err();
+                    return Some((self.number, line));
+                }
+                None => self.is_at_end = true,
+            }
+        }
+        None
+    }
+}
+
+/// All that a reader has, if it is no longer than any document.
+fn text_of(reader: &mut dyn BufRead, path: &Path) -> Result<String> {
+    let mut bytes = Vec::new();
+    let read = reader.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+    match read.map_err(|source| unreadable(path, source))? {
+        length if length > TEXT_BYTES_MAX => Err(Failure::TooLong { max: TEXT_BYTES_MAX }),
+        _ => text(bytes, path),
+    }
+}
+
+fn text(bytes: Vec<u8>, path: &Path) -> Result<String> {
+    let invalid = |error| unreadable(path, io::Error::new(io::ErrorKind::InvalidData, error));
+    String::from_utf8(bytes).map_err(|error| invalid(error.utf8_error()))
 }
 
 fn unreadable(path: &Path, source: io::Error) -> Failure {

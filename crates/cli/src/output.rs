@@ -1,5 +1,8 @@
 //! Results on standard output, as JSON lines or as tables, and errors on standard error.
 //!
+//! What a command changes does not depend on whether anybody reads what it prints: see
+//! [`Unwritten`].
+//!
 //! Colours are for terminals, and never when `NO_COLOR` is set.
 
 use std::fmt;
@@ -9,23 +12,41 @@ use comfy_table::{ContentArrangement, Table, TableComponent, presets};
 use velocitydb::{Document, Object, Value};
 
 use crate::args::Format;
-use crate::exit::Result;
+use crate::exit::{Failure, Result};
 
 /// The columns of a table where the terminal does not say how wide it is.
 const WIDTH_DEFAULT: u16 = 120;
+
+/// The bytes of text at which a table is written before it has all of its rows.
+pub const TABLE_BYTES: usize = 1 << 20;
+
+/// What becomes of a command whose result cannot be written: its reader has gone away, or the disk
+/// is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwritten {
+    /// It ends: its result is all that it is for.
+    EndsTheCommand,
+    /// It goes on to its end, and says so then: it changes something, and whoever started it wants
+    /// that done.
+    IsSaidAtTheEnd,
+}
 
 /// Standard output, and how results are written to it.
 pub struct Output {
     out: BufWriter<Stdout>,
     format: Format,
+    unwritten: Unwritten,
+    /// Why a part of the result is missing; nothing more is written then.
+    failure: Option<io::Error>,
 }
 
 impl Output {
     /// Standard output in this format; else tables on a terminal and JSON elsewhere.
-    pub fn new(format: Option<Format>) -> Self {
+    pub fn new(format: Option<Format>, unwritten: Unwritten) -> Self {
         let is_terminal = io::stdout().is_terminal();
         let default = if is_terminal { Format::Table } else { Format::Json };
-        Output { out: BufWriter::new(io::stdout()), format: format.unwrap_or(default) }
+        let (out, format) = (BufWriter::new(io::stdout()), format.unwrap_or(default));
+        Output { out, format, unwritten, failure: None }
     }
 
     /// How results are written.
@@ -35,13 +56,28 @@ impl Output {
 
     /// Writes one line.
     pub fn line(&mut self, line: impl fmt::Display) -> Result {
-        Ok(writeln!(self.out, "{line}")?)
+        if self.failure.is_some() {
+            return Ok(());
+        }
+        match (writeln!(self.out, "{line}"), self.unwritten) {
+            (Ok(()), _) => Ok(()),
+            (Err(error), Unwritten::EndsTheCommand) => Err(Failure::Write(error)),
+            (Err(error), Unwritten::IsSaidAtTheEnd) => {
+                self.failure = Some(error);
+                Ok(())
+            }
+        }
     }
 
     /// Writes documents: one in a line, or in one table.
     pub fn documents(&mut self, documents: &[Document]) -> Result {
-        let objects = documents.iter().map(Document::to_object);
-        self.objects(&objects.collect::<Result<Vec<_>, _>>()?)
+        match self.format {
+            Format::Json => documents.iter().try_for_each(|one| self.object(&one.to_object()?)),
+            Format::Table => {
+                let objects = documents.iter().map(Document::to_object);
+                self.objects(&objects.collect::<Result<Vec<_>, _>>()?)
+            }
+        }
     }
 
     /// Writes objects: one in a line, or in one table with a column for each field.
@@ -88,7 +124,16 @@ impl Output {
 
     /// Sees to it that everything has arrived.
     pub fn finish(mut self) -> Result {
-        Ok(self.out.flush()?)
+        let failure = self.failure.take().or_else(|| self.out.flush().err());
+        // What could not be written is not tried again when this goes.
+        let _ = self.out.into_parts();
+        match (failure, self.unwritten) {
+            (None, _) => Ok(()),
+            (Some(error), Unwritten::EndsTheCommand) => Err(Failure::Write(error)),
+            // Whoever reads the result has seen enough, and the work is done.
+            (Some(error), _) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            (Some(error), Unwritten::IsSaidAtTheEnd) => Err(Failure::Unwritten(error)),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Insert {
     /// The document's id [default: its `_id`, or else a new one]
     #[arg(long, conflicts_with = "many")]
     pub id: Option<String>,
-    /// Takes one document a line; each 1,000 of them are inserted together or not at all
+    /// Takes one document a line; each 1,000 of them, or 8 MiB, are inserted together or not at all
     #[arg(long, conflicts_with = "request_id")]
     pub many: bool,
     #[command(flatten)]

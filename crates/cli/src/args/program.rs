@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::administration::{Bench, Collections, Doctor, Index, Schema};
+use super::administration::{
+    Bench, Collections, CollectionsCommand, Doctor, Index, IndexCommand, Schema, SchemaCommand,
+};
 use super::documents::{Cas, Change, Count, Delete, Get, Insert, List};
 use super::folder::Folder;
 use super::many::{DeleteMany, UpdateMany};
@@ -21,7 +23,9 @@ Exit codes:
    7  the consistency level is below the collection's floor
    8  the query was stopped at its limit of time or memory
    9  the request id was used for another command before
-  70  a bug in velocitydb";
+  70  a bug in velocitydb
+  74  the result could not be written; what was to be changed is changed
+ 141  whoever read the result of a command that changes nothing has gone away";
 
 /// A JSON-document database in which every operation chooses its own consistency.
 ///
@@ -225,6 +229,44 @@ pub enum Command {
   velocitydb bench --mode memory-only --threads 2 --seconds 3
   velocitydb bench --mode persistent --threads 64 --consistency local")]
     Bench(Bench),
+}
+
+impl Command {
+    /// Whether a command is there for what it prints, and changes nothing: then it may end where
+    /// nobody reads on. The doctor is there for its exit code as well.
+    pub fn is_for_its_result(&self) -> bool {
+        match self {
+            Command::Demo
+            | Command::Get(_)
+            | Command::List(_)
+            | Command::Count(_)
+            | Command::Find(_)
+            | Command::Explain(_)
+            | Command::Aggregate(_)
+            | Command::Stats(_)
+            | Command::Bench(_) => true,
+            Command::Collections(args) => {
+                matches!(args.command, None | Some(CollectionsCommand::List))
+            }
+            Command::Index(args) => matches!(args.command, IndexCommand::List { .. }),
+            Command::Schema(args) => {
+                matches!(args.command, SchemaCommand::Show { .. } | SchemaCommand::Check { .. })
+            }
+            Command::Insert(_)
+            | Command::Update(_)
+            | Command::Replace(_)
+            | Command::Upsert(_)
+            | Command::Delete(_)
+            | Command::UpdateMany(_)
+            | Command::DeleteMany(_)
+            | Command::Claim(_)
+            | Command::Complete(_)
+            | Command::Renew(_)
+            | Command::Release(_)
+            | Command::Cas(_)
+            | Command::Doctor(_) => false,
+        }
+    }
 }
 
 #[cfg(test)]

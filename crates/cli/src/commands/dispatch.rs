@@ -2,8 +2,8 @@
 
 use crate::args::{Args, Command};
 use crate::demo;
-use crate::exit::Result;
-use crate::output::Output;
+use crate::exit::{Failure, Result};
+use crate::output::{Output, Unwritten};
 
 use super::{
     aggregate, bench, cas, collections, doctor, explain, find, folder, index, insert, many, read,
@@ -12,11 +12,22 @@ use super::{
 
 /// Does what the command line asks for. What was found out is written even when the command fails.
 pub fn run(args: Args) -> Result {
-    let mut output = Output::new(args.format);
+    let unwritten = if args.command.is_for_its_result() {
+        Unwritten::EndsTheCommand
+    } else {
+        Unwritten::IsSaidAtTheEnd
+    };
+    let mut output = Output::new(args.format, unwritten);
     let result = run_command(args.command, &mut output);
-    let closed = folder::close();
-    let finished = output.finish();
-    result.and(closed).and(finished)
+    let result = result.and(folder::close());
+    match (result, output.finish()) {
+        (Err(Failure::Write(error)), _) => Err(Failure::Write(error)),
+        (Err(failure), Err(unwritten)) => {
+            unwritten.report();
+            Err(failure)
+        }
+        (result, finished) => result.and(finished),
+    }
 }
 
 fn run_command(command: Command, output: &mut Output) -> Result {

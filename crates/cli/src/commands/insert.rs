@@ -1,10 +1,10 @@
 //! `insert`: one document, or one in each line.
 
-use velocitydb::{Documents, Object, object};
+use velocitydb::{Database, Documents, Encoded, IntoFields, object};
 
 use super::write::written;
 use crate::args::{self, Format};
-use crate::exit::{Failure, Result};
+use crate::exit::{Failure, Progress, Result};
 use crate::input;
 use crate::output::Output;
 
@@ -12,7 +12,7 @@ use crate::output::Output;
 /// enough to hold.
 const BATCH_DOCUMENTS: usize = 1_000;
 
-/// The bytes of JSON text at which a batch is inserted before it is full.
+/// The bytes of ids and fields at which a batch is inserted before it is full.
 const BATCH_BYTES: usize = 8 << 20;
 
 /// Creates documents.
@@ -45,14 +45,11 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
         documents: args.options.apply(args.target.documents(&db)),
         batch: Vec::new(),
         bytes: 0,
-        inserted: 0,
+        done: Progress::default(),
     };
-    for line in lines {
-        let (number, text) = line?;
-        let given = input::document(&text).map_err(|failure| insertion.at(number, failure))?;
-        let id = given.id.unwrap_or_else(|| db.new_id().as_str().to_owned());
-        insertion.bytes += text.len();
-        insertion.batch.push((number, id, given.fields));
+    for (number, text) in lines {
+        let taken = text.and_then(|text| insertion.take(number, &text, &db));
+        taken.map_err(|failure| insertion.at(number, failure))?;
         if insertion.batch.len() == BATCH_DOCUMENTS || insertion.bytes >= BATCH_BYTES {
             insertion.insert(output)?;
         }
@@ -60,7 +57,7 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
     insertion.insert(output)?;
     match output.format() {
         Format::Json => Ok(()),
-        Format::Table => output.object(&object! { "inserted": insertion.inserted }),
+        Format::Table => output.object(&object! { "inserted": insertion.done.inserted }),
     }
 }
 
@@ -68,18 +65,30 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
 struct Insertion {
     documents: Documents,
     /// The line, id and fields of each document that waits.
-    batch: Vec<(usize, String, Object)>,
-    /// Bytes of their text.
+    batch: Vec<(usize, String, Encoded)>,
+    /// Bytes of their fields.
     bytes: usize,
-    /// How many have been inserted before.
-    inserted: usize,
+    /// What has been inserted before.
+    done: Progress,
 }
 
 impl Insertion {
+    /// Reads the document of a line, and lets it wait for its batch.
+    fn take(&mut self, line: usize, text: &str, db: &Database) -> Result {
+        let given = input::document(text)?;
+        let id = given.id.unwrap_or_else(|| db.new_id().as_str().to_owned());
+        // An object takes several times as much memory as its encoding.
+        let fields = given.fields.into_fields()?;
+        self.bytes += id.len() + fields.as_bytes().len();
+        self.batch.push((line, id, fields));
+        Ok(())
+    }
+
     fn insert(&mut self, output: &mut Output) -> Result {
         let batch = self.batch.iter().map(|(_, id, fields)| (id.as_str(), fields));
         let done = self.documents.insert_many(batch).map_err(|error| self.refused(error))?;
-        self.inserted += done.len();
+        self.done.inserted += done.len();
+        self.done.line = self.batch.last().map_or(self.done.line, |(line, ..)| *line);
         self.batch.clear();
         self.bytes = 0;
         if output.format() == Format::Json {
@@ -95,22 +104,11 @@ impl Insertion {
             _ => 0,
         };
         let line = self.batch.get(position).map_or(0, |(line, ..)| *line);
-        Failure::Line { line, inserted: self.inserted, source: Box::new(source) }
+        self.at(line, source.into())
     }
 
     /// The failure of one line.
     fn at(&self, line: usize, failure: Failure) -> Failure {
-        match failure {
-            Failure::Database(source) => {
-                Failure::Line { line, inserted: self.inserted, source: Box::new(source) }
-            }
-            Failure::Input { what } => Failure::Input {
-                what: format!(
-                    "input line {line}: {what}; {} documents were inserted",
-                    self.inserted
-                ),
-            },
-            failure => failure,
-        }
+        Failure::Line { line, progress: self.done, source: Box::new(failure) }
     }
 }

@@ -7,4 +7,5 @@ mod bench;
 mod folders;
 mod golden;
 mod program;
+mod readers;
 mod readme;

@@ -25,6 +25,11 @@ pub fn shell(folder: &Path, line: &str) -> Outcome {
     outcome(output.expect("there is a shell"))
 }
 
+/// Runs a command; what it does not say of standard output and standard error is read.
+pub fn outcome_of(command: &mut Command) -> Outcome {
+    outcome(command.output().expect("the binary was built"))
+}
+
 fn outcome(output: Output) -> Outcome {
     let text = |bytes| String::from_utf8(bytes).expect("all output is UTF-8");
     Outcome { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code() }
