@@ -40,12 +40,13 @@ impl OperationId {
         (mixed(self.0 ^ 1) % 100) as i64 + 1
     }
 
-    /// The text that it writes: mostly short, a few kilobytes now and then.
+    /// The text that it writes: mostly short, a few kilobytes now and then, and seldom a large one.
     pub fn pad(self) -> String {
         let hash = mixed(self.0 ^ 2);
-        let words = match hash % 20 {
-            0 => 512,
-            1..=4 => 64,
+        let words = match hash % 400 {
+            0 => 16_384,
+            1..=19 => 512,
+            20..=99 => 64,
             _ => 1 + (hash >> 32) % 6,
         };
         (0..words).map(|word| format!("{:016x}", mixed(hash.wrapping_add(word)))).collect()

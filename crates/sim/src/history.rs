@@ -209,11 +209,11 @@ impl History {
     /// before `end` the first of them was acknowledged.
     pub fn lost(&self, recovered: u64, end: Instant) -> (u64, Duration) {
         let has_effect = |call: &&Call| {
-            use What::{Claim, Finish, Offer, Transfer, Write};
+            use What::{Claim, Finish, Offer, Swarm, Transfer, Write};
             let what = &call.operation.what;
             let is_told = !matches!(call.answer, Answer::Applied { index: 0, .. });
             let is_effect = matches!(what, Write { .. } | Transfer { .. } | Claim { .. });
-            is_told && (is_effect || matches!(what, Offer { .. } | Finish { .. }))
+            is_told && (is_effect || matches!(what, Offer { .. } | Finish { .. } | Swarm))
         };
         let lost = self.calls.iter().filter(has_effect);
         let lost = lost.filter(|call| self.fate(call, recovered) == Fate::Lost);

@@ -90,7 +90,9 @@ pub(crate) fn finish(
     let update = Update::new().set("state", "done").set("finished", id.0.cast_signed());
     let update = update.unset("slot");
     match db.documents(COLLECTION).complete(&job.document(), version, update) {
-        Err(Error::Fenced { .. }) if lease == Lease::Brief => Ok(Done::Nothing),
+        Err(Error::Fenced { .. } | Error::NotLeased { .. }) if lease == Lease::Brief => {
+            Ok(Done::Nothing)
+        }
         version => Ok(Done::Applied { index: 0, version: version?, is_replayed: false }),
     }
 }

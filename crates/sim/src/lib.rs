@@ -7,6 +7,7 @@
 
 #![deny(missing_docs)]
 
+pub mod clock;
 pub mod random;
 
 pub mod content;
@@ -15,6 +16,7 @@ pub mod workload;
 
 pub mod jobs;
 pub mod perform;
+pub mod shapes;
 
 pub mod history;
 pub mod record;

@@ -83,6 +83,12 @@ pub enum What {
     CreateIndex(u8),
     /// Drops the index of this number.
     DropIndex(u8),
+    /// Creates some collections that stay.
+    Found,
+    /// Inserts many documents that expire together, within milliseconds.
+    Swarm,
+    /// Begins to read, and goes away.
+    Glance,
 }
 
 /// One of the jobs that an operation offered.
@@ -264,6 +270,9 @@ impl fmt::Display for Operation {
             }
             What::CreateIndex(number) => write!(f, "create-index {number}"),
             What::DropIndex(number) => write!(f, "drop-index {number}"),
+            What::Found => write!(f, "found"),
+            What::Swarm => write!(f, "swarm"),
+            What::Glance => write!(f, "glance"),
         }
     }
 }
@@ -347,6 +356,9 @@ fn parse(line: &str) -> Option<Operation> {
         },
         ["create-index", number] => What::CreateIndex(number.parse().ok()?),
         ["drop-index", number] => What::DropIndex(number.parse().ok()?),
+        ["found"] => What::Found,
+        ["swarm"] => What::Swarm,
+        ["glance"] => What::Glance,
         _ => return None,
     };
     let retry = if retry == "safe" { Retry::Safe } else { Retry::Unsafe };

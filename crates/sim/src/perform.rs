@@ -8,9 +8,9 @@ use velocitydb::{
 };
 
 use crate::content::OperationId;
-use crate::jobs;
 use crate::operation::{Compare, Effect, Job, Kind, Operation, Register, Retry, What};
 use crate::workload::ACCOUNTS;
+use crate::{jobs, shapes};
 
 /// What every account begins with.
 pub const BALANCE: i64 = 1_000;
@@ -122,6 +122,9 @@ pub fn perform(db: &Database, operation: &Operation) -> velocitydb::Result<Done>
         What::Finish { job, version, lease } => jobs::finish(db, operation.id, job, version, lease),
         What::CreateIndex(number) => jobs::create_index(db, number),
         What::DropIndex(number) => jobs::drop_index(db, number),
+        What::Found => shapes::found(db, operation.id),
+        What::Swarm => shapes::swarm(db, operation.id),
+        What::Glance => shapes::glance(db, operation.id),
     };
     match result {
         Err(

@@ -1,6 +1,6 @@
 //! [`State`]: everything that a database holds, as the checkers see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use velocitydb::{Database, Document, Snapshot, Time};
@@ -9,6 +9,7 @@ use crate::content::{self, OperationId};
 use crate::jobs;
 use crate::operation::{Job, Kind, Register};
 use crate::perform::{ACCOUNTS_COLLECTION, LEDGER_COLLECTION};
+use crate::shapes::{self, Founded, SWARM};
 
 /// Everything that a database holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub struct State {
     pub malformed: Vec<String>,
     /// When documents expire that do.
     pub expiries: Vec<Time>,
+    /// How many collections that stay each operation has created.
+    pub founded: Founded,
+    /// The operations of which documents that all expire are there.
+    pub swarms: BTreeSet<OperationId>,
 }
 
 /// A job as it is.
@@ -111,6 +116,10 @@ impl State {
             ACCOUNTS_COLLECTION => self.read_accounts(documents),
             LEDGER_COLLECTION => self.read_ledger(documents),
             jobs::COLLECTION => self.read_jobs(documents),
+            SWARM => self.read_swarms(documents),
+            _ if let Some(founder) = shapes::founder(name) => {
+                *self.founded.entry(founder).or_default() += 1;
+            }
             _ => match Kind::ALL.into_iter().find(|kind| kind.collection() == name) {
                 Some(kind) => self.read_registers(kind, documents),
                 None => self.malformed.push(format!("collection {name:?}, which nobody made")),
@@ -175,6 +184,16 @@ impl State {
             match job.zip(fields.and_then(|fields| jobs::read(document.version(), &fields))) {
                 Some((job, state)) => drop(self.jobs.insert(job, state)),
                 None => self.malformed.push(format!("job {id} cannot be read")),
+            }
+        }
+    }
+
+    fn read_swarms(&mut self, documents: &BTreeMap<String, Document>) {
+        for (id, document) in documents {
+            self.expiries.extend(document.expires());
+            match shapes::swarmed(document) {
+                Some(operation) => drop(self.swarms.insert(operation)),
+                None => self.malformed.push(format!("document {SWARM}/{id}, invented")),
             }
         }
     }

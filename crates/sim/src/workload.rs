@@ -86,8 +86,11 @@ impl Workload {
     }
 
     fn what(&mut self, read: &mut dyn FnMut(Register) -> Option<(u64, i64)>) -> What {
-        match self.random.within(0..130) {
+        match self.random.within(0..136) {
             100..130 => self.job(),
+            130 => What::Found,
+            131..134 => What::Swarm,
+            134..136 => What::Glance,
             0..45 => self.note(read),
             45..63 => self.group(read),
             63..75 => self.fleeting(),

@@ -1,22 +1,30 @@
 //! `crash`: the loop of `kill -9`, and the worker that it kills. Run it as `cargo xtask crash`.
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use velocitydb::Mode;
+use velocitydb_sim::claims::{self, Claimants, uninterrupted};
+use velocitydb_sim::content::OperationId;
 use velocitydb_sim::crash::campaign::{self, Scenario};
 use velocitydb_sim::crash::folder::Starter;
 use velocitydb_sim::crash::worker::Journal;
 use velocitydb_sim::crash::{Campaign, Worker};
 
 const USAGE: &str = "usage: crash [--cycles N] [--mode MODE] [--seed S] [--jobs J] [--path FOLDER]
-       crash claims MODE JOBS     64 claimants take so many jobs, and none twice
+       crash claims MODE JOBS [SEED]   64 claimants take so many jobs and none twice, and are killed
+                                       with kill -9 meanwhile, but for memory-only
 
   --cycles N     cycles in each mode; 100 if not given
   --mode MODE    memory-only, memory-first, hybrid, persistent, or power; all if not given
   --seed S       decides what is done; another one each time if not given
   --jobs J       how many data folders live at the same time; 1 if not given
   --path FOLDER  where data folders are made; the system's place if not given";
+
+/// The most processes of claimants that are killed, so that there is an end.
+const CLAIMS_KILLS_MAX: u32 = 500;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +34,12 @@ fn main() -> ExitCode {
             Some(worker) => worker.run(),
             None => return usage("a worker is started by the auditor only"),
         },
-        ["claims", mode, jobs] => return claims(mode, jobs),
+        ["claimants", rest @ ..] => match claimants(rest) {
+            Some(claimants) => claimants.run(),
+            None => return usage("claimants are started by the auditor only"),
+        },
+        ["claims", mode, jobs] => return claims(mode, jobs, "1"),
+        ["claims", mode, jobs, seed] => return claims(mode, jobs, seed),
         ["--help" | "-h"] => println!("{USAGE}"),
         words => match campaign(words) {
             Ok(campaign) => return run(&campaign),
@@ -41,24 +54,62 @@ fn usage(problem: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn claims(mode: &str, jobs: &str) -> ExitCode {
-    let (Some(mode), Ok(jobs)) = (campaign::mode_of(mode), jobs.parse()) else {
-        return usage("claims takes a mode and a number of jobs");
+fn claims(mode: &str, jobs: &str, seed: &str) -> ExitCode {
+    let parsed = (campaign::mode_of(mode), jobs.parse(), seed.parse());
+    let (Some(mode), Ok(jobs), Ok(seed)) = parsed else {
+        return usage("claims takes a mode, a number of jobs, and a seed if one is wanted");
     };
-    let found = tempfile::tempdir().map_err(|error| error.to_string()).and_then(|home| {
-        let path = home.path().join("data");
-        velocitydb_sim::claims::run(&path, mode, jobs, 1).map_err(|error| error.to_string())
-    });
+    let found = if mode == Mode::MemoryOnly {
+        claims_uninterrupted(jobs, seed)
+    } else {
+        claims_with_kills(mode, jobs, seed)
+    };
     match found {
-        Ok(claims) => {
-            println!("{claims:?}");
-            if claims.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what came of it, and whether that is sound.
+fn claims_uninterrupted(jobs: u64, seed: u64) -> Result<bool, Box<dyn Error>> {
+    let claims = uninterrupted::run(Path::new(""), Mode::MemoryOnly, jobs, seed)?;
+    println!("{claims:?}");
+    println!("without a kill, of which memory-only keeps nothing");
+    Ok(claims.is_sound())
+}
+
+fn claims_with_kills(mode: Mode, jobs: u64, seed: u64) -> Result<bool, Box<dyn Error>> {
+    let home = tempfile::Builder::new().prefix("claims-").tempdir()?;
+    let starter = Starter { program: std::env::current_exe()?.into() };
+    let path = home.path().join("data");
+    let campaign =
+        claims::Campaign { starter, path, mode, jobs, seed, kills_max: CLAIMS_KILLS_MAX };
+    let outcome = campaign.run()?;
+    println!("{outcome}");
+    if !outcome.findings.is_empty() {
+        println!("the folder as it was left: {}", home.keep().display());
+    }
+    Ok(outcome.findings.is_empty())
+}
+
+fn claimants(words: &[&str]) -> Option<Claimants> {
+    let [path, mode, seed, cycle, jobs, hours_ahead, unanswered @ ..] = words else {
+        return None;
+    };
+    let claim = |word: &&str| word.parse().ok().map(OperationId);
+    Some(Claimants {
+        path: PathBuf::from(path),
+        mode: campaign::mode_of(mode)?,
+        seed: seed.parse().ok()?,
+        cycle: cycle.parse().ok()?,
+        jobs: jobs.parse().ok()?,
+        hours_ahead: hours_ahead.parse().ok()?,
+        unanswered: unanswered.iter().map(claim).collect::<Option<_>>()?,
+    })
 }
 
 fn worker(words: &[&str]) -> Option<Worker> {

@@ -8,6 +8,7 @@ mod jobs;
 mod known;
 mod ledger;
 mod registers;
+mod shapes;
 mod violation;
 mod whole;
 

@@ -13,7 +13,7 @@ fn starter() -> Starter {
 }
 
 /// A seed that is new each time, or that of `VELOCITYDB_SEED`.
-fn announced_seed(test: &str) -> u64 {
+pub fn announced_seed(test: &str) -> u64 {
     use std::hash::BuildHasher;
     let given = std::env::var("VELOCITYDB_SEED").ok().and_then(|seed| seed.parse().ok());
     let random = || std::hash::RandomState::new().hash_one(test) >> 32;

@@ -1,20 +1,12 @@
-//! Many claimants at one queue, as large as is wanted: every job goes to exactly one of them.
-//!
-//! The small form of this is a test of `velocitydb`; here there are a million jobs.
+//! All jobs claimed in one life of one process: the way for `memory-only`, and to measure.
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use velocitydb::{Database, Filter, IndexSpec, Mode, Options, Sort, field, object};
+use velocitydb::{Database, Mode, Options, object};
 
-use crate::Random;
-
-/// How many claim at the same time.
-pub const CLAIMANTS: u64 = 64;
-
-const INSERTED: u64 = 5_000;
-const RESOURCES: [&str; 6] = ["nodes", "cpu", "processes", "memory", "storage", "gpu"];
+use super::queue::{self, CLAIMANTS, COLLECTION};
 
 /// What came of it.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +41,7 @@ pub fn run(path: &Path, mode: Mode, jobs: u64, seed: u64) -> velocitydb::Result<
         Mode::MemoryOnly => options.open_in_memory()?,
         _ => options.open(path)?,
     };
-    offer(&db, jobs, &mut Random::new(seed))?;
+    queue::offer(&db, jobs, seed)?;
     let started = Instant::now();
     let lists = std::thread::scope(|scope| {
         let claimants: Vec<_> = (0..CLAIMANTS)
@@ -70,37 +62,13 @@ pub fn run(path: &Path, mode: Mode, jobs: u64, seed: u64) -> velocitydb::Result<
     Ok(Claims { jobs, claimed: seen.len() as u64, doubled, problems, elapsed })
 }
 
-fn offer(db: &Database, jobs: u64, random: &mut Random) -> velocitydb::Result<()> {
-    let keys = Sort::new().ascending("colony").ascending("type").ascending("state");
-    db.create_index("jobs", IndexSpec::new(keys.ascending("prioritytime")).named("queue"))?;
-    let mut job = |n: u64| {
-        let mut fields = object! {
-            "colony": "colony", "type": random.within(0..4), "state": "waiting",
-            "prioritytime": random.within(0..1_000_000), "names": []
-        };
-        RESOURCES.iter().for_each(|name| drop(fields.insert(*name, random.within(0..9))));
-        (format!("{n:08}"), fields)
-    };
-    for start in (0..jobs).step_by(INSERTED as usize) {
-        let part: Vec<_> = (start..jobs.min(start + INSERTED)).map(&mut job).collect();
-        db.documents("jobs").insert_many(part)?;
-    }
-    Ok(())
-}
-
-fn claim_all(db: &Database, claimant: u64) -> velocitydb::Result<Vec<String>> {
-    let base = field("colony").eq("colony").and(field("type").eq(claimant % 4));
-    let base = base.and(field("state").eq("waiting"));
-    let bounded = RESOURCES.iter().fold(base, |filter, name| filter.and(field(name).lte(8)));
-    let name = format!("executor{claimant}");
-    let named = field("names").eq(name.as_str()).or(field("names").has_size(0));
-    let filter: Filter = bounded.and(named);
-    let jobs = db.documents("jobs");
+fn claim_all(db: &Database, claimant: u8) -> velocitydb::Result<Vec<String>> {
+    let (jobs, wanted) = (db.documents(COLLECTION), queue::wanted(claimant));
     let mut mine = Vec::new();
     loop {
-        let claim = jobs.claim(filter.clone()).sort(Sort::new().ascending("prioritytime"));
-        let claimed = claim.claimant(&name).update(object! { "state": "running" })?;
-        match claimed.first() {
+        let claim = jobs.claim(wanted.clone()).sort(queue::order());
+        let claim = claim.claimant(&queue::name(claimant));
+        match claim.update(object! { "state": "running" })?.first() {
             Some(job) => mine.push(job.id().to_string()),
             None => return Ok(mine),
         }

@@ -1,0 +1,385 @@
+//! [`Book`]: what claimants were answered, kept by somebody who is not killed, and what is wrong
+//! with it.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use velocitydb::{Database, Mode, Value};
+
+use super::Told;
+use super::queue::{CLAIMANTS, COLLECTION};
+use crate::content::OperationId;
+
+/// Something that must not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The job.
+    pub job: u64,
+    /// What is wrong with it, in words.
+    pub what: String,
+}
+
+/// What claimants were answered.
+#[derive(Debug)]
+pub struct Book {
+    mode: Mode,
+    jobs: Vec<Job>,
+    /// What this process has been told, with how each job was before, so that what a crash may lose
+    /// can be taken back.
+    life: Vec<Event>,
+    /// The last place that was told to anybody.
+    index: u64,
+    /// By claimant of this process, the sequence number of its last claim that was answered.
+    answered: [u32; CLAIMANTS as usize],
+    /// Claims that may have been applied, though nobody was told.
+    unanswered: HashSet<OperationId>,
+    /// How far ahead the clock of this process is.
+    hours_ahead: u64,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// What there was, in numbers.
+    pub counts: Counts,
+}
+
+/// What there was, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Claims that were answered with a job.
+    pub claimed: u64,
+    /// Those of them that an earlier process had made.
+    pub replayed: u64,
+    /// Those that got a job whose lease was over.
+    pub given_again: u64,
+    /// Jobs whose finish was answered.
+    pub finished: u64,
+    /// Answers that a crash has lost, as the mode allows.
+    pub lost: u64,
+}
+
+/// What is known of a job.
+#[derive(Debug, Clone, Default)]
+struct Job {
+    /// The claims that got it, with their tokens, in their order.
+    claims: Vec<(OperationId, u64)>,
+    /// How far ahead the clock was at the last of them.
+    hours_ahead: u64,
+    /// Who has finished it, and its version then.
+    finished: Option<(OperationId, u64)>,
+}
+
+#[derive(Debug)]
+struct Event {
+    index: u64,
+    job: u64,
+    kind: EventKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EventKind {
+    Claimed,
+    Finished,
+}
+
+impl Book {
+    /// Nothing answered yet, of so many jobs.
+    pub fn new(mode: Mode, jobs: u64) -> Self {
+        let empty = || Job::default();
+        Book {
+            mode,
+            jobs: std::iter::repeat_with(empty).take(jobs as usize).collect(),
+            life: Vec::new(),
+            index: 0,
+            answered: [0; CLAIMANTS as usize],
+            unanswered: HashSet::new(),
+            hours_ahead: 0,
+            findings: Vec::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// How many jobs are finished.
+    pub fn finished(&self) -> u64 {
+        self.jobs.iter().filter(|job| job.finished.is_some()).count() as u64
+    }
+
+    /// The claims that an earlier process made with request ids, and was not answered.
+    pub fn to_be_retried(&self) -> Vec<OperationId> {
+        let retried = |claim: &&OperationId| super::Claimants::retries(claim.thread());
+        let mut claims: Vec<_> = self.unanswered.iter().filter(retried).copied().collect();
+        // The last one of each claimant: the ones before have been made again by now.
+        claims.sort_unstable_by_key(|claim| (claim.thread(), *claim));
+        claims.reverse();
+        claims.dedup_by_key(|claim| claim.thread());
+        claims
+    }
+
+    /// A process ended, after which the next one's clock is so far ahead.
+    pub fn end(&mut self, cycle: u32, hours_ahead: u64) {
+        for (claimant, answered) in self.answered.iter_mut().enumerate() {
+            self.unanswered.insert(OperationId::new(cycle, claimant as u8, *answered + 1));
+            *answered = 0;
+        }
+        self.hours_ahead = hours_ahead;
+    }
+
+    /// Takes what a process tells.
+    pub fn add(&mut self, told: Told) {
+        match told {
+            Told::Opened { index } => self.opened(index),
+            Told::Claimed { claim, index, job, token, is_replayed } => {
+                self.answer(claim);
+                self.index = self.index.max(index);
+                self.claimed(claim, index, job, token, is_replayed);
+            }
+            Told::Empty(claim) => self.answer(claim),
+            Told::Finished { claim, index, job, version } => {
+                self.index = self.index.max(index);
+                self.finish(claim, index, job, version);
+            }
+            Told::Fenced { claim, job } => {
+                let held = self.jobs[job as usize].claims.last();
+                let has_it = held.is_some_and(|(by, _)| *by == claim);
+                if has_it && self.jobs[job as usize].hours_ahead == self.hours_ahead {
+                    self.find(job, format!("claim {claim} has it, and could not finish it"));
+                }
+            }
+            Told::Over => {}
+            Told::Failed(message) => self.find(0, format!("a claimant failed: {message}")),
+        }
+    }
+
+    fn find(&mut self, job: u64, what: String) {
+        self.findings.push(Finding { job, what });
+    }
+
+    fn answer(&mut self, claim: OperationId) {
+        if !self.unanswered.remove(&claim) {
+            self.answered[usize::from(claim.thread())] = claim.0 as u32;
+        }
+    }
+
+    /// What was told beyond the end of the state is lost, where the mode allows that.
+    fn opened(&mut self, index: u64) {
+        if index < self.index && self.mode != Mode::MemoryFirst {
+            let what = format!("the state ends at {index}, and {} was acknowledged", self.index);
+            self.find(0, what);
+        }
+        while let Some(event) = self.life.pop() {
+            if event.index <= index {
+                continue;
+            }
+            self.counts.lost += 1;
+            let job = &mut self.jobs[event.job as usize];
+            match event.kind {
+                // A claim that is lost was never made, as far as others can see.
+                EventKind::Claimed => drop(job.claims.pop()),
+                EventKind::Finished => job.finished = None,
+            }
+        }
+        self.index = index;
+    }
+
+    fn claimed(&mut self, claim: OperationId, index: u64, job: u64, token: u64, replayed: bool) {
+        self.counts.claimed += 1;
+        self.counts.replayed += u64::from(replayed);
+        let hours_ahead = self.hours_ahead;
+        let Some(known) = self.jobs.get_mut(job as usize) else {
+            return self.find(job, format!("nobody offered it, and claim {claim} got it"));
+        };
+        let mut problems = Vec::new();
+        if let Some((other, version)) = known.finished {
+            problems.push(format!("claim {other} finished it at {version}, and {claim} got it"));
+        }
+        if let Some(&(other, before)) = known.claims.last() {
+            if token <= before {
+                problems.push(format!("{claim} got token {token}, and {other} had {before}"));
+            }
+            if known.hours_ahead == hours_ahead {
+                problems.push(format!("claim {other} has it, and {claim} got it"));
+            }
+            self.counts.given_again += 1;
+        }
+        known.claims.push((claim, token));
+        known.hours_ahead = hours_ahead;
+        self.life.push(Event { index, job, kind: EventKind::Claimed });
+        problems.into_iter().for_each(|what| self.find(job, what));
+    }
+
+    fn finish(&mut self, claim: OperationId, index: u64, job: u64, version: u64) {
+        self.counts.finished += 1;
+        let known = &mut self.jobs[job as usize];
+        let before = known.finished.replace((claim, version));
+        let token = known.claims.last().map_or(0, |(_, token)| *token);
+        self.life.push(Event { index, job, kind: EventKind::Finished });
+        if let Some((other, _)) = before {
+            self.find(job, format!("{other} finished it, and then {claim} did"));
+        }
+        if version <= token {
+            self.find(job, format!("finished at version {version}, and its token was {token}"));
+        }
+    }
+
+    /// Compares what there is in the end with what was told.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn compare(&mut self, db: &Database) -> velocitydb::Result<()> {
+        self.opened(db.snapshot()?.index()?);
+        let mut all = HashSet::new();
+        let mut count = 0;
+        for document in db.documents(COLLECTION).iter()? {
+            let document = document?;
+            let found: Option<u64> = document.id().parse().ok();
+            let Some(number) = found.filter(|number| (*number as usize) < self.jobs.len()) else {
+                self.find(0, format!("document {}, which nobody offered", document.id().as_str()));
+                continue;
+            };
+            count += 1;
+            let fields = document.fields()?;
+            let operation = |value: &Value| Some(OperationId(value.as_i64()?.cast_unsigned()));
+            let claims = fields.get("claims").and_then(Value::as_array);
+            let claims: Vec<_> = claims.into_iter().flatten().filter_map(operation).collect();
+            let by = fields.get("finished").and_then(operation);
+            let is_done = fields.get("state").and_then(Value::as_str) == Some("done");
+            for claim in &claims {
+                if !all.insert(*claim) {
+                    self.find(number, format!("claim {claim} got it, and had got one before"));
+                }
+            }
+            self.compare_job(number, &claims, by.filter(|_| is_done), document.version());
+        }
+        if count != self.jobs.len() {
+            self.find(0, format!("{count} of {} jobs are there", self.jobs.len()));
+        }
+        Ok(())
+    }
+
+    fn compare_job(
+        &mut self,
+        number: u64,
+        claims: &[OperationId],
+        by: Option<OperationId>,
+        version: u64,
+    ) {
+        let known = &self.jobs[number as usize];
+        let mut problems = Vec::new();
+        let told: Vec<_> = known.claims.iter().map(|(claim, _)| *claim).collect();
+        let mut rest = claims.iter();
+        for claim in &told {
+            if !rest.any(|found| found == claim) {
+                problems.push(format!("the acknowledged claim {claim} is lost or out of order"));
+            }
+        }
+        for claim in claims {
+            if !told.contains(claim) && !self.unanswered.contains(claim) {
+                problems.push(format!("it says that {claim} got it, who was not told"));
+            }
+        }
+        match (known.finished, by) {
+            (_, None) => problems.push("it is not finished".to_owned()),
+            (Some((claim, told)), Some(by)) if (claim, told) != (by, version) => problems
+                .push(format!("{claim} finished it at {told}, and it says {by} and {version}")),
+            (None, Some(by)) if !claims.contains(&by) => {
+                problems.push(format!("it says that {by} finished it, who never had it"));
+            }
+            _ => {}
+        }
+        problems.into_iter().for_each(|what| self.find(number, what));
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job {}: {}", self.job, self.what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(claimant: u8, sequence: u32) -> OperationId {
+        OperationId::new(1, claimant, sequence)
+    }
+
+    fn claimed(claim: OperationId, index: u64, job: u64, token: u64) -> Told {
+        Told::Claimed { claim, index, job, token, is_replayed: false }
+    }
+
+    fn finished(claim: OperationId, index: u64, job: u64, version: u64) -> Told {
+        Told::Finished { claim, index, job, version }
+    }
+
+    /// What is found by a book that was told this, of two jobs.
+    fn found(mode: Mode, told: &[Told]) -> String {
+        let mut book = Book::new(mode, 2);
+        told.iter().for_each(|told| book.add(told.clone()));
+        book.findings.iter().map(|finding| format!("{finding}\n")).collect()
+    }
+
+    #[test]
+    fn two_claims_at_the_same_time_are_noticed() {
+        let told = [claimed(id(0, 1), 5, 0, 2), claimed(id(1, 1), 6, 1, 2)];
+        assert_eq!(found(Mode::Hybrid, &told), "");
+        let twice = found(Mode::Hybrid, &[told[0].clone(), claimed(id(1, 1), 6, 0, 3)]);
+        assert!(twice.contains("has it, and"), "{twice}");
+        let token = found(Mode::Hybrid, &[told[0].clone(), claimed(id(1, 1), 6, 0, 2)]);
+        assert!(token.contains("got token 2"), "{token}");
+    }
+
+    #[test]
+    fn a_claim_of_what_is_finished_is_noticed() {
+        let told = [claimed(id(0, 1), 5, 0, 2), finished(id(0, 1), 6, 0, 3)];
+        assert_eq!(found(Mode::Hybrid, &told), "");
+        let mut again = told.to_vec();
+        again.push(claimed(id(1, 1), 7, 0, 4));
+        assert!(found(Mode::Hybrid, &again).contains("finished it"));
+    }
+
+    #[test]
+    fn a_state_that_ends_too_early_is_noticed_or_taken_back() {
+        let told = [
+            claimed(id(0, 1), 5, 0, 2),
+            finished(id(0, 1), 6, 0, 3),
+            Told::Opened { index: 4 },
+            claimed(id(2, 1), 5, 0, 2),
+        ];
+        assert_eq!(found(Mode::MemoryFirst, &told), "");
+        assert!(found(Mode::Hybrid, &told).contains("ends at 4"));
+    }
+
+    /// Jobs as they are in the end, beside what was told of them.
+    #[test]
+    fn what_is_lost_and_what_is_invented_is_noticed() {
+        let db = velocitydb::open_in_memory().unwrap();
+        let jobs = db.documents(COLLECTION);
+        let job = |claims: &[OperationId], by: Option<OperationId>| {
+            let number = |claim: &OperationId| Value::from(claim.0.cast_signed());
+            let claims: Vec<_> = claims.iter().map(number).collect();
+            let mut fields = velocitydb::object! { "claims": claims, "state": "done" };
+            if let Some(by) = by {
+                fields.insert("finished", number(&by));
+            }
+            fields
+        };
+        jobs.insert("00000000", job(&[id(0, 1)], Some(id(0, 1)))).unwrap();
+        jobs.insert("00000001", job(&[id(1, 1)], Some(id(1, 1)))).unwrap();
+        let compared = |told: &[Told]| {
+            let mut book = Book::new(Mode::MemoryFirst, 2);
+            told.iter().for_each(|told| book.add(told.clone()));
+            book.end(1, 0);
+            book.compare(&db).unwrap();
+            book.findings.iter().map(|finding| format!("{finding}\n")).collect::<String>()
+        };
+        let told = [claimed(id(0, 1), 1, 0, 0), finished(id(0, 1), 1, 0, 1)];
+        // The other one was not answered.
+        assert_eq!(compared(&told), "");
+        let lost = [claimed(id(1, 1), 1, 0, 0), finished(id(1, 1), 1, 0, 1)];
+        let lost = compared(&lost);
+        assert!(lost.contains("is lost") && lost.contains("who was not told"), "{lost}");
+        jobs.replace("00000001", job(&[id(0, 1)], None)).unwrap();
+        let twice = compared(&told);
+        assert!(twice.contains("had got one before") && twice.contains("not finished"), "{twice}");
+    }
+}

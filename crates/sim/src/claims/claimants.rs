@@ -1,0 +1,161 @@
+//! [`Claimants`]: the process that is killed. Its threads claim jobs and finish them until nothing is
+//! left.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::exit;
+use std::time::Duration;
+
+use velocitydb::{
+    Action, Condition, Consistency, Database, DocumentId, Expiry, MaintenanceMode, Mode, Operation,
+    Options, Outcome, Refusal, RequestId, Update, WriteBatch, object,
+};
+
+use super::Told;
+use super::queue::{self, CLAIMANTS, COLLECTION};
+use crate::Random;
+use crate::clock::Ahead;
+use crate::content::OperationId;
+
+/// What a process of claimants is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimants {
+    /// The data folder.
+    pub path: PathBuf,
+    /// The storage mode.
+    pub mode: Mode,
+    /// Decides what the jobs are like, and which are left unfinished.
+    pub seed: u64,
+    /// The number of this process in the life of the folder.
+    pub cycle: u32,
+    /// How many jobs there are to be.
+    pub jobs: u64,
+    /// How far its clock is ahead of the system's, in hours.
+    pub hours_ahead: u64,
+    /// Claims that an earlier process was not answered.
+    pub unanswered: Vec<OperationId>,
+}
+
+/// For how long a job is claimed; the clock jumps by more than this.
+const LEASE: Duration = Duration::from_secs(60 * 60);
+
+/// One claim in so many is left to its lease.
+const ABANDONED_ONE_IN: u64 = 16;
+
+impl Claimants {
+    /// Whether a claimant makes its claims with request ids, and makes those again that were not
+    /// answered.
+    pub fn retries(claimant: u8) -> bool {
+        claimant % 4 == 0
+    }
+
+    /// Opens the folder, offers what is missing, and claims until nothing is left, or until the
+    /// process is killed.
+    pub fn run(&self) {
+        if let Err(error) = self.work() {
+            tell(&Told::Failed(error.to_string()));
+        }
+    }
+
+    fn work(&self) -> velocitydb::Result<()> {
+        // Nothing is done before the auditor knows where the state ends.
+        let options = Options::new().mode(self.mode).maintenance(MaintenanceMode::Manual);
+        let db = options
+            .environment(Ahead::by_hours(self.hours_ahead).environment())
+            .open(&self.path)?;
+        tell(&Told::Opened { index: db.snapshot()?.index()? });
+        if self.cycle.is_multiple_of(2) {
+            // In other cycles claims have to find by themselves what leases have given back.
+            db.maintain()?;
+        }
+        queue::offer(&db, self.jobs, self.seed)?;
+        let results: Vec<velocitydb::Result<()>> = std::thread::scope(|scope| {
+            let claim = |claimant| {
+                let db = &db;
+                scope.spawn(move || self.claim_all(db, claimant))
+            };
+            let claimants: Vec<_> = (0..CLAIMANTS).map(claim).collect();
+            let joined = claimants.into_iter().map(|one| one.join().expect("a claimant panicked"));
+            joined.collect()
+        });
+        results.into_iter().collect::<velocitydb::Result<()>>()?;
+        drop(db);
+        tell(&Told::Over);
+        Ok(())
+    }
+
+    fn claim_all(&self, db: &Database, claimant: u8) -> velocitydb::Result<()> {
+        let mine = |claim: &&OperationId| claim.thread() == claimant;
+        for claim in self.unanswered.iter().filter(mine) {
+            self.claim_and_finish(db, *claim)?;
+        }
+        for sequence in 1.. {
+            if !self.claim_and_finish(db, OperationId::new(self.cycle, claimant, sequence))? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims a job and finishes it; whether there was one.
+    fn claim_and_finish(&self, db: &Database, claim: OperationId) -> velocitydb::Result<bool> {
+        let claimant = claim.thread();
+        let mut documents = db.documents(COLLECTION);
+        if Self::retries(claimant) {
+            documents = documents.request(RequestId::new(&claim.0.to_string())?);
+        }
+        let asked = documents.claim(queue::wanted(claimant)).sort(queue::order());
+        let asked = asked.lease(LEASE, object! { "state": "waiting" });
+        let update = Update::new().push("claims", claim.0.cast_signed()).set("state", "running");
+        let claimed = asked.claimant(&queue::name(claimant)).update(update)?;
+        let Some(document) = claimed.first() else {
+            tell(&Told::Empty(claim));
+            return Ok(false);
+        };
+        let (id, token) = (document.id().clone(), document.version());
+        let (index, is_replayed) = (claimed.index, claimed.is_replayed);
+        let job = id.parse().expect("ids of jobs are numbers");
+        tell(&Told::Claimed { claim, index, job, token, is_replayed });
+        if !Random::part(self.seed, claim.0).one_in(ABANDONED_ONE_IN) {
+            tell(&finish(db, claim, job, id, token)?);
+        }
+        Ok(true)
+    }
+}
+
+/// Finishes a job by a batch, since that tells its place in the order.
+fn finish(
+    db: &Database,
+    claim: OperationId,
+    job: u64,
+    id: DocumentId,
+    token: u64,
+) -> velocitydb::Result<Told> {
+    let update = Update::new().set("state", "done").set("finished", claim.0.cast_signed());
+    let mut batch = WriteBatch::new();
+    batch.push(Operation {
+        collection: db.documents(COLLECTION).name()?.clone(),
+        id,
+        condition: Condition::Version(token),
+        action: Action::Complete(update),
+        expiry: Expiry::Keep,
+    })?;
+    let result = db.write_at(batch, Consistency::Strong, None)?;
+    Ok(match &result.outcomes[0] {
+        Outcome::Applied { version, .. } => {
+            Told::Finished { claim, index: result.index, job, version: *version }
+        }
+        Outcome::Refused(Refusal::Version { .. } | Refusal::NoLease { .. }) => {
+            Told::Fenced { claim, job }
+        }
+        other => Told::Failed(format!("finishing job {job}: {other:?}")),
+    })
+}
+
+/// Writes one line at once. Without a listener there is nothing left to do.
+fn tell(told: &Told) {
+    let line = format!("{told}\n");
+    if std::io::stdout().lock().write_all(line.as_bytes()).is_err() {
+        exit(1);
+    }
+}

@@ -1,0 +1,67 @@
+//! The queue: what jobs are offered, and what each claimant looks for.
+
+use velocitydb::{Database, Filter, IndexSpec, Sort, field, object};
+
+use crate::Random;
+
+/// How many claim at the same time.
+pub const CLAIMANTS: u8 = 64;
+
+/// The collection of jobs.
+pub(super) const COLLECTION: &str = "jobs";
+
+/// Jobs that are offered together.
+const OFFERED: u64 = 5_000;
+
+/// How many types of jobs there are; each claimant looks for one.
+const TYPES: u64 = 4;
+
+const RESOURCES: [&str; 6] = ["nodes", "cpu", "processes", "memory", "storage", "gpu"];
+
+/// The id of a job.
+pub(super) fn job_id(number: u64) -> String {
+    format!("{number:08}")
+}
+
+/// Offers jobs up to this many. Those that are there are the first, since each part is inserted as a
+/// whole, and the parts one after another.
+pub(super) fn offer(db: &Database, jobs: u64, seed: u64) -> velocitydb::Result<()> {
+    let keys = Sort::new().ascending("colony").ascending("type").ascending("state");
+    db.create_index(COLLECTION, IndexSpec::new(keys.ascending("prioritytime")).named("queue"))?;
+    let documents = db.documents(COLLECTION);
+    let job = |number: u64| {
+        let mut random = Random::part(seed, number);
+        let mut fields = object! {
+            "colony": "colony", "type": random.within(0..TYPES), "state": "waiting",
+            "prioritytime": random.within(0..1_000_000), "names": [], "claims": []
+        };
+        RESOURCES.iter().for_each(|name| drop(fields.insert(*name, random.within(0..9))));
+        (job_id(number), fields)
+    };
+    let mut start = documents.count()?;
+    while start < jobs {
+        let end = jobs.min(start + OFFERED);
+        documents.insert_many((start..end).map(job))?;
+        start = end;
+    }
+    Ok(())
+}
+
+/// The name of a claimant.
+pub(super) fn name(claimant: u8) -> String {
+    format!("executor{claimant}")
+}
+
+/// What a claimant looks for: ColonyOS's own selection.
+pub(super) fn wanted(claimant: u8) -> Filter {
+    let base = field("colony").eq("colony").and(field("type").eq(u64::from(claimant) % TYPES));
+    let base = base.and(field("state").eq("waiting"));
+    let bounded = RESOURCES.iter().fold(base, |filter, name| filter.and(field(name).lte(8)));
+    let named = field("names").eq(name(claimant).as_str()).or(field("names").has_size(0));
+    bounded.and(named)
+}
+
+/// Which of them it takes first.
+pub(super) fn order() -> Sort {
+    Sort::new().ascending("prioritytime")
+}

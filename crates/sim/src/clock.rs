@@ -1,0 +1,35 @@
+//! [`Ahead`]: the system's clock, moved ahead. So a folder can be left closed past any expiry without
+//! anybody waiting for that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use velocitydb::{Environment, SystemEnvironment, Time};
+
+/// The system's clock, moved ahead.
+#[derive(Debug, Clone, Copy)]
+pub struct Ahead {
+    by: Duration,
+}
+
+impl Ahead {
+    /// So many hours ahead.
+    pub fn by_hours(hours: u64) -> Self {
+        Ahead { by: Duration::from_secs(hours * 60 * 60) }
+    }
+
+    /// As an environment of a database.
+    pub fn environment(self) -> Arc<dyn Environment> {
+        Arc::new(self)
+    }
+}
+
+impl Environment for Ahead {
+    fn now(&self) -> Time {
+        SystemEnvironment.now().checked_add(self.by).unwrap_or(Time::MAX)
+    }
+
+    fn random(&self) -> u128 {
+        SystemEnvironment.random()
+    }
+}
