@@ -78,6 +78,8 @@ pub(crate) struct SystemTotals {
     pub(crate) index: u64,
     /// The number of the next index.
     pub(crate) next_index: IndexNumber,
+    /// Documents that could not be expired and leases that could not be ended when they were due.
+    pub(crate) postponed: u64,
 }
 
 impl SystemTotals {
@@ -90,6 +92,7 @@ impl SystemTotals {
             request_bytes,
             index,
             next_index,
+            postponed,
         } = *self;
         let numbers = [
             next_collection.into(),
@@ -98,6 +101,7 @@ impl SystemTotals {
             request_bytes,
             index,
             next_index.into(),
+            postponed,
         ];
         for number in numbers {
             encode_varint(number, &mut bytes);
@@ -113,6 +117,7 @@ impl SystemTotals {
             request_bytes: decode_varint(&mut bytes)?,
             index: decode_varint(&mut bytes)?,
             next_index: u32::try_from(decode_varint(&mut bytes)?).ok()?,
+            postponed: decode_varint(&mut bytes)?,
         };
         bytes.is_empty().then_some(totals)
     }
@@ -325,7 +330,8 @@ pub(crate) fn last_index(snapshot: &dyn Snapshot) -> Result<u64> {
     Ok(load_system(snapshot)?.index)
 }
 
-fn load_system(snapshot: &dyn Snapshot) -> Result<SystemTotals> {
+/// What a state as a whole adds up to.
+pub(crate) fn load_system(snapshot: &dyn Snapshot) -> Result<SystemTotals> {
     let Some(bytes) = snapshot.get(SYSTEM, &[keys::TOTALS])? else {
         return Ok(SystemTotals::default());
     };
@@ -486,6 +492,34 @@ impl Tombstone {
         let version = decode_varint(&mut rest)?;
         let deleted = Time::from_micros(i64::from_le_bytes(*deleted)).ok()?;
         rest.is_empty().then_some(Tombstone { version, deleted })
+    }
+}
+
+/// Something that was due and could not be done: the value of its key in an order of time, where
+/// else there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Postponed<'a> {
+    /// Since when it has been due.
+    pub(crate) since: Time,
+    /// Why it could not be done.
+    pub(crate) reason: &'a str,
+}
+
+impl<'a> Postponed<'a> {
+    /// The longest reason that is kept, in bytes.
+    const REASON_BYTES_MAX: usize = 256;
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.since.as_micros().to_le_bytes().to_vec();
+        let end = self.reason.floor_char_boundary(Self::REASON_BYTES_MAX);
+        bytes.extend_from_slice(&self.reason.as_bytes()[..end]);
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let (since, reason) = bytes.split_first_chunk::<8>()?;
+        let since = Time::from_micros(i64::from_le_bytes(*since)).ok()?;
+        Some(Postponed { since, reason: std::str::from_utf8(reason).ok()? })
     }
 }
 

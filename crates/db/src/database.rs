@@ -46,6 +46,8 @@ pub(crate) struct Core {
     environment: Arc<dyn Environment>,
     ids: Mutex<IdGenerator>,
     options: Options,
+    /// What maintenance could not do the last time that it tried.
+    maintenance_problems: Mutex<Vec<String>>,
 }
 
 /// What a level is asked for.
@@ -76,7 +78,16 @@ impl Database {
         let environment = options.environment.clone();
         let ids = Mutex::new(IdGenerator::default());
         let is_automatic = options.maintenance == MaintenanceMode::Automatic;
-        let core = Arc::new(Core { alarm, engine, pipeline, names, environment, ids, options });
+        let core = Arc::new(Core {
+            alarm,
+            engine,
+            pipeline,
+            names,
+            environment,
+            ids,
+            options,
+            maintenance_problems: Mutex::default(),
+        });
         // Whoever proposed them ended with an earlier process, and nobody will confirm them.
         for (collection, version) in proposals {
             let change = SchemaChange::Withdraw(version);
@@ -375,7 +386,13 @@ impl Core {
             forget_requests_before: before(self.options.request_retention),
             count_max: MAINTAIN_COUNT_MAX,
         });
-        Ok(self.submit(body, None, Consistency::Local)?.has_more)
+        let reply = self.submit(body, None, Consistency::Local)?;
+        *self.maintenance_problems.lock() = reply.problems;
+        Ok(reply.has_more)
+    }
+
+    pub(crate) fn maintenance_problems(&self) -> Vec<String> {
+        self.maintenance_problems.lock().clone()
     }
 
     /// Gives the space of what was deleted back.

@@ -14,7 +14,7 @@ use velocitydb_core::Time;
 use velocitydb_storage::{Bounds, Direction, lsm, mode};
 
 use self::indexes::Indexes;
-use crate::catalog::{Catalog, SystemTotals, Tombstone, Totals};
+use crate::catalog::{Catalog, Postponed, SystemTotals, Tombstone, Totals};
 use crate::collection_schema::CollectionSchema;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::{Document, Options, Result, Snapshot};
@@ -190,6 +190,10 @@ impl Snapshot {
         let mut failed = Ok(());
         self.state().scan(SYSTEM, Bounds::ALL, Direction::Forward, &mut |key, value| {
             let problem = match key.first() {
+                Some(&(keys::EXPIRY | keys::LEASE_END)) if !value.is_empty() => {
+                    due += u64::from(key[0] == keys::EXPIRY);
+                    Ok(Some(postponed(key, value)))
+                }
                 Some(&keys::EXPIRY) => count(&mut due),
                 Some(&keys::TOMBSTONE_AGE) => count(&mut aged),
                 Some(&keys::DROPPED) => count(&mut dropped),
@@ -289,6 +293,21 @@ impl Snapshot {
         let (place, request) = (key.escape_ascii(), request.escape_ascii());
         Ok((!is_sound).then(|| format!("request id {request}: a wrong place {place}")))
     }
+}
+
+/// What is wrong with something that was due and could not be done.
+fn postponed(key: &[u8], value: &[u8]) -> String {
+    let what = if key[0] == keys::EXPIRY {
+        "document could not be expired"
+    } else {
+        "lease could not be ended"
+    };
+    let document = keys::split_timed(key).and_then(|(_, document)| keys::split_document(document));
+    let (Some((collection, id)), Some(postponed)) = (document, Postponed::decode(value)) else {
+        return format!("entry {} in an order of time: not one", key.escape_ascii());
+    };
+    let Postponed { since, reason } = postponed;
+    format!("document {id:?} of collection {collection}: the {what} at {since}: {reason}")
 }
 
 /// Counts an entry that there is nothing wrong with by itself.

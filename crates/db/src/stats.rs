@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use velocitydb_storage::{Bounds, Direction, EngineStats, Keyspace, Mode};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::catalog;
 use crate::keys::KEYSPACE_NAMES;
 use crate::{CollectionStats, Database, Result, Snapshot};
 
@@ -17,6 +18,12 @@ pub struct Stats {
     pub index: u64,
     /// Every collection, by name.
     pub collections: Vec<CollectionStats>,
+    /// Documents that could not be expired and leases that could not be ended when they were due,
+    /// because of what is stored there. Each is tried again every minute; `velocitydb doctor` says
+    /// which they are, and why.
+    pub postponed: u64,
+    /// What else maintenance could not do the last time that it tried, in words.
+    pub maintenance_problems: Vec<String>,
     /// Writes that wait for their turn behind others.
     pub waiting: usize,
     /// What storage says.
@@ -60,6 +67,8 @@ impl Database {
             mode: self.mode(),
             index: snapshot.index()?,
             collections: snapshot.collections()?,
+            postponed: catalog::load_system(snapshot.state())?.postponed,
+            maintenance_problems: self.core().maintenance_problems(),
             waiting: self.waiting(),
             engine: self.engine().stats(),
         })
@@ -68,14 +77,24 @@ impl Database {
     /// Tries out whether the database can do its work: reads its catalog, and makes what was
     /// written durable.
     pub fn health(&self) -> Health {
-        let read = self.snapshot().and_then(|snapshot| snapshot.index()).map(|_| ());
+        let read = self.snapshot().and_then(|snapshot| {
+            let system = catalog::load_system(snapshot.state())?;
+            Ok((system.postponed, self.core().maintenance_problems()))
+        });
         let written = self.sync();
-        let problems = [&read, &written].into_iter().filter_map(|result| result.as_ref().err());
-        Health {
-            is_readable: read.is_ok(),
-            is_writable: written.is_ok(),
-            problems: problems.map(ToString::to_string).collect(),
+        let errors = [read.as_ref().err(), written.as_ref().err()];
+        let mut problems: Vec<_> = errors.into_iter().flatten().map(ToString::to_string).collect();
+        if let Ok((postponed, maintenance_problems)) = &read {
+            if *postponed > 0 {
+                problems.push(format!(
+                    "{postponed} expiries of documents or ends of leases could not be done, and are \
+                     tried again every minute; run `velocitydb doctor` on the data folder to see \
+                     which"
+                ));
+            }
+            problems.extend(maintenance_problems.iter().cloned());
         }
+        Health { is_readable: read.is_ok(), is_writable: written.is_ok(), problems }
     }
 }
 

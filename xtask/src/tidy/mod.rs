@@ -5,6 +5,7 @@
 mod files;
 mod layout;
 mod links;
+mod records;
 mod source;
 mod text;
 mod wording;

@@ -36,6 +36,7 @@ fn summary(stats: &Stats, bytes: fn(u64) -> Value) -> Object {
         "documents": stats.document_count(),
         "document_bytes": bytes(stats.collections.iter().map(|one| one.bytes).sum()),
         "disk_bytes": bytes(keyspaces.iter().map(|one| one.disk_bytes).sum()),
-        "memory_bytes": bytes(keyspaces.iter().map(|one| one.memory_bytes).sum())
+        "memory_bytes": bytes(keyspaces.iter().map(|one| one.memory_bytes).sum()),
+        "postponed": stats.postponed
     }
 }

@@ -1,8 +1,10 @@
 //! Applying: the change of one document, and of all that hangs on it.
 //!
-//! Every change of a document, whatever asked for it, goes through [`Machine::put_document`] or
-//! [`Machine::remove_document`]: they keep to the schema, and keep up the totals, the indexes, the
-//! tombstones, and the orders of expiry and of leases.
+//! Every change of a document, whatever asked for it, goes through [`Machine::put_document`] (which
+//! keeps to the schema), [`Machine::drop_lease`] or [`Machine::remove_document`]. All that hangs on a
+//! document (totals, indexes, tombstones, the orders of expiry and of leases, and what searches
+//! remember) is kept up by two functions of this file, `write_record` and `remove_document`, and no
+//! other file puts or deletes a record: `cargo xtask tidy` sees to that.
 
 use velocitydb_core::{
     CollectionName, DocumentView, Encoded, Header, RawObject, Refusal, Time, Update,
@@ -10,9 +12,9 @@ use velocitydb_core::{
 use velocitydb_storage::Blob;
 
 use super::Machine;
-use crate::Result;
 use crate::catalog::{Tombstone, corrupt};
 use crate::keys::{self, DOCUMENTS, Key, SYSTEM};
+use crate::{Error, Result};
 
 /// A document as it is stored now.
 pub(super) struct Stored {
@@ -111,7 +113,34 @@ impl Machine {
                 Header { version, created: now, modified: now, expires, lease }
             }
         };
-        let view = DocumentView { id: place.id()?, header, fields: fields.view() };
+        self.write_record(place, stored, &header, fields.view(), &new.lease, now)
+    }
+
+    /// Ends the lease on a document, which else stays as it is. Nothing is asked of its fields, so
+    /// this is possible whatever the schema says by now.
+    pub(super) fn drop_lease(
+        &mut self,
+        place: &Place<'_>,
+        stored: &Stored,
+        now: Time,
+    ) -> Result<std::result::Result<u64, Refusal>> {
+        let header = Header { version: stored.header.version + 1, lease: None, ..stored.header };
+        self.write_record(place, Some(stored), &header, stored.fields()?, &NewLease::End, now)
+    }
+
+    /// Writes the record of a document, and all that hangs on it. Returns its version, or why it
+    /// cannot be written. Nothing else writes one.
+    fn write_record(
+        &mut self,
+        place: &Place<'_>,
+        stored: Option<&Stored>,
+        header: &Header,
+        fields: RawObject<'_>,
+        lease: &NewLease<'_>,
+        now: Time,
+    ) -> Result<std::result::Result<u64, Refusal>> {
+        let Place { collection, key } = place;
+        let view = DocumentView { id: place.id()?, header: *header, fields };
         let before = stored.map(|stored| stored.view(view.id)).transpose()?;
         let savepoint = self.batch.savepoint();
         if let Some(refusal) = self.move_entries(collection, before.as_ref(), Some(&view), now)? {
@@ -121,21 +150,38 @@ impl Machine {
         }
         let mut head = Vec::with_capacity(Header::LENGTH_MAX);
         header.encode_into(&mut head);
-        self.batch.put_parts(DOCUMENTS, key, &[&head, fields.as_bytes()]);
-        self.move_expiry(key, stored.and_then(|stored| stored.header.expires), expires);
-        self.move_lease(key, stored.and_then(|stored| stored.header.lease), &new.lease)?;
-        let length = head.len() + fields.as_bytes().len();
+        self.batch.put_parts(DOCUMENTS, key, &[&head, fields.as_encoded()]);
+        self.move_expiry(key, stored.and_then(|stored| stored.header.expires), header.expires);
+        self.move_lease(key, stored.and_then(|stored| stored.header.lease), lease)?;
+        let length = head.len() + fields.as_encoded().len();
         self.count_put(place, stored, header.version, length as u64);
         Ok(Ok(header.version))
     }
 
-    pub(super) fn count_put(
-        &mut self,
-        place: &Place<'_>,
-        stored: Option<&Stored>,
-        version: u64,
-        bytes: u64,
-    ) {
+    /// Deletes the record of a document, and nothing of what hangs on it. Nothing else deletes one.
+    fn delete_record(&mut self, key: &[u8]) {
+        self.batch.delete(DOCUMENTS, key);
+    }
+
+    /// Removes a document of a dropped collection, with its places in the orders of time. One whose
+    /// header cannot be read goes all the same; what stands in those orders for nothing goes when
+    /// it is due.
+    pub(super) fn remove_leftover(&mut self, key: &[u8]) -> Result<()> {
+        let Some(record) = self.get(DOCUMENTS, key)? else { return Ok(()) };
+        if let Ok((header, _)) = Header::decode(&record) {
+            if let Some(time) = header.expires {
+                self.batch.delete(SYSTEM, &keys::timed(keys::EXPIRY, time, key));
+            }
+            if let Some(time) = header.lease {
+                self.batch.delete(SYSTEM, &keys::timed(keys::LEASE_END, time, key));
+            }
+        }
+        self.batch.delete(SYSTEM, &keys::of_document(keys::LEASE, key));
+        self.delete_record(key);
+        Ok(())
+    }
+
+    fn count_put(&mut self, place: &Place<'_>, stored: Option<&Stored>, version: u64, bytes: u64) {
         let id_length = place.key.len() - size_of::<keys::CollectionNumber>();
         let collection = self.change_collection(place.collection).expect("it was found");
         let totals = &mut collection.totals;
@@ -163,7 +209,7 @@ impl Machine {
         let view = DocumentView::decode(id_of(key)?, record)?;
         let version = view.header.version + 1;
         self.move_entries(collection, Some(&view), None, now)?;
-        self.batch.delete(DOCUMENTS, key);
+        self.delete_record(key);
         self.move_expiry(key, view.header.expires, None);
         self.move_lease(key, view.header.lease, &NewLease::End)?;
         let tombstone = Tombstone { version, deleted: now };
@@ -257,7 +303,7 @@ impl Machine {
     }
 
     /// Remembers that maintenance has something to do at this time.
-    fn is_due_at(&mut self, time: Time) {
+    pub(super) fn is_due_at(&mut self, time: Time) {
         self.due_next = Some(self.due_next.map_or(time, |next| next.min(time)));
     }
 }
@@ -277,8 +323,21 @@ pub(super) fn is_expired(header: &Header, now: Time) -> bool {
     header.expires.is_some_and(|expires| expires <= now)
 }
 
+/// Tells what a document cannot be or become, which refuses it, from a failure to read it, which
+/// is an error.
+pub(super) fn refusable<T>(
+    result: Result<T>,
+) -> Result<std::result::Result<T, velocitydb_core::Error>> {
+    match result {
+        Err(Error::Invalid(error)) if !matches!(error, velocitydb_core::Error::Corrupt { .. }) => {
+            Ok(Err(error))
+        }
+        result => result.map(Ok),
+    }
+}
+
 fn id_of(key: &[u8]) -> Result<&str> {
-    let (_, id) = keys::split_document(key).ok_or_else(|| crate::Error::Corrupt {
+    let (_, id) = keys::split_document(key).ok_or_else(|| Error::Corrupt {
         place: format!("document key {}", key.escape_ascii()),
         what: "an id that is none".to_owned(),
     })?;

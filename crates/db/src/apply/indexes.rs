@@ -14,7 +14,7 @@ use velocitydb_core::{
 };
 use velocitydb_storage::{Blob, Bounds, Direction, Overlay, Snapshot};
 
-use super::documents::{Stored, is_expired};
+use super::documents::{Stored, is_expired, refusable};
 use super::{Machine, Reply};
 use crate::catalog::{Index, corrupt};
 use crate::index::{Definition, Entries, Entry, IndexState, IndexTotals, owner_of};
@@ -54,17 +54,17 @@ impl Machine {
                 && definition.has_same_source(before, after)?
             {
                 if self.hints.has_index(definition.number) {
-                    let entries = indexable(definition.entries(after))?.unwrap_or_default();
+                    let entries = refusable(definition.entries(after))?.unwrap_or_default();
                     entries.list.iter().for_each(|entry| self.hints.touch_entry(&entry.key));
                 }
                 continue;
             }
             let old = match before {
                 // A document from before the index may be none that it could have.
-                Some(before) => indexable(definition.entries(before))?.unwrap_or_default(),
+                Some(before) => refusable(definition.entries(before))?.unwrap_or_default(),
                 None => Entries::default(),
             };
-            let new = match after.map(|after| indexable(definition.entries(after))).transpose()? {
+            let new = match after.map(|after| refusable(definition.entries(after))).transpose()? {
                 Some(Err(error)) => return Ok(Some(Refusal::Update(error))),
                 new => new.and_then(std::result::Result::ok).unwrap_or_default(),
             };
@@ -294,7 +294,7 @@ impl Machine {
             }
             return Ok(None);
         }
-        let new = match indexable(definition.entries(&view))? {
+        let new = match refusable(definition.entries(&view))? {
             Ok(entries) => entries,
             Err(error) => return Ok(Some(format!("document {id:?}: {error}"))),
         };
@@ -399,18 +399,6 @@ enum Owner {
     Nobody,
     Itself,
     Other(DocumentId),
-}
-
-/// Tells entries that a document cannot have from a failure to read it.
-fn indexable(
-    entries: Result<Entries>,
-) -> Result<std::result::Result<Entries, velocitydb_core::Error>> {
-    match entries {
-        Err(Error::Invalid(error)) if !matches!(error, velocitydb_core::Error::Corrupt { .. }) => {
-            Ok(Err(error))
-        }
-        entries => entries.map(Ok),
-    }
 }
 
 /// The entries that the other list, which is sorted as this one, does not have.

@@ -40,6 +40,8 @@ pub(crate) struct Reply {
     pub(crate) new_ids: Vec<(usize, DocumentId)>,
     /// The version of a schema that was changed.
     pub(crate) schema_version: u64,
+    /// What maintenance could not do, beside what it postponed.
+    pub(crate) problems: Vec<String>,
 }
 
 /// A document that was found and changed.
@@ -93,13 +95,15 @@ pub(crate) struct Machine {
     broken: Option<Error>,
 }
 
-/// What a command that is not applied after all is rolled back to.
-struct Start {
+/// What a command, or a part of one, is rolled back to when it is not applied after all.
+pub(super) struct Start {
     savepoint: Savepoint,
     length: usize,
     system: SystemTotals,
     due_next: Option<Time>,
     fronts: Fronts,
+    /// What was touched before.
+    undo: Vec<(CollectionName, Option<Collection>)>,
 }
 
 impl Machine {
@@ -151,12 +155,18 @@ impl Machine {
         {
             return Ok(reply);
         }
-        let start = self.start(command);
+        self.undo.clear();
+        self.hints.begin();
+        self.bytes_before = match command.body {
+            // A step has bounds of its own, and what it cannot do would never be done.
+            Body::Maintain(_) | Body::BuildIndex { .. } => usize::MAX,
+            _ => self.batch.byte_length(),
+        };
+        let start = self.start();
         self.index += 1;
         let applied = self.apply_and_remember(command, &start);
         if applied.is_err() {
-            self.due_next = start.due_next;
-            self.undo(&start);
+            self.undo_command(&start);
         }
         if matches!(applied, Ok((_, true))) {
             let is_first = start.length == 0;
@@ -173,7 +183,10 @@ impl Machine {
         let reply = Reply { index: self.index, ..self.apply_body(command)? };
         let has_effect = !reply.is_refused() && self.batch.len() > start.length;
         if !has_effect {
-            self.undo(start);
+            let due_next = self.due_next;
+            self.undo_command(start);
+            // That nothing was due is worth knowing.
+            self.due_next = due_next;
         }
         if let Some(request) = &command.request {
             self.remember_request(request, command.now, &command.body, &reply)?;
@@ -202,37 +215,50 @@ impl Machine {
         self.broken.as_ref().map_or(Ok(()), |error| Err(error.clone()))
     }
 
-    fn start(&mut self, command: &Command) -> Start {
-        self.undo.clear();
-        self.hints.begin();
+    /// Begins a command, or a part of one, that may have to be undone.
+    pub(super) fn start(&mut self) -> Start {
+        // What is changed from here on is remembered as it is now.
         self.attempt += 1;
-        self.bytes_before = match command.body {
-            // A step has bounds of its own, and what it cannot do would never be done.
-            Body::Maintain(_) | Body::BuildIndex { .. } => usize::MAX,
-            _ => self.batch.byte_length(),
-        };
         Start {
             savepoint: self.batch.savepoint(),
             length: self.batch.len(),
             system: self.catalog.system,
             due_next: self.due_next,
             fronts: self.fronts,
+            undo: std::mem::take(&mut self.undo),
         }
     }
 
-    fn undo(&mut self, start: &Start) {
+    /// Undoes a whole command.
+    fn undo_command(&mut self, start: &Start) {
         if self.batch.len() > start.length {
             self.hints.unlearn();
         }
+        self.undo(start);
+    }
+
+    /// Keeps what was done since `start`, as a part of what was done before it.
+    pub(super) fn keep(&mut self, start: Start) {
+        for (name, before) in std::mem::replace(&mut self.undo, start.undo) {
+            if !self.undo.iter().any(|(touched, _)| *touched == name) {
+                self.undo.push((name, before));
+            }
+        }
+    }
+
+    /// Undoes what was done since `start`. What searches have learned before it stays right.
+    pub(super) fn undo(&mut self, start: &Start) {
         self.batch.rollback(start.savepoint);
         self.catalog.system = start.system;
         self.fronts = start.fronts;
+        self.due_next = start.due_next;
         for (name, before) in self.undo.drain(..).rev() {
             match before {
                 Some(collection) => self.catalog.insert(name, collection),
                 None => self.catalog.remove(&name),
             };
         }
+        self.undo.clone_from(&start.undo);
     }
 
     /// Whether `command` reads ranges of the state, which it can do only when the batch is empty:

@@ -1,20 +1,22 @@
-//! Applying: what time makes due.
+//! Applying: what time makes due, and what is left to be removed.
 //!
-//! Expired documents become tombstones, leases that are over end, old tombstones and request ids are forgotten, and what
-//! dropped collections and indexes left behind is removed, a bounded number of keys in one command. It reads
-//! ranges of the committed state, so it is applied on an empty batch.
+//! Expired documents become tombstones, leases that are over end, old tombstones and request ids are
+//! forgotten, and what dropped collections and indexes left behind is removed, a bounded number of
+//! keys in one command. It reads ranges of the committed state, so it is applied on an empty batch.
+//!
+//! None of these waits for another: one that cannot be done is rolled back and reported, and of what
+//! is due by itself (a document, a lease) the rest is done all the same.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use velocitydb_core::{Action, Expiry, Header, Maintain, Outcome, Time};
+use velocitydb_core::{Maintain, Time};
 use velocitydb_storage::{Bounds, Direction, Snapshot};
 
-use super::documents::{Place, Stored};
-use super::write::Asked;
+use super::due::{self, Due};
 use super::{Machine, Reply};
 use crate::Result;
-use crate::catalog::{Collection, Tombstone, corrupt};
+use crate::catalog::{Tombstone, corrupt};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, IndexNumber, Key, SYSTEM};
 
 /// Up to where the lists that maintenance works off have nothing left. A store keeps deleted keys for
@@ -42,7 +44,21 @@ impl Default for Fronts {
 struct Step {
     snapshot: Arc<dyn Snapshot>,
     budget: usize,
+    /// Whether there is more to do than the budget allows.
+    has_more: bool,
+    maintain: Maintain,
 }
+
+/// A part of maintenance that is done as a whole or not at all.
+type Chore = fn(&mut Machine, &mut Step) -> Result<()>;
+
+const CHORES: [Chore; 5] = [
+    Machine::forget_tombstones,
+    Machine::forget_dropped_names,
+    Machine::purge_dropped,
+    Machine::purge_indexes,
+    Machine::forget_requests,
+];
 
 impl Step {
     /// The first keys of the system keyspace from `start` to `end`, as many as the budget allows.
@@ -52,121 +68,69 @@ impl Step {
 
     fn spend(&mut self, count: usize) {
         self.budget = self.budget.saturating_sub(count);
+        self.has_more |= self.budget == 0;
     }
 }
 
 impl Machine {
     pub(super) fn maintain(&mut self, now: Time, maintain: &Maintain) -> Result<Reply> {
         debug_assert!(self.batch.is_empty(), "maintenance scans the committed state");
-        let budget = maintain.count_max as usize;
-        let mut step = Step { snapshot: self.engine.snapshot()?, budget };
+        let mut step = Step {
+            snapshot: self.engine.snapshot()?,
+            budget: maintain.count_max as usize,
+            has_more: false,
+            maintain: *maintain,
+        };
+        let mut reply = Reply::default();
         self.do_what_is_due(&mut step, now)?;
-        self.forget_tombstones(&mut step, maintain.forget_deleted_before)?;
-        self.forget_dropped_names(&mut step, maintain.forget_deleted_before)?;
-        self.purge_dropped(&mut step)?;
-        self.purge_indexes(&mut step)?;
-        while step.budget > 0 && self.forget_request_before(maintain.forget_requests_before)? {
-            step.spend(1);
+        for chore in CHORES {
+            let start = self.start();
+            match chore(self, &mut step) {
+                Ok(()) => self.keep(start),
+                Err(error) if due::is_about_data(&error) => {
+                    self.undo(&start);
+                    reply.problems.push(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Reply { has_more: step.budget == 0, ..Reply::default() })
+        reply.has_more = step.has_more;
+        Ok(reply)
     }
 
-    /// When the first document or lease expires.
-    pub(super) fn first_due(snapshot: &dyn Snapshot) -> Result<Option<Time>> {
-        let mut first = None;
-        for kind in [keys::EXPIRY, keys::LEASE_END] {
-            let next = first_timed(snapshot, &[kind], kind)?;
-            first = [first, next].into_iter().flatten().min();
-        }
-        Ok(first)
-    }
-
-    /// Expires documents and leases.
+    /// Expires documents and ends leases. Neither waits for the other: when there are more than the
+    /// budget allows, each has a half of it.
     fn do_what_is_due(&mut self, step: &mut Step, now: Time) -> Result<()> {
         if self.due_next.is_none_or(|next| next > now) {
             return Ok(());
         }
-        let after = |kind| keys::timed_after(kind, now);
-        let due = step.keys(&[keys::EXPIRY], Some(&after(keys::EXPIRY)))?;
-        step.spend(due.len());
-        for key in &due {
-            self.expire(key, now)?;
-        }
-        let due = step.keys(&[keys::LEASE_END], Some(&after(keys::LEASE_END)))?;
-        step.spend(due.len());
-        // What was put meanwhile, by the end of a lease, counts too.
+        // What is put meanwhile, by the end of a lease or by what is postponed, counts too.
         self.due_next = None;
-        for key in &due {
-            self.end_lease(key, now)?;
-        }
-        for kind in [keys::EXPIRY, keys::LEASE_END] {
-            let next = first_timed(&*step.snapshot, &after(kind), kind)?;
+        for (kind, share) in
+            [(keys::EXPIRY, step.budget.div_ceil(2)), (keys::LEASE_END, usize::MAX)]
+        {
+            let count_max = share.min(step.budget);
+            let after = keys::timed_after(kind, now);
+            let bounds = Bounds { start: &[kind], end: Some(&after) };
+            let due = Due::scan(&*step.snapshot, bounds, count_max)?;
+            step.spend(due.len());
+            for one in &due {
+                let name = one.collection().and_then(|number| self.catalog.name_of(number));
+                let name = name.cloned();
+                self.do_due(name.as_ref(), one, now)?;
+            }
+            let next = match due.len() == count_max {
+                true => Some(now),
+                false => due::first(&*step.snapshot, &after, kind)?,
+            };
+            step.has_more |= due.len() == count_max;
             self.due_next = [self.due_next, next].into_iter().flatten().min();
         }
-        if step.budget == 0 {
-            self.due_next = Some(now);
-        }
         Ok(())
     }
 
-    fn expire(&mut self, key: &[u8], now: Time) -> Result<()> {
-        let (_, document) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
-        let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(key))?;
-        match (self.catalog.name_of(number).cloned(), self.get(DOCUMENTS, document)?) {
-            (Some(name), Some(record)) => {
-                self.remove_document(&name, document, &record, now)?;
-            }
-            _ => {
-                // Its collection was dropped, and it would have gone with the rest of that.
-                self.remove_leftover(document)?;
-                self.batch.delete(SYSTEM, key);
-            }
-        }
-        Ok(())
-    }
-
-    /// Does to a document what its lease holds for this end. Where that is not possible any more,
-    /// the lease ends all the same.
-    fn end_lease(&mut self, key: &[u8], now: Time) -> Result<()> {
-        let (time, document) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
-        let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(key))?;
-        let record = self.get(DOCUMENTS, document)?;
-        let (Some(name), Some(record)) = (self.catalog.name_of(number).cloned(), record) else {
-            self.batch.delete(SYSTEM, key);
-            return Ok(());
-        };
-        let stored = Stored::read(record)?;
-        if stored.header.lease != Some(time) {
-            return Ok(());
-        }
-        let place = Place { collection: &name, key: Key::from_slice(document) };
-        let before = Collection::clone(&self.catalog.collections[&name]);
-        let savepoint = self.batch.savepoint();
-        let asked = Asked { action: &Action::Release, expiry: Expiry::Keep, lease: None };
-        let outcome = self.act(now, &asked, Some(&place), Some(&stored))?;
-        if matches!(outcome, Outcome::Refused(_)) {
-            self.batch.rollback(savepoint);
-            *self.change_collection(&name).expect("it was found") = before;
-            self.batch.delete(SYSTEM, &keys::of_document(keys::LEASE, document));
-            self.batch.delete(SYSTEM, key);
-            self.forget_lease(&place, &stored)?;
-        }
-        Ok(())
-    }
-
-    /// Takes the lease out of the header of a document.
-    fn forget_lease(&mut self, place: &Place<'_>, stored: &Stored) -> Result<()> {
-        let header = Header { version: stored.header.version + 1, lease: None, ..stored.header };
-        let mut head = Vec::with_capacity(Header::LENGTH_MAX);
-        header.encode_into(&mut head);
-        let fields = stored.fields()?.as_encoded();
-        self.batch.put_parts(DOCUMENTS, &place.key, &[&head, fields]);
-        let bytes = (head.len() + fields.len()) as u64;
-        self.count_put(place, Some(stored), header.version, bytes);
-        Ok(())
-    }
-
-    fn forget_tombstones(&mut self, step: &mut Step, before: Time) -> Result<()> {
+    fn forget_tombstones(&mut self, step: &mut Step) -> Result<()> {
+        let before = step.maintain.forget_deleted_before;
         let start = keys::timed(keys::TOMBSTONE_AGE, self.fronts.tombstones, &[]);
         let end = keys::timed(keys::TOMBSTONE_AGE, before, &[]);
         let due = step.keys(&start, Some(&end))?;
@@ -181,7 +145,8 @@ impl Machine {
         Ok(())
     }
 
-    fn forget_dropped_names(&mut self, step: &mut Step, before: Time) -> Result<()> {
+    fn forget_dropped_names(&mut self, step: &mut Step) -> Result<()> {
+        let before = step.maintain.forget_deleted_before;
         let start = keys::timed(keys::DROPPED_AGE, self.fronts.dropped, &[]);
         let end = keys::timed(keys::DROPPED_AGE, before, &[]);
         let due = step.keys(&start, Some(&end))?;
@@ -214,10 +179,10 @@ impl Machine {
             let tombstones = step.keys(&start, end.as_deref())?;
             step.spend(tombstones.len());
             for tombstone_key in &tombstones {
-                if let Some(bytes) = self.get(SYSTEM, tombstone_key)? {
-                    let tombstone =
-                        Tombstone::decode(&bytes).ok_or_else(|| corrupt(tombstone_key))?;
-                    self.forget_tombstone(None, &tombstone_key[1..], tombstone.deleted);
+                let Some(bytes) = self.get(SYSTEM, tombstone_key)? else { continue };
+                match Tombstone::decode(&bytes) {
+                    Some(one) => self.forget_tombstone(None, &tombstone_key[1..], one.deleted),
+                    None => self.batch.delete(SYSTEM, tombstone_key),
                 }
             }
             if step.budget == 0 {
@@ -227,21 +192,6 @@ impl Machine {
             step.spend(1);
             self.fronts.purge = numbered_after(prefix).ok_or_else(|| corrupt(&key))?;
         }
-        Ok(())
-    }
-
-    /// Removes a document of a dropped collection, with its places in the orders of time.
-    fn remove_leftover(&mut self, document: &[u8]) -> Result<()> {
-        let Some(record) = self.get(DOCUMENTS, document)? else { return Ok(()) };
-        let (header, _) = Header::decode(&record)?;
-        if let Some(time) = header.expires {
-            self.batch.delete(SYSTEM, &keys::timed(keys::EXPIRY, time, document));
-        }
-        if let Some(time) = header.lease {
-            self.batch.delete(SYSTEM, &keys::timed(keys::LEASE_END, time, document));
-            self.batch.delete(SYSTEM, &keys::of_document(keys::LEASE, document));
-        }
-        self.batch.delete(DOCUMENTS, document);
         Ok(())
     }
 
@@ -264,6 +214,14 @@ impl Machine {
         }
         Ok(())
     }
+
+    fn forget_requests(&mut self, step: &mut Step) -> Result<()> {
+        let before = step.maintain.forget_requests_before;
+        while step.budget > 0 && self.forget_request_before(before)? {
+            step.spend(1);
+        }
+        Ok(())
+    }
 }
 
 /// Up to where a list in the order of time has nothing left, after those that were `due` before a
@@ -280,13 +238,6 @@ fn front(due: &[Key], step: &Step, before: Time, front: Time) -> Time {
 /// The number after the one that a key ends in.
 fn numbered_after(number: &[u8]) -> Option<u32> {
     number.try_into().ok().map(|number| u32::from_be_bytes(number).saturating_add(1))
-}
-
-/// The time of the first key from `start` on of a kind that is in the order of time.
-fn first_timed(snapshot: &dyn Snapshot, start: &[u8], kind: u8) -> Result<Option<Time>> {
-    let bounds = Bounds { start, end: Some(&[kind + 1]) };
-    let first = scan_keys(snapshot, SYSTEM, bounds, 1)?;
-    Ok(first.first().and_then(|key| keys::split_timed(key)).map(|(time, _)| time))
 }
 
 fn scan_keys(

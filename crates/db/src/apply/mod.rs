@@ -2,6 +2,7 @@
 
 mod collections;
 mod documents;
+mod due;
 #[cfg(test)]
 #[path = "tests/hinted.rs"]
 mod hinted;

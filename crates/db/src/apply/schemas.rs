@@ -6,6 +6,7 @@ use velocitydb_core::{
     CollectionName, CollectionOptions, Encoded, Object, RawObject, Refusal, SchemaChange,
 };
 
+use super::documents::refusable;
 use super::{Machine, Reply};
 use crate::collection_schema::{CollectionSchema, Rules};
 use crate::keys::{self, SYSTEM};
@@ -22,11 +23,15 @@ impl Machine {
         let Some(schema) = found.and_then(|found| found.schema.as_ref()) else {
             return Ok(Ok(None));
         };
-        let completed = schema.with_defaults(fields)?;
+        let completed = match refusable(schema.with_defaults(fields))? {
+            Ok(completed) => completed,
+            Err(error) => return Ok(Err(Refusal::Update(error))),
+        };
         let fields = completed.as_ref().map_or(fields, Encoded::view);
-        Ok(match schema.violations(fields)? {
-            None => Ok(completed),
-            Some(violations) => Err(Refusal::Schema(violations)),
+        Ok(match refusable(schema.violations(fields))? {
+            Ok(None) => Ok(completed),
+            Ok(Some(violations)) => Err(Refusal::Schema(violations)),
+            Err(error) => Err(Refusal::Update(error)),
         })
     }
 

@@ -7,7 +7,7 @@ use velocitydb_core::{
 };
 use velocitydb_storage::Blob;
 
-use super::documents::{New, NewLease, Place, Stored, is_expired};
+use super::documents::{New, NewLease, Place, Stored, is_expired, refusable};
 use super::{Machine, Reply};
 use crate::Result;
 use crate::keys::{self, DOCUMENTS};
@@ -248,8 +248,5 @@ pub(super) fn updated_fields(
     stored: &Stored,
     now: Time,
 ) -> Result<std::result::Result<Encoded, velocitydb_core::Error>> {
-    match update.apply_encoded(stored.fields()?, now) {
-        Err(error @ velocitydb_core::Error::Corrupt { .. }) => Err(error.into()),
-        updated => Ok(updated),
-    }
+    refusable(update.apply_encoded(stored.fields()?, now).map_err(Into::into))
 }

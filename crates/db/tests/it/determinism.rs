@@ -1,5 +1,6 @@
 //! Applying is deterministic: the same commands in the same order make the same state, whether
-//! each is committed alone or many together, by one thread or by many.
+//! each is committed alone or many together, by one thread or by many, and whether what the machine
+//! remembers beside the state (where searches begin) is warm, or lost with every round.
 
 use std::sync::Arc;
 use std::thread;
@@ -13,7 +14,7 @@ use crate::differential::step::{Answer, COLLECTIONS, INDEXES, Step};
 use crate::fault::{Faulty, Place, wait_until};
 use crate::world::{World, in_every_mode};
 
-const ROUNDS: u64 = 60;
+const ROUNDS: u64 = 100;
 
 /// Commands that come in one round, while the one before them is being committed.
 const GROUP_MAX: u64 = 12;
@@ -22,7 +23,7 @@ const GROUP_MAX: u64 = 12;
 fn groups_make_the_same_state_as_single_commands() {
     let mut random = Random::announced("groups_make_the_same_state_as_single_commands");
     let mut generator = Generator::new(random.clone());
-    let (alone, grouped) = (Side::new(), Side::new());
+    let (alone, grouped, mut reopened) = (Side::new(), Side::new(), Side::new());
     let mut commands = 0;
     for _ in 0..ROUNDS {
         let count = random.within(2..GROUP_MAX);
@@ -30,20 +31,28 @@ fn groups_make_the_same_state_as_single_commands() {
         steps.retain(is_one_command);
         commands += steps.len() as u64;
         let elapsed = std::time::Duration::from_secs(random.within(0..7_200));
-        alone.world.advance(elapsed);
-        grouped.world.advance(elapsed);
+        for side in [&alone, &grouped, &reopened] {
+            side.world.advance(elapsed);
+        }
         let expected: Vec<_> = steps.iter().map(|step| settled(alone.run(step))).collect();
         let answers: Vec<_> = grouped.run_together(&steps).into_iter().map(settled).collect();
         assert_eq!(answers, expected, "{steps:#?}");
+        let cold: Vec<_> = steps.iter().map(|step| settled(reopened.run(step))).collect();
+        assert_eq!(cold, expected, "after it was opened again: {steps:#?}");
         // Those that are several commands come alone.
         let collection =
             COLLECTIONS[random.within(0..COLLECTIONS.len() as u64) as usize].to_owned();
         let index = random.within(0..INDEXES as u64) as usize;
         let create = Step::CreateIndex { collection, index };
         for step in [create, Step::Maintain] {
-            assert_eq!(grouped.run(&step), alone.run(&step), "{step:?}");
+            let expected = alone.run(&step);
+            assert_eq!(grouped.run(&step), expected, "{step:?}");
+            assert_eq!(reopened.run(&step), expected, "after it was opened again: {step:?}");
         }
-        assert_eq!(alone.state_hash(), grouped.state_hash(), "{steps:#?}");
+        let hash = alone.state_hash();
+        assert_eq!(grouped.state_hash(), hash, "{steps:#?}");
+        assert_eq!(reopened.state_hash(), hash, "after it was opened again: {steps:#?}");
+        reopened = reopened.reopen();
     }
     let (many, few) = (alone.engine.commits(), grouped.engine.commits());
     assert!(few < many, "{few} commits and {many} commits of {commands} commands");
@@ -73,6 +82,14 @@ struct Side {
 impl Side {
     fn new() -> Self {
         let (engine, world) = (Faulty::new(), World::new());
+        let db = engine.database(world.clone());
+        Side { engine, world, db }
+    }
+
+    /// The same state, and nothing else that was known before.
+    fn reopen(self) -> Self {
+        let Side { engine, world, db } = self;
+        drop(db);
         let db = engine.database(world.clone());
         Side { engine, world, db }
     }

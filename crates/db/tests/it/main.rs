@@ -13,6 +13,7 @@ mod doctor_indexes;
 mod expiry;
 mod fault;
 mod golden;
+mod leases;
 mod moving_claims;
 mod phantoms;
 mod pipeline;

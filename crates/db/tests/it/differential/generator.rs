@@ -171,7 +171,7 @@ impl Generator {
     }
 
     fn filter(&mut self) -> Filter {
-        let filter = match self.random.within(0..9) {
+        let filter = match self.random.within(0..11) {
             // Ranges of a unique index that are merged, with the next sorts.
             7 => object! { "m": { "$in": [self.value(), self.value(), self.value()] } },
             // A bound that moves with the clock.
@@ -185,6 +185,10 @@ impl Generator {
             }
             0 => return Filter::all(),
             1 | 2 => return self.queries.filter(),
+            9 => object! { "_lease": { "$exists": self.random.one_in(4) } },
+            10 => {
+                object! { "list": self.random.within(0..4) as i64, "_lease": { "$exists": false } }
+            }
             3 => object! { "n": self.value() },
             4 => object! { "n": { "$gte": self.value() } },
             5 => object! { "list": self.random.within(0..4) as i64 },

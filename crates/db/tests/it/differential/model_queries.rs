@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use velocitydb::{Existing, Filter, Object, Sort, Value};
+use velocitydb::{Existing, Filter, Object, Sort, Time, Value};
 
 use super::model::{Model, failed, micros};
 use super::rules;
@@ -31,12 +31,22 @@ struct Which<'a> {
     context: &'a Context,
 }
 
+impl Document {
+    /// Its fields, and when the lease on it ends.
+    fn object(&self) -> Object {
+        let mut object = self.fields.clone();
+        let until = self.lease.as_ref().map(|(until, _)| Time::from_micros(*until).unwrap());
+        object.extend(until.map(|until| ("_lease", Value::from(until))));
+        object
+    }
+}
+
 impl State {
     fn objects(&self, collection: &str, now: i64) -> BTreeMap<String, Object> {
         let documents = self.collections.get(collection).map(|one| one.documents.iter());
         let live = |one: &Document| one.expires.is_none_or(|time| time > now);
         let documents = documents.into_iter().flatten().filter(|(_, one)| live(one));
-        documents.map(|(id, one)| (id.clone(), one.fields.clone())).collect()
+        documents.map(|(id, one)| (id.clone(), one.object())).collect()
     }
 
     /// Ids and versions of the documents that satisfy a filter and whose time is not over.

@@ -1,0 +1,207 @@
+//! Applying: what is due. Documents that have expired go, and leases that are over end.
+//!
+//! One of them that cannot be done (bytes that cannot be read) must not keep the others waiting. It is
+//! rolled back, counted and *postponed*: its key moves to a later place in the order of time, with a
+//! value that says since when it has been due, and why it could not be done.
+
+use std::ops::ControlFlow;
+
+use velocitydb_core::{Action, CollectionName, Expiry, Outcome, Time};
+use velocitydb_storage::{Bounds, Direction, Snapshot};
+
+use super::Machine;
+use super::documents::{Place, Stored};
+use super::write::Asked;
+use crate::catalog::{Postponed, corrupt};
+use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
+use crate::{Error, Result};
+
+/// How long it takes until what could not be done is tried again, in microseconds: a minute.
+const POSTPONED_MICROS: i64 = 60_000_000;
+
+/// A document that has expired, or a lease that is over: its key in the order of time.
+pub(super) struct Due {
+    /// Which order.
+    kind: u8,
+    /// Since when.
+    time: Time,
+    /// The document's key.
+    document: Key,
+    /// The key in that order, where it is another one than that of the time.
+    postponed: Option<Key>,
+}
+
+impl Due {
+    /// The first of a range of one of the orders of time, so many at the most.
+    pub(super) fn scan(
+        state: &dyn Snapshot,
+        bounds: Bounds<'_>,
+        count_max: usize,
+    ) -> Result<Vec<Self>> {
+        let (mut found, mut failed) = (Vec::new(), None);
+        if count_max == 0 {
+            return Ok(found);
+        }
+        state.scan(SYSTEM, bounds, Direction::Forward, &mut |key, value| {
+            match Self::read(key, value) {
+                Some(due) => found.push(due),
+                None => failed = Some(corrupt(key)),
+            }
+            match found.len() < count_max && failed.is_none() {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        failed.map_or(Ok(found), Err)
+    }
+
+    fn read(key: &[u8], value: &[u8]) -> Option<Self> {
+        let (kind, (time, document)) = (*key.first()?, keys::split_timed(key)?);
+        let document = Key::from_slice(document);
+        if value.is_empty() {
+            return Some(Due { kind, time, document, postponed: None });
+        }
+        let postponed = Postponed::decode(value)?;
+        Some(Due { kind, time: postponed.since, document, postponed: Some(Key::from_slice(key)) })
+    }
+
+    /// The number of the document's collection.
+    pub(super) fn collection(&self) -> Option<CollectionNumber> {
+        keys::split_document(&self.document).map(|(number, _)| number)
+    }
+
+    fn key(&self) -> Key {
+        let key = || keys::timed(self.kind, self.time, &self.document);
+        self.postponed.clone().unwrap_or_else(key)
+    }
+}
+
+/// Whether an error is about what is stored at one place. It then must not stop what is done at
+/// others, as one of the storage itself does.
+pub(super) fn is_about_data(error: &Error) -> bool {
+    matches!(error, Error::Corrupt { .. } | Error::Invalid(_))
+}
+
+/// The time of the first key from `start` on in one of the orders of time.
+pub(super) fn first(state: &dyn Snapshot, start: &[u8], kind: u8) -> Result<Option<Time>> {
+    let (mut found, end) = (None, [kind + 1]);
+    let bounds = Bounds { start, end: Some(&end) };
+    state.scan(SYSTEM, bounds, Direction::Forward, &mut |key, _| {
+        found = keys::split_timed(key).map(|(time, _)| time);
+        ControlFlow::Break(())
+    })?;
+    Ok(found)
+}
+
+impl Machine {
+    /// When the first document expires or the first lease ends.
+    pub(super) fn first_due(state: &dyn Snapshot) -> Result<Option<Time>> {
+        let kinds = [keys::EXPIRY, keys::LEASE_END];
+        let [expiry, lease] = kinds.map(|kind| first(state, &[kind], kind));
+        Ok([expiry?, lease?].into_iter().flatten().min())
+    }
+
+    /// Does what is due, or postpones it. `name` is that of the document's collection, unless it was
+    /// dropped.
+    pub(super) fn do_due(
+        &mut self,
+        name: Option<&CollectionName>,
+        due: &Due,
+        now: Time,
+    ) -> Result<()> {
+        let start = self.start();
+        let done = match due.kind {
+            keys::EXPIRY => self.expire(name, due, now),
+            _ => self.end_lease_of(name, due, now),
+        };
+        match done {
+            Ok(()) => {
+                self.keep(start);
+                if due.postponed.is_some() {
+                    self.batch.delete(SYSTEM, &due.key());
+                    self.change_system().postponed -= 1;
+                }
+            }
+            Err(error) if is_about_data(&error) => {
+                self.undo(&start);
+                self.postpone(due, &error, now);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn postpone(&mut self, due: &Due, error: &Error, now: Time) {
+        let again = now.as_micros().saturating_add(POSTPONED_MICROS);
+        let again = Time::from_micros(again).unwrap_or(Time::MAX);
+        let value = Postponed { since: due.time, reason: &error.to_string() }.encode();
+        self.batch.delete(SYSTEM, &due.key());
+        self.batch.put(SYSTEM, &keys::timed(due.kind, again, &due.document), &value);
+        self.is_due_at(again);
+        if due.postponed.is_none() {
+            self.change_system().postponed += 1;
+        }
+    }
+
+    fn expire(&mut self, name: Option<&CollectionName>, due: &Due, now: Time) -> Result<()> {
+        let Some(name) = name else {
+            // Its collection was dropped, and it would have gone with the rest of that.
+            self.remove_leftover(&due.document)?;
+            self.batch.delete(SYSTEM, &due.key());
+            return Ok(());
+        };
+        let record = self.get(DOCUMENTS, &due.document)?;
+        let stored = record.map(Stored::read).transpose()?;
+        match stored.filter(|stored| stored.header.expires == Some(due.time)) {
+            Some(stored) => {
+                self.remove_document(name, &due.document, &stored.record, now)?;
+            }
+            None => self.batch.delete(SYSTEM, &due.key()),
+        }
+        Ok(())
+    }
+
+    fn end_lease_of(&mut self, name: Option<&CollectionName>, due: &Due, now: Time) -> Result<()> {
+        let Some(name) = name else {
+            self.batch.delete(SYSTEM, &due.key());
+            return Ok(());
+        };
+        let record = self.get(DOCUMENTS, &due.document)?;
+        let stored = record.map(Stored::read).transpose()?;
+        match stored.filter(|stored| stored.header.lease == Some(due.time)) {
+            Some(stored) => {
+                let place = Place { collection: name, key: due.document.clone() };
+                self.end_lease(&place, &stored, now)
+            }
+            None => {
+                self.batch.delete(SYSTEM, &due.key());
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the lease on a document, and does what it holds for that. Where that is not possible any
+    /// more, the lease ends all the same.
+    pub(super) fn end_lease(
+        &mut self,
+        place: &Place<'_>,
+        stored: &Stored,
+        now: Time,
+    ) -> Result<()> {
+        let start = self.start();
+        let asked = Asked { action: &Action::Release, expiry: Expiry::Keep, lease: None };
+        let outcome = self.act(now, &asked, Some(place), Some(stored));
+        if !matches!(outcome, Ok(Outcome::Refused(_))) {
+            self.keep(start);
+            return outcome.map(drop);
+        }
+        self.undo(&start);
+        match self.drop_lease(place, stored, now)? {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(Error::Corrupt {
+                place: format!("document key {}", place.key.escape_ascii()),
+                what: format!("entries of indexes that it cannot have: {refusal}"),
+            }),
+        }
+    }
+}
