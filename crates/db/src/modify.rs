@@ -27,6 +27,10 @@ pub struct Modified {
 /// How many documents one step of changing many changes: a command of some milliseconds.
 const STEP_DOCUMENTS: usize = 1_000;
 
+/// The bytes of their documents at which a step has enough: as many as are committed together at the
+/// most.
+const STEP_BYTES: usize = 8 << 20;
+
 impl Documents {
     /// Changes all documents that satisfy a filter.
     ///
@@ -116,11 +120,12 @@ impl Documents {
             let count = reply.found_count;
             return Ok(Modified { count, index: reply.index, is_replayed: reply.is_replayed });
         }
-        let mut ids = self.ids_of(&modify.filter)?;
-        ids.sort_unstable();
+        let mut found = self.ids_of(&modify.filter)?;
+        found.sort_unstable();
         let mut modified = Modified::default();
-        for step in ids.chunks(STEP_DOCUMENTS) {
-            self.modify_step(&modify, step, &mut modified)?;
+        for step in steps(&found) {
+            let ids: Vec<_> = step.iter().map(|(id, _)| id.clone()).collect();
+            self.modify_step(&modify, &ids, &mut modified)?;
         }
         Ok(modified)
     }
@@ -148,8 +153,8 @@ impl Documents {
         }
     }
 
-    /// The ids of the documents that satisfy a filter now.
-    fn ids_of(&self, filter: &Filter) -> Result<Vec<DocumentId>> {
+    /// The ids of the documents that satisfy a filter now, and their bytes as far as they were read.
+    fn ids_of(&self, filter: &Filter) -> Result<Vec<(DocumentId, usize)>> {
         let Some(queried) = self.db.queried(self.name()?, self.consistency())? else {
             self.db.entry(self.name()?, Access::Write, self.consistency())?;
             return Ok(Vec::new());
@@ -165,8 +170,8 @@ impl Documents {
         };
         let mut ids = Vec::new();
         select(&queried.target(), &control, &selection, &mut |hit| {
-            control.take(IDS, hit.id.len() + size_of::<DocumentId>())?;
-            ids.push(DocumentId::new(hit.id)?);
+            control.take(IDS, hit.id.len() + size_of::<(DocumentId, usize)>())?;
+            ids.push((DocumentId::new(hit.id)?, hit.record.bytes().len()));
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(ids)
@@ -187,6 +192,23 @@ impl Documents {
             _ => Ok(reply),
         }
     }
+}
+
+/// The documents of each step: up to a number, and up to a number of bytes or one that has more.
+fn steps(found: &[(DocumentId, usize)]) -> impl Iterator<Item = &[(DocumentId, usize)]> {
+    let mut left = found;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |(_, size): &&(DocumentId, usize)| {
+            let is_first = bytes == 0;
+            bytes += size;
+            is_first || bytes <= STEP_BYTES
+        };
+        let count = left.iter().take(STEP_DOCUMENTS).take_while(fits).count();
+        let (step, rest) = left.split_at(count);
+        left = rest;
+        (!step.is_empty()).then_some(step)
+    })
 }
 
 const IDS: &str = "memory for the ids of documents that are to be changed in bytes";
