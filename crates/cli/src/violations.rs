@@ -55,7 +55,8 @@ fn of_one(violations: &Violations) -> Vec<String> {
     match violations.more() {
         More::None => {}
         More::Count(count) => lines.push(format!("and {count} more")),
-        More::Unknown => lines.push("further ones were not looked for".to_owned()),
+        More::AtLeast(count) => lines.push(format!("and more, at least {count}")),
+        More::Unknown => lines.push("there may be more, which were not looked for".to_owned()),
     }
     lines
 }

@@ -121,6 +121,14 @@ pub const REGEX_PROGRAM_BYTES_MAX: usize = 1024 * 1024;
 /// Whoever has more of them does not read on, and they are part of answers.
 pub const VIOLATIONS_MAX: usize = 100;
 
+/// The largest size of the paths and messages of the listed violations of one document, in bytes:
+/// 256 KiB. The first one is listed whatever it is; its path is as long as 100 names can be.
+pub const VIOLATIONS_BYTES_MAX: usize = 256 * 1024;
+
+/// The largest number of violations of one document that are looked for, so that those beyond the
+/// listed ones can be counted.
+pub const VIOLATIONS_COUNTED_MAX: usize = 10_000;
+
 /// The largest number of stages of one pipeline, those of the pipelines in it included.
 ///
 /// Rows are handed from stage to stage by recursion where a stage makes several of one.

@@ -51,7 +51,9 @@ pub enum More {
     None,
     /// That many.
     Count(usize),
-    /// The document is too large for finding out.
+    /// That many, and some that were not counted.
+    AtLeast(usize),
+    /// There may be some: the document is too large for finding out.
     Unknown,
 }
 
@@ -63,7 +65,8 @@ pub struct Violations {
 }
 
 impl Violations {
-    /// Takes all violations, puts them into order and lists the first of them.
+    /// Takes violations, puts them into order and lists the first of them. `more` says how many there
+    /// are beside.
     pub fn new(mut all: Vec<Violation>, more: More) -> Self {
         all.sort_by(|a, b| (&a.path, &a.rule, &a.message).cmp(&(&b.path, &b.rule, &b.message)));
         all.dedup();
@@ -71,6 +74,8 @@ impl Violations {
         all.truncate(VIOLATIONS_MAX);
         let more = match more {
             More::None if further > 0 => More::Count(further),
+            More::Count(count) => More::Count(count + further),
+            More::AtLeast(count) => More::AtLeast(count + further),
             more => more,
         };
         Violations { listed: all, more }
@@ -108,7 +113,8 @@ impl fmt::Display for Violations {
         match self.more {
             More::None => Ok(()),
             More::Count(count) => write!(f, "; and {count} more"),
-            More::Unknown => f.write_str("; further ones were not looked for"),
+            More::AtLeast(count) => write!(f, "; and more, at least {count}"),
+            More::Unknown => f.write_str("; there may be more, which were not looked for"),
         }
     }
 }

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 
 use jsonschema::PatternOptions;
-use serde_json::json;
+use regex::{Regex, RegexBuilder};
 use velocitydb_core::limits::{DEPTH_MAX, REGEX_BYTES_MAX};
 
+use super::pattern;
 use super::problem::problem;
 use super::subschemas::{Number, Subschemas, place_text};
-use super::view::{Stored, Weights};
+use super::view::Weights;
 use crate::Result;
 
 /// How often schemas may look at one value, at the most.
@@ -35,18 +36,27 @@ pub const PATTERNS_BYTES_MAX: usize = 8 << 20;
 /// `[ab]*a[ab]{50}c`, visit all of their states for each byte: then a step takes about 150.
 const PATTERN_BYTES_A_STEP: usize = 128;
 
-/// Checks the bounds, and says what looks at documents cost.
-pub(super) fn check(schemas: &Subschemas<'_>) -> Result<Weights> {
+/// The patterns of a schema, by how they are written.
+#[derive(Default)]
+pub(super) struct Patterns<'a> {
+    /// Ready to match.
+    pub(super) compiled: HashMap<&'a str, Regex>,
+    /// As the `regex` crate writes them.
+    pub(super) translated: HashMap<&'a str, String>,
+}
+
+/// Checks the bounds, compiles the patterns, and says what looks at documents cost.
+pub(super) fn check<'a>(schemas: &Subschemas<'a>) -> Result<(Weights, Patterns<'a>)> {
     let order = order(schemas)?;
     let looks = looks(schemas, &order)?;
     check_entered(schemas, &order)?;
-    let mut weights = patterns(schemas)?;
+    let (mut weights, patterns) = patterns(schemas)?;
     let names = schemas.all.iter().filter_map(|schema| schema.names);
     weights.name = names.map(|names| looks[names]).max().unwrap_or_default();
     if schemas.all.iter().any(|schema| schema.names.is_some()) {
         weights.name_byte += weights.string_byte.max(1);
     }
-    Ok(weights)
+    Ok((weights, patterns))
 }
 
 /// The schemas, each after those that judge the same value for it.
@@ -140,16 +150,17 @@ fn check_entered(schemas: &Subschemas<'_>, order: &[Number]) -> Result<()> {
     ))
 }
 
-/// Checks all patterns, and says what they cost.
-fn patterns(schemas: &Subschemas<'_>) -> Result<Weights> {
+/// Compiles all patterns, and says what they cost.
+fn patterns<'a>(schemas: &Subschemas<'a>) -> Result<(Weights, Patterns<'a>)> {
+    let mut patterns = Patterns::default();
     let mut sizes: HashMap<&str, usize> = HashMap::new();
     let mut total = 0;
     let mut weights = Weights::default();
-    let mut size_of = |pattern, place: &dyn Fn() -> String| {
+    let mut size_of = |pattern: &'a str, place: &dyn Fn() -> String| {
         if let Some(size) = sizes.get(pattern) {
             return Ok(*size);
         }
-        let size = size_of(pattern).map_err(|text| problem(place(), text))?;
+        let (translated, regex, size) = compiled(pattern).map_err(|text| problem(place(), text))?;
         total += size;
         if total > PATTERNS_BYTES_MAX {
             let text = format!(
@@ -158,6 +169,8 @@ fn patterns(schemas: &Subschemas<'_>) -> Result<Weights> {
             return Err(problem(place(), text));
         }
         sizes.insert(pattern, size);
+        patterns.compiled.insert(pattern, regex);
+        patterns.translated.insert(pattern, translated);
         Ok(size)
     };
     let steps = |size: usize| (size / PATTERN_BYTES_A_STEP) as u64;
@@ -174,42 +187,33 @@ fn patterns(schemas: &Subschemas<'_>) -> Result<Weights> {
         }
         weights.name_byte = weights.name_byte.max(names);
     }
-    Ok(weights)
+    Ok((weights, patterns))
 }
 
-/// The size of a compiled pattern; or else what is wrong with it, as the end of a sentence.
-fn size_of(pattern: &str) -> std::result::Result<usize, String> {
+/// A pattern as the `regex` crate writes it, compiled, and its compiled size; or else what is wrong
+/// with it, as the end of a sentence.
+fn compiled(pattern: &str) -> std::result::Result<(String, Regex, usize), String> {
     if pattern.len() > REGEX_BYTES_MAX {
         let length = pattern.len();
         return Err(format!("has {length} bytes, and at most {REGEX_BYTES_MAX} is allowed"));
     }
-    let schema = json!({ "pattern": pattern });
-    let compiles = |options: PatternOptions<jsonschema::Regex>| {
-        let options = super::compile::options().with_pattern_options(options);
-        options.build(&schema).is_ok()
-    };
-    let fits = |size: &usize| compiles(PatternOptions::regex().size_limit(*size));
-    if let Some(size) = PATTERN_SIZES.into_iter().find(fits) {
-        return Ok(size);
+    let translated = pattern::translate(pattern)?;
+    for size in PATTERN_SIZES {
+        match RegexBuilder::new(&translated).size_limit(size).build() {
+            Ok(regex) => return Ok((translated, regex, size)),
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            Err(error) => {
+                let text = error.to_string();
+                let line = text.lines().last().unwrap_or_default();
+                return Err(format!("is not a regular expression of ECMA-262: {line}"));
+            }
+        }
     }
     let largest = PATTERN_SIZES[PATTERN_SIZES.len() - 1];
-    if compiles(PatternOptions::regex()) {
-        return Err(format!("takes more than {largest} bytes when it is compiled; simplify it"));
+    if Regex::new(&translated).is_err() {
+        return Err("is far too large when it is compiled; simplify it".to_owned());
     }
-    let needs_backtracking = jsonschema::options_for::<Stored>()
-        .with_draft(jsonschema::Draft::Draft202012)
-        .with_pattern_options(PatternOptions::fancy_regex().size_limit(largest))
-        .build(&schema)
-        .is_ok();
-    Err(if needs_backtracking {
-        "uses look-around or a backreference, which can take for ever; only what is matched in \
-         linear time is taken"
-            .to_owned()
-    } else {
-        "is not a regular expression of ECMA-262, or is far too large; check its brackets and \
-         escapes"
-            .to_owned()
-    })
+    Err(format!("takes more than {largest} bytes when it is compiled; simplify it"))
 }
 
 /// The options for patterns: what [`check`] has let through.

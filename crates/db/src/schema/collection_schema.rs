@@ -4,13 +4,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use velocitydb_core::{Encoded, More, Object, RawObject, Violations};
+use velocitydb_core::{Encoded, Object, RawObject, Violations};
 
 use super::builder::SchemaBuilder;
 use super::compile::{Compiled, compile};
+use super::explain::explain;
 use super::indexes::IndexRequest;
 use super::view::{Meter, View};
-use super::violation;
 use crate::Result;
 
 /// How many steps validating a document takes at the most, beside those for its size.
@@ -23,12 +23,6 @@ pub const STEPS_MAX: u64 = 10_000_000;
 ///
 /// The shortest element of a large array has six bytes, so that twelve rules can look at each.
 pub const STEPS_A_BYTE: u64 = 2;
-
-/// How many looks listing all violations of one document takes at the most.
-///
-/// Each look can find a violation, and they are kept until they are all found. A document that
-/// takes more has its first violation reported alone.
-pub const LISTING_LOOKS_MAX: u64 = 100_000;
 
 /// The schema of a collection's documents: JSON Schema 2020-12, checked and compiled. Cheap to
 /// clone.
@@ -99,13 +93,13 @@ impl Schema {
         self.0.compiled.defaults.apply(fields)
     }
 
-    /// All violations of a document, up to a number; `None` if it satisfies the schema.
+    /// The violations of a document, up to a number and a size; `None` if it satisfies the schema.
     ///
     /// An error is damage of the document. A document that takes too many steps is a violation of
-    /// the rule `steps`.
+    /// the rule `steps`, and so is one that violates the schema where explaining it takes as many.
     pub fn validate(&self, fields: RawObject<'_>) -> Result<Option<Violations>> {
         let compiled = &self.0.compiled;
-        let meter = self.meter(u64::MAX, fields);
+        let meter = self.meter(fields);
         let is_valid = compiled.validator.is_valid(View::Value(fields.as_value(), &meter));
         if let Some(damage) = meter.take_corruption() {
             return Err(damage.into());
@@ -116,50 +110,15 @@ impl Schema {
         if is_valid {
             return Ok(None);
         }
-        Ok(Some(match self.list(fields)? {
-            Some(violations) => violations,
-            None => self.first(fields)?,
-        }))
+        Ok(Some(explain(&compiled.rules, fields, &self.meter(fields))?))
     }
 
     pub(super) fn example_of_defaults(&self) -> Object {
         self.0.compiled.defaults.example()
     }
 
-    /// Lists all violations, unless that takes too many steps.
-    fn list(&self, fields: RawObject<'_>) -> Result<Option<Violations>> {
-        let meter = self.meter(LISTING_LOOKS_MAX, fields);
-        let view = View::Value(fields.as_value(), &meter);
-        let errors = self.0.compiled.validator.iter_errors(view);
-        if meter.is_exhausted() {
-            return Ok(None);
-        }
-        let mut list = Vec::new();
-        for error in errors {
-            violation::add(&error, fields, &mut list)?;
-        }
-        Ok((!list.is_empty()).then(|| Violations::new(list, More::None)))
-    }
-
-    /// The first violation, where there are too many or the document is too large to list them.
-    fn first(&self, fields: RawObject<'_>) -> Result<Violations> {
-        let meter = self.meter(u64::MAX, fields);
-        let view = View::Value(fields.as_value(), &meter);
-        let result = self.0.compiled.validator.validate(view);
-        let mut list = Vec::new();
-        if let (Err(error), false) = (&result, meter.is_exhausted()) {
-            violation::add(error, fields, &mut list)?;
-        }
-        if list.is_empty() {
-            let text = "breaks the schema, and is too large to say where".to_owned();
-            return Ok(Violations::whole("steps", text));
-        }
-        list.truncate(1);
-        Ok(Violations::new(list, More::Unknown))
-    }
-
-    fn meter(&self, looks: u64, fields: RawObject<'_>) -> Meter {
-        Meter::new(looks, steps_max(fields), self.0.compiled.weights)
+    fn meter(&self, fields: RawObject<'_>) -> Meter {
+        Meter::new(steps_max(fields), self.0.compiled.weights)
     }
 }
 

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jsonschema::{Draft, Validator};
 use serde_json::Value as Json;
+use velocitydb_core::document::META;
 use velocitydb_core::limits::DEPTH_MAX;
 use velocitydb_core::{Object, Value};
 
@@ -13,6 +14,7 @@ use super::indexes::{self, IndexRequest};
 use super::keywords::{STORED_TYPE, StoredType};
 use super::problem::{dotted, problem};
 use super::references::References;
+use super::rules::Rules;
 use super::subschemas::Subschemas;
 use super::values::to_json;
 use super::view::{Stored, Weights};
@@ -28,6 +30,7 @@ pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
 /// What becomes of a schema.
 pub(super) struct Compiled {
     pub(super) validator: Validator<Stored>,
+    pub(super) rules: Rules,
     pub(super) weights: Weights,
     pub(super) defaults: Defaults,
     pub(super) indexes: Vec<IndexRequest>,
@@ -45,14 +48,20 @@ pub(super) fn compile(schema: &Object) -> Result<Compiled> {
         let text = format!("refers to {missing:?}, which is not in it, and nothing is fetched");
         return Err(problem(String::new(), text));
     }
-    let weights = bounds::check(&schemas)?;
+    let (weights, patterns) = bounds::check(&schemas)?;
     scopes::check(&json, &references)?;
     let defaults = Defaults::of(&schemas)?;
+    if let Some(name) = META.into_iter().find(|name| defaults.is_of_document(name)) {
+        let place = format!("properties.{name}.default");
+        let text = "is for a field that belongs to the database; leave it out".to_owned();
+        return Err(problem(place, text));
+    }
     let indexes = indexes::requests(&schemas)?;
     // The library's panics are known to be rare and not known to be absent, and a schema comes from
     // outside.
+    let translated = with_translated_patterns(&json, &schemas, &patterns);
     let built = catch_unwind(AssertUnwindSafe(|| {
-        options().with_pattern_options(bounds::pattern_options()).build(&json)
+        options().with_pattern_options(bounds::pattern_options()).build(&translated)
     }));
     let validator = match built {
         Ok(Ok(validator)) => validator,
@@ -62,7 +71,49 @@ pub(super) fn compile(schema: &Object) -> Result<Compiled> {
             return Err(problem(String::new(), text));
         }
     };
-    Ok(Compiled { validator, weights, defaults, indexes })
+    let rules = Rules::of(&schemas, &patterns.compiled);
+    Ok(Compiled { validator, rules, weights, defaults, indexes })
+}
+
+/// The schema with its patterns as the validator's library matches them. It reads ECMA-262's too,
+/// but for some of them otherwise.
+fn with_translated_patterns(
+    json: &Json,
+    schemas: &Subschemas<'_>,
+    patterns: &bounds::Patterns<'_>,
+) -> Json {
+    let recurse = |inner: &Json| with_translated_patterns(inner, schemas, patterns);
+    match json {
+        Json::Array(items) => items.iter().map(recurse).collect(),
+        Json::Object(fields) => {
+            let is_schema = schemas.number_of(json).is_some();
+            let field = |(name, value): (&String, &Json)| {
+                let value = match (name.as_str(), value) {
+                    ("pattern", Json::String(pattern)) if is_schema => patterns
+                        .translated
+                        .get(pattern.as_str())
+                        .map_or(recurse(value), |translated| translated.as_str().into()),
+                    ("patternProperties", Json::Object(inner)) if is_schema => {
+                        let mut renamed = serde_json::Map::new();
+                        for (pattern, schema) in inner {
+                            let translated = patterns.translated.get(pattern.as_str());
+                            let mut name = translated.unwrap_or(pattern).clone();
+                            // Two that are written otherwise can be translated alike.
+                            while renamed.contains_key(&name) {
+                                name.push_str("(?:)");
+                            }
+                            renamed.insert(name, recurse(schema));
+                        }
+                        Json::Object(renamed)
+                    }
+                    _ => recurse(value),
+                };
+                (name.clone(), value)
+            };
+            Json::Object(fields.iter().map(field).collect())
+        }
+        other => other.clone(),
+    }
 }
 
 /// The options of every validator, without those for patterns.
@@ -114,5 +165,5 @@ fn check_form(schema: &Json) -> Result<()> {
 fn from_validation(error: &jsonschema::ValidationError<'_>) -> crate::Error {
     let steps = violation::pointer_steps(error.instance_path().as_str());
     let place = dotted(steps.iter().map(String::as_str));
-    problem(place, violation::message(error, &violation::start_of(error.instance(), 100)))
+    problem(place, violation::of_schema(error, &violation::start_of(error.instance(), 100)))
 }

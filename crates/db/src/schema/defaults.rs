@@ -195,6 +195,23 @@ impl Defaults {
         }
     }
 
+    /// Whether a document that lacks the field of a name gets it.
+    pub(super) fn is_of_document(&self, name: &str) -> bool {
+        let mut seen = vec![false; self.places.len()];
+        let mut next: Vec<usize> = (0..self.places.len().min(1)).collect();
+        while let Some(at) = next.pop() {
+            if std::mem::replace(&mut seen[at], true) {
+                continue;
+            }
+            let place = &self.places[at];
+            if place.fields.iter().any(|field| &*field.name == name && field.default.is_some()) {
+                return true;
+            }
+            next.extend(&place.also);
+        }
+        false
+    }
+
     /// A document of all defaults, with the objects around them, for a check of the defaults.
     pub(super) fn example(&self) -> Object {
         let mut example = Value::Object(Object::new());

@@ -123,7 +123,8 @@ impl Allowed {
 }
 
 impl StoredType {
-    fn of(value: &Json) -> Result<Self, String> {
+    /// Reads the value of the keyword; an error is the end of a sentence.
+    pub(super) fn of(value: &Json) -> Result<Self, String> {
         let names = match value {
             Json::Array(names) if !names.is_empty() => names.as_slice(),
             Json::Array(_) => return Err("is empty, so that it takes nothing".to_owned()),
@@ -139,7 +140,14 @@ impl StoredType {
         Ok(StoredType(allowed.collect::<Result<_, _>>()?))
     }
 
-    fn takes(&self, kind: Kind) -> bool {
+    /// What would be right, and what is there.
+    pub(super) fn demand(&self, kind: Kind) -> String {
+        let names: Vec<_> = self.0.iter().map(|allowed| allowed.name()).collect();
+        format!("must be stored as {}, and is of type {kind}", names.join(" or "))
+    }
+
+    /// Whether a value may be stored as that.
+    pub(super) fn takes(&self, kind: Kind) -> bool {
         self.0.iter().any(|allowed| allowed.takes(kind))
     }
 
@@ -159,9 +167,7 @@ impl<'i> Keyword<'i, Stored> for StoredType {
         if self.takes(kind) {
             return Ok(());
         }
-        let names: Vec<_> = self.0.iter().map(|allowed| allowed.name()).collect();
-        let names = names.join(" or ");
-        Err(ValidationError::custom(format!("must be stored as {names}, and is of type {kind}")))
+        Err(ValidationError::custom(self.demand(kind)))
     }
 
     fn is_valid(&self, value: View<'i>) -> bool {

@@ -6,10 +6,14 @@ mod builder;
 mod collection_schema;
 mod compile;
 mod defaults;
+mod explain;
 mod indexes;
+mod judge;
 mod keywords;
+mod pattern;
 mod problem;
 mod references;
+mod rules;
 mod scopes;
 mod subschemas;
 #[cfg(test)]
@@ -20,7 +24,7 @@ mod violation;
 
 pub use bounds::{ENTERED_SCHEMAS_MAX, LOOKS_AT_A_VALUE_MAX, PATTERNS_BYTES_MAX};
 pub use builder::{Field, SchemaBuilder};
-pub use collection_schema::{LISTING_LOOKS_MAX, STEPS_A_BYTE, STEPS_MAX, Schema};
+pub use collection_schema::{STEPS_A_BYTE, STEPS_MAX, Schema};
 pub use compile::SCHEMA_BYTES_MAX;
 pub use defaults::DEFAULTS_BYTES_MAX;
 pub use indexes::{INDEX_REQUESTS_MAX, IndexRequest};

@@ -50,7 +50,12 @@ pub(super) struct Subschema<'a> {
     /// What the annotations say.
     pub(super) default: Option<&'a Value>,
     pub(super) index: Option<Index>,
-    dynamic_anchor: Option<&'a str>,
+    /// What was written; none of a schema of the metaschema.
+    pub(super) json: Option<&'a Json>,
+    /// What `$ref` and `$dynamicRef` lead to.
+    pub(super) reference: Option<Number>,
+    pub(super) dynamic_reference: Option<Number>,
+    pub(super) dynamic_anchor: Option<&'a str>,
 }
 
 /// The index that an annotation asks for.
@@ -71,6 +76,7 @@ struct Pending<'a, 'r> {
 /// All schemas of a schema; the whole is number 0.
 pub(super) struct Subschemas<'a> {
     pub(super) all: Vec<Subschema<'a>>,
+    known: HashMap<*const Json, Number>,
 }
 
 impl<'a> Subschemas<'a> {
@@ -97,7 +103,12 @@ impl<'a> Subschemas<'a> {
             walk.follow(&pending)?;
         }
         walk.link_metaschema();
-        Ok(Self { all: walk.all })
+        Ok(Self { all: walk.all, known: walk.known })
+    }
+
+    /// The number of the schema that was written there.
+    pub(super) fn number_of(&self, json: &Json) -> Option<Number> {
+        self.known.get(&std::ptr::from_ref(json)).copied()
     }
 }
 
@@ -125,6 +136,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         }
         let number = self.push(place)?;
         self.known.insert(json, number);
+        self.all[number].json = Some(json);
         let (Json::Object(keywords), Value::Object(written)) = (json, written) else {
             return Ok(number);
         };
@@ -161,6 +173,9 @@ impl<'a, 'r> Walk<'a, 'r> {
             always: Vec::new(),
             default: None,
             index: None,
+            json: None,
+            reference: None,
+            dynamic_reference: None,
             dynamic_anchor: None,
         });
         Ok(self.all.len() - 1)
@@ -317,8 +332,10 @@ impl<'a, 'r> Walk<'a, 'r> {
         self.all[*from].same_value.push(target);
         if *keyword == "$ref" {
             self.all[*from].always.push(target);
+            self.all[*from].reference = Some(target);
             return Ok(());
         }
+        self.all[*from].dynamic_reference = Some(target);
         // Which schema with this dynamic anchor it is depends on the way there: it may be any.
         let Some(anchor) = self.all[target].dynamic_anchor else { return Ok(()) };
         let others = (0..self.all.len())

@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Ordering;
-use std::sync::OnceLock;
 
 use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, Node, NodeIdentity, Object};
@@ -23,7 +22,6 @@ pub(super) const BYTES_A_STEP: u64 = 32;
 /// the validator comes to an end; what it says then means nothing.
 pub(super) struct Meter {
     left: Cell<u64>,
-    looks_left: Cell<u64>,
     corrupt: Cell<Option<velocitydb_core::Error>>,
     weights: Weights,
 }
@@ -40,10 +38,9 @@ pub(super) struct Weights {
 }
 
 impl Meter {
-    /// So many looks, and so many steps in them.
-    pub(super) fn new(looks: u64, steps: u64, weights: Weights) -> Self {
-        let (left, looks_left) = (Cell::new(steps), Cell::new(looks));
-        Meter { left, looks_left, corrupt: Cell::new(None), weights }
+    /// So many steps.
+    pub(super) fn new(steps: u64, weights: Weights) -> Self {
+        Meter { left: Cell::new(steps), corrupt: Cell::new(None), weights }
     }
 
     /// Whether the steps were used up.
@@ -59,13 +56,7 @@ impl Meter {
     /// Takes one look of one step.
     #[inline]
     fn look(&self) -> bool {
-        match self.looks_left.get().checked_sub(1) {
-            Some(looks) => {
-                self.looks_left.set(looks);
-                self.spend(1)
-            }
-            None => self.spend(u64::MAX),
-        }
+        self.spend(1)
     }
 
     /// Takes steps, and says whether there were as many.
@@ -123,6 +114,19 @@ impl<'a> View<'a> {
             View::Value(value, _) => value.kind(),
             View::Name(_) => Kind::String,
         }
+    }
+
+    /// The stored value; none of a name.
+    pub(super) fn raw(&self) -> Option<RawValue<'a>> {
+        match self {
+            View::Value(value, _) => Some(*value),
+            View::Name(_) => None,
+        }
+    }
+
+    /// What tells the values of one document apart; none of a name.
+    pub(super) fn address(&self) -> Option<usize> {
+        self.raw().map(|value| value.as_encoded().as_ptr() as usize)
     }
 
     /// The value, unless the steps are used up.
@@ -236,19 +240,9 @@ impl<'a> Node<'a, Stored> for View<'a> {
         })
     }
 
+    /// Errors of the library are not looked at, so they hold no values.
     fn lazy_value(&self) -> LazyInstance<'a> {
-        match self {
-            View::Name(_) => LazyInstance::Ready(self.to_value()),
-            View::Value(value, _) => LazyInstance::Deferred {
-                bytes: value.as_encoded(),
-                tag: 0,
-                make: |bytes, _| {
-                    let value = RawValue::new(bytes).and_then(RawValue::to_value);
-                    value.map(|value| to_json(&value)).unwrap_or_default()
-                },
-                cell: OnceLock::new(),
-            },
-        }
+        LazyInstance::Ready(Cow::Owned(serde_json::Value::Null))
     }
 
     fn identity(&self) -> Option<NodeIdentity> {

@@ -21,6 +21,7 @@ mod planner;
 mod queries;
 mod requests;
 mod scale;
+mod schema_memory;
 mod schema_suite;
 mod time_to_live;
 mod transactions;

@@ -22,6 +22,42 @@ fn deep_objects(leaf: &str) -> Encoded {
     document(&nested(r#"{"a":"#, "}", 100, leaf))
 }
 
+/// What the explanation of one violation asked was asked again for each level of the document, and
+/// all violations within the parts of an `anyOf` were kept: twice as many with each level.
+#[test]
+fn violations_that_multiply_are_explained_in_few_steps() {
+    let branches = r##"{"properties": {"c": {"$ref": "#/$defs/n"}}, "required": ["x"]},
+        {"properties": {"c": {"$ref": "#/$defs/n"}}, "required": ["y"]}"##;
+    let of = |keywords: &str| {
+        let n = keywords.replace("BRANCHES", branches);
+        schema(&format!(r##"{{"$defs": {{"n": {n}}}, "$ref": "#/$defs/n"}}"##))
+    };
+    for depth in [18, 90] {
+        let document = document(&nested(r#"{"c":"#, "}", depth, "{}"));
+        let any = verdict(&of(r#"{"anyOf": [BRANCHES]}"#), &document);
+        let either = r#"(must have the field "x", or must have the field "y")"#;
+        let start = format!("the document must satisfy one of 2 schemas {either}, and is ");
+        assert!(any.starts_with(&start) && !any.contains("; "), "{any}");
+        let one = verdict(&of(r#"{"oneOf": [BRANCHES]}"#), &document);
+        assert!(one.contains(&format!("exactly one of 2 schemas {either}")), "{one}");
+        let all = violations(&of(r#"{"allOf": [BRANCHES]}"#), &document).unwrap();
+        let found = 2 * (depth + 1);
+        let listed = found.min(velocitydb_core::limits::VIOLATIONS_MAX);
+        assert_eq!(all.as_slice().len(), listed);
+        let more = if found > listed { More::Count(found - listed) } else { More::None };
+        assert_eq!(all.more(), more);
+        let denied = verdict(&of(r#"{"not": {"not": {"allOf": [BRANCHES]}}}"#), &document);
+        assert!(denied.contains("must not satisfy the schema of `not`"), "{denied}");
+        let conditional = r##"{"if": {"anyOf": [BRANCHES]}, "then": true,
+            "else": {"required": ["z"], "properties": {"c": {"$ref": "#/$defs/n"}}}}"##;
+        let conditional = violations(&of(conditional), &document).unwrap();
+        assert_eq!(conditional.as_slice()[0].rule, "required");
+        let unevaluated = r#"{"anyOf": [BRANCHES, true], "unevaluatedProperties": false}"#;
+        let unevaluated = verdict(&of(unevaluated), &document);
+        assert!(unevaluated.contains("a field that the schema does not know"), "{unevaluated}");
+    }
+}
+
 #[test]
 fn references_in_a_circle_are_refused() {
     for json in [

@@ -5,3 +5,4 @@ mod building;
 mod documents;
 mod helpers;
 mod hostile;
+mod patterns;
