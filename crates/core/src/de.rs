@@ -206,7 +206,9 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
             Shape::String(value) => visitor.visit_borrowed_str(value),
             Shape::Bytes(value) => self.bytes(value, visitor),
             Shape::Time(value) => self.time(value, visitor),
-            Shape::Array(items) => visitor.visit_seq(Items { items, depth: self.depth + 1 }),
+            Shape::Array(items) => {
+                visitor.visit_seq(Items { items, position: 0, depth: self.depth + 1 })
+            }
             Shape::Object(fields) => {
                 visitor.visit_map(Fields { fields, value: None, depth: self.depth + 1 })
             }
@@ -285,6 +287,8 @@ fn unexpected(value: RawValue<'_>) -> Unexpected<'static> {
 /// The elements of an array, for a visitor.
 struct Items<'de> {
     items: RawItems<'de>,
+    /// That of the next element.
+    position: usize,
     depth: usize,
 }
 
@@ -292,8 +296,11 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+        let position = self.position;
         let Some(item) = self.items.next() else { return Ok(None) };
-        seed.deserialize(Deserializer { value: item?, depth: self.depth, native: false }).map(Some)
+        self.position += 1;
+        let item = Deserializer { value: item?, depth: self.depth, native: false };
+        seed.deserialize(item).map(Some).map_err(|error| error.within(&position.to_string()))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -304,8 +311,8 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 /// The fields of an object, for a visitor.
 struct Fields<'de> {
     fields: RawFields<'de>,
-    /// The value whose name has been read.
-    value: Option<RawValue<'de>>,
+    /// The value whose name has been read, with the name.
+    value: Option<(&'de str, RawValue<'de>)>,
     depth: usize,
 }
 
@@ -315,14 +322,16 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
         let Some(field) = self.fields.next() else { return Ok(None) };
         let (name, value) = field?;
-        self.value = Some(value);
+        self.value = Some((name, value));
         seed.deserialize(Name(name)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        let value =
-            self.value.take().ok_or_else(|| de::Error::custom("a value comes after its name"))?;
-        seed.deserialize(Deserializer { value, depth: self.depth, native: false })
+        let found = self.value.take();
+        let (name, value) =
+            found.ok_or_else(|| <Error as de::Error>::custom("a value comes after its name"))?;
+        let value = Deserializer { value, depth: self.depth, native: false };
+        seed.deserialize(value).map_err(|error| error.within(name))
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -109,6 +109,59 @@ pub struct DocumentView<'a> {
 /// The names under which queries find what the engine knows of a document.
 pub const META: [&str; 6] = ["_id", "_version", "_created", "_modified", "_expires", "_lease"];
 
+/// Refuses a document that has one of the [`META`] fields: it would be hidden by what the engine
+/// knows, and so be lost without a word.
+///
+/// # Errors
+///
+/// [`Error::EngineField`] with the field and what to do, and [`Error::Corrupt`] when the fields
+/// cannot be read.
+pub fn check_own_fields(fields: RawObject<'_>) -> Result<(), Error> {
+    for field in fields.iter() {
+        let (name, _) = field?;
+        // Names are in order, so that all of these are found at the front, or none is.
+        if name.as_bytes().first().is_some_and(|first| *first > b'_') {
+            break;
+        }
+        if let Some(advice) = advice_for_document(name) {
+            let path = name.to_owned();
+            return Err(Error::EngineField { operator: "", path, advice });
+        }
+    }
+    Ok(())
+}
+
+fn advice_for_document(name: &str) -> Option<&'static str> {
+    match name {
+        "_id" => Some("the id of a document is given beside its fields, not among them"),
+        "_expires" => Some("leave it out, and write with a time to live"),
+        "_version" | "_created" | "_modified" | "_lease" => Some(
+            "leave it out, or give the field another name; to write only what has a certain \
+             version, compare and swap",
+        ),
+        _ => None,
+    }
+}
+
+/// What to do instead of writing a field in an update, if it belongs to the engine.
+pub(crate) fn advice_for_update(name: &str) -> Option<&'static str> {
+    match name {
+        "_id" => Some(
+            "an id does not change: insert the document under the other id, and delete this one",
+        ),
+        "_version" => Some(
+            "it rises by itself with every write; to write only at a certain version, compare and \
+             swap",
+        ),
+        "_created" | "_modified" => {
+            Some("it is kept with every write; keep a time of your own under another name")
+        }
+        "_expires" => Some("write with a time to live instead"),
+        "_lease" => Some("claim, renew, release or complete instead"),
+        _ => None,
+    }
+}
+
 impl<'a> DocumentView<'a> {
     /// A view of a stored document.
     ///

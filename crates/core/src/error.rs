@@ -145,12 +145,23 @@ pub enum Error {
     },
 
     /// An update uses an operator that does not exist.
-    #[error("update operator {operator:?} is unknown; did you mean {nearest}?")]
+    #[error("update {problem}")]
     UnknownOperator {
         /// What was given.
         operator: String,
-        /// The most similar operator.
-        nearest: &'static str,
+        /// What it is instead, or was probably meant to be, as the end of a sentence.
+        problem: String,
+    },
+
+    /// A field that belongs to the database was to be written.
+    #[error("{}field {path:?} belongs to the database and cannot be written; {advice}", By(.operator))]
+    EngineField {
+        /// The operator of an update; empty for a field of a whole document.
+        operator: &'static str,
+        /// The dotted path of the field.
+        path: String,
+        /// What to do instead.
+        advice: &'static str,
     },
 
     /// An update has operators and plain fields side by side.
@@ -240,8 +251,11 @@ pub enum Error {
     },
 
     /// A Rust type does not fit the document model, or a document does not fit a Rust type.
-    #[error("{message}")]
+    #[error("{}{message}", Within(.path))]
     Serde {
+        /// The dotted path of the value that does not fit, empty for the whole document or where it
+        /// is not known.
+        path: String,
         /// What serde or the type had to say.
         message: String,
     },
@@ -262,6 +276,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same, of something within a field or an element of this name, if it is about a type.
+    pub(crate) fn within(self, step: &str) -> Self {
+        match self {
+            Self::Serde { path, message } => {
+                let step = step.replace('\\', "\\\\").replace('.', "\\.");
+                let path = if path.is_empty() { step } else { format!("{step}.{path}") };
+                Self::Serde { path, message }
+            }
+            other => other,
+        }
+    }
+
     /// Corruption, in short.
     pub(crate) const fn corrupt(problem: &'static str) -> Self {
         Self::Corrupt { problem }
@@ -270,13 +296,31 @@ impl Error {
 
 impl serde::ser::Error for Error {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self::Serde { message: message.to_string() }
+        Self::Serde { path: String::new(), message: message.to_string() }
     }
 }
 
 impl serde::de::Error for Error {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self::Serde { message: message.to_string() }
+        Self::Serde { path: String::new(), message: message.to_string() }
+    }
+}
+
+/// Prints a path in front of a sentence, and nothing for the empty path.
+struct Within<'a>(&'a str);
+
+impl std::fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, "field {:?}: ", self.0) }
+    }
+}
+
+/// Prints an operator in front of a sentence, and nothing where there is none.
+struct By<'a>(&'a str);
+
+impl std::fmt::Display for By<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, "{}: ", self.0) }
     }
 }
 

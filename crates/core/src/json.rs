@@ -98,7 +98,8 @@ impl RawObject<'_> {
 }
 
 fn write_text(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::Serde { message: error.to_string() })
+    serde_json::to_string(value)
+        .map_err(|error| Error::Serde { path: String::new(), message: error.to_string() })
 }
 
 impl fmt::Display for Value {
@@ -120,7 +121,8 @@ impl TryFrom<serde_json::Value> for Value {
 
     /// Takes extended JSON as what it stands for.
     fn try_from(value: serde_json::Value) -> Result<Self> {
-        serde_json::from_value(value).map_err(|error| Error::Serde { message: error.to_string() })
+        serde_json::from_value(value)
+            .map_err(|error| Error::Serde { path: String::new(), message: error.to_string() })
     }
 }
 
@@ -274,7 +276,7 @@ fn refused(error: &serde_json::Error, refusal: Option<Error>) -> Error {
     let text = error.to_string();
     let problem = text.rfind(" at line ").map_or(&*text, |end| &text[..end]).to_owned();
     if error.is_data() {
-        let source = Box::new(Error::Serde { message: problem });
+        let source = Box::new(Error::Serde { path: String::new(), message: problem });
         return Error::RefusedJson { line, column, source };
     }
     Error::InvalidJson { line, column, problem }

@@ -16,6 +16,7 @@ pub mod path;
 pub mod time;
 pub mod value;
 mod violation;
+mod vocabulary;
 
 pub mod codec;
 mod container;
@@ -38,7 +39,6 @@ mod index;
 mod least;
 pub mod projection;
 pub mod sort;
-mod suggest;
 pub mod update;
 
 pub use codec::Encoded;
@@ -47,7 +47,9 @@ pub use command::{
     Operation, Outcome, QueryCheck, Recall, Refusal, Request, RequestId, SchemaChange, Write,
 };
 pub use consistency::Consistency;
-pub use document::{DocumentView, Header, decode_varint, encode_varint, validate_document};
+pub use document::{
+    DocumentView, Header, check_own_fields, decode_varint, encode_varint, validate_document,
+};
 pub use error::{Error, Result};
 pub use fanout::{Fanout, Leaf};
 pub use filter::{Filter, field};

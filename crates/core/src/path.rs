@@ -228,6 +228,13 @@ fn push_segment(
     if name.is_empty() {
         return Err((position, "a segment is empty; write `a.b`"));
     }
+    if name == "$" || name.starts_with("$[") {
+        return Err((
+            position,
+            "the positional operators $, $[] and $[name] are not supported yet; write the position, \
+             as in `a.0`",
+        ));
+    }
     if name.starts_with('$') {
         return Err((position, "a segment begins with `$`, which no field does"));
     }

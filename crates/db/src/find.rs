@@ -114,7 +114,9 @@ impl Find {
     fn new(source: Source, collection: Result<CollectionName>, filter: Filter) -> Self {
         let collection = collection.map_err(|error| match error {
             Error::Invalid(error) => error,
-            other => velocitydb_core::Error::Serde { message: other.to_string() },
+            other => {
+                velocitydb_core::Error::Serde { path: String::new(), message: other.to_string() }
+            }
         });
         let query = Query {
             filter,

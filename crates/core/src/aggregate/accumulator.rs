@@ -2,6 +2,7 @@
 //! is in `state`.
 
 use super::expression::{Node, Parser};
+use crate::vocabulary::Kind as Vocabulary;
 use crate::{Object, Result, Value, value};
 
 /// What is computed from the rows of a group.
@@ -146,7 +147,7 @@ impl Plan {
             match found {
                 Some((_, kind)) => Self::with_operand(parser, kind, operand),
                 None => parser.unknown(
-                    "accumulator",
+                    Vocabulary::Accumulator,
                     name,
                     &OPERATORS.each_ref().map(|(name, _)| *name),
                 ),
@@ -167,14 +168,10 @@ impl Plan {
                 let input = parser.within("input", |parser| parser.expression(input))?;
                 Ok(Self { kind: Kind::Median, input })
             }
-            Kind::Sum | Kind::Avg | Kind::StdDevPop | Kind::StdDevSamp
-                if operand.as_array().is_some() =>
-            {
-                parser.refuse(
-                    "takes one expression here, not a list; $add the values, or use the \
-                     operator in an expression",
-                )
-            }
+            _ if operand.as_array().is_some() => parser.refuse(
+                "takes one expression here, not a list; $add values, and make an array of them by \
+                 {\"$concatArrays\": [[…]]}",
+            ),
             kind => Ok(Self { kind: kind.clone(), input: parser.expression(operand)? }),
         }
     }

@@ -9,6 +9,7 @@ use super::projection::Projection;
 use super::stage::{Kind, Stage, Stages};
 use super::unwind::Unwind;
 use crate::limits::PIPELINE_STAGES_MAX;
+use crate::vocabulary::Kind as Vocabulary;
 use crate::{Error, Path, Result, Sort, Value};
 
 const STAGES: [&str; 17] = [
@@ -96,7 +97,7 @@ impl Parser {
             "$replaceWith" => {
                 Kind::Replace { operator: "$replaceWith", root: self.expression(operand)? }
             }
-            _ => return self.unknown("stage", name, &STAGES),
+            _ => return self.unknown(Vocabulary::Stage, name, &STAGES),
         })
     }
 

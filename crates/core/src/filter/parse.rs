@@ -4,7 +4,8 @@ use super::measure::{self, LEVELS_MAX};
 use super::pattern::Pattern;
 use super::predicate::{Choices, Predicate, Presence, Test};
 use super::value_type::ValueType;
-use crate::{Error, Object, Path, Result, Value, suggest};
+use crate::vocabulary::{self, Kind};
+use crate::{Error, Object, Path, Result, Value};
 
 const LOGICAL: [&str; 3] = ["$and", "$or", "$nor"];
 const OPERATORS: [&str; 16] = [
@@ -24,23 +25,6 @@ const OPERATORS: [&str; 16] = [
     "$size",
     "$elemMatch",
     "$not",
-];
-
-/// Operators that MongoDB has and that there are not here.
-const ABSENT: [&str; 13] = [
-    "$where",
-    "$expr",
-    "$text",
-    "$jsonSchema",
-    "$mod",
-    "$bitsAllClear",
-    "$bitsAllSet",
-    "$bitsAnyClear",
-    "$bitsAnySet",
-    "$geoIntersects",
-    "$geoWithin",
-    "$near",
-    "$nearSphere",
 ];
 
 /// Reads a whole filter.
@@ -255,7 +239,7 @@ impl Parser {
     fn presence(&mut self, operand: &Value) -> Result<Presence> {
         let present = match operand {
             Value::Bool(present) => *present,
-            Value::Int(number @ 0..=1) => *number == 1,
+            Value::Int(_) | Value::UInt(_) | Value::Float(_) => *operand != Value::Int(0),
             _ => return Err(self.fail("takes true or false")),
         };
         Ok(if present { Presence::Present } else { Presence::Missing })
@@ -288,9 +272,9 @@ impl Parser {
 
     fn types_named(&mut self, name: &Value) -> Result<Vec<ValueType>> {
         if let Value::String(name) = name {
-            return ValueType::named(name).map(<[_]>::to_vec).map_err(|nearest| {
-                self.fail(format!("names the unknown type {name:?}; did you mean \"{nearest}\"?"))
-            });
+            return ValueType::named(name)
+                .map(<[_]>::to_vec)
+                .map_err(|known| self.fail(vocabulary::unknown(Kind::Type, name, &known)));
         }
         let number = match name {
             Value::Float(number) if number.fract() == 0.0 => Some(*number as i64),
@@ -350,11 +334,7 @@ impl Parser {
     }
 
     fn unknown_of(&self, name: &str, known: &[&'static str]) -> Error {
-        if ABSENT.contains(&name) {
-            return self.fail(format!("uses {name}, which is not supported"));
-        }
-        let nearest = suggest::nearest(name, known);
-        self.fail(format!("uses the unknown operator {name:?}; did you mean {nearest}?"))
+        self.fail(vocabulary::unknown(Kind::Filter, name, known))
     }
 
     fn fail(&self, problem: impl Into<String>) -> Error {

@@ -1,8 +1,8 @@
 //! The types that `$type` tells apart, with MongoDB's names and numbers, and ours.
 
 use crate::Kind;
+use crate::Result;
 use crate::node::{Node, Shape};
-use crate::{Result, suggest};
 
 /// A type that `$type` asks for.
 ///
@@ -78,11 +78,11 @@ impl ValueType {
         }
     }
 
-    /// The types that a name stands for, or the most similar name.
-    pub(super) fn named(name: &str) -> Result<&'static [Self], &'static str> {
+    /// The types that a name stands for, or else the names that there are.
+    pub(super) fn named(name: &str) -> Result<&'static [Self], [&'static str; NAMES.len()]> {
         match NAMES.iter().find(|(known, _)| *known == name) {
             Some((_, types)) => Ok(types),
-            None => Err(suggest::nearest(name, &NAMES.map(|(name, _)| name))),
+            None => Err(NAMES.map(|(name, _)| name)),
         }
     }
 

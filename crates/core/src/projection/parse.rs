@@ -4,7 +4,8 @@ use std::borrow::Borrow;
 
 use super::projection_type::{Part, Projection, Slice, parse_elem_match};
 use crate::filter::has_operators;
-use crate::{Error, Object, Path, Result, Value, suggest, value};
+use crate::vocabulary::{self, Kind};
+use crate::{Error, Object, Path, Result, Value, value};
 
 const OPERATORS: [&str; 2] = ["$slice", "$elemMatch"];
 
@@ -81,9 +82,7 @@ fn part(name: &str, value: &Value) -> Result<Part> {
                     .map(Part::ElemMatch)
                     .map_err(|error| inside(name, error)),
                 unknown if unknown.starts_with('$') => {
-                    let nearest = suggest::nearest(unknown, &OPERATORS);
-                    let problem =
-                        format!("uses the unknown operator {unknown:?}; did you mean {nearest}?");
+                    let problem = vocabulary::unknown(Kind::Projection, unknown, &OPERATORS);
                     Err(invalid(format!("{name}.{unknown}"), problem))
                 }
                 _ => Err(wrong(name, value)),

@@ -223,11 +223,15 @@ fn is_meta(path: &Path) -> Option<&'static str> {
 /// Whether the parts include or exclude.
 fn mode(parts: &[(Path, Part)]) -> Result<Mode> {
     let mut first: Option<(&Path, Mode)> = None;
-    for (path, part) in parts.iter().filter(|(path, _)| is_meta(path).is_none()) {
+    let own = || parts.iter().filter(|(path, _)| is_meta(path).is_none());
+    let is_excluding = own().any(|(_, part)| *part == Part::Exclude);
+    for (path, part) in own() {
         let mode = match part {
-            Part::Include | Part::ElemMatch(_) => Mode::Include,
+            Part::Include => Mode::Include,
             Part::Exclude => Mode::Exclude,
-            Part::Slice(_) => continue,
+            // Beside what is excluded it only picks elements.
+            Part::ElemMatch(_) if !is_excluding => Mode::Include,
+            Part::ElemMatch(_) | Part::Slice(_) => continue,
         };
         match first {
             Some((other, decided)) if decided != mode => {

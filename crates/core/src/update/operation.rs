@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::array::{Pull, Push};
 use crate::limits::UPDATE_OPERATIONS_MAX;
-use crate::{Error, Filter, Object, Path, Result, Value};
+use crate::{Error, Filter, Object, Path, Result, Value, document};
 
 /// A change to a document: any number of operators, each on a path.
 ///
@@ -89,6 +89,14 @@ impl Action {
 impl Operation {
     pub(super) fn new(path: Path, action: Action) -> Result<Self> {
         let operator = action.operator();
+        let operation = Self { path, action };
+        for place in operation.places() {
+            let first = place.segments()[0].name();
+            if let Some(advice) = document::advice_for_update(first) {
+                return Err(Error::EngineField { operator, path: place.to_string(), advice });
+            }
+        }
+        let Self { path, action } = operation;
         match &action {
             Action::Increment(by) | Action::Multiply(by) if !super::number::is_number(by) => {
                 Err(Error::InvalidOperand {
@@ -133,9 +141,10 @@ impl Operation {
 }
 
 impl From<Object> for Update {
-    /// [`Update::merge`].
-    fn from(fields: Object) -> Self {
-        Self::merge(fields)
+    /// [`Update::from_object`]: operators, or fields that are merged. What is wrong with it is
+    /// reported where the update is used.
+    fn from(update: Object) -> Self {
+        Self::from_object(update).unwrap_or_else(Self::of_problem)
     }
 }
 
@@ -151,10 +160,11 @@ impl Update {
         let set =
             |(name, value): (String, _)| Operation::new(Path::field(&name)?, Action::Set(value));
         let operations: Result<Vec<_>> = fields.into_iter().map(set).collect();
-        operations.and_then(Self::from_operations).unwrap_or_else(|problem| Self {
-            operations: Vec::new(),
-            problem: Some(Box::new(problem)),
-        })
+        operations.and_then(Self::from_operations).unwrap_or_else(Self::of_problem)
+    }
+
+    fn of_problem(problem: Error) -> Self {
+        Self { operations: Vec::new(), problem: Some(Box::new(problem)) }
     }
 
     /// Sets a value, and creates the objects on the way: `$set`.

@@ -8,7 +8,8 @@ use crate::codec::{Names, append};
 use crate::filter::{
     has_operators, operators_to_object, parse_filter, parse_operators, tests_a_value,
 };
-use crate::{Error, Object, Path, RawValue, Result, Value, suggest, value};
+use crate::vocabulary::{self, Kind};
+use crate::{Error, Object, Path, RawValue, Result, Value, json, value};
 
 const OPERATORS: [&str; 13] = [
     "$set",
@@ -60,9 +61,20 @@ impl Update {
         Self::from_operations(operations)
     }
 
-    /// Reads an update from JSON text, extended JSON included.
+    /// Reads an update from JSON text, extended JSON included. The keys of a `$sort` count in the
+    /// order in which they are written.
     pub fn from_json(text: &str) -> Result<Self> {
-        Self::from_object(Object::from_json(text)?)
+        match json::parse_query(text)? {
+            Value::Object(update) => Self::from_object(update),
+            Value::Array(_) => Err(Error::InvalidQuery {
+                what: "update",
+                place: String::new(),
+                problem: "is a pipeline, and pipelines as updates are not supported yet; write \
+                          operators, as in {\"$set\": {\"age\": 29}}"
+                    .to_owned(),
+            }),
+            other => Err(Error::Conversion { expected: "an object", found: other.kind() }),
+        }
     }
 
     /// The update as an object of operators, which [`Update::from_object`] reads.
@@ -135,9 +147,9 @@ impl Action {
                 Value::Array(values) => Self::PullAll(values),
                 _ => return Err(Refused::Operand("a list of values")),
             },
-            "$pop" => match operand.as_i64() {
-                Some(1) => Self::Pop(End::Last),
-                Some(-1) => Self::Pop(End::First),
+            "$pop" => match operand {
+                Value::Int(1) | Value::Float(1.0) => Self::Pop(End::Last),
+                Value::Int(-1) | Value::Float(-1.0) => Self::Pop(End::First),
                 _ => return Err(Refused::Operand("1 for the last element, or -1 for the first")),
             },
             "$addToSet" => {
@@ -197,9 +209,9 @@ impl SortKey {
             }
             direction => (None, direction),
         };
-        match direction.as_i64() {
-            Some(1) => Ok(Self { path, descending: false }),
-            Some(-1) => Ok(Self { path, descending: true }),
+        match direction {
+            Value::Int(1) | Value::Float(1.0) => Ok(Self { path, descending: false }),
+            Value::Int(-1) | Value::Float(-1.0) => Ok(Self { path, descending: true }),
             _ => Err(Refused::Operand(
                 "a $sort of 1 or -1, of {\"path\": 1}, or of a list of such objects",
             )),
@@ -254,12 +266,21 @@ fn parse_push(operand: Value) -> Result<Push, Refused> {
     let mut integer = |name| match modifiers.remove(name) {
         None => Ok(None),
         Some(Value::Int(value)) => Ok(Some(value)),
+        Some(Value::Float(value)) if value.fract() == 0.0 && value.abs() < 2f64.powi(53) => {
+            Ok(Some(value as i64))
+        }
         Some(_) => Err(Refused::Operand("integers as $position and $slice")),
     };
     let (position, slice) = (integer(POSITION)?, integer(SLICE)?);
     let sort = match modifiers.remove(SORT) {
         None => Vec::new(),
         Some(Value::Array(keys)) => keys.iter().map(SortKey::parse).collect::<Result<_, _>>()?,
+        Some(Value::Object(keys)) if keys.len() > 1 => {
+            return Err(Refused::Operand(
+                "a $sort by several fields as a list, such as [{\"a\": 1}, {\"b\": -1}], since \
+                 objects have no order",
+            ));
+        }
         Some(key) => vec![SortKey::parse(&key)?],
     };
     if !modifiers.is_empty() {
@@ -276,6 +297,6 @@ fn known(name: String) -> Result<&'static str> {
     if !name.starts_with('$') {
         return Err(Error::MixedUpdate { field: name });
     }
-    let nearest = suggest::nearest(&name, &OPERATORS);
-    Err(Error::UnknownOperator { operator: name, nearest })
+    let problem = vocabulary::unknown(Kind::Update, &name, &OPERATORS);
+    Err(Error::UnknownOperator { operator: name, problem })
 }

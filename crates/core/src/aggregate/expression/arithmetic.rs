@@ -71,19 +71,17 @@ fn time_after(call: &Call<'_>, base: Time, millis: Number) -> Result<Item<'stati
 fn add<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let mut sum = Number::Int(0);
     let mut base = None;
-    let mut is_null = false;
     for at in 0..call.len() {
         let item = call.item(at)?;
         match (item.number()?, item.time()?) {
             (Some(number), _) => sum = sum.plus(number),
             (None, Some(time)) if base.is_none() => base = Some(time),
             (None, Some(_)) => return Err(call.fail("takes only one time; $subtract takes two")),
-            (None, None) if item.is_nullish() => is_null = true,
+            (None, None) if item.is_nullish() => return Ok(Item::null()),
             (None, None) => return Err(call.mismatch("numbers, and at most one time", &item)),
         }
     }
     match base {
-        _ if is_null => Ok(Item::null()),
         None => give(sum),
         Some(base) => time_after(call, base, sum),
     }
@@ -110,16 +108,20 @@ fn subtract<'e>(call: &Call<'e>) -> Result<Item<'e>> {
 }
 
 fn multiply<'e>(call: &Call<'e>) -> Result<Item<'e>> {
-    let mut product = Some(Number::Int(1));
+    let mut product = Number::Int(1);
     for at in 0..call.len() {
-        let factor = call.number(at)?;
-        product = product.zip(factor).map(|(product, factor)| product.times(factor));
+        // What stands behind a null does not matter, whatever its type is.
+        let Some(factor) = call.number(at)? else { return Ok(Item::null()) };
+        product = product.times(factor);
     }
-    product.map_or(Ok(Item::null()), give)
+    give(product)
 }
 
-/// Both arguments; `None` if one of them is null or missing.
+/// Both arguments; `None` if one of them is null or missing, whatever the other one is.
 fn pair(call: &Call<'_>) -> Result<Option<(Number, Number)>> {
+    if call.item(0)?.is_nullish() || call.item(1)?.is_nullish() {
+        return Ok(None);
+    }
     Ok(call.number(0)?.zip(call.number(1)?))
 }
 

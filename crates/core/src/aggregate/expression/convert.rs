@@ -213,16 +213,32 @@ fn to_time(item: &Item<'_>) -> Result<Result<Value, String>> {
         time.map(Value::Time)
             .ok_or_else(|| "found milliseconds outside of the years 0001 to 9999".to_owned())
     } else if let Some(text) = item.text()? {
-        let time = match text.len() {
-            10 => format!("{text}T00:00:00Z").parse::<Time>(),
-            _ => text.parse(),
-        };
+        let time = in_full(text).parse::<Time>();
         time.map(Value::Time).map_err(|_| {
             format!("cannot read {} as a time; write 2026-11-23T09:15:00Z", quoted(text))
         })
     } else {
         Err(no_way(item, "a time"))
     })
+}
+
+/// A time in RFC 3339, where some of it may be left out: the time of day, its seconds, the zone
+/// (then it is UTC), the colon in the zone; and a space may stand for the `T`.
+fn in_full(text: &str) -> String {
+    let Some((date, rest)) = text.split_at_checked(10) else { return text.to_owned() };
+    let Some(rest) = rest.strip_prefix(['T', 't', ' ']) else {
+        return if rest.is_empty() { format!("{date}T00:00:00Z") } else { text.to_owned() };
+    };
+    let at = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
+    let (clock, zone) = (rest[..at].trim_end(), &rest[at..]);
+    let seconds = if clock.len() == 5 { ":00" } else { "" };
+    let zone = match zone.len() {
+        0 => "Z".to_owned(),
+        3 => format!("{zone}:00"),
+        5 if zone.is_ascii() && !zone.contains(':') => format!("{}:{}", &zone[..3], &zone[3..]),
+        _ => zone.to_owned(),
+    };
+    format!("{date}T{clock}{seconds}{zone}")
 }
 
 /// A text in a message, shortened if it is long.

@@ -57,7 +57,13 @@ fn array_to_object<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let Some(items) = call.array(0)? else { return Ok(Item::null()) };
     let wrong = || call.fail("takes an array of {\"k\": name, \"v\": value} or of [name, value]");
     let mut fields = Vec::with_capacity(items.len());
+    let is_pairs = items.first().is_some_and(|item| matches!(item, Value::Array(_)));
     for item in items {
+        if is_pairs != matches!(item, Value::Array(_)) {
+            return Err(call.fail(
+                "takes an array of {\"k\": name, \"v\": value} or of [name, value], not of both",
+            ));
+        }
         let (name, value) = match item {
             Value::Array(mut pair) if pair.len() == 2 => (pair.remove(0), pair.remove(0)),
             Value::Object(mut pair) if pair.len() == 2 => {

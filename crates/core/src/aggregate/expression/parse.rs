@@ -5,7 +5,7 @@ use super::builtin::Builtin;
 use super::node::Node;
 use super::path::FieldPath;
 use crate::limits::{DEPTH_MAX, QUERY_NODES_MAX};
-use crate::suggest::nearest;
+use crate::vocabulary::{self, Kind};
 use crate::{Error, Object, Result, Value};
 
 /// What is known while a pipeline is read: the place, and the variables that there are.
@@ -101,19 +101,20 @@ impl Parser {
     /// The error for an operator that there is not.
     pub(in crate::aggregate) fn unknown<T>(
         &self,
-        kind: &str,
+        kind: Kind,
         name: &str,
         known: &[&'static str],
     ) -> Result<T> {
-        let nearest = nearest(name, known);
-        let name: String = name.chars().take(64).collect();
-        self.refuse(format!("uses the unknown {kind} {name:?}; did you mean {nearest}?"))
+        self.refuse(vocabulary::unknown(kind, name, known))
     }
 
     /// Checks that an object has no fields but these.
     pub(in crate::aggregate) fn only(&self, object: &Object, known: &[&'static str]) -> Result<()> {
         match object.keys().find(|name| !known.contains(name)) {
-            Some(name) => self.unknown("argument", name, known),
+            Some(name) => {
+                let of = self.place.last().map_or("", String::as_str);
+                self.unknown(Kind::Argument, &format!("{of}.{name}"), known)
+            }
             None => Ok(()),
         }
     }
@@ -214,6 +215,8 @@ impl Parser {
             ("ROOT" | "CURRENT", Some(path)) => return self.path(path).map(Node::Field),
             ("NOW", None) => return Ok(Node::Now),
             ("REMOVE", None) => return Ok(Node::Remove),
+            // There is nothing in a time, nor in what is missing.
+            ("NOW" | "REMOVE", Some(path)) => return self.path(path).map(|_| Node::Remove),
             _ => {}
         }
         let frames = self.scopes.iter().rev().enumerate();
@@ -221,6 +224,9 @@ impl Parser {
             .into_iter()
             .find_map(|(out, names)| Some((out, names.iter().position(|known| known == name)?)));
         let Some((out, at)) = found else {
+            if Kind::Variable.names().split(' ').any(|known| known == name) {
+                return self.refuse(vocabulary::unknown(Kind::Variable, name, &[]));
+            }
             return self.refuse(format!(
                 "uses the unknown variable \"$${}\"; there are {}",
                 name.chars().take(64).collect::<String>(),
@@ -270,7 +276,7 @@ impl Parser {
             None => {
                 let known: Vec<&'static str> =
                     Builtin::all().chain(super::parse_call::SPECIAL).collect();
-                self.unknown("operator", name, &known)
+                self.unknown(Kind::Expression, name, &known)
             }
         }
     }

@@ -198,7 +198,12 @@ impl Parser {
                     text::pattern(constant, options).map(Node::Pattern).map(Some)
                 }
                 ("unit", _) if Unit::parse(constant).is_none() => {
-                    return self.within("unit", |parser| parser.unknown("unit", constant, &UNITS));
+                    return self.within("unit", |parser| {
+                        parser.refuse(format!(
+                            "names the unknown unit {constant:?}; there are {}",
+                            UNITS.join(", ")
+                        ))
+                    });
                 }
                 ("startOfWeek", _) if parse_weekday(constant).is_none() => {
                     Err(format!("knows no day of the week {constant:?}; write \"monday\""))

@@ -43,20 +43,17 @@ fn text(text: impl Into<String>) -> Result<Item<'static>> {
 }
 
 fn concat<'e>(call: &Call<'e>) -> Result<Item<'e>> {
-    let mut joined = Some(String::new());
+    let mut joined = String::new();
     for at in 0..call.len() {
         let piece = call.item(at)?;
         if piece.is_nullish() {
-            joined = None;
-            continue;
+            return Ok(Item::null());
         }
         let piece = piece.text()?.ok_or_else(|| call.mismatch("strings", &piece))?;
-        if let Some(joined) = &mut joined {
-            joined.push_str(piece);
-            admit_text(call.name(), joined.len())?;
-        }
+        joined.push_str(piece);
+        admit_text(call.name(), joined.len())?;
     }
-    joined.map_or(Ok(Item::null()), text)
+    text(joined)
 }
 
 /// Null gives an empty string, and numbers and times are taken as their text.
@@ -165,6 +162,7 @@ fn replace<'e>(call: &Call<'e>, times: usize) -> Result<Item<'e>> {
 
 /// Compiles a pattern with MongoDB's options.
 pub(super) fn pattern(pattern: &str, options: &str) -> Result<Regex, String> {
+    check_options(options)?;
     if pattern.len() > REGEX_BYTES_MAX {
         return Err(format!("takes a pattern of at most {REGEX_BYTES_MAX} bytes"));
     }
@@ -176,8 +174,7 @@ pub(super) fn pattern(pattern: &str, options: &str) -> Result<Regex, String> {
             'i' => builder.case_insensitive(true),
             'm' => builder.multi_line(true),
             's' => builder.dot_matches_new_line(true),
-            'x' => builder.ignore_whitespace(true),
-            other => return Err(format!("knows the options i, m, s and x, not {other:?}")),
+            _ => builder.ignore_whitespace(true),
         };
     }
     builder.build().map_err(|error| {
@@ -187,8 +184,18 @@ pub(super) fn pattern(pattern: &str, options: &str) -> Result<Regex, String> {
     })
 }
 
+/// Checks the options of a pattern, whether or not there is a pattern.
+pub(super) fn check_options(options: &str) -> Result<(), String> {
+    match options.chars().find(|option| !matches!(option, 'i' | 'm' | 's' | 'x')) {
+        Some(other) => Err(format!("knows the options i, m, s and x, not {other:?}")),
+        None => Ok(()),
+    }
+}
+
 fn regex_match<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let item = call.item(0)?;
+    let options = call.text(2, "`options`")?.unwrap_or_default();
+    check_options(&options).map_err(|problem| call.fail(problem))?;
     if item.is_nullish() {
         return Ok(Item::bool(false));
     }
@@ -197,7 +204,6 @@ fn regex_match<'e>(call: &Call<'e>) -> Result<Item<'e>> {
         return Ok(Item::bool(pattern.is_match(input)));
     }
     let Some(found) = call.text(1, "`regex`")? else { return Ok(Item::bool(false)) };
-    let options = call.text(2, "`options`")?.unwrap_or_default();
     let pattern = pattern(&found, &options).map_err(|problem| call.fail(problem))?;
     Ok(Item::bool(pattern.is_match(input)))
 }

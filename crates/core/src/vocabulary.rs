@@ -1,0 +1,323 @@
+//! MongoDB's names, kind by kind, and what is said of a name that is none here: that it is not
+//! supported yet, that it belongs elsewhere, or what it was probably meant to be. Which names are
+//! supported is known to those who read them, not here.
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// In a filter.
+    Filter,
+    /// In a projection of a query.
+    Projection,
+    /// In an update.
+    Update,
+    /// Of a pipeline.
+    Stage,
+    /// In an expression of a pipeline.
+    Expression,
+    /// In a group.
+    Accumulator,
+    /// After `$$` in an expression.
+    Variable,
+    /// Of a value.
+    Type,
+    /// Of an operator or a stage: its parts, by their names.
+    Argument,
+}
+
+/// All kinds whose names begin with `$`, those first that a name in the wrong place is looked for in.
+const OPERATORS: [Kind; 6] = [
+    Kind::Update,
+    Kind::Stage,
+    Kind::Filter,
+    Kind::Accumulator,
+    Kind::Expression,
+    Kind::Projection,
+];
+
+impl Kind {
+    /// What it is called in a sentence.
+    pub(crate) const fn noun(self) -> &'static str {
+        match self {
+            Kind::Filter | Kind::Projection | Kind::Expression => "operator",
+            Kind::Update => "update operator",
+            Kind::Stage => "stage",
+            Kind::Accumulator => "accumulator",
+            Kind::Variable => "variable",
+            Kind::Type => "type",
+            Kind::Argument => "argument",
+        }
+    }
+
+    /// Where it belongs.
+    const fn belongs(self) -> &'static str {
+        match self {
+            Kind::Filter => "an operator of filters",
+            Kind::Projection => "an operator of projections",
+            Kind::Update => "an operator of updates",
+            Kind::Stage => "a stage of pipelines",
+            Kind::Expression => "an operator of expressions in pipelines",
+            Kind::Accumulator => "an accumulator of groups in pipelines",
+            Kind::Variable => "a variable",
+            Kind::Type => "a type",
+            Kind::Argument => "an argument",
+        }
+    }
+
+    /// The names that MongoDB has, separated by blanks: of arguments, those that are not here.
+    pub(crate) const fn names(self) -> &'static str {
+        match self {
+            Kind::Filter => FILTER,
+            Kind::Projection => "$ $elemMatch $meta $slice",
+            Kind::Update => UPDATE,
+            Kind::Stage => STAGE,
+            Kind::Expression => EXPRESSION,
+            Kind::Accumulator => ACCUMULATOR,
+            Kind::Variable => {
+                "ROOT CURRENT NOW REMOVE CLUSTER_TIME USER_ROLES SEARCH_META DESCEND PRUNE KEEP"
+            }
+            Kind::Type => TYPE,
+            Kind::Argument => ARGUMENT,
+        }
+    }
+
+    fn has(self, name: &str) -> bool {
+        self.names().split_ascii_whitespace().any(|known| known == name)
+    }
+}
+
+const FILTER: &str = "\
+    $eq $gt $gte $in $lt $lte $ne $nin $and $not $nor $or $exists $type $expr $jsonSchema $mod \
+    $regex $options $text $where $geoIntersects $geoWithin $near $nearSphere $box $center \
+    $centerSphere $geometry $maxDistance $minDistance $polygon $uniqueDocs $all $elemMatch $size \
+    $bitsAllClear $bitsAllSet $bitsAnyClear $bitsAnySet $comment $rand $sampleRate $natural $meta \
+    $search $language $caseSensitive $diacriticSensitive $alwaysTrue $alwaysFalse $query $orderby \
+    $hint $explain";
+
+const UPDATE: &str = "\
+    $currentDate $inc $min $max $mul $rename $set $setOnInsert $unset $addToSet $pop $pull $push \
+    $pullAll $pushAll $bit $isolated";
+
+const STAGE: &str = "\
+    $addFields $bucket $bucketAuto $changeStream $changeStreamSplitLargeEvent $collStats $count \
+    $currentOp $densify $documents $facet $fill $geoNear $graphLookup $group $indexStats $limit \
+    $listClusterCatalog $listLocalSessions $listSampledQueries $listSearchIndexes $listSessions \
+    $lookup $match $merge $out $planCacheStats $project $querySettings $queryStats $rankFusion \
+    $redact $replaceRoot $replaceWith $sample $scoreFusion $search $searchMeta $set \
+    $setWindowFields $shardedDataDistribution $skip $sort $sortByCount $unionWith $unset $unwind \
+    $vectorSearch";
+
+const EXPRESSION: &str = "\
+    $abs $accumulator $acos $acosh $add $allElementsTrue $and $anyElementTrue \
+    $arrayElemAt $arrayToObject $asin $asinh $atan $atan2 $atanh $avg $binarySize $bitAnd $bitNot \
+    $bitOr $bitXor $bsonSize $ceil $cmp $concat $concatArrays $cond $convert $cos \
+    $cosh $covariancePop $covarianceSamp $createObjectId $dateAdd $dateDiff $dateFromParts \
+    $dateFromString $dateSubtract $dateToParts $dateToString $dateTrunc $dayOfMonth $dayOfWeek \
+    $dayOfYear $degreesToRadians $denseRank $derivative $divide $documentNumber \
+    $encStrContains $encStrEndsWith $encStrNormalizedEq $encStrStartsWith $eq $exp $expMovingAvg \
+    $filter $first $firstN $floor $function $getField $gt $gte $hash $hexHash $hour $ifNull $in \
+    $indexOfArray $indexOfBytes $indexOfCP $integral $isArray $isNumber $isoDayOfWeek $isoWeek \
+    $isoWeekYear $last $lastN $let $linearFill $literal $ln $locf $log $log10 $lt $lte $ltrim $map \
+    $max $maxN $median $mergeObjects $meta $millisecond $min $minMaxScaler $minN $minute $mod \
+    $month $multiply $ne $not $objectToArray $or $percentile $pow $radiansToDegrees $rand \
+    $range $rank $reduce $regexFind $regexFindAll $regexMatch $replaceAll $replaceOne \
+    $reverseArray $round $rtrim $sampleRate $second $setDifference $setEquals $setField \
+    $setIntersection $setIsSubset $setUnion $shift $sigmoid $sin $sinh $size $slice $sortArray \
+    $split $sqrt $stdDevPop $stdDevSamp $strLenBytes $strLenCP $strcasecmp $substr $substrBytes \
+    $substrCP $subtract $subtype $sum $switch $tan $tanh $toArray $toBool $toDate $toDecimal \
+    $toDouble $toHashedIndexKey $toInt $toLong $toLower $toObject $toObjectId $toString $toUUID \
+    $toUpper $trim $trunc $tsIncrement $tsSecond $type $unsetField $week $year $zip";
+
+const ACCUMULATOR: &str = "\
+    $accumulator $addToSet $avg $bottom $bottomN $concatArrays $count $first $firstN $last $lastN \
+    $max $maxN $median $mergeObjects $min $minN $percentile $push $setUnion $stdDevPop $stdDevSamp \
+    $sum $top $topN";
+
+const TYPE: &str = "\
+    double string object array binData undefined objectId bool date null regex dbPointer \
+    javascript symbol javascriptWithScope int timestamp long decimal minKey maxKey number uuid";
+
+/// The operator before the dot, the argument behind it.
+const ARGUMENT: &str = "\
+    $filter.arrayIndexAs $map.arrayIndexAs $reduce.arrayIndexAs $reduce.as $reduce.valueAs \
+    $convert.format $convert.byteOrder $convert.base $convert.subtype $count.collation \
+    $median.over $percentile.over $bucket.granularity $merge.into $unionWith.coll \
+    $sort.$meta";
+
+/// What is wrong with a name that is none here, as the end of a sentence. `known` are those that
+/// there are.
+pub(crate) fn unknown(kind: Kind, name: &str, known: &[&'static str]) -> String {
+    let quoted: String = name.chars().take(64).collect();
+    let noun = kind.noun();
+    let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
+    let shown = if kind == Kind::Argument { last } else { &quoted };
+    if kind.has(name) {
+        return format!(
+            "uses the {noun} {shown}, which MongoDB has and which is not supported yet"
+        );
+    }
+    if let Some(other) = OPERATORS.into_iter().find(|other| *other != kind && other.has(name)) {
+        return format!("uses {shown} as {}, and it is {}", article(noun), other.belongs());
+    }
+    if let Some(nearest) = nearest(last, known) {
+        return format!("uses the unknown {noun} {shown:?}; did you mean {nearest}?");
+    }
+    match known.len() {
+        0 => format!("uses the unknown {noun} {shown:?}; there is none"),
+        1..=20 => format!("uses the unknown {noun} {shown:?}; there are {}", known.join(", ")),
+        _ => format!("uses the unknown {noun} {shown:?}"),
+    }
+}
+
+fn article(noun: &str) -> String {
+    let is_vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {noun}", if is_vowel { "an" } else { "a" })
+}
+
+/// The name that somebody meant who mistyped it, if one is near enough; upper and lower case are
+/// alike.
+pub(crate) fn nearest(name: &str, names: &[&'static str]) -> Option<&'static str> {
+    // A longer text is no typing error, and comparing takes time in proportion to its length.
+    let lower: String = name.chars().take(64).flat_map(char::to_lowercase).collect();
+    let letters = lower.trim_start_matches('$').chars().count();
+    let rank = |known: &&'static str| {
+        let known = known.to_lowercase();
+        let same = lower.chars().zip(known.chars()).take_while(|(a, b)| a == b).count();
+        (edits(&lower, &known), known.len() - same)
+    };
+    let nearest = names.iter().copied().min_by_key(rank)?;
+    (edits(&lower, &nearest.to_lowercase()) <= 1 + letters / 4).then_some(nearest)
+}
+
+/// How many characters have to be inserted, removed or replaced to get from one text to the other
+/// (Levenshtein).
+fn edits(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (at, a) in from.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (column, b) in to.chars().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row.last().copied().expect("a row has a first column")
+}
+
+#[cfg(test)]
+mod tests {
+    //! Users of MongoDB were told `did you mean $set?` of `$setOnInsert`, `$in` of `$zip` and
+    //! `$group` of `$graphLookup`: three operators that do something else.
+
+    use super::*;
+    use crate::aggregate::Pipeline;
+    use crate::{Filter, Object, Projection, Update, Value, value};
+
+    fn names(kind: Kind) -> impl Iterator<Item = &'static str> {
+        kind.names().split_ascii_whitespace()
+    }
+
+    /// What is said of a name where one of its kind is expected.
+    fn message(kind: Kind, name: &str) -> Option<String> {
+        let operator = |operand: Value| Object::from([(name, operand)]);
+        let pipeline = |stage: Value| Pipeline::from_value(&value!([stage])).map(drop);
+        let result = match kind {
+            Kind::Filter => {
+                let field = Filter::from_object(value_object(operator(1.into()))).map(drop);
+                field.and(Filter::from_object(operator(1.into())).map(drop))
+            }
+            Kind::Projection => Projection::from_object(value_object(operator(1.into()))).map(drop),
+            Kind::Update => Update::from_object(operator(1.into())).map(drop),
+            Kind::Stage => pipeline(operator(Value::Null).into()),
+            Kind::Expression => pipeline(value!({ "$project": { "x": operator(Value::Null) } })),
+            Kind::Accumulator => {
+                pipeline(value!({ "$group": { "_id": null, "x": operator(Value::Null) } }))
+            }
+            Kind::Variable => pipeline(value!({ "$project": { "x": (format!("$${name}")) } })),
+            Kind::Type => {
+                let filter = value!({ "a": { "$type": name } });
+                Filter::from_object(Object::try_from(filter).unwrap()).map(drop)
+            }
+            Kind::Argument => {
+                let (operator, argument) = name.split_once('.').unwrap();
+                let text = unknown(Kind::Argument, name, &[]);
+                assert!(text.contains(argument) && !text.contains(operator), "{text}");
+                return Some(text);
+            }
+        };
+        result.err().map(|error| error.to_string())
+    }
+
+    fn value_object(inner: Object) -> Object {
+        Object::from([("a", inner)])
+    }
+
+    #[test]
+    fn what_mongodb_has_is_known_or_not_supported_yet() {
+        let mut absent = Vec::new();
+        for kind in OPERATORS.into_iter().chain([Kind::Variable, Kind::Type, Kind::Argument]) {
+            for name in names(kind) {
+                let Some(message) = message(kind, name) else { continue };
+                assert!(!message.contains("did you mean"), "{name}: {message}");
+                assert!(!message.contains("unknown"), "{name}: {message}");
+                if message.contains("not supported yet") {
+                    absent.push(name);
+                }
+            }
+        }
+        for name in [
+            "$setOnInsert",
+            "$bit",
+            "$zip",
+            "$graphLookup",
+            "$out",
+            "$merge",
+            "$unionWith",
+            "$expr",
+            "$mod",
+            "$where",
+            "$jsonSchema",
+            "$sample",
+            "$setWindowFields",
+            "$top",
+            "CLUSTER_TIME",
+            "objectId",
+            "$",
+        ] {
+            assert!(absent.contains(&name), "{name}");
+        }
+        for name in ["$set", "$push", "$match", "$lookup", "$gte", "$sum", "ROOT", "string"] {
+            assert!(!absent.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_in_the_wrong_place_and_mistyped_ones_are_told_apart() {
+        for (kind, name, expected) in [
+            (Kind::Filter, "$push", "it is an operator of updates"),
+            (Kind::Update, "$match", "it is a stage of pipelines"),
+            (Kind::Update, "$gte", "it is an operator of filters"),
+            (Kind::Stage, "$inc", "it is an operator of updates"),
+            (Kind::Filter, "$gts", "did you mean $gt?"),
+            (Kind::Update, "$sett", "did you mean $set?"),
+            (Kind::Update, "$Inc", "did you mean $inc?"),
+            (Kind::Stage, "$mtach", "did you mean $match?"),
+            (Kind::Stage, "$frobnicate", "the unknown stage \"$frobnicate\""),
+            (Kind::Expression, "$strLen", "did you mean $strLenCP?"),
+        ] {
+            let message = message(kind, name).unwrap();
+            assert!(message.contains(expected), "{name}: {message}");
+        }
+    }
+
+    #[test]
+    fn positional_operators_and_pipelines_as_updates_are_not_supported_yet() {
+        for path in ["a.$", "a.$[]", "a.$[x].b"] {
+            let update = Object::from([("$set", Object::from([(path, 1)]))]);
+            let message = Update::from_object(update).unwrap_err().to_string();
+            assert!(message.contains("not supported yet") && message.contains(path), "{message}");
+        }
+        let message = Update::from_json(r#"[{"$set": {"a": 1}}]"#).unwrap_err().to_string();
+        assert!(message.contains("pipeline") && message.contains("not supported yet"), "{message}");
+    }
+}
