@@ -9,6 +9,7 @@ use velocitydb::{Filter, InputError, Object, Sort, Update, Value, limits};
 
 use crate::args::Source;
 use crate::exit::{Failure, Result};
+use crate::output;
 
 /// The name of standard input on the command line.
 const STANDARD_INPUT: &str = "-";
@@ -17,10 +18,12 @@ const STANDARD_INPUT: &str = "-";
 /// JSON, of which a byte takes six at the most (`\u0001`), with room for its id and times.
 const TEXT_BYTES_MAX: usize = 6 * limits::DOCUMENT_BYTES_MAX + (64 << 10);
 
-/// The fields that a printed document has beside its own.
+/// The field of a printed document that is its id.
 const ID: &str = "_id";
-const EXPIRES: &str = "_expires";
-const SET_BY_THE_DATABASE: [&str; 3] = ["_version", "_created", "_modified"];
+
+/// The fields that a printed document has beside its own and its id, and that come anew when it is
+/// inserted again.
+pub const SET_BY_THE_DATABASE: [&str; 3] = ["_version", "_created", "_modified"];
 
 /// A document as it was given.
 pub struct Given {
@@ -135,17 +138,30 @@ fn object(text: &str) -> Result<Object> {
     Ok(Object::from_json(text)?)
 }
 
-/// Reads a document, in the form in which documents are printed: what the database sets is left
-/// out, and `_id` is the id.
+/// Reads a document, whose `_id` is its id. A document as it is printed, with all that the database
+/// sets, is taken without that, and said so. With a part of it, it is no document: whoever gives a
+/// `_version` alone means something by it. That is refused where the document is written.
 pub fn document(text: &str) -> Result<Given> {
     let mut fields = object(text)?;
-    for name in SET_BY_THE_DATABASE {
-        fields.remove(name);
+    let is_printed =
+        fields.contains_key(ID) && SET_BY_THE_DATABASE.iter().all(|name| fields.contains_key(name));
+    if is_printed {
+        SET_BY_THE_DATABASE.iter().for_each(|name| drop(fields.remove(name)));
+        let names = SET_BY_THE_DATABASE.join(", ");
+        output::note(format_args!("left out {names} of the document: the database sets them"))?;
     }
-    if fields.contains_key(EXPIRES) {
-        let what = "`_expires` cannot be set as a field; leave it out, and give --time-to-live";
-        return Err(Failure::Input { what: what.to_owned() });
-    }
+    given(fields)
+}
+
+/// Reads a line of many that were printed, perhaps in part, and says whether that left out what the
+/// database sets.
+pub fn line(text: &str) -> Result<(Given, bool)> {
+    let mut fields = object(text)?;
+    let removed = SET_BY_THE_DATABASE.map(|name| fields.remove(name).is_some());
+    Ok((given(fields)?, removed.contains(&true)))
+}
+
+fn given(mut fields: Object) -> Result<Given> {
     let id = match fields.remove(ID) {
         None => None,
         Some(Value::String(id)) => Some(id),
@@ -173,23 +189,22 @@ pub fn document_of(text: &str, id: &str) -> Result<Object> {
 
 /// Reads an update: operators, or the fields of a document, which are merged.
 pub fn update_of(text: &str, id: &str) -> Result<Update> {
-    let given = object(text)?;
-    if given.keys().any(|name| name.starts_with('$')) {
-        return Ok(Update::from_object(given)?);
+    match Object::from_json(text) {
+        Ok(fields)
+            if fields.contains_key(ID) && !fields.keys().any(|name| name.starts_with('$')) =>
+        {
+            Ok(Update::merge(document_of(text, id)?))
+        }
+        _ => update(text),
     }
-    Ok(Update::merge(document_of(text, id)?))
 }
 
-/// Reads an update for any document, as [`update_of`].
+/// Reads an update for any document: operators, or fields that are merged.
 pub fn update(text: &str) -> Result<Update> {
-    let fields = object(text)?;
-    match fields.get(ID) {
-        Some(_) => {
-            let what = "`_id` cannot be changed; leave it out".to_owned();
-            Err(Failure::Input { what })
-        }
-        None => update_of(text, ""),
+    if text.trim().is_empty() {
+        object(text)?;
     }
+    Ok(Update::from_json(text)?)
 }
 
 /// The update that sets these fields.

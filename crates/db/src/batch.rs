@@ -5,6 +5,7 @@ use velocitydb_core::{
     limits,
 };
 
+use crate::fields::check_action;
 use crate::{IntoFields, Result};
 
 /// Writes and compares that are applied together or not at all; see
@@ -155,8 +156,9 @@ impl WriteBatch {
     ///
     /// # Errors
     ///
-    /// When the batch is full.
+    /// When the batch is full, or what is to be written is invalid.
     pub fn push(&mut self, operation: Operation) -> Result<()> {
+        check_action(&operation.action)?;
         let count = self.write.operations.len() + 1;
         if count > limits::COMMAND_OPERATIONS_MAX {
             return Err(velocitydb_core::Error::LimitExceeded {

@@ -38,6 +38,11 @@ impl Rules {
         Rules { version, object, compiled: OnceLock::new() }
     }
 
+    /// Whether it is written like that.
+    pub(crate) fn is_of(&self, object: &Object) -> bool {
+        self.object.is_identical(object)
+    }
+
     pub(crate) fn schema(&self) -> Result<&Schema> {
         if let Some(schema) = self.compiled.get() {
             return Ok(schema);

@@ -11,6 +11,7 @@ use velocitydb_core::{
 use crate::apply::Reply;
 use crate::batch::WriteBatch;
 use crate::database::{Access, Database};
+use crate::fields::check_action;
 use crate::keys::{self, DOCUMENTS};
 use crate::modify::refused;
 use crate::swap::CompareAndSwap;
@@ -232,7 +233,7 @@ impl Documents {
     }
 
     /// Changes some fields of a document. An object is merged: its fields are set, the others
-    /// stay.
+    /// stay; or it has operators, as in `object! { "$inc": { "age": 1 } }`.
     ///
     /// # Errors
     ///
@@ -336,6 +337,7 @@ impl Documents {
         condition: Condition,
         action: Action,
     ) -> Result<Operation> {
+        check_action(&action)?;
         let (collection, expiry) = (self.name()?.clone(), self.expiry());
         Ok(Operation { collection, id, condition, action, expiry })
     }

@@ -1,10 +1,11 @@
 //! [`IntoFields`]: what can be given as the fields of a document.
 
-use velocitydb_core::{Encoded, Object};
+use velocitydb_core::{Action, Encoded, Object, check_own_fields};
 
 use crate::Result;
 
-/// What can be given as the fields of a document. For types of your own, use a typed
+/// What can be given as the fields of a document: its own ones, none of `_id`, `_version` and the
+/// others that the database keeps. For types of your own, use a typed
 /// [`Collection`](crate::Collection) or [`Encoded::from_serialize`].
 pub trait IntoFields {
     /// The encoded fields.
@@ -36,5 +37,17 @@ impl IntoFields for Encoded {
 impl IntoFields for &Encoded {
     fn into_fields(self) -> Result<Encoded> {
         Ok(self.clone())
+    }
+}
+
+/// Checks what an action writes before it is submitted, so that a mistake is reported where it is
+/// made: the fields of documents are their own, and updates are whole.
+pub(crate) fn check_action(action: &Action) -> Result<()> {
+    match action {
+        Action::Insert(fields) | Action::Replace(fields) | Action::Upsert(fields) => {
+            Ok(check_own_fields(fields.view())?)
+        }
+        Action::Update(update) | Action::Complete(update) => Ok(update.check()?),
+        Action::Delete | Action::Renew(_) | Action::Release | Action::Compare => Ok(()),
     }
 }

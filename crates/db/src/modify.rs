@@ -9,6 +9,7 @@ use velocitydb_core::{
 
 use crate::apply::{Found, Reply, is_too_much};
 use crate::database::Access;
+use crate::fields::check_action;
 use crate::query::{Control, Need, Order, Selection, select};
 use crate::{Document, Documents, Error, IntoFields, Result};
 
@@ -182,6 +183,10 @@ impl Documents {
         self.db.entry(self.name()?, Access::Write, self.consistency())?;
         modify.filter.check()?;
         modify.sort.check()?;
+        check_action(&modify.action)?;
+        if let Some(lease) = &modify.lease {
+            lease.release.check()?;
+        }
         let reply = self.submit_body(Body::Modify(Box::new(modify)))?;
         match reply.outcomes.first() {
             Some(Outcome::Refused(refusal)) => {

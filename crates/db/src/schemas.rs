@@ -3,22 +3,24 @@
 use std::ops::ControlFlow;
 
 use velocitydb_core::{
-    Body, CollectionName, Consistency, DocumentId, DocumentView, Filter, IndexSpec, SchemaChange,
-    Violations,
+    Action, Body, CollectionName, Consistency, DocumentId, DocumentView, Error as InputError,
+    Expiry, Filter, IndexSpec, Modify, Recall, SchemaChange, Sort, Update, Violations,
 };
 
 use crate::collection_schema::CollectionSchema;
 use crate::query::{Control, Selection, select};
 use crate::schema::Schema;
-use crate::{Database, Error, Result};
+use crate::{Database, Documents, Error, Result};
 
 /// What a new schema means for documents that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Existing {
-    /// They have to satisfy it, or it is not set.
+    /// They have to satisfy it, or it is not set; and its defaults are filled in where they are
+    /// missing.
     #[default]
     Check,
-    /// They stay as they are, and have to satisfy it when they are written next.
+    /// They stay as they are, and have to satisfy it when they are written next. Defaults are filled
+    /// in then: until then, filters on them do not find what lacks the field.
     Keep,
 }
 
@@ -34,12 +36,21 @@ pub struct SchemaInfo {
 /// How many offending documents an error names.
 const OFFENDERS_MAX: usize = 10;
 
+/// How many documents, and about how many bytes of them, get their defaults in one command, while
+/// other writers wait.
+const FILLED_DOCUMENTS: usize = 500;
+const FILLED_BYTES: usize = 4 << 20;
+
 impl Database {
     /// Gives a collection a schema, or another one. The collection is created if need be, and the
     /// indexes that the schema asks for are created too. Returns the schema's version.
     ///
     /// Documents that exist are checked while reads and writes go on; writes satisfy the new
-    /// schema, and the one before, from the moment that the check begins.
+    /// schema, and the one before, from the moment that the check begins. Then the schema is in
+    /// force, and documents that lack a default are written with it, some at a time: their versions
+    /// rise, and whoever has claimed one of them has lost it, as after any other write. So once this
+    /// has succeeded, every document satisfies the schema with its defaults filled in. Setting a
+    /// schema that is set does the same again, and its version stays.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -65,8 +76,10 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::SchemaViolated`] with the first offenders when documents violate it,
-    /// [`Error::SchemaSuperseded`] when somebody else changed it meanwhile, and as for
+    /// [`Error::SchemaViolated`] with the first offenders when documents violate it: then it is not
+    /// set. It names those too that satisfy the schema and cannot take its defaults, such as where a
+    /// unique index has the same values already; then the schema is in force, and the violation says
+    /// so. [`Error::SchemaSuperseded`] when somebody else changed it meanwhile, and as for
     /// [`create_index`](Self::create_index).
     pub fn set_schema(&self, collection: &str, schema: &Schema, existing: Existing) -> Result<u64> {
         let name = CollectionName::new(collection)?;
@@ -94,6 +107,10 @@ impl Database {
                         Err(error) => Err(error),
                     };
                 }
+                self.change_schema(&name, SchemaChange::Confirm(proposed))?;
+                self.fill_in_defaults(&name, schema)?;
+                // Only what is done to its end is answered as done: confirming it again changes
+                // nothing.
                 let change = SchemaChange::Confirm(proposed);
                 let body = Body::SetSchema { collection: name, change };
                 Ok(self.submit_last(body, request)?.schema_version)
@@ -161,25 +178,123 @@ impl Database {
 
     /// Looks whether all documents that exist satisfy a schema. Those that are written meanwhile do.
     fn check_existing(&self, name: &CollectionName, schema: &Schema) -> Result<()> {
+        let mut offenders = Offenders::default();
+        self.every_document(name, &mut |id, document| {
+            let completed = match schema.apply_defaults(document.fields) {
+                Err(Error::Invalid(error @ InputError::LimitExceeded { .. })) => {
+                    let text = format!("cannot take the defaults of the schema: {error}");
+                    return offenders.add(id, Violations::whole("default", text));
+                }
+                completed => completed?,
+            };
+            let fields = completed.as_ref().map_or(document.fields, |fields| fields.view());
+            match schema.validate(fields)? {
+                Some(violations) => offenders.add(id, violations),
+                None => Ok(()),
+            }
+        })?;
+        offenders.into_result(name)
+    }
+
+    /// Writes the documents that lack a default, which fills it in. The schema is in force, so
+    /// nothing that is written meanwhile lacks one.
+    fn fill_in_defaults(&self, name: &CollectionName, schema: &Schema) -> Result<()> {
+        let documents = self.without_request().documents(name.as_str());
+        let (mut waiting, mut bytes) = (Vec::new(), 0);
+        let mut offenders = Offenders::default();
+        self.every_document(name, &mut |id, document| {
+            if schema.apply_defaults(document.fields)?.is_none() {
+                return Ok(());
+            }
+            waiting.push(DocumentId::new(id)?);
+            bytes += document.fields.as_encoded().len();
+            if waiting.len() < FILLED_DOCUMENTS && bytes < FILLED_BYTES {
+                return Ok(());
+            }
+            bytes = 0;
+            fill(&documents, std::mem::take(&mut waiting), &mut offenders)
+        })?;
+        fill(&documents, waiting, &mut offenders)?;
+        offenders.into_result(name)
+    }
+
+    /// Shows every document of a collection, as of now.
+    fn every_document(
+        &self,
+        name: &CollectionName,
+        show: &mut dyn FnMut(&str, &DocumentView<'_>) -> Result<()>,
+    ) -> Result<()> {
         let Some(queried) = self.queried(name, Consistency::Strong)? else { return Ok(()) };
-        let (mut count, mut offenders) = (0, Vec::<(DocumentId, Violations)>::new());
         let (all, control) = (Filter::all(), Control::of_command());
         select(&queried.target(), &control, &Selection::new(&all), &mut |hit| {
-            let document = DocumentView::decode(hit.id, hit.record.bytes())?;
-            let completed = schema.apply_defaults(document.fields)?;
-            let fields = completed.as_ref().map_or(document.fields, |fields| fields.view());
-            if let Some(violations) = schema.validate(fields)? {
-                count += 1;
-                if offenders.len() < OFFENDERS_MAX {
-                    offenders.push((DocumentId::new(hit.id)?, violations));
-                }
-            }
+            show(hit.id, &DocumentView::decode(hit.id, hit.record.bytes())?)?;
             Ok(ControlFlow::Continue(()))
         })?;
-        if count == 0 {
-            return Ok(());
+        Ok(())
+    }
+}
+
+/// Writes documents as they are, so that defaults are filled in: all at once, or one after another
+/// where one of them cannot be written.
+fn fill(documents: &Documents, ids: Vec<DocumentId>, offenders: &mut Offenders) -> Result<()> {
+    let write = |ids: Vec<DocumentId>| {
+        documents.modify(Modify {
+            collection: documents.name()?.clone(),
+            filter: Filter::all(),
+            candidates: Some(ids),
+            sort: Sort::new(),
+            limit: None,
+            action: Action::Update(Update::new()),
+            expiry: Expiry::Keep,
+            lease: None,
+            recall: Recall::Count,
+        })
+    };
+    if ids.is_empty() || write(ids.clone()).is_ok() {
+        return Ok(());
+    }
+    for id in ids {
+        match write(vec![id.clone()]) {
+            Ok(_) => {}
+            Err(
+                error @ (Error::Duplicate { .. }
+                | Error::Invalid(_)
+                | Error::Refused { .. }
+                | Error::SchemaViolation { .. }),
+            ) => {
+                let text = format!(
+                    "lacks defaults of the schema, which is in force, and cannot take them: {error}"
+                );
+                offenders.add(id.as_str(), Violations::whole("default", text))?;
+            }
+            Err(error) => return Err(error),
         }
-        Err(Error::SchemaViolated { collection: name.clone(), count, offenders })
+    }
+    Ok(())
+}
+
+/// Documents that violate a schema: how many, and the first of them.
+#[derive(Default)]
+struct Offenders {
+    count: u64,
+    first: Vec<(DocumentId, Violations)>,
+}
+
+impl Offenders {
+    fn add(&mut self, id: &str, violations: Violations) -> Result<()> {
+        self.count += 1;
+        if self.first.len() < OFFENDERS_MAX {
+            self.first.push((DocumentId::new(id)?, violations));
+        }
+        Ok(())
+    }
+
+    fn into_result(self, name: &CollectionName) -> Result<()> {
+        let Offenders { count, first: offenders } = self;
+        match count {
+            0 => Ok(()),
+            _ => Err(Error::SchemaViolated { collection: name.clone(), count, offenders }),
+        }
     }
 }
 

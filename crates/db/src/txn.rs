@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use velocitydb_core::{
     Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, DocumentView, Encoded,
     Expiry, Filter, Header, Object, Operation, Outcome, QueryCheck, Sort, Time, Update, Write,
-    limits,
+    check_own_fields, limits,
 };
 
 use crate::apply::Fingerprint;
@@ -48,7 +48,9 @@ struct New {
 impl New {
     /// Without a time of expiry, as after every write but an update.
     fn from(fields: impl IntoFields) -> Result<Self> {
-        Ok(New { fields: fields.into_fields()?, expires: None })
+        let fields = fields.into_fields()?;
+        check_own_fields(fields.view())?;
+        Ok(New { fields, expires: None })
     }
 }
 

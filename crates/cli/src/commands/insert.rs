@@ -6,7 +6,7 @@ use super::write::written;
 use crate::args::{self, Format};
 use crate::exit::{Failure, Progress, Result};
 use crate::input;
-use crate::output::Output;
+use crate::output::{self, Output};
 
 /// How many documents are inserted together or not at all: enough to make an fsync cheap, and few
 /// enough to hold.
@@ -46,6 +46,7 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
         batch: Vec::new(),
         bytes: 0,
         done: Progress::default(),
+        stripped: 0,
     };
     for (number, text) in lines {
         let taken = text.and_then(|text| insertion.take(number, &text, &db));
@@ -55,6 +56,13 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
         }
     }
     insertion.insert(output)?;
+    if insertion.stripped > 0 {
+        output::note(format_args!(
+            "left out {} of {} documents: the database sets them",
+            input::SET_BY_THE_DATABASE.join(", "),
+            insertion.stripped
+        ))?;
+    }
     match output.format() {
         Format::Json => Ok(()),
         Format::Table => output.object(&object! { "inserted": insertion.done.inserted }),
@@ -70,12 +78,15 @@ struct Insertion {
     bytes: usize,
     /// What has been inserted before.
     done: Progress,
+    /// How many had fields that the database sets.
+    stripped: usize,
 }
 
 impl Insertion {
     /// Reads the document of a line, and lets it wait for its batch.
     fn take(&mut self, line: usize, text: &str, db: &Database) -> Result {
-        let given = input::document(text)?;
+        let (given, is_stripped) = input::line(text)?;
+        self.stripped += usize::from(is_stripped);
         let id = given.id.unwrap_or_else(|| db.new_id().as_str().to_owned());
         // An object takes several times as much memory as its encoding.
         let fields = given.fields.into_fields()?;

@@ -58,6 +58,22 @@ impl Machine {
         };
         let proposed = before.proposed.as_ref();
         let is_proposed = |version: u64| proposed.is_some_and(|rules| rules.version == version);
+        let current = before.current.as_ref();
+        let is_current = |version: u64| current.is_some_and(|rules| rules.version == version);
+        let unchanged = match change {
+            SchemaChange::Propose(object) => current.filter(|rules| rules.is_of(object)),
+            SchemaChange::Impose(Some(object)) if proposed.is_none() => {
+                current.filter(|rules| rules.is_of(object))
+            }
+            SchemaChange::Confirm(wanted) | SchemaChange::Withdraw(wanted) => {
+                current.filter(|_| is_current(*wanted))
+            }
+            SchemaChange::Impose(_) => None,
+        };
+        if let Some(rules) = unchanged {
+            // Setting what is set changes nothing, and raises no version.
+            return Ok(Reply { schema_version: rules.version, ..Reply::default() });
+        }
         let superseded = || Error::SchemaSuperseded { collection: collection.clone() };
         let after = match change {
             SchemaChange::Propose(object) => {
