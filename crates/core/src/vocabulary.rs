@@ -39,8 +39,7 @@ impl Kind {
     /// What it is called in a sentence.
     pub(crate) const fn noun(self) -> &'static str {
         match self {
-            Kind::Filter | Kind::Projection | Kind::Expression => "operator",
-            Kind::Update => "update operator",
+            Kind::Filter | Kind::Projection | Kind::Update | Kind::Expression => "operator",
             Kind::Stage => "stage",
             Kind::Accumulator => "accumulator",
             Kind::Variable => "variable",
@@ -186,7 +185,25 @@ pub(crate) fn nearest(name: &str, names: &[&'static str]) -> Option<&'static str
         (edits(&lower, &known), known.len() - same)
     };
     let nearest = names.iter().copied().min_by_key(rank)?;
-    (edits(&lower, &nearest.to_lowercase()) <= 1 + letters / 4).then_some(nearest)
+    if edits(&lower, &nearest.to_lowercase()) <= 1 + letters / 4 || swapped(&lower, nearest) {
+        return Some(nearest);
+    }
+    // Or else the longest that is spelt out: `$increment` for `$inc`.
+    let shortened = names
+        .iter()
+        .copied()
+        .filter(|known| known.len() >= 3 && lower.starts_with(&known.to_lowercase()));
+    shortened.max_by_key(|known| known.len())
+}
+
+/// Whether both have the same letters, in another order.
+fn swapped(lower: &str, known: &str) -> bool {
+    let sorted = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    sorted(lower) == sorted(&known.to_lowercase())
 }
 
 /// How many characters have to be inserted, removed or replaced to get from one text to the other
@@ -301,6 +318,8 @@ mod tests {
             (Kind::Filter, "$gts", "did you mean $gt?"),
             (Kind::Update, "$sett", "did you mean $set?"),
             (Kind::Update, "$Inc", "did you mean $inc?"),
+            (Kind::Update, "$increment", "did you mean $inc?"),
+            (Kind::Filter, "$ro", "did you mean $or?"),
             (Kind::Stage, "$mtach", "did you mean $match?"),
             (Kind::Stage, "$frobnicate", "the unknown stage \"$frobnicate\""),
             (Kind::Expression, "$strLen", "did you mean $strLenCP?"),
