@@ -44,9 +44,10 @@ impl IntoFields for &Encoded {
 /// made: the fields of documents are their own, and updates are whole.
 pub(crate) fn check_action(action: &Action) -> Result<()> {
     match action {
-        Action::Insert(fields) | Action::Replace(fields) | Action::Upsert(fields) => {
-            Ok(check_own_fields(fields.view())?)
-        }
+        Action::Insert(fields)
+        | Action::InsertNew(fields)
+        | Action::Replace(fields)
+        | Action::Upsert(fields) => Ok(check_own_fields(fields.view())?),
         Action::Update(update) | Action::Complete(update) => Ok(update.check()?),
         Action::Delete | Action::Renew(_) | Action::Release | Action::Compare => Ok(()),
     }

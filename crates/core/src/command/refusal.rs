@@ -80,6 +80,7 @@ fn put_violations(violations: &Violations, out: &mut Vec<u8>) {
         More::None => out.push(0),
         More::Count(count) => numbered(1, count as u64, out),
         More::Unknown => out.push(2),
+        More::AtLeast(count) => numbered(3, count as u64, out),
     }
     encode_varint(violations.as_slice().len() as u64, out);
     for Violation { path, rule, message, value } in violations.as_slice() {
@@ -104,6 +105,7 @@ fn take_violations(bytes: &mut &[u8]) -> Option<Violations> {
         0 => More::None,
         1 => More::Count(usize::try_from(decode_varint(bytes)?).ok()?),
         2 => More::Unknown,
+        3 => More::AtLeast(usize::try_from(decode_varint(bytes)?).ok()?),
         _ => return None,
     };
     let mut all = Vec::new();
@@ -174,7 +176,8 @@ mod tests {
                 index: IndexName::new("email_1").unwrap(),
                 id: DocumentId::new("alice").unwrap(),
             },
-            Refusal::Schema(Violations::new(vec![violation, none], More::Count(7))),
+            Refusal::Schema(Violations::new(vec![violation.clone(), none], More::Count(7))),
+            Refusal::Schema(Violations::new(vec![violation], More::AtLeast(300))),
             Refusal::NoLease { version: 1 },
         ] {
             let mut bytes = Vec::new();
