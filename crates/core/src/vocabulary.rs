@@ -319,7 +319,6 @@ mod tests {
             (Kind::Update, "$sett", "did you mean $set?"),
             (Kind::Update, "$Inc", "did you mean $inc?"),
             (Kind::Update, "$increment", "did you mean $inc?"),
-            (Kind::Filter, "$ro", "did you mean $or?"),
             (Kind::Stage, "$mtach", "did you mean $match?"),
             (Kind::Stage, "$frobnicate", "the unknown stage \"$frobnicate\""),
             (Kind::Expression, "$strLen", "did you mean $strLenCP?"),

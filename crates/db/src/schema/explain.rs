@@ -24,7 +24,7 @@ const LOOKED_INTO_MAX: usize = 100_000;
 
 /// The largest value, in encoded bytes, of which the library says what it breaks of the metaschema: it
 /// keeps a copy of it for each of its levels.
-const METASCHEMA_BYTES_MAX: usize = 64 * 1024;
+const METASCHEMA_BYTES_MAX: usize = 16 * 1024;
 
 /// Explains why a document violates a schema.
 pub(super) fn explain(
@@ -398,9 +398,7 @@ impl<'s, 'd> Explanation<'s, 'd> {
         let is_stopped = self.judge.meter.is_exhausted();
         if self.found.kept.is_empty() {
             return match self.unclear {
-                Some((place, rule, value)) if !is_stopped => {
-                    Violations::new(vec![self.unclear(place, rule, value)], More::Unknown)
-                }
+                Some((place, rule, value)) if !is_stopped => self.unclear(place, rule, value),
                 _ => {
                     let text = "breaks the schema, and is too large to say where".to_owned();
                     Violations::whole("steps", text)
@@ -417,32 +415,39 @@ impl<'s, 'd> Explanation<'s, 'd> {
         Violations::new(self.found.into_vec(), more)
     }
 
-    /// A violation of a rule that nobody here can judge: of the metaschema, which the library knows, or
-    /// of a reference whose target depends on the way.
-    fn unclear(&self, place: usize, rule: &str, value: View<'d>) -> Violation {
+    /// The violations of a rule that nobody here can judge: of the metaschema, which the library knows,
+    /// or of a reference whose target depends on the way.
+    fn unclear(&self, place: usize, rule: &str, value: View<'d>) -> Violations {
+        let outer = self.path(place, None);
         let small = value.raw().filter(|raw| raw.as_encoded().len() <= METASCHEMA_BYTES_MAX);
         if let (METASCHEMA, Some(raw)) = (rule, small)
             && let Ok(value) = raw.to_value()
-            && let Err(error) = jsonschema::draft202012::meta::validate(&to_json(&value))
         {
-            let found = start_of(error.instance(), TEXT_CHARS_MAX);
-            let steps = pointer_steps(error.instance_path().as_str());
-            let inner = dotted(steps.iter().map(String::as_str));
-            let outer = self.path(place, None);
-            let separator = if outer.is_empty() || inner.is_empty() { "" } else { "." };
-            return Violation {
-                path: format!("{outer}{separator}{inner}"),
-                rule: error.kind().keyword().to_owned(),
-                message: of_schema(&error, &found),
-                value: None,
+            let value = to_json(&value);
+            let metaschema = jsonschema::draft202012::meta::validator();
+            let errors = metaschema.iter_errors(&value).take(VIOLATIONS_MAX + 1);
+            let violation = |error: jsonschema::ValidationError<'_>| {
+                let steps = pointer_steps(error.instance_path().as_str());
+                let inner = dotted(steps.iter().map(String::as_str));
+                let separator = if outer.is_empty() || inner.is_empty() { "" } else { "." };
+                let found = start_of(error.instance(), TEXT_CHARS_MAX);
+                Violation {
+                    path: format!("{outer}{separator}{inner}"),
+                    rule: error.kind().keyword().to_owned(),
+                    message: of_schema(&error, &found),
+                    value: None,
+                }
             };
+            let all: Vec<_> = errors.map(violation).collect();
+            if !all.is_empty() {
+                let more = if all.len() > VIOLATIONS_MAX { More::Unknown } else { More::None };
+                return Violations::new(all, more);
+            }
         }
-        Violation {
-            path: self.path(place, None),
-            rule: rule.to_owned(),
-            message: format!("breaks the schema, at its keyword {rule}"),
-            value: None,
-        }
+        let message = format!("breaks the schema, at its keyword {rule}");
+        let rule = rule.to_owned();
+        let all = vec![Violation { path: outer, rule, message, value: None }];
+        Violations::new(all, More::Unknown)
     }
 }
 

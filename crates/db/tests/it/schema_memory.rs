@@ -19,23 +19,23 @@ const NAME: &str = "schema_memory::violations_take_little_memory_whatever_the_sc
 /// What the largest memory may be: the test program alone takes some ten.
 const PEAK_KIB_MAX: u64 = 160 * 1024;
 
-/// Schemas that judge each level twice, in every way that a schema can have others for one value. `L`
-/// stands for the name of the field that leads further in.
+/// Schemas that judge each level twice, in every way that a schema can have others for one value. `%` stands for
+/// the name of the field that leads further in, `@` for the schema itself.
 const SHAPES: [&str; 10] = [
-    r#"{"anyOf": [{"properties": {"L": N}, "required": ["x"]}, {"properties": {"L": N}, "required": ["y"]}]}"#,
-    r#"{"oneOf": [{"properties": {"L": N}, "required": ["x"]}, {"properties": {"L": N}, "required": ["y"]}]}"#,
-    r#"{"allOf": [{"properties": {"L": N}, "required": ["x"]}, {"properties": {"L": N}, "required": ["y"]}]}"#,
-    r#"{"not": {"anyOf": [{"properties": {"L": {"not": N}}}, {"properties": {"L": {"not": N}}, "required": ["x"]}]}}"#,
-    r#"{"if": {"properties": {"L": N}, "required": ["x"]}, "else": {"properties": {"L": N}, "required": ["y"]}}"#,
-    r#"{"dependentSchemas": {"L": {"properties": {"L": N}, "required": ["x"]}}, "anyOf": [{"properties": {"L": N}, "required": ["y"]}]}"#,
-    r#"{"anyOf": [{"properties": {"L": N}, "required": ["x"]}, {"properties": {"L": N}}], "unevaluatedProperties": false, "required": ["y"]}"#,
-    r#"{"anyOf": [{"additionalProperties": N, "required": ["x"]}, {"patternProperties": {".": N}, "required": ["y"]}]}"#,
-    r#"{"anyOf": [{"propertyNames": {"maxLength": 0}}, {"properties": {"L": N}, "minProperties": 9}, {"unevaluatedProperties": N, "required": ["x"]}]}"#,
-    r#"{"anyOf": [{"items": N, "minItems": 5}, {"contains": N, "minContains": 2}], "properties": {"L": N}, "type": ["array", "object"], "required": ["x"]}"#,
+    r#"{"anyOf": [{"properties": {"%": @}, "required": ["x"]}, {"properties": {"%": @}, "required": ["y"]}]}"#,
+    r#"{"oneOf": [{"properties": {"%": @}, "required": ["x"]}, {"properties": {"%": @}, "required": ["y"]}]}"#,
+    r#"{"allOf": [{"properties": {"%": @}, "required": ["x"]}, {"properties": {"%": @}, "required": ["y"]}]}"#,
+    r#"{"not": {"anyOf": [{"properties": {"%": {"not": @}}}, {"properties": {"%": {"not": @}}, "required": ["x"]}]}}"#,
+    r#"{"if": {"properties": {"%": @}, "required": ["x"]}, "else": {"properties": {"%": @}, "required": ["y"]}}"#,
+    r#"{"dependentSchemas": {"%": {"properties": {"%": @}, "required": ["x"]}}, "anyOf": [{"properties": {"%": @}, "required": ["y"]}]}"#,
+    r#"{"anyOf": [{"properties": {"%": @}, "required": ["x"]}, {"properties": {"%": @}}], "unevaluatedProperties": false, "required": ["y"]}"#,
+    r#"{"anyOf": [{"additionalProperties": @, "required": ["x"]}, {"patternProperties": {".": @}, "required": ["y"]}]}"#,
+    r#"{"anyOf": [{"propertyNames": {"maxLength": 0}}, {"properties": {"%": @}, "minProperties": 9}, {"unevaluatedProperties": @, "required": ["x"]}]}"#,
+    r#"{"anyOf": [{"items": @, "minItems": 5}, {"contains": @, "minContains": 2}], "properties": {"%": @}, "type": ["array", "object"], "required": ["x"]}"#,
 ];
 
 fn schema(shape: &str, name: &str) -> Schema {
-    let n = shape.replace('N', r##"{"$ref": "#/$defs/n"}"##).replace('L', name);
+    let n = shape.replace('@', r##"{"$ref": "#/$defs/n"}"##).replace('%', name);
     Schema::from_json(&format!(r##"{{"$defs": {{"n": {n}}}, "$ref": "#/$defs/n"}}"##)).unwrap()
 }
 
