@@ -85,7 +85,7 @@ pub use velocitydb_core::{
     Action, Bytes, CollectionName, CollectionOptions, Condition, Consistency, DocumentId, Encoded,
     Expiry, Filter, IndexName, IndexSpec, More, Object, Operation, Outcome, Path, Projection,
     RawArray, RawObject, RawValue, Refusal, RequestId, Sort, SortKey, Time, Update, Value,
-    Violation, Violations, field, filter, limits, object, value,
+    Violation, Violations, check_own_fields, field, filter, limits, object, value,
 };
 /// What can be wrong with storage, as [`Error::Storage`] says it.
 pub use velocitydb_storage::Error as StorageError;

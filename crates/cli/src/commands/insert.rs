@@ -1,6 +1,6 @@
 //! `insert`: one document, or one in each line.
 
-use velocitydb::{Database, Documents, Encoded, IntoFields, object};
+use velocitydb::{Database, Documents, Encoded, IntoFields, check_own_fields, object};
 
 use super::write::written;
 use crate::args::{self, Format};
@@ -90,6 +90,8 @@ impl Insertion {
         let id = given.id.unwrap_or_else(|| db.new_id().as_str().to_owned());
         // An object takes several times as much memory as its encoding.
         let fields = given.fields.into_fields()?;
+        // Else the whole batch would be refused, and nobody could say which line it was.
+        check_own_fields(fields.view()).map_err(velocitydb::Error::from)?;
         self.bytes += id.len() + fields.as_bytes().len();
         self.batch.push((line, id, fields));
         Ok(())
