@@ -272,9 +272,9 @@ impl Parser {
 
     fn types_named(&mut self, name: &Value) -> Result<Vec<ValueType>> {
         if let Value::String(name) = name {
-            return ValueType::named(name)
-                .map(<[_]>::to_vec)
-                .map_err(|known| self.fail(vocabulary::unknown(Kind::Type, name, &known)));
+            return ValueType::named(name).map(<[_]>::to_vec).ok_or_else(|| {
+                self.fail(vocabulary::unknown(Kind::Type, name, &ValueType::names()))
+            });
         }
         let number = match name {
             Value::Float(number) if number.fract() == 0.0 => Some(*number as i64),

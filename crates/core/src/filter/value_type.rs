@@ -78,12 +78,14 @@ impl ValueType {
         }
     }
 
-    /// The types that a name stands for, or else the names that there are.
-    pub(super) fn named(name: &str) -> Result<&'static [Self], [&'static str; NAMES.len()]> {
-        match NAMES.iter().find(|(known, _)| *known == name) {
-            Some((_, types)) => Ok(types),
-            None => Err(NAMES.map(|(name, _)| name)),
-        }
+    /// The types that a name stands for.
+    pub(super) fn named(name: &str) -> Option<&'static [Self]> {
+        NAMES.iter().find(|(known, _)| *known == name).map(|(_, types)| *types)
+    }
+
+    /// The names that there are.
+    pub(super) fn names() -> [&'static str; NAMES.len()] {
+        NAMES.map(|(name, _)| name)
     }
 
     /// The type with MongoDB's number.

@@ -305,11 +305,12 @@ impl Machine {
 
     /// The schemas that are proposed, with their versions, by collection in order.
     pub(crate) fn proposals(&self) -> Vec<(CollectionName, u64)> {
-        let proposal = |(name, collection): (&CollectionName, &Box<Collection>)| {
+        let proposal = |(name, collection): (&CollectionName, &Collection)| {
             let proposed = collection.schema.as_ref()?.proposed.as_ref()?;
             Some((name.clone(), proposed.version))
         };
-        let mut proposals: Vec<_> = self.catalog.collections.iter().filter_map(proposal).collect();
+        let collections = self.catalog.collections.iter().map(|(name, one)| (name, &**one));
+        let mut proposals: Vec<_> = collections.filter_map(proposal).collect();
         proposals.sort_unstable();
         proposals
     }

@@ -32,9 +32,10 @@ pub(super) fn demand(keyword: &str, rule: &Rule, value: View<'_>) -> String {
         Rule::Pattern(pattern) => shorten(&pattern.written, TEXT_CHARS_MAX),
         Rule::Required(names) => {
             let object = value.as_object();
-            let is_missing =
-                |name: &&Box<str>| object.as_ref().is_some_and(|object| object.get(name).is_none());
-            format!("{:?}", names.iter().find(is_missing).map_or("", |name| name))
+            let missing = names
+                .iter()
+                .find(|name| object.as_ref().is_some_and(|object| object.get(name).is_none()));
+            format!("{:?}", missing.map_or("", |name| name))
         }
         _ => String::new(),
     };

@@ -46,7 +46,7 @@ impl Claimants {
     /// Whether a claimant makes its claims with request ids, and makes those again that were not
     /// answered.
     pub fn retries(claimant: u8) -> bool {
-        claimant % 4 == 0
+        claimant.is_multiple_of(4)
     }
 
     /// Opens the folder, offers what is missing, and claims until nothing is left, or until the
