@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 
 use crate::{
     CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, Object,
-    Path, Sort, Time, Update, Value, Violations,
+    Path, Release, Sort, Time, Update, Value, Violations,
 };
 
 pub use encoding::COMMAND_VERSION;
@@ -130,6 +130,8 @@ pub struct Modify {
     pub lease: Option<Lease>,
     /// What the retry of a request is told of them.
     pub recall: Recall,
+    /// Which are passed over.
+    pub pass_over: PassOver,
 }
 
 /// What is remembered of the documents that a request found and changed, for the answer to a retry.
@@ -148,8 +150,20 @@ pub enum Recall {
 pub struct Lease {
     /// How long after the command it ends, unless it is renewed or the document completed before.
     pub duration: Duration,
-    /// What is done to the document then.
-    pub release: Update,
+    /// What is done to the document then, if what the claim has set is still so.
+    pub release: Release,
+}
+
+/// Which of the documents that it finds a [`Modify`] passes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PassOver {
+    /// None. One that cannot be changed refuses the whole.
+    #[default]
+    Nothing,
+    /// Those that cannot be changed.
+    Unfit,
+    /// Those that cannot be changed, and those that are under a lease.
+    UnfitAndLeased,
 }
 
 /// A set of operations that take effect together, under checks that must all hold.
@@ -185,6 +199,16 @@ pub enum Check {
     },
     /// What a query found: a document that would come in, go, or have changed is a conflict.
     Query(Box<QueryCheck>),
+}
+
+impl Check {
+    /// The collection that was read.
+    pub fn collection(&self) -> &CollectionName {
+        match self {
+            Check::Document { collection, .. } | Check::Collection { collection, .. } => collection,
+            Check::Query(check) => &check.collection,
+        }
+    }
 }
 
 /// What a query of a transaction found.
@@ -292,6 +316,15 @@ pub struct CollectionOptions {
     pub min_read: Option<Consistency>,
 }
 
+/// What one step of maintenance does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaintainScope {
+    /// It expires documents and ends leases.
+    Due,
+    /// And it forgets and removes what is left over.
+    All,
+}
+
 /// The bounds of one step of maintenance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Maintain {
@@ -301,6 +334,8 @@ pub struct Maintain {
     pub forget_requests_before: Time,
     /// How many keys it may remove at the most, so that no command takes long.
     pub count_max: u32,
+    /// Whether it expires documents and ends leases, or more.
+    pub scope: MaintainScope,
 }
 
 /// Which request a command is an attempt at.

@@ -38,13 +38,15 @@ pub mod filter;
 mod index;
 mod least;
 pub mod projection;
+mod release;
 pub mod sort;
 pub mod update;
 
 pub use codec::Encoded;
 pub use command::{
-    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, Maintain, Modify,
-    Operation, Outcome, QueryCheck, Recall, Refusal, Request, RequestId, SchemaChange, Write,
+    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, Maintain,
+    MaintainScope, Modify, Operation, Outcome, PassOver, QueryCheck, Recall, Refusal, Request,
+    RequestId, SchemaChange, Write,
 };
 pub use consistency::Consistency;
 pub use document::{
@@ -59,6 +61,7 @@ pub use object::Object;
 pub use path::Path;
 pub use projection::Projection;
 pub use raw::{RawArray, RawObject, RawValue};
+pub use release::Release;
 pub use sort::{Sort, SortKey};
 pub use time::Time;
 pub use update::Update;

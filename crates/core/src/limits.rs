@@ -64,6 +64,11 @@ pub const PATH_BYTES_MAX: usize = 4096;
 /// They are checked against each other for conflicts, and applied while writers wait.
 pub const UPDATE_OPERATIONS_MAX: usize = 1_000;
 
+/// The largest number of updates that a lease holds for its end, one of which is done.
+///
+/// The filter of each is looked at while writers wait.
+pub const RELEASE_CHOICES_MAX: usize = 16;
+
 /// The largest number of `null`s that setting an array element beyond the end may insert.
 ///
 /// Without a bound `{"$set": {"a.4000000000": 1}}` would exhaust memory before the result is found

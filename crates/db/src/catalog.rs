@@ -35,6 +35,8 @@ pub(crate) struct Totals {
     pub(crate) version_floor: u64,
     /// The number of the last command that changed it.
     pub(crate) index: u64,
+    /// Documents that some claims pass over, since they could not take their update.
+    pub(crate) unfit: u64,
 }
 
 impl Totals {
@@ -46,19 +48,28 @@ impl Totals {
         bytes
     }
 
-    fn numbers(&self) -> [u64; 7] {
-        let Totals { count, bytes, writes, tombstones, version_max, version_floor, index } = *self;
-        [count, bytes, writes, tombstones, version_max, version_floor, index]
+    fn numbers(&self) -> [u64; 8] {
+        let Totals { count, bytes, writes, tombstones, version_max, version_floor, index, unfit } =
+            *self;
+        [count, bytes, writes, tombstones, version_max, version_floor, index, unfit]
     }
 
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        let mut numbers = [0; 7];
+        let mut numbers = [0; 8];
         for number in &mut numbers {
             *number = decode_varint(&mut bytes)?;
         }
-        let [count, total, writes, tombstones, version_max, version_floor, index] = numbers;
-        let totals =
-            Totals { count, bytes: total, writes, tombstones, version_max, version_floor, index };
+        let [count, total, writes, tombstones, version_max, version_floor, index, unfit] = numbers;
+        let totals = Totals {
+            count,
+            bytes: total,
+            writes,
+            tombstones,
+            version_max,
+            version_floor,
+            index,
+            unfit,
+        };
         bytes.is_empty().then_some(totals)
     }
 }

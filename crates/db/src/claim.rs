@@ -14,11 +14,11 @@
 use std::time::Duration;
 
 use velocitydb_core::{
-    Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Outcome, Recall, Sort,
-    Update,
+    Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Outcome, PassOver,
+    Recall, Release, Sort, Update,
 };
 
-use crate::apply::Found;
+use crate::apply::{Found, PASSED_OVER_MAX};
 use crate::modify::refused;
 use crate::{Document, Documents, Error, Explanation, Result};
 
@@ -36,7 +36,8 @@ pub struct Claim<'a> {
     sort: Sort,
     limit: u32,
     claimant: Option<(String, String)>,
-    lease: Option<(Duration, Update)>,
+    lease: Option<(Duration, Release)>,
+    pass_over: PassOver,
 }
 
 /// What was claimed.
@@ -47,6 +48,13 @@ pub struct Claimed {
     /// In the answer to a retry, what the first attempt was given and has changed since: completed,
     /// renewed, or somebody else's. And what expired with the claim.
     pub lost: Vec<Lost>,
+    /// Documents that satisfy the filter and could not be changed as the claim wants; at most 16 are
+    /// listed. Claims with the same operators, paths and types of values pass over them, and do not
+    /// report them again, until they change or a minute has passed (a second, where a unique index
+    /// stands against it).
+    pub passed_over: Vec<PassedOver>,
+    /// How many they are.
+    pub passed_over_count: u64,
     /// The place of the claim in the order of all commands.
     pub index: u64,
     /// Whether this answers an earlier call with the same request id. The documents are then those
@@ -61,6 +69,15 @@ pub struct Lost {
     pub id: DocumentId,
     /// The version that the claim gave it, which is no fencing token any more.
     pub version: u64,
+}
+
+/// A document that a claim passed over.
+#[derive(Debug, Clone)]
+pub struct PassedOver {
+    /// Its id.
+    pub id: DocumentId,
+    /// Why it could not be changed as the claim wanted.
+    pub reason: Error,
 }
 
 impl Documents {
@@ -93,6 +110,7 @@ impl Documents {
             limit: 1,
             claimant: None,
             lease: None,
+            pass_over: PassOver::UnfitAndLeased,
         }
     }
 
@@ -168,9 +186,40 @@ impl Claim<'_> {
     }
 
     /// For how long. Unless the work is completed, renewed or released before, `release` is done to
-    /// it then, so that it can be claimed again.
-    pub fn lease(mut self, duration: Duration, release: impl Into<Update>) -> Self {
+    /// it then, so that it can be claimed again: an update, or the first of several whose filter it
+    /// satisfies (see [`Release`]).
+    ///
+    /// That is done only while what the claim has set (`$set` and `$unset`, the claimant included) is
+    /// still so. Who has changed one of these, to say that the work is done for instance, has settled
+    /// what becomes of it, and the lease just ends. So set nothing in the claim that changes in the
+    /// course of the work.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use std::time::Duration;
+    /// use velocitydb::{Release, Update, object};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let jobs = db.documents("jobs");
+    /// jobs.insert("job1", object! { "state": "waiting" })?;
+    /// let release = Release::when(object! { "attempts": { "$lt": 3 } }, object! { "state": "waiting" })
+    ///     .or(object! { "state": "dead" });
+    /// let claim = jobs.claim(object! { "state": "waiting" });
+    /// let claim = claim.lease(Duration::from_secs(30), release);
+    /// let claimed = claim.update(Update::new().set("state", "running").inc("attempts", 1))?;
+    /// assert_eq!(claimed.documents.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn lease(mut self, duration: Duration, release: impl Into<Release>) -> Self {
         self.lease = Some((duration, release.into()));
+        self
+    }
+
+    /// Takes documents that are under somebody's lease too, if they satisfy the filter. Whoever had
+    /// one before has lost it.
+    pub fn even_if_leased(mut self) -> Self {
+        self.pass_over = PassOver::Unfit;
         self
     }
 
@@ -197,6 +246,7 @@ impl Claim<'_> {
             expiry: Expiry::Keep,
             lease: None,
             recall: Recall::Versions,
+            pass_over: self.pass_over,
         })
     }
 
@@ -214,6 +264,8 @@ impl Claim<'_> {
     }
 
     /// Takes the documents, and changes each so that nobody else finds it.
+    ///
+    /// One that cannot be changed so is passed over, and reported in [`Claimed::passed_over`].
     ///
     /// # Errors
     ///
@@ -233,7 +285,7 @@ impl Claim<'_> {
             }
             None => None,
         };
-        let reply = self.documents.modify(Modify {
+        let modify = Modify {
             collection: self.documents.name()?.clone(),
             filter: self.filter,
             candidates: None,
@@ -243,8 +295,27 @@ impl Claim<'_> {
             expiry: self.documents.expiry(),
             lease,
             recall: Recall::Versions,
-        })?;
+            pass_over: self.pass_over,
+        };
+        let mut reply = self.documents.modify(modify.clone())?;
+        let mut passed_over_count = reply.passed_over_count;
+        while reply.found.is_empty()
+            && reply.passed_over_count >= PASSED_OVER_MAX
+            && self.documents.request_id().is_none()
+        {
+            // It stopped at its bound, with others behind those.
+            let before = std::mem::take(&mut reply.passed_over);
+            reply = self.documents.modify(modify.clone())?;
+            reply.passed_over = before;
+            passed_over_count += reply.passed_over_count;
+        }
         let (index, is_replayed) = (reply.index, reply.is_replayed);
+        let name = self.documents.name()?;
+        let passed_over = reply.passed_over.into_iter().map(|(id, refusal)| PassedOver {
+            id: id.clone(),
+            reason: refused(name.clone(), id, refusal),
+        });
+        let (passed_over, passed_over_count) = (passed_over.collect(), passed_over_count as u64);
         let (mut documents, mut lost) = (Vec::with_capacity(reply.found.len()), Vec::new());
         for Found { id, version, after, .. } in reply.found {
             let document = match is_replayed {
@@ -256,7 +327,7 @@ impl Claim<'_> {
                 None => lost.push(Lost { id, version }),
             }
         }
-        Ok(Claimed { documents, lost, index, is_replayed })
+        Ok(Claimed { documents, lost, passed_over, passed_over_count, index, is_replayed })
     }
 }
 

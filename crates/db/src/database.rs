@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use velocitydb_core::{
     Body, CollectionName, CollectionOptions, Command, Consistency, DocumentId, IdGenerator,
-    Maintain, Modify, Request, RequestId, SchemaChange, Time,
+    Maintain, MaintainScope, Modify, Request, RequestId, SchemaChange, Time,
 };
 use velocitydb_storage::{Durability, Engine, Mode};
 
-use crate::apply::{Machine, Reply, Searched, find_answer};
+use crate::apply::{DueNext, Machine, Reply, Searched, find_answer};
 use crate::batch::{BatchResult, WriteBatch};
 use crate::catalog::{self, Entry, is_stale};
 use crate::indexes::build_body;
@@ -48,6 +48,7 @@ pub(crate) struct Core {
     options: Options,
     /// What maintenance could not do the last time that it tried.
     maintenance_problems: Mutex<Vec<String>>,
+    due_next: Arc<DueNext>,
 }
 
 /// What a level is asked for.
@@ -65,6 +66,7 @@ impl Database {
         let names = Arc::new(Names::default());
         let machine = Machine::new(engine.clone(), names.clone())?;
         let proposals = machine.proposals();
+        let due_next = machine.due_next_shared();
         let alarm = Arc::new(Alarm::default());
         let pipeline = Pipeline::new(machine, {
             let alarm = alarm.clone();
@@ -87,6 +89,7 @@ impl Database {
             ids,
             options,
             maintenance_problems: Mutex::default(),
+            due_next,
         });
         // Whoever proposed them ended with an earlier process, and nobody will confirm them.
         for (collection, version) in proposals {
@@ -175,13 +178,17 @@ impl Database {
         self.snapshot()?.collections()
     }
 
-    /// The state as of now, which stays as it is for as long as it is held. O(1).
+    /// The state as of now, and what had expired by now, which stays as it is for as long as it is
+    /// held. O(1).
     ///
     /// # Errors
     ///
     /// When storage fails.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot::new(self.engine().snapshot()?))
+        let core = &self.inner.core;
+        let time = core.environment.now();
+        let (state, next) = core.due_next.of_state(|| core.engine.snapshot())?;
+        Ok(Snapshot::new(state, time, next))
     }
 
     /// Applies a batch: all of it, or nothing. That a compare does not hold is no error; the
@@ -291,10 +298,6 @@ impl Database {
         self.inner.core.environment.now()
     }
 
-    pub(crate) fn maintain_if_due(&self) -> Result<()> {
-        self.inner.core.maintain_step().map(|_| ())
-    }
-
     /// The collection of this name, if it exists and takes this access at this level.
     #[inline]
     pub(crate) fn entry(
@@ -364,9 +367,19 @@ impl Database {
 
 impl Core {
     fn submit(&self, body: Body, request: Option<Request>, level: Consistency) -> Result<Reply> {
-        let command = Command { now: self.environment.now(), request, body };
         let durability = durability(self.options.storage.mode, level);
-        let reply = self.pipeline.submit(command, durability)?;
+        let mut command = Command { now: self.environment.now(), request, body };
+        let reply = loop {
+            let copy = self.can_be_behind(&command).then(|| command.clone());
+            let reply = self.pipeline.submit(command, durability)?;
+            if !reply.is_behind {
+                break reply;
+            }
+            self.do_what_is_due()?;
+            let waiting = self.pipeline.waiting();
+            command = copy.ok_or(Error::Overloaded { waiting })?;
+            command.now = self.environment.now();
+        };
         if reply.is_replayed && durability == Durability::Disk {
             // The first attempt may have been made at a weaker level.
             self.engine.sync()?;
@@ -374,8 +387,30 @@ impl Core {
         Ok(reply)
     }
 
+    /// Whether a command may find more that is due first than it may do itself.
+    fn can_be_behind(&self, command: &Command) -> bool {
+        let is_about_others = match &command.body {
+            Body::Modify(_) => true,
+            Body::Write(write) => !write.checks.is_empty(),
+            _ => false,
+        };
+        is_about_others && self.due_next.is_due(command.now)
+    }
+
+    /// Expires all documents and ends all leases that are due.
+    pub(crate) fn do_what_is_due(&self) -> Result<()> {
+        while self.due_next.is_due(self.environment.now())
+            && self.maintain_within(MaintainScope::Due)?
+        {}
+        Ok(())
+    }
+
     /// One step of maintenance; whether there is more to do.
     pub(crate) fn maintain_step(&self) -> Result<bool> {
+        self.maintain_within(MaintainScope::All)
+    }
+
+    fn maintain_within(&self, scope: MaintainScope) -> Result<bool> {
         let now = self.environment.now();
         let before = |age: Duration| {
             let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
@@ -385,9 +420,12 @@ impl Core {
             forget_deleted_before: before(self.options.tombstone_retention),
             forget_requests_before: before(self.options.request_retention),
             count_max: MAINTAIN_COUNT_MAX,
+            scope,
         });
         let reply = self.submit(body, None, Consistency::Local)?;
-        *self.maintenance_problems.lock() = reply.problems;
+        if scope == MaintainScope::All {
+            *self.maintenance_problems.lock() = reply.problems;
+        }
         Ok(reply.has_more)
     }
 

@@ -63,7 +63,7 @@ pub fn doctor(path: impl AsRef<Path>) -> Result<Report> {
     // Not as a database, which refuses to open what is to be examined here.
     let storage = mode::Options { path: Some(path.as_ref().into()), ..Options::new().storage };
     let engine = mode::open(&storage)?;
-    Snapshot::new(engine.snapshot()?).check_into(&mut report)?;
+    Snapshot::of_everything(engine.snapshot()?).check_into(&mut report)?;
     Ok(report)
 }
 
@@ -73,6 +73,7 @@ struct Counted {
     count: u64,
     bytes: u64,
     tombstones: u64,
+    unfit: u64,
     version_max: u64,
 }
 
@@ -210,6 +211,7 @@ impl Snapshot {
                     tombstones += 1;
                     self.tombstone_problem(key, value, counted)
                 }
+                Some(&keys::UNFIT) => self.unfit_problem(key, counted),
                 Some(&keys::LEASE) => leases::lease_problem(self.state(), key, value),
                 Some(&keys::LEASE_END) => leases::end_problem(self.state(), key),
                 Some(&(keys::INDEX | keys::INDEX_TOTALS | keys::SCHEMA)) => {
@@ -278,6 +280,22 @@ impl Snapshot {
         Ok(dropped.is_none().then(problem))
     }
 
+    /// What is wrong with the mark of a document that is unfit for some claims.
+    fn unfit_problem(
+        &self,
+        key: &[u8],
+        counted: &mut BTreeMap<CollectionNumber, Counted>,
+    ) -> Result<Option<String>> {
+        let document = &key[1..];
+        let Some((number, id)) = keys::split_document(document) else {
+            return Ok(Some(format!("mark {}: not of a document", key.escape_ascii())));
+        };
+        counted.entry(number).or_default().unfit += 1;
+        let is_missing = self.state().get(DOCUMENTS, document)?.is_none();
+        let problem = "is marked as unfit for claims, and does not exist";
+        Ok(is_missing.then(|| format!("document {id:?} of collection {number} {problem}")))
+    }
+
     /// What is wrong with the place of a request id in the order of age.
     fn request_problem(
         &self,
@@ -321,6 +339,7 @@ fn check_totals(report: &mut Report, name: &str, totals: &Totals, counted: &Coun
         ("count", totals.count, counted.count),
         ("bytes", totals.bytes, counted.bytes),
         ("tombstones", totals.tombstones, counted.tombstones),
+        ("unfit", totals.unfit, counted.unfit),
     ];
     for (what, stored, found) in pairs {
         if stored != found {

@@ -98,10 +98,11 @@ impl Documents {
             return Ok(None);
         };
         let key = keys::document(entry.number, id.as_str());
-        match self.db.engine().get(DOCUMENTS, &key)? {
-            Some(record) => Ok(Some(Document::new(id, record)?)),
-            None => Ok(None),
-        }
+        let Some(record) = self.db.engine().get(DOCUMENTS, &key)? else { return Ok(None) };
+        let document = Document::new(id, record)?;
+        // The clock is asked only where that matters.
+        let has_expired = document.expires().is_some_and(|expires| expires <= self.db.now());
+        Ok((!has_expired).then_some(document))
     }
 
     /// The documents with these ids, in their order, as of one moment.
@@ -117,7 +118,8 @@ impl Documents {
         self.db.snapshot()?.get_many(self.name()?.as_str(), ids)
     }
 
-    /// How many documents there are. O(1).
+    /// How many documents there are. O(1), but for those that have expired and are still to be
+    /// removed.
     ///
     /// # Errors
     ///

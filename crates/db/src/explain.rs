@@ -66,7 +66,7 @@ impl Explanation {
         let mut plan = selection.plan(target)?;
         let planning = begin.elapsed();
         let mut explanation = Explanation {
-            plan: describe_plan(&plan, selection),
+            plan: describe_plan(target, &plan, selection),
             estimate: object! { "keys": plan.estimate.keys, "documents": plan.estimate.documents },
             rejected: plan.rejected.iter().map(describe_candidate).collect(),
             planning,
@@ -86,11 +86,11 @@ impl Explanation {
 
     /// How a command found documents.
     pub(crate) fn of_search(searched: &Searched<'_>) -> Self {
-        let Searched { plan, selection, known, examined, returned } = searched;
+        let Searched { target, plan, selection, known, examined, returned } = searched;
         let walked = plan.access.walked();
         let known = walked.iter().zip(known).filter_map(|(one, known)| known.map(|it| (one, it)));
         Explanation {
-            plan: describe_plan(plan, selection),
+            plan: describe_plan(target, plan, selection),
             estimate: object! { "keys": plan.estimate.keys, "documents": plan.estimate.documents },
             rejected: plan.rejected.iter().map(describe_candidate).collect(),
             hints: known.map(|(walked, known)| describe_hint(plan, walked, known)).collect(),
@@ -166,7 +166,7 @@ fn describe_key(plan: &Plan, walked: &Walked<'_>, key: &[u8]) -> Value {
     Value::from(values)
 }
 
-fn describe_plan(plan: &Plan, selection: &Selection<'_>) -> Object {
+fn describe_plan(target: &Target<'_>, plan: &Plan, selection: &Selection<'_>) -> Object {
     let mut described = describe_access(&plan.access);
     if !plan.is_exact {
         described.insert("filter", selection.filter.to_object());
@@ -175,7 +175,7 @@ fn describe_plan(plan: &Plan, selection: &Selection<'_>) -> Object {
         described.insert("sort", sort.to_value());
         described.insert("sorted_by", if plan.is_sorted { "access" } else { "memory" });
     }
-    let covered = allowed_need(plan, selection) != Need::Documents;
+    let covered = allowed_need(target, plan, selection) != Need::Documents;
     described.insert("covered", covered);
     described
 }

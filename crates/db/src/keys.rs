@@ -17,8 +17,9 @@
 //!             'i' | collection | index name                 index: number, state, specification
 //!             'k' | index (u32 BE)                          index's totals
 //!             'w' | index (u32 BE)                          dropped index still to be removed
-//!             'l' | collection | id                         lease: its end, the update of its end
+//!             'l' | collection | id                         lease: what is done at its end, what was set
 //!             'm' | when (i64 ordered) | collection | id    leases by their end
+//!             'y' | collection | id                         unfit: for which claims, until when
 //! indexes     index (u32 BE) | value… | id                  1 if a value is not to be had from the key
 //!             index (u32 BE) | value…                       of a unique one: id, 0 for the same
 //! ```
@@ -62,6 +63,7 @@ pub(crate) const INDEX_TOTALS: u8 = b'k';
 pub(crate) const INDEX_PURGE: u8 = b'w';
 pub(crate) const LEASE: u8 = b'l';
 pub(crate) const LEASE_END: u8 = b'm';
+pub(crate) const UNFIT: u8 = b'y';
 
 /// The key of a document.
 #[inline]

@@ -40,6 +40,7 @@ mod find;
 mod index;
 mod indexes;
 mod keys;
+mod lease;
 mod maintenance;
 mod modify;
 mod names;
@@ -58,7 +59,7 @@ mod typed;
 pub use aggregate::Aggregate;
 pub use apply::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX};
 pub use batch::{BatchResult, WriteBatch};
-pub use claim::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost};
+pub use claim::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, PassedOver};
 pub use database::Database;
 pub use doctor::{Report, doctor};
 pub use document::{Document, Typed};
@@ -84,7 +85,7 @@ pub use velocitydb_core::aggregate::{Accumulator, Pipeline};
 pub use velocitydb_core::{
     Action, Bytes, CollectionName, CollectionOptions, Condition, Consistency, DocumentId, Encoded,
     Expiry, Filter, IndexName, IndexSpec, More, Object, Operation, Outcome, Path, Projection,
-    RawArray, RawObject, RawValue, Refusal, RequestId, Sort, SortKey, Time, Update, Value,
+    RawArray, RawObject, RawValue, Refusal, Release, RequestId, Sort, SortKey, Time, Update, Value,
     Violation, Violations, check_own_fields, field, filter, limits, object, value,
 };
 /// What can be wrong with storage, as [`Error::Storage`] says it.

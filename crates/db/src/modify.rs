@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use velocitydb_core::{
-    Action, Body, CollectionName, DocumentId, Filter, Modify, Outcome, Recall, Refusal, Sort,
-    Update, limits,
+    Action, Body, CollectionName, DocumentId, Filter, Modify, Outcome, PassOver, Recall, Refusal,
+    Sort, Update, limits,
 };
 
 use crate::apply::{Found, Reply, is_too_much};
@@ -115,12 +115,15 @@ impl Documents {
             expiry: self.expiry(),
             lease: None,
             recall: Recall::Count,
+            pass_over: PassOver::Nothing,
         };
         if self.request_id().is_some() {
             let reply = self.modify(modify)?;
             let count = reply.found_count;
             return Ok(Modified { count, index: reply.index, is_replayed: reply.is_replayed });
         }
+        // What is released now may satisfy the filter.
+        self.db.core().do_what_is_due()?;
         let mut found = self.ids_of(&modify.filter)?;
         found.sort_unstable();
         let mut modified = Modified::default();
@@ -284,6 +287,7 @@ impl FindAndModify<'_> {
             expiry: self.documents.expiry(),
             lease: None,
             recall: Recall::Documents,
+            pass_over: PassOver::Nothing,
         };
         let mut reply = self.documents.modify(modify)?;
         let Some(found) = reply.found.pop() else { return Ok(None) };

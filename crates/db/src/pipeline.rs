@@ -413,7 +413,7 @@ impl Drop for WakeNext<'_> {
 mod tests {
     use smallvec::smallvec;
     use velocitydb_core::{
-        Action, Body, Condition, Encoded, Expiry, Maintain, Operation, Time, Write,
+        Action, Body, Condition, Encoded, Expiry, Maintain, MaintainScope, Operation, Time, Write,
     };
     use velocitydb_storage::Engine;
     use velocitydb_storage::memory::Memory;
@@ -488,6 +488,7 @@ mod tests {
             forget_deleted_before: Time::MIN,
             forget_requests_before: Time::MIN,
             count_max: 10,
+            scope: MaintainScope::All,
         };
         let commands = [
             insert(0, "expires", at(10)),
@@ -506,8 +507,9 @@ mod tests {
         let waiter = |command: &Command| Arc::new(Waiter::new(command.clone(), Durability::Disk));
         grouped.queue.lock().extend(first.iter().map(waiter));
         assert_eq!(grouped.submit(last.clone(), Durability::Disk).unwrap().index, 6);
-        let hash =
-            |engine: &Memory| Snapshot::new(engine.snapshot().unwrap()).state_hash().unwrap();
+        let hash = |engine: &Memory| {
+            Snapshot::of_everything(engine.snapshot().unwrap()).state_hash().unwrap()
+        };
         assert_eq!(hash(&engine_alone), hash(&engine_grouped));
         assert!(engine_grouped.stats().commits < engine_alone.stats().commits);
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use velocitydb_core::{CollectionName, Consistency};
+use velocitydb_core::{CollectionName, Consistency, Time};
 
-use crate::catalog;
+use crate::catalog::{self, Totals};
 use crate::database::Access;
 use crate::keys::CollectionNumber;
 use crate::query::{Target, UsableIndex};
@@ -17,11 +17,25 @@ pub(crate) struct Queried {
     number: CollectionNumber,
     count: u64,
     indexes: SmallVec<[UsableIndex; 4]>,
+    /// Documents that have expired by this time are none; `None` when there are no such documents.
+    now: Option<Time>,
     /// The number of the last command that had changed the collection.
     pub(crate) index: u64,
 }
 
 impl Queried {
+    fn new(
+        snapshot: Snapshot,
+        number: CollectionNumber,
+        totals: Totals,
+        indexes: SmallVec<[UsableIndex; 4]>,
+    ) -> Result<Self> {
+        let expired = snapshot.expired_count(number)?;
+        let now = (expired > 0).then_some(snapshot.time());
+        let (count, index) = (totals.count.saturating_sub(expired), totals.index);
+        Ok(Queried { snapshot, number, count, indexes, now, index })
+    }
+
     /// The collection as plans look at it.
     pub(crate) fn target(&self) -> Target<'_> {
         Target {
@@ -29,6 +43,7 @@ impl Queried {
             number: self.number,
             count: self.count,
             indexes: self.indexes.clone(),
+            now: self.now,
         }
     }
 }
@@ -57,8 +72,7 @@ impl Database {
                 indexes.push(UsableIndex { definition, totals, statistics });
             }
         }
-        let (number, count, index) = (entry.number, totals.count, totals.index);
-        Ok(Some(Queried { snapshot, number, count, indexes, index }))
+        Queried::new(snapshot, entry.number, totals, indexes).map(Some)
     }
 }
 
@@ -74,13 +88,6 @@ impl Snapshot {
             totals: index.totals,
             statistics: None,
         });
-        let (count, index) = (totals.count, totals.index);
-        Ok(Some(Queried {
-            snapshot: self.clone(),
-            number,
-            count,
-            indexes: indexes.collect(),
-            index,
-        }))
+        Queried::new(self.clone(), number, totals, indexes.collect()).map(Some)
     }
 }

@@ -1,12 +1,13 @@
 //! [`Snapshot`]: one unchanging state of the database, for any number of reads. It blocks no
 //! writer, and none blocks it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use velocitydb_core::{CollectionName, CollectionOptions, DocumentId};
+use velocitydb_core::{CollectionName, CollectionOptions, DocumentId, Header, Time};
 use velocitydb_storage::{Blob, Bounds, Direction};
 
 use crate::catalog::{self, Totals};
@@ -21,7 +22,8 @@ const CHUNK_DOCUMENTS: usize = 256;
 /// another one.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// One unchanging state of the database.
+/// One unchanging state of the database, at the time when it was taken: documents that had expired
+/// by then are not in it, and those that expire later stay.
 ///
 /// It costs memory (or disk, in the disk modes) for what is overwritten while it is held.
 ///
@@ -42,6 +44,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 #[derive(Clone)]
 pub struct Snapshot {
     state: Arc<dyn velocitydb_storage::Snapshot>,
+    time: Time,
+    /// No document of the state expires before this time.
+    expiry_next: Time,
 }
 
 /// Which part of a collection to list, in the order of ids (by the bytes of their UTF-8).
@@ -105,17 +110,68 @@ pub struct CollectionStats {
     pub options: CollectionOptions,
     /// Documents that it has.
     pub count: u64,
-    /// Bytes of their ids, headers and encoded fields.
+    /// Bytes of ids, headers and encoded fields, those of expired documents that are still to be
+    /// removed included.
     pub bytes: u64,
     /// Writes that have been applied to it, deletes and expiries included.
     pub writes: u64,
     /// Deleted documents whose last version is still remembered.
     pub tombstones: u64,
+    /// Documents that claims pass over, since they could not be changed as a claim wanted.
+    pub passed_over: u64,
 }
 
 impl Snapshot {
-    pub(crate) fn new(state: Arc<dyn velocitydb_storage::Snapshot>) -> Self {
-        Snapshot { state }
+    /// A state at a time, in which no document expires before `expiry_next`.
+    pub(crate) fn new(
+        state: Arc<dyn velocitydb_storage::Snapshot>,
+        time: Time,
+        expiry_next: Time,
+    ) -> Self {
+        Snapshot { state, time, expiry_next }
+    }
+
+    /// A state with all that is stored, whatever the time.
+    pub(crate) fn of_everything(state: Arc<dyn velocitydb_storage::Snapshot>) -> Self {
+        Self::new(state, Time::MIN, Time::MAX)
+    }
+
+    /// The time at which it was taken.
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// How many documents of each collection had expired and were still stored.
+    fn expired(&self, visit: &mut dyn FnMut(CollectionNumber)) -> Result<()> {
+        if self.expiry_next > self.time {
+            return Ok(());
+        }
+        let start = keys::timed(keys::EXPIRY, self.expiry_next, &[]);
+        let end = keys::timed_after(keys::EXPIRY, self.time);
+        let bounds = Bounds { start: &start, end: Some(&end) };
+        self.state.scan(SYSTEM, bounds, Direction::Forward, &mut |key, _| {
+            let document = keys::split_timed(key).map(|(_, document)| document);
+            if let Some((number, _)) = document.and_then(keys::split_document) {
+                visit(number);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(())
+    }
+
+    /// How many documents of a collection had expired and were still stored: normally none.
+    pub(crate) fn expired_count(&self, collection: CollectionNumber) -> Result<u64> {
+        let mut count = 0;
+        self.expired(&mut |number| count += u64::from(number == collection))?;
+        Ok(count)
+    }
+
+    fn is_expired(&self, record: &[u8]) -> Result<bool> {
+        if self.expiry_next > self.time {
+            return Ok(false);
+        }
+        let (header, _) = Header::decode(record)?;
+        Ok(header.expires.is_some_and(|expires| expires <= self.time))
     }
 
     pub(crate) fn state(&self) -> &dyn velocitydb_storage::Snapshot {
@@ -132,8 +188,10 @@ impl Snapshot {
         let Some(number) = self.number(&CollectionName::new(collection)?)? else {
             return Ok(None);
         };
-        let record = self.state.get(DOCUMENTS, &keys::document(number, id.as_str()))?;
-        record.map(|record| Document::new(id, record)).transpose()
+        match self.state.get(DOCUMENTS, &keys::document(number, id.as_str()))? {
+            Some(record) if !self.is_expired(&record)? => Document::new(id, record).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// The documents with these ids, in their order.
@@ -149,14 +207,16 @@ impl Snapshot {
         ids.into_iter().map(|id| self.get(collection, id)).collect()
     }
 
-    /// How many documents the collection has; 0 when it does not exist. O(1).
+    /// How many documents the collection has; 0 when it does not exist. O(1), but for those that
+    /// have expired and are still to be removed.
     ///
     /// # Errors
     ///
     /// As for [`get`](Self::get).
     pub fn count(&self, collection: &str) -> Result<u64> {
-        let totals = self.totals(&CollectionName::new(collection)?)?;
-        Ok(totals.map_or(0, |totals| totals.count))
+        let Some(number) = self.number(&CollectionName::new(collection)?)? else { return Ok(0) };
+        let count = self.totals_of(number)?.map_or(0, |totals| totals.count);
+        Ok(count.saturating_sub(self.expired_count(number)?))
     }
 
     /// A part of the collection in the order of ids, complete within its bounds.
@@ -199,11 +259,16 @@ impl Snapshot {
     /// When storage fails.
     pub fn collections(&self) -> Result<Vec<CollectionStats>> {
         let mut totals = catalog::all_totals(self.state())?;
+        let mut expired: HashMap<CollectionNumber, u64> = HashMap::new();
+        self.expired(&mut |number| *expired.entry(number).or_default() += 1)?;
         let stats = |(name, number, options)| {
             let key = || keys::numbered(keys::COLLECTION_TOTALS, number);
-            let Totals { count, bytes, writes, tombstones, .. } =
-                totals.remove(&number).ok_or_else(|| catalog::corrupt(&key()))?;
-            Ok(CollectionStats { name, options, count, bytes, writes, tombstones })
+            let totals = totals.remove(&number).ok_or_else(|| catalog::corrupt(&key()))?;
+            let expired = expired.get(&number).copied().unwrap_or(0);
+            let Totals { bytes, writes, tombstones, unfit, .. } = totals;
+            let count = totals.count.saturating_sub(expired);
+            let passed_over = unfit;
+            Ok(CollectionStats { name, options, count, bytes, writes, tombstones, passed_over })
         };
         catalog::all_names(self.state())?.into_iter().map(stats).collect()
     }
@@ -280,16 +345,26 @@ impl Iter {
         if left == 0 || self.is_finished {
             return Ok(());
         }
-        let mut last = None;
+        let (mut last, mut failed) = (None, None);
         let bounds = Bounds { start: &self.start, end: self.end.as_deref() };
-        self.snapshot.state.scan(DOCUMENTS, bounds, self.direction, &mut |key, _| {
-            left -= 1;
+        self.snapshot.state.scan(DOCUMENTS, bounds, self.direction, &mut |key, record| {
+            match self.snapshot.is_expired(record) {
+                Ok(true) => return ControlFlow::Continue(()),
+                Ok(false) => left -= 1,
+                Err(error) => {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
             if left > 0 {
                 return ControlFlow::Continue(());
             }
             last = Some(Key::from_slice(key));
             ControlFlow::Break(())
         })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
         match last {
             Some(key) => self.move_past(key),
             None => self.is_finished = true,
@@ -311,6 +386,10 @@ impl Iter {
         let (mut chunk, mut bytes) = (Vec::new(), 0);
         let bounds = Bounds { start: &self.start, end: self.end.as_deref() };
         self.snapshot.state.scan(DOCUMENTS, bounds, self.direction, &mut |key, record| {
+            // One whose header cannot be read is an error when it comes to be shown.
+            if self.snapshot.is_expired(record).unwrap_or(false) {
+                return ControlFlow::Continue(());
+            }
             chunk.push((Key::from_slice(key), Blob::copy_of(record)));
             bytes += record.len();
             match chunk.len() < CHUNK_DOCUMENTS && bytes < CHUNK_BYTES {

@@ -89,8 +89,8 @@ impl Database {
                 Err(error) => Err(error),
             };
             match result {
-                // A document whose time is over is read until it has expired in the log.
-                Err(Error::Conflict) => self.maintain_if_due()?,
+                // A lease that is over is read as it was until it has ended in the log.
+                Err(Error::Conflict) => self.core().do_what_is_due()?,
                 result => return result,
             }
             std::thread::yield_now();

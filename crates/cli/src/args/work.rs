@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{ArgGroup, Args as ClapArgs};
+use clap::{ArgAction, ArgGroup, Args as ClapArgs};
 use velocitydb::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Path, RequestId, Value};
 
 use super::folder::{Source, Target};
@@ -12,6 +12,7 @@ use crate::format;
 #[derive(Debug, ClapArgs)]
 #[command(group(ArgGroup::new("taken").args(["set", "update", "claimant", "explain"])
     .required(true).multiple(true)))]
+#[command(group(ArgGroup::new("releases").args(["release", "release_if"]).multiple(true)))]
 pub struct Claim {
     #[command(flatten)]
     pub target: Target,
@@ -36,12 +37,21 @@ pub struct Claim {
     /// Where the claimant is written
     #[arg(long, value_name = "PATH", requires = "claimant", default_value = CLAIMANT_FIELD)]
     pub claimant_field: String,
-    /// For how long: then --release is done, unless the work is completed, renewed or released
-    #[arg(long, value_name = "TIME", requires = "release", value_parser = format::parse_duration)]
+    /// Takes documents that are under somebody's lease too
+    #[arg(long)]
+    pub even_if_leased: bool,
+    /// For how long: then --release is done, unless the work is completed, renewed or released, or
+    /// what the claim has set was changed
+    #[arg(long, value_name = "TIME", requires = "releases", value_parser = format::parse_duration)]
     pub lease: Option<Duration>,
     /// The update by which the work can be claimed again, when its lease ends or is given back
     #[arg(long, value_name = "JSON", requires = "lease")]
     pub release: Option<String>,
+    /// An update that is done instead, if the document then satisfies a filter; can be given several
+    /// times, and the first that holds is done
+    #[arg(long, value_names = ["FILTER", "JSON"], num_args = 2, requires = "lease",
+          action = ArgAction::Append)]
+    pub release_if: Vec<String>,
     /// Claims at most once, however often it is retried with this id
     #[arg(long, value_name = "ID", value_parser = RequestId::new)]
     pub request_id: Option<RequestId>,

@@ -37,6 +37,7 @@ fn summary(stats: &Stats, bytes: fn(u64) -> Value) -> Object {
         "document_bytes": bytes(stats.collections.iter().map(|one| one.bytes).sum()),
         "disk_bytes": bytes(keyspaces.iter().map(|one| one.disk_bytes).sum()),
         "memory_bytes": bytes(keyspaces.iter().map(|one| one.memory_bytes).sum()),
-        "postponed": stats.postponed
+        "postponed": stats.postponed,
+        "passed_over": stats.collections.iter().map(|one| one.passed_over).sum::<u64>()
     }
 }

@@ -1,26 +1,24 @@
 //! `claim`, `complete`, `renew` and `release`.
 
-use velocitydb::{Object, Update, object};
+use velocitydb::{Filter, Object, PassedOver, Release, object};
 
 use super::explain;
 use super::many::with_request;
 use crate::args::{self, Token};
 use crate::exit::{Failure, Result};
 use crate::input;
-use crate::output::Output;
+use crate::output::{Output, note};
 
 /// Takes documents that nobody else has taken, and prints them.
 pub fn claim(args: args::Claim, output: &mut Output) -> Result {
     let filter = input::filter(&args.filter)?;
     let sort = args.sort.as_deref();
     let sort = sort.map(|text| input::named("--sort", input::sort(text))).transpose()?;
+    let release = release_of(&args)?;
     let update = match &args.update {
         Some(text) => input::named("--update", input::update(text))?,
         None => input::update_of_fields(args.set),
     };
-    let release = args.release.as_deref();
-    let release: Option<Update> =
-        release.map(|text| input::named("--release", input::update(text))).transpose()?;
     let db = args.target.folder.open_existing()?;
     let documents = with_request(args.target.documents(&db), args.request_id.as_ref());
     let mut claim = documents.claim(filter).limit(args.limit);
@@ -33,16 +31,42 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
     if let (Some(duration), Some(release)) = (args.lease, release) {
         claim = claim.lease(duration, release);
     }
+    if args.even_if_leased {
+        claim = claim.even_if_leased();
+    }
     if args.explain {
         let explanation = claim.explain()?;
         return explain::print(&explanation, documents.count()?, output);
     }
     let claimed = claim.update(update)?;
+    for PassedOver { id, reason } in &claimed.passed_over {
+        note(format_args!("passed over {:?}: {reason}", id.as_str()))?;
+    }
     output.documents(&claimed.documents)?;
     match claimed.documents.is_empty() {
         false => Ok(()),
         true => Err(Failure::NoneFound { collection: args.target.collection }),
     }
+}
+
+/// What is done at the end of the lease.
+fn release_of(args: &args::Claim) -> Result<Option<Release>> {
+    let mut choices = Vec::new();
+    for pair in args.release_if.chunks(2) {
+        let [filter, update] = pair else { continue };
+        let filter = input::named("--release-if", input::filter(filter))?;
+        choices.push((filter, input::named("--release-if", input::update(update))?));
+    }
+    if let Some(text) = &args.release {
+        choices.push((Filter::all(), input::named("--release", input::update(text))?));
+    }
+    let release = choices.into_iter().fold(None, |release: Option<Release>, (filter, update)| {
+        Some(match release {
+            Some(release) => release.or_when(filter, update),
+            None => Release::when(filter, update),
+        })
+    });
+    Ok(release)
 }
 
 /// Completes claimed work.

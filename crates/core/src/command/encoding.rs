@@ -18,8 +18,8 @@ use std::time::Duration;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, Maintain, Modify,
-    Operation, QueryCheck, Recall, SchemaChange, Write,
+    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, Maintain,
+    MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall, SchemaChange, Write,
 };
 use crate::codec::{encode_operators_into, encode_value_into};
 use crate::{Consistency, Encoded, Filter, Object, Result, Sort, Time, Update, Value};
@@ -171,12 +171,16 @@ impl<'o, O: Output> Writer<'o, O> {
                 self.text(name.as_str());
             }
             Body::Maintain(maintain) => {
-                let Maintain { forget_deleted_before, forget_requests_before, count_max } =
+                let Maintain { forget_deleted_before, forget_requests_before, count_max, scope } =
                     maintain;
                 self.byte(3);
                 self.time(*forget_deleted_before);
                 self.time(*forget_requests_before);
                 self.number(u64::from(*count_max));
+                self.byte(match scope {
+                    MaintainScope::Due => 0,
+                    MaintainScope::All => 1,
+                });
             }
             Body::Modify(modify) => {
                 self.byte(4);
@@ -361,8 +365,8 @@ impl<'o, O: Output> Writer<'o, O> {
     }
 
     fn modify(&mut self, modify: &Modify) -> Result<()> {
-        let Modify { collection, filter, candidates, sort, limit, action, expiry, lease, recall } =
-            modify;
+        let Modify { collection, filter, candidates, sort, limit, action, expiry, .. } = modify;
+        let Modify { lease, recall, pass_over, .. } = modify;
         self.text(collection.as_str());
         self.filter(filter)?;
         self.option(candidates.as_ref(), |writer, ids| {
@@ -379,12 +383,20 @@ impl<'o, O: Output> Writer<'o, O> {
         self.expiry(*expiry);
         self.option(lease.as_ref(), |writer, Lease { duration, release }| {
             writer.duration(*duration);
-            writer.update(release)
+            let mut bytes = Vec::new();
+            release.encode_into(&mut bytes)?;
+            writer.bytes(&bytes);
+            Ok(())
         })?;
         self.byte(match recall {
             Recall::Count => 0,
             Recall::Versions => 1,
             Recall::Documents => 2,
+        });
+        self.byte(match pass_over {
+            PassOver::Nothing => 0,
+            PassOver::Unfit => 1,
+            PassOver::UnfitAndLeased => 2,
         });
         Ok(())
     }
@@ -493,9 +505,10 @@ mod tests {
             expiry: Expiry::After(Duration::from_millis(1)),
             lease: Some(Lease {
                 duration: Duration::from_nanos(1),
-                release: Update::new().rename("a", "b").pull_where("l", object! { "x": 1 }),
+                release: Update::new().rename("a", "b").pull_where("l", object! { "x": 1 }).into(),
             }),
             recall: Recall::Versions,
+            pass_over: PassOver::Unfit,
         }
     }
 
@@ -557,6 +570,7 @@ mod tests {
             modified(&|modify| modify.expiry = Expiry::Never),
             modified(&|modify| modify.lease = None),
             modified(&|modify| modify.recall = Recall::Count),
+            modified(&|modify| modify.pass_over = PassOver::UnfitAndLeased),
         ];
         let encodings: Vec<_> = bodies.iter().map(|body| encoded(body.clone())).collect();
         let prints: Vec<_> = bodies.iter().map(|body| body.fingerprint().unwrap()).collect();

@@ -273,6 +273,12 @@ impl Update {
         self.operations.is_empty() && self.problem.is_none()
     }
 
+    /// The paths that it gives a value of its own, or none: those of `$set` and `$unset`.
+    pub fn set_paths(&self) -> impl Iterator<Item = &Path> {
+        let sets = |one: &&Operation| matches!(one.action, Action::Set(_) | Action::Unset);
+        self.operations.iter().filter(sets).map(|one| &one.path)
+    }
+
     /// What went wrong while building, if anything did.
     pub fn check(&self) -> Result<()> {
         self.problem.as_ref().map_or(Ok(()), |problem| Err((**problem).clone()))

@@ -6,14 +6,16 @@
 //! remember) is kept up by two functions of this file, `write_record` and `remove_document`, and no
 //! other file puts or deletes a record: `cargo xtask tidy` sees to that.
 
+use smallvec::SmallVec;
 use velocitydb_core::{
-    CollectionName, DocumentView, Encoded, Header, RawObject, Refusal, Time, Update,
+    CollectionName, DocumentView, Encoded, Header, Path, RawObject, Refusal, Release, Time,
 };
 use velocitydb_storage::Blob;
 
 use super::Machine;
 use crate::catalog::{Tombstone, corrupt};
 use crate::keys::{self, DOCUMENTS, Key, SYSTEM};
+use crate::lease::LeaseRecord;
 use crate::{Error, Result};
 
 /// A document as it is stored now.
@@ -61,8 +63,9 @@ pub(super) struct New<'a> {
 pub(super) enum NewLease<'a> {
     /// It stays, if there is one.
     Keep,
-    /// There is a new one, until this time, which holds this update for its end.
-    Set(Time, &'a Update),
+    /// There is a new one, until this time, with what is done at its end, of a claim that set the
+    /// values at these paths.
+    Set(Time, &'a Release, SmallVec<[&'a Path; 4]>),
     /// It ends at another time.
     Until(Time),
     /// There is none any more.
@@ -70,7 +73,8 @@ pub(super) enum NewLease<'a> {
 }
 
 impl Machine {
-    /// The document at `place`. One whose time is over expires here and now.
+    /// The document at `place`, as time has left it: one that has expired goes here and now, and a
+    /// lease that is over ends.
     pub(super) fn live_document(&mut self, place: &Place<'_>, now: Time) -> Result<Option<Stored>> {
         let Some(record) = self.get(DOCUMENTS, &place.key)? else { return Ok(None) };
         let stored = Stored::read(record)?;
@@ -78,7 +82,11 @@ impl Machine {
             self.remove_document(place.collection, &place.key, &stored.record, now)?;
             return Ok(None);
         }
-        Ok(Some(stored))
+        if stored.header.lease.is_none_or(|end| end > now) {
+            return Ok(Some(stored));
+        }
+        self.end_lease(place, &stored, now)?;
+        self.get(DOCUMENTS, &place.key)?.map(Stored::read).transpose()
     }
 
     /// Writes a document, and all that hangs on it. Returns its new version, or why it cannot be.
@@ -152,7 +160,8 @@ impl Machine {
         header.encode_into(&mut head);
         self.batch.put_parts(DOCUMENTS, key, &[&head, fields.as_encoded()]);
         self.move_expiry(key, stored.and_then(|stored| stored.header.expires), header.expires);
-        self.move_lease(key, stored.and_then(|stored| stored.header.lease), lease)?;
+        self.move_lease(key, stored.and_then(|stored| stored.header.lease), lease, fields)?;
+        self.forget_unfit(collection, key)?;
         let length = head.len() + fields.as_encoded().len();
         self.count_put(place, stored, header.version, length as u64);
         Ok(Ok(header.version))
@@ -176,7 +185,9 @@ impl Machine {
                 self.batch.delete(SYSTEM, &keys::timed(keys::LEASE_END, time, key));
             }
         }
-        self.batch.delete(SYSTEM, &keys::of_document(keys::LEASE, key));
+        for kind in [keys::LEASE, keys::UNFIT] {
+            self.batch.delete(SYSTEM, &keys::of_document(kind, key));
+        }
         self.delete_record(key);
         Ok(())
     }
@@ -211,7 +222,8 @@ impl Machine {
         self.move_entries(collection, Some(&view), None, now)?;
         self.delete_record(key);
         self.move_expiry(key, view.header.expires, None);
-        self.move_lease(key, view.header.lease, &NewLease::End)?;
+        self.move_lease(key, view.header.lease, &NewLease::End, view.fields)?;
+        self.forget_unfit(collection, key)?;
         let tombstone = Tombstone { version, deleted: now };
         self.batch.put(SYSTEM, &keys::of_document(keys::TOMBSTONE, key), &tombstone.encode());
         self.batch.put(SYSTEM, &keys::timed(keys::TOMBSTONE_AGE, now, key), &[]);
@@ -269,7 +281,13 @@ impl Machine {
         }
     }
 
-    fn move_lease(&mut self, key: &[u8], before: Option<Time>, new: &NewLease<'_>) -> Result<()> {
+    fn move_lease(
+        &mut self,
+        key: &[u8],
+        before: Option<Time>,
+        new: &NewLease<'_>,
+        fields: RawObject<'_>,
+    ) -> Result<()> {
         let lease_key = || keys::of_document(keys::LEASE, key);
         let until = match (new, before) {
             (NewLease::Keep, _) | (NewLease::End | NewLease::Until(_), None) => return Ok(()),
@@ -278,10 +296,10 @@ impl Machine {
                 None
             }
             (NewLease::Until(time), Some(_)) => Some(*time),
-            (NewLease::Set(until, release), _) => {
-                let mut bytes = Vec::new();
-                release.encode_into(&mut bytes)?;
-                self.batch.put(SYSTEM, &lease_key(), &bytes);
+            (NewLease::Set(until, release, set), _) => {
+                let set = set.iter().copied();
+                let record = LeaseRecord::new((*release).clone(), set, fields)?;
+                self.batch.put(SYSTEM, &lease_key(), &record.encode()?);
                 Some(*until)
             }
         };
@@ -295,11 +313,11 @@ impl Machine {
         Ok(())
     }
 
-    /// The update that the lease on a document holds for its end.
-    pub(super) fn release_of(&self, key: &[u8]) -> Result<Update> {
+    /// What is kept of the lease on a document.
+    pub(super) fn lease_of(&self, key: &[u8]) -> Result<LeaseRecord> {
         let lease_key = keys::of_document(keys::LEASE, key);
         let bytes = self.get(SYSTEM, &lease_key)?.ok_or_else(|| corrupt(&lease_key))?;
-        Update::decode(&bytes).map_err(|_| corrupt(&lease_key))
+        LeaseRecord::decode(&bytes).ok_or_else(|| corrupt(&lease_key))
     }
 
     /// Remembers that maintenance has something to do at this time.
@@ -313,7 +331,7 @@ fn new_lease(new: &NewLease<'_>, stored: Option<&Stored>) -> Option<Time> {
     let before = stored.and_then(|stored| stored.header.lease);
     match new {
         NewLease::Keep => before,
-        NewLease::Set(until, _) => Some(*until),
+        NewLease::Set(until, ..) => Some(*until),
         NewLease::Until(time) => before.map(|_| *time),
         NewLease::End => None,
     }

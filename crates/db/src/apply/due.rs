@@ -7,17 +7,22 @@
 use std::ops::ControlFlow;
 
 use velocitydb_core::{Action, CollectionName, Expiry, Outcome, Time};
-use velocitydb_storage::{Bounds, Direction, Snapshot};
+use velocitydb_storage::{Bounds, Direction, Overlay, Snapshot};
 
 use super::Machine;
 use super::documents::{Place, Stored};
+use super::machine::is_too_much;
 use super::write::Asked;
-use crate::catalog::{Postponed, corrupt};
+use crate::catalog::Postponed;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
 use crate::{Error, Result};
 
 /// How long it takes until what could not be done is tried again, in microseconds: a minute.
 const POSTPONED_MICROS: i64 = 60_000_000;
+
+/// How many leases that are over, of any collection, a command that is about something else looks at:
+/// as many as a step of maintenance.
+const DUE_COUNT_MAX: usize = 1_000;
 
 /// A document that has expired, or a lease that is over: its key in the order of time.
 pub(super) struct Due {
@@ -38,21 +43,20 @@ impl Due {
         bounds: Bounds<'_>,
         count_max: usize,
     ) -> Result<Vec<Self>> {
-        let (mut found, mut failed) = (Vec::new(), None);
+        let mut found = Vec::new();
         if count_max == 0 {
             return Ok(found);
         }
         state.scan(SYSTEM, bounds, Direction::Forward, &mut |key, value| {
-            match Self::read(key, value) {
-                Some(due) => found.push(due),
-                None => failed = Some(corrupt(key)),
-            }
-            match found.len() < count_max && failed.is_none() {
+            // What is no such key leads to nothing, and must not stop what others lead to. The doctor
+            // finds it.
+            found.extend(Self::read(key, value));
+            match found.len() < count_max {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
             }
         })?;
-        failed.map_or(Ok(found), Err)
+        Ok(found)
     }
 
     fn read(key: &[u8], value: &[u8]) -> Option<Self> {
@@ -79,7 +83,7 @@ impl Due {
 /// Whether an error is about what is stored at one place. It then must not stop what is done at
 /// others, as one of the storage itself does.
 pub(super) fn is_about_data(error: &Error) -> bool {
-    matches!(error, Error::Corrupt { .. } | Error::Invalid(_))
+    matches!(error, Error::Corrupt { .. } | Error::Invalid(_)) && !is_too_much(error)
 }
 
 /// The time of the first key from `start` on in one of the orders of time.
@@ -99,6 +103,27 @@ impl Machine {
         let kinds = [keys::EXPIRY, keys::LEASE_END];
         let [expiry, lease] = kinds.map(|kind| first(state, &[kind], kind));
         Ok([expiry?, lease?].into_iter().flatten().min())
+    }
+
+    /// Ends the leases in a collection that are over, so that what is looked for there is found
+    /// released. False, and nothing is done, when so many are due that maintenance has to come first.
+    pub(super) fn end_leases(&mut self, name: &CollectionName, now: Time) -> Result<bool> {
+        let Some(next) = self.due_next.filter(|next| *next <= now) else { return Ok(true) };
+        let Some(collection) = self.catalog.collections.get(name) else { return Ok(true) };
+        let number = collection.number;
+        let start = keys::timed(keys::LEASE_END, next, &[]);
+        let end = keys::timed_after(keys::LEASE_END, now);
+        let snapshot = self.group_snapshot()?;
+        let overlay = Overlay::new(&*snapshot, &mut self.batch);
+        let bounds = Bounds { start: &start, end: Some(&end) };
+        let due = Due::scan(&overlay, bounds, DUE_COUNT_MAX + 1)?;
+        if due.len() > DUE_COUNT_MAX {
+            return Ok(false);
+        }
+        for one in due.iter().filter(|one| one.collection() == Some(number)) {
+            self.do_due(Some(name), one, now)?;
+        }
+        Ok(true)
     }
 
     /// Does what is due, or postpones it. `name` is that of the document's collection, unless it was
@@ -163,6 +188,7 @@ impl Machine {
 
     fn end_lease_of(&mut self, name: Option<&CollectionName>, due: &Due, now: Time) -> Result<()> {
         let Some(name) = name else {
+            self.remove_leftover(&due.document)?;
             self.batch.delete(SYSTEM, &due.key());
             return Ok(());
         };
@@ -180,22 +206,30 @@ impl Machine {
         }
     }
 
-    /// Ends the lease on a document, and does what it holds for that. Where that is not possible any
-    /// more, the lease ends all the same.
+    /// Ends the lease on a document, and does what it holds for that, if what the claim has set is
+    /// still so. Where it is not, or that cannot be done any more, the lease just ends.
     pub(super) fn end_lease(
         &mut self,
         place: &Place<'_>,
         stored: &Stored,
         now: Time,
     ) -> Result<()> {
+        if !self.lease_of(&place.key)?.is_as_claimed(stored.fields()?)? {
+            return self.just_end_lease(place, stored, now);
+        }
         let start = self.start();
-        let asked = Asked { action: &Action::Release, expiry: Expiry::Keep, lease: None };
+        let (action, expiry) = (&Action::Release, Expiry::Keep);
+        let asked = Asked { action, expiry, lease: None, is_claim: false };
         let outcome = self.act(now, &asked, Some(place), Some(stored));
         if !matches!(outcome, Ok(Outcome::Refused(_))) {
             self.keep(start);
             return outcome.map(drop);
         }
         self.undo(&start);
+        self.just_end_lease(place, stored, now)
+    }
+
+    fn just_end_lease(&mut self, place: &Place<'_>, stored: &Stored, now: Time) -> Result<()> {
         match self.drop_lease(place, stored, now)? {
             Ok(_) => Ok(()),
             Err(refusal) => Err(Error::Corrupt {

@@ -77,6 +77,15 @@ pub(super) struct Search {
     bounds: Vec<At>,
 }
 
+impl Search {
+    /// The search with demands beside its filter, and one more bound behind those of the filter.
+    pub(super) fn with_demands(mut self, demands: &[u8], bound: Option<At>) -> Self {
+        self.name = xxh3_128(&[&self.name.to_le_bytes()[..], demands].concat());
+        self.bounds.extend(bound);
+        self
+    }
+}
+
 /// Which place belongs to a range of a plan.
 #[derive(Debug, Clone)]
 pub(super) struct Token {

@@ -8,9 +8,12 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use velocitydb_core::{Action, Body, CollectionName, Command, DocumentId, Outcome, Time, limits};
+use velocitydb_core::{
+    Action, Body, CollectionName, Command, DocumentId, Outcome, Refusal, Time, limits,
+};
 use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Purpose, Savepoint, Snapshot};
 
+use super::DueNext;
 use super::hints::Hints;
 use super::maintain::Fronts;
 use crate::catalog::{Catalog, Collection, SystemTotals};
@@ -38,8 +41,15 @@ pub(crate) struct Reply {
     /// In the answer to a retry: the ids that were made up by the first attempt, with the places
     /// of their operations.
     pub(crate) new_ids: Vec<(usize, DocumentId)>,
+    /// The documents that a claim could not take, and why; not all of many.
+    pub(crate) passed_over: Vec<(DocumentId, Refusal)>,
+    /// How many they are.
+    pub(crate) passed_over_count: usize,
     /// The version of a schema that was changed.
     pub(crate) schema_version: u64,
+    /// Whether nothing was done because more is due first than one command may do: maintenance has
+    /// to come before.
+    pub(crate) is_behind: bool,
     /// What maintenance could not do, beside what it postponed.
     pub(crate) problems: Vec<String>,
 }
@@ -69,8 +79,10 @@ pub(crate) struct Machine {
     pub(super) catalog: Catalog,
     pub(super) batch: Batch,
     pub(super) index: u64,
-    /// A time before which no document and no lease expires.
+    /// A time before which no document expires and no lease ends.
     pub(super) due_next: Option<Time>,
+    /// The same of the committed state, for readers.
+    due_next_shared: Arc<DueNext>,
     /// What searches need not look at again.
     pub(super) hints: Hints,
     /// Where maintenance may begin.
@@ -115,6 +127,7 @@ impl Machine {
             batch: Batch::new(),
             index: 0,
             due_next: None,
+            due_next_shared: Arc::default(),
             hints: Hints::default(),
             fronts: Fronts::default(),
             snapshot: None,
@@ -130,6 +143,7 @@ impl Machine {
         machine.catalog = Catalog::load(&*snapshot)?;
         machine.index = machine.catalog.system.index;
         machine.due_next = Self::first_due(&*snapshot)?;
+        machine.due_next_shared.set(machine.due_next);
         machine.names.publish_all(&machine.catalog);
         Ok(machine)
     }
@@ -142,6 +156,7 @@ impl Machine {
         self.catalog.reload_touched(&*snapshot)?;
         self.index = self.catalog.system.index;
         self.due_next = Self::first_due(&*snapshot)?;
+        self.due_next_shared.set(self.due_next);
         self.catalog.take_stale();
         Ok(())
     }
@@ -187,6 +202,9 @@ impl Machine {
             self.undo_command(start);
             // That nothing was due is worth knowing.
             self.due_next = due_next;
+        }
+        if reply.is_behind {
+            return Ok((reply, false));
         }
         if let Some(request) = &command.request {
             self.remember_request(request, command.now, &command.body, &reply)?;
@@ -274,6 +292,7 @@ impl Machine {
         self.check_broken()?;
         let names_changed = std::mem::take(&mut self.names_changed);
         if self.batch.is_empty() {
+            self.due_next_shared.set(self.due_next);
             self.catalog.settle();
             return Ok(());
         }
@@ -281,8 +300,12 @@ impl Machine {
         // A snapshot that is held keeps what it sees.
         self.snapshot = None;
         self.names.withdraw(&self.catalog, &names_changed);
+        self.due_next_shared.lower(self.due_next);
         let result = self.engine.commit(&self.batch, durability);
         self.batch.clear();
+        if result.is_ok() {
+            self.due_next_shared.set(self.due_next);
+        }
         if result.is_err()
             && let Err(error) = self.reload_touched()
         {
@@ -333,6 +356,11 @@ impl Machine {
     /// How much the batch holds.
     pub(crate) fn batch_bytes(&self) -> usize {
         self.batch.byte_length()
+    }
+
+    /// What tells readers when the first document expires.
+    pub(crate) fn due_next_shared(&self) -> Arc<DueNext> {
+        self.due_next_shared.clone()
     }
 
     /// A time before which no document and no lease expires; `None` when none does.

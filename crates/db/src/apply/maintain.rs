@@ -10,7 +10,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use velocitydb_core::{Maintain, Time};
+use velocitydb_core::{Maintain, MaintainScope, Time};
 use velocitydb_storage::{Bounds, Direction, Snapshot};
 
 use super::due::{self, Due};
@@ -83,7 +83,11 @@ impl Machine {
         };
         let mut reply = Reply::default();
         self.do_what_is_due(&mut step, now)?;
-        for chore in CHORES {
+        let chores = match maintain.scope {
+            MaintainScope::Due => &[],
+            MaintainScope::All => &CHORES[..],
+        };
+        for chore in chores {
             let start = self.start();
             match chore(self, &mut step) {
                 Ok(()) => self.keep(start),

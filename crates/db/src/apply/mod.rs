@@ -1,8 +1,10 @@
 //! Applying commands: the deterministic heart of the database.
 
+mod claims;
 mod collections;
 mod documents;
 mod due;
+mod due_next;
 #[cfg(test)]
 #[path = "tests/hinted.rs"]
 mod hinted;
@@ -15,6 +17,8 @@ mod requests;
 mod schemas;
 mod write;
 
+pub(crate) use claims::PASSED_OVER_MAX;
+pub(crate) use due_next::DueNext;
 pub(crate) use machine::{Found, Machine, Reply, is_too_much, purpose_of};
 pub(crate) use modify::{Fingerprint, Searched};
 pub(crate) use requests::find_answer;

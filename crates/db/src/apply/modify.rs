@@ -4,13 +4,17 @@
 //! What is found must not depend on which indexes there are, or on where other replicas would look
 //! first: documents are taken in a total order, that of the sort and then of ids.
 
+use std::collections::HashSet;
+
 use smallvec::SmallVec;
 use velocitydb_core::{
-    Action, CollectionName, DocumentId, Modify, Outcome, QueryCheck, Recall, Time, limits,
+    Action, CollectionName, DocumentId, Header, Modify, Outcome, PassOver, QueryCheck, Recall,
+    Time, limits,
 };
 use velocitydb_storage::{Blob, Overlay};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::claims::Free;
 use super::documents::{Place, Stored};
 use super::machine::{CHANGED_BYTES, effects_within};
 use super::write::Asked;
@@ -20,7 +24,8 @@ use crate::catalog::Collection;
 use crate::index::IndexState;
 use crate::keys::{self, DOCUMENTS};
 use crate::query::{
-    Control, Examined, Execution, Known, Order, Plan, Selection, Target, UsableIndex, run, select,
+    Accept, Control, Examined, Execution, Known, Order, Plan, Selection, Target, UsableIndex, run,
+    select,
 };
 
 impl Machine {
@@ -29,9 +34,16 @@ impl Machine {
             return Ok(Reply::default());
         };
         let number = collection.number;
+        if !self.end_leases(&modify.collection, now)? {
+            return Ok(Reply { is_behind: true, ..Reply::default() });
+        }
+        if modify.pass_over != PassOver::Nothing {
+            return self.take(now, modify);
+        }
+        let limit = modify.limit.map_or(limits::COMMAND_OPERATIONS_MAX as u64 + 1, u64::from);
         let wanted = match &modify.candidates {
             Some(ids) => self.satisfying(&modify.collection, ids, modify, now)?,
-            None => self.find(modify, now, None)?,
+            None => self.find(modify, limit, None, now, None)?,
         };
         if wanted.len() > limits::COMMAND_OPERATIONS_MAX {
             return Err(velocitydb_core::Error::LimitExceeded {
@@ -48,7 +60,7 @@ impl Machine {
             let key = keys::document(number, &id);
             let place = Place { collection: &modify.collection, key };
             let stored = Stored::read(record)?;
-            let asked = Asked { action, expiry: modify.expiry, lease };
+            let asked = Asked { action, expiry: modify.expiry, lease, is_claim: false };
             let version = match self.act(now, &asked, Some(&place), Some(&stored))? {
                 Outcome::Applied { version, .. } => version,
                 outcome => {
@@ -103,15 +115,20 @@ impl Machine {
     ) -> Result<()> {
         self.check_broken()?;
         if self.catalog.collections.contains_key(&modify.collection) {
-            self.find(modify, now, Some(show))?;
+            let limit = u64::from(modify.limit.unwrap_or(u32::MAX));
+            let free = self.free(modify, HashSet::new());
+            self.find(modify, limit, free.as_ref(), now, Some(show))?;
         }
         Ok(())
     }
 
-    /// The documents that satisfy the filter, in order, up to the limit.
-    fn find(
+    /// The documents that satisfy the filter, and are free if that is asked for, in order, up to the
+    /// limit.
+    pub(super) fn find(
         &mut self,
         modify: &Modify,
+        limit: u64,
+        free: Option<&Free<'_>>,
         now: Time,
         show: Option<&mut dyn FnMut(Searched<'_>)>,
     ) -> Result<Vec<(DocumentId, Blob)>> {
@@ -119,26 +136,33 @@ impl Machine {
         let (number, count, indexes) = parts_of(collection);
         let snapshot = self.group_snapshot()?;
         let overlay = Overlay::new(&*snapshot, &mut self.batch);
-        let target = Target { state: &overlay, number, count, indexes };
-        let limit = modify.limit.map_or(limits::COMMAND_OPERATIONS_MAX as u64 + 1, u64::from);
+        let target = Target { state: &overlay, number, count, indexes, now: Some(now) };
         let selection = Selection {
             order: Order::By(&modify.sort),
             limit: Some(limit),
-            now: Some(now),
             ..Selection::new(&modify.filter)
         };
         // What is asked for as a whole is hardly asked for again.
         let (mut plan, places) = match modify.limit {
             Some(_) => {
                 let search = self.hints.search(&modify.filter, &modify.sort);
+                let search = match free {
+                    Some(free) => free.search(search, now),
+                    None => search,
+                };
                 let plan = selection.plan_with(&target, &self.hints.of_search(&search))?;
                 let places = self.hints.places_of(&plan, &search);
                 (plan, places)
             }
             None => (selection.plan(&target)?, Vec::new()),
         };
+        let accept = |id: &str, header: &Header| match free {
+            Some(free) => free.accepts(&overlay, number, id, header, now),
+            None => Ok(Accept::Yes),
+        };
         let control = Control::of_command();
         let mut execution = Execution::new(&target, &control, &plan, &modify.filter);
+        execution.accept = free.is_some().then_some(&accept);
         if !places.is_empty() {
             execution.use_known(self.hints.known(&places));
         }
@@ -152,7 +176,8 @@ impl Machine {
         if let Some(show) = show {
             let (known, examined) = (self.hints.known(&places), execution.examined);
             let (plan, selection, returned) = (&plan, &selection, found.len() as u64);
-            show(Searched { plan, selection, known, examined, returned });
+            let target = &target;
+            show(Searched { target, plan, selection, known, examined, returned });
         }
         let walks = execution.into_walks();
         self.hints.learn(&plan, &places, walks);
@@ -171,12 +196,11 @@ impl Machine {
         let (number, count, indexes) = parts_of(collection);
         let snapshot = self.group_snapshot()?;
         let overlay = Overlay::new(&*snapshot, &mut self.batch);
-        let target = Target { state: &overlay, number, count, indexes };
+        let target = Target { state: &overlay, number, count, indexes, now: Some(now) };
         let selection = Selection {
             order: Order::By(&check.sort),
             offset: check.offset,
             limit: check.limit,
-            now: Some(now),
             ..Selection::new(&check.filter)
         };
         let mut fingerprint = Fingerprint::default();
@@ -191,6 +215,7 @@ impl Machine {
 
 /// How a command found documents.
 pub(crate) struct Searched<'a> {
+    pub(crate) target: &'a Target<'a>,
     pub(crate) plan: &'a Plan,
     pub(crate) selection: &'a Selection<'a>,
     /// What was known of the ranges of the plan before.

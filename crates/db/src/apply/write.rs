@@ -1,5 +1,6 @@
 //! Applying: conditional writes of documents by their ids.
 
+use smallvec::SmallVec;
 use velocitydb_core::document::META;
 use velocitydb_core::{
     Action, Check, CollectionOptions, Condition, DocumentView, Encoded, Expiry, Header, Lease,
@@ -15,6 +16,9 @@ use crate::keys::{self, DOCUMENTS};
 impl Machine {
     pub(super) fn write(&mut self, now: Time, write: &Write) -> Result<Reply> {
         for check in &write.checks {
+            if !self.end_leases(check.collection(), now)? {
+                return Ok(Reply { is_behind: true, ..Reply::default() });
+            }
             if !self.holds(check, now)? {
                 return Err(crate::Error::Conflict);
             }
@@ -79,8 +83,8 @@ impl Machine {
         let outcome = match refusal(&operation.condition, operation.id.as_str(), stored.as_ref())? {
             Some(refusal) => Outcome::Refused(refusal),
             None => {
-                let asked =
-                    Asked { action: &operation.action, expiry: operation.expiry, lease: None };
+                let (action, expiry) = (&operation.action, operation.expiry);
+                let asked = Asked { action, expiry, lease: None, is_claim: false };
                 self.act(now, &asked, place.as_ref(), stored.as_ref())?
             }
         };
@@ -128,17 +132,24 @@ impl Machine {
                 updated = stored.fields()?.to_encoded();
                 &updated
             }
-            (Action::Update(_) | Action::Complete(_) | Action::Release, Some(stored)) => {
-                let result = match asked.action {
-                    Action::Update(update) | Action::Complete(update) => {
-                        updated_fields(update, stored, now)?
-                    }
-                    _ => {
-                        let place = place.expect("a stored document has a place");
-                        updated_fields(&self.release_of(&place.key)?, stored, now)?
-                    }
+            (Action::Release, Some(stored)) => {
+                let place = place.expect("a stored document has a place");
+                let lease = self.lease_of(&place.key)?;
+                let Some(update) = lease.release.choose(&stored.view(place.id()?)?)? else {
+                    return self
+                        .drop_lease(place, stored, now)
+                        .map(|version| applied(version, true));
                 };
-                match result {
+                match updated_fields(update, stored, now)? {
+                    Ok(fields) => {
+                        updated = fields;
+                        &updated
+                    }
+                    Err(error) => return Ok(Outcome::Refused(Refusal::Update(error))),
+                }
+            }
+            (Action::Update(update) | Action::Complete(update), Some(stored)) => {
+                match updated_fields(update, stored, now)? {
                     Ok(fields) => {
                         updated = fields;
                         &updated
@@ -150,17 +161,23 @@ impl Machine {
         let place = place.expect("the collection of a write exists by now");
         let expires = asked.expires(stored, now);
         let new = New { fields, expires, lease: asked.new_lease(now) };
-        Ok(match self.put_document(place, stored, &new, now)? {
-            Ok(version) => {
-                self.check_effects()?;
-                if expires.is_some_and(|time| time <= now) {
-                    // With the same command, so that nobody ever reads it.
-                    self.live_document(place, now)?;
-                }
-                Outcome::Applied { version, existed: stored.is_some() }
+        let written = self.put_document(place, stored, &new, now)?;
+        if written.is_ok() {
+            self.check_effects()?;
+            if expires.is_some_and(|time| time <= now) {
+                // With the same command, so that nobody ever reads it.
+                self.live_document(place, now)?;
             }
-            Err(refusal) => Outcome::Refused(refusal),
-        })
+        }
+        Ok(applied(written, stored.is_some()))
+    }
+}
+
+/// The outcome of a write that gave a document this version, or was refused.
+fn applied(written: std::result::Result<u64, Refusal>, existed: bool) -> Outcome {
+    match written {
+        Ok(version) => Outcome::Applied { version, existed },
+        Err(refusal) => Outcome::Refused(refusal),
     }
 }
 
@@ -169,6 +186,8 @@ pub(super) struct Asked<'a> {
     pub(super) action: &'a Action,
     pub(super) expiry: Expiry,
     pub(super) lease: Option<&'a Lease>,
+    /// Whether somebody takes the document.
+    pub(super) is_claim: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -187,7 +206,15 @@ impl<'a> Asked<'a> {
 
     fn new_lease(&self, now: Time) -> NewLease<'a> {
         match (self.lease, self.action) {
-            (Some(lease), _) => NewLease::Set(now.saturating_add(lease.duration), &lease.release),
+            (Some(lease), action) => {
+                let set = match action {
+                    Action::Update(update) => update.set_paths().collect(),
+                    _ => SmallVec::new(),
+                };
+                NewLease::Set(now.saturating_add(lease.duration), &lease.release, set)
+            }
+            // Whoever had it before has lost it.
+            (None, _) if self.is_claim => NewLease::End,
             (None, Action::Renew(duration)) => NewLease::Until(now.saturating_add(*duration)),
             (None, Action::Complete(_) | Action::Release) => NewLease::End,
             (None, _) => NewLease::Keep,

@@ -1,12 +1,13 @@
 //! Checks leases: a document's header, what is to be done at the lease's end, and the place in the
 //! order of ends have to agree, three ways.
 
-use velocitydb_core::{Header, Time, Update};
+use velocitydb_core::{Header, Time};
 use velocitydb_storage::Snapshot;
 
 use super::Report;
 use crate::Result;
 use crate::keys::{self, DOCUMENTS, SYSTEM};
+use crate::lease::LeaseRecord;
 
 /// Checks that a document's lease, if it has one, has its update and its place in the order.
 pub(super) fn check_document(
@@ -36,8 +37,8 @@ pub(super) fn lease_problem(
 ) -> Result<Option<String>> {
     let document = &key[1..];
     let place = document_place(document);
-    if let Err(error) = Update::decode(value) {
-        return Ok(Some(format!("{place}: what is to be done at the lease's end: {error}")));
+    if LeaseRecord::decode(value).is_none() {
+        return Ok(Some(format!("{place}: what is to be done at the lease's end cannot be read")));
     }
     Ok(match lease_of(state, document)? {
         Some(_) => None,

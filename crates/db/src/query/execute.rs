@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use smallvec::SmallVec;
 use velocitydb_core::filter::Awaits;
-use velocitydb_core::{DocumentView, Filter, Object, Time};
+use velocitydb_core::{DocumentView, Filter, Header, Object, Time};
 use velocitydb_storage::{Blob, Bounds, Direction};
 
 use super::access::{Access, IndexScan, Merge, Range};
@@ -70,6 +70,17 @@ pub(crate) enum Need {
     Count,
 }
 
+/// Whether a document that satisfies the filter is shown.
+#[derive(Debug)]
+pub(crate) enum Accept {
+    Yes,
+    /// No, and what is made of it.
+    No(Verdict),
+}
+
+/// What is asked of a document, by its id and header, beside the filter.
+pub(crate) type Demand<'a> = dyn Fn(&str, &Header) -> Result<Accept> + 'a;
+
 /// What was looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Examined {
@@ -89,13 +100,15 @@ pub(crate) struct Execution<'a> {
     /// What is still to be satisfied.
     pub(crate) filter: Option<&'a Filter>,
     pub(crate) need: Need,
-    /// Documents whose time was over then are none.
-    pub(crate) now: Option<Time>,
+    /// Documents that have expired by then are none.
+    now: Option<Time>,
     pub(crate) examined: Examined,
     /// How many entries may be read before the documents that they lead to.
     pub(crate) ahead: usize,
     /// The ids that were shown, where an access leads to a document more than once.
     seen: Option<HashSet<Box<str>>>,
+    /// What else is asked of a document that satisfies the filter.
+    pub(crate) accept: Option<&'a Demand<'a>>,
     /// What is known of the ranges, and is learned of them, for a search that is made over and over.
     walks: Option<Walks<'a>>,
     /// Whether the filter can come to be satisfied by a move of its bounds.
@@ -118,10 +131,11 @@ impl<'a> Execution<'a> {
             control,
             filter: (!plan.is_exact).then_some(filter),
             need: Need::Documents,
-            now: None,
+            now: target.now,
             examined: Examined::default(),
             ahead: AHEAD_MAX,
             seen: None,
+            accept: None,
             walks: None,
             has_bounds: false,
             ranges_before: 0,
@@ -408,9 +422,9 @@ impl<'a> Execution<'a> {
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
         self.control.step()?;
-        // One whose time is over is looked at again: the clock of the next command may be behind.
+        // One that has expired is looked at again: the clock of the next command may be behind.
         self.verdict = Verdict::Open;
-        if self.filter.is_some() || self.now.is_some() {
+        if self.filter.is_some() || self.now.is_some() || self.accept.is_some() {
             let document = DocumentView::decode(id, record.bytes())?;
             let is_over = |now| document.header.expires.is_some_and(|expires| expires <= now);
             if self.now.is_some_and(is_over) {
@@ -424,6 +438,15 @@ impl<'a> Execution<'a> {
                     false => Verdict::Closed,
                 };
                 return Ok(ControlFlow::Continue(()));
+            }
+            if let Some(accept) = self.accept {
+                match accept(id, &document.header)? {
+                    Accept::Yes => {}
+                    Accept::No(verdict) => {
+                        self.verdict = verdict;
+                        return Ok(ControlFlow::Continue(()));
+                    }
+                }
             }
         }
         visit(Hit { id, record })

@@ -31,10 +31,10 @@ mod walk;
 
 pub(crate) use access::{Access, IndexScan, Merge, Range};
 pub(crate) use control::Control;
-pub(crate) use execute::{Examined, Execution, Hit, Need, Record};
-pub(crate) use known::{At, Known};
+pub(crate) use execute::{Accept, Examined, Execution, Hit, Need, Record};
+pub(crate) use known::{At, Known, Moves};
 pub(crate) use plan::{Candidate, Plan};
 pub(crate) use select::{Selection, allowed_need, count, order_key, run, select};
 pub(crate) use statistics::Statistics;
 pub(crate) use target::{Order, Remembered, Target, UsableIndex};
-pub(crate) use walk::{Walk, Walked};
+pub(crate) use walk::{Verdict, Walk, Walked};

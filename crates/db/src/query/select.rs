@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use velocitydb_core::key::{Direction, skip_key};
-use velocitydb_core::{DocumentView, Filter, Path, Sort, Time};
+use velocitydb_core::{DocumentView, Filter, Path, Sort};
 use velocitydb_storage::{Bounds, Direction as ScanDirection};
 
 use super::access::{Access, IndexScan, Merge, OrderAt};
@@ -31,8 +31,6 @@ pub(crate) struct Selection<'a> {
     pub(crate) need: Need,
     /// The paths that are needed, where the need is for indexed fields.
     pub(crate) fields: &'a [Path],
-    /// Documents whose time was over then are none.
-    pub(crate) now: Option<Time>,
 }
 
 impl<'a> Selection<'a> {
@@ -46,7 +44,6 @@ impl<'a> Selection<'a> {
             after: None,
             need: Need::Documents,
             fields: &[],
-            now: None,
         }
     }
 
@@ -88,7 +85,7 @@ pub(crate) fn count(target: &Target<'_>, control: &Control, filter: &Filter) -> 
     let selection = Selection { need: Need::Count, ..Selection::new(filter) };
     let mut plan = selection.plan(target)?;
     let mut count = 0;
-    let is_counted = allowed_need(&plan, &selection) == Need::Count;
+    let is_counted = allowed_need(target, &plan, &selection) == Need::Count;
     if let (true, Access::Index(scan)) = (is_counted && !plan.access.has_repeats(), &plan.access) {
         for range in &scan.ranges {
             let bounds = Bounds { start: &range.low, end: range.high.as_deref() };
@@ -120,8 +117,7 @@ pub(crate) fn run(
     selection: &Selection<'_>,
     visit: &mut Visit<'_>,
 ) -> Result<()> {
-    execution.need = allowed_need(plan, selection);
-    execution.now = selection.now;
+    execution.need = allowed_need(execution.target, plan, selection);
     if let Some(limit) = selection.request().limit.filter(|_| plan.is_sorted) {
         // What is read ahead of a limit may be read in vain.
         execution.ahead = usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, AHEAD_MAX);
@@ -139,8 +135,12 @@ pub(crate) fn run(
 }
 
 /// What of the documents has to be read with this plan.
-pub(crate) fn allowed_need(plan: &Plan, selection: &Selection<'_>) -> Need {
-    let is_counting = plan.is_exact && selection.now.is_none() && selection.after.is_none();
+pub(crate) fn allowed_need(target: &Target<'_>, plan: &Plan, selection: &Selection<'_>) -> Need {
+    if target.now.is_some() {
+        // Entries of indexes do not tell whether their documents have expired.
+        return Need::Documents;
+    }
+    let is_counting = plan.is_exact && selection.after.is_none();
     match (selection.need, &plan.access) {
         (Need::Count, Access::Index(_)) if is_counting && matches!(selection.order, Order::Any) => {
             Need::Count
@@ -151,7 +151,6 @@ pub(crate) fn allowed_need(plan: &Plan, selection: &Selection<'_>) -> Need {
             };
             let is_enough = selection.filter.paths().iter().all(has)
                 && selection.fields.iter().all(|path| has(&path))
-                && selection.now.is_none()
                 && (plan.is_sorted && !plan.access.has_open_ties()
                     || sort_paths(selection).iter().all(has));
             if is_enough { Need::IndexedFields } else { Need::Documents }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use velocitydb_core::key::Direction;
-use velocitydb_core::{Filter, Sort};
+use velocitydb_core::{Filter, Sort, Time};
 use velocitydb_storage::Snapshot;
 
 use super::known::Known;
@@ -21,6 +21,9 @@ pub(crate) struct Target<'a> {
     pub(crate) count: u64,
     /// The indexes that are ready in this state.
     pub(crate) indexes: SmallVec<[UsableIndex; 4]>,
+    /// Documents that have expired by this time are none; `None` when it is known that there are no
+    /// such documents here.
+    pub(crate) now: Option<Time>,
 }
 
 /// An index that a plan can use.

@@ -28,7 +28,7 @@ pub(crate) struct Walk {
 
 /// What a search makes of a key.
 #[derive(Debug, Default)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It need not be looked at again before it is written.
     #[default]
     Closed,

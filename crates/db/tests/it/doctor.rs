@@ -106,8 +106,8 @@ fn damage_is_found() {
     let cases: Vec<(&str, Vec<String>, &str)> = vec![
         (
             "wrong totals",
-            // count, bytes, writes, tombstones, version_max, version_floor, index
-            diagnose(totals(&[5, 6, 1, 7, 1, 0, 5])),
+            // count, bytes, writes, tombstones, version_max, version_floor, index, unfit
+            diagnose(totals(&[5, 6, 1, 7, 1, 0, 5, 0])),
             "says count 5, but its documents add up to 2",
         ),
         ("totals that are none", diagnose(totals(&[1])), "a value that cannot be read"),

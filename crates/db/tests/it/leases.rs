@@ -4,11 +4,14 @@
 use std::time::Duration;
 
 use velocitydb::schema::Schema;
-use velocitydb::{Existing, Filter, IndexSpec, Object, Sort, Value, field, object};
+use velocitydb::{
+    Claimed, Database, Document, Error, Existing, Filter, IndexSpec, Mode, Object, Release, Sort,
+    Update, Value, field, object,
+};
 use velocitydb_storage::{Batch, Bounds, Direction, Durability, Engine, Keyspace};
 
 use crate::fault::Faulty;
-use crate::world::{World, in_every_mode};
+use crate::world::{World, in_every_mode, options};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -176,4 +179,218 @@ fn what_cannot_be_done_is_counted_and_tried_again() {
     assert!(db.health().problems.is_empty());
     let report = db.snapshot().unwrap().check().unwrap();
     assert!(report.is_healthy(), "{report:#?}");
+}
+
+fn claim_one(db: &Database, filter: Object, update: impl Into<Update>) -> Option<Document> {
+    let jobs = db.documents("jobs");
+    let claim = jobs.claim(filter).sort(Sort::new().ascending("n"));
+    claim.lease(HOUR, object! { "taken": false }).update(update).unwrap().documents.pop()
+}
+
+/// A claim whose update leaves its filter true took a document from under somebody's lease, and from
+/// whoever came after it again.
+#[test]
+fn a_document_under_a_lease_is_taken_by_nobody_else() {
+    for has_index in [true, false] {
+        in_every_mode(|home| {
+            let db = home.db();
+            if has_index {
+                let keys = Sort::new().ascending("kind").ascending("n");
+                db.create_index("jobs", IndexSpec::new(keys)).unwrap();
+            }
+            let jobs = db.documents("jobs");
+            for n in 0..3 {
+                jobs.insert(&n.to_string(), object! { "kind": "x", "n": n }).unwrap();
+            }
+            let kind = || object! { "kind": "x" };
+            let claim = || {
+                let claimed = claim_one(home.db(), kind(), object! { "taken": true });
+                claimed.map(|job| job.id().to_string())
+            };
+            let ids = [claim(), claim(), claim(), claim()];
+            let expected = ["0", "1", "2"].map(|id| Some(id.to_owned()));
+            assert_eq!(ids[..3], expected);
+            assert_eq!(ids[3], None);
+            // One that was completed can be had again, and so can one whose lease is over.
+            jobs.complete("1", 2, object! { "taken": false }).unwrap();
+            assert_eq!(claim().unwrap(), "1");
+            home.world.advance(HOUR);
+            assert_eq!(claim().unwrap(), "0");
+            // Who asks for it takes it, and whoever had it is told.
+            let claim = jobs.claim(kind()).sort(Sort::new().ascending("n")).even_if_leased();
+            let taken = claim.lease(HOUR, object! {}).update(object! { "taken": true }).unwrap();
+            let (id, version) = (taken.documents[0].id().to_string(), taken.documents[0].version());
+            assert_eq!((id.as_str(), version), ("0", 5));
+            assert!(matches!(jobs.complete("0", 4, object! {}), Err(Error::Fenced { .. })));
+            // Without a lease of its own it ends that of the other.
+            let claim = jobs.claim(kind()).sort(Sort::new().ascending("n")).even_if_leased();
+            claim.update(object! { "taken": "for good" }).unwrap();
+            assert!(matches!(jobs.release("0", 6), Err(Error::NotLeased { .. })));
+        });
+    }
+}
+
+/// One document that could not take the claim's update made every claim fail, so that nobody ever came
+/// to what was behind it.
+#[test]
+fn what_cannot_be_claimed_keeps_nobody_from_the_rest() {
+    for has_index in [true, false] {
+        in_every_mode(|home| {
+            let db = home.db();
+            if has_index {
+                let keys = Sort::new().ascending("state").ascending("n");
+                db.create_index("jobs", IndexSpec::new(keys)).unwrap();
+            }
+            db.create_index("jobs", IndexSpec::on("slot").unique().sparse()).unwrap();
+            let schema = r#"{"properties": {"by": {"maxLength": 4}, "limit": {"maximum": 3}}}"#;
+            let schema = Schema::from_json(schema).unwrap();
+            db.set_schema("jobs", &schema, Existing::Check).unwrap();
+            let jobs = db.documents("jobs");
+            let job = |n: i64, tries: Value| object! { "state": "waiting", "n": n, "tries": tries };
+            jobs.insert("type", job(0, "many".into())).unwrap();
+            jobs.insert("schema", job(1, 0.into())).unwrap();
+            jobs.update("schema", object! { "limit": 3 }).unwrap();
+            jobs.insert("good", job(2, 0.into())).unwrap();
+            jobs.insert("better", job(3, 0.into())).unwrap();
+            let claim = |slot: i64| {
+                let claim = jobs.claim(object! { "state": "waiting" });
+                let update = Update::new().set("state", "running").inc("tries", 1);
+                let update = update.inc("limit", 1).set("slot", slot);
+                claim.sort(Sort::new().ascending("n")).limit(2).update(update).unwrap()
+            };
+            let ids = |claimed: &Claimed| {
+                claimed.documents.iter().map(|one| one.id().to_string()).collect::<Vec<_>>()
+            };
+            let passed_over = |claimed: &Claimed| {
+                let ids = claimed.passed_over.iter().map(|one| one.id.to_string());
+                ids.collect::<Vec<_>>()
+            };
+            // The second of two has the slot of the first.
+            let claimed = claim(1);
+            assert_eq!(ids(&claimed), ["good"]);
+            assert_eq!(passed_over(&claimed), ["type", "schema", "better"]);
+            assert!(matches!(claimed.passed_over[0].reason, Error::Invalid(_)));
+            assert!(matches!(claimed.passed_over[1].reason, Error::SchemaViolation { .. }));
+            assert!(matches!(claimed.passed_over[2].reason, Error::Duplicate { .. }));
+            assert_eq!(db.collections().unwrap()[0].passed_over, 3);
+            // They are left alone for a while: others would fail just so.
+            let claimed = claim(2);
+            assert_eq!((ids(&claimed).len(), passed_over(&claimed).len()), (0, 0));
+            home.world.advance(SECOND);
+            let claimed = claim(2);
+            assert_eq!(
+                (ids(&claimed), passed_over(&claimed).len()),
+                (vec!["better".to_owned()], 0)
+            );
+            // A claim that asks for less gets them, and who changes one makes it another one.
+            jobs.update("type", object! { "tries": 0 }).unwrap();
+            assert_eq!(ids(&claim(3)), ["type"]);
+            home.world.advance(SECOND * 60);
+            assert_eq!(passed_over(&claim(4)), ["schema"]);
+            let mild = jobs.claim(object! { "state": "waiting" });
+            assert_eq!(ids(&mild.update(object! { "state": "running" }).unwrap()), ["schema"]);
+            assert_eq!(db.stats().unwrap().collections[0].passed_over, 0);
+            let report = db.snapshot().unwrap().check().unwrap();
+            assert!(report.is_healthy(), "{report:#?}");
+        });
+    }
+}
+
+/// More unfit documents than one claim tries, at the front of the queue.
+#[test]
+fn thousands_that_cannot_be_claimed_are_passed_once() {
+    let db = options(Mode::MemoryOnly, World::new()).open_in_memory().unwrap();
+    let keys = Sort::new().ascending("state").ascending("n");
+    db.create_index("jobs", IndexSpec::new(keys)).unwrap();
+    let jobs = db.documents("jobs");
+    let bad = (0..2_500)
+        .map(|n| (format!("bad{n}"), object! { "state": "waiting", "n": n, "tries": "?" }));
+    jobs.insert_many(bad).unwrap();
+    jobs.insert("good", object! { "state": "waiting", "n": 9_999 }).unwrap();
+    let claim = || {
+        let claim = jobs.claim(object! { "state": "waiting" }).sort(Sort::new().ascending("n"));
+        claim.update(Update::new().set("state", "running").inc("tries", 1)).unwrap()
+    };
+    let claimed = claim();
+    assert_eq!(claimed.first().unwrap().id().as_str(), "good");
+    assert_eq!((claimed.passed_over.len(), claimed.passed_over_count), (16, 2_500));
+    assert!(claim().documents.is_empty());
+    assert_eq!(claim().passed_over_count, 0);
+    assert_eq!(db.collections().unwrap()[0].passed_over, 2_500);
+}
+
+/// A finished job came back: it was claimed with a lease, and set to done by a plain update or in a
+/// transaction. At the lease's end it was waiting again, and ran twice.
+#[test]
+fn a_release_happens_only_while_what_the_claim_set_is_still_so() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let jobs = db.documents("jobs");
+        for id in ["plain", "txn", "taken", "progress", "lost", "back"] {
+            jobs.insert(id, object! { "state": "waiting", "old": 1 }).unwrap();
+            let claim = jobs.claim(object! { "_id": id }).claimant("me");
+            let claim = claim.lease(SECOND, object! { "state": "waiting" });
+            let update = Update::new().set("state", "running").unset("old").inc("tries", 1);
+            assert_eq!(claim.update(update).unwrap().documents.len(), 1);
+        }
+        jobs.update("plain", object! { "state": "done" }).unwrap();
+        db.transaction(|txn| txn.update("jobs", "txn", object! { "state": "done" })).unwrap();
+        jobs.update("taken", object! { "claimed_by": "somebody else" }).unwrap();
+        jobs.update("progress", Update::new().set("percent", 50).inc("tries", 1)).unwrap();
+        // Who gives it back has said what is to become of it.
+        let version = jobs.update("back", object! { "state": "failed" }).unwrap().version;
+        jobs.release("back", version).unwrap();
+        home.world.advance(SECOND);
+        db.maintain().unwrap();
+        let state = |id: &str| {
+            let job = jobs.get(id).unwrap().unwrap();
+            (job.version(), job.fields().unwrap()["state"].as_str().unwrap().to_owned())
+        };
+        let expected = |version, state: &str| (version, state.to_owned());
+        assert_eq!(state("plain"), expected(4, "done"));
+        assert_eq!(state("txn"), expected(4, "done"));
+        assert_eq!(state("taken"), expected(4, "running"));
+        assert_eq!(state("progress"), expected(4, "waiting"));
+        assert_eq!(state("lost"), expected(3, "waiting"));
+        assert_eq!(state("back"), expected(4, "waiting"));
+        assert_eq!(jobs.find(object! { "_lease": { "$exists": true } }).count().unwrap(), 0);
+    });
+}
+
+/// Requeued while it has been tried less than three times, a dead letter then, and left alone where it
+/// says so itself.
+#[test]
+fn a_release_is_the_first_whose_condition_holds() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let jobs = db.documents("jobs");
+        jobs.insert("a", object! { "state": "waiting" }).unwrap();
+        jobs.insert("b", object! { "state": "waiting", "keep": true }).unwrap();
+        let attempt = || {
+            let release = Release::when(
+                object! { "tries": { "$lt": 3 }, "keep": null },
+                object! { "state": "waiting" },
+            );
+            let release = release.or_when(object! { "keep": null }, object! { "state": "dead" });
+            let claim = jobs.claim(object! { "state": "waiting" }).limit(2);
+            let update = Update::new().set("state", "running").inc("tries", 1);
+            let claimed = claim.lease(SECOND, release).update(update).unwrap().documents.len();
+            home.world.advance(SECOND);
+            claimed
+        };
+        let attempts = [attempt(), attempt(), attempt(), attempt()];
+        assert_eq!(attempts, [2, 1, 1, 0]);
+        let state = |id: &str| jobs.get(id).unwrap().unwrap().fields().unwrap()["state"].clone();
+        assert_eq!((state("a"), state("b")), ("dead".into(), "running".into()));
+        let b = jobs.get("b").unwrap().unwrap();
+        assert_eq!((b.version(), b.to_object().unwrap().get("_lease")), (3, None));
+        // Given back by hand: the same choice, and where none holds the lease just ends.
+        jobs.insert("c", object! { "state": "waiting", "keep": true }).unwrap();
+        let release = Release::when(object! { "keep": null }, object! { "state": "waiting" });
+        let claim = jobs.claim(object! { "_id": "c" }).lease(HOUR, release);
+        let version = claim.update(object! { "state": "running" }).unwrap().documents[0].version();
+        jobs.release("c", version).unwrap();
+        assert!(matches!(jobs.release("c", version + 1), Err(Error::NotLeased { .. })));
+        assert_eq!(state("c"), "running".into());
+    });
 }

@@ -10,6 +10,7 @@ mod determinism;
 mod differential;
 mod doctor;
 mod doctor_indexes;
+mod expired;
 mod expiry;
 mod fault;
 mod golden;

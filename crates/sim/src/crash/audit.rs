@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use velocitydb::{Database, IndexBuild, MaintenanceMode, Mode, Time};
 
 use super::Worker;
+use super::pause::check_after_pause;
 use crate::Random;
 use crate::check::{self, Known, Violation};
 use crate::history::{Answer, Call, Fate, History};
@@ -15,6 +16,9 @@ use crate::state::State;
 
 /// How many acknowledged requests are made again after a crash.
 const RETRIES_MAX: usize = 100;
+
+/// One of so many folders is opened after a long pause too.
+const PAUSED: u64 = 3;
 
 /// Documents that expire this soon are waited for.
 const SOON: Duration = Duration::from_secs(60);
@@ -48,6 +52,9 @@ pub fn audit(
 ) -> velocitydb::Result<Audit> {
     let mut violations = Vec::new();
     check_health(path, history.mode(), &mut violations)?;
+    if history.mode() != Mode::MemoryOnly && path.exists() && random.one_in(PAUSED) {
+        violations.extend(check_after_pause(path, history.mode())?);
+    }
     let db = open(path, history.mode())?;
     let recovered = State::read(&db)?;
     violations.extend(check::check(known, history, &recovered));

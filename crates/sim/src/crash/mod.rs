@@ -18,6 +18,7 @@
 pub mod audit;
 pub mod campaign;
 pub mod folder;
+pub mod pause;
 pub mod power;
 pub mod worker;
 

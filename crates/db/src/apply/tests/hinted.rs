@@ -8,8 +8,8 @@ use std::time::Duration;
 use smallvec::smallvec;
 use velocitydb_core::{
     Action, Body, CollectionName, Command, Condition, DocumentId, Encoded, Expiry, Filter,
-    IndexSpec, Lease, Maintain, Modify, Object, Operation, Recall, Sort, Time, Update, Value,
-    Write, object,
+    IndexSpec, Lease, Maintain, MaintainScope, Modify, Object, Operation, PassOver, Recall, Sort,
+    Time, Update, Value, Write, object,
 };
 use velocitydb_storage::contract::Random;
 use velocitydb_storage::memory::Memory;
@@ -206,8 +206,13 @@ impl Maker {
         };
         let lease = (self.random.one_in(3) && action != Action::Delete).then(|| Lease {
             duration: Duration::from_secs(self.random.within(0..20)),
-            release: Update::new().set("state", "waiting"),
+            release: Update::new().set("state", "waiting").into(),
         });
+        let pass_over = match self.random.within(0..4) {
+            0 => PassOver::Nothing,
+            1 => PassOver::Unfit,
+            _ => PassOver::UnfitAndLeased,
+        };
         Modify {
             collection: jobs(),
             filter: self.filter(),
@@ -218,6 +223,7 @@ impl Maker {
             expiry: Expiry::Keep,
             lease,
             recall: Recall::Versions,
+            pass_over,
         }
     }
 
@@ -279,6 +285,7 @@ impl Maker {
                 forget_deleted_before: Time::MIN,
                 forget_requests_before: Time::MIN,
                 count_max: 1 + self.number(0..100) as u32,
+                scope: MaintainScope::All,
             }),
             4..18 => {
                 let count = self.random.within(1..4);
@@ -349,6 +356,7 @@ fn claim(filter: Object, sort: Sort, limit: u32) -> Modify {
         expiry: Expiry::Keep,
         lease: None,
         recall: Recall::Versions,
+        pass_over: PassOver::UnfitAndLeased,
     }
 }
 

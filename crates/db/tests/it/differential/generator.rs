@@ -128,9 +128,19 @@ impl Generator {
             }
             15..21 => {
                 let duration = Duration::from_secs(self.random.within(0..30));
-                let lease = (!self.random.one_in(3)).then(|| (duration, self.changes()));
+                let lease = (!self.random.one_in(3)).then(|| (duration, self.releases()));
+                let is_even_if_leased = self.random.one_in(5);
                 let (limit, context) = (self.random.within(0..4) as u32, self.strong_context());
-                let claim = Claim { collection, filter, sort, limit, changes, lease, context };
+                let claim = Claim {
+                    collection,
+                    filter,
+                    sort,
+                    limit,
+                    changes,
+                    lease,
+                    is_even_if_leased,
+                    context,
+                };
                 self.remembered(Step::Claim(claim))
             }
             _ => {
@@ -148,6 +158,20 @@ impl Generator {
                 self.remembered(settle)
             }
         }
+    }
+
+    fn releases(&mut self) -> Releases {
+        let count = self.random.within(0..3);
+        let mut releases: Releases = (0..count)
+            .map(|_| {
+                let filter = object! { "n": { "$gte": self.random.within(0..3) as i64 } };
+                (Filter::from_object(filter).unwrap(), self.changes())
+            })
+            .collect();
+        if count == 0 || self.random.one_in(2) {
+            releases.push((Filter::all(), self.changes()));
+        }
+        releases
     }
 
     /// Remembers a step that has a request id, to be retried.

@@ -64,6 +64,8 @@ impl Model {
                 let Some(dropped) = self.state.collections.remove(collection) else {
                     return failed("no collection");
                 };
+                let times = |one: &Document| (one.expires, one.lease.as_ref().map(|one| one.until));
+                self.state.leftovers.extend(dropped.documents.values().map(times));
                 self.state.dropped.insert(collection.clone(), (dropped.version_max, self.now));
                 self.state.is_purge_due = true;
                 self.state.index += 1;
@@ -82,14 +84,15 @@ impl Model {
                 self.reading(collection, *level, |state| state.list(collection, list))
             }
             Step::Collections => {
+                let visible = self.visible();
                 let row = |(name, one): (&String, &Collection)| {
                     let (count, tombstones) = (one.documents.len(), one.tombstones.len());
                     (name.clone(), count as u64, one.writes, tombstones as u64)
                 };
-                Answer::Collections(self.state.collections.iter().map(row).collect())
+                Answer::Collections(visible.collections.iter().map(row).collect())
             }
             Step::TakeSnapshot => {
-                self.snapshot = self.state.clone();
+                self.snapshot = self.visible();
                 Answer::Done
             }
             Step::ListSnapshot { collection, list } => self.snapshot.list(collection, list),
@@ -106,7 +109,7 @@ impl Model {
                 Answer::Done
             }
             Step::Restart => {
-                self.snapshot = self.state.clone();
+                self.snapshot = self.visible();
                 Answer::Done
             }
             step => self.run_query(step),
@@ -123,7 +126,16 @@ impl Model {
         if floor.is_some_and(|floor| level < floor) {
             return failed("too weak");
         }
-        read(&self.state)
+        read(&self.visible())
+    }
+
+    /// What a reader sees now: nothing that has expired.
+    pub(super) fn visible(&self) -> State {
+        let mut state = self.state.clone();
+        for collection in state.collections.values_mut() {
+            collection.documents.retain(|_, one| one.expires.is_none_or(|time| time > self.now));
+        }
+        state
     }
 
     fn is_too_weak(&self, collection: &str, level: Consistency) -> bool {
@@ -163,9 +175,13 @@ impl Model {
         // What has expired was not there for a comparison that did not hold, though it still is.
         let mut state = self.state.clone();
         if matches!(outcome, Outcome::Refused(_)) && !is_replayed {
-            state.expire_one(&operation.collection, &operation.id, self.now);
+            state.settle_one(&operation.collection, &operation.id, self.now);
         }
-        let current = state.see(&operation.collection, &operation.id);
+        // The answer to a retry shows the document as it is now.
+        let current = match is_replayed {
+            true => self.visible().see(&operation.collection, &operation.id),
+            false => state.see(&operation.collection, &operation.id),
+        };
         let version = match outcome {
             Outcome::Applied { version, .. }
             | Outcome::Held { version }
@@ -245,7 +261,7 @@ impl Model {
         let ttl = context.time_to_live.map(|duration| self.now + micros(duration));
         let expiry = ttl.map_or(Expiry::Keep, |time| Expiry::Set(Some(time)));
         let with_expiry = operations.iter().map(|one| (one, expiry));
-        let (outcomes, is_applied) = self.apply_all(with_expiry);
+        let (outcomes, is_applied) = self.apply_all(with_expiry, self.state.clone());
         let answer = Remembered { outcomes: outcomes.clone(), ..Remembered::default() };
         self.remember(context, asked, is_applied, answer);
         Ok(Reply { outcomes, index: self.state.index, is_replayed: false })
@@ -281,12 +297,13 @@ impl Model {
         self.state.requests.push_back(Remembered { request, asked, applied, index, ..answer });
     }
 
-    /// Applies all operations or none; what became of them, and whether anything changed.
+    /// Applies all operations or none; what became of them, and whether anything has changed since
+    /// `before`.
     pub(super) fn apply_all<'a>(
         &mut self,
         operations: impl Iterator<Item = (&'a Operation, Expiry)>,
+        before: State,
     ) -> (Vec<Outcome>, bool) {
-        let before = self.state.clone();
         let now = self.now;
         let mut outcomes: Vec<_> =
             operations.map(|(one, expiry)| self.state.operate(one, expiry, now)).collect();
@@ -311,13 +328,8 @@ impl Model {
         let state = &mut self.state;
         let touches = state.touches;
         let mut is_changed = false;
-        for name in state.collections.keys().cloned().collect::<Vec<_>>() {
-            let collection = &state.collections[&name];
-            for id in collection.documents.keys().cloned().collect::<Vec<_>>() {
-                state.expire_one(&name, &id, now);
-            }
-        }
-        state.end_leases(now);
+        state.do_what_is_due(now);
+        state.leftovers.clear();
         for name in state.collections.keys().cloned().collect::<Vec<_>>() {
             let collection = state.collections.get_mut(&name).unwrap();
             let count = collection.tombstones.len();
@@ -337,9 +349,21 @@ impl Model {
         state.index += u64::from(is_changed);
     }
 
+    /// Does what is due before something else that looks for documents.
+    pub(super) fn do_what_is_due(&mut self) {
+        let (touches, now) = (self.state.touches, self.now);
+        let leftovers = self.state.leftovers.len();
+        self.state.do_what_is_due(now);
+        // What is due of dropped collections goes too, and nobody sees that.
+        let is_due = |time: Option<i64>| time.is_some_and(|time| time <= now);
+        self.state.leftovers.retain(|(expires, lease)| !is_due(*expires) && !is_due(*lease));
+        let is_changed = self.state.touches > touches || self.state.leftovers.len() < leftovers;
+        self.state.index += u64::from(is_changed);
+    }
+
     fn transaction(&mut self, steps: &[TransactionStep]) -> Answer {
         let mut transaction = Transaction {
-            begin: self.state.clone(),
+            begin: self.visible(),
             documents: BTreeMap::new(),
             collections: BTreeMap::new(),
             queries: Vec::new(),
@@ -362,6 +386,20 @@ impl Model {
     }
 
     fn commit(&mut self, transaction: Transaction) -> Answer {
+        let before = self.state.clone();
+        let answer = self.try_commit(transaction, before.clone());
+        if matches!(answer, Answer::Failed(_)) {
+            self.state = before;
+        }
+        answer
+    }
+
+    fn try_commit(&mut self, transaction: Transaction, before: State) -> Answer {
+        let read = transaction.documents.keys().map(|(collection, _)| collection);
+        let read = read.chain(transaction.collections.keys());
+        for collection in read.chain(transaction.queries.iter().map(|query| &query.collection)) {
+            self.state.end_leases(Some(collection), self.now);
+        }
         for ((collection, id), version) in &transaction.documents {
             let found = self.state.document(collection, id);
             let is_live = |one: &&Document| one.expires.is_none_or(|time| time > self.now);
@@ -392,7 +430,7 @@ impl Model {
         });
         let operations: Vec<_> = operations.collect();
         let all = operations.iter().map(|(operation, expiry)| (operation, *expiry));
-        let (outcomes, _) = self.apply_all(all);
+        let (outcomes, _) = self.apply_all(all, before);
         for outcome in &outcomes {
             if let Outcome::Refused(refusal) = outcome {
                 return failed(refusal.describe_alone());
@@ -474,7 +512,15 @@ impl Transaction {
             found: self.begin.matching_live(collection, filter, i64::MIN),
         });
         let all = self.all(collection);
-        let found = matching(&all, filter);
+        // The lease of a document that is written is not known before it is.
+        let mut objects = self.begin.objects(collection, i64::MIN);
+        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| other == collection) {
+            match write {
+                Some((fields, _)) => objects.insert(id.clone(), fields.clone()),
+                None => objects.remove(id),
+            };
+        }
+        let found = matching(&objects, filter);
         let found = found.keys().map(|id| format!("{id} {}", all[id].to_json()));
         Answer::Fields(Some(found.collect::<Vec<_>>().join("\n")))
     }

@@ -1,7 +1,6 @@
 //! The naive model: queries, indexes, schemas and claims, by looking at one document after another.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use velocitydb::{Existing, Filter, Object, Sort, Time, Value};
 
@@ -33,16 +32,16 @@ struct Which<'a> {
 
 impl Document {
     /// Its fields, and when the lease on it ends.
-    fn object(&self) -> Object {
+    pub fn object(&self) -> Object {
         let mut object = self.fields.clone();
-        let until = self.lease.as_ref().map(|(until, _)| Time::from_micros(*until).unwrap());
+        let until = self.lease.as_ref().map(|lease| Time::from_micros(lease.until).unwrap());
         object.extend(until.map(|until| ("_lease", Value::from(until))));
         object
     }
 }
 
 impl State {
-    fn objects(&self, collection: &str, now: i64) -> BTreeMap<String, Object> {
+    pub fn objects(&self, collection: &str, now: i64) -> BTreeMap<String, Object> {
         let documents = self.collections.get(collection).map(|one| one.documents.iter());
         let live = |one: &Document| one.expires.is_none_or(|time| time > now);
         let documents = documents.into_iter().flatten().filter(|(_, one)| live(one));
@@ -60,32 +59,74 @@ impl State {
         sorted(&matching(&self.objects(collection, now), filter), sort)
     }
 
-    /// Ends the leases that are over, in the order of their ends.
-    pub fn end_leases(&mut self, now: i64) {
+    /// Expires all documents and ends all leases that are due.
+    pub fn do_what_is_due(&mut self, now: i64) {
+        for name in self.collections.keys().cloned().collect::<Vec<_>>() {
+            let collection = &self.collections[&name];
+            for id in collection.documents.keys().cloned().collect::<Vec<_>>() {
+                self.expire_one(&name, &id, now);
+            }
+        }
+        self.end_leases(None, now);
+    }
+
+    /// Takes the lease from a document, without a write of its own.
+    fn forget_lease(&mut self, collection: &str, id: &str) {
+        let collection = self.collections.get_mut(collection).unwrap();
+        collection.documents.entry(id.to_owned()).and_modify(|found| found.lease = None);
+    }
+
+    /// Marks a document that claims of this shape cannot take.
+    fn mark_unfit(&mut self, collection: &str, id: &str, shape: &str, until: i64) {
+        let unfit = &mut self.touch(collection).documents.get_mut(id).unwrap().unfit;
+        unfit.retain(|(other, _)| other != shape);
+        if unfit.len() == 8 {
+            unfit.remove(0);
+        }
+        unfit.push((shape.to_owned(), until));
+    }
+
+    /// Does what is due with one document.
+    pub fn settle_one(&mut self, collection: &str, id: &str, now: i64) {
+        self.expire_one(collection, id, now);
+        let lease = self.document(collection, id).and_then(|found| found.lease.as_ref());
+        if lease.is_some_and(|lease| lease.until <= now) {
+            self.end_lease(collection, id, now);
+        }
+    }
+
+    /// Ends the leases that are over, of one collection or of all, in the order of their ends.
+    pub fn end_leases(&mut self, of: Option<&str>, now: i64) {
         let mut due = Vec::new();
-        for (name, collection) in &self.collections {
+        let all = self.collections.iter();
+        for (name, collection) in all.filter(|(name, _)| of.is_none_or(|of| of == name.as_str())) {
             for (id, document) in &collection.documents {
-                let ends = document.lease.iter().filter(|(until, _)| *until <= now);
+                let ends = document.lease.iter().filter(|lease| lease.until <= now);
                 due.extend(
-                    ends.map(|(until, _)| (*until, collection.number, id.clone(), name.clone())),
+                    ends.map(|one| (one.until, collection.number, id.clone(), name.clone())),
                 );
             }
         }
         due.sort();
         for (_, _, id, collection) in due {
-            let before = self.clone();
-            let condition = Condition::Always;
-            let operation = Operation { collection, id, condition, action: Action::Release };
-            let outcome = self.act(&operation, Expiry::Keep, None, now);
-            if matches!(outcome, Outcome::Refused(_)) {
-                *self = before;
-                let collection = self.touch(&operation.collection);
-                collection.writes += 1;
-                let document = collection.documents.get_mut(&operation.id).unwrap();
-                document.lease = None;
-                document.version += 1;
-                collection.version_max = collection.version_max.max(document.version);
-            }
+            self.end_lease(&collection, &id, now);
+        }
+    }
+
+    fn end_lease(&mut self, collection: &str, id: &str, now: i64) {
+        let before = self.clone();
+        let document = self.document(collection, id).unwrap();
+        if !document.lease.as_ref().unwrap().is_as_claimed(&document.fields) {
+            self.just_end_lease(collection, id);
+            return;
+        }
+        let (collection, id) = (collection.to_owned(), id.to_owned());
+        let condition = Condition::Always;
+        let operation = Operation { collection, id, condition, action: Action::Release };
+        let outcome = self.act(&operation, Expiry::Keep, None, now);
+        if matches!(outcome, Outcome::Refused(_)) {
+            *self = before;
+            self.just_end_lease(&operation.collection, &operation.id);
         }
     }
 }
@@ -115,12 +156,12 @@ impl Model {
                 Answer::Done
             }
             Step::Find { collection, filter, sort, offset, limit } => {
-                let ids = self.state.find(collection, filter, sort, i64::MIN).into_iter();
+                let ids = self.state.find(collection, filter, sort, self.now).into_iter();
                 let limit = limit.map_or(usize::MAX, |limit| limit as usize);
                 self.found(collection, ids.skip(*offset as usize).take(limit))
             }
             Step::Pages { collection, filter, sort, .. } => {
-                let ids = self.state.find(collection, filter, sort, i64::MIN).into_iter();
+                let ids = self.state.find(collection, filter, sort, self.now).into_iter();
                 self.found(collection, ids)
             }
             Step::Distinct { collection, filter, path } => self.distinct(collection, filter, path),
@@ -135,14 +176,15 @@ impl Model {
                     context,
                 };
                 if context.request.is_none() {
-                    let ids = self.state.find(collection, filter, &sort, i64::MIN);
+                    self.do_what_is_due();
+                    let ids = self.state.find(collection, filter, &sort, self.now);
                     if ids.is_empty() {
                         return Answer::Many { count: 0, index: 0, is_replayed: false };
                     }
                     which.candidates = Some(ids);
                 }
                 let action = changes.clone().map_or(Action::Delete, Action::Update);
-                match self.modify("many", &which, &action, None) {
+                match self.modify("many", &which, &action) {
                     Ok(Modified { found, index, is_replayed }) => {
                         Answer::Many { count: found.len() as u64, index, is_replayed }
                     }
@@ -153,7 +195,7 @@ impl Model {
                 let (limit, candidates) = (1, None);
                 let which = Which { collection, filter, sort, limit, candidates, context };
                 let action = changes.clone().map_or(Action::Delete, Action::Update);
-                match self.modify("one", &which, &action, None) {
+                match self.modify("one", &which, &action) {
                     Ok(Modified { found, .. }) => {
                         let found = found.into_iter();
                         let found = found.filter_map(|one| match changes {
@@ -174,12 +216,12 @@ impl Model {
     }
 
     fn found(&self, collection: &str, ids: impl Iterator<Item = String>) -> Answer {
-        Answer::Found(ids.filter_map(|id| self.state.see(collection, &id)).collect())
+        Answer::Found(ids.filter_map(|id| self.visible().see(collection, &id)).collect())
     }
 
     fn distinct(&self, collection: &str, filter: &Filter, path: &str) -> Answer {
         let mut keys = BTreeSet::new();
-        for object in matching(&self.state.objects(collection, i64::MIN), filter).values() {
+        for object in matching(&self.state.objects(collection, self.now), filter).values() {
             match object.get(path) {
                 Some(Value::Array(items)) => keys.extend(items.iter().filter_map(element)),
                 Some(value) => drop(keys.insert(rules::encoded(value))),
@@ -194,11 +236,10 @@ impl Model {
         kind: &str,
         which: &Which<'_>,
         action: &Action,
-        lease: Option<&(Duration, Vec<Change>)>,
     ) -> Result<Modified, Answer> {
         let Which { collection, filter, sort, limit, candidates, context } = which;
         let ttl = context.time_to_live;
-        let what = (kind, collection, filter, sort, limit, action, lease, ttl);
+        let what = (kind, collection, filter, sort, limit, action, ttl);
         let asked = format!("{what:?}");
         if let Some(known) = self.known(context, &asked)? {
             if let Some(Outcome::Refused(refusal)) = known.outcomes.first() {
@@ -208,6 +249,7 @@ impl Model {
             return Ok(Modified { found, index, is_replayed: true });
         }
         let (state, now) = (self.state.clone(), self.now);
+        self.state.end_leases(Some(collection), now);
         let expiry = ttl.map_or(Expiry::Keep, |ttl| Expiry::Set(Some(now + micros(ttl))));
         let ids = match candidates {
             None => self.state.find(collection, filter, sort, now),
@@ -224,8 +266,7 @@ impl Model {
             let (collection, condition) = ((*collection).to_owned(), Condition::Always);
             let operation =
                 Operation { collection, id: id.clone(), condition, action: action.clone() };
-            let lease = lease.map(|(duration, changes)| (now + micros(*duration), changes.clone()));
-            match self.state.act(&operation, expiry, lease, now) {
+            match self.state.act(&operation, expiry, None, now) {
                 Outcome::Applied { version, .. } => {
                     let after = self.state.see(&operation.collection, &id);
                     found.push(Found { id, version, before, after });
@@ -251,29 +292,83 @@ impl Model {
     }
 
     fn claim(&mut self, claim: &Claim) -> Answer {
-        let which = Which {
-            collection: &claim.collection,
-            filter: &claim.filter,
-            sort: &claim.sort,
-            limit: claim.limit as usize,
-            candidates: None,
-            context: &claim.context,
+        let Claim { collection, context, .. } = claim;
+        let asked = format!("{:?}", Claim { context: Context::default(), ..claim.clone() });
+        let asked = format!("{asked} {:?}", context.time_to_live);
+        let known = match self.known(context, &asked) {
+            Ok(known) => known,
+            Err(reused) => return reused,
         };
-        let action = Action::Update(claim.changes.clone());
-        let Modified { found, index, is_replayed } =
-            match self.modify("claim", &which, &action, claim.lease.as_ref()) {
-                Ok(modified) => modified,
-                Err(failed) => return failed,
+        if let Some(known) = known {
+            return self.claimed(claim, known.found, Vec::new(), known.index, true);
+        }
+        let (before, now) = (self.state.clone(), self.now);
+        self.state.end_leases(Some(collection), now);
+        let shape = shape_of(&claim.changes);
+        let expiry = context.time_to_live;
+        let expiry = expiry.map_or(Expiry::Keep, |ttl| Expiry::Set(Some(now + micros(ttl))));
+        let (mut found, mut passed_over) = (Vec::new(), Vec::new());
+        for id in self.state.find(collection, &claim.filter, &claim.sort, now) {
+            let document = self.state.document(collection, &id).unwrap();
+            let is_unfit = |(other, until): &(String, i64)| *other == shape && *until > now;
+            if found.len() == claim.limit as usize {
+                break;
+            }
+            if document.lease.is_some() && !claim.is_even_if_leased
+                || document.unfit.iter().any(is_unfit)
+            {
+                continue;
+            }
+            let before = self.state.see(collection, &id);
+            let operation = Operation {
+                collection: collection.clone(),
+                id: id.clone(),
+                condition: Condition::Always,
+                action: Action::Update(claim.changes.clone()),
             };
-        let (mut documents, mut lost) = (Vec::new(), Vec::new());
+            let lease = claim.lease.clone();
+            let lease = lease.map(|(duration, releases)| (now + micros(duration), releases));
+            match self.state.act(&operation, expiry, lease, now) {
+                Outcome::Applied { version, .. } => {
+                    if claim.lease.is_none() {
+                        // Whoever had it before has lost it.
+                        self.state.forget_lease(collection, &id);
+                    }
+                    let after = self.state.see(collection, &id);
+                    found.push(Found { id, version, before, after });
+                }
+                Outcome::Refused(refusal) => {
+                    let seconds = if matches!(refusal, Refusal::Duplicate(_)) { 1 } else { 60 };
+                    self.state.mark_unfit(collection, &id, &shape, now + seconds * 1_000_000);
+                    passed_over.push(id);
+                }
+                Outcome::Held { .. } | Outcome::Abandoned => unreachable!("it was found"),
+            }
+        }
+        let is_applied = self.state.touches > before.touches;
+        self.state.index += u64::from(is_applied);
+        let answer = Remembered { found: found.clone(), ..Remembered::default() };
+        self.remember(context, asked, is_applied, answer);
+        self.claimed(claim, found, passed_over, self.state.index, false)
+    }
+
+    fn claimed(
+        &self,
+        claim: &Claim,
+        found: Vec<Found>,
+        passed_over: Vec<String>,
+        index: u64,
+        is_replayed: bool,
+    ) -> Answer {
+        let (visible, mut documents, mut lost) = (self.visible(), Vec::new(), Vec::new());
         for one in found {
-            let now = self.state.see(&claim.collection, &one.id);
+            let now = visible.see(&claim.collection, &one.id);
             match now.filter(|now| now.version == one.version) {
                 Some(now) => documents.push(now),
                 None => lost.push((one.id, one.version)),
             }
         }
-        Answer::Claimed { documents, lost, index, is_replayed }
+        Answer::Claimed { documents, lost, passed_over, index, is_replayed }
     }
 
     fn settle(
@@ -336,6 +431,7 @@ impl Model {
     }
 
     fn set_schema(&mut self, collection: &str, rules: Rules, existing: Existing) -> Answer {
+        let now = self.now;
         let proposed = self.change_schema(collection);
         let version = proposed.schema_version;
         if existing == Existing::Keep {
@@ -343,7 +439,8 @@ impl Model {
             return Answer::Version(version);
         }
         let is_bad = |one: &&Document| {
-            rules::is_violated(rules, &rules::completed(rules, one.fields.clone()))
+            one.expires.is_none_or(|time| time > now)
+                && rules::is_violated(rules, &rules::completed(rules, one.fields.clone()))
         };
         let count = proposed.documents.values().filter(is_bad).count();
         let confirmed = self.change_schema(collection);
@@ -363,6 +460,19 @@ impl Model {
         found.schema_version += 1;
         found
     }
+}
+
+/// What claims have in common that fail at the same documents: operators, fields, types of values.
+fn shape_of(changes: &[Change]) -> String {
+    let part = |change: &Change| match change {
+        Change::Set(name, value) => format!("set {name} {}", value.kind()),
+        Change::Unset(name) => format!("unset {name}"),
+        Change::Inc(name, _) => format!("inc {name}"),
+        Change::Push(name, _) => format!("push {name}"),
+    };
+    let mut parts: Vec<_> = changes.iter().map(part).collect();
+    parts.sort();
+    parts.join(", ")
 }
 
 /// What an element of an array is among the different values.

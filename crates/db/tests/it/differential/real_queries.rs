@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use velocitydb::{Database, Documents, Filter, FindCursor, Result, Sort};
+use velocitydb::{
+    Database, Documents, Filter, FindCursor, Pipeline, Projection, Release, Result, Sort, Value,
+};
 
 use super::real::{handle, see, update};
 use super::rules;
@@ -79,6 +81,17 @@ fn check_counts(docs: &Documents, filter: &Filter) -> Result<()> {
     let found = docs.find(filter.clone()).documents()?;
     let distinct: BTreeSet<_> = found.iter().map(|one| one.id().clone()).collect();
     let count = docs.find(filter.clone()).count()?;
+    let ids = Projection::include(["_id"]);
+    let projected = docs.find(filter.clone()).project(ids).objects()?.len();
+    assert_eq!(projected, found.len());
+    let by_pipeline = Pipeline::from_json(r#"[{"$count": "n"}]"#)?;
+    if filter.is_all() {
+        let counted = docs.aggregate(by_pipeline).objects()?;
+        let counted = counted.first().map_or(Value::from(0), |one| one["n"].clone());
+        assert_eq!(counted, Value::from(found.len()));
+        assert_eq!(docs.iter()?.count(), found.len());
+        assert_eq!(docs.count()?, found.len() as u64);
+    }
     let explained = || docs.find(filter.clone()).explain().map(|one| one.to_object().to_json());
     let counts = (distinct.len(), count);
     assert_eq!(counts, (found.len(), found.len() as u64), "{:?}", explained());
@@ -106,12 +119,23 @@ fn claim(db: &Database, claim: &Claim) -> Result<Answer> {
     let docs = handle(db, &claim.collection, &claim.context);
     let begun = docs.claim(claim.filter.clone()).sort(claim.sort.clone()).limit(claim.limit);
     let begun = match &claim.lease {
-        Some((duration, release)) => begun.lease(*duration, update(release)),
+        Some((duration, releases)) => {
+            let mut choices = releases.iter();
+            let (filter, changes) = choices.next().expect("there is at least one");
+            let first = Release::when(filter.clone(), update(changes));
+            let release = choices.fold(first, |release, (filter, changes)| {
+                release.or_when(filter.clone(), update(changes))
+            });
+            begun.lease(*duration, release)
+        }
         None => begun,
     };
+    let begun = if claim.is_even_if_leased { begun.even_if_leased() } else { begun };
     let claimed = begun.update(update(&claim.changes))?;
     let documents = claimed.documents.iter().map(see).collect();
     let lost = claimed.lost.iter().map(|lost| (lost.id.to_string(), lost.version)).collect();
+    let passed_over: Vec<_> = claimed.passed_over.iter().map(|one| one.id.to_string()).collect();
+    assert_eq!(passed_over.len() as u64, claimed.passed_over_count);
     let (index, is_replayed) = (claimed.index, claimed.is_replayed);
-    Ok(Answer::Claimed { documents, lost, index, is_replayed })
+    Ok(Answer::Claimed { documents, lost, passed_over, index, is_replayed })
 }

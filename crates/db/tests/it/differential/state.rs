@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use velocitydb::{Consistency, Direction, Object, Value};
 
 use super::rules;
-use super::step::{self, Action, Answer, Bounds, Change, Condition, Operation, Rules, Seen};
+use super::step::{
+    self, Action, Answer, Bounds, Change, Condition, Operation, Releases, Rules, Seen,
+};
 
 #[derive(Clone, Default)]
 pub struct State {
@@ -13,6 +15,9 @@ pub struct State {
     /// Highest version, and when it was dropped.
     pub dropped: BTreeMap<String, (u64, i64)>,
     pub is_purge_due: bool,
+    /// When the documents of dropped collections expire, and when the leases on them end, until they
+    /// are removed.
+    pub leftovers: Vec<(Option<i64>, Option<i64>)>,
     pub requests: VecDeque<Remembered>,
     pub index: u64,
     pub next_number: u64,
@@ -44,9 +49,25 @@ pub struct Document {
     pub created: i64,
     pub modified: i64,
     pub expires: Option<i64>,
-    /// When it ends, and what is done then.
-    pub lease: Option<(i64, Vec<Change>)>,
+    pub lease: Option<Lease>,
+    /// The shapes of claims that could not take it, and until when they do not try.
+    pub unfit: Vec<(String, i64)>,
     pub fields: Object,
+}
+
+#[derive(Clone)]
+pub struct Lease {
+    pub until: i64,
+    pub releases: Releases,
+    /// The fields that the claim has set, and their values then.
+    pub set: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Lease {
+    /// Whether what the claim has set is still so.
+    pub fn is_as_claimed(&self, fields: &Object) -> bool {
+        self.set.iter().all(|(name, value)| fields.get(name).map(rules::encoded) == *value)
+    }
 }
 
 /// The answer to a request.
@@ -219,7 +240,7 @@ impl State {
 
     pub fn operate(&mut self, operation: &Operation, expiry: Expiry, now: i64) -> Outcome {
         let Operation { collection, id, condition, action: _ } = operation;
-        self.expire_one(collection, id, now);
+        self.settle_one(collection, id, now);
         let found = self.document(collection, id).cloned();
         if let Some(refusal) = refusal(condition, found.as_ref()) {
             return Outcome::Refused(refusal);
@@ -232,7 +253,7 @@ impl State {
         &mut self,
         operation: &Operation,
         expiry: Expiry,
-        lease: Option<(i64, Vec<Change>)>,
+        lease: Option<(i64, Releases)>,
         now: i64,
     ) -> Outcome {
         let Operation { collection, id, action, .. } = operation;
@@ -258,16 +279,30 @@ impl State {
                 return Outcome::Refused(Refusal::NoLease(version));
             }
             (Action::Renew(_), Some(found)) => Ok(found.fields.clone()),
-            (Action::Release, _) => changed(&before.as_ref().expect("it was looked at").1),
+            (Action::Release, Some(found)) => {
+                let releases = &before.as_ref().expect("it was looked at").releases;
+                let object = found.object();
+                let mut holding =
+                    releases.iter().filter(|(filter, _)| filter.matches_object(&object));
+                match holding.next() {
+                    Some((_, changes)) => changed(changes),
+                    None => {
+                        let version = self.just_end_lease(collection, id);
+                        return Outcome::Applied { version, existed: true };
+                    }
+                }
+            }
         };
         let fields = match fields {
             Ok(fields) => fields,
             Err(refused) => return refused,
         };
+        let is_claim = lease.is_some();
         let lease = match (lease, action) {
-            (Some(lease), _) => Some(lease),
+            (Some((until, releases)), _) => Some(Lease { until, releases, set: Vec::new() }),
             (None, Action::Renew(duration)) => {
-                before.map(|(_, changes)| (now + duration.as_micros() as i64, changes))
+                let until = now + duration.as_micros() as i64;
+                before.map(|lease| Lease { until, ..lease })
             }
             (None, Action::Complete(_) | Action::Release) => None,
             (None, _) => before,
@@ -283,11 +318,40 @@ impl State {
         let new = New { fields, expires, lease };
         match self.put(collection, id, found.as_ref(), new, now) {
             Ok(version) => {
+                if is_claim {
+                    self.keep_what_is_set(collection, id, action);
+                }
                 self.expire_one(collection, id, now);
                 Outcome::Applied { version, existed: found.is_some() }
             }
             Err(refusal) => Outcome::Refused(refusal),
         }
+    }
+
+    /// Keeps with the lease on a document what the claim has set.
+    fn keep_what_is_set(&mut self, collection: &str, id: &str, action: &Action) {
+        let Action::Update(changes) = action else { return };
+        let collection = self.collections.get_mut(collection).unwrap();
+        let document = collection.documents.get_mut(id).unwrap();
+        let set = changes.iter().filter_map(|change| match change {
+            Change::Set(name, _) | Change::Unset(name) => Some(name.clone()),
+            Change::Inc(..) | Change::Push(..) => None,
+        });
+        let value = |name: &String| document.fields.get(name).map(rules::encoded);
+        let set = set.map(|name| (name.clone(), value(&name))).collect();
+        document.lease.as_mut().unwrap().set = set;
+    }
+
+    /// Ends the lease on a document, and changes nothing else.
+    pub fn just_end_lease(&mut self, collection: &str, id: &str) -> u64 {
+        let collection = self.touch(collection);
+        collection.writes += 1;
+        let document = collection.documents.get_mut(id).unwrap();
+        (document.lease, document.unfit) = (None, Vec::new());
+        document.version += 1;
+        let version = document.version;
+        collection.version_max = collection.version_max.max(version);
+        version
     }
 
     pub fn put(
@@ -313,7 +377,8 @@ impl State {
         let version = last + 1;
         let created = found.map_or(now, |one| one.created);
         let modified = found.map_or(now, |one| one.modified.max(now));
-        let document = Document { version, created, modified, expires, lease, fields };
+        let unfit = Vec::new();
+        let document = Document { version, created, modified, expires, lease, unfit, fields };
         collection.documents.insert(id.to_owned(), document);
         collection.version_max = collection.version_max.max(version);
         collection.writes += 1;
@@ -325,7 +390,7 @@ impl State {
 pub struct New {
     pub fields: Object,
     pub expires: Option<i64>,
-    pub lease: Option<(i64, Vec<Change>)>,
+    pub lease: Option<Lease>,
 }
 
 impl Document {

@@ -144,9 +144,13 @@ pub struct Claim {
     pub sort: Sort,
     pub limit: u32,
     pub changes: Vec<Change>,
-    pub lease: Option<(Duration, Vec<Change>)>,
+    pub lease: Option<(Duration, Releases)>,
+    pub is_even_if_leased: bool,
     pub context: Context,
 }
+
+/// What is done at the end of a lease: the first whose filter the document satisfies.
+pub type Releases = Vec<(Filter, Vec<Change>)>;
 
 /// What becomes of claimed work.
 #[derive(Debug, Clone)]
@@ -321,10 +325,11 @@ pub enum Answer {
         index: u64,
         is_replayed: bool,
     },
-    /// What was claimed, and the ids and versions of what has changed since.
+    /// What was claimed, the ids and versions of what has changed since, and what was passed over.
     Claimed {
         documents: Vec<Seen>,
         lost: Vec<(String, u64)>,
+        passed_over: Vec<String>,
         index: u64,
         is_replayed: bool,
     },
