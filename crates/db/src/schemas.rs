@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use velocitydb_core::{
     Action, Body, CollectionName, Consistency, DocumentId, DocumentView, Error as InputError,
-    Expiry, Filter, IndexSpec, Modify, Recall, SchemaChange, Sort, Update, Violations,
+    Expiry, Filter, IndexSpec, Modify, PassOver, Recall, SchemaChange, Sort, Update, Violations,
 };
 
 use crate::collection_schema::CollectionSchema;
@@ -247,6 +247,7 @@ fn fill(documents: &Documents, ids: Vec<DocumentId>, offenders: &mut Offenders) 
             action: Action::Update(Update::new()),
             expiry: Expiry::Keep,
             lease: None,
+            pass_over: PassOver::Nothing,
             recall: Recall::Count,
         })
     };

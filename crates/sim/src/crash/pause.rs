@@ -51,7 +51,7 @@ pub fn check_after_pause(path: &Path, mode: Mode) -> velocitydb::Result<Vec<Viol
 
 fn failed(error: &io::Error) -> velocitydb::Error {
     let message = format!("the folder could not be copied: {error}");
-    velocitydb::InputError::Serde { message }.into()
+    velocitydb::InputError::Serde { path: String::new(), message }.into()
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
