@@ -1,5 +1,5 @@
 //! Sorts: the order of a query's results. Owns reading and writing them; what a document sorts by is
-//! found by [`least`](crate::least), and the bytes of keys are those of [`key`].
+//! found by `least`, and the bytes of keys are those of [`key`].
 //!
 //! - A field that is missing sorts before null, and null before all other values, as in
 //!   [`order`](crate::order).

@@ -4,7 +4,7 @@
 //!   it does show times in zones, and a format can have zeros in it.
 //! - A `$lookup` from a field that has nothing but an empty array, which MongoDB takes for null, and
 //!   mingo for nothing to look for.
-//! - Constants that [`constants`](super::constants) knows.
+//! - Constants that [`constants`] knows.
 
 use velocitydb_core::{Object, Value, value};
 
