@@ -60,7 +60,7 @@ mod tests {
         let split = ["batch.put(", "    keys::DOCUMENTS,", ");"];
         let delete = "self.batch.delete(DOCUMENTS, key);";
         assert_eq!(places(OWNER, &[put, delete]), [""; 0]);
-        assert_eq!(places(OWNER, &[put, delete, put, delete]), [3, 4].map(at(OWNER)));
+        assert_eq!(places(OWNER, &[put, delete, put, delete]), [4, 5].map(at(OWNER)));
         let other = "crates/db/src/apply/maintain.rs";
         assert_eq!(places(other, &[put, delete]), [2, 3].map(at(other)));
         assert_eq!(places(other, &split), [2].map(at(other)));

@@ -19,8 +19,10 @@ fn every_command_works() {
     assert!(commands.len() >= 12, "only {} commands were found", commands.len());
     for command in commands {
         let outcome = shell(folder.path(), &command);
-        let code = outcome.code;
-        assert_eq!((code, outcome.stderr.as_str()), (Some(0), ""), "{command}");
+        // What was copied has fields that only the database sets, and a note says so.
+        let is_note = |line: &&str| line.starts_with("left out _version");
+        let complaints: Vec<_> = outcome.stderr.lines().filter(|line| !is_note(line)).collect();
+        assert_eq!((outcome.code, &complaints[..]), (Some(0), &[][..]), "{command}");
     }
 }
 

@@ -284,7 +284,7 @@ fn ledger_entries_that_nobody_wrote_or_that_are_changed_are_noticed() {
 fn memory_first_may_lose_a_bounded_suffix_only() {
     let register = Register { kind: Kind::Group, number: 7 };
     let (effect, compare) = (Effect::Upsert, Compare::Nothing);
-    let large = (1..).filter(|sequence| id(*sequence).pad().len() > 8_000);
+    let large = (1..).filter(|sequence| (8_000..10_000).contains(&id(*sequence).pad().len()));
     let mut cycle = Cycle::new(Mode::MemoryFirst);
     for (version, sequence) in (1..).zip(large.take(30)) {
         assert!(version > 20 || cycle.violations().is_empty(), "lost {version}");

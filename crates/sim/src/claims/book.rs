@@ -97,11 +97,6 @@ impl Book {
         }
     }
 
-    /// How many jobs are finished.
-    pub fn finished(&self) -> u64 {
-        self.jobs.iter().filter(|job| job.finished.is_some()).count() as u64
-    }
-
     /// The claims that an earlier process made with request ids, and was not answered.
     pub fn to_be_retried(&self) -> Vec<OperationId> {
         let retried = |claim: &&OperationId| super::Claimants::retries(claim.thread());

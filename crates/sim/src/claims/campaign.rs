@@ -86,10 +86,14 @@ impl Campaign {
             findings: Vec::new(),
             elapsed: Duration::ZERO,
         };
-        // What is not finished in the end was left to its lease, or lost its last process.
-        while book.finished() < self.jobs && outcome.processes < self.kills_max + PROCESSES_MAX {
+        // What a kill left is a lease, until the clock has jumped past it. That a finish was not
+        // answered does not show in the book, so all is done when nothing is left to be claimed.
+        let (mut hours, mut is_done) = (0, false);
+        while !is_done && outcome.processes < self.kills_max + PROCESSES_MAX {
+            let claimed = book.counts.claimed;
             let is_over = self.one(&mut outcome, &mut book, &mut random)?;
-            let hours = if is_over || random.one_in(2) { JUMP_HOURS } else { 0 };
+            is_done = is_over && hours > 0 && book.counts.claimed == claimed;
+            hours = if is_over || random.one_in(2) { JUMP_HOURS } else { 0 };
             outcome.hours += hours;
             book.end(outcome.processes, outcome.hours);
             if !book.findings.is_empty() {

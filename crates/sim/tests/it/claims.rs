@@ -19,8 +19,9 @@ fn survives(test: &str, mode: Mode) {
     };
     let outcome = campaign.run().unwrap();
     println!("{outcome}");
+    // That every job is finished is a finding if it is not; the answer may have gone with a process.
     assert_eq!(outcome.findings, []);
-    assert!(outcome.counts.finished >= outcome.jobs, "{outcome}");
+    assert!(outcome.counts.claimed >= outcome.jobs, "{outcome}");
 }
 
 #[test]

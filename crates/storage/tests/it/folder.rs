@@ -70,14 +70,21 @@ pub struct Image {
 impl Image {
     /// What the operating system has of `folder` now, as if every process had been killed.
     pub fn take(folder: &Path) -> Self {
-        let files = files(folder).into_iter().map(|file| {
-            let mut bytes = fs::read(folder.join(&file)).unwrap();
-            let length = bytes.len() as u64;
-            let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-            bytes.truncate(end);
-            (file, (bytes, length))
-        });
-        Image { files: files.collect() }
+        // The store merges its tables in the background: an image is one that no file went from.
+        loop {
+            let listed = files(folder);
+            let read = |file: &PathBuf| {
+                let mut bytes = fs::read(folder.join(file)).ok()?;
+                let length = bytes.len() as u64;
+                let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+                bytes.truncate(end);
+                Some((file.clone(), (bytes, length)))
+            };
+            let image: Option<_> = listed.iter().map(read).collect();
+            if let Some(image) = image.filter(|_| files(folder) == listed) {
+                return Image { files: image };
+            }
+        }
     }
 
     /// The image as a folder of its own.

@@ -432,23 +432,70 @@ impl Model {
 
     fn set_schema(&mut self, collection: &str, rules: Rules, existing: Existing) -> Answer {
         let now = self.now;
-        let proposed = self.change_schema(collection);
-        let version = proposed.schema_version;
+        let found = self.state.collections.get(collection);
+        // Setting what is set changes nothing.
+        let is_set = found.is_some_and(|found| found.schema == Some(rules));
+        let version = match is_set {
+            true => found.map_or(0, |found| found.rules_version),
+            false => self.change_schema(collection).schema_version,
+        };
+        let put = |found: &mut super::state::Collection| {
+            (found.schema, found.rules_version) = (Some(rules), version);
+        };
         if existing == Existing::Keep {
-            proposed.schema = Some(rules);
+            put(self.state.collections.get_mut(collection).unwrap());
             return Answer::Version(version);
         }
+        let is_live = |one: &&Document| one.expires.is_none_or(|time| time > now);
         let is_bad = |one: &&Document| {
-            one.expires.is_none_or(|time| time > now)
-                && rules::is_violated(rules, &rules::completed(rules, one.fields.clone()))
+            rules::is_violated(rules, &rules::completed(rules, one.fields.clone()))
         };
-        let count = proposed.documents.values().filter(is_bad).count();
-        let confirmed = self.change_schema(collection);
+        let documents = self.state.collections[collection].documents.values();
+        let count = documents.filter(is_live).filter(is_bad).count();
         if count > 0 {
+            if !is_set {
+                self.change_schema(collection);
+            }
             return failed(format!("violated {count}"));
         }
-        confirmed.schema = Some(rules);
-        Answer::Version(version)
+        if !is_set {
+            put(self.change_schema(collection));
+        }
+        match self.fill_in_defaults(collection, rules) {
+            0 => Answer::Version(version),
+            count => failed(format!("violated {count}")),
+        }
+    }
+
+    /// Writes the documents that lack a default: all at once, or one after another where one of them
+    /// cannot be written. Returns how many cannot.
+    fn fill_in_defaults(&mut self, collection: &str, rules: Rules) -> usize {
+        let now = self.now;
+        let documents = self.state.collections[collection].documents.iter();
+        let lacking = documents.filter(|(_, one)| {
+            one.expires.is_none_or(|time| time > now)
+                && rules::completed(rules, one.fields.clone()) != one.fields
+        });
+        let ids: Vec<_> = lacking.map(|(id, _)| id.clone()).collect();
+        if ids.is_empty() || self.fill(collection, &ids) {
+            return 0;
+        }
+        ids.iter().filter(|id| !self.fill(collection, std::slice::from_ref(*id))).count()
+    }
+
+    /// Writes documents as they are, as one; whether that can be.
+    fn fill(&mut self, collection: &str, ids: &[String]) -> bool {
+        let (context, filter) = (Context::default(), Filter::all());
+        let (sort, limit, candidates) = (Sort::new(), usize::MAX, Some(ids.to_vec()));
+        let which = Which {
+            collection,
+            filter: &filter,
+            sort: &sort,
+            limit,
+            candidates,
+            context: &context,
+        };
+        self.modify("fill", &which, &Action::Update(Vec::new())).is_ok()
     }
 
     fn change_schema(&mut self, collection: &str) -> &mut super::state::Collection {

@@ -40,6 +40,8 @@ pub struct Collection {
     pub number: u64,
     pub indexes: BTreeSet<usize>,
     pub schema: Option<Rules>,
+    /// The version that the schema was proposed or imposed at.
+    pub rules_version: u64,
     pub schema_version: u64,
 }
 
