@@ -10,5 +10,6 @@ pub mod real;
 mod real_queries;
 mod rules;
 mod run;
+mod shuffle;
 mod state;
 pub mod step;

@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use velocitydb::{Consistency, Filter, Object};
+use velocitydb::{Consistency, Filter, Object, Time, Value};
 
-use super::state::{Collection, Document, Expiry, Outcome, Refusal, Remembered, State, change};
-use super::step::{Action, Answer, Condition, Context, Operation, Step, TransactionStep};
+use super::state::{
+    self, Collection, Document, Expiry, Outcome, Refusal, Remembered, State, change,
+};
+use super::step::{
+    Action, Answer, Condition, Context, Operation, Seen, Settling, Step, TransactionStep,
+};
 use crate::queries::matching;
 use crate::world::START_MICROS;
 
@@ -153,11 +157,11 @@ impl Model {
         };
         let (index, is_replayed) = (reply.index, reply.is_replayed);
         let outcome = &reply.outcomes[0];
-        if *outcome == Outcome::Refused(Refusal::Update) {
-            return failed("invalid");
-        }
         // That a swap cannot be done is no answer to its comparison.
-        if let Outcome::Refused(refusal @ (Refusal::Duplicate(_) | Refusal::Schema)) = outcome {
+        if let Outcome::Refused(
+            refusal @ (Refusal::Duplicate(_) | Refusal::Schema | Refusal::Update),
+        ) = outcome
+        {
             return failed(refusal.describe());
         }
         if operation.condition == Condition::Always {
@@ -186,7 +190,10 @@ impl Model {
             Outcome::Applied { version, .. }
             | Outcome::Held { version }
             | Outcome::Refused(
-                Refusal::Exists(version) | Refusal::Version(version) | Refusal::Content(version),
+                Refusal::Exists(version)
+                | Refusal::Version(version)
+                | Refusal::Content(version)
+                | Refusal::Unmatched(version),
             ) => *version,
             _ => 0,
         };
@@ -305,9 +312,21 @@ impl Model {
         before: State,
     ) -> (Vec<Outcome>, bool) {
         let now = self.now;
-        let mut outcomes: Vec<_> =
-            operations.map(|(one, expiry)| self.state.operate(one, expiry, now)).collect();
-        let is_refused = outcomes.iter().any(|one| matches!(one, Outcome::Refused(_)));
+        let operations: Vec<_> = operations.collect();
+        self.state.takings = (operations.len() > 1).then(Vec::new);
+        let mut outcomes = Vec::new();
+        for (position, (one, expiry)) in operations.into_iter().enumerate() {
+            self.state.operation = position;
+            outcomes.push(self.state.operate(one, expiry, now));
+        }
+        let is_refused =
+            |outcomes: &[Outcome]| outcomes.iter().any(|one| matches!(one, Outcome::Refused(_)));
+        if !is_refused(&outcomes) {
+            for (position, index) in self.state.duplicates() {
+                outcomes[position] = Outcome::Refused(Refusal::Duplicate(index));
+            }
+        }
+        let is_refused = is_refused(&outcomes);
         if is_refused {
             for outcome in &mut outcomes {
                 if !matches!(outcome, Outcome::Refused(_)) {
@@ -368,9 +387,12 @@ impl Model {
             collections: BTreeMap::new(),
             queries: Vec::new(),
             writes: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            now: self.now,
         };
         let mut answers = Vec::new();
         for step in steps {
+            transaction.now = self.now;
             let answer = match step {
                 TransactionStep::Other(step) => self.run(step),
                 step => transaction.run(step),
@@ -420,10 +442,15 @@ impl Model {
                 return failed("conflict");
             }
         }
+        let leases = transaction.leases;
         let operations = transaction.writes.into_iter().map(|((collection, id), write)| {
-            let (action, expires) = match write {
-                Some((fields, expires)) => (Action::Upsert(fields), expires),
-                None => (Action::Delete, None),
+            let lease = leases.get(&(collection.clone(), id.clone()));
+            let (action, expires) = match (write, lease) {
+                (Some((fields, expires)), Some(change)) => {
+                    (Action::Settle(fields, *change), expires)
+                }
+                (Some((fields, expires)), None) => (Action::Upsert(fields), expires),
+                (None, _) => (Action::Delete, None),
             };
             let operation = Operation { collection, id, condition: Condition::Always, action };
             (operation, Expiry::Set(expires))
@@ -433,7 +460,7 @@ impl Model {
         let (outcomes, _) = self.apply_all(all, before);
         for outcome in &outcomes {
             if let Outcome::Refused(refusal) = outcome {
-                return failed(refusal.describe_alone());
+                return failed(refusal.describe());
             }
         }
         Answer::Committed(self.state.index)
@@ -448,6 +475,9 @@ struct Transaction {
     collections: BTreeMap<String, u64>,
     queries: Vec<Query>,
     writes: BTreeMap<Place, Option<(Object, Option<i64>)>>,
+    /// The leases that end, or end so long after the commit.
+    leases: BTreeMap<Place, Option<Duration>>,
+    now: i64,
 }
 
 /// What a query of a transaction found: ids and versions.
@@ -461,7 +491,8 @@ struct Query {
 impl Transaction {
     fn run(&mut self, step: &TransactionStep) -> Answer {
         use TransactionStep::{
-            Count, Delete, Find, Get, Insert, List, Other, Replace, Update, Upsert,
+            Compare, Count, Delete, Document, Find, Get, Insert, List, Other, Replace, Settle,
+            Update, Upsert,
         };
         match step {
             Get(collection, id) => {
@@ -477,7 +508,7 @@ impl Transaction {
             }
             Find(collection, filter) => self.find(collection, filter),
             Insert(collection, id, fields) => match self.read(collection, id) {
-                Some(_) => failed("exists"),
+                Some(_) => failed(format!("exists {}", self.version(collection, id))),
                 None => self.write(collection, id, Some((fields.clone(), None))),
             },
             Replace(collection, id, fields) => match self.read(collection, id) {
@@ -491,7 +522,7 @@ impl Transaction {
             Update(collection, id, changes) => match self.read(collection, id) {
                 Some((fields, expires)) => match change(&fields, changes) {
                     Some(fields) => self.write(collection, id, Some((fields, expires))),
-                    None => failed("invalid"),
+                    None => failed("update"),
                 },
                 None => failed("missing"),
             },
@@ -500,6 +531,21 @@ impl Transaction {
                 self.write(collection, id, None);
                 Answer::Count(u64::from(existed))
             }
+            Document(collection, id) => Answer::Documents(vec![self.see(collection, id)]),
+            Compare(collection, id, condition) => {
+                let seen = self.read(collection, id);
+                let version = self.version(collection, id);
+                let document = seen.map(|(fields, _)| state::Document::of(version, fields));
+                match state::refusal(condition, id, document.as_ref()) {
+                    // As an error a condition that does not hold is one, whatever it says.
+                    Some(state::Refusal::Unmatched(version)) => {
+                        failed(format!("content {version}"))
+                    }
+                    Some(refusal) => failed(refusal.describe()),
+                    None => Answer::Done,
+                }
+            }
+            Settle(collection, id, version, how) => self.settle(collection, id, *version, how),
             Other(_) => unreachable!(),
         }
     }
@@ -512,13 +558,23 @@ impl Transaction {
             found: self.begin.matching_live(collection, filter, i64::MIN),
         });
         let all = self.all(collection);
-        // The lease of a document that is written is not known before it is.
         let mut objects = self.begin.objects(collection, i64::MIN);
-        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| other == collection) {
-            match write {
-                Some((fields, _)) => objects.insert(id.clone(), fields.clone()),
-                None => objects.remove(id),
+        for (place, write) in self.writes.iter().filter(|((other, _), _)| other == collection) {
+            let Some((fields, _)) = write else {
+                objects.remove(&place.1);
+                continue;
             };
+            let before = self.begin.document(collection, &place.1);
+            let before = before.and_then(|one| one.lease.as_ref()).map(|lease| lease.until);
+            let until = match (self.leases.get(place), before) {
+                (None, before) => before,
+                (Some(Some(duration)), Some(_)) => Some(self.now + micros(*duration)),
+                (Some(_), _) => None,
+            };
+            let mut object = fields.clone();
+            let until = until.map(|until| Time::from_micros(until).unwrap());
+            object.extend(until.map(|until| ("_lease", Value::from(until))));
+            objects.insert(place.1.clone(), object);
         }
         let found = matching(&objects, filter);
         let found = found.keys().map(|id| format!("{id} {}", all[id].to_json()));
@@ -533,6 +589,55 @@ impl Transaction {
         let found = self.begin.document(collection, id);
         self.documents.insert(place, found.map_or(0, |one| one.version));
         found.map(|one| (one.fields.clone(), one.expires))
+    }
+
+    /// The version of a document that this transaction sees: that from before.
+    fn version(&self, collection: &str, id: &str) -> u64 {
+        self.documents[&(collection.to_owned(), id.to_owned())]
+    }
+
+    fn see(&mut self, collection: &str, id: &str) -> Option<Seen> {
+        let (fields, expires) = self.read(collection, id)?;
+        let place = (collection.to_owned(), id.to_owned());
+        let before = self.begin.see(collection, id);
+        if !self.writes.contains_key(&place) {
+            return before;
+        }
+        Some(Seen {
+            id: id.to_owned(),
+            version: before.as_ref().map_or(0, |one| one.version),
+            created: before.as_ref().map_or(self.now, |one| one.created),
+            modified: before.as_ref().map_or(self.now, |one| one.modified.max(self.now)),
+            expires,
+            fields: fields.to_json(),
+        })
+    }
+
+    fn settle(&mut self, collection: &str, id: &str, version: u64, how: &Settling) -> Answer {
+        let found = self.read(collection, id);
+        let has = found.as_ref().map_or(0, |_| self.version(collection, id));
+        let Some((fields, expires)) = found.filter(|_| has == version) else {
+            return failed(format!("version {has}"));
+        };
+        let place = (collection.to_owned(), id.to_owned());
+        let lease = self.begin.document(collection, id).and_then(|one| one.lease.clone());
+        let lease = lease.filter(|_| self.leases.get(&place) != Some(&None));
+        let (fields, change) = match (how, lease) {
+            (Settling::Complete(changes), _) => (change(&fields, changes), None),
+            (_, None) => return failed(format!("no lease {version}")),
+            (Settling::Renew(duration), Some(_)) => (Some(fields), Some(*duration)),
+            (Settling::Release, Some(lease)) => {
+                let mut releases = lease.releases.iter();
+                match releases.find(|(filter, _)| filter.matches_object(&fields)) {
+                    Some((_, changes)) => (change(&fields, changes), None),
+                    None => (Some(fields), None),
+                }
+            }
+        };
+        let Some(fields) = fields else { return failed("update") };
+        self.write(collection, id, Some((fields, expires)));
+        self.leases.insert(place, change);
+        Answer::Version(version + 1)
     }
 
     fn list(&mut self, collection: &str) -> BTreeMap<String, Object> {
@@ -561,7 +666,12 @@ impl Transaction {
         id: &str,
         write: Option<(Object, Option<i64>)>,
     ) -> Answer {
-        self.writes.insert((collection.to_owned(), id.to_owned()), write);
+        let place = (collection.to_owned(), id.to_owned());
+        if self.writes.get(&place) == Some(&None) && self.documents[&place] > 0 {
+            // Its lease went with what was deleted.
+            self.leases.insert(place.clone(), None);
+        }
+        self.writes.insert(place, write);
         Answer::Done
     }
 }
