@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 
 use smallvec::SmallVec;
 use velocitydb_core::filter::Awaits;
-use velocitydb_core::{DocumentView, Filter, Header, Object, Time};
-use velocitydb_storage::{Blob, Bounds, Direction};
+use velocitydb_core::{DocumentView, Filter, Object, Time};
+use velocitydb_storage::{Bounds, Direction};
 
 use super::access::{Access, IndexScan, Merge, Range};
 use super::control::Control;
+use super::hit::{Accept, Demand, Examined, Hit, Need, Record, Visit};
 use super::known::{Known, Moves, Reached};
 use super::merge::Merged;
 use super::plan::Plan;
@@ -19,79 +20,6 @@ use super::walk::{Parts, Verdict, Walk, Walks, visit_part};
 use crate::index::{Definition, split_entry};
 use crate::keys::{self, DOCUMENTS, INDEXES, Key};
 use crate::{Error, Result};
-
-/// A document that was found.
-pub(crate) struct Hit<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) record: Record<'a>,
-}
-
-/// What is known of a document that was found.
-pub(crate) enum Record<'a> {
-    /// All, as it lies in the engine.
-    Bytes(&'a [u8]),
-    /// All, shared with the engine.
-    Blob(Blob),
-    /// The fields that an index has.
-    Covered(Object),
-    /// Nothing: it was only to be counted.
-    NotFetched,
-}
-
-impl Record<'_> {
-    /// The stored document.
-    pub(crate) fn into_blob(self) -> Blob {
-        match self {
-            Record::Bytes(bytes) => Blob::copy_of(bytes),
-            Record::Blob(blob) => blob,
-            Record::Covered(_) | Record::NotFetched => {
-                unreachable!("whoever needs documents asks for them")
-            }
-        }
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match self {
-            Record::Bytes(bytes) => bytes,
-            Record::Blob(blob) => blob,
-            Record::Covered(_) | Record::NotFetched => &[],
-        }
-    }
-}
-
-/// What is needed of the documents that are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// All of it.
-    Documents,
-    /// The fields of the index that is used. The caller has seen to it that they suffice.
-    IndexedFields,
-    /// Only that they are there.
-    Count,
-}
-
-/// Whether a document that satisfies the filter is shown.
-#[derive(Debug)]
-pub(crate) enum Accept {
-    Yes,
-    /// No, and what is made of it.
-    No(Verdict),
-}
-
-/// What is asked of a document, by its id and header, beside the filter.
-pub(crate) type Demand<'a> = dyn Fn(&str, &Header) -> Result<Accept> + 'a;
-
-/// What was looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Examined {
-    /// Entries of indexes.
-    pub(crate) keys: u64,
-    /// Documents.
-    pub(crate) documents: u64,
-}
-
-/// What a document is shown to.
-pub(crate) type Visit<'a> = dyn FnMut(Hit<'_>) -> Result<ControlFlow<()>> + 'a;
 
 /// The carrying out of a plan.
 pub(crate) struct Execution<'a> {

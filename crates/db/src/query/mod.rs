@@ -18,6 +18,7 @@ mod estimate;
 #[path = "tests/every_plan.rs"]
 mod every_plan;
 mod execute;
+mod hit;
 mod implied;
 mod interval;
 mod known;
@@ -31,7 +32,8 @@ mod walk;
 
 pub(crate) use access::{Access, IndexScan, Merge, Range};
 pub(crate) use control::Control;
-pub(crate) use execute::{Accept, Examined, Execution, Hit, Need, Record};
+pub(crate) use execute::Execution;
+pub(crate) use hit::{Accept, Examined, Hit, Need, Record};
 pub(crate) use known::{At, Known, Moves};
 pub(crate) use plan::{Candidate, Plan};
 pub(crate) use select::{Selection, allowed_need, count, order_key, run, select};

@@ -4,7 +4,7 @@ use velocitydb_core::{Object, Value};
 use velocitydb_storage::Blob;
 
 use super::control::Control;
-use super::execute::{Hit, Record};
+use super::hit::{Hit, Record};
 use crate::Result;
 use crate::keys::Key;
 

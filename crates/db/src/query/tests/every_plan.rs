@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 use velocitydb_core::{CollectionName, Object, Path, Sort};
 use velocitydb_storage::contract::Random;
 
-use super::execute::{Execution, Hit, Need, Record};
+use super::execute::Execution;
+use super::hit::{Hit, Need, Record};
 use super::plan::{Candidate, Plan};
 use super::select::{Selection, order_key, run};
 use super::target::{Order, Target};
