@@ -109,8 +109,11 @@ impl Claimants {
         let update = Update::new().push("claims", claim.0.cast_signed()).set("state", "running");
         let claimed = asked.claimant(&queue::name(claimant)).update(update)?;
         let Some(document) = claimed.first() else {
-            tell(&Told::Empty(claim));
-            return Ok(false);
+            // What it got, without being told, somebody else has by now: it stays unanswered.
+            if claimed.lost.is_empty() {
+                tell(&Told::Empty(claim));
+            }
+            return Ok(!claimed.lost.is_empty());
         };
         let (id, token) = (document.id().clone(), document.version());
         let (index, is_replayed) = (claimed.index, claimed.is_replayed);

@@ -102,12 +102,21 @@ fn survives_a_full_disk(mode: Mode) {
     fs::write(&ballast, vec![1; BALLAST_BYTES]).unwrap();
     let db = Worker::options(mode).open(&data).unwrap();
 
-    let full_at = fill(&db, 0);
+    let mut full_at = fill(&db, 0);
     assert!(full_at > 100, "full after {full_at} documents");
     check_all(&db, full_at);
-    assert_eq!(fill(&db, full_at), full_at, "it stays full");
     // Nothing that was acknowledged is missing on a disk that is full, either.
     sync_at_last(&db);
+    // What was on its way had more room reserved than it took: a few more may fit, and then none.
+    loop {
+        let more_at = fill(&db, full_at);
+        sync_at_last(&db);
+        if more_at == full_at {
+            break;
+        }
+        full_at = more_at;
+    }
+    check_all(&db, full_at);
 
     fs::remove_file(&ballast).unwrap();
     sync_at_last(&db);
