@@ -37,9 +37,12 @@ pub(super) fn store(
     match error {
         fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
             match error.kind() {
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound => Error::Corrupt {
+                // The last is what the system says of an offset that a damaged table made up.
+                io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::NotFound
+                | io::ErrorKind::InvalidInput => Error::Corrupt {
                     place: place(),
-                    what: format!("a file is missing or too short ({error})"),
+                    what: format!("a file is missing, too short or damaged ({error})"),
                 },
                 _ => io(action, path, error),
             }
