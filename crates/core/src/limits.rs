@@ -85,12 +85,6 @@ pub const COMMAND_OPERATIONS_MAX: usize = 10_000;
 /// A command is one entry of the replicated log, held in memory while it is sent and applied.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The largest number of things that one transaction checks: documents, listings and queries that
-/// it has read.
-///
-/// They are looked at again when it commits, while other writers wait.
-pub const COMMAND_CHECKS_MAX: usize = 10_000;
-
 /// The most bytes that one command reads to change, and that it writes: 256 MiB each.
 ///
 /// A small command can change many large documents, and a document can have many entries in
