@@ -65,7 +65,10 @@ pub enum Failure {
     },
     /// The comparison did not hold. The result has said so.
     #[error("the comparison did not hold")]
-    NotSwapped,
+    NotSwapped {
+        /// Why.
+        refusal: Option<Refusal>,
+    },
     /// There is no data folder to read from.
     #[error("there is no data folder {path}", path = .path.display())]
     NoFolder {
@@ -172,7 +175,7 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         let code = self.code();
         // Whoever read the result has seen enough, and needs no message.
-        if code != Code::ReaderGone && !matches!(self, Failure::NotSwapped) {
+        if code != Code::ReaderGone && !matches!(self, Failure::NotSwapped { .. }) {
             output::error(&self.sentence(), &self.details(), self.remedy());
         }
         ExitCode::from(code as u8)
@@ -211,7 +214,8 @@ impl Failure {
             Failure::NotFound { .. }
             | Failure::NoneFound { .. }
             | Failure::NoSchema { .. }
-            | Failure::NotSwapped => Code::NotFound,
+            | Failure::NotSwapped { refusal: Some(Refusal::Missing) | None } => Code::NotFound,
+            Failure::NotSwapped { refusal: Some(_) } => Code::Conflict,
             Failure::Input { .. }
             | Failure::Read { .. }
             | Failure::TooLong { .. }
@@ -244,7 +248,7 @@ impl Failure {
             Failure::Database(Db::SchemaViolated { .. }) => {
                 Some("mend them, or leave them as they are with --keep-existing")
             }
-            Failure::Database(Db::Fenced { .. }) => {
+            Failure::Database(Db::VersionMismatch { .. }) => {
                 Some("give the work up: it is somebody else's, or was changed")
             }
             Failure::Database(Db::Invalid(InputError::LimitExceeded { what, .. }))
@@ -271,6 +275,7 @@ fn is_memory(what: &str) -> bool {
 fn code_of(error: &velocitydb::Error) -> Code {
     use velocitydb::Error as Db;
     match error {
+        Db::Unfinished { cause, .. } => code_of(cause),
         Db::Invalid(InputError::DeadlineExceeded) => Code::Stopped,
         Db::Invalid(InputError::LimitExceeded { what, .. }) if is_memory(what) => Code::Stopped,
         Db::Invalid(InputError::Corrupt { .. }) | Db::Corrupt { .. } => Code::Corrupt,
@@ -278,20 +283,17 @@ fn code_of(error: &velocitydb::Error) -> Code {
         | Db::Type { .. }
         | Db::SchemaViolation { .. }
         | Db::SchemaViolated { .. }
-        | Db::Refused { refusal: Refusal::Update(_) | Refusal::Schema(_), .. } => {
-            Code::InvalidInput
-        }
+        | Db::Inapplicable { .. } => Code::InvalidInput,
         Db::NotFound { .. } | Db::NoCollection { .. } | Db::NoIndex { .. } => Code::NotFound,
-        Db::Refused { refusal: Refusal::Missing, .. } => Code::NotFound,
         Db::AlreadyExists { .. }
         | Db::CollectionExists { .. }
         | Db::Duplicate { .. }
-        | Db::Fenced { .. }
+        | Db::VersionMismatch { .. }
+        | Db::ConditionFailed { .. }
         | Db::NotLeased { .. }
         | Db::IndexExists { .. }
         | Db::IndexFailed { .. }
         | Db::SchemaSuperseded { .. }
-        | Db::Refused { .. }
         | Db::Conflict
         | Db::Contention { .. } => Code::Conflict,
         Db::RequestReused { .. } | Db::DoneBefore { .. } => Code::Reused,

@@ -1,13 +1,13 @@
 //! Violations of schemas, in lines for people.
 
-use velocitydb::{Error, More, Refusal, Violations};
+use velocitydb::{Error, More, Violations};
 
 /// All of the violations that a failure is about, a line for each, with the documents where it is
 /// about several. Empty if it is about none.
 pub fn lines(error: &Error) -> Vec<String> {
     match error {
-        Error::SchemaViolation { violations, .. }
-        | Error::Refused { refusal: Refusal::Schema(violations), .. } => of_one(violations),
+        Error::SchemaViolation { violations, .. } => of_one(violations),
+        Error::Unfinished { cause, .. } => lines(cause),
         Error::SchemaViolated { count, offenders, .. } => {
             let mut lines = Vec::new();
             for (id, violations) in offenders {
@@ -27,10 +27,16 @@ pub fn lines(error: &Error) -> Vec<String> {
 /// The sentence of a failure whose violations stand below it; `None` if it is about none.
 pub fn heading(error: &Error) -> Option<String> {
     match error {
-        Error::SchemaViolation { collection, id, .. }
-        | Error::Refused { collection, id, refusal: Refusal::Schema(_), .. } => {
+        Error::SchemaViolation { collection, id, .. } => {
             let (id, collection) = (id.as_str(), collection.as_str());
             Some(format!("document {id:?} violates the schema of collection {collection:?}:"))
+        }
+        Error::Unfinished { changed, last, cause, .. } => {
+            let (heading, last) = (heading(cause)?, last.as_str());
+            let documents = if *changed == 1 { "document was" } else { "documents were" };
+            Some(format!(
+                "{changed} {documents} changed, up to {last:?} in the order of ids; {heading}"
+            ))
         }
         Error::SchemaViolated { collection, count, .. } => {
             let collection = collection.as_str();

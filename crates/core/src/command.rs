@@ -260,6 +260,8 @@ pub enum Condition {
     /// The document exists and these fields equal these values; `None` stands for a field that is
     /// missing.
     Fields(Vec<(Path, Option<Value>)>),
+    /// The document exists and satisfies this filter.
+    Matches(Box<Filter>),
 }
 
 /// What is done to a document.
@@ -286,8 +288,21 @@ pub enum Action {
     /// End the lease on it now, with the update that the lease holds for that; refused when there
     /// is no lease.
     Release,
+    /// Replace its fields and end the lease on it, or let it end later: what completing, renewing
+    /// and releasing come to in a transaction, which has read the document. Refused when it does
+    /// not exist, and when a lease is to end later that there is none of.
+    Settle(Encoded, LeaseChange),
     /// Change nothing: the operation only compares.
     Compare,
+}
+
+/// What becomes of the lease on a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseChange {
+    /// It ends.
+    End,
+    /// It ends so long after the command instead.
+    Renew(Duration),
 }
 
 /// When a document that is written expires.
@@ -395,13 +410,13 @@ pub enum Outcome {
     },
     /// It could not be applied, and so nothing of the command was.
     Refused(Refusal),
-    /// It could have been applied, but another operation of the same command was refused.
+    /// It could have been applied, but another operation of the same command was refused. Whether
+    /// unique indexes would have let it is looked at only when nothing else is refused.
     Abandoned,
 }
 
-/// Why an [`Operation`] or a [`Check`] does not hold.
+/// Why an [`Operation`] could not be applied.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub enum Refusal {
     /// The document exists already.
     Exists {
@@ -412,6 +427,8 @@ pub enum Refusal {
     Missing,
     /// The document has another version.
     Version {
+        /// The version that it was to have.
+        expected: u64,
         /// The version that it has; 0 when it does not exist.
         found: u64,
     },
@@ -420,6 +437,11 @@ pub enum Refusal {
         /// The first field that differs; `None` when the whole document was compared.
         path: Option<Path>,
         /// The document's version.
+        version: u64,
+    },
+    /// The document does not satisfy the filter.
+    Unmatched {
+        /// Its version.
         version: u64,
     },
     /// The change cannot be made to this document, for instance because it would add a number to
@@ -446,13 +468,20 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::Exists { version } => write!(f, "it exists already, at version {version}"),
             Refusal::Missing => write!(f, "it does not exist"),
-            Refusal::Version { found: 0 } => write!(f, "it does not exist"),
-            Refusal::Version { found } => write!(f, "it has version {found}"),
+            Refusal::Version { expected, found: 0 } => {
+                write!(f, "it does not exist, and was to have version {expected}")
+            }
+            Refusal::Version { expected, found } => {
+                write!(f, "it has version {found}, not {expected}")
+            }
             Refusal::Content { path: Some(path), version } => {
                 write!(f, "field {path} has another value, at version {version}")
             }
             Refusal::Content { path: None, version } => {
                 write!(f, "its content is another, at version {version}")
+            }
+            Refusal::Unmatched { version } => {
+                write!(f, "it does not satisfy the filter, at version {version}")
             }
             Refusal::Update(error) => write!(f, "{error}"),
             Refusal::Duplicate { index, id } => {

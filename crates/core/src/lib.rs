@@ -44,9 +44,9 @@ pub mod update;
 
 pub use codec::Encoded;
 pub use command::{
-    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, Maintain,
-    MaintainScope, Modify, Operation, Outcome, PassOver, QueryCheck, Recall, Refusal, Request,
-    RequestId, SchemaChange, Write,
+    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, LeaseChange,
+    Maintain, MaintainScope, Modify, Operation, Outcome, PassOver, QueryCheck, Recall, Refusal,
+    Request, RequestId, SchemaChange, Write,
 };
 pub use consistency::Consistency;
 pub use document::{

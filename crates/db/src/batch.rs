@@ -1,12 +1,15 @@
 //! [`WriteBatch`]: writes and compares that are applied together or not at all.
 
+use std::time::Duration;
+
 use velocitydb_core::{
     Action, CollectionName, Condition, DocumentId, Expiry, Operation, Outcome, Update, Write,
     limits,
 };
 
+use crate::apply::Reply;
 use crate::fields::check_action;
-use crate::{IntoFields, Result};
+use crate::{Error, IntoFields, RefusedBatch, Result};
 
 /// Writes and compares that are applied together or not at all; see
 /// [`Database::write`](crate::Database::write).
@@ -20,18 +23,36 @@ use crate::{IntoFields, Result};
 /// batch.insert("accounts", "alice", object! { "balance": 10 })?;
 /// batch.insert("accounts", "bob", object! { "balance": 0 })?;
 /// batch.compare("locks", "accounts", Condition::Absent)?;
-/// assert!(db.write(batch)?.is_applied);
+/// assert_eq!(db.write(batch)?.outcomes.len(), 3);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct WriteBatch {
     write: Write,
+    /// When documents that are added from here on expire.
+    expiry: Expiry,
 }
 
-/// What became of a [`WriteBatch`].
+/// What a [`WriteBatch`] did.
 #[derive(Debug, Clone, PartialEq)]
-pub struct BatchResult {
+pub struct BatchWritten {
+    /// One for each item, in their order; none of them is refused.
+    pub outcomes: Vec<Outcome>,
+    /// The ids that documents got by [`WriteBatch::insert_new`], in the order of those items. For
+    /// a retry they are those of the first attempt.
+    pub new_ids: Vec<DocumentId>,
+    /// The place in the order of all commands.
+    pub index: u64,
+    /// Whether this answers an earlier call with the same request id.
+    pub is_replayed: bool,
+}
+
+/// What became of a [`WriteBatch`], whether it was applied or refused; see
+/// [`Database::write_for_outcomes`](crate::Database::write_for_outcomes).
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "a batch that was refused changed nothing"]
+pub struct BatchOutcomes {
     /// Whether all of it was applied; otherwise nothing was.
     pub is_applied: bool,
     /// One for each item, in their order.
@@ -63,7 +84,7 @@ impl WriteBatch {
 
     /// Creates a document under an id that was just made up for it, by
     /// [`Database::new_id`](crate::Database::new_id). That another one is made up for the retry of
-    /// a request makes no difference: the answer has the [first one](BatchResult::new_ids).
+    /// a request makes no difference: the answer has the [first one](BatchWritten::new_ids).
     ///
     /// # Errors
     ///
@@ -122,7 +143,98 @@ impl WriteBatch {
         self.compare_and_swap(collection, id, Condition::Always, Action::Delete)
     }
 
+    /// Completes claimed work: refuses the batch unless the document has the version that the claim
+    /// gave it, changes it, and ends its lease if it has one.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::{WriteBatch, object};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let jobs = db.documents("jobs");
+    /// jobs.insert("job1", object! { "state": "waiting" })?;
+    /// let claimed = jobs.claim(object! { "state": "waiting" }).update(object! { "state": "running" })?;
+    /// let mut batch = WriteBatch::new();
+    /// batch.complete("jobs", "job1", claimed.documents[0].version(), object! { "state": "done" })?;
+    /// batch.insert("results", "job1", object! { "answer": 42 })?;
+    /// db.write(batch)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert).
+    pub fn complete(
+        &mut self,
+        collection: &str,
+        id: &str,
+        version: u64,
+        update: impl Into<Update>,
+    ) -> Result<()> {
+        self.settle(collection, id, version, Action::Complete(update.into()))
+    }
+
+    /// Lets the lease on claimed work end `duration` after the batch instead: refuses it unless the
+    /// document has this version and a lease. The version of the outcome is the fencing token from
+    /// then on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert).
+    pub fn renew(
+        &mut self,
+        collection: &str,
+        id: &str,
+        version: u64,
+        duration: Duration,
+    ) -> Result<()> {
+        self.settle(collection, id, version, Action::Renew(duration))
+    }
+
+    /// Gives claimed work back: refuses the batch unless the document has this version and a lease,
+    /// and does what that holds for its end.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert).
+    pub fn release(&mut self, collection: &str, id: &str, version: u64) -> Result<()> {
+        self.settle(collection, id, version, Action::Release)
+    }
+
+    /// When the documents expire that items added from here on write: see [`Expiry`]. Settling
+    /// claimed work keeps what was set before.
+    pub fn expiry(&mut self, expiry: Expiry) {
+        self.expiry = expiry;
+    }
+
+    fn settle(&mut self, collection: &str, id: &str, version: u64, action: Action) -> Result<()> {
+        self.push(Operation {
+            collection: CollectionName::new(collection)?,
+            id: DocumentId::new(id)?,
+            condition: Condition::Version(version),
+            action,
+            expiry: Expiry::Keep,
+        })
+    }
+
     /// Refuses the batch unless `condition` holds.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::{Condition, Filter, WriteBatch, object};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// db.documents("accounts").insert("alice", object! { "balance": 3 })?;
+    /// let mut batch = WriteBatch::new();
+    /// let enough = Filter::from(object! { "balance": { "$gte": 5 } });
+    /// batch.compare("accounts", "alice", Condition::Matches(Box::new(enough)))?;
+    /// batch.insert("orders", "1", object! { "price": 5 })?;
+    /// let error = db.write(batch).unwrap_err();
+    /// assert!(matches!(error, velocitydb::Error::ConditionFailed { .. }), "{error}");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -148,7 +260,7 @@ impl WriteBatch {
             id: DocumentId::new(id)?,
             condition,
             action,
-            expiry: Expiry::Keep,
+            expiry: self.expiry,
         })
     }
 
@@ -156,7 +268,7 @@ impl WriteBatch {
     ///
     /// # Errors
     ///
-    /// When the batch is full, or what is to be written is invalid.
+    /// When the batch is full, or a filter or what is to be written is invalid.
     pub fn push(&mut self, operation: Operation) -> Result<()> {
         check_action(&operation.action)?;
         let count = self.write.operations.len() + 1;
@@ -168,6 +280,9 @@ impl WriteBatch {
                 max: limits::COMMAND_OPERATIONS_MAX,
             }
             .into());
+        }
+        if let Condition::Matches(filter) = &operation.condition {
+            filter.check()?;
         }
         self.write.operations.push(operation);
         Ok(())
@@ -193,7 +308,26 @@ impl WriteBatch {
         self.write.operations.iter().filter(is_new).map(|one| one.id.clone()).collect()
     }
 
+    /// Where each item is, in their order.
+    pub(crate) fn places(&self) -> Vec<(CollectionName, DocumentId)> {
+        let operations = self.operations().iter();
+        operations.map(|one| (one.collection.clone(), one.id.clone())).collect()
+    }
+
     pub(crate) fn into_write(self) -> Write {
         self.write
     }
+}
+
+/// The error of a batch on these documents that was refused: that of its first operation that was.
+pub(crate) fn check_outcomes(reply: &Reply, places: &[(CollectionName, DocumentId)]) -> Result<()> {
+    for (position, (outcome, place)) in reply.outcomes.iter().zip(places).enumerate() {
+        if let Outcome::Refused(refusal) = outcome {
+            let (collection, id) = place.clone();
+            let batch = RefusedBatch { position, outcomes: reply.outcomes.to_vec() };
+            let batch = Some(Box::new(batch));
+            return Err(Error::refused(collection, id, refusal.clone(), batch));
+        }
+    }
+    Ok(())
 }

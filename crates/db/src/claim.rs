@@ -19,7 +19,6 @@ use velocitydb_core::{
 };
 
 use crate::apply::{Found, PASSED_OVER_MAX};
-use crate::modify::refused;
 use crate::{Document, Documents, Error, Explanation, Result};
 
 /// The field that a claimant's name is written to, unless another one is chosen.
@@ -119,8 +118,8 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// [`Error::Fenced`] when it has another version: somebody else has it, or it was changed. And
-    /// as for all writes.
+    /// [`Error::VersionMismatch`] when it has another version: somebody else has it, or it was
+    /// changed. And as for all writes.
     pub fn complete(&self, id: &str, version: u64, update: impl Into<Update>) -> Result<u64> {
         self.settle(id, version, Action::Complete(update.into()))
     }
@@ -150,11 +149,9 @@ impl Documents {
         let reply = self.submit_one(id.clone(), Condition::Version(version), action)?;
         match &reply.outcomes[0] {
             Outcome::Applied { version, .. } | Outcome::Held { version } => Ok(*version),
-            Outcome::Refused(velocitydb_core::Refusal::Version { found }) => {
-                let (collection, found) = (self.name()?.clone(), *found);
-                Err(Error::Fenced { collection, id, version, found })
+            Outcome::Refused(refusal) => {
+                Err(Error::refused(self.name()?.clone(), id, refusal.clone(), None))
             }
-            Outcome::Refused(refusal) => Err(refused(self.name()?.clone(), id, refusal.clone())),
             Outcome::Abandoned => unreachable!("there is one operation"),
         }
     }
@@ -313,7 +310,7 @@ impl Claim<'_> {
         let name = self.documents.name()?;
         let passed_over = reply.passed_over.into_iter().map(|(id, refusal)| PassedOver {
             id: id.clone(),
-            reason: refused(name.clone(), id, refusal),
+            reason: Error::refused(name.clone(), id, refusal, None),
         });
         let (passed_over, passed_over_count) = (passed_over.collect(), passed_over_count as u64);
         let (mut documents, mut lost) = (Vec::with_capacity(reply.found.len()), Vec::new());

@@ -11,7 +11,7 @@ use velocitydb_core::{
 use velocitydb_storage::{Durability, Engine, Mode};
 
 use crate::apply::{DueNext, Machine, Reply, Searched, find_answer};
-use crate::batch::{BatchResult, WriteBatch};
+use crate::batch::{BatchOutcomes, BatchWritten, WriteBatch, check_outcomes};
 use crate::catalog::{self, Entry, is_stale};
 use crate::indexes::build_body;
 use crate::maintenance::{Alarm, Maintenance};
@@ -191,13 +191,18 @@ impl Database {
         Ok(Snapshot::new(state, time, next))
     }
 
-    /// Applies a batch: all of it, or nothing. That a compare does not hold is no error; the
-    /// outcomes say which.
+    /// Applies a batch: all of it, or nothing.
+    ///
+    /// Whether two documents have the same values in a unique index is asked of the state that the
+    /// batch ends in: values can be shifted and swapped, in any order.
     ///
     /// # Errors
     ///
-    /// When a collection takes no writes at `strong` or storage fails.
-    pub fn write(&self, batch: WriteBatch) -> Result<BatchResult> {
+    /// When an item is refused: as for the same write alone ([`Error::AlreadyExists`],
+    /// [`Error::Duplicate`], …), and [`Error::VersionMismatch`] or [`Error::ConditionFailed`] when a
+    /// condition does not hold. [`Error::batch`] has the outcomes of all. And when a collection
+    /// takes no writes at `strong` or storage fails.
+    pub fn write(&self, batch: WriteBatch) -> Result<BatchWritten> {
         self.write_at(batch, Consistency::default(), self.request.clone())
     }
 
@@ -211,25 +216,46 @@ impl Database {
         batch: WriteBatch,
         consistency: Consistency,
         request: Option<RequestId>,
-    ) -> Result<BatchResult> {
+    ) -> Result<BatchWritten> {
+        let (mut places, new_ids) = (batch.places(), batch.new_ids());
+        let mut reply = self.submit_batch(batch, consistency, request)?;
+        reply.restore_ids(&mut places);
+        check_outcomes(&reply, &places)?;
+        let new_ids = reply.new_ids_or(new_ids);
+        let Reply { outcomes, index, is_replayed, .. } = reply;
+        Ok(BatchWritten { outcomes: outcomes.into_vec(), new_ids, index, is_replayed })
+    }
+
+    /// Like [`write_at`](Self::write_at), for those who ask what becomes of each item: that the batch
+    /// is refused is no error.
+    ///
+    /// # Errors
+    ///
+    /// When a collection takes no writes at this level or storage fails.
+    pub fn write_for_outcomes(
+        &self,
+        batch: WriteBatch,
+        consistency: Consistency,
+        request: Option<RequestId>,
+    ) -> Result<BatchOutcomes> {
+        let new_ids = batch.new_ids();
+        let mut reply = self.submit_batch(batch, consistency, request)?;
+        let (is_applied, new_ids) = (!reply.is_refused(), reply.new_ids_or(new_ids));
+        let Reply { outcomes, index, is_replayed, .. } = reply;
+        let outcomes = outcomes.into_vec();
+        Ok(BatchOutcomes { is_applied, outcomes, new_ids, index, is_replayed })
+    }
+
+    fn submit_batch(
+        &self,
+        batch: WriteBatch,
+        consistency: Consistency,
+        request: Option<RequestId>,
+    ) -> Result<Reply> {
         for operation in batch.operations() {
             self.entry(&operation.collection, Access::Write, consistency)?;
         }
-        let new_ids = batch.new_ids();
-        let reply = self.submit(Body::Write(batch.into_write()), request, consistency)?;
-        let is_refused = |outcome: &velocitydb_core::Outcome| {
-            matches!(outcome, velocitydb_core::Outcome::Refused(_))
-        };
-        Ok(BatchResult {
-            is_applied: !reply.outcomes.iter().any(is_refused),
-            new_ids: match reply.is_replayed {
-                true => reply.new_ids.into_iter().map(|(_, id)| id).collect(),
-                false => new_ids,
-            },
-            outcomes: reply.outcomes.into_vec(),
-            index: reply.index,
-            is_replayed: reply.is_replayed,
-        })
+        self.submit(Body::Write(batch.into_write()), request, consistency)
     }
 
     /// Waits until everything that was acknowledged at any level is as durable as the mode can

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use velocitydb_core::{
-    DocumentId, Header, Object, RawObject, RawValue, Time, Value, validate_document,
+    DocumentId, DocumentView, Encoded, Header, Object, RawObject, RawValue, Time, Value,
+    validate_document,
 };
 use velocitydb_storage::Blob;
 
@@ -40,6 +41,23 @@ impl Document {
     pub(crate) fn new(id: DocumentId, record: Blob) -> Result<Self> {
         let (header, fields_start) = Header::decode(&record)?;
         Ok(Document { id, header, record, fields_start })
+    }
+
+    /// A document as it would be stored.
+    pub(crate) fn of_parts(id: DocumentId, header: &Header, fields: &Encoded) -> Result<Self> {
+        let mut record = Vec::with_capacity(Header::LENGTH_MAX + fields.as_bytes().len());
+        header.encode_into(&mut record);
+        record.extend_from_slice(fields.as_bytes());
+        Self::new(id, Blob::copy_of(&record))
+    }
+
+    pub(crate) fn header(&self) -> Header {
+        self.header
+    }
+
+    /// The document as filters and conditions look at it.
+    pub(crate) fn view(&self) -> Result<DocumentView<'_>> {
+        Ok(DocumentView { id: &self.id, header: self.header, fields: self.raw()? })
     }
 
     /// Checks every byte of a stored document.

@@ -9,11 +9,10 @@ use velocitydb_core::{
 };
 
 use crate::apply::Reply;
-use crate::batch::WriteBatch;
+use crate::batch::{WriteBatch, check_outcomes};
 use crate::database::{Access, Database};
 use crate::fields::check_action;
 use crate::keys::{self, DOCUMENTS};
-use crate::modify::refused;
 use crate::swap::CompareAndSwap;
 use crate::{Document, Error, IntoFields, Iter, List, Page, Result};
 
@@ -172,8 +171,8 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] with the first document that exists; and as for
-    /// [`insert`](Self::insert).
+    /// As for [`insert`](Self::insert), of the first document that was refused;
+    /// [`Error::batch`] says which it is, and what became of the others.
     pub fn insert_many<F: IntoFields>(
         &self,
         documents: impl IntoIterator<Item = (impl AsRef<str>, F)>,
@@ -209,29 +208,15 @@ impl Documents {
             let (id, action) = action?;
             batch.push(self.operation(id, Condition::Always, action)?)?;
         }
-        let mut ids: Vec<_> = batch.operations().iter().map(|one| one.id.clone()).collect();
-        if ids.is_empty() {
+        if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let mut reply = self.submit(batch.into_write())?;
-        for (position, id) in std::mem::take(&mut reply.new_ids) {
-            ids[position] = id;
-        }
-        let count = ids.len();
-        let outcomes = ids.into_iter().zip(reply.outcomes.iter()).enumerate();
-        outcomes
-            .filter(|(_, (_, outcome))| !matches!(outcome, Outcome::Abandoned))
-            .map(|(position, (id, outcome))| match outcome {
-                Outcome::Refused(refusal) => Err(Error::Refused {
-                    position,
-                    count,
-                    collection: self.name()?.clone(),
-                    id,
-                    refusal: refusal.clone(),
-                }),
-                outcome => Ok(self.written(id, outcome, &reply)),
-            })
-            .collect()
+        let mut places = batch.places();
+        let reply = self.submit(batch.into_write())?;
+        reply.restore_ids(&mut places);
+        check_outcomes(&reply, &places)?;
+        let written = places.into_iter().zip(&reply.outcomes);
+        Ok(written.map(|((_, id), outcome)| self.written(id, outcome, &reply)).collect())
     }
 
     /// Changes some fields of a document. An object is merged: its fields are set, the others
@@ -300,7 +285,9 @@ impl Documents {
         let mut reply = self.submit_one(id.clone(), Condition::Always, action)?;
         let id = reply.new_ids.pop().map_or(id, |(_, first)| first);
         match &reply.outcomes[0] {
-            Outcome::Refused(refusal) => Err(refused(self.name()?.clone(), id, refusal.clone())),
+            Outcome::Refused(refusal) => {
+                Err(Error::refused(self.name()?.clone(), id, refusal.clone(), None))
+            }
             outcome => Ok(self.written(id, outcome, &reply)),
         }
     }

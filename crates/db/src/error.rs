@@ -3,7 +3,8 @@
 use std::fmt;
 
 use velocitydb_core::{
-    CollectionName, Consistency, DocumentId, IndexName, Refusal, RequestId, Violations,
+    CollectionName, Consistency, DocumentId, IndexName, Outcome, Path, Refusal, RequestId,
+    Violations,
 };
 
 /// The result of a database call.
@@ -17,15 +18,17 @@ pub enum Error {
     #[error(transparent)]
     Invalid(#[from] velocitydb_core::Error),
     /// The document does not exist.
-    #[error("document {id:?} does not exist in collection {collection:?}", id = id.as_str(), collection = collection.as_str())]
+    #[error("document {id:?} does not exist in collection {collection:?}{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     NotFound {
         /// Where it was looked for.
         collection: CollectionName,
         /// Its id.
         id: DocumentId,
+        /// The batch that was refused for it.
+        batch: Option<Box<RefusedBatch>>,
     },
     /// The document exists already.
-    #[error("document {id:?} exists in collection {collection:?} already, at version {version}; use upsert or replace to overwrite it", id = id.as_str(), collection = collection.as_str())]
+    #[error("document {id:?} exists in collection {collection:?} already, at version {version}; use upsert or replace to overwrite it{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     AlreadyExists {
         /// Where it exists.
         collection: CollectionName,
@@ -33,9 +36,11 @@ pub enum Error {
         id: DocumentId,
         /// Its version.
         version: u64,
+        /// The batch that was refused for it.
+        batch: Option<Box<RefusedBatch>>,
     },
     /// A unique index has the document's values for another one.
-    #[error("document {id:?} of collection {collection:?} was refused: document {other:?} has the same values in unique index {index:?}", id = id.as_str(), other = other.as_str(), index = index.as_str(), collection = collection.as_str())]
+    #[error("document {id:?} of collection {collection:?} was refused: document {other:?} has the same values in unique index {index:?}{batch}", id = id.as_str(), other = other.as_str(), index = index.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     Duplicate {
         /// The collection.
         collection: CollectionName,
@@ -45,9 +50,11 @@ pub enum Error {
         index: IndexName,
         /// The document that has the values.
         other: DocumentId,
+        /// The batch that was refused for it.
+        batch: Option<Box<RefusedBatch>>,
     },
     /// The document violates the collection's schema.
-    #[error("document {id:?} violates the schema of collection {collection:?}: {violations}", id = id.as_str(), collection = collection.as_str())]
+    #[error("document {id:?} violates the schema of collection {collection:?}: {violations}{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     SchemaViolation {
         /// The collection.
         collection: CollectionName,
@@ -55,21 +62,54 @@ pub enum Error {
         id: DocumentId,
         /// Each violation, with its place, its rule and the value.
         violations: Violations,
+        /// The batch that was refused for it.
+        batch: Option<Box<RefusedBatch>>,
     },
-    /// Claimed work has another version than the claim gave it: it is somebody else's, or changed.
-    #[error("document {id:?} of collection {collection:?} {state}, and the claim gave it version {version}: it is no longer the claimant's", state = Versioned(*found), id = id.as_str(), collection = collection.as_str())]
-    Fenced {
+    /// The document cannot be changed so: a number would be added to a text, for instance, or it
+    /// would be larger than a document may be.
+    #[error("document {id:?} of collection {collection:?} cannot be written so: {reason}{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    Inapplicable {
         /// The collection.
         collection: CollectionName,
         /// The document.
         id: DocumentId,
-        /// The version that was given, the fencing token.
-        version: u64,
+        /// What cannot be done, and where.
+        reason: velocitydb_core::Error,
+        /// The batch that was refused for it.
+        batch: Option<Box<RefusedBatch>>,
+    },
+    /// The document has another version than the one that was expected. Of claimed work: it is
+    /// somebody else's by now, or was changed, and the version was its fencing token.
+    #[error("document {id:?} of collection {collection:?} {state}{batch}", state = Stale(*expected, *found), id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    VersionMismatch {
+        /// The collection.
+        collection: CollectionName,
+        /// The document.
+        id: DocumentId,
+        /// The version that it was to have: the fencing token.
+        expected: u64,
         /// The version that it has; 0 when it does not exist.
         found: u64,
+        /// The batch that was refused for it.
+        batch: Option<Box<RefusedBatch>>,
+    },
+    /// The document is not what a condition says of its content.
+    #[error("document {id:?} of collection {collection:?}, at version {version}, {what}{batch}", what = Differing(.path), id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    ConditionFailed {
+        /// The collection.
+        collection: CollectionName,
+        /// The document.
+        id: DocumentId,
+        /// The first field that has another value; `None` when the condition is about the document
+        /// as a whole.
+        path: Option<Path>,
+        /// The document's version.
+        version: u64,
+        /// The batch that was refused for it.
+        batch: Option<Box<RefusedBatch>>,
     },
     /// A lease was to be renewed or released, and nobody has one on the document.
-    #[error("document {id:?} of collection {collection:?}, at version {version}, has no lease: it was completed, or claimed without one", id = id.as_str(), collection = collection.as_str())]
+    #[error("document {id:?} of collection {collection:?}, at version {version}, has no lease: it was completed, or claimed without one{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     NotLeased {
         /// The collection.
         collection: CollectionName,
@@ -77,20 +117,22 @@ pub enum Error {
         id: DocumentId,
         /// Its version.
         version: u64,
+        /// The batch that was refused for it.
+        batch: Option<Box<RefusedBatch>>,
     },
-    /// One operation of a batch could not be applied, so none was.
-    #[error("operation {position} of {count}, on document {id:?} of collection {collection:?}, was refused: {refusal}; nothing of the batch was applied", id = id.as_str(), collection = collection.as_str())]
-    Refused {
-        /// Which operation, from 0.
-        position: usize,
-        /// How many the batch has.
-        count: usize,
-        /// The document's collection.
+    /// Changing many documents stopped between two of its steps.
+    #[error("{changed} {of} collection {collection:?} {were} changed, up to {last:?} in the order of ids, and no others: {cause}", of = if *changed == 1 { "document of" } else { "documents of" }, were = if *changed == 1 { "was" } else { "were" }, last = last.as_str(), collection = collection.as_str())]
+    Unfinished {
+        /// The collection.
         collection: CollectionName,
-        /// The document's id.
-        id: DocumentId,
-        /// Why.
-        refusal: Refusal,
+        /// How many documents were changed, and stay so.
+        changed: u64,
+        /// The last id up to which that was done, in the order of ids.
+        last: DocumentId,
+        /// The place of the last command that changed some in the order of all.
+        index: u64,
+        /// Why the others were not; it names the document if it is about one.
+        cause: Box<Error>,
     },
     /// A transaction read something that has changed since. Nothing of it was applied; run it again.
     #[error(
@@ -225,7 +267,71 @@ pub enum Error {
     Storage(#[from] velocitydb_storage::Error),
 }
 
+/// Where the operation that is an [`Error`] stood in its batch, nothing of which was applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RefusedBatch {
+    /// Which operation it is, from 0: the first that was refused.
+    pub position: usize,
+    /// What became of each operation, in their order: refused, or abandoned since another one was.
+    pub outcomes: Vec<Outcome>,
+}
+
 impl Error {
+    /// The error for a write that was refused.
+    pub(crate) fn refused(
+        collection: CollectionName,
+        id: DocumentId,
+        refusal: Refusal,
+        batch: Option<Box<RefusedBatch>>,
+    ) -> Self {
+        match refusal {
+            Refusal::Exists { version } => Error::AlreadyExists { collection, id, version, batch },
+            Refusal::Missing => Error::NotFound { collection, id, batch },
+            Refusal::Version { expected, found } => {
+                Error::VersionMismatch { collection, id, expected, found, batch }
+            }
+            Refusal::Content { path, version } => {
+                Error::ConditionFailed { collection, id, path, version, batch }
+            }
+            Refusal::Unmatched { version } => {
+                Error::ConditionFailed { collection, id, path: None, version, batch }
+            }
+            Refusal::Update(reason) => Error::Inapplicable { collection, id, reason, batch },
+            Refusal::Duplicate { index, id: other } => {
+                Error::Duplicate { collection, id, index, other, batch }
+            }
+            Refusal::Schema(violations) => {
+                Error::SchemaViolation { collection, id, violations, batch }
+            }
+            Refusal::NoLease { version } => Error::NotLeased { collection, id, version, batch },
+        }
+    }
+
+    /// Why it failed: of changing many documents that was [`Unfinished`](Error::Unfinished), why
+    /// it stopped; of all else, the error itself.
+    pub fn cause(&self) -> &Error {
+        match self {
+            Error::Unfinished { cause, .. } => cause,
+            error => error,
+        }
+    }
+
+    /// The batch that was refused, if it was one: which of its operations this is about, and what
+    /// became of the others.
+    pub fn batch(&self) -> Option<&RefusedBatch> {
+        match self {
+            Error::NotFound { batch, .. }
+            | Error::AlreadyExists { batch, .. }
+            | Error::Duplicate { batch, .. }
+            | Error::SchemaViolation { batch, .. }
+            | Error::Inapplicable { batch, .. }
+            | Error::VersionMismatch { batch, .. }
+            | Error::ConditionFailed { batch, .. }
+            | Error::NotLeased { batch, .. } => batch.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether the same call can succeed later without anybody changing it.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -234,6 +340,7 @@ impl Error {
             | Error::Overloaded { .. }
             | Error::SchemaSuperseded { .. } => true,
             Error::Storage(error) => error.is_retryable(),
+            Error::Unfinished { cause, .. } => cause.is_retryable(),
             _ => false,
         }
     }
@@ -255,14 +362,41 @@ impl fmt::Display for Offenders<'_> {
     }
 }
 
-/// The version of a document, or that there is none, in a sentence.
-struct Versioned(u64);
+/// A version that was expected, and that which was found, in a sentence.
+struct Stale(u64, u64);
 
-impl fmt::Display for Versioned {
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stale(expected, found) = self;
+        match found {
+            0 => write!(f, "does not exist, and was to have version {expected}"),
+            _ => write!(
+                f,
+                "has version {found}, not {expected}: it was changed, or claimed by somebody else"
+            ),
+        }
+    }
+}
+
+/// The place in a batch, behind a sentence.
+struct Within<'a>(&'a Option<Box<RefusedBatch>>);
+
+impl fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(batch) = self.0 else { return Ok(()) };
+        let (number, count) = (batch.position + 1, batch.outcomes.len());
+        write!(f, " (operation {number} of {count}, none of which was applied)")
+    }
+}
+
+/// What of a document is not as a condition says, in a sentence.
+struct Differing<'a>(&'a Option<Path>);
+
+impl fmt::Display for Differing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            0 => f.write_str("does not exist"),
-            version => write!(f, "has version {version}"),
+            Some(path) => write!(f, "has another value in field {path}"),
+            None => f.write_str("does not satisfy its condition"),
         }
     }
 }

@@ -47,7 +47,8 @@ pub(crate) fn check_action(action: &Action) -> Result<()> {
         Action::Insert(fields)
         | Action::InsertNew(fields)
         | Action::Replace(fields)
-        | Action::Upsert(fields) => Ok(check_own_fields(fields.view())?),
+        | Action::Upsert(fields)
+        | Action::Settle(fields, _) => Ok(check_own_fields(fields.view())?),
         Action::Update(update) | Action::Complete(update) => Ok(update.check()?),
         Action::Delete | Action::Renew(_) | Action::Release | Action::Compare => Ok(()),
     }

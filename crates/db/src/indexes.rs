@@ -66,8 +66,10 @@ impl Database {
     /// # Errors
     ///
     /// [`Error::IndexFailed`] when documents are such that it cannot be: two with the same values
-    /// in a unique one, for instance. [`Error::IndexExists`] when there is another one of its name.
-    /// And when it is invalid or storage fails.
+    /// in a unique one, for instance; then there is no such index.
+    /// [`Error::IndexExists`] when there is another one of its name.
+    /// And when it is invalid or storage fails: if that is in the course of
+    /// the building, the index stays, and [`maintain`](Self::maintain) goes on with it.
     pub fn create_index(&self, collection: &str, spec: IndexSpec) -> Result<()> {
         let collection = CollectionName::new(collection)?;
         spec.check()?;

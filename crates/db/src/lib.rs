@@ -54,18 +54,20 @@ mod snapshot;
 mod stats;
 mod swap;
 mod txn;
+mod txn_leases;
+mod txn_typed;
 mod typed;
 
 pub use aggregate::Aggregate;
 pub use apply::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX};
-pub use batch::{BatchResult, WriteBatch};
+pub use batch::{BatchOutcomes, BatchWritten, WriteBatch};
 pub use claim::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, PassedOver};
 pub use database::Database;
 pub use doctor::{Report, doctor};
 pub use document::{Document, Typed};
 pub use documents::{Documents, Written};
 pub use environment::{Environment, SystemEnvironment};
-pub use error::{Error, Result};
+pub use error::{Error, RefusedBatch, Result};
 pub use explain::Explanation;
 pub use fields::IntoFields;
 pub use find::{Find, FindCursor, FindPage};
@@ -77,6 +79,7 @@ pub use snapshot::{CollectionStats, Cursor, Iter, List, Page, Snapshot};
 pub use stats::{Health, Stats};
 pub use swap::{CompareAndSwap, Swapped};
 pub use txn::Transaction;
+pub use txn_typed::TransactionCollection;
 pub use typed::{Collection, TypedIter};
 /// What can be wrong with input, as [`Error::Invalid`] says it.
 pub use velocitydb_core::Error as InputError;
@@ -84,9 +87,9 @@ pub use velocitydb_core::Error as InputError;
 pub use velocitydb_core::aggregate::{Accumulator, Pipeline};
 pub use velocitydb_core::{
     Action, Bytes, CollectionName, CollectionOptions, Condition, Consistency, DocumentId, Encoded,
-    Expiry, Filter, IndexName, IndexSpec, More, Object, Operation, Outcome, Path, Projection,
-    RawArray, RawObject, RawValue, Refusal, Release, RequestId, Sort, SortKey, Time, Update, Value,
-    Violation, Violations, check_own_fields, field, filter, limits, object, value,
+    Expiry, Filter, IndexName, IndexSpec, LeaseChange, More, Object, Operation, Outcome, Path,
+    Projection, RawArray, RawObject, RawValue, Refusal, Release, RequestId, Sort, SortKey, Time,
+    Update, Value, Violation, Violations, check_own_fields, field, filter, limits, object, value,
 };
 /// What can be wrong with storage, as [`Error::Storage`] says it.
 pub use velocitydb_storage::Error as StorageError;

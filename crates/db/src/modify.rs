@@ -3,8 +3,7 @@
 use std::ops::ControlFlow;
 
 use velocitydb_core::{
-    Action, Body, CollectionName, DocumentId, Filter, Modify, Outcome, PassOver, Recall, Refusal,
-    Sort, Update, limits,
+    Action, Body, DocumentId, Filter, Modify, Outcome, PassOver, Recall, Sort, Update, limits,
 };
 
 use crate::apply::{Found, Reply, is_too_much};
@@ -39,7 +38,9 @@ impl Documents {
     /// still does when it is its turn. Up to 1,000 of them are changed as one; more in steps, each
     /// applied as a whole, so that other writers do not wait for long; large documents in smaller
     /// steps. With a [`request`](Documents::request) id all are changed as one: at most 10,000, and
-    /// at most [`COMMAND_EFFECT_BYTES_MAX`](limits::COMMAND_EFFECT_BYTES_MAX) of them.
+    /// at most [`COMMAND_EFFECT_BYTES_MAX`](limits::COMMAND_EFFECT_BYTES_MAX) of them. Whether two
+    /// documents have the same values in a unique index is asked of what such a whole leaves, so
+    /// values can be shifted and swapped within it.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -58,7 +59,9 @@ impl Documents {
     /// # Errors
     ///
     /// When one of the documents cannot be changed so, which leaves its step without effect and
-    /// ends the call; and as for all queries and writes.
+    /// ends the call; and as for all queries and writes. If steps before it have changed documents,
+    /// the error is [`Error::Unfinished`], which says how many, up to which id, and why it went no
+    /// further.
     pub fn update_many(
         &self,
         filter: impl Into<Filter>,
@@ -126,34 +129,53 @@ impl Documents {
         self.db.core().do_what_is_due()?;
         let mut found = self.ids_of(&modify.filter)?;
         found.sort_unstable();
-        let mut modified = Modified::default();
+        let (mut modified, mut last) = (Modified::default(), None);
         for step in steps(&found) {
             let ids: Vec<_> = step.iter().map(|(id, _)| id.clone()).collect();
-            self.modify_step(&modify, &ids, &mut modified)?;
+            if let Err(cause) = self.modify_step(&modify, &ids, &mut modified, &mut last) {
+                return Err(self.unfinished(modified, last, cause));
+            }
         }
         Ok(modified)
     }
 
-    /// Changes these documents as one, or in smaller steps if they are too large for that.
+    /// Changes these documents as one, or in smaller steps if they are too large for that. `last` is
+    /// the last document of the steps that were done.
     fn modify_step(
         &self,
         modify: &Modify,
         ids: &[DocumentId],
         modified: &mut Modified,
+        last: &mut Option<DocumentId>,
     ) -> Result<()> {
         let candidates = Some(ids.to_vec());
         match self.modify(Modify { candidates, ..modify.clone() }) {
             Ok(reply) => {
                 modified.count += reply.found_count;
                 modified.index = reply.index;
+                *last = ids.last().cloned();
                 Ok(())
             }
             Err(error) if ids.len() > 1 && is_too_much(&error) => {
                 let (first, second) = ids.split_at(ids.len() / 2);
-                self.modify_step(modify, first, modified)?;
-                self.modify_step(modify, second, modified)
+                self.modify_step(modify, first, modified, last)?;
+                self.modify_step(modify, second, modified, last)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The error of changing many that stopped after some steps, which ended with this document.
+    fn unfinished(&self, done: Modified, last: Option<DocumentId>, cause: Error) -> Error {
+        match (last, self.name()) {
+            (Some(last), Ok(collection)) if done.count > 0 => Error::Unfinished {
+                collection: collection.clone(),
+                changed: done.count,
+                last,
+                index: done.index,
+                cause: Box::new(cause),
+            },
+            _ => cause,
         }
     }
 
@@ -195,7 +217,7 @@ impl Documents {
             Some(Outcome::Refused(refusal)) => {
                 let id = reply.found.first().map(|found| found.id.clone());
                 let id = id.expect("a refusal names the document");
-                Err(refused(self.name()?.clone(), id, refusal.clone()))
+                Err(Error::refused(self.name()?.clone(), id, refusal.clone(), None))
             }
             _ => Ok(reply),
         }
@@ -318,20 +340,5 @@ impl Changed {
         let document = |record| Document::new(id.clone(), record);
         let (before, after) = (before.map(document).transpose()?, after.map(document).transpose()?);
         Ok(Changed { before, after, version })
-    }
-}
-
-/// The error for a write that was refused.
-pub(crate) fn refused(collection: CollectionName, id: DocumentId, refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::Exists { version } => Error::AlreadyExists { collection, id, version },
-        Refusal::Missing => Error::NotFound { collection, id },
-        Refusal::Update(error) => error.into(),
-        Refusal::Duplicate { index, id: other } => {
-            Error::Duplicate { collection, id, index, other }
-        }
-        Refusal::NoLease { version } => Error::NotLeased { collection, id, version },
-        Refusal::Schema(violations) => Error::SchemaViolation { collection, id, violations },
-        refusal => Error::Refused { position: 0, count: 1, collection, id, refusal },
     }
 }

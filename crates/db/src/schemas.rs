@@ -259,8 +259,7 @@ fn fill(documents: &Documents, ids: Vec<DocumentId>, offenders: &mut Offenders) 
             Ok(_) => {}
             Err(
                 error @ (Error::Duplicate { .. }
-                | Error::Invalid(_)
-                | Error::Refused { .. }
+                | Error::Inapplicable { .. }
                 | Error::SchemaViolation { .. }),
             ) => {
                 let text = format!(

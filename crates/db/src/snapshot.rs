@@ -12,6 +12,7 @@ use velocitydb_storage::{Blob, Bounds, Direction};
 
 use crate::catalog::{self, Totals};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
+use crate::lease::LeaseRecord;
 use crate::{Document, Error, Result};
 
 /// How many documents an iterator fetches at a time: enough to make the way to them cheap, and few
@@ -296,6 +297,18 @@ impl Snapshot {
 
     pub(crate) fn number(&self, collection: &CollectionName) -> Result<Option<CollectionNumber>> {
         Ok(catalog::find(self.state(), collection)?.map(|entry| entry.number))
+    }
+
+    /// What is kept of the lease on a document.
+    pub(crate) fn lease_of(
+        &self,
+        collection: &CollectionName,
+        id: &DocumentId,
+    ) -> Result<LeaseRecord> {
+        let number = self.number(collection)?.unwrap_or_default();
+        let key = keys::of_document(keys::LEASE, &keys::document(number, id));
+        let bytes = self.state.get(SYSTEM, &key)?.ok_or_else(|| catalog::corrupt(&key))?;
+        LeaseRecord::decode(&bytes).ok_or_else(|| catalog::corrupt(&key))
     }
 
     fn iter_from(

@@ -1,11 +1,10 @@
 //! [`CompareAndSwap`]: state what must hold of a document, then what is to be done to it.
 
 use velocitydb_core::{
-    Action, Condition, DocumentId, Object, Outcome, Path, Refusal, Update, Value,
+    Action, Condition, DocumentId, Filter, Object, Outcome, Path, Refusal, Update, Value,
 };
 
-use crate::modify::refused;
-use crate::{Document, Documents, Encoded, IntoFields, Result};
+use crate::{Document, Documents, Encoded, Error, IntoFields, Result};
 
 /// A compare-and-swap that is being put together; see
 /// [`Documents::compare_and_swap`].
@@ -22,6 +21,7 @@ pub struct CompareAndSwap<'a> {
 
 /// What became of a compare-and-swap.
 #[derive(Debug, Clone)]
+#[must_use = "that the comparison does not hold is no error, and then nothing was done"]
 pub struct Swapped {
     /// Whether the comparison held and the swap was done. Nothing is swapped by a comparison
     /// alone, nor by deleting what does not exist.
@@ -65,6 +65,16 @@ impl<'a> CompareAndSwap<'a> {
     /// There must be no such document.
     pub fn absent(self) -> Self {
         self.with(Condition::Absent)
+    }
+
+    /// The document must satisfy this filter.
+    pub fn matches(mut self, filter: impl Into<Filter>) -> Self {
+        let filter = filter.into();
+        self.condition = self.condition.and_then(|_| {
+            filter.check()?;
+            Ok(Condition::Matches(Box::new(filter)))
+        });
+        self
     }
 
     /// The fields as a whole must equal these.
@@ -141,7 +151,7 @@ impl<'a> CompareAndSwap<'a> {
             // That it cannot be done at all is no matter of the comparison.
             Some(Outcome::Refused(
                 refusal @ (Refusal::Update(_) | Refusal::Schema(_) | Refusal::Duplicate { .. }),
-            )) => return Err(refused(documents.name()?.clone(), id, refusal)),
+            )) => return Err(Error::refused(documents.name()?.clone(), id, refusal, None)),
             Some(Outcome::Refused(refusal)) => (false, version_of(&refusal), Some(refusal)),
             Some(Outcome::Held { version }) => (false, version, None),
             Some(Outcome::Abandoned) | None => unreachable!("there is one operation"),
@@ -155,8 +165,9 @@ impl<'a> CompareAndSwap<'a> {
 fn version_of(refusal: &Refusal) -> u64 {
     match refusal {
         Refusal::Exists { version }
-        | Refusal::Version { found: version }
+        | Refusal::Version { found: version, .. }
         | Refusal::Content { version, .. }
+        | Refusal::Unmatched { version }
         | Refusal::NoLease { version } => *version,
         _ => 0,
     }

@@ -10,14 +10,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use velocitydb_core::{
-    Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, DocumentView, Encoded,
-    Expiry, Filter, Header, Object, Operation, Outcome, QueryCheck, Sort, Time, Update, Write,
-    check_own_fields, limits,
+    Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, Encoded, Expiry,
+    Filter, Header, LeaseChange, Object, Operation, Outcome, QueryCheck, Refusal, Sort, Time,
+    Update, Write, check_own_fields, limits,
 };
 
-use crate::apply::Fingerprint;
+use crate::apply::{Fingerprint, unmet, unmet_by_none};
 use crate::database::Access;
-use crate::modify::refused;
 use crate::query::{Control, Order, Selection, select};
 use crate::{Database, Document, Error, IntoFields, List, Result, Snapshot};
 
@@ -29,8 +28,8 @@ const ATTEMPTS_MAX: u32 = 100;
 pub struct Transaction {
     db: Database,
     snapshot: Snapshot,
-    /// The versions of the documents that were read; 0 for none.
-    documents: HashMap<Place, u64>,
+    /// The headers of the documents that were read; `None` where there was none.
+    documents: HashMap<Place, Option<Header>>,
     /// The last commands that had changed the collections that were read as a whole; 0 for none.
     collections: HashMap<CollectionName, u64>,
     /// What queries found.
@@ -40,9 +39,11 @@ pub struct Transaction {
 }
 
 /// What a document is to become.
-struct New {
-    fields: Encoded,
-    expires: Option<Time>,
+pub(crate) struct New {
+    pub(crate) fields: Encoded,
+    pub(crate) expires: Option<Time>,
+    /// What becomes of its lease, if anything does.
+    pub(crate) lease: Option<LeaseChange>,
 }
 
 impl New {
@@ -50,11 +51,11 @@ impl New {
     fn from(fields: impl IntoFields) -> Result<Self> {
         let fields = fields.into_fields()?;
         check_own_fields(fields.view())?;
-        Ok(New { fields, expires: None })
+        Ok(New { fields, expires: None, lease: None })
     }
 }
 
-type Place = (CollectionName, DocumentId);
+pub(crate) type Place = (CollectionName, DocumentId);
 
 impl Database {
     /// Runs `body` as a transaction and commits it, as often as it takes to do so without a
@@ -77,25 +78,85 @@ impl Database {
     /// # }
     /// ```
     ///
+    /// An `Ok` commits, whatever is in it. A closure that ends with errors of its own, which are to
+    /// write nothing, is one for [`try_transaction`](Self::try_transaction).
+    ///
     /// # Errors
     ///
     /// What `body` returns, in which case nothing is written; [`Error::Contention`] when it kept
     /// conflicting with others; and as for all writes.
-    pub fn transaction<T>(&self, mut body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
+    pub fn transaction<T>(&self, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
+        self.run_transaction(body, |error| matches!(error, Error::Conflict))
+    }
+
+    /// Like [`transaction`](Self::transaction), for a closure with an error type of its own: an
+    /// error that it returns ends the transaction, which then writes nothing.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// #[derive(Debug)]
+    /// enum Failure {
+    ///     TooLittle(i64),
+    ///     Database(velocitydb::Error),
+    /// }
+    ///
+    /// impl From<velocitydb::Error> for Failure {
+    ///     fn from(error: velocitydb::Error) -> Self {
+    ///         Failure::Database(error)
+    ///     }
+    /// }
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// db.documents("accounts").insert("alice", object! { "balance": 3 })?;
+    /// let paid = db.try_transaction(|txn| {
+    ///     txn.insert("orders", "1", object! { "price": 5 })?;
+    ///     let alice = txn.get("accounts", "alice")?.unwrap_or_default();
+    ///     let balance = alice.get("balance").and_then(|value| value.as_i64()).unwrap_or(0);
+    ///     if balance < 5 {
+    ///         return Err(Failure::TooLittle(balance));
+    ///     }
+    ///     txn.update("accounts", "alice", object! { "balance": balance - 5 })?;
+    ///     Ok(())
+    /// });
+    /// assert!(matches!(paid, Err(Failure::TooLittle(3))));
+    /// assert_eq!(db.documents("orders").count()?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`transaction`](Self::transaction).
+    pub fn try_transaction<T, E: From<Error>>(
+        &self,
+        body: impl FnMut(&mut Transaction) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.run_transaction(body, |_| false)
+    }
+
+    fn run_transaction<T, E: From<Error>>(
+        &self,
+        mut body: impl FnMut(&mut Transaction) -> std::result::Result<T, E>,
+        is_conflict: impl Fn(&E) -> bool,
+    ) -> std::result::Result<T, E> {
         for _ in 0..ATTEMPTS_MAX {
             let mut transaction = self.begin()?;
-            let result = match body(&mut transaction) {
-                Ok(value) => transaction.commit().map(|_| value),
-                Err(error) => Err(error),
-            };
-            match result {
-                // A lease that is over is read as it was until it has ended in the log.
-                Err(Error::Conflict) => self.core().do_what_is_due()?,
-                result => return result,
+            match body(&mut transaction) {
+                Ok(value) => match transaction.commit() {
+                    Ok(_) => return Ok(value),
+                    Err(Error::Conflict) => {}
+                    Err(error) => return Err(error.into()),
+                },
+                Err(error) if is_conflict(&error) => {}
+                Err(error) => return Err(error),
             }
+            // A lease that is over is read as it was until it has ended in the log.
+            self.core().do_what_is_due()?;
             std::thread::yield_now();
         }
-        Err(Error::Contention { attempts: ATTEMPTS_MAX })
+        Err(Error::Contention { attempts: ATTEMPTS_MAX }.into())
     }
 
     /// Begins a transaction that the caller commits.
@@ -123,19 +184,39 @@ impl Transaction {
     ///
     /// When a name or id is invalid or storage fails.
     pub fn get(&mut self, collection: &str, id: &str) -> Result<Option<Object>> {
-        Ok(self.current(&place(collection, id)?)?.map(|(fields, _)| fields))
+        self.document(collection, id)?.map(|document| document.fields()).transpose()
     }
 
-    /// The whole document as of the beginning of this transaction, without its own writes.
+    /// The whole document as this transaction sees it. One that it has written has the version
+    /// from before until it is committed: 0, if there was no such document.
     ///
     /// # Errors
     ///
     /// As for [`get`](Self::get).
     pub fn document(&mut self, collection: &str, id: &str) -> Result<Option<Document>> {
+        self.current(&place(collection, id)?)
+    }
+
+    /// Ends the transaction's way here unless `condition` holds of the document as this transaction
+    /// sees it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VersionMismatch`], [`Error::ConditionFailed`], [`Error::NotFound`] or
+    /// [`Error::AlreadyExists`] when it does not hold; and when the input is invalid.
+    pub fn compare(&mut self, collection: &str, id: &str, condition: &Condition) -> Result<()> {
+        if let Condition::Matches(filter) = condition {
+            filter.check()?;
+        }
         let place = place(collection, id)?;
-        let document = self.snapshot.get(collection, id)?;
-        self.documents.insert(place, document.as_ref().map_or(0, Document::version));
-        Ok(document)
+        let refusal = match self.current(&place)? {
+            Some(document) => unmet(condition, &document.view()?)?,
+            None => unmet_by_none(condition),
+        };
+        match refusal {
+            None => Ok(()),
+            Some(refusal) => Err(Error::refused(place.0, place.1, refusal, None)),
+        }
     }
 
     /// Creates a document.
@@ -145,10 +226,9 @@ impl Transaction {
     /// [`Error::AlreadyExists`] when the id is taken; and when the input is invalid.
     pub fn insert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
         let place = place(collection, id)?;
-        if self.current(&place)?.is_some() {
-            let version = self.documents.get(&place).copied().unwrap_or(0);
-            let (collection, id) = place;
-            return Err(Error::AlreadyExists { collection, id, version });
+        if let Some(document) = self.current(&place)? {
+            let refusal = Refusal::Exists { version: document.version() };
+            return Err(Error::refused(place.0, place.1, refusal, None));
         }
         self.set(place, Some(New::from(fields)?))
     }
@@ -182,9 +262,9 @@ impl Transaction {
     /// As for [`replace`](Self::replace).
     pub fn update(&mut self, collection: &str, id: &str, update: impl Into<Update>) -> Result<()> {
         let place = place(collection, id)?;
-        let (mut fields, expires) = self.existing(&place)?;
-        update.into().apply(&mut fields, self.db.now())?;
-        self.set(place, Some(New { fields: Encoded::from_object(&fields)?, expires }))
+        let document = self.existing(&place)?;
+        let fields = self.updated(&place, &document, &update.into())?;
+        self.set(place, Some(New { fields, expires: document.expires(), lease: None }))
     }
 
     /// Deletes a document; whether there was one.
@@ -208,7 +288,7 @@ impl Transaction {
     pub fn count(&mut self, collection: &str) -> Result<u64> {
         let name = self.read_collection(collection)?;
         let mut count = self.snapshot.count(collection)?;
-        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| *other == name) {
+        for ((_, id), write) in self.writes_to(&name) {
             let existed = self.snapshot.get(collection, id.as_str())?.is_some();
             count = count + u64::from(write.is_some()) - u64::from(existed);
         }
@@ -222,18 +302,22 @@ impl Transaction {
     ///
     /// As for [`get`](Self::get).
     pub fn list(&mut self, collection: &str) -> Result<Vec<(DocumentId, Object)>> {
+        with_fields(&self.list_documents(collection)?)
+    }
+
+    pub(crate) fn list_documents(&mut self, collection: &str) -> Result<Vec<Document>> {
         let name = self.read_collection(collection)?;
         let mut documents = BTreeMap::new();
         for document in self.snapshot.list(collection, &List::default())?.documents {
-            documents.insert(document.id().clone(), document.fields()?);
+            documents.insert(document.id().clone(), document);
         }
-        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| *other == name) {
+        for (place, write) in self.writes_to(&name) {
             match write {
-                Some(new) => documents.insert(id.clone(), new.fields.view().to_object()?),
-                None => documents.remove(id),
+                Some(new) => documents.insert(place.1.clone(), self.written(place, new)?),
+                None => documents.remove(&place.1),
             };
         }
-        Ok(documents.into_iter().collect())
+        Ok(documents.into_values().collect())
     }
 
     /// The documents that satisfy a filter, with this transaction's own writes, in the order of ids.
@@ -248,7 +332,15 @@ impl Transaction {
         collection: &str,
         filter: impl Into<Filter>,
     ) -> Result<Vec<(DocumentId, Object)>> {
-        let (name, filter) = (CollectionName::new(collection)?, filter.into());
+        with_fields(&self.find_documents(collection, filter.into())?)
+    }
+
+    pub(crate) fn find_documents(
+        &mut self,
+        collection: &str,
+        filter: Filter,
+    ) -> Result<Vec<Document>> {
+        let name = CollectionName::new(collection)?;
         filter.check()?;
         let queried = self.snapshot.queried(&name)?;
         let mut found = BTreeMap::new();
@@ -258,24 +350,19 @@ impl Transaction {
             let selection = Selection { order: Order::By(&sort), ..Selection::new(&filter) };
             let control = Control::new(None, limits::QUERY_MEMORY_BYTES_MAX);
             select(&queried.target(), &control, &selection, &mut |hit| {
-                let document = DocumentView::decode(hit.id, hit.record.bytes())?;
-                fingerprint.add(hit.id, document.header.version);
-                found.insert(DocumentId::new(hit.id)?, document.fields.to_object()?);
+                let id = DocumentId::new(hit.id)?;
+                let document = Document::new(id.clone(), hit.record.into_blob())?;
+                fingerprint.add(&id, document.version());
+                found.insert(id, document);
                 Ok(ControlFlow::Continue(()))
             })?;
         }
-        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| *other == name) {
-            found.remove(id);
+        for (place, write) in self.writes_to(&name) {
+            found.remove(&place.1);
             let Some(new) = write else { continue };
-            let header = Header {
-                version: 0,
-                created: self.db.now(),
-                modified: self.db.now(),
-                expires: new.expires,
-                lease: None,
-            };
-            if filter.matches(&DocumentView { id, header, fields: new.fields.view() })? {
-                found.insert(id.clone(), new.fields.view().to_object()?);
+            let document = self.written(place, new)?;
+            if filter.matches(&document.view()?)? {
+                found.insert(place.1.clone(), document);
             }
         }
         let index = queried.map_or(0, |queried| queried.index);
@@ -288,7 +375,7 @@ impl Transaction {
             limit: None,
             fingerprint: fingerprint.finish(),
         });
-        Ok(found.into_iter().collect())
+        Ok(found.into_values().collect())
     }
 
     /// Commits, at `strong`. Returns the place in the order of all commands.
@@ -302,10 +389,9 @@ impl Transaction {
         for (collection, _) in self.writes.keys() {
             self.db.entry(collection, Access::Write, Consistency::Strong)?;
         }
-        let documents = self
-            .documents
-            .into_iter()
-            .map(|((collection, id), version)| Check::Document { collection, id, version });
+        let documents = self.documents.into_iter().map(|((collection, id), header)| {
+            Check::Document { collection, id, version: header.map_or(0, |header| header.version) }
+        });
         let collections = self.collections.into_iter();
         let collections =
             collections.map(|(collection, index)| Check::Collection { collection, index });
@@ -313,7 +399,11 @@ impl Transaction {
         let operations = self.writes.into_iter().map(|((collection, id), write)| {
             let expiry =
                 write.as_ref().and_then(|new| new.expires).map_or(Expiry::Never, Expiry::At);
-            let action = write.map_or(Action::Delete, |new| Action::Upsert(new.fields));
+            let action = match write {
+                Some(New { fields, lease: Some(change), .. }) => Action::Settle(fields, change),
+                Some(New { fields, lease: None, .. }) => Action::Upsert(fields),
+                None => Action::Delete,
+            };
             Operation { collection, id, condition: Condition::Always, action, expiry }
         });
         let write = Write {
@@ -325,30 +415,103 @@ impl Transaction {
         let reply = self.db.submit(Body::Write(write), None, Consistency::Strong)?;
         for (outcome, (collection, id)) in reply.outcomes.into_iter().zip(places) {
             if let Outcome::Refused(refusal) = outcome {
-                return Err(refused(collection, id, refusal));
+                return Err(Error::refused(collection, id, refusal, None));
             }
         }
         Ok(reply.index)
     }
 
-    /// The fields of a document, and when it expires.
-    fn current(&mut self, place: &Place) -> Result<Option<(Object, Option<Time>)>> {
-        if let Some(write) = self.writes.get(place) {
-            let Some(new) = write else { return Ok(None) };
-            return Ok(Some((new.fields.view().to_object()?, new.expires)));
+    /// The document as this transaction sees it.
+    pub(crate) fn current(&mut self, place: &Place) -> Result<Option<Document>> {
+        match self.writes.get(place) {
+            Some(Some(new)) => return self.written(place, new).map(Some),
+            Some(None) => return Ok(None),
+            None => {}
         }
-        let document = self.document(place.0.as_str(), place.1.as_str())?;
-        document.map(|document| Ok((document.fields()?, document.expires()))).transpose()
+        let document = self.snapshot.get(place.0.as_str(), place.1.as_str())?;
+        self.documents.insert(place.clone(), document.as_ref().map(Document::header));
+        Ok(document)
     }
 
-    fn existing(&mut self, place: &Place) -> Result<(Object, Option<Time>)> {
+    pub(crate) fn existing(&mut self, place: &Place) -> Result<Document> {
         self.current(place)?.ok_or_else(|| {
             let (collection, id) = place.clone();
-            Error::NotFound { collection, id }
+            Error::refused(collection, id, Refusal::Missing, None)
         })
     }
 
-    fn set(&mut self, place: Place, write: Option<New>) -> Result<()> {
+    /// A document as this transaction has written it.
+    fn written(&self, place: &Place, new: &New) -> Result<Document> {
+        let now = self.now();
+        let before = self.documents.get(place).copied().flatten();
+        let header = match before {
+            Some(header) => Header {
+                modified: now.max(header.modified),
+                expires: new.expires,
+                lease: match new.lease {
+                    None => header.lease,
+                    Some(LeaseChange::End) => None,
+                    Some(LeaseChange::Renew(duration)) => Some(now.saturating_add(duration)),
+                },
+                ..header
+            },
+            None => Header {
+                version: 0,
+                created: now,
+                modified: now,
+                expires: new.expires,
+                lease: None,
+            },
+        };
+        Document::of_parts(place.1.clone(), &header, &new.fields)
+    }
+
+    fn writes_to(&self, name: &CollectionName) -> impl Iterator<Item = (&Place, &Option<New>)> {
+        self.writes.iter().filter(move |((other, _), _)| other == name)
+    }
+
+    /// The fields of a document after an update.
+    pub(crate) fn updated(
+        &self,
+        place: &Place,
+        document: &Document,
+        update: &Update,
+    ) -> Result<Encoded> {
+        update.check()?;
+        match update.apply_encoded(document.raw()?, self.now()) {
+            Err(error @ velocitydb_core::Error::Corrupt { .. }) => Err(error.into()),
+            Err(error) => {
+                let (collection, id) = place.clone();
+                Err(Error::refused(collection, id, Refusal::Update(error), None))
+            }
+            Ok(fields) => Ok(fields),
+        }
+    }
+
+    /// The update that the lease on a document holds for its end, for the document as it is.
+    pub(crate) fn release_of(&self, place: &Place, document: &Document) -> Result<Option<Update>> {
+        let lease = self.snapshot.lease_of(&place.0, &place.1)?;
+        Ok(lease.release.choose(&document.view()?)?.cloned())
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.db.now()
+    }
+
+    /// Remembers what a document is to become. What has become of its lease stays so.
+    pub(crate) fn set(&mut self, place: Place, mut write: Option<New>) -> Result<()> {
+        let lease = match self.writes.get(&place) {
+            Some(Some(before)) => before.lease,
+            // It was deleted, and its lease went along.
+            Some(None) => {
+                let existed = self.documents.get(&place).is_some_and(Option::is_some);
+                existed.then_some(LeaseChange::End)
+            }
+            None => None,
+        };
+        if let Some(new) = &mut write {
+            new.lease = new.lease.or(lease);
+        }
         self.writes.insert(place, write);
         if self.writes.len() > limits::COMMAND_OPERATIONS_MAX {
             return Err(velocitydb_core::Error::LimitExceeded {
@@ -371,6 +534,10 @@ impl Transaction {
     }
 }
 
-fn place(collection: &str, id: &str) -> Result<Place> {
+pub(crate) fn place(collection: &str, id: &str) -> Result<Place> {
     Ok((CollectionName::new(collection)?, DocumentId::new(id)?))
+}
+
+fn with_fields(documents: &[Document]) -> Result<Vec<(DocumentId, Object)>> {
+    documents.iter().map(|one| Ok((one.id().clone(), one.fields()?))).collect()
 }

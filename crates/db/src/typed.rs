@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use velocitydb_core::{Consistency, Encoded, RequestId, Update};
+use velocitydb_core::{CollectionName, Consistency, Encoded, RequestId, Update};
 
 use crate::{Document, Documents, Error, Iter, List, Result, Typed, Written};
 
@@ -194,23 +194,31 @@ impl<T: DeserializeOwned> Collection<T> {
     }
 
     fn typed(&self, document: &Document) -> Result<Typed<T>> {
-        let value = document.to().map_err(|error| match (error, self.documents.name()) {
-            (Error::Invalid(reason), Ok(name)) => Error::Type {
-                collection: name.clone(),
-                id: document.id().clone(),
-                reason: reason.to_string(),
-            },
-            (error, _) => error,
-        })?;
-        Ok(Typed {
-            id: document.id().clone(),
-            version: document.version(),
-            created: document.created(),
-            modified: document.modified(),
-            expires: document.expires(),
-            value,
-        })
+        typed(self.documents.name()?, document)
     }
+}
+
+/// A document as a value of a type of the caller's.
+pub(crate) fn typed<T: DeserializeOwned>(
+    collection: &CollectionName,
+    document: &Document,
+) -> Result<Typed<T>> {
+    let value = document.to().map_err(|error| match error {
+        Error::Invalid(reason) => Error::Type {
+            collection: collection.clone(),
+            id: document.id().clone(),
+            reason: reason.to_string(),
+        },
+        error => error,
+    })?;
+    Ok(Typed {
+        id: document.id().clone(),
+        version: document.version(),
+        created: document.created(),
+        modified: document.modified(),
+        expires: document.expires(),
+        value,
+    })
 }
 
 /// The documents of a typed collection; see [`Collection::iter`].

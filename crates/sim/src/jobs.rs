@@ -48,9 +48,7 @@ pub(crate) fn offer(
     };
     let written = db.documents(COLLECTION).insert_many((0..OFFERED).map(job));
     match written {
-        Err(Error::Refused { refusal: velocitydb::Refusal::Duplicate { .. }, .. }) => {
-            Ok(Done::Nothing)
-        }
+        Err(Error::Duplicate { .. }) => Ok(Done::Nothing),
         written => {
             let index = written?.first().map_or(0, |first| first.index);
             Ok(Done::Applied { index, version: 1, is_replayed: false })
@@ -90,7 +88,7 @@ pub(crate) fn finish(
     let update = Update::new().set("state", "done").set("finished", id.0.cast_signed());
     let update = update.unset("slot");
     match db.documents(COLLECTION).complete(&job.document(), version, update) {
-        Err(Error::Fenced { .. } | Error::NotLeased { .. }) if lease == Lease::Brief => {
+        Err(Error::VersionMismatch { .. } | Error::NotLeased { .. }) if lease == Lease::Brief => {
             Ok(Done::Nothing)
         }
         version => Ok(Done::Applied { index: 0, version: version?, is_replayed: false }),

@@ -231,7 +231,7 @@ fn write_group(
         let condition = if position == 0 { condition(compare)? } else { Condition::Always };
         batch.compare_and_swap(register.kind.collection(), id, condition, action.clone())?;
     }
-    let result = db.write_at(batch, operation.level, operation.request())?;
+    let result = db.write_for_outcomes(batch, operation.level, operation.request())?;
     let (index, is_replayed) = (result.index, result.is_replayed);
     Ok(match result.outcomes.first() {
         Some(Outcome::Applied { version, .. }) if result.is_applied => {

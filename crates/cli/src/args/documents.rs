@@ -108,17 +108,20 @@ pub struct Comparison {
     pub if_version: Option<u64>,
     /// The field at this path equals this JSON value; can be given several times
     #[arg(long, value_name = "PATH=JSON", value_parser = format::parse_assignment,
-          conflicts_with_all = ["if_version", "if_document", "if_absent"])]
+          conflicts_with_all = ["if_version", "if_document", "if_absent", "if_matches"])]
     pub if_field: Vec<(Path, Value)>,
     /// There is no field at this path; can be given several times
     #[arg(long, value_name = "PATH",
-          conflicts_with_all = ["if_version", "if_document", "if_absent"])]
+          conflicts_with_all = ["if_version", "if_document", "if_absent", "if_matches"])]
     pub if_missing: Vec<Path>,
     /// The fields as a whole equal this JSON object
     #[arg(long, value_name = "JSON", conflicts_with = "if_version")]
     pub if_document: Option<String>,
+    /// The document satisfies this filter, a JSON object
+    #[arg(long, value_name = "FILTER", conflicts_with_all = ["if_version", "if_document"])]
+    pub if_matches: Option<String>,
     /// There is no such document
-    #[arg(long, conflicts_with_all = ["if_version", "if_document"])]
+    #[arg(long, conflicts_with_all = ["if_version", "if_document", "if_matches"])]
     pub if_absent: bool,
 }
 

@@ -14,10 +14,10 @@ use super::work::{Claim, Complete, Release, Renew};
 const EXIT_CODES: &str = "\
 Exit codes:
    0  done
-   1  not found, nothing to claim, or the comparison did not hold
+   1  not found, or nothing to claim
    2  the command line is wrong
    3  the input is invalid, or violates the schema
-   4  it exists already, conflicts with another write, or is no longer the claimant's
+   4  it exists already, is not as it was expected, or conflicts with another write
    5  storage is not available: missing, in use, full, or stopped after a failure
    6  the data are corrupt
    7  the consistency level is below the collection's floor

@@ -29,7 +29,10 @@ pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
         compared.update(input::update_of_fields(swap.set))?
     };
     print(&swapped, output)?;
-    if swapped.held { Ok(()) } else { Err(Failure::NotSwapped) }
+    match swapped.held {
+        true => Ok(()),
+        false => Err(Failure::NotSwapped { refusal: swapped.refusal }),
+    }
 }
 
 fn compare(mut compared: CompareAndSwap<'_>, what: Comparison) -> Result<CompareAndSwap<'_>> {
@@ -41,6 +44,10 @@ fn compare(mut compared: CompareAndSwap<'_>, what: Comparison) -> Result<Compare
     }
     if what.if_absent {
         compared = compared.absent();
+    }
+    if let Some(text) = &what.if_matches {
+        compared =
+            compared.matches(input::named("--if-matches", velocitydb::Filter::from_json(text))?);
     }
     for (path, value) in what.if_field {
         compared = compared.field(&path.to_string(), value);

@@ -112,10 +112,7 @@ impl Insertion {
 
     /// The failure of a batch, with the line that is the reason as far as that is known.
     fn refused(&self, source: velocitydb::Error) -> Failure {
-        let position = match &source {
-            velocitydb::Error::Refused { position, .. } => *position,
-            _ => 0,
-        };
+        let position = source.batch().map_or(0, |batch| batch.position);
         let line = self.batch.get(position).map_or(0, |(line, ..)| *line);
         self.at(line, source.into())
     }

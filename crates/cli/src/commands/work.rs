@@ -39,8 +39,8 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
         return explain::print(&explanation, documents.count()?, output);
     }
     let claimed = claim.update(update)?;
-    for PassedOver { id, reason } in &claimed.passed_over {
-        note(format_args!("passed over {:?}: {reason}", id.as_str()))?;
+    for PassedOver { reason, .. } in &claimed.passed_over {
+        note(format_args!("passed over: {reason}"))?;
     }
     output.documents(&claimed.documents)?;
     match claimed.documents.is_empty() {

@@ -72,8 +72,11 @@ fn batch(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     batch.insert("orders", "order1", object! { "total": 10 })?;
     batch.update("users", "bob", object! { "orders": 1 })?;
     batch.compare("users", "alice", Condition::Version(1))?;
-    let result = db.write(batch)?;
-    let applied = if result.is_applied { "applied" } else { "refused" };
+    let applied = match db.write(batch) {
+        Ok(_) => "applied".to_owned(),
+        Err(velocitydb::Error::VersionMismatch { .. }) => "refused".to_owned(),
+        Err(error) => error.to_string(),
+    };
     narrator.check("batch of 3, one comparison does not hold", applied, "refused")?;
     let orders = db.documents("orders").count()?;
     let bob = fields(db, "users", "bob")?.contains_key("orders");

@@ -83,8 +83,8 @@ fn late(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     let second = claim("executor2")?;
     let late = match jobs.complete("urgent", first, object! { "state": "done" }) {
         Ok(_) => "completed".to_owned(),
-        Err(Error::Fenced { version, found, .. }) => {
-            format!("refused: version {version} is now {found}")
+        Err(Error::VersionMismatch { expected, found, .. }) => {
+            format!("refused: version {expected} is now {found}")
         }
         Err(error) => error.to_string(),
     };

@@ -18,8 +18,8 @@ use std::time::Duration;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, Maintain,
-    MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall, SchemaChange, Write,
+    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, LeaseChange,
+    Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall, SchemaChange, Write,
 };
 use crate::codec::{encode_operators_into, encode_value_into};
 use crate::{Consistency, Encoded, Filter, Object, Result, Sort, Time, Update, Value};
@@ -308,6 +308,10 @@ impl<'o, O: Output> Writer<'o, O> {
                     self.option(value.as_ref(), Self::value)?;
                 }
             }
+            Condition::Matches(filter) => {
+                self.byte(5);
+                self.filter(filter)?;
+            }
         }
         Ok(())
     }
@@ -345,6 +349,17 @@ impl<'o, O: Output> Writer<'o, O> {
             }
             Action::Release => self.byte(8),
             Action::Compare => self.byte(9),
+            Action::Settle(fields, change) => {
+                self.byte(10);
+                self.encoded(fields);
+                match change {
+                    LeaseChange::End => self.byte(0),
+                    LeaseChange::Renew(duration) => {
+                        self.byte(1);
+                        self.duration(*duration);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -539,6 +554,8 @@ mod tests {
             insert("a", Action::InsertNew),
             insert("a", Action::Replace),
             insert("a", Action::Upsert),
+            insert("a", |fields| Action::Settle(fields, LeaseChange::End)),
+            insert("a", |fields| Action::Settle(fields, LeaseChange::Renew(Duration::ZERO))),
             Body::DropCollection { name: name() },
             Body::CreateCollection { name: name(), options: CollectionOptions::default() },
             Body::CreateCollection {

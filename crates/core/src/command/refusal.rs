@@ -16,7 +16,10 @@ impl Refusal {
         match self {
             Refusal::Exists { version } => numbered(0, *version, out),
             Refusal::Missing => out.push(1),
-            Refusal::Version { found } => numbered(2, *found, out),
+            Refusal::Version { expected, found } => {
+                numbered(2, *expected, out);
+                encode_varint(*found, out);
+            }
             Refusal::Content { path, version } => {
                 numbered(3, *version, out);
                 put(&path.as_ref().map(ToString::to_string).unwrap_or_default(), out);
@@ -35,6 +38,7 @@ impl Refusal {
                 put_violations(violations, out);
             }
             Refusal::NoLease { version } => numbered(7, *version, out),
+            Refusal::Unmatched { version } => numbered(8, *version, out),
         }
     }
 
@@ -55,7 +59,10 @@ fn take_refusal(bytes: &mut &[u8]) -> Option<Refusal> {
     Some(match tag {
         0 => Refusal::Exists { version: decode_varint(bytes)? },
         1 => Refusal::Missing,
-        2 => Refusal::Version { found: decode_varint(bytes)? },
+        2 => {
+            let expected = decode_varint(bytes)?;
+            Refusal::Version { expected, found: decode_varint(bytes)? }
+        }
         3 => {
             let version = decode_varint(bytes)?;
             let path = match take(bytes)? {
@@ -71,6 +78,7 @@ fn take_refusal(bytes: &mut &[u8]) -> Option<Refusal> {
         }
         6 => Refusal::Schema(take_violations(bytes)?),
         7 => Refusal::NoLease { version: decode_varint(bytes)? },
+        8 => Refusal::Unmatched { version: decode_varint(bytes)? },
         _ => return None,
     })
 }
@@ -168,7 +176,8 @@ mod tests {
         for refusal in [
             Refusal::Exists { version: 300 },
             Refusal::Missing,
-            Refusal::Version { found: 0 },
+            Refusal::Version { expected: 3, found: 0 },
+            Refusal::Unmatched { version: 5 },
             Refusal::Content { path: Some("a.b".parse().unwrap()), version: 2 },
             Refusal::Content { path: None, version: u64::MAX },
             Refusal::Update(update),

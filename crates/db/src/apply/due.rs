@@ -220,7 +220,8 @@ impl Machine {
         let start = self.start();
         let (action, expiry) = (&Action::Release, Expiry::Keep);
         let asked = Asked { action, expiry, lease: None, is_claim: false };
-        let outcome = self.act(now, &asked, Some(place), Some(stored));
+        let outcome =
+            self.judged_at_once(|machine| machine.act(now, &asked, Some(place), Some(stored)));
         if !matches!(outcome, Ok(Outcome::Refused(_))) {
             self.keep(start);
             return outcome.map(drop);

@@ -14,7 +14,7 @@ use velocitydb_core::{
 };
 use velocitydb_storage::{Blob, Bounds, Direction, Overlay, Snapshot};
 
-use super::documents::{Stored, is_expired, refusable};
+use super::documents::{is_expired, refusable};
 use super::{Machine, Reply};
 use crate::catalog::{Index, corrupt};
 use crate::index::{Definition, Entries, Entry, IndexState, IndexTotals, owner_of};
@@ -92,21 +92,18 @@ impl Machine {
         // Those that stay too: the document behind them is another one from here on.
         new.list.iter().for_each(|entry| self.hints.touch_entry(&entry.key));
         for entry in missing_from(&old.list, &new.list) {
-            // Whether the building has come to it is not known.
-            if !is_building || self.holds_entry(definition, &entry.key, moved.id)? {
+            // Whether the building has come to it, or another document has taken it, is not known.
+            let is_sure = !is_building && !self.is_contested(&entry.key);
+            if is_sure || self.holds_entry(definition, &entry.key, moved.id)? {
                 self.batch.delete(INDEXES, &entry.key);
                 change -= 1;
             }
         }
         for entry in missing_from(&new.list, &old.list) {
             let is_there = if definition.spec.is_unique() {
-                match self.owner(collection, moved, &entry.key, now)? {
-                    Owner::Other(id) => {
-                        let index = definition.name.clone();
-                        return Ok(Some(Refusal::Duplicate { index, id }));
-                    }
-                    Owner::Itself => true,
-                    Owner::Nobody => false,
+                match self.take_entry(collection, moved, &entry.key, now)? {
+                    Ok(is_there) => is_there,
+                    Err(refusal) => return Ok(Some(refusal)),
                 }
             } else {
                 is_building && self.get(INDEXES, &entry.key)?.is_some()
@@ -126,29 +123,6 @@ impl Machine {
     fn holds_entry(&self, definition: &Definition, key: &[u8], id: &str) -> Result<bool> {
         let value = self.get(INDEXES, key)?;
         Ok(value.is_some_and(|value| !definition.spec.is_unique() || owner_of(&value) == Some(id)))
-    }
-
-    /// Whose the entry of a unique index is. A document whose time is over goes here and now.
-    fn owner(
-        &mut self,
-        collection: &CollectionName,
-        moved: &Moved<'_>,
-        key: &[u8],
-        now: Time,
-    ) -> Result<Owner> {
-        let Some(value) = self.get(INDEXES, key)? else { return Ok(Owner::Nobody) };
-        let owner = owner_of(&value).ok_or_else(|| corrupt(key))?;
-        if owner == moved.id {
-            return Ok(Owner::Itself);
-        }
-        let document = keys::document(moved.number, owner);
-        let record = self.get(DOCUMENTS, &document)?.ok_or_else(|| corrupt(key))?;
-        let stored = Stored::read(record)?;
-        if is_expired(&stored.header, now) {
-            self.remove_document(collection, &document, &stored.record, now)?;
-            return Ok(Owner::Nobody);
-        }
-        Ok(Owner::Other(DocumentId::new(owner)?))
     }
 
     pub(super) fn create_index(
@@ -385,20 +359,13 @@ impl Machine {
 }
 
 /// The document and the index whose entries are moved.
-struct Moved<'a> {
+pub(super) struct Moved<'a> {
     /// The collection's number.
-    number: CollectionNumber,
-    definition: &'a Arc<Definition>,
+    pub(super) number: CollectionNumber,
+    pub(super) definition: &'a Arc<Definition>,
     /// Where the index is among those of the collection.
-    position: usize,
-    id: &'a str,
-}
-
-/// Whose an entry of a unique index is.
-enum Owner {
-    Nobody,
-    Itself,
-    Other(DocumentId),
+    pub(super) position: usize,
+    pub(super) id: &'a str,
 }
 
 /// The entries that the other list, which is sorted as this one, does not have.

@@ -16,6 +16,7 @@ use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Purpose, Sav
 use super::DueNext;
 use super::hints::Hints;
 use super::maintain::Fronts;
+use super::unique::Contests;
 use crate::catalog::{Catalog, Collection, SystemTotals};
 use crate::names::Names;
 use crate::{Error, Result};
@@ -68,7 +69,22 @@ pub(crate) struct Found {
 }
 
 impl Reply {
-    pub(super) fn is_refused(&self) -> bool {
+    /// Gives documents whose ids were made up those that the first attempt made up.
+    pub(crate) fn restore_ids(&self, places: &mut [(CollectionName, DocumentId)]) {
+        for (position, id) in &self.new_ids {
+            places[*position].1 = id.clone();
+        }
+    }
+
+    /// The ids that were made up: by the first attempt, if this is the answer to a retry.
+    pub(crate) fn new_ids_or(&mut self, made_up: Vec<DocumentId>) -> Vec<DocumentId> {
+        match self.is_replayed {
+            true => std::mem::take(&mut self.new_ids).into_iter().map(|(_, id)| id).collect(),
+            false => made_up,
+        }
+    }
+
+    pub(crate) fn is_refused(&self) -> bool {
         self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_)))
     }
 }
@@ -103,6 +119,9 @@ pub(crate) struct Machine {
     bytes_before: usize,
     /// How collections were before the command that is being applied touched them.
     undo: Vec<(CollectionName, Option<Collection>)>,
+    /// While a command changes several documents, the unique values that they took from each other.
+    /// Without, a document that has another one's values is refused at once.
+    pub(super) contests: Option<Contests>,
     /// Why the state is not known any more.
     broken: Option<Error>,
 }
@@ -137,6 +156,7 @@ impl Machine {
             attempt: 0,
             bytes_before: 0,
             undo: Vec::new(),
+            contests: None,
             broken: None,
         };
         let snapshot = machine.engine.snapshot()?;
@@ -171,6 +191,7 @@ impl Machine {
             return Ok(reply);
         }
         self.undo.clear();
+        self.contests = None;
         self.hints.begin();
         self.bytes_before = match command.body {
             // A step has bounds of its own, and what it cannot do would never be done.

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::claims::Free;
 use super::documents::{Place, Stored};
 use super::machine::{CHANGED_BYTES, effects_within};
+use super::unique::Contests;
 use super::write::Asked;
 use super::{Found, Machine, Reply};
 use crate::Result;
@@ -56,20 +57,18 @@ impl Machine {
         }
         let mut reply = Reply::default();
         let (action, lease) = (&modify.action, modify.lease.as_ref());
-        for (id, record) in wanted {
+        self.contests = (wanted.len() > 1).then(Contests::default);
+        for (position, (id, record)) in wanted.into_iter().enumerate() {
+            if let Some(contests) = &mut self.contests {
+                contests.operation = position;
+            }
             let key = keys::document(number, &id);
             let place = Place { collection: &modify.collection, key };
             let stored = Stored::read(record)?;
             let asked = Asked { action, expiry: modify.expiry, lease, is_claim: false };
             let version = match self.act(now, &asked, Some(&place), Some(&stored))? {
                 Outcome::Applied { version, .. } => version,
-                outcome => {
-                    let found = Found { id, version: 0, before: None, after: None };
-                    reply.found_count = 0;
-                    reply.found = SmallVec::from_elem(found, 1);
-                    reply.outcomes = SmallVec::from_elem(outcome, 1);
-                    return Ok(reply);
-                }
+                outcome => return Ok(refused(id, outcome)),
             };
             reply.found_count += 1;
             if modify.recall == Recall::Count {
@@ -80,6 +79,9 @@ impl Machine {
                 _ => self.get(DOCUMENTS, &place.key)?,
             };
             reply.found.push(Found { id, version, before: Some(stored.record), after });
+        }
+        if let Some((_, (id, refusal))) = self.settle_contests()?.pop_first() {
+            return Ok(refused(id, Outcome::Refused(refusal)));
         }
         Ok(reply)
     }
@@ -210,6 +212,16 @@ impl Machine {
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
         Ok(fingerprint.finish() == check.fingerprint)
+    }
+}
+
+/// The reply to a command that could not change this document, and so changes none.
+fn refused(id: DocumentId, outcome: Outcome) -> Reply {
+    let found = Found { id, version: 0, before: None, after: None };
+    Reply {
+        found: SmallVec::from_elem(found, 1),
+        outcomes: SmallVec::from_elem(outcome, 1),
+        ..Reply::default()
     }
 }
 

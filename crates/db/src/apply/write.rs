@@ -4,11 +4,12 @@ use smallvec::SmallVec;
 use velocitydb_core::document::META;
 use velocitydb_core::{
     Action, Check, CollectionOptions, Condition, DocumentView, Encoded, Expiry, Header, Lease,
-    Operation, Outcome, Path, Refusal, Time, Update, Value, Write,
+    LeaseChange, Operation, Outcome, Path, Refusal, Time, Update, Value, Write,
 };
 use velocitydb_storage::Blob;
 
 use super::documents::{New, NewLease, Place, Stored, is_expired, refusable};
+use super::unique::Contests;
 use super::{Machine, Reply};
 use crate::Result;
 use crate::keys::{self, DOCUMENTS};
@@ -24,7 +25,11 @@ impl Machine {
             }
         }
         let mut reply = Reply::default();
-        for operation in &write.operations {
+        self.contests = (write.operations.len() > 1).then(Contests::default);
+        for (position, operation) in write.operations.iter().enumerate() {
+            if let Some(contests) = &mut self.contests {
+                contests.operation = position;
+            }
             let (outcome, current) = self.operate(now, operation)?;
             reply.outcomes.push(outcome);
             reply.current = current;
@@ -32,7 +37,13 @@ impl Machine {
         if write.operations.len() != 1 {
             reply.current = None;
         }
-        if reply.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_))) {
+        if !reply.is_refused() {
+            // Of a command that is refused anyway nobody knows what it would have ended in.
+            for (position, (_, refusal)) in self.settle_contests()? {
+                reply.outcomes[position] = Outcome::Refused(refusal);
+            }
+        }
+        if reply.is_refused() {
             for outcome in &mut reply.outcomes {
                 if !matches!(outcome, Outcome::Refused(_)) {
                     *outcome = Outcome::Abandoned;
@@ -80,7 +91,7 @@ impl Machine {
             Some(place) => self.live_document(place, now)?,
             None => None,
         };
-        let outcome = match refusal(&operation.condition, operation.id.as_str(), stored.as_ref())? {
+        let outcome = match refusal(operation, stored.as_ref())? {
             Some(refusal) => Outcome::Refused(refusal),
             None => {
                 let (action, expiry) = (&operation.action, operation.expiry);
@@ -124,10 +135,13 @@ impl Machine {
                 fields
             }
             (_, None) => return Ok(Outcome::Refused(Refusal::Missing)),
-            (Action::Replace(fields), Some(_)) => fields,
-            (Action::Renew(_) | Action::Release, Some(_)) if !has_lease => {
+            (
+                Action::Renew(_) | Action::Release | Action::Settle(_, LeaseChange::Renew(_)),
+                Some(_),
+            ) if !has_lease => {
                 return Ok(Outcome::Refused(Refusal::NoLease { version }));
             }
+            (Action::Replace(fields) | Action::Settle(fields, _), Some(_)) => fields,
             (Action::Renew(_), Some(stored)) => {
                 updated = stored.fields()?.to_encoded();
                 &updated
@@ -215,41 +229,58 @@ impl<'a> Asked<'a> {
             }
             // Whoever had it before has lost it.
             (None, _) if self.is_claim => NewLease::End,
-            (None, Action::Renew(duration)) => NewLease::Until(now.saturating_add(*duration)),
-            (None, Action::Complete(_) | Action::Release) => NewLease::End,
+            (None, Action::Renew(duration) | Action::Settle(_, LeaseChange::Renew(duration))) => {
+                NewLease::Until(now.saturating_add(*duration))
+            }
+            (None, Action::Complete(_) | Action::Release | Action::Settle(_, LeaseChange::End)) => {
+                NewLease::End
+            }
             (None, _) => NewLease::Keep,
         }
     }
 }
 
-/// Why `condition` does not hold; `None` when it does.
-fn refusal(condition: &Condition, id: &str, stored: Option<&Stored>) -> Result<Option<Refusal>> {
-    let Some(stored) = stored else {
-        return Ok(match condition {
-            Condition::Always | Condition::Absent => None,
-            Condition::Version(_) => Some(Refusal::Version { found: 0 }),
-            Condition::Document(_) | Condition::Fields(_) => Some(Refusal::Missing),
-        });
-    };
-    let version = stored.header.version;
+/// Why the condition of an operation does not hold; `None` when it does.
+fn refusal(operation: &Operation, stored: Option<&Stored>) -> Result<Option<Refusal>> {
+    match stored {
+        Some(stored) => unmet(&operation.condition, &stored.view(&operation.id)?),
+        None => Ok(unmet_by_none(&operation.condition)),
+    }
+}
+
+/// Why a condition does not hold where there is no document; `None` when it does.
+pub(crate) fn unmet_by_none(condition: &Condition) -> Option<Refusal> {
+    match condition {
+        Condition::Always | Condition::Absent => None,
+        Condition::Version(expected) => Some(Refusal::Version { expected: *expected, found: 0 }),
+        Condition::Document(_) | Condition::Fields(_) | Condition::Matches(_) => {
+            Some(Refusal::Missing)
+        }
+    }
+}
+
+/// Why a condition does not hold of a document; `None` when it does.
+pub(crate) fn unmet(condition: &Condition, found: &DocumentView<'_>) -> Result<Option<Refusal>> {
+    let version = found.header.version;
     Ok(match condition {
         Condition::Always => None,
         Condition::Absent => Some(Refusal::Exists { version }),
-        Condition::Version(expected) => {
-            (*expected != version).then_some(Refusal::Version { found: version })
-        }
+        Condition::Version(expected) => (*expected != version)
+            .then_some(Refusal::Version { expected: *expected, found: version }),
         Condition::Document(expected) => {
-            let is_equal = stored.fields()?.as_value().compare(expected.view().as_value())?.is_eq();
+            let is_equal = found.fields.as_value().compare(expected.view().as_value())?.is_eq();
             (!is_equal).then_some(Refusal::Content { path: None, version })
         }
         Condition::Fields(expected) => {
-            let view = stored.view(id)?;
             for (path, value) in expected {
-                if !has_value(&view, path, value.as_ref())? {
+                if !has_value(found, path, value.as_ref())? {
                     return Ok(Some(Refusal::Content { path: Some(path.clone()), version }));
                 }
             }
             None
+        }
+        Condition::Matches(filter) => {
+            (!filter.matches(found)?).then_some(Refusal::Unmatched { version })
         }
     })
 }

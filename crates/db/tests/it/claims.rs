@@ -164,7 +164,7 @@ fn claim_all(db: &Database, claimant: &Claimant, me: u64) -> Vec<String> {
                     let given_back = jobs.release(&id, version).unwrap();
                     assert_eq!(given_back, version + 1);
                     let late = jobs.complete(&id, version, object! { "state": "done" });
-                    assert!(matches!(late, Err(Error::Fenced { .. })));
+                    assert!(matches!(late, Err(Error::VersionMismatch { .. })));
                     continue;
                 }
                 _ => version,
@@ -229,7 +229,7 @@ fn tokens_rise_when_leases_end() {
                 let before = tokens.insert(id.clone(), job.version()).unwrap_or(0);
                 assert!(job.version() > before);
                 let late = jobs.renew(&id, before, second);
-                assert!(matches!(late, Err(Error::Fenced { .. })));
+                assert!(matches!(late, Err(Error::VersionMismatch { .. })));
             }
             home.world.advance(second * 2);
             db.maintain().unwrap();

@@ -154,7 +154,7 @@ fn a_lease_that_is_over_has_ended_for_whoever_acts() {
                 1 => jobs.renew("b", 2, HOUR),
                 _ => jobs.release("c", 2),
             };
-            let fenced = matches!(settled, Err(Error::Fenced { found: 3, .. }));
+            let fenced = matches!(settled, Err(Error::VersionMismatch { found: 3, .. }));
             assert!(fenced, "{settled:?}");
         }
         // An update comes after the end of the lease too.

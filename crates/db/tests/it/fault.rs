@@ -77,7 +77,12 @@ impl Faulty {
 
     /// As [`set`](Self::set), from the call after the next one on.
     pub fn set_after_next(&self, fault: Fault) {
-        *self.fault.lock() = (fault, 1);
+        self.set_after(fault, 1);
+    }
+
+    /// As [`set`](Self::set), after so many calls that still go well.
+    pub fn set_after(&self, fault: Fault, count: u32) {
+        *self.fault.lock() = (fault, count);
     }
 
     pub fn commits(&self) -> u64 {

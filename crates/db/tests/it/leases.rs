@@ -221,7 +221,10 @@ fn a_document_under_a_lease_is_taken_by_nobody_else() {
             let taken = claim.lease(HOUR, object! {}).update(object! { "taken": true }).unwrap();
             let (id, version) = (taken.documents[0].id().to_string(), taken.documents[0].version());
             assert_eq!((id.as_str(), version), ("0", 5));
-            assert!(matches!(jobs.complete("0", 4, object! {}), Err(Error::Fenced { .. })));
+            assert!(matches!(
+                jobs.complete("0", 4, object! {}),
+                Err(Error::VersionMismatch { .. })
+            ));
             // Without a lease of its own it ends that of the other.
             let claim = jobs.claim(kind()).sort(Sort::new().ascending("n")).even_if_leased();
             claim.update(object! { "taken": "for good" }).unwrap();
@@ -269,7 +272,7 @@ fn what_cannot_be_claimed_keeps_nobody_from_the_rest() {
             let claimed = claim(1);
             assert_eq!(ids(&claimed), ["good"]);
             assert_eq!(passed_over(&claimed), ["type", "schema", "better"]);
-            assert!(matches!(claimed.passed_over[0].reason, Error::Invalid(_)));
+            assert!(matches!(claimed.passed_over[0].reason, Error::Inapplicable { .. }));
             assert!(matches!(claimed.passed_over[1].reason, Error::SchemaViolation { .. }));
             assert!(matches!(claimed.passed_over[2].reason, Error::Duplicate { .. }));
             assert_eq!(db.collections().unwrap()[0].passed_over, 3);

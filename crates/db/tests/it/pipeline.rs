@@ -98,7 +98,8 @@ fn a_command_that_fails_does_not_disturb_its_group() {
             batch.upsert("docs", "a", object! { "torn": true })?;
             batch.insert("fresh", "a", object! {})?;
             batch.insert("docs", "first", object! {})?;
-            Ok(u64::from(db.write(batch)?.is_applied))
+            let level = velocitydb::Consistency::Strong;
+            Ok(u64::from(db.write_for_outcomes(batch, level, None)?.is_applied))
         }),
         Box::new(|db| db.drop_collection("nothing").map(|()| 0)),
         Box::new(|db| Ok(db.documents("docs").update("a", object! { "n": 1 })?.version)),

@@ -49,7 +49,7 @@ impl Variants {
             let (id, fields) = (format!("d{n:03}"), queries.object());
             match sieve.insert(&id, &fields) {
                 Ok(_) => drop(documents.insert(id, fields)),
-                Err(Error::Duplicate { .. } | Error::Invalid(_)) => {}
+                Err(Error::Duplicate { .. } | Error::Inapplicable { .. }) => {}
                 Err(error) => panic!("{error}"),
             }
         }

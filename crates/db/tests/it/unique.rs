@@ -258,7 +258,7 @@ fn a_refused_document_leaves_no_entries_for_the_rest_of_its_batch() {
     let mut batch = velocitydb::WriteBatch::new();
     batch.insert("users", "second", object! { "a": 2, "b": 1 }).unwrap();
     batch.insert("users", "third", object! { "a": 2, "b": 3 }).unwrap();
-    let result = db.write(batch).unwrap();
+    let result = db.write_for_outcomes(batch, velocitydb::Consistency::Strong, None).unwrap();
     assert!(!result.is_applied);
     assert!(matches!(result.outcomes[0], velocitydb::Outcome::Refused(_)));
     assert!(matches!(result.outcomes[1], velocitydb::Outcome::Abandoned));

@@ -1,10 +1,12 @@
 //! Making up the steps of the differential test.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use velocitydb::{Consistency, Direction, Existing, Filter, Object, Sort, Value, object};
 use velocitydb_storage::contract::Random;
 
+use super::shuffle::shuffle;
 use super::step::*;
 use crate::queries::Queries;
 
@@ -26,18 +28,36 @@ pub struct Generator {
     is_restart_next: bool,
     /// A bound that moves, as the time does in what claims ask for.
     ticks: i64,
+    /// Steps that belong together; others may come in between.
+    planned: VecDeque<Step>,
 }
 
 impl Generator {
     pub fn new(mut random: Random) -> Self {
         let queries = Queries::new(Random::from_seed(random.number()));
-        let requested = Vec::new();
-        Generator { random, queries, requests: 0, requested, is_restart_next: false, ticks: 0 }
+        Generator {
+            random,
+            queries,
+            requests: 0,
+            requested: Vec::new(),
+            is_restart_next: false,
+            ticks: 0,
+            planned: VecDeque::new(),
+        }
     }
 
     pub fn next(&mut self) -> Step {
         if std::mem::take(&mut self.is_restart_next) {
             return Step::Restart;
+        }
+        if self.planned.is_empty() && self.random.one_in(60) {
+            let collection = self.collection();
+            self.planned = shuffle(&mut self.random, &collection).into();
+        }
+        if !self.random.one_in(4)
+            && let Some(step) = self.planned.pop_front()
+        {
+            return step;
         }
         match self.random.within(0..150) {
             100..150 => self.query(),
@@ -148,11 +168,7 @@ impl Generator {
                     collection,
                     id: self.id(),
                     version: self.random.within(1..9),
-                    how: match self.random.within(0..3) {
-                        0 => Settling::Complete(changes),
-                        1 => Settling::Renew(Duration::from_secs(self.random.within(0..30))),
-                        _ => Settling::Release,
-                    },
+                    how: self.settling(),
                     context: self.strong_context(),
                 };
                 self.remembered(settle)
@@ -245,7 +261,7 @@ impl Generator {
             }
             1..3 => {
                 let count = self.random.within(0..6);
-                let operations = (0..count).map(|_| self.operation()).collect();
+                let operations = (0..count).map(|_| self.operation_of_batch()).collect();
                 let context = Context { time_to_live: None, ..context };
                 Step::Batch { operations, context }
             }
@@ -279,9 +295,30 @@ impl Generator {
         Context { level: self.level(), time_to_live, request }
     }
 
-    fn operation(&mut self) -> Operation {
-        let (collection, id) = (self.collection(), self.id());
-        let condition = match self.random.within(0..14) {
+    fn operation_of_batch(&mut self) -> Operation {
+        let operation = self.operation();
+        if !self.random.one_in(5) {
+            return operation;
+        }
+        let action = match self.settling() {
+            Settling::Complete(changes) => Action::Complete(changes),
+            Settling::Renew(duration) => Action::Renew(duration),
+            Settling::Release => Action::Release,
+        };
+        let condition = Condition::Version(self.random.within(1..9));
+        Operation { condition, action, ..operation }
+    }
+
+    fn settling(&mut self) -> Settling {
+        match self.random.within(0..3) {
+            0 => Settling::Complete(self.changes()),
+            1 => Settling::Renew(Duration::from_secs(self.random.within(0..30))),
+            _ => Settling::Release,
+        }
+    }
+
+    fn condition(&mut self) -> Condition {
+        match self.random.within(0..15) {
             0 => Condition::Absent,
             1 | 2 => Condition::Version(self.random.within(0..12)),
             3 => Condition::Document(self.object()),
@@ -291,8 +328,14 @@ impl Generator {
                     |generator: &mut Self| (!generator.random.one_in(4)).then(|| generator.value());
                 Condition::Fields((0..count).map(|_| (self.field(), value(self))).collect())
             }
+            6 => Condition::Matches(self.filter()),
             _ => Condition::Always,
-        };
+        }
+    }
+
+    fn operation(&mut self) -> Operation {
+        let (collection, id) = (self.collection(), self.id());
+        let condition = self.condition();
         let action = match self.random.within(0..14) {
             0..4 if condition == Condition::Always => Action::Insert(self.object()),
             4 if condition == Condition::Always => Action::Replace(self.object()),
@@ -311,7 +354,13 @@ impl Generator {
 
     fn transaction_step(&mut self) -> TransactionStep {
         let (collection, id) = (self.collection(), self.id());
-        match self.random.within(0..27) {
+        match self.random.within(0..33) {
+            27 | 28 => TransactionStep::Document(collection, id),
+            29 | 30 => TransactionStep::Compare(collection, id, self.condition()),
+            31 | 32 => {
+                let version = self.random.within(1..9);
+                TransactionStep::Settle(collection, id, version, self.settling())
+            }
             24..27 => TransactionStep::Find(collection, self.filter()),
             0..5 => TransactionStep::Get(collection, id),
             5 => TransactionStep::Count(collection),

@@ -6,9 +6,11 @@
 pub mod generator;
 mod model;
 mod model_queries;
+mod model_transactions;
 pub mod real;
 mod real_queries;
 mod rules;
 mod run;
+mod shuffle;
 mod state;
 pub mod step;

@@ -1,14 +1,12 @@
 //! The naive model: what the database promises, written from the specification in the plainest way,
 //! one map in another, everything copied. It shares no code with what it is compared to.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use velocitydb::{Consistency, Filter, Object};
+use velocitydb::{Consistency, Object};
 
-use super::state::{Collection, Document, Expiry, Outcome, Refusal, Remembered, State, change};
-use super::step::{Action, Answer, Condition, Context, Operation, Step, TransactionStep};
-use crate::queries::matching;
+use super::state::{Collection, Document, Expiry, Outcome, Refusal, Remembered, State};
+use super::step::{Action, Answer, Condition, Context, Operation, Step};
 use crate::world::START_MICROS;
 
 const RETENTION_MICROS: i64 = 24 * 3_600 * 1_000_000;
@@ -153,11 +151,11 @@ impl Model {
         };
         let (index, is_replayed) = (reply.index, reply.is_replayed);
         let outcome = &reply.outcomes[0];
-        if *outcome == Outcome::Refused(Refusal::Update) {
-            return failed("invalid");
-        }
         // That a swap cannot be done is no answer to its comparison.
-        if let Outcome::Refused(refusal @ (Refusal::Duplicate(_) | Refusal::Schema)) = outcome {
+        if let Outcome::Refused(
+            refusal @ (Refusal::Duplicate(_) | Refusal::Schema | Refusal::Update),
+        ) = outcome
+        {
             return failed(refusal.describe());
         }
         if operation.condition == Condition::Always {
@@ -186,7 +184,10 @@ impl Model {
             Outcome::Applied { version, .. }
             | Outcome::Held { version }
             | Outcome::Refused(
-                Refusal::Exists(version) | Refusal::Version(version) | Refusal::Content(version),
+                Refusal::Exists(version)
+                | Refusal::Version(version)
+                | Refusal::Content(version)
+                | Refusal::Unmatched(version),
             ) => *version,
             _ => 0,
         };
@@ -305,9 +306,21 @@ impl Model {
         before: State,
     ) -> (Vec<Outcome>, bool) {
         let now = self.now;
-        let mut outcomes: Vec<_> =
-            operations.map(|(one, expiry)| self.state.operate(one, expiry, now)).collect();
-        let is_refused = outcomes.iter().any(|one| matches!(one, Outcome::Refused(_)));
+        let operations: Vec<_> = operations.collect();
+        self.state.takings = (operations.len() > 1).then(Vec::new);
+        let mut outcomes = Vec::new();
+        for (position, (one, expiry)) in operations.into_iter().enumerate() {
+            self.state.operation = position;
+            outcomes.push(self.state.operate(one, expiry, now));
+        }
+        let is_refused =
+            |outcomes: &[Outcome]| outcomes.iter().any(|one| matches!(one, Outcome::Refused(_)));
+        if !is_refused(&outcomes) {
+            for (position, index) in self.state.duplicates() {
+                outcomes[position] = Outcome::Refused(Refusal::Duplicate(index));
+            }
+        }
+        let is_refused = is_refused(&outcomes);
         if is_refused {
             for outcome in &mut outcomes {
                 if !matches!(outcome, Outcome::Refused(_)) {
@@ -359,209 +372,5 @@ impl Model {
         self.state.leftovers.retain(|(expires, lease)| !is_due(*expires) && !is_due(*lease));
         let is_changed = self.state.touches > touches || self.state.leftovers.len() < leftovers;
         self.state.index += u64::from(is_changed);
-    }
-
-    fn transaction(&mut self, steps: &[TransactionStep]) -> Answer {
-        let mut transaction = Transaction {
-            begin: self.visible(),
-            documents: BTreeMap::new(),
-            collections: BTreeMap::new(),
-            queries: Vec::new(),
-            writes: BTreeMap::new(),
-        };
-        let mut answers = Vec::new();
-        for step in steps {
-            let answer = match step {
-                TransactionStep::Other(step) => self.run(step),
-                step => transaction.run(step),
-            };
-            let is_own = !matches!(step, TransactionStep::Other(_));
-            answers.push(answer);
-            if is_own && matches!(answers.last(), Some(Answer::Failed(_))) {
-                return Answer::Transaction(answers, Box::new(failed("given up")));
-            }
-        }
-        let result = self.commit(transaction);
-        Answer::Transaction(answers, Box::new(result))
-    }
-
-    fn commit(&mut self, transaction: Transaction) -> Answer {
-        let before = self.state.clone();
-        let answer = self.try_commit(transaction, before.clone());
-        if matches!(answer, Answer::Failed(_)) {
-            self.state = before;
-        }
-        answer
-    }
-
-    fn try_commit(&mut self, transaction: Transaction, before: State) -> Answer {
-        let read = transaction.documents.keys().map(|(collection, _)| collection);
-        let read = read.chain(transaction.collections.keys());
-        for collection in read.chain(transaction.queries.iter().map(|query| &query.collection)) {
-            self.state.end_leases(Some(collection), self.now);
-        }
-        for ((collection, id), version) in &transaction.documents {
-            let found = self.state.document(collection, id);
-            let is_live = |one: &&Document| one.expires.is_none_or(|time| time > self.now);
-            if found.filter(is_live).map_or(0, |one| one.version) != *version {
-                return failed("conflict");
-            }
-        }
-        for (collection, touched) in &transaction.collections {
-            if self.state.touched(collection) != *touched {
-                return failed("conflict");
-            }
-        }
-        for query in &transaction.queries {
-            if self.state.touched(&query.collection) != query.touched
-                && self.state.matching_live(&query.collection, &query.filter, self.now)
-                    != query.found
-            {
-                return failed("conflict");
-            }
-        }
-        let operations = transaction.writes.into_iter().map(|((collection, id), write)| {
-            let (action, expires) = match write {
-                Some((fields, expires)) => (Action::Upsert(fields), expires),
-                None => (Action::Delete, None),
-            };
-            let operation = Operation { collection, id, condition: Condition::Always, action };
-            (operation, Expiry::Set(expires))
-        });
-        let operations: Vec<_> = operations.collect();
-        let all = operations.iter().map(|(operation, expiry)| (operation, *expiry));
-        let (outcomes, _) = self.apply_all(all, before);
-        for outcome in &outcomes {
-            if let Outcome::Refused(refusal) = outcome {
-                return failed(refusal.describe_alone());
-            }
-        }
-        Answer::Committed(self.state.index)
-    }
-}
-
-type Place = (String, String);
-
-struct Transaction {
-    begin: State,
-    documents: BTreeMap<Place, u64>,
-    collections: BTreeMap<String, u64>,
-    queries: Vec<Query>,
-    writes: BTreeMap<Place, Option<(Object, Option<i64>)>>,
-}
-
-/// What a query of a transaction found: ids and versions.
-struct Query {
-    collection: String,
-    touched: u64,
-    filter: Filter,
-    found: Vec<(String, u64)>,
-}
-
-impl Transaction {
-    fn run(&mut self, step: &TransactionStep) -> Answer {
-        use TransactionStep::{
-            Count, Delete, Find, Get, Insert, List, Other, Replace, Update, Upsert,
-        };
-        match step {
-            Get(collection, id) => {
-                let found = self.read(collection, id);
-                Answer::Fields(found.map(|(fields, _)| fields.to_json()))
-            }
-            Count(collection) => Answer::Count(self.list(collection).len() as u64),
-            List(collection) => {
-                let one =
-                    |(id, fields): (String, Object)| Some(format!("{id} {}", fields.to_json()));
-                let all = self.list(collection).into_iter().filter_map(one);
-                Answer::Fields(Some(all.collect::<Vec<_>>().join("\n")))
-            }
-            Find(collection, filter) => self.find(collection, filter),
-            Insert(collection, id, fields) => match self.read(collection, id) {
-                Some(_) => failed("exists"),
-                None => self.write(collection, id, Some((fields.clone(), None))),
-            },
-            Replace(collection, id, fields) => match self.read(collection, id) {
-                Some(_) => self.write(collection, id, Some((fields.clone(), None))),
-                None => failed("missing"),
-            },
-            Upsert(collection, id, fields) => {
-                self.read(collection, id);
-                self.write(collection, id, Some((fields.clone(), None)))
-            }
-            Update(collection, id, changes) => match self.read(collection, id) {
-                Some((fields, expires)) => match change(&fields, changes) {
-                    Some(fields) => self.write(collection, id, Some((fields, expires))),
-                    None => failed("invalid"),
-                },
-                None => failed("missing"),
-            },
-            Delete(collection, id) => {
-                let existed = self.read(collection, id).is_some();
-                self.write(collection, id, None);
-                Answer::Count(u64::from(existed))
-            }
-            Other(_) => unreachable!(),
-        }
-    }
-
-    fn find(&mut self, collection: &str, filter: &Filter) -> Answer {
-        self.queries.push(Query {
-            collection: collection.to_owned(),
-            touched: self.begin.touched(collection),
-            filter: filter.clone(),
-            found: self.begin.matching_live(collection, filter, i64::MIN),
-        });
-        let all = self.all(collection);
-        // The lease of a document that is written is not known before it is.
-        let mut objects = self.begin.objects(collection, i64::MIN);
-        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| other == collection) {
-            match write {
-                Some((fields, _)) => objects.insert(id.clone(), fields.clone()),
-                None => objects.remove(id),
-            };
-        }
-        let found = matching(&objects, filter);
-        let found = found.keys().map(|id| format!("{id} {}", all[id].to_json()));
-        Answer::Fields(Some(found.collect::<Vec<_>>().join("\n")))
-    }
-
-    fn read(&mut self, collection: &str, id: &str) -> Option<(Object, Option<i64>)> {
-        let place = (collection.to_owned(), id.to_owned());
-        if let Some(write) = self.writes.get(&place) {
-            return write.clone();
-        }
-        let found = self.begin.document(collection, id);
-        self.documents.insert(place, found.map_or(0, |one| one.version));
-        found.map(|one| (one.fields.clone(), one.expires))
-    }
-
-    fn list(&mut self, collection: &str) -> BTreeMap<String, Object> {
-        self.collections.insert(collection.to_owned(), self.begin.touched(collection));
-        self.all(collection)
-    }
-
-    /// All documents of a collection, with its own writes.
-    fn all(&self, collection: &str) -> BTreeMap<String, Object> {
-        let mut all = BTreeMap::new();
-        if let Some(found) = self.begin.collections.get(collection) {
-            all.extend(found.documents.iter().map(|(id, one)| (id.clone(), one.fields.clone())));
-        }
-        for ((_, id), write) in self.writes.iter().filter(|((other, _), _)| other == collection) {
-            match write {
-                Some((fields, _)) => all.insert(id.clone(), fields.clone()),
-                None => all.remove(id),
-            };
-        }
-        all
-    }
-
-    fn write(
-        &mut self,
-        collection: &str,
-        id: &str,
-        write: Option<(Object, Option<i64>)>,
-    ) -> Answer {
-        self.writes.insert((collection.to_owned(), id.to_owned()), write);
-        Answer::Done
     }
 }

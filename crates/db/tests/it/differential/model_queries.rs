@@ -123,7 +123,10 @@ impl State {
         let (collection, id) = (collection.to_owned(), id.to_owned());
         let condition = Condition::Always;
         let operation = Operation { collection, id, condition, action: Action::Release };
+        // What it takes is asked about at once.
+        let takings = self.takings.take();
         let outcome = self.act(&operation, Expiry::Keep, None, now);
+        self.takings = takings;
         if matches!(outcome, Outcome::Refused(_)) {
             *self = before;
             self.just_end_lease(&operation.collection, &operation.id);
@@ -243,7 +246,7 @@ impl Model {
         let asked = format!("{what:?}");
         if let Some(known) = self.known(context, &asked)? {
             if let Some(Outcome::Refused(refusal)) = known.outcomes.first() {
-                return Err(failed(refusal.describe_alone()));
+                return Err(failed(refusal.describe()));
             }
             let (found, index) = (known.found, known.index);
             return Ok(Modified { found, index, is_replayed: true });
@@ -261,7 +264,10 @@ impl Model {
             }
         };
         let (mut found, mut refused) = (Vec::new(), None);
-        for id in ids.into_iter().take(*limit) {
+        let ids: Vec<_> = ids.into_iter().take(*limit).collect();
+        self.state.takings = (ids.len() > 1).then(Vec::new);
+        for (position, id) in ids.into_iter().enumerate() {
+            self.state.operation = position;
             let before = self.state.see(collection, &id);
             let (collection, condition) = ((*collection).to_owned(), Condition::Always);
             let operation =
@@ -278,11 +284,16 @@ impl Model {
                 Outcome::Held { .. } | Outcome::Abandoned => unreachable!("it was found"),
             }
         }
+        if refused.is_none()
+            && let Some((_, index)) = self.state.duplicates().pop_first()
+        {
+            refused = Some(Refusal::Duplicate(index));
+        }
         if let Some(refusal) = refused {
             self.state = state;
             let outcomes = vec![Outcome::Refused(refusal.clone())];
             self.remember(context, asked, false, Remembered { outcomes, ..Remembered::default() });
-            return Err(failed(refusal.describe_alone()));
+            return Err(failed(refusal.describe()));
         }
         let is_applied = self.state.touches > state.touches;
         self.state.index += u64::from(is_applied);
@@ -392,8 +403,8 @@ impl Model {
         };
         match &outcomes[0] {
             Outcome::Applied { version, .. } => Answer::Version(*version),
-            Outcome::Refused(Refusal::Version(found)) => failed(format!("fenced {found}")),
-            Outcome::Refused(refusal) => failed(refusal.describe_alone()),
+            Outcome::Refused(Refusal::Version(found)) => failed(format!("version {found}")),
+            Outcome::Refused(refusal) => failed(refusal.describe()),
             Outcome::Held { .. } | Outcome::Abandoned => unreachable!("it does something"),
         }
     }

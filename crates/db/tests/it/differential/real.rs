@@ -7,7 +7,8 @@ use velocitydb::{
 
 use super::real_queries;
 use super::step::{
-    Action, Answer, Bounds, Change, Condition, Context, Operation, Seen, Step, TransactionStep,
+    Action, Answer, Bounds, Change, Condition, Context, Operation, Seen, Settling, Step,
+    TransactionStep,
 };
 
 /// Does a step that needs nothing but a database. `snapshot` is the one that was taken last.
@@ -101,6 +102,7 @@ fn compare_and_swap(documents: &Documents, operation: &Operation) -> Result<Answ
         Condition::Absent => swap.absent(),
         Condition::Version(version) => swap.version(*version),
         Condition::Document(fields) => swap.document(fields),
+        Condition::Matches(filter) => swap.matches(filter.clone()),
         Condition::Fields(fields) => fields.iter().fold(swap, |swap, (name, value)| match value {
             Some(value) => swap.field(name, value.clone()),
             None => swap.missing(name),
@@ -131,7 +133,7 @@ fn batch(db: &Database, operations: &[Operation], context: &Context) -> Result<A
         })?;
     }
     let request = context.request.as_deref().map(RequestId::new).transpose()?;
-    let result = db.write_at(batch, context.level, request)?;
+    let result = db.write_for_outcomes(batch, context.level, request)?;
     Ok(Answer::Batch {
         is_applied: result.is_applied,
         index: result.index,
@@ -151,11 +153,7 @@ fn transaction(db: &Database, snapshot: &Snapshot, steps: &[TransactionStep]) ->
         match transaction_step(&mut txn, step) {
             Ok(answer) => answers.push(answer),
             Err(error) => {
-                let what = match describe_error(&error).as_str() {
-                    what if what.starts_with("exists") => "exists".to_owned(),
-                    what => what.to_owned(),
-                };
-                answers.push(Answer::Failed(what));
+                answers.push(Answer::Failed(describe_error(&error)));
                 let given_up = Answer::Failed("given up".to_owned());
                 return Ok(Answer::Transaction(answers, Box::new(given_up)));
             }
@@ -194,6 +192,22 @@ fn transaction_step(txn: &mut Transaction, step: &TransactionStep) -> Result<Ans
         TransactionStep::Delete(collection, id) => {
             return Ok(Answer::Count(u64::from(txn.delete(collection, id)?)));
         }
+        TransactionStep::Document(collection, id) => {
+            let found = txn.document(collection, id)?;
+            return Ok(Answer::Documents(vec![found.as_ref().map(see)]));
+        }
+        TransactionStep::Compare(collection, id, one) => {
+            txn.compare(collection, id, &condition(one)?)?;
+        }
+        TransactionStep::Settle(collection, id, version, how) => {
+            return Ok(Answer::Version(match how {
+                Settling::Complete(changes) => {
+                    txn.complete(collection, id, *version, update(changes))?
+                }
+                Settling::Renew(duration) => txn.renew(collection, id, *version, *duration)?,
+                Settling::Release => txn.release(collection, id, *version)?,
+            }));
+        }
         TransactionStep::Other(_) => unreachable!("it is done outside of the transaction"),
     }
     Ok(Answer::Done)
@@ -211,6 +225,7 @@ fn condition(condition: &Condition) -> Result<velocitydb::Condition> {
             let fields = fields.iter().map(|(name, value)| Ok((name.parse()?, value.clone())));
             velocitydb::Condition::Fields(fields.collect::<Result<_>>()?)
         }
+        Condition::Matches(filter) => velocitydb::Condition::Matches(Box::new(filter.clone())),
     })
 }
 
@@ -222,7 +237,10 @@ fn action(action: &Action) -> Result<velocitydb::Action> {
         Action::Update(changes) => velocitydb::Action::Update(update(changes)),
         Action::Delete => velocitydb::Action::Delete,
         Action::Compare => velocitydb::Action::Compare,
-        _ => unreachable!("work is settled otherwise"),
+        Action::Complete(changes) => velocitydb::Action::Complete(update(changes)),
+        Action::Renew(duration) => velocitydb::Action::Renew(*duration),
+        Action::Release => velocitydb::Action::Release,
+        Action::Settle(..) => unreachable!("transactions alone do so"),
     })
 }
 
@@ -279,24 +297,26 @@ fn describe_refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Exists { version } => format!("exists {version}"),
         Refusal::Missing => "missing".to_owned(),
-        Refusal::Version { found } => format!("version {found}"),
+        Refusal::Version { found, .. } => format!("version {found}"),
         Refusal::Content { version, .. } => format!("content {version}"),
+        Refusal::Unmatched { version } => format!("unmatched {version}"),
         Refusal::Update(_) => "update".to_owned(),
         Refusal::Duplicate { index, .. } => format!("duplicate {}", index.as_str()),
         Refusal::Schema(_) => "schema".to_owned(),
         Refusal::NoLease { version } => format!("no lease {version}"),
-        other => panic!("{other:?} is new"),
     }
 }
 
+/// What a call failed with. That it was about an operation of a batch shows in its place.
 fn describe_error(error: &Error) -> String {
+    let position = error.batch().map_or(String::new(), |batch| format!("{}: ", batch.position));
+    position + &describe_cause(error)
+}
+
+fn describe_cause(error: &Error) -> String {
     match error {
-        Error::Invalid(_) => "invalid".to_owned(),
         Error::NotFound { .. } => "missing".to_owned(),
         Error::AlreadyExists { version, .. } => format!("exists {version}"),
-        Error::Refused { position, refusal, .. } => {
-            format!("{position}: {}", describe_refusal(refusal))
-        }
         Error::Conflict => "conflict".to_owned(),
         Error::NoCollection { .. } => "no collection".to_owned(),
         Error::CollectionExists { .. } => "collection exists".to_owned(),
@@ -304,8 +324,11 @@ fn describe_error(error: &Error) -> String {
         Error::Duplicate { index, .. } => format!("duplicate {}", index.as_str()),
         Error::SchemaViolation { .. } => "schema".to_owned(),
         Error::SchemaViolated { count, .. } => format!("violated {count}"),
-        Error::Fenced { found, .. } => format!("fenced {found}"),
-        Error::NotLeased { version, .. } => format!("0: no lease {version}"),
+        Error::VersionMismatch { found, .. } => format!("version {found}"),
+        Error::ConditionFailed { version, .. } => format!("content {version}"),
+        Error::Inapplicable { .. } => "update".to_owned(),
+        Error::Invalid(_) => "invalid".to_owned(),
+        Error::NotLeased { version, .. } => format!("no lease {version}"),
         Error::NoIndex { .. } => "no index".to_owned(),
         Error::RequestReused { .. } => "request reused".to_owned(),
         Error::IndexFailed { .. } => "index failed".to_owned(),

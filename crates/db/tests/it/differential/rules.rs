@@ -31,20 +31,36 @@ pub fn is_violated(rules: Rules, fields: &Object) -> bool {
     }
 }
 
-/// The documents whose time is over that have a value that `id` is to have in a unique index. A
-/// refusal, when one is in the way whose time is not.
+/// What unique indexes say to what a document is to be.
+#[derive(Default)]
+pub struct InTheWay {
+    /// The documents whose time is over that have a value that it is to have.
+    pub stale: BTreeSet<String>,
+    /// The first index in which one has such a value whose time is not over.
+    pub duplicate: Option<usize>,
+    /// The values that it comes by, with their indexes.
+    pub taken: Vec<(usize, Vec<u8>)>,
+}
+
+/// What is in the way of a document that is to have these fields. If that is the last word about it,
+/// the first index that says no is the last one that is looked at.
 pub fn in_the_way(
     collection: &Collection,
     id: &str,
     before: Option<&Document>,
     fields: &Object,
     now: i64,
-) -> Result<BTreeSet<String>, Refusal> {
-    let mut stale = BTreeSet::new();
+    is_last_word: bool,
+) -> Result<InTheWay, Refusal> {
+    let mut way = InTheWay::default();
     for index in &collection.indexes {
         let before = before.and_then(|before| unique_values(*index, &before.fields));
         let before = before.unwrap_or_default();
+        if is_last_word && way.duplicate.is_some() {
+            break;
+        }
         let after = unique_values(*index, fields).ok_or(Refusal::Update)?;
+        way.taken.extend(after.difference(&before).map(|value| (*index, value.clone())));
         for (other, document) in &collection.documents {
             let theirs = unique_values(*index, &document.fields).unwrap_or_default();
             let is_hit = after.difference(&before).any(|value| theirs.contains(value));
@@ -52,12 +68,13 @@ pub fn in_the_way(
                 continue;
             }
             if document.expires.is_none_or(|time| time > now) {
-                return Err(Refusal::Duplicate(*index));
+                way.duplicate.get_or_insert(*index);
+            } else {
+                way.stale.insert(other.clone());
             }
-            stale.insert(other.clone());
         }
     }
-    Ok(stale)
+    Ok(way)
 }
 
 /// The values that nobody else may have; `None` when a document cannot have such an index.

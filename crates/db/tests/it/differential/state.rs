@@ -8,6 +8,7 @@ use super::rules;
 use super::step::{
     self, Action, Answer, Bounds, Change, Condition, Operation, Releases, Rules, Seen,
 };
+use crate::queries::matching;
 
 #[derive(Clone, Default)]
 pub struct State {
@@ -23,6 +24,21 @@ pub struct State {
     pub next_number: u64,
     /// Counts everything that changes anything, and never goes back.
     pub touches: u64,
+    /// While a command changes several documents, which unique values they have come by: who has
+    /// them too is asked when it is done.
+    pub takings: Option<Vec<Taking>>,
+    /// Which operation of the command is at work.
+    pub operation: usize,
+}
+
+/// A unique value that a document has come by.
+#[derive(Clone, PartialEq)]
+pub struct Taking {
+    pub operation: usize,
+    pub collection: String,
+    pub index: usize,
+    pub id: String,
+    pub value: Vec<u8>,
 }
 
 #[derive(Clone, Default)]
@@ -108,6 +124,7 @@ pub enum Refusal {
     Missing,
     Version(u64),
     Content(u64),
+    Unmatched(u64),
     Update,
     Duplicate(usize),
     Schema,
@@ -140,19 +157,11 @@ impl Refusal {
             Refusal::Missing => "missing".to_owned(),
             Refusal::Version(found) => format!("version {found}"),
             Refusal::Content(version) => format!("content {version}"),
+            Refusal::Unmatched(version) => format!("unmatched {version}"),
             Refusal::Update => "update".to_owned(),
             Refusal::Duplicate(index) => format!("duplicate {}", step::index_name(*index)),
             Refusal::Schema => "schema".to_owned(),
             Refusal::NoLease(version) => format!("no lease {version}"),
-        }
-    }
-
-    /// As the error of a call that is about one document.
-    pub fn describe_alone(&self) -> String {
-        match self {
-            Refusal::Update => "invalid".to_owned(),
-            Refusal::NoLease(_) => format!("0: {}", self.describe()),
-            other => other.describe(),
         }
     }
 }
@@ -240,11 +249,51 @@ impl State {
         version
     }
 
+    /// Which operations of the command that ends here are refused, since somebody has the values
+    /// that they have come by, and each with the first index.
+    pub fn duplicates(&mut self) -> BTreeMap<usize, usize> {
+        let takings = self.takings.take().unwrap_or_default();
+        let mut conflicts = BTreeSet::new();
+        for taking in &takings {
+            let is_same = |one: &&Taking| {
+                let same = (&one.collection, one.index, &one.value);
+                same == (&taking.collection, taking.index, &taking.value)
+            };
+            let last = |id: &String| {
+                let mut by = takings.iter().filter(is_same).filter(|one| one.id == *id);
+                by.next_back().map(|one| one.operation)
+            };
+            let has_value = |one: &Document| {
+                let values = rules::unique_values(taking.index, &one.fields);
+                values.unwrap_or_default().contains(&taking.value)
+            };
+            let documents = self.collections[&taking.collection].documents.iter();
+            let holders = documents.filter(|(_, one)| has_value(one));
+            let mut holders: Vec<_> = holders.map(|(id, _)| (last(id), id)).collect();
+            holders.sort_unstable();
+            let place = |(_, id): (Option<usize>, &String)| (taking.collection.clone(), id.clone());
+            for later in 1..holders.len() {
+                let operation = holders[later].0.expect("one had it before");
+                let others: Vec<_> = holders[..later].iter().copied().map(place).collect();
+                conflicts.insert((operation, taking.index, place(holders[later]), others));
+            }
+        }
+        // A document that is refused itself is in nobody's way.
+        let (mut refused, mut gone) = (BTreeMap::new(), BTreeSet::new());
+        for (operation, index, document, others) in conflicts {
+            if others.iter().any(|other| !gone.contains(other)) {
+                refused.entry(operation).or_insert(index);
+                gone.insert(document);
+            }
+        }
+        refused
+    }
+
     pub fn operate(&mut self, operation: &Operation, expiry: Expiry, now: i64) -> Outcome {
         let Operation { collection, id, condition, action: _ } = operation;
         self.settle_one(collection, id, now);
         let found = self.document(collection, id).cloned();
-        if let Some(refusal) = refusal(condition, found.as_ref()) {
+        if let Some(refusal) = refusal(condition, id, found.as_ref()) {
             return Outcome::Refused(refusal);
         }
         self.act(operation, expiry, None, now)
@@ -275,11 +324,13 @@ impl State {
             }
             (Action::Insert(fields) | Action::Upsert(fields), _) => Ok(fields.clone()),
             (_, None) => return Outcome::Refused(Refusal::Missing),
-            (Action::Replace(fields), _) => Ok(fields.clone()),
             (Action::Update(changes) | Action::Complete(changes), _) => changed(changes),
-            (Action::Renew(_) | Action::Release, _) if before.is_none() => {
+            (Action::Renew(_) | Action::Release | Action::Settle(_, Some(_)), _)
+                if before.is_none() =>
+            {
                 return Outcome::Refused(Refusal::NoLease(version));
             }
+            (Action::Replace(fields) | Action::Settle(fields, _), _) => Ok(fields.clone()),
             (Action::Renew(_), Some(found)) => Ok(found.fields.clone()),
             (Action::Release, Some(found)) => {
                 let releases = &before.as_ref().expect("it was looked at").releases;
@@ -302,18 +353,22 @@ impl State {
         let is_claim = lease.is_some();
         let lease = match (lease, action) {
             (Some((until, releases)), _) => Some(Lease { until, releases, set: Vec::new() }),
-            (None, Action::Renew(duration)) => {
-                let until = now + duration.as_micros() as i64;
+            (None, Action::Renew(duration) | Action::Settle(_, Some(duration))) => {
+                let until = now + super::model::micros(*duration);
                 before.map(|lease| Lease { until, ..lease })
             }
-            (None, Action::Complete(_) | Action::Release) => None,
+            (None, Action::Complete(_) | Action::Release | Action::Settle(_, None)) => None,
             (None, _) => before,
         };
         let expires = match (expiry, action) {
             (Expiry::Set(time), _) => time,
             (
                 Expiry::Keep,
-                Action::Update(_) | Action::Complete(_) | Action::Renew(_) | Action::Release,
+                Action::Update(_)
+                | Action::Complete(_)
+                | Action::Renew(_)
+                | Action::Release
+                | Action::Settle(..),
             ) => found.as_ref().and_then(|one| one.expires),
             (Expiry::Keep, _) => None,
         };
@@ -369,8 +424,21 @@ impl State {
         }
         let New { fields, expires, lease } = new;
         let fields = rules::keep_to_schema(self.collections[collection].schema, fields)?;
-        let stale = rules::in_the_way(&self.collections[collection], id, found, &fields, now)?;
-        stale.iter().for_each(|other| {
+        let is_last_word = self.takings.is_none();
+        let way = &self.collections[collection];
+        let way = rules::in_the_way(way, id, found, &fields, now, is_last_word)?;
+        match (&mut self.takings, way.duplicate) {
+            (None, Some(index)) => return Err(Refusal::Duplicate(index)),
+            (None, None) => {}
+            (Some(takings), _) => {
+                let taking = |(index, value)| {
+                    let (collection, id) = (collection.to_owned(), id.to_owned());
+                    Taking { operation: self.operation, collection, index, id, value }
+                };
+                takings.extend(way.taken.into_iter().map(taking));
+            }
+        }
+        way.stale.iter().for_each(|other| {
             self.remove(collection, other, now);
         });
         let collection = self.touch(collection);
@@ -396,6 +464,12 @@ pub struct New {
 }
 
 impl Document {
+    /// One with nothing but a version and fields.
+    pub fn of(version: u64, fields: Object) -> Self {
+        let (created, modified, unfit) = (0, 0, Vec::new());
+        Document { version, created, modified, expires: None, lease: None, unfit, fields }
+    }
+
     pub fn see(&self, id: &str) -> Seen {
         Seen {
             id: id.to_owned(),
@@ -408,12 +482,14 @@ impl Document {
     }
 }
 
-pub fn refusal(condition: &Condition, found: Option<&Document>) -> Option<Refusal> {
+pub fn refusal(condition: &Condition, id: &str, found: Option<&Document>) -> Option<Refusal> {
     let Some(found) = found else {
         return match condition {
             Condition::Always | Condition::Absent => None,
             Condition::Version(_) => Some(Refusal::Version(0)),
-            Condition::Document(_) | Condition::Fields(_) => Some(Refusal::Missing),
+            Condition::Document(_) | Condition::Fields(_) | Condition::Matches(_) => {
+                Some(Refusal::Missing)
+            }
         };
     };
     let holds = match condition {
@@ -422,6 +498,11 @@ pub fn refusal(condition: &Condition, found: Option<&Document>) -> Option<Refusa
         Condition::Version(version) if *version == found.version => true,
         Condition::Version(_) => return Some(Refusal::Version(found.version)),
         Condition::Document(fields) => *fields == found.fields,
+        Condition::Matches(filter) => {
+            let one = BTreeMap::from([(id.to_owned(), found.object())]);
+            let is_met = !matching(&one, filter).is_empty();
+            return (!is_met).then_some(Refusal::Unmatched(found.version));
+        }
         Condition::Fields(fields) => {
             fields.iter().all(|(name, value)| found.fields.get(name) == value.as_ref())
         }

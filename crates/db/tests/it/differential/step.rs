@@ -227,6 +227,7 @@ pub enum Condition {
     Version(u64),
     Document(Object),
     Fields(Vec<(String, Option<Value>)>),
+    Matches(Filter),
 }
 
 #[derive(Debug, Clone)]
@@ -241,6 +242,8 @@ pub enum Action {
     /// For so long.
     Renew(Duration),
     Release,
+    /// What settling comes to in a transaction: fields, and a new duration or the end of the lease.
+    Settle(Object, Option<Duration>),
 }
 
 /// A change of one top-level field.
@@ -271,6 +274,9 @@ pub enum TransactionStep {
     Upsert(String, String, Object),
     Update(String, String, Vec<Change>),
     Delete(String, String),
+    Document(String, String),
+    Compare(String, String, Condition),
+    Settle(String, String, u64, Settling),
     /// What somebody else does meanwhile.
     Other(Box<Step>),
 }

@@ -223,7 +223,7 @@ impl<'a> Runner<'a> {
         }
         let level = command.option("level").map(str::parse).transpose()?.unwrap_or_default();
         let request = command.option("request").map(RequestId::new).transpose()?;
-        let result = self.home.db().write_at(batch, level, request)?;
+        let result = self.home.db().write_for_outcomes(batch, level, request)?;
         let verb = if result.is_applied { "applied" } else { "not applied" };
         let replayed = if result.is_replayed { ", replayed" } else { "" };
         let mut lines = format!("{verb}, index {}{replayed}\n", result.index);

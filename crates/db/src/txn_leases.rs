@@ -1,0 +1,145 @@
+//! Claimed work in a transaction: completing it, renewing its lease and giving it back, with the same
+//! fencing as by themselves, and when what is written expires.
+
+use std::time::Duration;
+
+use velocitydb_core::{Expiry, LeaseChange, Refusal, Update};
+
+use crate::txn::{New, Place, place};
+use crate::{Document, Error, Result, Transaction};
+
+impl Transaction {
+    /// Completes claimed work, if it has the version that the claim gave it: changes the document,
+    /// and ends its lease if it has one. Returns the version that it has once this is committed.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let jobs = db.documents("jobs");
+    /// jobs.insert("job1", object! { "state": "waiting" })?;
+    /// let claimed = jobs.claim(object! { "state": "waiting" }).update(object! { "state": "running" })?;
+    /// let token = claimed.documents[0].version();
+    /// db.transaction(|txn| {
+    ///     txn.complete("jobs", "job1", token, object! { "state": "done" })?;
+    ///     txn.insert("results", "job1", object! { "answer": 42 })
+    /// })?;
+    /// assert_eq!(db.documents("results").count()?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VersionMismatch`] when it has another version: somebody else has it, or it was
+    /// changed. [`Error::Inapplicable`] when it cannot be changed so.
+    pub fn complete(
+        &mut self,
+        collection: &str,
+        id: &str,
+        version: u64,
+        update: impl Into<Update>,
+    ) -> Result<u64> {
+        let place = place(collection, id)?;
+        let document = self.held(&place, version)?;
+        let fields = self.updated(&place, &document, &update.into())?;
+        self.settle(
+            place,
+            New { fields, expires: document.expires(), lease: Some(LeaseChange::End) },
+            version,
+        )
+    }
+
+    /// Lets the lease on claimed work end `duration` after the commit instead, if the work has this
+    /// version. Returns the version that it has once this is committed: the fencing token from
+    /// then on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`complete`](Self::complete), and [`Error::NotLeased`] when it has no lease.
+    pub fn renew(
+        &mut self,
+        collection: &str,
+        id: &str,
+        version: u64,
+        duration: Duration,
+    ) -> Result<u64> {
+        let place = place(collection, id)?;
+        let document = self.leased(&place, version)?;
+        let (fields, expires) = (document.raw()?.to_encoded(), document.expires());
+        self.settle(
+            place,
+            New { fields, expires, lease: Some(LeaseChange::Renew(duration)) },
+            version,
+        )
+    }
+
+    /// Gives claimed work back, if it has this version: what its lease holds for its end is done.
+    /// Returns the version that it has once this is committed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`renew`](Self::renew).
+    pub fn release(&mut self, collection: &str, id: &str, version: u64) -> Result<u64> {
+        let place = place(collection, id)?;
+        let document = self.leased(&place, version)?;
+        let fields = match self.release_of(&place, &document)? {
+            Some(update) => self.updated(&place, &document, &update)?,
+            None => document.raw()?.to_encoded(),
+        };
+        self.settle(
+            place,
+            New { fields, expires: document.expires(), lease: Some(LeaseChange::End) },
+            version,
+        )
+    }
+
+    /// Says when a document expires, whatever was said before. A write that follows in this
+    /// transaction and replaces the document says it anew: never.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when there is no such document; and when the input is invalid.
+    pub fn expire(&mut self, collection: &str, id: &str, expiry: Expiry) -> Result<()> {
+        let place = place(collection, id)?;
+        let document = self.existing(&place)?;
+        let expires = match expiry {
+            Expiry::Keep => document.expires(),
+            Expiry::Never => None,
+            Expiry::At(time) => Some(time),
+            Expiry::After(duration) => Some(self.now().saturating_add(duration)),
+        };
+        let fields = document.raw()?.to_encoded();
+        self.set(place, Some(New { fields, expires, lease: None }))
+    }
+
+    /// The document, if it has this version: what it was at the beginning of the transaction, with
+    /// the transaction's own writes.
+    fn held(&mut self, place: &Place, version: u64) -> Result<Document> {
+        let document = self.current(place)?;
+        let found = document.as_ref().map_or(0, Document::version);
+        match document {
+            Some(document) if found == version => Ok(document),
+            _ => {
+                let refusal = Refusal::Version { expected: version, found };
+                Err(Error::refused(place.0.clone(), place.1.clone(), refusal, None))
+            }
+        }
+    }
+
+    fn leased(&mut self, place: &Place, version: u64) -> Result<Document> {
+        let document = self.held(place, version)?;
+        if document.header().lease.is_none() {
+            let refusal = Refusal::NoLease { version };
+            return Err(Error::refused(place.0.clone(), place.1.clone(), refusal, None));
+        }
+        Ok(document)
+    }
+
+    fn settle(&mut self, place: Place, new: New, version: u64) -> Result<u64> {
+        self.set(place, Some(new))?;
+        // The commit checks that the document still is what was read, and writes it once.
+        Ok(version + 1)
+    }
+}
