@@ -63,6 +63,12 @@ pub enum Failure {
         /// How many.
         count: u64,
     },
+    /// The retry of a claim gave nothing.
+    #[error("{count} claimed before, of which none is as the claim left it")]
+    Lost {
+        /// How many it had given.
+        count: usize,
+    },
     /// The comparison did not hold. The result has said so.
     #[error("the comparison did not hold")]
     NotSwapped {
@@ -113,7 +119,7 @@ pub enum Failure {
     #[error("the data folder has {count} problems")]
     Unhealthy {
         /// How many.
-        count: usize,
+        count: u64,
     },
     /// The demo did not come out as it has to.
     #[error("{count} outcomes of the demo are not what they have to be")]
@@ -215,7 +221,7 @@ impl Failure {
             | Failure::NoneFound { .. }
             | Failure::NoSchema { .. }
             | Failure::NotSwapped { refusal: Some(Refusal::Missing) | None } => Code::NotFound,
-            Failure::NotSwapped { refusal: Some(_) } => Code::Conflict,
+            Failure::NotSwapped { refusal: Some(_) } | Failure::Lost { .. } => Code::Conflict,
             Failure::Input { .. }
             | Failure::Read { .. }
             | Failure::TooLong { .. }

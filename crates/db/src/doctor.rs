@@ -19,11 +19,16 @@ use crate::collection_schema::CollectionSchema;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::{Document, Options, Result, Snapshot};
 
+/// How many problems a [`Report`] lists. Where everything is damaged, more of them tell nothing more.
+pub const PROBLEMS_MAX: usize = 1_000;
+
 /// What [`doctor`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
-    /// Everything that is wrong, each with its place. Empty for a healthy folder.
+    /// What is wrong, each with its place: the first [`PROBLEMS_MAX`]. Empty for a healthy folder.
     pub problems: Vec<String>,
+    /// How many problems there are.
+    pub problem_count: u64,
     /// Files whose every byte agrees with its checksum.
     pub files: u64,
     /// Documents that were checked.
@@ -37,7 +42,18 @@ pub struct Report {
 impl Report {
     /// Whether nothing is wrong.
     pub fn is_healthy(&self) -> bool {
-        self.problems.is_empty()
+        self.problem_count == 0
+    }
+
+    fn note(&mut self, problem: String) {
+        self.problem_count += 1;
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem);
+        }
+    }
+
+    fn note_all(&mut self, problems: impl IntoIterator<Item = String>) {
+        problems.into_iter().for_each(|problem| self.note(problem));
     }
 }
 
@@ -52,11 +68,8 @@ impl Report {
 pub fn doctor(path: impl AsRef<Path>) -> Result<Report> {
     let verified = lsm::verify(path.as_ref())?;
     let findings = verified.findings.into_iter();
-    let mut report = Report {
-        problems: findings.map(|finding| format!("{}: {}", finding.place, finding.what)).collect(),
-        files: verified.files_sound.len() as u64,
-        ..Report::default()
-    };
+    let mut report = Report { files: verified.files_sound.len() as u64, ..Report::default() };
+    report.note_all(findings.map(|finding| format!("{}: {}", finding.place, finding.what)));
     if !report.is_healthy() {
         return Ok(report);
     }
@@ -94,7 +107,7 @@ impl Snapshot {
         let catalog = match Catalog::load(self.state()) {
             Ok(catalog) => catalog,
             Err(error) => {
-                report.problems.push(error.to_string());
+                report.note(error.to_string());
                 return Ok(());
             }
         };
@@ -115,8 +128,7 @@ impl Snapshot {
             let purge = keys::numbered(keys::PURGE, *number);
             if self.state().get(SYSTEM, &purge)?.is_none() {
                 report
-                    .problems
-                    .push(format!("documents of collection number {number}, which does not exist"));
+                    .note(format!("documents of collection number {number}, which does not exist"));
             }
         }
         Ok(())
@@ -133,15 +145,13 @@ impl Snapshot {
         self.state().scan(DOCUMENTS, Bounds::ALL, Direction::Forward, &mut |key, record| {
             report.documents += 1;
             let Some((number, id)) = keys::split_document(key) else {
-                report.problems.push(format!("document key {}: not one", key.escape_ascii()));
+                report.note(format!("document key {}: not one", key.escape_ascii()));
                 return ControlFlow::Continue(());
             };
             let header = match Document::validate(record) {
                 Ok(header) => header,
                 Err(error) => {
-                    report
-                        .problems
-                        .push(format!("document {id:?} of collection {number}: {error}"));
+                    report.note(format!("document {id:?} of collection {number}: {error}"));
                     return ControlFlow::Continue(());
                 }
             };
@@ -169,9 +179,7 @@ impl Snapshot {
         if self.state().get(SYSTEM, &keys::timed(keys::EXPIRY, time, key))?.is_none()
             && let Some((number, id)) = keys::split_document(key)
         {
-            report
-                .problems
-                .push(format!("document {id:?} of collection {number} expires, but is not due"));
+            report.note(format!("document {id:?} of collection {number} expires, but is not due"));
         }
         Ok(())
     }
@@ -220,7 +228,7 @@ impl Snapshot {
                 _ => Ok(None),
             };
             match problem {
-                Ok(problem) => report.problems.extend(problem),
+                Ok(problem) => report.note_all(problem),
                 Err(error) => failed = Err(error),
             }
             ControlFlow::Continue(())
@@ -234,7 +242,7 @@ impl Snapshot {
         ];
         for (what, count, entries, found) in pairs {
             if count != found {
-                report.problems.push(format!("{count} {what}, but {found} {entries}"));
+                report.note(format!("{count} {what}, but {found} {entries}"));
             }
         }
         Ok(())
@@ -343,13 +351,13 @@ fn check_totals(report: &mut Report, name: &str, totals: &Totals, counted: &Coun
     ];
     for (what, stored, found) in pairs {
         if stored != found {
-            report.problems.push(format!(
+            report.note(format!(
                 "collection {name:?} says {what} {stored}, but its documents add up to {found}"
             ));
         }
     }
     if totals.version_max < counted.version_max {
-        report.problems.push(format!(
+        report.note(format!(
             "collection {name:?} says version_max {}, but a document has {}",
             totals.version_max, counted.version_max
         ));
@@ -361,10 +369,10 @@ fn check_schema(report: &mut Report, name: &str, schema: Option<&CollectionSchem
     let Some(schema) = schema else { return };
     for rules in [&schema.current, &schema.proposed].into_iter().flatten() {
         if let Err(error) = rules.schema() {
-            report.problems.push(format!("the schema of collection {name:?}: {error}"));
+            report.note(format!("the schema of collection {name:?}: {error}"));
         }
         if rules.version > schema.version {
-            report.problems.push(format!(
+            report.note(format!(
                 "the schema of collection {name:?} says version {}, but is part of version {}",
                 rules.version, schema.version
             ));

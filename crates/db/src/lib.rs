@@ -63,7 +63,7 @@ pub use apply::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX
 pub use batch::{BatchOutcomes, BatchWritten, WriteBatch};
 pub use claim::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, PassedOver};
 pub use database::Database;
-pub use doctor::{Report, doctor};
+pub use doctor::{PROBLEMS_MAX, Report, doctor};
 pub use document::{Document, Typed};
 pub use documents::{Documents, Written};
 pub use environment::{Environment, SystemEnvironment};

@@ -32,7 +32,7 @@ pub fn check(args: &args::Doctor, output: &mut Output) -> Result {
             output.objects(&problems.collect::<Vec<_>>())?;
         }
     }
-    match report.problems.len() {
+    match report.problem_count {
         0 => Ok(()),
         count => Err(Failure::Unhealthy { count }),
     }

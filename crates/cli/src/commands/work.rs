@@ -1,6 +1,6 @@
 //! `claim`, `complete`, `renew` and `release`.
 
-use velocitydb::{Filter, Object, PassedOver, Release, object};
+use velocitydb::{Filter, Lost, Object, PassedOver, Release, object};
 
 use super::explain;
 use super::many::with_request;
@@ -42,10 +42,17 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
     for PassedOver { reason, .. } in &claimed.passed_over {
         note(format_args!("passed over: {reason}"))?;
     }
+    for Lost { id, version } in &claimed.lost {
+        note(format_args!(
+            "lost: document {:?} does not have version {version} any more",
+            id.as_str()
+        ))?;
+    }
     output.documents(&claimed.documents)?;
-    match claimed.documents.is_empty() {
-        false => Ok(()),
-        true => Err(Failure::NoneFound { collection: args.target.collection }),
+    match (claimed.documents.len(), claimed.lost.len()) {
+        (0, 0) => Err(Failure::NoneFound { collection: args.target.collection }),
+        (0, count) => Err(Failure::Lost { count }),
+        _ => Ok(()),
     }
 }
 

@@ -51,17 +51,14 @@ impl<'a> Indexes<'a> {
                     index.definition.name.as_str(),
                     collection.as_str()
                 );
-                report.problems.extend(own_problem(&name, index));
+                report.note_all(own_problem(&name, index));
                 if number >= catalog.system.next_index {
                     let next = catalog.system.next_index;
                     report
-                        .problems
-                        .push(format!("index {name} has number {number}, and the next is {next}"));
+                        .note(format!("index {name} has number {number}, and the next is {next}"));
                 }
                 if places.insert(number, (found.number, checked.len())).is_some() {
-                    report
-                        .problems
-                        .push(format!("index {name} has number {number}, as another one has"));
+                    report.note(format!("index {name} has number {number}, as another one has"));
                 }
                 checked.push(Checked {
                     name,
@@ -96,14 +93,14 @@ impl<'a> Indexes<'a> {
             let entries = match index.definition.entries(&view) {
                 Ok(entries) => entries,
                 Err(error) if is_entered => {
-                    report.problems.push(format!("{}: {error}", place()));
+                    report.note(format!("{}: {error}", place()));
                     continue;
                 }
                 Err(_) => continue,
             };
             if is_entered && entries.multikey & !index.totals.multikey != 0 {
                 let problem = "there is an array on a path that is said to have none";
-                report.problems.push(format!("{}: {problem}", place()));
+                report.note(format!("{}: {problem}", place()));
             }
             for entry in entries.list.iter().filter(|_| is_entered) {
                 let expected = index.definition.entry_value(entry, id);
@@ -114,14 +111,14 @@ impl<'a> Indexes<'a> {
                     Some(found) if index.definition.spec.is_unique() => {
                         let owner = found.strip_suffix(&[0]).unwrap_or(found).escape_ascii();
                         let problem = format!("entry {key} is that of document \"{owner}\"");
-                        report.problems.push(format!("{}: unique {problem}", place()));
+                        report.note(format!("{}: unique {problem}", place()));
                     }
-                    Some(_) => report.problems.push(format!(
+                    Some(_) => report.note(format!(
                         "{}: entry {key} says wrongly whether its key tells the exact values",
                         place()
                     )),
                     None => {
-                        report.problems.push(format!("{}: entry {key} is missing", place()));
+                        report.note(format!("{}: entry {key} is missing", place()));
                     }
                 }
             }
@@ -136,7 +133,7 @@ impl<'a> Indexes<'a> {
             .entry_problem(key, value)
         {
             Ok(problem) => {
-                report.problems.extend(problem);
+                report.note_all(problem);
                 ControlFlow::Continue(())
             }
             Err(error) => {
@@ -148,7 +145,7 @@ impl<'a> Indexes<'a> {
         for index in self.by_collection.values().flatten() {
             let is_failed = matches!(index.definition.state, IndexState::Failed { .. });
             if !is_failed && index.entries != index.totals.entries {
-                report.problems.push(format!(
+                report.note(format!(
                     "index {} says entries {}, but it has {}",
                     index.name, index.totals.entries, index.entries
                 ));
@@ -160,7 +157,7 @@ impl<'a> Indexes<'a> {
         }
         for (number, count) in &self.unknown {
             if state.get(SYSTEM, &keys::numbered(keys::INDEX_PURGE, *number))?.is_none() {
-                report.problems.push(format!(
+                report.note(format!(
                     "{count} entries of index number {number}, which does not exist or has failed"
                 ));
             }

@@ -23,7 +23,7 @@ pub(super) fn check_document(
     ];
     for (lease_key, problem) in missing {
         if state.get(SYSTEM, &lease_key)?.is_none() {
-            report.problems.push(format!("{}: {problem}", document_place(key)));
+            report.note(format!("{}: {problem}", document_place(key)));
         }
     }
     Ok(())
