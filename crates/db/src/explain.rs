@@ -11,8 +11,8 @@ use crate::Result;
 use crate::apply::Searched;
 use crate::keys::{CollectionNumber, entries};
 use crate::query::{
-    Access, Candidate, Control, Examined, Execution, IndexScan, Known, Merge, Need, Order, Plan,
-    Range, Selection, Target, Walked, allowed_need, run,
+    Access, Candidate, Control, Examined, Execution, IndexScan, Known, Merge, Need, Order, Passed,
+    Plan, Range, Selection, Target, Walked, allowed_need, run,
 };
 
 /// How a query was carried out, and what that took; see [`Find::explain`](crate::Find::explain) and
@@ -29,9 +29,12 @@ pub struct Explanation {
     /// again: `begins`, the values of the first entry, or `start` or `end`; how many `stretches` of
     /// the range it looks at, and how many are `waiting` for a bound of the filter to move.
     pub hints: Vec<Object>,
-    /// Entries of indexes that were read. Deleted ones that a disk engine keeps until it compacts
-    /// and has to pass over are not told to us, and not counted.
+    /// Entries of indexes that were read.
     pub keys_examined: u64,
+    /// Stored keys, of indexes and documents, that the scans had to pass for that, those of the planning
+    /// included: what was read, and what is deleted or overwritten and kept until the engine cleans
+    /// it up.
+    pub keys_passed: u64,
     /// Documents that were read.
     pub documents_examined: u64,
     /// Results.
@@ -50,6 +53,7 @@ impl Explanation {
             rejected: Vec::new(),
             hints: Vec::new(),
             keys_examined: 0,
+            keys_passed: 0,
             documents_examined: 0,
             returned: 0,
             planning: Duration::ZERO,
@@ -62,6 +66,8 @@ impl Explanation {
         control: &Control,
         selection: &Selection<'_>,
     ) -> Result<Self> {
+        let passed = Passed::new(target.state);
+        let target = &Target { state: &passed, ..target.clone() };
         let begin = Instant::now();
         let mut plan = selection.plan(target)?;
         let planning = begin.elapsed();
@@ -81,12 +87,13 @@ impl Explanation {
         explanation.execution = begin.elapsed();
         let Examined { keys, documents } = execution.examined;
         (explanation.keys_examined, explanation.documents_examined) = (keys, documents);
+        explanation.keys_passed = passed.count();
         Ok(explanation)
     }
 
     /// How a command found documents.
     pub(crate) fn of_search(searched: &Searched<'_>) -> Self {
-        let Searched { target, plan, selection, known, examined, returned } = searched;
+        let Searched { target, plan, selection, known, examined, passed, returned } = searched;
         let walked = plan.access.walked();
         let known = walked.iter().zip(known).filter_map(|(one, known)| known.map(|it| (one, it)));
         Explanation {
@@ -95,6 +102,7 @@ impl Explanation {
             rejected: plan.rejected.iter().map(describe_candidate).collect(),
             hints: known.map(|(walked, known)| describe_hint(plan, walked, known)).collect(),
             keys_examined: examined.keys,
+            keys_passed: *passed,
             documents_examined: examined.documents,
             returned: *returned,
             ..Self::of_nothing()
@@ -109,6 +117,7 @@ impl Explanation {
             "estimate": self.estimate.clone(),
             "rejected": self.rejected.clone(),
             "keys_examined": self.keys_examined,
+            "keys_passed": self.keys_passed,
             "documents_examined": self.documents_examined,
             "returned": self.returned,
             "planning_us": micros(self.planning),

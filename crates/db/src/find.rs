@@ -45,6 +45,7 @@ pub(crate) struct Query {
     projection: Option<Projection>,
     pub(crate) offset: u64,
     pub(crate) limit: Option<u64>,
+    page_bytes_max: usize,
     after: Option<FindCursor>,
     deadline: Option<Instant>,
     memory_bytes_max: usize,
@@ -124,6 +125,7 @@ impl Find {
             projection: None,
             offset: 0,
             limit: None,
+            page_bytes_max: usize::MAX,
             after: None,
             deadline: None,
             memory_bytes_max: limits::QUERY_MEMORY_BYTES_MAX,
@@ -141,6 +143,13 @@ impl Find {
     /// At most so many results.
     pub fn limit(mut self, limit: u64) -> Self {
         self.query.limit = Some(limit);
+        self
+    }
+
+    /// How many bytes of documents a [`page`](Self::page) has at the most, or one document that has
+    /// more. One that ends for this has a [`next`](FindPage::next).
+    pub fn page_bytes(mut self, bytes: usize) -> Self {
+        self.query.page_bytes_max = bytes;
         self
     }
 
@@ -227,12 +236,16 @@ impl Find {
         if limit == Some(0) {
             return Ok(FindPage { documents, next: None });
         }
+        let (mut bytes_left, is_bounded) =
+            (self.query.page_bytes_max, self.query.page_bytes_max < usize::MAX);
         self.run(Order::By(&sort), Need::Documents, &[], &mut |hit| {
-            if limit == Some(documents.len()) {
+            let bytes = hit.record.bytes().len();
+            if limit == Some(documents.len()) || bytes > bytes_left && !documents.is_empty() {
                 has_more = true;
                 return Ok(ControlFlow::Break(()));
             }
-            if limit == Some(documents.len() + 1) {
+            bytes_left = bytes_left.saturating_sub(bytes);
+            if is_bounded || limit == Some(documents.len() + 1) {
                 place = order_key(Order::By(&sort), &hit)?.to_vec();
             }
             let id = DocumentId::new(hit.id)?;

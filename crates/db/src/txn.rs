@@ -32,10 +32,12 @@ pub struct Transaction {
     documents: HashMap<Place, Option<Header>>,
     /// The last commands that had changed the collections that were read as a whole; 0 for none.
     collections: HashMap<CollectionName, u64>,
-    /// What queries found.
-    queries: Vec<QueryCheck>,
+    /// What queries found, as it is checked.
+    queries: Vec<Check>,
     /// What is to be written; `None` deletes.
     writes: BTreeMap<Place, Option<New>>,
+    /// About how many bytes all of these have in the command that commits.
+    bytes: usize,
 }
 
 /// What a document is to become.
@@ -172,6 +174,7 @@ impl Database {
             collections: HashMap::new(),
             queries: Vec::new(),
             writes: BTreeMap::new(),
+            bytes: 0,
         })
     }
 }
@@ -366,7 +369,7 @@ impl Transaction {
             }
         }
         let index = queried.map_or(0, |queried| queried.index);
-        self.queries.push(QueryCheck {
+        let check = Check::Query(Box::new(QueryCheck {
             collection: name,
             index,
             filter,
@@ -374,7 +377,9 @@ impl Transaction {
             offset: 0,
             limit: None,
             fingerprint: fingerprint.finish(),
-        });
+        }));
+        self.holds(check.encoded_length_max()?)?;
+        self.queries.push(check);
         Ok(found.into_values().collect())
     }
 
@@ -395,7 +400,6 @@ impl Transaction {
         let collections = self.collections.into_iter();
         let collections =
             collections.map(|(collection, index)| Check::Collection { collection, index });
-        let queries = self.queries.into_iter().map(|check| Check::Query(Box::new(check)));
         let operations = self.writes.into_iter().map(|((collection, id), write)| {
             let expiry =
                 write.as_ref().and_then(|new| new.expires).map_or(Expiry::Never, Expiry::At);
@@ -407,7 +411,7 @@ impl Transaction {
             Operation { collection, id, condition: Condition::Always, action, expiry }
         });
         let write = Write {
-            checks: documents.chain(collections).chain(queries).collect(),
+            checks: documents.chain(collections).chain(self.queries).collect(),
             operations: operations.collect(),
         };
         let places: Vec<Place> =
@@ -429,7 +433,10 @@ impl Transaction {
             None => {}
         }
         let document = self.snapshot.get(place.0.as_str(), place.1.as_str())?;
-        self.documents.insert(place.clone(), document.as_ref().map(Document::header));
+        let header = document.as_ref().map(Document::header);
+        if self.documents.insert(place.clone(), header).is_none() {
+            self.holds(length_of(place))?;
+        }
         Ok(document)
     }
 
@@ -512,7 +519,16 @@ impl Transaction {
         if let Some(new) = &mut write {
             new.lease = new.lease.or(lease);
         }
-        self.writes.insert(place, write);
+        let length =
+            |write: &Option<New>| write.as_ref().map_or(0, |new| new.fields.as_bytes().len());
+        let (added, place_length) = (length(&write), length_of(&place));
+        match self.writes.insert(place, write) {
+            Some(before) => {
+                self.bytes -= length(&before);
+                self.holds(added)?;
+            }
+            None => self.holds(added + place_length)?,
+        }
         if self.writes.len() > limits::COMMAND_OPERATIONS_MAX {
             return Err(velocitydb_core::Error::LimitExceeded {
                 what: "the number of documents that one transaction writes",
@@ -525,17 +541,41 @@ impl Transaction {
         Ok(())
     }
 
+    /// Notes that the command that commits has so many bytes more. What it cannot have is refused here,
+    /// and not only then: all of it is held until it commits.
+    fn holds(&mut self, bytes: usize) -> Result<()> {
+        self.bytes += bytes;
+        if self.bytes <= limits::COMMAND_BYTES_MAX {
+            return Ok(());
+        }
+        Err(velocitydb_core::Error::LimitExceeded {
+            what: "the size of one transaction (what it has read, as ids and filters, and writes) in bytes",
+            path: String::new(),
+            found: self.bytes,
+            max: limits::COMMAND_BYTES_MAX,
+        }
+        .into())
+    }
+
     /// Remembers that the whole collection was read.
     fn read_collection(&mut self, collection: &str) -> Result<CollectionName> {
         let name = CollectionName::new(collection)?;
         let totals = self.snapshot.totals(&name)?;
-        self.collections.insert(name.clone(), totals.map_or(0, |totals| totals.index));
+        let index = totals.map_or(0, |totals| totals.index);
+        if self.collections.insert(name.clone(), index).is_none() {
+            self.holds(name.as_str().len())?;
+        }
         Ok(name)
     }
 }
 
 pub(crate) fn place(collection: &str, id: &str) -> Result<Place> {
     Ok((CollectionName::new(collection)?, DocumentId::new(id)?))
+}
+
+/// About how many bytes a place has in a command.
+fn length_of(place: &Place) -> usize {
+    place.0.as_str().len() + place.1.as_str().len()
 }
 
 fn with_fields(documents: &[Document]) -> Result<Vec<(DocumentId, Object)>> {

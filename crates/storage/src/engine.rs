@@ -138,6 +138,17 @@ pub trait Snapshot: Send + Sync {
         direction: Direction,
         visit: &mut Visit<'_>,
     ) -> Result<()>;
+
+    /// How many stored entries a scan of `bounds` has to pass: what it visits, and what is deleted,
+    /// overwritten or younger than this state and is still kept. For explanations; it reads them all.
+    fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
+        let mut count = 0;
+        self.scan(keyspace, bounds, Direction::Forward, &mut |_, _| {
+            count += 1;
+            ControlFlow::Continue(())
+        })?;
+        Ok(count)
+    }
 }
 
 /// What one keyspace holds.

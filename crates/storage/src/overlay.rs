@@ -45,6 +45,11 @@ impl Snapshot for Overlay<'_> {
             Direction::Backward => self.merge(keyspace, bounds, direction, touched.rev(), visit),
         }
     }
+
+    fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
+        let touched = self.batch.touched(keyspace, bounds).count() as u64;
+        Ok(self.snapshot.count_stored(keyspace, bounds)? + touched)
+    }
 }
 
 impl Overlay<'_> {

@@ -50,6 +50,7 @@ fn entries(explanation: &Explanation, count: u64) -> Vec<(&'static str, String)>
     entries.extend([
         ("estimate", format!("{} keys, {} documents", estimate["keys"], estimate["documents"])),
         ("examined", format!("{keys_examined} keys, {documents_examined} of {count} documents")),
+        ("passed", format!("{} stored keys", explanation.keys_passed)),
         ("returned", explanation.returned.to_string()),
         ("planning", format::micros(explanation.planning)),
         ("execution", format::micros(explanation.execution)),

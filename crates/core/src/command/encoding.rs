@@ -107,6 +107,19 @@ impl Command {
     }
 }
 
+impl Check {
+    /// How many bytes it has in a command at the most; see [`Command::encoded_length_max`].
+    ///
+    /// # Errors
+    ///
+    /// When a filter or a sort is invalid.
+    pub fn encoded_length_max(&self) -> Result<usize> {
+        let mut length = Length(0);
+        Writer::new(&mut length, Ids::All).check(self)?;
+        Ok(length.0)
+    }
+}
+
 impl Body {
     /// A hash of everything in the body that the caller chose, by which the retry of a command is
     /// told from another command under the same request id. An id that was made up for the caller

@@ -30,6 +30,10 @@ use crate::query::{Accept, At, Moves, Verdict};
 /// How many documents one claim tries in vain at the most.
 pub(crate) const PASSED_OVER_MAX: usize = 1_000;
 
+/// How much one claim reads to take, and writes, in bytes: 64 MiB each, and what one document more
+/// makes of it. It takes fewer documents than it may where they are large.
+pub(super) const TAKEN_BYTES_MAX: usize = 64 << 20;
+
 /// How many of them are reported.
 const REPORTED_MAX: usize = 16;
 
@@ -103,13 +107,22 @@ impl Machine {
         let limit = modify.limit.map_or(limits::COMMAND_OPERATIONS_MAX, |limit| limit as usize);
         let number = self.catalog.collections[&modify.collection].number;
         let (mut reply, mut taken) = (Reply::default(), HashSet::new());
-        while reply.found.len() < limit && reply.passed_over_count < PASSED_OVER_MAX {
+        let bytes_before = self.batch.byte_length();
+        let has_room =
+            |machine: &Self| machine.batch.byte_length() - bytes_before < TAKEN_BYTES_MAX;
+        while reply.found.len() < limit
+            && reply.passed_over_count < PASSED_OVER_MAX
+            && has_room(self)
+        {
             let left = limit - reply.found.len();
             let Some(free) = self.free(modify, taken) else { break };
             let wanted = self.find(modify, left as u64, Some(&free), now, None)?;
             let is_last = wanted.len() < left;
             taken = free.taken;
             for (id, record) in wanted {
+                if !has_room(self) {
+                    break;
+                }
                 let key = keys::document(number, &id);
                 let place = Place { collection: &modify.collection, key };
                 let stored = Stored::read(record)?;

@@ -11,7 +11,7 @@ use velocitydb_storage::{Bounds, Direction, Overlay, Snapshot};
 
 use super::Machine;
 use super::documents::{Place, Stored};
-use super::machine::is_too_much;
+use super::machine::{STEP_BYTES_MAX, is_too_much};
 use super::write::Asked;
 use crate::catalog::Postponed;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
@@ -106,7 +106,8 @@ impl Machine {
     }
 
     /// Ends the leases in a collection that are over, so that what is looked for there is found
-    /// released. False, and nothing is done, when so many are due that maintenance has to come first.
+    /// released. False when so many are due, or such large ones, that maintenance has to come first;
+    /// nothing of the command is done then.
     pub(super) fn end_leases(&mut self, name: &CollectionName, now: Time) -> Result<bool> {
         let Some(next) = self.due_next.filter(|next| *next <= now) else { return Ok(true) };
         let Some(collection) = self.catalog.collections.get(name) else { return Ok(true) };
@@ -121,6 +122,9 @@ impl Machine {
             return Ok(false);
         }
         for one in due.iter().filter(|one| one.collection() == Some(number)) {
+            if self.batch.byte_length().saturating_sub(self.bytes_before) >= STEP_BYTES_MAX {
+                return Ok(false);
+            }
             self.do_due(Some(name), one, now)?;
         }
         Ok(true)

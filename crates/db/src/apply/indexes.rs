@@ -15,6 +15,7 @@ use velocitydb_core::{
 use velocitydb_storage::{Blob, Bounds, Direction, Overlay, Snapshot};
 
 use super::documents::{is_expired, refusable};
+use super::machine::STEP_BYTES_MAX;
 use super::{Machine, Reply};
 use crate::catalog::{Index, corrupt};
 use crate::index::{Definition, Entries, Entry, IndexState, IndexTotals, owner_of};
@@ -231,16 +232,22 @@ impl Machine {
             return Ok(Reply::default());
         };
         let documents = self.documents_after(number, after.as_ref(), count_max)?;
+        let (bytes_before, mut entered) = (self.batch.byte_length(), 0);
         for (key, record) in &documents {
             if let Some(reason) = self.enter(collection, &definition, key, record, now)? {
                 return self.fail_index(collection, &definition, reason);
             }
+            entered += 1;
+            // The entries of a document can be many times its size.
+            if self.batch.byte_length() - bytes_before >= STEP_BYTES_MAX {
+                break;
+            }
         }
-        let last = documents.last().and_then(|(key, _)| keys::split_document(key));
+        let last = documents[..entered].last().and_then(|(key, _)| keys::split_document(key));
         let state = match last {
             Some((_, id)) => IndexState::Building {
                 after: Some(DocumentId::new(id)?),
-                done: done + documents.len() as u64,
+                done: done + entered as u64,
             },
             None => IndexState::Ready,
         };

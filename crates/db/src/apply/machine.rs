@@ -116,7 +116,7 @@ pub(crate) struct Machine {
     attempt: u64,
     /// How many bytes the batch had before the command that is being applied, if those that it adds
     /// are bounded.
-    bytes_before: usize,
+    pub(super) bytes_before: usize,
     /// How collections were before the command that is being applied touched them.
     undo: Vec<(CollectionName, Option<Collection>)>,
     /// While a command changes several documents, the unique values that they took from each other.
@@ -217,7 +217,8 @@ impl Machine {
     /// Applies `command` and remembers its answer. Also says whether that changed the state.
     fn apply_and_remember(&mut self, command: &Command, start: &Start) -> Result<(Reply, bool)> {
         let reply = Reply { index: self.index, ..self.apply_body(command)? };
-        let has_effect = !reply.is_refused() && self.batch.len() > start.length;
+        let is_done = !reply.is_refused() && !reply.is_behind;
+        let has_effect = is_done && self.batch.len() > start.length;
         if !has_effect {
             let due_next = self.due_next;
             self.undo_command(start);
@@ -464,6 +465,10 @@ pub(crate) fn is_too_much(error: &Error) -> bool {
     matches!(error, Error::Invalid(LimitExceeded { what, .. })
         if *what == WRITTEN_BYTES || *what == CHANGED_BYTES)
 }
+
+/// How many bytes a step of what is done by and by writes: 8 MiB, and what one document more makes of
+/// it. Others wait for it.
+pub(super) const STEP_BYTES_MAX: usize = 8 << 20;
 
 /// Refuses a command that reads to change, or writes, more than one may.
 pub(super) fn effects_within(what: &'static str, found: usize) -> Result<()> {

@@ -14,6 +14,7 @@ use velocitydb_core::{Maintain, MaintainScope, Time};
 use velocitydb_storage::{Bounds, Direction, Snapshot};
 
 use super::due::{self, Due};
+use super::machine::STEP_BYTES_MAX;
 use super::{Machine, Reply};
 use crate::Result;
 use crate::catalog::{Tombstone, corrupt};
@@ -117,17 +118,24 @@ impl Machine {
             let after = keys::timed_after(kind, now);
             let bounds = Bounds { start: &[kind], end: Some(&after) };
             let due = Due::scan(&*step.snapshot, bounds, count_max)?;
-            step.spend(due.len());
+            let mut done = 0;
             for one in &due {
+                // The end of a lease writes the document, of any size.
+                if self.batch.byte_length() >= STEP_BYTES_MAX {
+                    break;
+                }
                 let name = one.collection().and_then(|number| self.catalog.name_of(number));
                 let name = name.cloned();
                 self.do_due(name.as_ref(), one, now)?;
+                done += 1;
             }
-            let next = match due.len() == count_max {
+            step.spend(done);
+            let has_more = done == count_max || done < due.len();
+            let next = match has_more {
                 true => Some(now),
                 false => due::first(&*step.snapshot, &after, kind)?,
             };
-            step.has_more |= due.len() == count_max;
+            step.has_more |= has_more;
             self.due_next = [self.due_next, next].into_iter().flatten().min();
         }
         Ok(())

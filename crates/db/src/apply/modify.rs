@@ -5,16 +5,17 @@
 //! first: documents are taken in a total order, that of the sort and then of ids.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow::{Break, Continue};
 
 use smallvec::SmallVec;
 use velocitydb_core::{
     Action, CollectionName, DocumentId, Header, Modify, Outcome, PassOver, QueryCheck, Recall,
     Time, limits,
 };
-use velocitydb_storage::{Blob, Overlay};
+use velocitydb_storage::{Blob, Overlay, Snapshot};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::claims::Free;
+use super::claims::{Free, TAKEN_BYTES_MAX};
 use super::documents::{Place, Stored};
 use super::machine::{CHANGED_BYTES, effects_within};
 use super::unique::Contests;
@@ -25,8 +26,8 @@ use crate::catalog::Collection;
 use crate::index::IndexState;
 use crate::keys::{self, DOCUMENTS};
 use crate::query::{
-    Accept, Control, Examined, Execution, Known, Order, Plan, Selection, Target, UsableIndex, run,
-    select,
+    Accept, Control, Examined, Execution, Known, Order, Passed, Plan, Selection, Target,
+    UsableIndex, run, select,
 };
 
 impl Machine {
@@ -138,7 +139,9 @@ impl Machine {
         let (number, count, indexes) = parts_of(collection);
         let snapshot = self.group_snapshot()?;
         let overlay = Overlay::new(&*snapshot, &mut self.batch);
-        let target = Target { state: &overlay, number, count, indexes, now: Some(now) };
+        let passed = Passed::new(&overlay);
+        let state: &dyn Snapshot = if show.is_some() { &passed } else { &overlay };
+        let target = Target { state, number, count, indexes, now: Some(now) };
         let selection = Selection {
             order: Order::By(&modify.sort),
             limit: Some(limit),
@@ -171,15 +174,19 @@ impl Machine {
         let (mut found, mut bytes) = (Vec::new(), 0);
         run(&mut plan, &mut execution, &selection, &mut |hit| {
             bytes += hit.record.bytes().len();
-            effects_within(CHANGED_BYTES, bytes)?;
             found.push((DocumentId::new(hit.id)?, hit.record.into_blob()));
-            Ok(std::ops::ControlFlow::Continue(()))
+            if free.is_some() {
+                let is_enough = bytes >= TAKEN_BYTES_MAX;
+                return Ok(if is_enough { Break(()) } else { Continue(()) });
+            }
+            effects_within(CHANGED_BYTES, bytes)?;
+            Ok(Continue(()))
         })?;
         if let Some(show) = show {
             let (known, examined) = (self.hints.known(&places), execution.examined);
             let (plan, selection, returned) = (&plan, &selection, found.len() as u64);
-            let target = &target;
-            show(Searched { target, plan, selection, known, examined, returned });
+            let (target, passed) = (&target, passed.count());
+            show(Searched { target, plan, selection, known, examined, passed, returned });
         }
         let walks = execution.into_walks();
         self.hints.learn(&plan, &places, walks);
@@ -209,7 +216,7 @@ impl Machine {
         select(&target, &Control::of_command(), &selection, &mut |hit| {
             let (header, _) = velocitydb_core::Header::decode(hit.record.bytes())?;
             fingerprint.add(hit.id, header.version);
-            Ok(std::ops::ControlFlow::Continue(()))
+            Ok(Continue(()))
         })?;
         Ok(fingerprint.finish() == check.fingerprint)
     }
@@ -233,6 +240,8 @@ pub(crate) struct Searched<'a> {
     /// What was known of the ranges of the plan before.
     pub(crate) known: Vec<Option<&'a Known>>,
     pub(crate) examined: Examined,
+    /// Stored keys that the scans had to pass.
+    pub(crate) passed: u64,
     pub(crate) returned: u64,
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Merged<'a> {
     definition: &'a Definition,
     direction: Direction,
     streams: Vec<Stream<'a>>,
+    /// How many bytes of each range are fetched at a time.
+    bytes_max: usize,
     /// The streams that have an entry, by what follows its prefix.
     heads: BinaryHeap<Head>,
 }
@@ -46,6 +48,9 @@ struct Head {
 const FETCHED_FIRST: usize = 4;
 const FETCHED_MAX: usize = 256;
 
+/// How many bytes are fetched of all ranges together, as long as each has one entry.
+const FETCHED_BYTES: usize = 1 << 20;
+
 impl<'a> Merged<'a> {
     /// Of the ranges of a scan, of which something may be known.
     pub(super) fn new(
@@ -64,7 +69,8 @@ impl<'a> Merged<'a> {
         });
         let (definition, direction) = (&*scan.definition, scan.direction);
         let (streams, heads) = (streams.collect(), BinaryHeap::new());
-        let mut merged = Merged { state, definition, direction, streams, heads };
+        let bytes_max = FETCHED_BYTES / scan.ranges.len().max(1);
+        let mut merged = Merged { state, definition, direction, streams, bytes_max, heads };
         for stream in 0..merged.streams.len() {
             merged.push_head(stream)?;
         }
@@ -91,7 +97,7 @@ impl<'a> Merged<'a> {
     fn push_head(&mut self, number: usize) -> Result<()> {
         let stream = &mut self.streams[number];
         if stream.fetched.is_empty() {
-            stream.fetch(self.state, self.direction)?;
+            stream.fetch(self.state, self.direction, self.bytes_max)?;
         }
         if let Some((key, value)) = stream.fetched.front() {
             let mut order = Key::from_slice(&key[stream.prefix..]);
@@ -107,21 +113,28 @@ impl<'a> Merged<'a> {
 }
 
 impl Stream<'_> {
-    fn fetch(&mut self, state: &dyn Snapshot, direction: Direction) -> Result<()> {
-        while self.fetched.len() < self.fetch_next {
+    fn fetch(
+        &mut self,
+        state: &dyn Snapshot,
+        direction: Direction,
+        bytes_max: usize,
+    ) -> Result<()> {
+        let mut bytes = 0;
+        while self.fetched.len() < self.fetch_next && (bytes < bytes_max || bytes == 0) {
             let part = self.part.take().or_else(|| self.parts.next(self.known));
             let Some(mut part) = part else { break };
             let (fetched, wanted) = (&mut self.fetched, self.fetch_next);
+            let mut has_more = false;
             visit_part(state, INDEXES, &part, direction, &mut |key, value| {
                 fetched.push_back((Key::from_slice(key), Key::from_slice(value)));
-                match fetched.len() < wanted {
-                    true => ControlFlow::Continue(()),
-                    false => ControlFlow::Break(()),
+                bytes += key.len() + value.len();
+                has_more = fetched.len() == wanted || bytes >= bytes_max;
+                match has_more {
+                    false => ControlFlow::Continue(()),
+                    true => ControlFlow::Break(()),
                 }
             })?;
-            if fetched.len() == wanted
-                && let Some((last, _)) = fetched.back()
-            {
+            if has_more && let Some((last, _)) = fetched.back() {
                 match direction {
                     Direction::Forward => {
                         part.low = last.clone();

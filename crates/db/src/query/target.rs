@@ -13,6 +13,7 @@ use crate::index::{Definition, IndexTotals};
 use crate::keys::CollectionNumber;
 
 /// A collection in one state.
+#[derive(Clone)]
 pub(crate) struct Target<'a> {
     /// The state: that of a snapshot, or that in the middle of a group of commands.
     pub(crate) state: &'a dyn Snapshot,

@@ -63,3 +63,28 @@ fn what_one_command_does_is_bounded_and_many_do_the_rest() {
     assert_eq!(modified.count, count as u64);
     assert_eq!(docs.find(object! { "n": 1 }).count().unwrap(), count as u64);
 }
+
+/// What a transaction has read is held until it commits, and was bounded only then.
+#[test]
+fn what_a_transaction_reads_is_bounded_as_it_reads() {
+    let db = options(Mode::MemoryOnly, World::new()).open_in_memory().unwrap();
+    let name = "c".repeat(limits::COLLECTION_NAME_BYTES_MAX);
+    let mut txn = db.begin().unwrap();
+    let count = limits::COMMAND_BYTES_MAX / limits::DOCUMENT_ID_BYTES_MAX + 1;
+    let id = |number: usize| format!("{number:0>width$}", width = limits::DOCUMENT_ID_BYTES_MAX);
+    let error = (0..count).find_map(|number| txn.get(&name, &id(number)).err()).unwrap();
+    assert!(is_over_limit(&error, "size of one transaction"), "{error}");
+
+    let mut txn = db.begin().unwrap();
+    let text = "x".repeat(1 << 20);
+    let find = |number: i64| object! { "text": text.as_str(), "n": number };
+    let error = (0..65).find_map(|number| txn.find("docs", find(number)).err()).unwrap();
+    assert!(is_over_limit(&error, "size of one transaction"), "{error}");
+
+    // What is written again counts once.
+    let mut txn = db.begin().unwrap();
+    for number in 0..200 {
+        txn.upsert("docs", "one", object! { "text": text.as_str(), "n": number }).unwrap();
+    }
+    txn.commit().unwrap();
+}

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use velocitydb::{Database, Direction, Error, InputError, List, Mode, Sort, object};
+use velocitydb::{Database, Direction, Error, IndexSpec, InputError, List, Mode, Sort, object};
 use velocitydb_storage::memory::Memory;
 use velocitydb_storage::{
     Batch, Blob, Bounds, Durability, Engine, EngineStats, Keyspace, Result, Snapshot, Visit,
@@ -84,6 +85,7 @@ impl Snapshot for WeighingSnapshot {
 /// A database with a collection `large` of `count` documents of a megabyte each, all weights at 0.
 struct Scales {
     db: Database,
+    world: Arc<World>,
     weights: Arc<Weights>,
 }
 
@@ -91,7 +93,8 @@ impl Scales {
     fn new(count: usize) -> Self {
         let weights = Arc::new(Weights::default());
         let engine = Arc::new(Weighing { inner: Memory::new(3), weights: weights.clone() });
-        let db = options(Mode::MemoryOnly, World::new()).open_engine(engine).unwrap();
+        let world = World::new();
+        let db = options(Mode::MemoryOnly, world.clone()).open_engine(engine).unwrap();
         let large = db.documents("large");
         for number in 0..count {
             let pad = "x".repeat(MEGABYTE - 100);
@@ -99,7 +102,7 @@ impl Scales {
         }
         weights.commit.store(0, Ordering::SeqCst);
         weights.scan.store(0, Ordering::SeqCst);
-        Scales { db, weights }
+        Scales { db, world, weights }
     }
 
     fn commit_megabytes(&self) -> usize {
@@ -151,6 +154,124 @@ fn pages_end_at_a_bound_of_bytes() {
             assert_eq!(ids, (0..7).map(id).collect::<Vec<_>>());
         }
     }
+}
+
+/// Pages of a query do so too, in the order of its sort.
+#[test]
+fn pages_of_queries_end_at_a_bound_of_bytes() {
+    let scales = Scales::new(7);
+    let large = scales.db.documents("large");
+    let sorts = [Sort::new(), Sort::new().descending("n")];
+    for (sort, bytes_max, expected) in [
+        (&sorts[0], 1, vec![1; 7]),
+        (&sorts[0], 3 * MEGABYTE, vec![3, 3, 1]),
+        (&sorts[1], 3 * MEGABYTE, vec![3, 3, 1]),
+        (&sorts[1], 7 * MEGABYTE, vec![7]),
+    ] {
+        let find = || large.find(object! {}).sort(sort.clone()).page_bytes(bytes_max);
+        let (mut pages, mut ids, mut next) = (Vec::new(), Vec::new(), None);
+        loop {
+            let page = match next.take() {
+                Some(cursor) => find().limit(100).after(cursor).page(),
+                None => find().page(),
+            };
+            let page = page.unwrap();
+            pages.push(page.documents.len());
+            ids.extend(page.documents.iter().map(|one| one.id().as_str().to_owned()));
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, expected, "{bytes_max} bytes");
+        if *sort == sorts[1] {
+            ids.reverse();
+        }
+        assert_eq!(ids, (0..7).map(id).collect::<Vec<_>>());
+    }
+}
+
+/// Ends of leases write documents, as many at a time as a step may: by maintenance, and before a
+/// claim that is to find them released.
+#[test]
+fn leases_on_large_documents_end_in_steps() {
+    let scales = Scales::new(30);
+    let large = scales.db.documents("large");
+    let claim = |limit| {
+        let claim = large.claim(object! { "state": { "$ne": "running" } }).limit(limit);
+        let claim = claim.lease(Duration::from_secs(1), object! { "state": "waiting" });
+        claim.update(object! { "state": "running" }).unwrap()
+    };
+    let end_all = || {
+        scales.world.advance(Duration::from_secs(2));
+        scales.weights.commit.store(0, Ordering::SeqCst);
+    };
+    (0..30).for_each(|_| assert_eq!(claim(1).documents.len(), 1));
+    end_all();
+    scales.db.maintain().unwrap();
+    assert_eq!(large.find(object! { "state": "waiting" }).count().unwrap(), 30);
+    assert!(scales.commit_megabytes() <= 10, "{} MB", scales.commit_megabytes());
+    (0..30).for_each(|_| assert_eq!(claim(1).documents.len(), 1));
+    end_all();
+    assert_eq!(claim(1).documents.len(), 1);
+    assert_eq!(large.find(object! { "state": "waiting" }).count().unwrap(), 29);
+    assert!(scales.commit_megabytes() <= 10, "{} MB", scales.commit_megabytes());
+}
+
+/// A claim of many was an error where their documents are large. It takes fewer.
+#[test]
+fn a_claim_of_large_documents_takes_fewer() {
+    let scales = Scales::new(70);
+    let large = scales.db.documents("large");
+    let take = || {
+        let claim = large.claim(object! { "state": { "$exists": false } }).limit(1_000);
+        claim.update(object! { "state": "running" }).unwrap().documents.len()
+    };
+    assert_eq!([take(), take(), take()], [65, 5, 0]);
+    // What the update adds counts too.
+    let pad = "x".repeat(8 * MEGABYTE);
+    let claim = large.claim(object! {}).limit(1_000);
+    let taken = claim.update(object! { "more": pad }).unwrap().documents.len();
+    assert!((4..=16).contains(&taken), "{taken}");
+}
+
+/// Building an index writes entries that are many times the size of their documents.
+#[test]
+fn an_index_of_many_entries_a_document_is_built_in_steps() {
+    let scales = Scales::new(0);
+    let wide = scales.db.documents("wide");
+    for number in 0..20 {
+        let list: Vec<i64> = (0..200).collect();
+        let pad = "x".repeat(8_000);
+        wide.insert(&id(number), object! { "list": list, "pad": pad }).unwrap();
+    }
+    scales.weights.commit.store(0, Ordering::SeqCst);
+    let keys = Sort::new().ascending("list").ascending("pad");
+    scales.db.create_index("wide", IndexSpec::new(keys)).unwrap();
+    assert!(scales.commit_megabytes() <= 10, "{} MB", scales.commit_megabytes());
+    assert_eq!(wide.find(object! { "list": 7 }).count().unwrap(), 20);
+    assert!(scales.db.snapshot().unwrap().check().unwrap().is_healthy());
+}
+
+/// Merged ranges are fetched by bytes too.
+#[test]
+fn merged_ranges_fetch_a_megabyte_at_a_time() {
+    let scales = Scales::new(0);
+    let docs = scales.db.documents("docs");
+    for number in 0..6_000_i64 {
+        let text = format!("{number:04}{}", "x".repeat(5_000));
+        docs.insert(&id(number as usize), object! { "kind": number % 4, "text": text }).unwrap();
+    }
+    let keys = Sort::new().ascending("kind").ascending("text");
+    scales.db.create_index("docs", IndexSpec::new(keys)).unwrap();
+    let sort = Sort::new().ascending("text");
+    let found = docs.find(object! { "kind": { "$in": [0, 1, 2, 3] } }).sort(sort).limit(600);
+    let plan = found.clone().explain().unwrap().plan;
+    assert_eq!(plan["merged"], true.into(), "{plan:?}");
+    scales.weights.scan.store(0, Ordering::SeqCst);
+    let ids: Vec<_> = found.documents().unwrap().iter().map(|one| one.id().to_string()).collect();
+    assert_eq!(ids, (0..600).map(id).collect::<Vec<_>>());
+    assert!(scales.scan_megabytes() < 1, "{} MB", scales.scan_megabytes());
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("large_keys_and_values", large_keys_and_values),
     ("scan_keeps_bounds", scan_keeps_bounds),
     ("scan_ends_at_a_break", scan_ends_at_a_break),
+    ("stored_entries_are_counted", stored_entries_are_counted),
     ("many_keys_in_any_order", many_keys_in_any_order),
     ("large_batch", large_batch),
     ("stats_count", stats_count),
@@ -184,6 +185,24 @@ fn scan_ends_at_a_break(test: TestEngine) {
             snapshot.scan(FIRST, Bounds::ALL, direction, &mut visit).expect("a scan succeeds");
             assert_eq!(visits, visits_max);
         }
+    }
+}
+
+/// What is stored within bounds is at least what a scan visits there, also where much was deleted.
+fn stored_entries_are_counted(test: TestEngine) {
+    let engine = &*test.engine;
+    for key in 0..100_u32 {
+        put(engine, FIRST, &key.to_be_bytes(), b"value");
+    }
+    let mut batch = Batch::new();
+    (0..90_u32).for_each(|key| batch.delete(FIRST, &key.to_be_bytes()));
+    commit(engine, &batch);
+    let snapshot = snapshot(engine);
+    let (low, high) = (50_u32.to_be_bytes(), 95_u32.to_be_bytes());
+    for bounds in [Bounds::ALL, Bounds::range(&low, &high), Bounds::range(&high, &low)] {
+        let visited = scan(&*snapshot, FIRST, bounds, Direction::Forward).len() as u64;
+        let stored = snapshot.count_stored(FIRST, bounds).expect("counting succeeds");
+        assert!((visited..=200).contains(&stored), "{bounds:?}: {stored} of {visited}");
     }
 }
 

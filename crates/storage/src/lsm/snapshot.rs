@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fjall::{AbstractTree, AnyTree};
-use lsm_tree::Guard;
+use lsm_tree::{Guard, UserKey};
 
 use super::error;
 use super::folder::Folder;
@@ -120,6 +120,26 @@ impl State {
         }
     }
 
+    /// Every entry within `bounds` of the tables and of the newest table in memory, whatever it says.
+    /// Those of a table in memory that is being written to disk just now are not shown to us.
+    pub(super) fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
+        if bounds.end.is_some_and(|end| end <= bounds.start) {
+            return Ok(0);
+        }
+        let tree = self.tree(keyspace)?;
+        let is_within = |key: &[u8]| bounds.start <= key && bounds.end.is_none_or(|end| key < end);
+        let in_memory = tree.active_memtable();
+        let mut count = in_memory.iter().filter(|one| is_within(&one.key.user_key)).count() as u64;
+        let end = bounds.end.map_or(Bound::Unbounded, |end| Bound::Excluded(UserKey::from(end)));
+        for table in tree.current_version().iter_tables() {
+            for entry in table.range((Bound::Included(UserKey::from(bounds.start)), end.clone())) {
+                entry.map_err(|error| self.failed(keyspace, bounds.start, error))?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
     fn failed(&self, keyspace: Keyspace, key: &[u8], error: lsm_tree::Error) -> Error {
         let place = || {
             let name = &self.trees.names[usize::from(keyspace.0)];
@@ -161,5 +181,9 @@ impl Snapshot for Held {
         visit: &mut Visit<'_>,
     ) -> Result<()> {
         self.state.scan(keyspace, bounds, direction, visit)
+    }
+
+    fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
+        self.state.count_stored(keyspace, bounds)
     }
 }

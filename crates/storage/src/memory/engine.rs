@@ -148,6 +148,10 @@ impl Snapshot for MemorySnapshot {
         super::scan::scan(tree, self.sequence, bounds, direction, visit);
         Ok(())
     }
+
+    fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
+        Ok(super::scan::count(&self.shared.indexes(keyspace).tree, bounds))
+    }
 }
 
 impl Drop for MemorySnapshot {

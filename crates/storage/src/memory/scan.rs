@@ -61,6 +61,24 @@ pub(super) fn scan(
     }
 }
 
+/// How many keys the tree has within `bounds`, those included whose newest version says that they
+/// are deleted.
+pub(super) fn count(tree: &Tree, bounds: Bounds<'_>) -> u64 {
+    let mut rest = Rest { from: bounds.start.to_vec(), to: bounds.end.map(<[u8]>::to_vec) };
+    let (mut count, mut entries) = (0, Vec::with_capacity(LEAF_CAPACITY));
+    let mut guard = epoch::pin();
+    while !rest.is_empty() {
+        let path = tree.path(rest.place(Direction::Forward), &guard);
+        path.collect(&mut entries);
+        count += rest.within(&path, &entries).len() as u64;
+        if !rest.go_on(&path, Direction::Forward) {
+            break;
+        }
+        guard.repin();
+    }
+    count
+}
+
 impl Rest {
     fn is_empty(&self) -> bool {
         self.to.as_ref().is_some_and(|to| *to <= self.from)
