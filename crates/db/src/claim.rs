@@ -165,7 +165,8 @@ impl Claim<'_> {
     }
 
     /// How many documents to take at the most; 1 if nothing is said, and at most
-    /// [`CLAIM_COUNT_MAX`].
+    /// [`CLAIM_COUNT_MAX`]. It takes fewer where they are large: no more than have some 64 MiB
+    /// together.
     pub fn limit(mut self, limit: u32) -> Self {
         self.limit = limit;
         self
