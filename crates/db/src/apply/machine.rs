@@ -301,13 +301,6 @@ impl Machine {
         self.undo.clone_from(&start.undo);
     }
 
-    /// Whether `command` reads ranges of the state, which it can do only when the batch is empty:
-    /// a scan sees what is committed. The group is committed before it, so that grouping never
-    /// changes what a command does.
-    pub(crate) fn needs_empty_batch(&self, command: &Command) -> bool {
-        matches!(command.body, Body::Maintain(_)) && !self.batch.is_empty()
-    }
-
     /// Commits the effects of all commands since the last time, as one batch. When that fails,
     /// none of them has been applied.
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<()> {

@@ -2,16 +2,15 @@
 //!
 //! Expired documents become tombstones, leases that are over end, old tombstones and request ids are
 //! forgotten, and what dropped collections and indexes left behind is removed, a bounded number of
-//! keys in one command. It reads ranges of the committed state, so it is applied on an empty batch.
+//! keys in one command.
 //!
 //! None of these waits for another: one that cannot be done is rolled back and reported, and of what
 //! is due by itself (a document, a lease) the rest is done all the same.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use velocitydb_core::{Maintain, MaintainScope, Time};
-use velocitydb_storage::{Bounds, Direction, Snapshot};
+use velocitydb_storage::{Bounds, Direction, Keyspace, Overlay, Snapshot};
 
 use super::due::{self, Due};
 use super::machine::STEP_BYTES_MAX;
@@ -41,9 +40,8 @@ impl Default for Fronts {
     }
 }
 
-/// One step of maintenance: what it reads, and how much it may still do.
+/// One step of maintenance: how much it may still do.
 struct Step {
-    snapshot: Arc<dyn Snapshot>,
     budget: usize,
     /// Whether there is more to do than the budget allows.
     has_more: bool,
@@ -62,11 +60,6 @@ const CHORES: [Chore; 5] = [
 ];
 
 impl Step {
-    /// The first keys of the system keyspace from `start` to `end`, as many as the budget allows.
-    fn keys(&self, start: &[u8], end: Option<&[u8]>) -> Result<Vec<Key>> {
-        scan_keys(&*self.snapshot, SYSTEM, Bounds { start, end }, self.budget)
-    }
-
     fn spend(&mut self, count: usize) {
         self.budget = self.budget.saturating_sub(count);
         self.has_more |= self.budget == 0;
@@ -75,13 +68,8 @@ impl Step {
 
 impl Machine {
     pub(super) fn maintain(&mut self, now: Time, maintain: &Maintain) -> Result<Reply> {
-        debug_assert!(self.batch.is_empty(), "maintenance scans the committed state");
-        let mut step = Step {
-            snapshot: self.engine.snapshot()?,
-            budget: maintain.count_max as usize,
-            has_more: false,
-            maintain: *maintain,
-        };
+        let budget = maintain.count_max as usize;
+        let mut step = Step { budget, has_more: false, maintain: *maintain };
         let mut reply = Reply::default();
         self.do_what_is_due(&mut step, now)?;
         let chores = match maintain.scope {
@@ -111,17 +99,19 @@ impl Machine {
         }
         // What is put meanwhile, by the end of a lease or by what is postponed, counts too.
         self.due_next = None;
+        let (snapshot, bytes_before) = (self.group_snapshot()?, self.batch.byte_length());
         for (kind, share) in
             [(keys::EXPIRY, step.budget.div_ceil(2)), (keys::LEASE_END, usize::MAX)]
         {
             let count_max = share.min(step.budget);
             let after = keys::timed_after(kind, now);
             let bounds = Bounds { start: &[kind], end: Some(&after) };
-            let due = Due::scan(&*step.snapshot, bounds, count_max)?;
+            let overlay = Overlay::new(&*snapshot, &mut self.batch);
+            let due = Due::scan(&overlay, bounds, count_max)?;
             let mut done = 0;
             for one in &due {
                 // The end of a lease writes the document, of any size.
-                if self.batch.byte_length() >= STEP_BYTES_MAX {
+                if self.batch.byte_length() - bytes_before >= STEP_BYTES_MAX {
                     break;
                 }
                 let name = one.collection().and_then(|number| self.catalog.name_of(number));
@@ -133,7 +123,7 @@ impl Machine {
             let has_more = done == count_max || done < due.len();
             let next = match has_more {
                 true => Some(now),
-                false => due::first(&*step.snapshot, &after, kind)?,
+                false => due::first(&Overlay::new(&*snapshot, &mut self.batch), &after, kind)?,
             };
             step.has_more |= has_more;
             self.due_next = [self.due_next, next].into_iter().flatten().min();
@@ -145,7 +135,7 @@ impl Machine {
         let before = step.maintain.forget_deleted_before;
         let start = keys::timed(keys::TOMBSTONE_AGE, self.fronts.tombstones, &[]);
         let end = keys::timed(keys::TOMBSTONE_AGE, before, &[]);
-        let due = step.keys(&start, Some(&end))?;
+        let due = self.keys_of(SYSTEM, Bounds::range(&start, &end), step)?;
         step.spend(due.len());
         for key in &due {
             let (deleted, document) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
@@ -161,7 +151,7 @@ impl Machine {
         let before = step.maintain.forget_deleted_before;
         let start = keys::timed(keys::DROPPED_AGE, self.fronts.dropped, &[]);
         let end = keys::timed(keys::DROPPED_AGE, before, &[]);
-        let due = step.keys(&start, Some(&end))?;
+        let due = self.keys_of(SYSTEM, Bounds::range(&start, &end), step)?;
         step.spend(due.len());
         for key in &due {
             let (_, name) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
@@ -177,18 +167,19 @@ impl Machine {
     /// does not exist changes nothing.
     fn purge_dropped(&mut self, step: &mut Step) -> Result<()> {
         let start = keys::numbered(keys::PURGE, self.fronts.purge);
-        for key in step.keys(&start, Some(&[keys::PURGE + 1]))? {
+        for key in self.keys_of(SYSTEM, Bounds::range(&start, &[keys::PURGE + 1]), step)? {
             let prefix = key.get(1..).ok_or_else(|| corrupt(&key))?;
             let end = keys::end_of(prefix);
             let bounds = Bounds { start: prefix, end: end.as_deref() };
-            let documents = scan_keys(&*step.snapshot, DOCUMENTS, bounds, step.budget)?;
+            let documents = self.keys_of(DOCUMENTS, bounds, step)?;
             step.spend(documents.len());
             for document in &documents {
                 self.remove_leftover(document)?;
             }
             let start = keys::of_document(keys::TOMBSTONE, prefix);
             let end = keys::end_of(&start);
-            let tombstones = step.keys(&start, end.as_deref())?;
+            let bounds = Bounds { start: &start, end: end.as_deref() };
+            let tombstones = self.keys_of(SYSTEM, bounds, step)?;
             step.spend(tombstones.len());
             for tombstone_key in &tombstones {
                 let Some(bytes) = self.get(SYSTEM, tombstone_key)? else { continue };
@@ -210,11 +201,11 @@ impl Machine {
     /// Removes the entries of indexes that were dropped.
     fn purge_indexes(&mut self, step: &mut Step) -> Result<()> {
         let start = keys::numbered(keys::INDEX_PURGE, self.fronts.index_purge);
-        for key in step.keys(&start, Some(&[keys::INDEX_PURGE + 1]))? {
+        for key in self.keys_of(SYSTEM, Bounds::range(&start, &[keys::INDEX_PURGE + 1]), step)? {
             let prefix = key.get(1..).ok_or_else(|| corrupt(&key))?;
             let end = keys::end_of(prefix);
             let bounds = Bounds { start: prefix, end: end.as_deref() };
-            let entries = scan_keys(&*step.snapshot, INDEXES, bounds, step.budget)?;
+            let entries = self.keys_of(INDEXES, bounds, step)?;
             step.spend(entries.len());
             entries.iter().for_each(|entry| self.batch.delete(INDEXES, entry));
             if step.budget == 0 {
@@ -225,6 +216,24 @@ impl Machine {
             self.fronts.index_purge = numbered_after(prefix).ok_or_else(|| corrupt(&key))?;
         }
         Ok(())
+    }
+
+    /// The first keys within `bounds`, as many as the budget allows.
+    fn keys_of(&mut self, keyspace: Keyspace, bounds: Bounds<'_>, step: &Step) -> Result<Vec<Key>> {
+        let mut found = Vec::new();
+        if step.budget == 0 {
+            return Ok(found);
+        }
+        let snapshot = self.group_snapshot()?;
+        let overlay = Overlay::new(&*snapshot, &mut self.batch);
+        overlay.scan(keyspace, bounds, Direction::Forward, &mut |key, _| {
+            found.push(Key::from_slice(key));
+            match found.len() < step.budget {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        Ok(found)
     }
 
     fn forget_requests(&mut self, step: &mut Step) -> Result<()> {
@@ -250,21 +259,4 @@ fn front(due: &[Key], step: &Step, before: Time, front: Time) -> Time {
 /// The number after the one that a key ends in.
 fn numbered_after(number: &[u8]) -> Option<u32> {
     number.try_into().ok().map(|number| u32::from_be_bytes(number).saturating_add(1))
-}
-
-fn scan_keys(
-    snapshot: &dyn Snapshot,
-    keyspace: velocitydb_storage::Keyspace,
-    bounds: Bounds<'_>,
-    count_max: usize,
-) -> Result<Vec<Key>> {
-    let mut found = Vec::new();
-    if count_max == 0 {
-        return Ok(found);
-    }
-    snapshot.scan(keyspace, bounds, Direction::Forward, &mut |key, _| {
-        found.push(Key::from_slice(key));
-        if found.len() < count_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    Ok(found)
 }

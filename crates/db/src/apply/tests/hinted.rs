@@ -38,9 +38,6 @@ impl Side {
     }
 
     fn apply(&mut self, command: &Command) -> String {
-        if self.machine.needs_empty_batch(command) {
-            self.commit();
-        }
         match self.machine.apply(command) {
             Ok(reply) => describe(&reply),
             Err(error) => error.to_string(),
