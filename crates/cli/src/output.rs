@@ -156,6 +156,10 @@ pub fn error(sentence: &str, details: &[String], remedy: Option<&str>) {
     }
 }
 
+/// How many characters of a value a table shows. Nobody reads more of them in a column, and breaking a
+/// text into lines takes a time that grows with the square of its length.
+const CELL_CHARS_MAX: usize = 1_000;
+
 /// A table as wide as the terminal at the most, with a line below its header and no other.
 fn new_table() -> Table {
     let mut table = Table::new();
@@ -197,13 +201,19 @@ fn columns(objects: &[Object]) -> Vec<&str> {
     columns
 }
 
-/// A value for people: texts without quotes, unless they could be taken for something else.
+/// A value for people: texts without quotes, unless they could be taken for something else, and
+/// without what is beyond [`CELL_CHARS_MAX`].
 fn cell(value: &Value) -> String {
-    match value {
+    let mut text = match value {
         Value::String(text) if !text.is_empty() && Value::from_json(text).is_err() => text.clone(),
         Value::Time(time) => time.to_string(),
         value => value.to_json(),
+    };
+    if let Some((end, _)) = text.char_indices().nth(CELL_CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
     }
+    text
 }
 
 /// Colours, or none.
