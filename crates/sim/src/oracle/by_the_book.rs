@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use velocitydb_core::{Object, Value};
+use velocitydb_core::{Object, Value, value};
 
 use super::case::{Answer, Find, Query, id_of};
 use super::combinations::{SortValue, sort_values};
@@ -16,6 +16,8 @@ use super::reach::{Reach, is_nan};
 pub fn answer(query: &Query, documents: &[Value]) -> Option<Answer> {
     match query {
         Query::Find(find) if find.projection.is_none() => find_ids(find, documents),
+        Query::Find(find) => projected(find, documents),
+        Query::Aggregate { pipeline, .. } => ordered(pipeline, documents),
         Query::Count { filter } => {
             let found: Option<Vec<bool>> =
                 documents.iter().map(|document| holds(filter, document)).collect();
@@ -37,6 +39,74 @@ fn find_ids(find: &Find, documents: &[Value]) -> Option<Answer> {
     let limit = find.limit.map_or(usize::MAX, |limit| limit as usize);
     let found = found.into_iter().skip(skip).take(limit);
     Some(Answer::Ids(found.map(|(_, document)| id_of(document).to_owned()).collect()))
+}
+
+/// What comes out of a pipeline that orders documents and keeps their ids.
+fn ordered(pipeline: &[Value], documents: &[Value]) -> Option<Answer> {
+    let (last, stages) = pipeline.split_last()?;
+    let mut find = Find::default();
+    for stage in stages {
+        let (name, operand) = stage.as_object()?.iter().next()?;
+        match (name, operand) {
+            ("$match", Value::Object(filter)) if find.sort.is_empty() => {
+                find.filter.extend(filter.iter().map(|(name, value)| (name, value.clone())));
+            }
+            ("$sort", Value::Array(keys)) if find.sort.is_empty() => find.sort.clone_from(keys),
+            ("$skip", count) if find.limit.is_none() => find.skip = count.as_u64(),
+            ("$limit", count) => find.limit = count.as_u64(),
+            _ => return None,
+        }
+    }
+    let keeps_ids = *last == value!({ "$project": { "_id": 1 } });
+    let is_ordered = keeps_ids && !find.sort.is_empty();
+    let Answer::Ids(ids) = is_ordered.then(|| find_ids(&find, documents))?? else { return None };
+    Some(Answer::Documents(ids.into_iter().map(|id| value!({ "_id": id })).collect()))
+}
+
+/// What is left of documents where elements are picked beside fields that are left out.
+fn projected(find: &Find, documents: &[Value]) -> Option<Answer> {
+    let projection = find.projection.as_ref()?;
+    let picks = |value: &Value| value.as_object().is_some_and(|it| it.contains_key("$elemMatch"));
+    let leaves_out = |value: &Value| matches!(value, Value::Int(0) | Value::Bool(false));
+    let is_known = |(name, value): (&str, &Value)| match name {
+        "_id" => leaves_out(value),
+        name => !name.contains('.') && (leaves_out(value) || picks(value)),
+    };
+    let is_about_others = |(name, value): (&str, &Value)| name != "_id" && leaves_out(value);
+    if !projection.iter().all(is_known) || !projection.iter().any(is_about_others) {
+        return None;
+    }
+    let Answer::Ids(_) = find_ids(&Find { projection: None, ..find.clone() }, documents)? else {
+        return None;
+    };
+    let mut left = Vec::new();
+    for document in documents {
+        if holds(&find.filter, document)? {
+            left.push(picked(projection, document.as_object()?)?.into());
+        }
+    }
+    Some(Answer::Documents(left))
+}
+
+/// The document with the first fitting element of some arrays, and without some fields.
+fn picked(projection: &Object, document: &Object) -> Option<Object> {
+    let mut left = Object::new();
+    for (name, value) in document.iter() {
+        let part = projection.get(name);
+        let Some(part) = part else {
+            left.insert(name, value.clone());
+            continue;
+        };
+        let inner = part.as_object().and_then(|it| it.get("$elemMatch")?.as_object());
+        let (Some(inner), Some(items)) = (inner, value.as_array()) else { continue };
+        for item in items {
+            if element_matches(inner, item)? {
+                left.insert(name, value!([item.clone()]));
+                break;
+            }
+        }
+    }
+    Some(left)
 }
 
 /// Whether an object satisfies a filter.
@@ -102,7 +172,10 @@ impl Places<'_> {
             "$nin" => !list().any(|item| self.equals(item)),
             "$all" => list().count() > 0 && list().all(|item| self.equals(item)),
             "$not" => !self.satisfy(operand)?,
-            "$exists" => self.whole.is_empty() != operand.as_bool()?,
+            "$exists" => {
+                let is_meant = operand.as_bool().or_else(|| operand.as_f64().map(|it| it != 0.0));
+                self.whole.is_empty() != is_meant?
+            }
             "$size" => self.arrays().any(|items| Value::from(items.len()) == *operand),
             "$elemMatch" => {
                 let inner = operand.as_object()?;
@@ -175,7 +248,7 @@ fn type_name(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use velocitydb_core::{object, value};
+    use velocitydb_core::object;
 
     #[test]
     fn it_knows_what_the_examples_of_the_known_differences_say() {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::case::{Answer, Batch, Kind, Query};
-use super::compare::agree;
+use super::compare::{agree, look_alike};
 use super::driver::{Answers, Driver, Questions};
 use super::evaluate::Evaluator;
 use super::generate::batch;
@@ -280,10 +280,10 @@ fn judge(
     findings: &mut Findings,
 ) -> bool {
     let question = &batch.queries[query];
-    let agrees = agree(ours, theirs, question.order());
     if who != "mingo" {
-        return agrees;
+        return look_alike(ours, theirs, question.order());
     }
+    let agrees = agree(ours, theirs, question.order());
     let tally = findings.kinds.entry(batch.kind).or_default();
     tally.comparisons += 1;
     tally.refused += u64::from(ours.is_refused() && theirs.is_refused());
@@ -301,10 +301,12 @@ fn judge(
 /// Whether two answers to the only query of a batch agree, or differ in a known way.
 fn is_explained(batch: &Batch, ours: &Answer, theirs: &Answer, who: &str) -> bool {
     let query = &batch.queries[0];
+    if who != "mingo" {
+        return look_alike(ours, theirs, query.order());
+    }
     agree(ours, theirs, query.order())
-        || (who == "mingo"
-            && explain(Situation { documents: &batch.documents, query, ours, mingo: theirs })
-                .is_some())
+        || (explain(Situation { documents: &batch.documents, query, ours, mingo: theirs })
+            .is_some())
 }
 
 fn is_empty(answer: &Answer) -> bool {

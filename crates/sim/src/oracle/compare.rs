@@ -13,6 +13,26 @@ const TOLERANCE: f64 = 1e-9;
 /// By how much they may differ near zero, where sums of numbers around 1 cancel out.
 const TOLERANCE_NEAR_ZERO: f64 = 1e-12;
 
+/// Whether both answers say the same, down to how numbers look: an integer is no float, and zero has a
+/// sign. So it is with answers of VelocityDB's, whatever the plan.
+pub fn look_alike(a: &Answer, b: &Answer, order: Order) -> bool {
+    let lists = |a: &[Value], b: &[Value], order| lists_match(a, b, order, Numbers::AsTheyLook);
+    match (a, b) {
+        (Answer::Documents(a), Answer::Documents(b)) => lists(a, b, order),
+        (Answer::Values(a), Answer::Values(b)) => lists(a, b, Order::Free),
+        (a, b) => agree(a, b, order),
+    }
+}
+
+/// What makes numbers the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Numbers {
+    /// Their value.
+    ByValue,
+    /// Also their type, and the sign of zero.
+    AsTheyLook,
+}
+
 /// Whether both answers say the same. Two refusals do, whatever their reasons.
 pub fn agree(a: &Answer, b: &Answer, order: Order) -> bool {
     match (a, b) {
@@ -23,8 +43,8 @@ pub fn agree(a: &Answer, b: &Answer, order: Order) -> bool {
                 a.len() == b.len() && a.iter().collect::<BTreeSet<_>>() == b.iter().collect()
             }
         },
-        (Answer::Documents(a), Answer::Documents(b)) => lists_agree(a, b, order),
-        (Answer::Values(a), Answer::Values(b)) => lists_agree(a, b, Order::Free),
+        (Answer::Documents(a), Answer::Documents(b)) => lists_match(a, b, order, Numbers::ByValue),
+        (Answer::Values(a), Answer::Values(b)) => lists_match(a, b, Order::Free, Numbers::ByValue),
         (Answer::Count(a), Answer::Count(b)) => a == b,
         _ => false,
     }
@@ -33,10 +53,15 @@ pub fn agree(a: &Answer, b: &Answer, order: Order) -> bool {
 /// Whether two values are the same: numbers by their value, whatever their type; floats nearly;
 /// objects as sets of fields.
 pub fn values_agree(a: &Value, b: &Value, order: Order) -> bool {
+    values_match(a, b, order, Numbers::ByValue)
+}
+
+fn values_match(a: &Value, b: &Value, order: Order, numbers: Numbers) -> bool {
     match (a, b) {
-        (Value::Array(a), Value::Array(b)) => lists_agree(a, b, order),
-        (Value::Object(a), Value::Object(b)) => objects_agree(a, b, order),
+        (Value::Array(a), Value::Array(b)) => lists_match(a, b, order, numbers),
+        (Value::Object(a), Value::Object(b)) => objects_match(a, b, order, numbers),
         _ => match (float(a), float(b)) {
+            (Some(_), Some(_)) if numbers == Numbers::AsTheyLook && !looks_like(a, b) => false,
             (Some(a), Some(b)) => numbers_agree(a, b),
             (None, None) => a == b,
             _ => false,
@@ -44,19 +69,30 @@ pub fn values_agree(a: &Value, b: &Value, order: Order) -> bool {
     }
 }
 
-fn objects_agree(a: &Object, b: &Object, order: Order) -> bool {
-    a.len() == b.len()
-        && a.iter()
-            .zip(b.iter())
-            .all(|((a_name, a), (b_name, b))| a_name == b_name && values_agree(a, b, order))
+/// Whether two numbers are of one type, and of one sign if they are zero.
+fn looks_like(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Float(a), Value::Float(b)) => {
+            (*a != 0.0 && *b != 0.0) || a.is_sign_negative() == b.is_sign_negative()
+        }
+        (Value::Float(_), _) | (_, Value::Float(_)) => false,
+        _ => true,
+    }
 }
 
-fn lists_agree(a: &[Value], b: &[Value], order: Order) -> bool {
+fn objects_match(a: &Object, b: &Object, order: Order, numbers: Numbers) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b.iter()).all(|((a_name, a), (b_name, b))| {
+            a_name == b_name && values_match(a, b, order, numbers)
+        })
+}
+
+fn lists_match(a: &[Value], b: &[Value], order: Order, numbers: Numbers) -> bool {
     let inner = if order == Order::Free { Order::Given } else { order };
     if a.len() != b.len() {
         return false;
     }
-    if a.iter().zip(b).all(|(a, b)| values_agree(a, b, inner)) {
+    if a.iter().zip(b).all(|(a, b)| values_match(a, b, inner, numbers)) {
         return true;
     }
     if order == Order::Given {
@@ -64,7 +100,7 @@ fn lists_agree(a: &[Value], b: &[Value], order: Order) -> bool {
     }
     let mut left: Vec<&Value> = b.iter().collect();
     a.iter().all(|a| {
-        let found = left.iter().position(|b| values_agree(a, b, inner));
+        let found = left.iter().position(|b| values_match(a, b, inner, numbers));
         found.map(|at| left.swap_remove(at)).is_some()
     })
 }
@@ -106,5 +142,17 @@ mod tests {
         assert!(agree(value!([[1, 2]]), value!([[2, 1]]), Order::Sets));
         assert!(agree(value!(f64::NAN), value!(f64::NAN), Order::Given));
         assert!(!agree(value!(f64::INFINITY), value!(f64::MAX), Order::Given));
+    }
+
+    #[test]
+    fn answers_of_one_database_look_alike() {
+        let alike = |a: Value, b: Value| {
+            look_alike(&Answer::Values(vec![a]), &Answer::Values(vec![b]), Order::Free)
+        };
+        assert!(alike(value!(1), value!(1)));
+        assert!(alike(value!([0.1 + 0.2]), value!([0.3])));
+        assert!(!alike(value!(1), value!(1.0)));
+        assert!(!alike(value!({ "a": 0.0 }), value!({ "a": -0.0 })));
+        assert!(!alike(value!(0), value!(-0.0)));
     }
 }

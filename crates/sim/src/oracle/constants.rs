@@ -4,8 +4,25 @@
 
 use velocitydb_core::{Object, Value};
 
+/// What is right for a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Right {
+    /// It is this.
+    Is(Value),
+    /// It is refused.
+    Refused,
+}
+
 /// What a call is, if it is one of those that are known here.
-pub fn right(call: &Object) -> Option<Value> {
+pub fn right(call: &Object) -> Option<Right> {
+    let (operator, operand) = call.iter().next().filter(|_| call.len() == 1)?;
+    match operator {
+        "$toDouble" => double(constant(operand)?.as_str()?),
+        _ => value(call).map(Right::Is),
+    }
+}
+
+fn value(call: &Object) -> Option<Value> {
     let (operator, operand) = call.iter().next().filter(|_| call.len() == 1)?;
     match operator {
         "$toString" => constant(operand)?.as_f64().map(|value| float_text(value).into()),
@@ -20,7 +37,8 @@ pub fn right(call: &Object) -> Option<Value> {
     }
 }
 
-fn constant(value: &Value) -> Option<&Value> {
+/// What an operand is that stands for itself.
+pub(super) fn constant(value: &Value) -> Option<&Value> {
     value.as_object()?.get("$literal")
 }
 
@@ -49,10 +67,18 @@ fn converted(arguments: &Object) -> Option<Value> {
     if arguments.get("to")?.as_str() != Some("double") {
         return None;
     }
+    match double(text)? {
+        Right::Is(value) => Some(value),
+        Right::Refused => arguments.get("onError").cloned(),
+    }
+}
+
+/// A text as a double.
+fn double(text: &str) -> Option<Right> {
     let value: f64 = text.parse().ok()?;
     let is_zero = text.split('e').next()?.bytes().all(|byte| matches!(byte, b'0' | b'.' | b'-'));
     let is_beyond = value.is_infinite() || (value == 0.0 && !is_zero);
-    if is_beyond { arguments.get("onError").cloned() } else { Some(value.into()) }
+    Some(if is_beyond { Right::Refused } else { Right::Is(value.into()) })
 }
 
 /// The power of -1, whose exponents may be beyond 2^53.
@@ -112,12 +138,14 @@ mod tests {
             ),
             (value!({ "$indexOfCP": [{ "$literal": "a" }, { "$literal": "" }, 1, 9] }), value!(-1)),
         ] {
-            assert_eq!(right(call.as_object().unwrap()), Some(expected), "{call}");
+            assert_eq!(right(call.as_object().unwrap()), Some(Right::Is(expected)), "{call}");
         }
         let beyond = value!({ "$convert": {
             "input": { "$literal": "1e309" }, "to": "double", "onError": "none",
         } });
-        assert_eq!(right(beyond.as_object().unwrap()), Some("none".into()));
+        assert_eq!(right(beyond.as_object().unwrap()), Some(Right::Is("none".into())));
+        let beyond = value!({ "$toDouble": { "$literal": "1e400" } });
+        assert_eq!(right(beyond.as_object().unwrap()), Some(Right::Refused));
         assert_eq!(right(value!({ "$toString": "$n" }).as_object().unwrap()), None);
     }
 }

@@ -4,11 +4,14 @@
 //!   it does show times in zones, and a format can have zeros in it.
 //! - A `$lookup` from a field that has nothing but an empty array, which MongoDB takes for null, and
 //!   mingo for nothing to look for.
-//! - Constants that [`constants`] knows.
+//! - What [`constants`] and [`operands`] know: their results, or something that mingo refuses where a
+//!   call is refused.
+//! - Fields of the time `$$NOW`, which has none, while an object of JavaScript has some.
 
 use velocitydb_core::{Object, Value, value};
 
-use super::constants;
+use super::constants::{self, Right};
+use super::operands;
 
 /// The format in which truncated times are shown.
 pub const CLOCK: &str = "%Y-%m-%dT%H:%M:%S.%L";
@@ -18,19 +21,31 @@ pub fn for_mingo(query: &Value) -> Value {
     match query {
         Value::Array(items) => items.iter().flat_map(with_empty_as_null).collect(),
         Value::Object(object) => {
-            let known = constants::right(object).map(|value| value!({ "$literal": value }));
+            let known = constants::right(object).or_else(|| operands::right(object));
+            let known = known.map(|right| match right {
+                Right::Is(value) => value!({ "$literal": value }),
+                // No operator has this name, so it is refused once it is evaluated, as the call is.
+                Right::Refused => value!({ REFUSED: 1 }),
+            });
             known.or_else(|| truncated_text(object)).unwrap_or_else(|| {
                 let inside = object.iter().map(|(name, value)| (name, for_mingo(value)));
                 inside.collect::<Object>().into()
             })
         }
+        Value::String(path) if path.starts_with("$$NOW.") => "$$REMOVE".into(),
         _ => query.clone(),
     }
 }
 
+/// A name that no operator and no stage has.
+const REFUSED: &str = "$refused";
+
 /// A stage as one or two: where a local field has an empty list of values, null is looked for.
 fn with_empty_as_null(stage: &Value) -> Vec<Value> {
     const LOOKED_FOR: &str = "looked_for";
+    if stage.as_object().is_some_and(operands::is_refused) {
+        return vec![value!({ REFUSED: {} })];
+    }
     let lookup = stage.as_object().and_then(|it| it.get("$lookup")).and_then(Value::as_object);
     let Some((lookup, local)) = lookup.and_then(|it| Some((it, it.get("localField")?.as_str()?)))
     else {
@@ -85,5 +100,19 @@ mod tests {
         } } } }]);
         assert_eq!(for_mingo(&query), asked);
         assert_eq!(for_mingo(&asked), asked);
+    }
+
+    #[test]
+    fn what_is_refused_becomes_what_mingo_refuses() {
+        let query = value!([
+            { "$project": { "r": { "$multiply": [2, { "$literal": "text" }] } } },
+            { "$group": { "_id": null, "r": { "$sum": ["$n", "$f"] } } },
+        ]);
+        let asked = value!([{ "$project": { "r": { REFUSED: 1 } } }, { REFUSED: {} }]);
+        assert_eq!(for_mingo(&query), asked);
+        assert_eq!(
+            for_mingo(&value!({ "$ifNull": ["$$NOW.x", 1] })),
+            value!({ "$ifNull": ["$$REMOVE", 1] })
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! the same questions as VelocityDB, and the answers are compared.
 //!
 //! [`generate`] makes batches of random documents and queries ([`case`]), [`driver`] has mingo
-//! answer them ([`differently`] in a few cases, and not at all what is known of [`constants`]), [`evaluate`] has VelocityDB do so, in several ways, and [`compare`] says whether
+//! answer them ([`differently`] in a few cases, and not at all what is known of [`constants`] and [`operands`]), [`evaluate`] has VelocityDB do so, in several ways, and [`compare`] says whether
 //! the answers agree. Where mingo is wrong, or a difference is meant, [`known_differences`] recognises it. What
 //! is left, or is not as it is [`by_the_book`], is a mismatch: [`shrink`] makes it small, and [`campaign`] reports it. [`planted`] makes
 //! VelocityDB wrong on purpose, so that all this can show that it would notice.
@@ -20,6 +20,7 @@ pub mod combinations;
 pub mod compare;
 pub mod constants;
 pub mod known_differences;
+pub mod operands;
 pub mod reach;
 pub mod shrink;
 

@@ -36,6 +36,9 @@ pub const BUGS: &[Bug] = &[
         comparisons: 20_000,
         change: |it| drop(it.remove("$position")),
     },
+    Bug { name: "push-sorts-by-one", comparisons: 50_000, change: push_sorts_by_one },
+    Bug { name: "there-if-a-float", comparisons: 20_000, change: there_if_a_float },
+    Bug { name: "null-is-one", comparisons: 50_000, change: |it| null_is(it, &1.into()) },
     Bug { name: "multiply-adds", comparisons: 5_000, change: |it| rename(it, "$mul", "$inc") },
     Bug { name: "pop-other-end", comparisons: 20_000, change: |it| negate(it, "$pop") },
     Bug { name: "average-sums", comparisons: 5_000, change: |it| rename(it, "$avg", "$sum") },
@@ -132,6 +135,28 @@ fn null_is_not_missing(object: &mut Object) {
     if object.get("$eq").is_some_and(Value::is_null) {
         object.remove("$eq");
         object.insert("$type", "null");
+    }
+}
+
+fn push_sorts_by_one(object: &mut Object) {
+    if let (true, Some(Value::Array(keys))) =
+        (object.contains_key("$each"), object.get_mut("$sort"))
+    {
+        keys.truncate(1);
+    }
+}
+
+fn there_if_a_float(object: &mut Object) {
+    if let Some(Value::Float(_)) = object.get("$exists") {
+        object.insert("$exists", true);
+    }
+}
+
+fn null_is(object: &mut Object, other: &Value) {
+    for name in ["$multiply", "$divide"] {
+        if let Some(Value::Array(operands)) = object.get_mut(name) {
+            operands.iter_mut().filter(|it| it.is_null()).for_each(|it| *it = other.clone());
+        }
     }
 }
 

@@ -4,12 +4,15 @@
 use velocitydb::{IndexSpec, Object, Sort, object, value};
 
 use crate::Random;
+use crate::oracle::generate::RANK;
 
 /// What may be indexed in the collections of filters, sorts, projections and updates.
-const PATHS: [&str; 9] = ["a", "b", "c", "d", "e", "a.x", "b.y", "c.x", "e.x"];
+const PATHS: [&str; 12] =
+    ["a", "b", "c", "d", "e", "a.x", "a.y", "b.x", "b.y", "c.x", "c.y", "e.x"];
 
 /// What may be indexed in the records that pipelines are about.
-const RECORD_PATHS: [&str; 12] = ["n", "f", "s", "t", "g", "h", "p", "k", "l", "w", "o.x", "m"];
+const RECORD_PATHS: [&str; 15] =
+    ["n", "f", "s", "t", "g", "h", "p", "k", "l", "w", "o.x", "m", "z", "j.x", "j.y"];
 
 /// The indexes of a collection: the same for the same number.
 pub(super) fn random(documents: &[Object], number: u64) -> Vec<IndexSpec> {
@@ -17,10 +20,16 @@ pub(super) fn random(documents: &[Object], number: u64) -> Vec<IndexSpec> {
     let is_records = documents.iter().any(|document| document.contains_key("h"));
     let paths: &[&str] = if is_records { &RECORD_PATHS } else { &PATHS };
     let count = random.within(2..8);
-    (0..count)
-        .map(|number| spec(paths, &mut random).named(format!("index{number}")))
-        .filter(|spec| spec.check().is_ok())
-        .collect()
+    let mut specs: Vec<IndexSpec> = (0..count).map(|_| spec(paths, &mut random)).collect();
+    if !is_records && random.one_in(2) {
+        // The last ones are made unique where that is possible, as it is here.
+        let keys = Sort::new().ascending("a");
+        let descends = random.one_in(2);
+        let keys = if descends { keys.descending(RANK) } else { keys.ascending(RANK) };
+        specs.push(IndexSpec::new(keys));
+    }
+    let named = |(number, spec): (usize, IndexSpec)| spec.named(format!("index{number}"));
+    specs.into_iter().enumerate().map(named).filter(|spec| spec.check().is_ok()).collect()
 }
 
 fn spec(paths: &[&str], random: &mut Random) -> IndexSpec {

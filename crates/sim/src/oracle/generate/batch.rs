@@ -3,7 +3,7 @@
 use velocitydb_core::{Object, Value, object, value};
 
 use super::Source;
-use super::documents::{FIELDS, Flavour, collection, records};
+use super::documents::{FIELDS, Flavour, RANK, collection, records};
 use super::filter::{Filters, path};
 use super::pipeline::pipeline;
 use super::shape::{projection, sort};
@@ -34,11 +34,12 @@ fn flavour(kind: Kind, source: &mut Source) -> Flavour {
 fn query(kind: Kind, documents: &[Object], source: &mut Source) -> Query {
     let filters = Filters { documents };
     match kind {
-        Kind::Filter => match source.weighted(&[90, 5, 5]) {
+        Kind::Filter => match source.weighted(&[88, 5, 7]) {
             0 => Query::Find(Find { filter: filters.filter(source), ..Find::default() }),
             1 => Query::Count { filter: filters.filter(source) },
             _ => distinct(documents, source),
         },
+        Kind::Sort if source.percent(15) => Query::Find(merged(documents, source)),
         Kind::Sort => Query::Find(Find {
             filter: match source.percent(20) {
                 true => one_of_several(documents, source),
@@ -80,10 +81,30 @@ fn covered(documents: &[Object], source: &mut Source) -> Find {
     Find { filter, projection: Some(projection), ..Find::default() }
 }
 
+/// A search in several ranges of an index that is unique, whose second key orders them.
+fn merged(documents: &[Object], source: &mut Source) -> Find {
+    let mut keys = sort(source);
+    keys.insert(0, value!({ (RANK): if source.percent(50) { 1 } else { -1 } }));
+    if source.percent(60) {
+        keys.drain(1..keys.len() - 1);
+    }
+    Find {
+        filter: several_of("a", documents, source),
+        sort: keys,
+        skip: source.percent(20).then(|| source.below(4) as u64),
+        limit: source.percent(60).then(|| 1 + source.below(8) as u64),
+        projection: None,
+    }
+}
+
 /// One field is one of a few values: an index reads several ranges for that, and has to put them into
 /// one order.
 fn one_of_several(documents: &[Object], source: &mut Source) -> Object {
     let field = *source.one_of(&FIELDS);
+    several_of(field, documents, source)
+}
+
+fn several_of(field: &str, documents: &[Object], source: &mut Source) -> Object {
     let count = 2 + source.below(3);
     let value = |source: &mut Source| source.one_of(documents).get(field).cloned();
     let is_plain = |it: &Value| !matches!(it, Value::Array(_) | Value::Object(_) | Value::Null);

@@ -1,13 +1,18 @@
 //! Random collections. Fields are few (`a` to `e`, with `x`, `y`, `z` inside), so that paths meet
 //! them.
 
+use std::collections::BTreeMap;
+
 use velocitydb_core::{Object, Value, object};
 
 use super::Source;
-use super::values::{Theme, list, recent_time, scalar, small_number};
+use super::values::{Theme, alike, list, recent_time, scalar, small_number};
 
 /// The names of top-level fields.
 pub const FIELDS: [&str; 5] = ["a", "b", "c", "d", "e"];
+/// The name of a number that no two documents with the same `a`, or the same element of it, share, while
+/// those with another `a` do: see [`rank`].
+pub const RANK: &str = "r";
 /// The names of fields inside of objects.
 pub const INNER: [&str; 3] = ["x", "y", "z"];
 
@@ -27,6 +32,7 @@ pub fn collection(flavour: Flavour, source: &mut Source) -> Vec<Object> {
     let themes: Vec<Theme> = FIELDS.iter().map(|_| Theme::random(source)).collect();
     let count = source.between(20, 40);
     let nothing = if source.percent(50) { Some(Value::Null) } else { None };
+    let mut ranks = BTreeMap::new();
     (0..count)
         .map(|number| {
             let mut document = object! { "_id": id(number) };
@@ -39,9 +45,23 @@ pub fn collection(flavour: Flavour, source: &mut Source) -> Vec<Object> {
                     document.insert(*name, value);
                 }
             }
+            let rank = rank(document.get("a"), &mut ranks);
+            document.insert(RANK, rank);
             document
         })
         .collect()
+}
+
+/// The next number for the value, so that an index over `a` and it can be unique, and its ranges of
+/// several values have the same numbers.
+fn rank(value: Option<&Value>, next: &mut BTreeMap<Option<Value>, i64>) -> i64 {
+    let keys: Vec<Option<Value>> = match value {
+        Some(Value::Array(items)) if !items.is_empty() => items.iter().cloned().map(Some).collect(),
+        value => vec![value.cloned()],
+    };
+    let rank = keys.iter().filter_map(|key| next.get(key).copied()).max().unwrap_or_default();
+    next.extend(keys.into_iter().map(|key| (key, rank + 1)));
+    rank
 }
 
 /// Documents of the kind that is computed with: every field has a type, and a few are null or
@@ -49,7 +69,8 @@ pub fn collection(flavour: Flavour, source: &mut Source) -> Vec<Object> {
 ///
 /// `n` integers, `f` halves, `s` strings, `t` times, `g` and `h` keys of groups, `p` integers of two
 /// digits, `k` and `l` lists of integers, `w` lists of strings, `o` objects of `x` and `y`, `j` lists of
-/// objects of `x` and a list `y`, `m` anything but NaN. Times are after 2000, since mingo truncates earlier ones to later ones.
+/// objects of `x` and a list `y`, `m` anything but NaN, `z` zeros and ones that look different, `c` an
+/// integer that is always there. Times are after 2000, since mingo truncates earlier ones to later ones.
 pub fn records(source: &mut Source) -> Vec<Object> {
     let count = source.between(20, 40);
     // Where both are in one field, sorts differ.
@@ -73,6 +94,8 @@ fn record(number: i64, nothing: Option<&Value>, source: &mut Source) -> Object {
         "o": { "x": source.between(0, 5), "y": *source.one_of(&["u", "v"]) },
         "j": parts(source),
         "m": Some(scalar(source)).filter(|it| it.as_f64().is_none_or(f64::is_finite)),
+        "z": alike(source),
+        "c": source.between(0, 9),
     };
     for name in ["n", "f", "s", "g", "h", "o", "m"] {
         if source.percent(10) {
@@ -137,6 +160,10 @@ fn object_of(theme: Theme, source: &mut Source) -> Object {
 }
 
 fn intricate_list(theme: Theme, source: &mut Source) -> Value {
+    if source.percent(35) {
+        // What sorts by several fields of an element needs elements that have them.
+        return (0..source.below(4)).map(|_| object_of(theme, source)).collect();
+    }
     (0..source.below(4))
         .map(|_| match source.weighted(&[45, 40, 15]) {
             0 => theme.scalar(source),

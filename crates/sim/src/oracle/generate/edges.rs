@@ -4,6 +4,7 @@
 use velocitydb_core::{Value, value};
 
 use super::Source;
+use super::operands::operands;
 use crate::oracle::constants::SPACED;
 
 const TEXTS: [&str; 8] = ["", "a", "ab", "abab", "éab", "a b", "#", "aab"];
@@ -11,6 +12,9 @@ const TEXTS: [&str; 8] = ["", "a", "ab", "abab", "éab", "a b", "#", "aab"];
 /// A call, some of which only [`constants`](crate::oracle::constants) knows the result of.
 pub fn edge(source: &mut Source) -> Value {
     let text = |source: &mut Source| value!({ "$literal": *source.one_of(&TEXTS) });
+    if source.percent(60) {
+        return operands(source);
+    }
     match source.weighted(&[20, 20, 20, 10, 10, 5, 5, 5, 5]) {
         0 => value!({ "$toString": { "$literal": float(source) } }),
         1 => value!({ "$convert": {
@@ -56,7 +60,7 @@ fn float(source: &mut Source) -> f64 {
     format!("{mantissa}e{exponent}").parse().unwrap_or_default()
 }
 
-fn number_text(source: &mut Source) -> String {
+pub(super) fn number_text(source: &mut Source) -> String {
     let mantissa = source.between(-20, 200);
     let exponent = match source.below(4) {
         0 => source.between(-30, 30),

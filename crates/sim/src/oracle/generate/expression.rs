@@ -180,7 +180,7 @@ fn time_as_text(source: &mut Source) -> Value {
 
 /// Any expression.
 pub fn any(depth: usize, source: &mut Source) -> Value {
-    match source.weighted(&[40, 20, 15, 15, 10, 10]) {
+    match source.weighted(&[40, 20, 15, 15, 25, 10]) {
         0 => number(depth, source),
         1 => text(depth, source),
         2 => condition(depth, source),

@@ -87,7 +87,7 @@ impl Filters<'_> {
             }
             3 => drop(to.insert("$in", self.operands(path, source))),
             4 => drop(to.insert("$nin", self.operands(path, source))),
-            5 => drop(to.insert("$exists", source.percent(50))),
+            5 => drop(to.insert("$exists", is_there(source))),
             6 => drop(to.insert("$type", type_of_value(source))),
             7 => add_pattern(to, source),
             8 => drop(to.insert("$all", self.operands(path, source))),
@@ -205,6 +205,16 @@ fn type_of_value(source: &mut Source) -> Value {
     }
     let count = 1 + source.below(2);
     source.several(&TYPES, count).into_iter().copied().collect()
+}
+
+/// Whether something is there, as people write it.
+fn is_there(source: &mut Source) -> Value {
+    let is_there = source.percent(50);
+    match source.weighted(&[60, 20, 20]) {
+        0 => is_there.into(),
+        1 => i64::from(is_there).into(),
+        _ => f64::from(u8::from(is_there)).into(),
+    }
 }
 
 fn add_pattern(to: &mut Object, source: &mut Source) {

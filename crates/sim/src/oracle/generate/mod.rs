@@ -6,6 +6,7 @@ mod documents;
 mod edges;
 mod expression;
 mod filter;
+mod operands;
 mod pipeline;
 mod shape;
 mod source;
@@ -13,4 +14,5 @@ mod update;
 mod values;
 
 pub use batch::batch;
+pub use documents::RANK;
 pub use source::Source;

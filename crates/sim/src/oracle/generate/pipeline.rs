@@ -13,7 +13,7 @@ pub fn pipeline(documents: &[Object], source: &mut Source) -> (Vec<Value>, Order
     if source.percent(40) {
         stages.push(value!({ "$match": matching(documents, source) }));
     }
-    let goal = source.weighted(&[45, 20, 12, 8, 8, 7]);
+    let goal = source.weighted(&[43, 19, 11, 8, 8, 6, 5]);
     // What sorts by several keys needs ids that are different.
     if matches!(goal, 0..3) && source.percent(20) {
         stages.extend(unwinding(source));
@@ -24,7 +24,8 @@ pub fn pipeline(documents: &[Object], source: &mut Source) -> (Vec<Value>, Order
         2 => bucketing(&mut stages, source),
         3 => joining(&mut stages, source),
         4 => faceting(&mut stages, source),
-        _ => counting(&mut stages, source),
+        5 => counting(&mut stages, source),
+        _ => ordering(&mut stages, source),
     };
     (stages, order)
 }
@@ -52,6 +53,25 @@ fn sorting(source: &mut Source) -> Value {
         .collect();
     keys.push(value!({ "_id": 1 }));
     value!({ "$sort": keys })
+}
+
+/// A sort by fields of the elements of arrays, which only [`by_the_book`](crate::oracle::by_the_book)
+/// knows.
+fn ordering(stages: &mut Vec<Value>, source: &mut Source) -> Order {
+    let count = 1 + source.below(3);
+    let paths = source.several(&["j.x", "j.y", "j.x", "k", "z", "g"], count);
+    let direction = |source: &mut Source| if source.percent(50) { 1 } else { -1 };
+    let mut keys: Vec<Value> = Vec::new();
+    for path in paths {
+        if !keys.iter().filter_map(Value::as_object).any(|key| key.contains_key(path)) {
+            keys.push(value!({ (*path): direction(source) }));
+        }
+    }
+    keys.push(value!({ "_id": 1 }));
+    stages.push(value!({ "$sort": keys }));
+    cut(stages, source);
+    stages.push(value!({ "$project": { "_id": 1 } }));
+    Order::Given
 }
 
 fn unwinding(source: &mut Source) -> Vec<Value> {
@@ -96,7 +116,8 @@ fn grouping(stages: &mut Vec<Value>, source: &mut Source) -> Order {
 }
 
 fn group_key(source: &mut Source) -> Value {
-    match source.weighted(&[30, 15, 10, 20, 15, 10]) {
+    match source.weighted(&[30, 15, 10, 20, 15, 10, 10]) {
+        6 => "$z".into(),
         0 => "$g".into(),
         1 => "$h".into(),
         2 => Value::Null,
@@ -107,6 +128,9 @@ fn group_key(source: &mut Source) -> Value {
 }
 
 fn accumulator(source: &mut Source) -> Value {
+    if source.percent(1) {
+        return accumulator_of_several(source);
+    }
     match source.weighted(&[10, 12, 12, 10, 10, 8, 8, 8, 8, 5, 2, 8]) {
         0 => value!({ "$sum": 1 }),
         1 => value!({ "$sum": number(1, source) }),
@@ -128,6 +152,15 @@ fn accumulator(source: &mut Source) -> Value {
     }
 }
 
+/// An accumulator that is given a list, which a group refuses.
+fn accumulator_of_several(source: &mut Source) -> Value {
+    let names = ["$sum", "$avg", "$min", "$max", "$push", "$addToSet", "$first", "$last"];
+    let count = source.below(3);
+    let operands = source.several(&["$n", "$f", "$p"], count).into_iter();
+    let operands: Value = operands.copied().collect();
+    value!({ (*source.one_of(&names)): operands })
+}
+
 /// An accumulator for buckets. Mingo takes the first and the last of empty ones too, and fails.
 fn accumulator_of_some(source: &mut Source) -> Value {
     let accumulator = accumulator(source);
@@ -142,13 +175,15 @@ fn least(source: &mut Source) -> Value {
         0 => number(1, source),
         1 => text(1, source),
         2 => "$t".into(),
+        _ if source.percent(30) => "$z".into(),
         _ => "$m".into(),
     }
 }
 
 /// What is never missing: mingo collects null for what is.
 fn present(source: &mut Source) -> Value {
-    match source.weighted(&[30, 20, 20, 27, 3]) {
+    match source.weighted(&[30, 20, 20, 27, 3, 10]) {
+        5 => "$z".into(),
         0 => value!({ "$ifNull": ["$n", "none"] }),
         1 => "$t".into(),
         2 => value!({ "$ifNull": [text(1, source), 0] }),
@@ -233,7 +268,7 @@ fn sorting_unless_unwound(stages: &[Value], source: &mut Source) -> Value {
 
 /// What is joined: the local field and the foreign one. A local one may lead through arrays, to their
 /// elements or to a position, and beyond their end.
-const JOINED: [(&str, &str); 15] = [
+const JOINED: [(&str, &str); 18] = [
     ("g", "l"),
     ("h", "w"),
     ("p", "p"),
@@ -249,6 +284,9 @@ const JOINED: [(&str, &str); 15] = [
     ("j.0.x", "g"),
     ("j.1.x", "o.x"),
     ("j.y.0", "l"),
+    ("c", "l.0"),
+    ("c", "j.0.x"),
+    ("z", "j.y.0"),
 ];
 
 fn joining(stages: &mut Vec<Value>, source: &mut Source) -> Order {

@@ -10,7 +10,7 @@ pub fn sort(source: &mut Source) -> Vec<Value> {
     let count = 1 + source.weighted(&[50, 35, 15]);
     let mut paths: Vec<String> = Vec::new();
     for field in source.several(&FIELDS, count) {
-        match source.weighted(&[75, 15, 10]) {
+        match source.weighted(&[65, 15, 20]) {
             0 => paths.push((*field).to_owned()),
             1 => paths.push(format!("{field}.{}", source.one_of(&INNER))),
             // Fields of the same array are those of one element.
@@ -50,8 +50,8 @@ pub fn projection(source: &mut Source) -> Object {
             projection.insert(path, says);
         }
     }
-    // Mingo takes a part of an array for one of the fields to keep, so there have to be such.
-    if keeps && source.percent(20) {
+    // Mingo takes a part of an array for one of the fields to keep, so there mostly are such.
+    if source.percent(20) {
         let (path, part) = part_of_array(source);
         if !projection.keys().any(|other| other.starts_with(path)) {
             projection.insert(path, part);

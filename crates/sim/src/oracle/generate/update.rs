@@ -94,7 +94,10 @@ fn array_change(items: &[Value], source: &mut Source) -> (&'static str, Value) {
         0 => ("$push", push(items, source)),
         1 => ("$pull", pull(items, source)),
         2 => ("$pullAll", elements(items, source)),
-        3 => ("$pop", if source.percent(50) { 1 } else { -1 }.into()),
+        3 => {
+            let end = if source.percent(50) { 1 } else { -1 };
+            ("$pop", if source.percent(70) { end.into() } else { (end as f64).into() })
+        }
         _ => {
             let operand = if source.percent(50) {
                 element(items, source)
@@ -115,7 +118,8 @@ fn push(items: &[Value], source: &mut Source) -> Value {
         push.insert("$position", source.between(-3, 4));
     }
     // An array that is created by `$push` is not sorted or cut by the oracle.
-    if !items.is_empty() && source.percent(35) {
+    let is_sorted = source.percent(if are_objects(items) { 80 } else { 35 });
+    if !items.is_empty() && is_sorted {
         push.insert("$sort", push_sort(items, source));
     }
     if !items.is_empty() && source.percent(35) {
@@ -125,12 +129,20 @@ fn push(items: &[Value], source: &mut Source) -> Value {
 }
 
 fn push_sort(items: &[Value], source: &mut Source) -> Value {
-    let direction = if source.percent(50) { 1 } else { -1 };
-    if items.iter().all(|item| item.as_object().is_some()) && source.percent(70) {
-        value!({ (*source.one_of(&INNER)): direction })
-    } else {
-        direction.into()
+    let direction = |source: &mut Source| if source.percent(50) { 1 } else { -1 };
+    if !are_objects(items) || source.percent(20) {
+        return direction(source).into();
     }
+    let count = 1 + source.below(3);
+    let key = |name: &&str, source: &mut Source| value!({ (*name): direction(source) });
+    let names = source.several(&INNER, count);
+    let keys: Vec<Value> = names.into_iter().map(|name| key(name, source)).collect();
+    // The order of the keys is given by a list.
+    if count == 1 { keys.into_iter().next().unwrap_or_default() } else { keys.into() }
+}
+
+fn are_objects(items: &[Value]) -> bool {
+    !items.is_empty() && items.iter().all(|item| item.as_object().is_some())
 }
 
 fn pull(items: &[Value], source: &mut Source) -> Value {
@@ -155,6 +167,11 @@ fn elements(items: &[Value], source: &mut Source) -> Value {
 
 /// One of the items, or something else.
 fn element(items: &[Value], source: &mut Source) -> Value {
+    if are_objects(items) && source.percent(60) {
+        let count = 1 + source.below(INNER.len());
+        let names = source.several(&INNER, count);
+        return names.into_iter().map(|it| (*it, small_number(source))).collect::<Object>().into();
+    }
     match source.weighted(&[50, 42, 5, 3]) {
         0 if !items.is_empty() => source.one_of(items).clone(),
         2 => list(Theme::Number, source),

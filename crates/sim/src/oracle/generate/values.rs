@@ -74,10 +74,22 @@ pub fn scalar(source: &mut Source) -> Value {
 
 /// A number that arithmetic is exact with.
 pub fn small_number(source: &mut Source) -> Value {
-    match source.weighted(&[70, 20, 10]) {
+    match source.weighted(&[65, 20, 10, 5]) {
         0 => source.between(-1, 5).into(),
         1 => (source.between(-2, 10) as f64 / 2.0).into(),
-        _ => source.between(-100, 100).into(),
+        2 => source.between(-100, 100).into(),
+        _ => alike(source),
+    }
+}
+
+/// One of a few numbers that are equal to each other and look different.
+pub fn alike(source: &mut Source) -> Value {
+    match source.below(5) {
+        0 => 0.into(),
+        1 => 0.0.into(),
+        2 => (-0.0).into(),
+        3 => 1.into(),
+        _ => 1.0.into(),
     }
 }
 

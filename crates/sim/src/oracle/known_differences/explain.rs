@@ -52,6 +52,9 @@ pub fn explain(situation: Situation<'_>) -> Option<&'static KnownDifference> {
         Query::Update { document, update } => {
             by_update(update, &documents[*document], situation.ours)
         }
+        Query::Aggregate { pipeline, .. } if confirmed == Confirmed::ByTheBook => {
+            by_sort_stage(pipeline, &documents)
+        }
         Query::Aggregate { pipeline, .. } => by_pipeline(pipeline, situation),
     }
 }
@@ -238,6 +241,13 @@ fn by_projection(
         }
     }
     first
+}
+
+/// The difference of a sort that a pipeline has.
+fn by_sort_stage(pipeline: &[Value], documents: &Documents) -> Option<&'static KnownDifference> {
+    let sorted = |stage: &Value| stage.as_object()?.get("$sort")?.as_array().cloned();
+    let sort = pipeline.iter().find_map(sorted)?;
+    sorts().find(|known| documents.iter().any(|document| is_about(known, &sort, document)))
 }
 
 fn by_update(update: &Object, document: &Value, ours: &Answer) -> Option<&'static KnownDifference> {

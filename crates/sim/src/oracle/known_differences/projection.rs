@@ -55,6 +55,28 @@ pub(super) const KNOWN: &[KnownDifference] = &[
         }),
     },
     KnownDifference {
+        name: "$elemMatch beside fields that are left out",
+        why: "in MongoDB $elemMatch goes with fields that are left out as well as with fields that are \
+              kept; mingo takes it for a field that is kept",
+        example: Example {
+            documents: r#"[{ "a": [{ "x": 1 }, { "x": 2 }], "b": 3, "c": 4 }]"#,
+            query: r#"{ "a": { "$elemMatch": { "x": 2 } }, "b": 0 }"#,
+            mingo: r#""refused""#,
+            right: r#"[{ "a": [{ "x": 2 }], "c": 4 }]"#,
+        },
+        recognise: Recognise::Projected(|_, _, projection| {
+            let is_match =
+                |value: &Value| value.as_object().is_some_and(|it| it.contains_key("$elemMatch"));
+            let is_left_out = |(name, value): (&str, &Value)| {
+                name != "_id" && matches!(value, Value::Int(0) | Value::Bool(false))
+            };
+            let others = projection.iter().filter(|(name, _)| *name != "_id");
+            projection.values().any(is_match)
+                && projection.iter().any(is_left_out)
+                && others.clone().all(|it| is_match(it.1) || is_left_out(it))
+        }),
+    },
+    KnownDifference {
         name: "keeping _id beside fields that are left out",
         why: "in MongoDB _id may be kept or left out whatever is done with the other fields; mingo \
               refuses to keep it beside fields that are left out",

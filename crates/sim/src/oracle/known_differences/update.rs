@@ -67,7 +67,17 @@ pub(super) const KNOWN: &[KnownDifference] = &[
         },
         recognise: Recognise::Change(|it| {
             let is_odd = |value: &Value| is_array(value) || is_object(value) || is_nan(value);
-            it.has_modifier("$sort") && (it.items().any(is_odd) || it.each().any(is_odd))
+            let names = it.sorted_by();
+            let is_oddly_sorted = |item: &Value| match names.as_slice() {
+                [] => is_odd(item),
+                // What is missing sorts before null, and mingo takes them for equal.
+                names => names.iter().any(|name| {
+                    let field = item.as_object().and_then(|object| object.get(name));
+                    field.is_none_or(&is_odd)
+                }),
+            };
+            it.has_modifier("$sort")
+                && (it.items().any(is_oddly_sorted) || it.each().any(is_oddly_sorted))
         }),
     },
     KnownDifference {
@@ -193,6 +203,17 @@ impl Change<'_> {
     fn each(&self) -> impl Iterator<Item = &Value> {
         let each = self.operand.as_object().and_then(|it| it.get("$each"));
         each.and_then(Value::as_array).into_iter().flatten()
+    }
+
+    /// The fields by which `$push` sorts, if it sorts by fields.
+    fn sorted_by(&self) -> Vec<String> {
+        let sort = self.operand.as_object().and_then(|it| it.get("$sort"));
+        let keys: Vec<&Value> = match sort {
+            Some(Value::Array(keys)) => keys.iter().collect(),
+            sort => sort.into_iter().collect(),
+        };
+        let names = keys.into_iter().filter_map(Value::as_object).flat_map(|key| key.keys());
+        names.map(str::to_owned).collect()
     }
 
     fn has_modifier(&self, name: &str) -> bool {
