@@ -6,6 +6,7 @@ use std::time::Duration;
 use velocitydb::{Consistency, Direction, Existing, Filter, Object, Sort, Value, object};
 use velocitydb_storage::contract::Random;
 
+use super::queue::queue;
 use super::shuffle::shuffle;
 use super::step::*;
 use crate::queries::Queries;
@@ -50,9 +51,12 @@ impl Generator {
         if std::mem::take(&mut self.is_restart_next) {
             return Step::Restart;
         }
-        if self.planned.is_empty() && self.random.one_in(60) {
+        if self.planned.is_empty() && self.random.one_in(40) {
             let collection = self.collection();
-            self.planned = shuffle(&mut self.random, &collection).into();
+            self.planned = match self.random.one_in(2) {
+                true => shuffle(&mut self.random, &collection).into(),
+                false => queue(&mut self.random, &collection).into(),
+            };
         }
         if !self.random.one_in(4)
             && let Some(step) = self.planned.pop_front()

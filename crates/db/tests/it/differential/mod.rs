@@ -7,6 +7,7 @@ pub mod generator;
 mod model;
 mod model_queries;
 mod model_transactions;
+mod queue;
 pub mod real;
 mod real_queries;
 mod rules;

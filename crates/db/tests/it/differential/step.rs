@@ -179,7 +179,7 @@ impl Rules {
     }
 }
 
-/// The indexes that there can be; unique are 5 to 7.
+/// The indexes that there can be; unique are 5 to 7 and 14.
 pub fn index(number: usize) -> IndexSpec {
     let on = |keys: &[(&str, bool)]| {
         let with = |sort: Sort, (path, up): &(&str, bool)| match up {
@@ -200,7 +200,10 @@ pub fn index(number: usize) -> IndexSpec {
         8 => on(&[("a", true), ("tags", true)]),
         9 => on(&[("b", false), ("c", true)]),
         10 => on(&[("tags", false)]),
-        _ => on(&[("items.x", true), ("d.y", false)]),
+        11 => on(&[("items.x", true), ("d.y", false)]),
+        12 => on(&[("items.x", true), ("items.y", true)]),
+        13 => on(&[("items.x", false), ("items.y", true)]),
+        _ => on(&[("m", true), ("n", true)]).unique(),
     };
     spec.named(index_name(number))
 }
@@ -209,7 +212,7 @@ pub fn index_name(number: usize) -> String {
     format!("i{number:02}")
 }
 
-pub const INDEXES: usize = 12;
+pub const INDEXES: usize = 15;
 
 /// A conditional write of one document.
 #[derive(Debug, Clone)]
