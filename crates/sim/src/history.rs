@@ -44,6 +44,8 @@ pub struct Call {
     pub index_end: u64,
     /// The job that was claimed.
     pub job: Option<Job>,
+    /// The id of the document that was inserted without one.
+    pub document: Option<String>,
 }
 
 /// What a client was answered.
@@ -102,6 +104,12 @@ impl History {
                     call.job = Some(job);
                 }
             }
+            Record::Added { id, index, version, document } => {
+                self.applied(id, index, version, now);
+                if let Some(call) = self.call_mut(id) {
+                    call.document = Some(document);
+                }
+            }
             Record::Nothing(id) => {
                 if let Some(call) = self.call_mut(id) {
                     (call.answer, call.answered) = (Answer::Nothing, Some(now));
@@ -122,6 +130,7 @@ impl History {
             index_min: 0,
             index_end: u64::MAX,
             job: None,
+            document: None,
         });
     }
 
@@ -209,11 +218,11 @@ impl History {
     /// before `end` the first of them was acknowledged.
     pub fn lost(&self, recovered: u64, end: Instant) -> (u64, Duration) {
         let has_effect = |call: &&Call| {
-            use What::{Claim, Finish, Offer, Swarm, Transfer, Write};
+            use What::{Add, Claim, Finish, Offer, Swarm, Transfer, Write};
             let what = &call.operation.what;
             let is_told = !matches!(call.answer, Answer::Applied { index: 0, .. });
             let is_effect = matches!(what, Write { .. } | Transfer { .. } | Claim { .. });
-            is_told && (is_effect || matches!(what, Offer { .. } | Finish { .. } | Swarm))
+            is_told && (is_effect || matches!(what, Offer { .. } | Finish { .. } | Swarm | Add))
         };
         let lost = self.calls.iter().filter(has_effect);
         let lost = lost.filter(|call| self.fate(call, recovered) == Fate::Lost);
@@ -231,7 +240,7 @@ impl Operation {
     /// The level that its effect was acknowledged at: transactions, creating and dropping know one.
     fn level_of_effect(&self) -> Consistency {
         match self.what {
-            What::Write { .. } => self.level,
+            What::Write { .. } | What::Add => self.level,
             _ => Consistency::Strong,
         }
     }

@@ -14,6 +14,7 @@ pub mod content;
 pub mod operation;
 pub mod workload;
 
+pub mod added;
 pub mod jobs;
 pub mod perform;
 pub mod shapes;

@@ -89,6 +89,8 @@ pub enum What {
     Swarm,
     /// Begins to read, and goes away.
     Glance,
+    /// Inserts a document whose id is made up by the database.
+    Add,
 }
 
 /// One of the jobs that an operation offered.
@@ -273,6 +275,7 @@ impl fmt::Display for Operation {
             What::Found => write!(f, "found"),
             What::Swarm => write!(f, "swarm"),
             What::Glance => write!(f, "glance"),
+            What::Add => write!(f, "add"),
         }
     }
 }
@@ -359,6 +362,7 @@ fn parse(line: &str) -> Option<Operation> {
         ["found"] => What::Found,
         ["swarm"] => What::Swarm,
         ["glance"] => What::Glance,
+        ["add"] => What::Add,
         _ => return None,
     };
     let retry = if retry == "safe" { Retry::Safe } else { Retry::Unsafe };

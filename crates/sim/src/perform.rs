@@ -10,7 +10,7 @@ use velocitydb::{
 use crate::content::OperationId;
 use crate::operation::{Compare, Effect, Job, Kind, Operation, Register, Retry, What};
 use crate::workload::ACCOUNTS;
-use crate::{jobs, shapes};
+use crate::{added, jobs, shapes};
 
 /// What every account begins with.
 pub const BALANCE: i64 = 1_000;
@@ -32,7 +32,7 @@ const AN_HOUR: Duration = Duration::from_secs(60 * 60);
 const TRANSFER_ATTEMPTS: u32 = 20;
 
 /// What became of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
     /// It was applied.
     Applied {
@@ -51,6 +51,17 @@ pub enum Done {
         version: u64,
         /// The job.
         job: Job,
+    },
+    /// A document was inserted under an id that was made up.
+    Added {
+        /// The place of the insert in the order of all commands.
+        index: u64,
+        /// The version of the document.
+        version: u64,
+        /// Its id.
+        document: String,
+        /// Whether this answers an earlier call.
+        is_replayed: bool,
     },
     /// What it needed did not hold, or there was nothing to change.
     Nothing,
@@ -125,6 +136,7 @@ pub fn perform(db: &Database, operation: &Operation) -> velocitydb::Result<Done>
         What::Found => shapes::found(db, operation.id),
         What::Swarm => shapes::swarm(db, operation.id),
         What::Glance => shapes::glance(db, operation.id),
+        What::Add => added::add(db, operation),
     };
     match result {
         Err(
@@ -148,7 +160,7 @@ impl Done {
 
 impl Operation {
     /// The request id that it is made with.
-    fn request(&self) -> Option<RequestId> {
+    pub(crate) fn request(&self) -> Option<RequestId> {
         let is_safe = self.retry == Retry::Safe;
         is_safe.then(|| RequestId::new(&self.id.0.to_string()).expect("a number is short"))
     }

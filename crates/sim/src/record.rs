@@ -47,6 +47,17 @@ pub enum Record {
         /// The job.
         job: Job,
     },
+    /// A document was inserted under an id that was made up.
+    Added {
+        /// The number of the insert.
+        id: OperationId,
+        /// Its place in the order of all commands.
+        index: u64,
+        /// The version of the document.
+        version: u64,
+        /// Its id.
+        document: String,
+    },
     /// An operation was answered, and changed nothing.
     Nothing(OperationId),
     /// Something that must not happen did.
@@ -69,6 +80,9 @@ impl fmt::Display for Record {
             Record::Claimed { id, index, version, job } => {
                 let Job { offer, number } = job;
                 write!(f, "claimed {} {index} {version} {} {number}", id.0, offer.0)
+            }
+            Record::Added { id, index, version, document } => {
+                write!(f, "added {} {index} {version} {document}", id.0)
             }
             Record::Nothing(id) => write!(f, "nothing {}", id.0),
             Record::Failed { message } => write!(f, "failed {}", message.replace('\n', " ")),
@@ -110,6 +124,12 @@ fn parse(line: &str) -> Option<Record> {
             version: number()?,
             job: Job { offer: OperationId(number()?), number: u8::try_from(number()?).ok()? },
         },
+        "added" => Record::Added {
+            id: OperationId(number()?),
+            index: number()?,
+            version: number()?,
+            document: rest.split(' ').nth(3)?.to_owned(),
+        },
         "nothing" => Record::Nothing(OperationId(number()?)),
         "failed" => Record::Failed { message: rest.to_owned() },
         "durable" => Record::Durable(JournalEnd {
@@ -132,6 +152,7 @@ mod tests {
             Record::Opened,
             Record::Applied { id, index: 9, version: 3 },
             Record::Claimed { id, index: 9, version: 3, job: Job { offer: id, number: 4 } },
+            Record::Added { id, index: 9, version: 1, document: "made-up".to_owned() },
             Record::Nothing(id),
             Record::Failed { message: "out of luck".to_owned() },
             Record::Durable(JournalEnd { journal: 4, length: 4_096, background: 5 }),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use velocitydb::{Database, Document, Snapshot, Time};
 
+use crate::added::{self, Added};
 use crate::content::{self, OperationId};
 use crate::jobs;
 use crate::operation::{Job, Kind, Register};
@@ -32,6 +33,8 @@ pub struct State {
     pub expiries: Vec<Time>,
     /// How many collections that stay each operation has created.
     pub founded: Founded,
+    /// The documents without an id of their own that each operation has inserted.
+    pub added: Added,
     /// The operations of which documents that all expire are there.
     pub swarms: BTreeSet<OperationId>,
 }
@@ -117,6 +120,7 @@ impl State {
             LEDGER_COLLECTION => self.read_ledger(documents),
             jobs::COLLECTION => self.read_jobs(documents),
             SWARM => self.read_swarms(documents),
+            added::COLLECTION => self.read_added(documents),
             _ if let Some(founder) = shapes::founder(name) => {
                 *self.founded.entry(founder).or_default() += 1;
             }
@@ -194,6 +198,15 @@ impl State {
             match shapes::swarmed(document) {
                 Some(operation) => drop(self.swarms.insert(operation)),
                 None => self.malformed.push(format!("document {SWARM}/{id}, invented")),
+            }
+        }
+    }
+
+    fn read_added(&mut self, documents: &BTreeMap<String, Document>) {
+        for (id, document) in documents {
+            match added::operation_of(document) {
+                Some(operation) => self.added.entry(operation).or_default().push(id.clone()),
+                None => self.malformed.push(format!("document added/{id}, invented")),
             }
         }
     }

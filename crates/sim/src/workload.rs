@@ -80,17 +80,20 @@ impl Workload {
         let id = OperationId::new(self.cycle, self.thread, self.sequence);
         let level = self.random.one_of(self.levels);
         let what = self.what(read);
-        let is_safe = matches!(what, What::Write { .. }) && self.random.one_in(4);
+        // Nothing but its request id tells a document without an id from another one.
+        let is_safe =
+            what == What::Add || (matches!(what, What::Write { .. }) && self.random.one_in(4));
         let retry = if is_safe { Retry::Safe } else { Retry::Unsafe };
         Operation { id, level, retry, what }
     }
 
     fn what(&mut self, read: &mut dyn FnMut(Register) -> Option<(u64, i64)>) -> What {
-        match self.random.within(0..136) {
+        match self.random.within(0..140) {
             100..130 => self.job(),
             130 => What::Found,
             131..134 => What::Swarm,
             134..136 => What::Glance,
+            136..140 => What::Add,
             0..45 => self.note(read),
             45..63 => self.group(read),
             63..75 => self.fleeting(),

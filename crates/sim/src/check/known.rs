@@ -1,6 +1,6 @@
 //! [`Known`]: what a cycle begins with, and the check of what it ends with.
 
-use super::{Floors, Violation, jobs, ledger, registers, shapes, whole};
+use super::{Floors, Violation, added, jobs, ledger, registers, shapes, whole};
 use crate::history::History;
 use crate::state::State;
 
@@ -19,6 +19,7 @@ pub fn check(known: &Known, history: &History, after: &State) -> Vec<Violation> 
     violations.extend(registers::check(known, history, after));
     violations.extend(ledger::check(&known.state, history, after));
     violations.extend(jobs::check(&known.state, history, after));
+    violations.extend(added::check(&known.state, history, after));
     violations.extend(shapes::check(&known.state, history, after));
     violations
 }

@@ -4,6 +4,7 @@
 //! commands, and the state says at which place it ends. So what is before that place must be there,
 //! what is after it must not, and only operations that were never answered may be either.
 
+mod added;
 mod jobs;
 mod known;
 mod ledger;
@@ -15,6 +16,7 @@ mod whole;
 #[cfg(test)]
 mod planted;
 
+pub use added::check_once;
 pub use known::{Known, check};
 pub use registers::{Floor, Floors};
 pub use violation::Violation;

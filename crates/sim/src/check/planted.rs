@@ -300,3 +300,57 @@ fn memory_first_may_lose_a_bounded_suffix_only() {
     let violations = cycle.violations();
     assert_eq!(violations[0], Violation::LostDurable { durable: 20, recovered: 0 });
 }
+
+/// A document without an id was inserted and answered; this is what is there of it.
+fn added(document: &str, found: &[&str], recovered: u64) -> Vec<Violation> {
+    let mut cycle = Cycle::new(Mode::Persistent);
+    cycle.begin(1, Consistency::Strong, What::Add);
+    let record = Record::Added { id: id(1), index: 1, version: 1, document: document.to_owned() };
+    cycle.history.add(record, Instant::now());
+    cycle.after.index = recovered;
+    if !found.is_empty() {
+        cycle.after.added.insert(id(1), found.iter().map(|it| (*it).to_owned()).collect());
+    }
+    cycle.violations()
+}
+
+#[test]
+fn a_document_without_an_id_that_is_lost_doubled_or_another_is_noticed() {
+    assert_eq!(added("one", &["one"], 1), []);
+    let is_about = |violations: &[Violation]| {
+        !violations.is_empty()
+            && violations.iter().all(|violation| matches!(violation, Violation::Added { .. }))
+    };
+    for found in [&[][..], &["other"], &["one", "other"]] {
+        let violations = added("one", found, 1);
+        assert!(is_about(&violations), "{found:?}: {violations:?}");
+    }
+}
+
+#[test]
+fn a_document_without_an_id_that_nobody_inserted_or_that_goes_is_noticed() {
+    let known = |documents: &[&str]| {
+        let mut known = Known::default();
+        let documents = documents.iter().map(|it| (*it).to_owned()).collect();
+        known.state.added.insert(id(1), documents);
+        known
+    };
+    let mut cycle = Cycle::new(Mode::Persistent);
+    assert!(matches!(cycle.violations_since(&known(&["one"]))[..], [Violation::Added { .. }]));
+    cycle.after = known(&["one"]).state;
+    assert_eq!(cycle.violations_since(&known(&["one"])), []);
+    assert!(matches!(cycle.violations()[..], [Violation::Added { .. }]));
+}
+
+#[test]
+fn an_insert_that_was_not_answered_may_have_left_one_document() {
+    for (found, is_fine) in [(&[][..], true), (&["one"], true), (&["one", "other"], false)] {
+        let mut cycle = Cycle::new(Mode::Persistent);
+        cycle.begin(1, Consistency::Strong, What::Add);
+        cycle.after.index = 1;
+        if !found.is_empty() {
+            cycle.after.added.insert(id(1), found.iter().map(|it| (*it).to_owned()).collect());
+        }
+        assert_eq!(cycle.violations().is_empty(), is_fine, "{found:?}");
+    }
+}

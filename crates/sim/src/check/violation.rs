@@ -85,6 +85,14 @@ pub enum Violation {
         /// The operation.
         operation: OperationId,
     },
+    /// An insert without an id has not left just the document that it was answered with.
+    #[error("added/{operation}: {what}")]
+    Added {
+        /// The insert.
+        operation: OperationId,
+        /// What is there instead.
+        what: String,
+    },
     /// A version was acknowledged that had been acknowledged before, or is not above those before.
     #[error("{register}: operation {operation} was given version {version} after {before}")]
     VersionReused {

@@ -113,7 +113,10 @@ fn retry_acknowledged(
         let call = random.one_of(&calls);
         let Answer::Applied { index, version } = call.answer else { continue };
         let found = perform(db, &call.operation)?;
-        let expected = Done::Applied { index, version, is_replayed: true };
+        let expected = match call.document.clone() {
+            Some(document) => Done::Added { index, version, document, is_replayed: true },
+            None => Done::Applied { index, version, is_replayed: true },
+        };
         if found != expected {
             violations.push(Violation::Forgotten {
                 operation: call.operation.id,
@@ -139,11 +142,21 @@ fn retry_unanswered(
         call.operation.retry == Retry::Safe && history.fate(call, recovered.index) == Fate::Possible
     };
     for call in history.calls.iter().filter(is_open) {
-        let What::Write { register, .. } = call.operation.what else { continue };
         let found = perform(db, &call.operation)?;
-        let observed = recovered.registers.get(&register);
-        let is_there = observed.is_some_and(|seen| seen.trail.contains(&call.operation.id));
-        if is_there && !matches!(found, Done::Applied { is_replayed: true, .. }) {
+        let is_answered_as_before = match call.operation.what {
+            What::Write { register, .. } => {
+                let observed = recovered.registers.get(&register);
+                let is_there = observed.is_some_and(|seen| seen.trail.contains(&call.operation.id));
+                !is_there || matches!(found, Done::Applied { is_replayed: true, .. })
+            }
+            What::Add => match recovered.added.get(&call.operation.id) {
+                Some(there) => matches!(&found, Done::Added { document, is_replayed: true, .. }
+                    if there.contains(document)),
+                None => matches!(found, Done::Added { is_replayed: false, .. }),
+            },
+            _ => true,
+        };
+        if !is_answered_as_before {
             violations.push(Violation::Forgotten {
                 operation: call.operation.id,
                 expected: "nothing, but is in the state".to_owned(),
@@ -212,6 +225,7 @@ fn check_again(state: &State) -> Vec<Violation> {
             violations.push(Violation::AppliedTwice { register, operation: pair[0] });
         }
     }
+    violations.extend(check::check_once(state));
     for (collection, &(count, listed)) in &state.counts {
         if count != listed {
             let collection = collection.clone();
@@ -264,6 +278,56 @@ mod tests {
         let history = inserted(&bad, Retry::Unsafe);
         let violations = audited(&bad, &history);
         assert!(matches!(violations[..], [Violation::Forgotten { .. }]), "{violations:?}");
+    }
+
+    /// What a client saw that inserted a document without an id, once more than it says.
+    fn added(path: &Path, retries: [Retry; 2], is_answered: bool) -> History {
+        let operation = |retry| Operation {
+            id: OperationId::new(1, 0, 1),
+            level: Consistency::Strong,
+            retry,
+            what: What::Add,
+        };
+        let db = Worker::options(Mode::Persistent).open(path).unwrap();
+        let mut history = History::new(Mode::Persistent);
+        history.add(Record::Begin(operation(Retry::Safe)), Instant::now());
+        for retry in retries {
+            let Done::Added { index, version, document, .. } =
+                perform(&db, &operation(retry)).unwrap()
+            else {
+                panic!("it was inserted");
+            };
+            let id = OperationId::new(1, 0, 1);
+            if is_answered {
+                history.add(Record::Added { id, index, version, document }, Instant::now());
+            }
+        }
+        history.finish();
+        history
+    }
+
+    /// A database that forgets the request, or answers a retry with a document of its own, is noticed,
+    /// whether or not the client had heard the answer.
+    #[test]
+    fn an_insert_without_an_id_that_is_made_twice_is_noticed() {
+        let home = tempfile::tempdir().unwrap();
+        for is_answered in [true, false] {
+            let path = |name: &str| home.path().join(format!("{name}-{is_answered}"));
+            let good = path("good");
+            let history = added(&good, [Retry::Safe, Retry::Safe], is_answered);
+            assert_eq!(audited(&good, &history), []);
+            for (name, retries) in [
+                ("forgotten", [Retry::Unsafe, Retry::Safe]),
+                ("twice", [Retry::Unsafe, Retry::Unsafe]),
+            ] {
+                let bad = path(name);
+                let history = added(&bad, retries, is_answered);
+                let violations = audited(&bad, &history);
+                let is_noticed =
+                    violations.iter().any(|violation| matches!(violation, Violation::Added { .. }));
+                assert!(is_noticed, "{name}: {violations:?}");
+            }
+        }
     }
 
     #[test]

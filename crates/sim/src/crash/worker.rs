@@ -85,7 +85,10 @@ impl Worker {
                 workload.has_claimed(*job, *version, lease);
             }
             if self.journal == Journal::Told
-                && matches!(result, Ok(Done::Applied { .. } | Done::Claimed { .. }))
+                && matches!(
+                    result,
+                    Ok(Done::Applied { .. } | Done::Claimed { .. } | Done::Added { .. })
+                )
                 && is_promised(&operation)
             {
                 tell(&durable(&self.path));
@@ -110,7 +113,7 @@ fn durable(path: &Path) -> Record {
 
 fn is_promised(operation: &Operation) -> bool {
     match operation.what {
-        What::Write { .. } => operation.level > Consistency::Local,
+        What::Write { .. } | What::Add => operation.level > Consistency::Local,
         _ => true,
     }
 }
@@ -119,11 +122,14 @@ fn answer(operation: &Operation, result: velocitydb::Result<Done>) -> Record {
     let id = operation.id;
     match result {
         Ok(Done::Nothing) => Record::Nothing(id),
-        Ok(Done::Applied { is_replayed: true, .. }) => {
+        Ok(Done::Applied { is_replayed: true, .. } | Done::Added { is_replayed: true, .. }) => {
             Record::Failed { message: format!("{operation}: answered before it was ever asked") }
         }
         Ok(Done::Applied { index, version, .. }) => Record::Applied { id, index, version },
         Ok(Done::Claimed { index, version, job }) => Record::Claimed { id, index, version, job },
+        Ok(Done::Added { index, version, document, .. }) => {
+            Record::Added { id, index, version, document }
+        }
         Err(error) => Record::Failed { message: format!("{operation}: {error}") },
     }
 }
