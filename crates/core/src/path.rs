@@ -64,8 +64,10 @@ impl Path {
     pub fn field(name: &str) -> Result<Self> {
         let mut segments = Vec::with_capacity(1);
         let invalid = |position, problem| Self::invalid(name, position, problem);
-        if name.len() > PATH_BYTES_MAX {
-            return Err(Self::too_long(name.len()));
+        // The text has to be one that can be read.
+        let escaped = name.bytes().filter(|byte| matches!(byte, b'.' | b'\\')).count();
+        if name.len() + escaped > PATH_BYTES_MAX {
+            return Err(Self::too_long(name.len() + escaped));
         }
         push_segment(&mut segments, name, 0)
             .map_err(|(position, problem)| invalid(position, problem))?;
@@ -341,6 +343,15 @@ mod tests {
             let error = text.parse::<Path>().unwrap_err().to_string();
             assert!(error.contains(place), "{error}");
         }
+    }
+
+    /// A name of dots had a path whose text was too long to be read, in a command for instance.
+    #[test]
+    fn the_path_of_a_name_can_be_read_from_its_text() {
+        let longest = Path::field(&".".repeat(PATH_BYTES_MAX / 2)).unwrap();
+        assert_eq!(path(&longest.to_string()), longest);
+        Path::field(&".".repeat(PATH_BYTES_MAX / 2 + 1)).unwrap_err();
+        Path::field(&"a".repeat(PATH_BYTES_MAX)).unwrap();
     }
 
     #[test]
