@@ -7,8 +7,12 @@
 //! What a caller asks for relative to now is a duration here, counted from the command's own "now":
 //! so the retry of a call is the same command but for that one time.
 
+mod bounds;
+mod decoding;
 mod encoding;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::time::Duration;

@@ -267,6 +267,18 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// A command is encoded in a version that is not known here, be it by a later release.
+    #[error(
+        "a command is encoded in version {found}, and only version {known} is known here; use the \
+         release that wrote it, or a later one"
+    )]
+    UnknownCommandVersion {
+        /// The version of the encoding, its first byte.
+        found: u8,
+        /// The version that is known.
+        known: u8,
+    },
+
     /// What the first attempt at a request was refused with, as its retry is told.
     #[error("{message}")]
     Remembered {

@@ -1,4 +1,5 @@
-//! The canonical encoding of a [`Command`], its length, and the fingerprint of its body.
+//! The canonical encoding of a [`Command`], its length, and the fingerprint of its body. Reading is
+//! in [`decoding`](super::decoding).
 //!
 //! ```text
 //! command   version (1 byte), now (8, little-endian µs), request, body
@@ -10,13 +11,14 @@
 //! front; a list has its count, an option a byte of 0 or 1. A command has one encoding, and
 //! commands that differ have different ones. A later version of a command gets another first byte.
 //!
-//! One walk over the command serves all three purposes, so that none can forget a part of it. This
+//! One walk over the command serves all purposes, so that none can forget a part of it. This
 //! must not decide what is allowed.
 
 use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::bounds::{check_bytes, check_operations};
 use super::{
     Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, LeaseChange,
     Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall, SchemaChange, Write,
@@ -65,6 +67,18 @@ impl Output for Xxh3 {
     }
 }
 
+/// Compares with what is expected.
+struct Comparison<'a> {
+    /// What is still to come; `None` after a difference.
+    expected: Option<&'a [u8]>,
+}
+
+impl Output for Comparison<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.expected = self.expected.and_then(|expected| expected.strip_prefix(bytes));
+    }
+}
+
 /// Counts bytes. Updates are not written for that, which every write of one would have to pay for.
 struct Length(usize);
 
@@ -84,14 +98,28 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// When a filter, a sort or an update is invalid.
+    /// When a filter, a sort or an update is invalid, and when it is larger than a command can be;
+    /// the buffer is then left as it was.
     pub fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<()> {
         let start = buffer.len();
-        let result = Writer::new(buffer, Ids::All).command(self);
+        let result = Writer::new(buffer, Ids::All)
+            .command(self)
+            .and_then(|()| check_bytes(buffer.len() - start))
+            .and_then(|()| match &self.body {
+                Body::Write(write) => check_operations(write.operations.len()),
+                _ => Ok(()),
+            });
         if result.is_err() {
             buffer.truncate(start);
         }
         result
+    }
+
+    /// Whether these are the bytes that [`encode_into`](Self::encode_into) writes.
+    pub(super) fn is_encoded_as(&self, bytes: &[u8]) -> Result<bool> {
+        let mut comparison = Comparison { expected: Some(bytes) };
+        Writer::new(&mut comparison, Ids::All).command(self)?;
+        Ok(comparison.expected.is_some_and(<[u8]>::is_empty))
     }
 
     /// How many bytes [`encode_into`](Self::encode_into) appends at the most: it is exact but for
@@ -505,103 +533,15 @@ impl<'o, O: Output> Writer<'o, O> {
 
 #[cfg(test)]
 mod tests {
-    use smallvec::smallvec;
-
     use super::*;
-    use crate::command::Request;
-    use crate::{DocumentId, IndexSpec, RequestId, object};
-
-    fn insert(id: &str, action: fn(Encoded) -> Action) -> Body {
-        let operation = Operation {
-            collection: "docs".try_into().unwrap(),
-            id: id.try_into().unwrap(),
-            condition: Condition::Always,
-            action: action(Encoded::from_object(&object! { "n": 1 }).unwrap()),
-            expiry: Expiry::Keep,
-        };
-        Body::Write(Write { checks: Vec::new(), operations: smallvec![operation] })
-    }
-
-    fn modify() -> Modify {
-        Modify {
-            collection: "docs".try_into().unwrap(),
-            filter: object! { "n": { "$gte": 1 } }.into(),
-            candidates: Some(vec!["a".try_into().unwrap()]),
-            sort: Sort::new().ascending("n").descending("m"),
-            limit: Some(3),
-            action: Action::Complete(Update::new().inc("n", 1).push("list", "x")),
-            expiry: Expiry::After(Duration::from_millis(1)),
-            lease: Some(Lease {
-                duration: Duration::from_nanos(1),
-                release: Update::new().rename("a", "b").pull_where("l", object! { "x": 1 }).into(),
-            }),
-            recall: Recall::Versions,
-            pass_over: PassOver::Unfit,
-        }
-    }
-
-    fn encoded(body: Body) -> Vec<u8> {
-        let id = RequestId::new("r").unwrap();
-        let request = Some(Request { fingerprint: body.fingerprint().unwrap(), id });
-        let command = Command { now: Time::UNIX_EPOCH, request, body };
-        let mut bytes = Vec::new();
-        command.encode_into(&mut bytes).unwrap();
-        let length = command.encoded_length_max().unwrap();
-        assert!(bytes.len() <= length && length <= bytes.len() + 1_000, "{length}");
-        assert_eq!(bytes[0], COMMAND_VERSION);
-        bytes
-    }
+    use crate::command::tests::{bodies, encoded, insert};
+    use crate::limits::{COMMAND_BYTES_MAX, COMMAND_OPERATIONS_MAX};
+    use crate::{DocumentId, object};
 
     /// A part that was left out of the encoding would let one command pass for the retry of another.
     #[test]
     fn commands_that_differ_have_different_encodings_and_fingerprints() {
-        let name = || "docs".try_into().unwrap();
-        let modified = |change: &dyn Fn(&mut Modify)| {
-            let mut modify = modify();
-            change(&mut modify);
-            Body::Modify(Box::new(modify))
-        };
-        let bodies = [
-            insert("a", Action::Insert),
-            insert("b", Action::Insert),
-            insert("a", Action::InsertNew),
-            insert("a", Action::Replace),
-            insert("a", Action::Upsert),
-            insert("a", |fields| Action::Settle(fields, LeaseChange::End)),
-            insert("a", |fields| Action::Settle(fields, LeaseChange::Renew(Duration::ZERO))),
-            Body::DropCollection { name: name() },
-            Body::CreateCollection { name: name(), options: CollectionOptions::default() },
-            Body::CreateCollection {
-                name: name(),
-                options: CollectionOptions {
-                    min_write: Some(Consistency::Local),
-                    ..CollectionOptions::default()
-                },
-            },
-            Body::CreateIndex { collection: name(), spec: Box::new(IndexSpec::on("n")) },
-            Body::CreateIndex { collection: name(), spec: Box::new(IndexSpec::on("n").unique()) },
-            Body::SetSchema { collection: name(), change: SchemaChange::Impose(None) },
-            Body::SetSchema {
-                collection: name(),
-                change: SchemaChange::Impose(Some(object! { "$id": "x" })),
-            },
-            Body::SetSchema {
-                collection: name(),
-                change: SchemaChange::Propose(object! { "$id": "x" }),
-            },
-            modified(&|_| {}),
-            modified(&|modify| modify.filter = object! { "n": { "$gte": 1.0 } }.into()),
-            modified(&|modify| modify.candidates = None),
-            modified(&|modify| modify.candidates = Some(Vec::new())),
-            modified(&|modify| modify.sort = Sort::new().ascending("n").ascending("m")),
-            modified(&|modify| modify.limit = None),
-            modified(&|modify| modify.action = Action::Update(Update::new().inc("n", 1))),
-            modified(&|modify| modify.action = Action::Renew(Duration::from_secs(1))),
-            modified(&|modify| modify.expiry = Expiry::Never),
-            modified(&|modify| modify.lease = None),
-            modified(&|modify| modify.recall = Recall::Count),
-            modified(&|modify| modify.pass_over = PassOver::UnfitAndLeased),
-        ];
+        let bodies = bodies();
         let encodings: Vec<_> = bodies.iter().map(|body| encoded(body.clone())).collect();
         let prints: Vec<_> = bodies.iter().map(|body| body.fingerprint().unwrap()).collect();
         for (one, body) in bodies.iter().enumerate() {
@@ -653,5 +593,28 @@ mod tests {
         with_push.encode_into(&mut bytes).unwrap();
         assert_eq!(with_push.encoded_length_max().unwrap(), bytes.len());
         Update::new().set("a", 1).set("a.b", 1).encoded_length_max().unwrap_err();
+    }
+
+    /// What could be written and not read would be an entry of a log that nobody can pass.
+    #[test]
+    fn what_is_too_large_is_not_written() {
+        let Body::Write(Write { operations, .. }) = insert("a", Action::Insert) else { panic!() };
+        let command = |operations| {
+            let write = Write { checks: Vec::new(), operations };
+            Command { now: Time::UNIX_EPOCH, request: None, body: Body::Write(write) }
+        };
+        let mut bytes = vec![7];
+        let many = |count| command(std::iter::repeat_n(operations[0].clone(), count).collect());
+        assert!(many(COMMAND_OPERATIONS_MAX + 1).encode_into(&mut bytes).is_err());
+        let large = Encoded::from_object(&object! { "a": "x".repeat(15 << 20) }).unwrap();
+        let mut large_one = operations[0].clone();
+        large_one.action = Action::Insert(large);
+        let large = command(std::iter::repeat_n(large_one, 5).collect());
+        assert!(large.encoded_length_max().unwrap() > COMMAND_BYTES_MAX);
+        assert!(large.encode_into(&mut bytes).is_err());
+        assert_eq!(bytes, [7], "the buffer is left as it was");
+        let full = many(COMMAND_OPERATIONS_MAX);
+        full.encode_into(&mut bytes).unwrap();
+        assert_eq!(Command::decode(&bytes[1..]).unwrap(), full);
     }
 }

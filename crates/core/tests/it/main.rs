@@ -1,11 +1,12 @@
 //! The tests of the document model from outside: golden scripts, properties on random values,
-//! queries, damaged bytes, and Rust types of users.
+//! queries, commands, damaged bytes, and Rust types of users.
 
 // Helpers of tests may unwrap, as tests do.
 #![allow(clippy::unwrap_used)]
 
 mod acceptance;
 mod aggregate;
+mod commands;
 mod damage;
 mod golden;
 mod properties;

@@ -74,7 +74,8 @@ fn operators() -> impl Strategy<Value = Object> {
     })
 }
 
-fn filter() -> impl Strategy<Value = Object> {
+/// Any filter.
+pub fn filter() -> impl Strategy<Value = Object> {
     let fields = vec(
         (
             select(PATHS),

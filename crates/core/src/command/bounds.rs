@@ -1,0 +1,22 @@
+//! The limits of a [`Command`](super::Command) as a whole, for those that are written and those that
+//! are read: what one node encodes, every node decodes. Limits of its parts are kept by their types.
+
+use crate::limits::{COMMAND_BYTES_MAX, COMMAND_OPERATIONS_MAX};
+use crate::{Error, Result};
+
+/// Checks the length of an encoding.
+pub(super) fn check_bytes(found: usize) -> Result<()> {
+    bound("the size of one command in bytes", found, COMMAND_BYTES_MAX)
+}
+
+/// Checks how many operations there are.
+pub(super) fn check_operations(found: usize) -> Result<()> {
+    bound("number of operations in one command", found, COMMAND_OPERATIONS_MAX)
+}
+
+fn bound(what: &'static str, found: usize, max: usize) -> Result<()> {
+    if found <= max {
+        return Ok(());
+    }
+    Err(Error::LimitExceeded { what, path: String::new(), found, max })
+}
