@@ -92,7 +92,8 @@ function run(documents, pipeline) {
 
 function updated(documents, query) {
   const document = structuredClone(documents[query.document]);
-  update(document, query.update);
+  // Several are applied one after the other.
+  for (const one of [query.update].flat()) update(document, one);
   return { documents: [encode(document)] };
 }
 

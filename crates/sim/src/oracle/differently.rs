@@ -4,6 +4,8 @@
 //!   it does show times in zones, and a format can have zeros in it.
 //! - A `$lookup` from a field that has nothing but an empty array, which MongoDB takes for null, and
 //!   mingo for nothing to look for.
+//! - A `$push` that sorts by several fields. Mingo sorts by the first alone, and is asked to sort by one
+//!   after the other, the last one first: its sorts keep what is equal in order.
 //! - What [`constants`] and [`operands`] know: their results, or something that mingo refuses where a
 //!   call is refused.
 //! - Fields of the time `$$NOW`, which has none, while an object of JavaScript has some.
@@ -27,7 +29,8 @@ pub fn for_mingo(query: &Value) -> Value {
                 // No operator has this name, so it is refused once it is evaluated, as the call is.
                 Right::Refused => value!({ REFUSED: 1 }),
             });
-            known.or_else(|| truncated_text(object)).unwrap_or_else(|| {
+            let known = known.or_else(|| truncated_text(object));
+            known.or_else(|| sorted_in_steps(object)).unwrap_or_else(|| {
                 let inside = object.iter().map(|(name, value)| (name, for_mingo(value)));
                 inside.collect::<Object>().into()
             })
@@ -62,6 +65,33 @@ fn with_empty_as_null(stage: &Value) -> Vec<Value> {
     let mut lookup = lookup.clone();
     lookup.insert("localField", LOOKED_FOR);
     vec![prepared, value!({ "$lookup": lookup })]
+}
+
+/// An update of which a `$push` sorts by several fields, as several updates.
+fn sorted_in_steps(query: &Object) -> Option<Value> {
+    let update = query.get("update")?.as_object()?;
+    let pushes = update.get("$push")?.as_object()?;
+    let (mut first, mut steps) = (pushes.clone(), Vec::new());
+    for (path, push) in pushes.iter() {
+        let Some(push) = push.as_object() else { continue };
+        let Some(Value::Array(keys)) = push.get("$sort") else { continue };
+        let mut unsorted = push.clone();
+        unsorted.remove("$sort");
+        let slice = unsorted.remove("$slice");
+        first.insert(path, unsorted);
+        for (number, key) in keys.iter().enumerate().rev() {
+            let mut step = Object::from([("$each", value!([])), ("$sort", key.clone())]);
+            step.extend(slice.clone().filter(|_| number == 0).map(|slice| ("$slice", slice)));
+            steps.push(value!({ "$push": { (path): step } }));
+        }
+    }
+    let mut update = update.clone();
+    update.insert("$push", first);
+    let is_sorted = !steps.is_empty();
+    let updates = std::iter::once(Value::from(update)).chain(steps);
+    let mut query = query.clone();
+    query.insert("update", updates.collect::<Value>());
+    is_sorted.then(|| query.into())
 }
 
 /// The other words for a truncated time as text, if it is one, in one zone throughout.
@@ -100,6 +130,22 @@ mod tests {
         } } } }]);
         assert_eq!(for_mingo(&query), asked);
         assert_eq!(for_mingo(&asked), asked);
+    }
+
+    #[test]
+    fn sorting_by_several_fields_becomes_several_sorts() {
+        let query = value!({ "kind": "update", "update": {
+            "$inc": { "n": 1 },
+            "$push": { "a": { "$each": [3], "$slice": 2, "$sort": [{ "x": 1 }, { "y": -1 }] }, "b": 1 },
+        } });
+        let asked = value!({ "kind": "update", "update": [
+            { "$inc": { "n": 1 }, "$push": { "a": { "$each": [3] }, "b": 1 } },
+            { "$push": { "a": { "$each": [], "$sort": { "y": -1 } } } },
+            { "$push": { "a": { "$each": [], "$sort": { "x": 1 }, "$slice": 2 } } },
+        ] });
+        assert_eq!(for_mingo(&query), asked);
+        let plain = value!({ "kind": "update", "update": { "$push": { "a": { "$each": [3], "$sort": 1 } } } });
+        assert_eq!(for_mingo(&plain), plain);
     }
 
     #[test]

@@ -161,14 +161,32 @@ fn object_of(theme: Theme, source: &mut Source) -> Object {
 
 fn intricate_list(theme: Theme, source: &mut Source) -> Value {
     if source.percent(35) {
-        // What sorts by several fields of an element needs elements that have them.
-        return (0..source.below(4)).map(|_| object_of(theme, source)).collect();
+        return alike_list(theme, source);
     }
     (0..source.below(4))
         .map(|_| match source.weighted(&[45, 40, 15]) {
             0 => theme.scalar(source),
             1 => object_of(theme, source).into(),
             _ => list(theme, source),
+        })
+        .collect()
+}
+
+/// A list of objects that have the same fields, mostly, and often the same value in one: what sorts by
+/// several fields of an element needs such.
+fn alike_list(theme: Theme, source: &mut Source) -> Value {
+    let count = 1 + source.below(INNER.len());
+    let names: Vec<&str> = source.several(&INNER, count).into_iter().copied().collect();
+    let is_small = source.percent(60);
+    let value = |source: &mut Source| match is_small {
+        true => source.between(0, 2).into(),
+        false => theme.scalar(source),
+    };
+    (0..source.below(5))
+        .map(|_| {
+            let has_all = source.percent(90);
+            let names = names.iter().skip(usize::from(!has_all));
+            Value::from(names.map(|name| (*name, value(source))).collect::<Object>())
         })
         .collect()
 }

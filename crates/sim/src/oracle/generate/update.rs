@@ -90,7 +90,8 @@ fn any_change(found: Option<&Value>, source: &mut Source) -> (&'static str, Valu
 }
 
 fn array_change(items: &[Value], source: &mut Source) -> (&'static str, Value) {
-    match source.weighted(&[35, 20, 10, 15, 20]) {
+    let pushes = if are_objects(items) { 120 } else { 35 };
+    match source.weighted(&[pushes, 20, 10, 15, 20]) {
         0 => ("$push", push(items, source)),
         1 => ("$pull", pull(items, source)),
         2 => ("$pullAll", elements(items, source)),
@@ -135,14 +136,19 @@ fn push_sort(items: &[Value], source: &mut Source) -> Value {
     }
     let count = 1 + source.below(3);
     let key = |name: &&str, source: &mut Source| value!({ (*name): direction(source) });
-    let names = source.several(&INNER, count);
+    let names = names_of(&items[0]);
+    let names = source.several(if names.is_empty() { &INNER } else { &names }, count);
     let keys: Vec<Value> = names.into_iter().map(|name| key(name, source)).collect();
     // The order of the keys is given by a list.
-    if count == 1 { keys.into_iter().next().unwrap_or_default() } else { keys.into() }
+    if keys.len() == 1 { keys.into_iter().next().unwrap_or_default() } else { keys.into() }
 }
 
 fn are_objects(items: &[Value]) -> bool {
     !items.is_empty() && items.iter().all(|item| item.as_object().is_some())
+}
+
+fn names_of(item: &Value) -> Vec<&str> {
+    item.as_object().into_iter().flat_map(Object::keys).collect()
 }
 
 fn pull(items: &[Value], source: &mut Source) -> Value {
@@ -167,10 +173,9 @@ fn elements(items: &[Value], source: &mut Source) -> Value {
 
 /// One of the items, or something else.
 fn element(items: &[Value], source: &mut Source) -> Value {
-    if are_objects(items) && source.percent(60) {
-        let count = 1 + source.below(INNER.len());
-        let names = source.several(&INNER, count);
-        return names.into_iter().map(|it| (*it, small_number(source))).collect::<Object>().into();
+    if are_objects(items) && source.percent(85) {
+        let names = names_of(&items[0]).into_iter();
+        return names.map(|it| (it, source.between(0, 2))).collect::<Object>().into();
     }
     match source.weighted(&[50, 42, 5, 3]) {
         0 if !items.is_empty() => source.one_of(items).clone(),
