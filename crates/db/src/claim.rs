@@ -315,9 +315,14 @@ impl Claim<'_> {
         });
         let (passed_over, passed_over_count) = (passed_over.collect(), passed_over_count as u64);
         let (mut documents, mut lost) = (Vec::with_capacity(reply.found.len()), Vec::new());
+        let now = self.documents.db.now();
+        // One whose lease is over is taken back by whoever comes to it next.
+        let is_still_had = |document: &Document, version| {
+            document.version() == version && document.header().lease.is_none_or(|end| end > now)
+        };
         for Found { id, version, after, .. } in reply.found {
             let document = match is_replayed {
-                true => self.documents.get(&id)?.filter(|now| now.version() == version),
+                true => self.documents.get(&id)?.filter(|one| is_still_had(one, version)),
                 false => after.map(|record| Document::new(id.clone(), record)).transpose()?,
             };
             match document {

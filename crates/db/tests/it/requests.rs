@@ -185,6 +185,10 @@ fn the_retry_of_a_claim_gives_no_token_that_the_claim_did_not() {
         assert_eq!(again.documents.len(), 1);
         assert_eq!((again.documents[0].id().as_str(), again.documents[0].version()), ("b", 2));
         assert_eq!((again.lost[0].id.as_str(), again.lost[0].version), ("a", 2));
+        // Nobody has ended the lease yet, and it is over all the same.
+        home.world.advance(HOUR);
+        let late = claim(&once).unwrap();
+        assert_eq!((late.documents.len(), late.lost.len()), (0, 2));
     });
 }
 

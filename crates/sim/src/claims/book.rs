@@ -59,12 +59,19 @@ pub struct Counts {
 /// What is known of a job.
 #[derive(Debug, Clone, Default)]
 struct Job {
-    /// The claims that got it, with their tokens, in their order.
-    claims: Vec<(OperationId, u64)>,
-    /// How far ahead the clock was at the last of them.
-    hours_ahead: u64,
+    /// The claims that got it, in their order.
+    claims: Vec<Held>,
     /// Who has finished it, and its version then.
     finished: Option<(OperationId, u64)>,
+}
+
+/// A claim that got a job.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    by: OperationId,
+    token: u64,
+    /// How far ahead the clock was.
+    hours_ahead: u64,
 }
 
 #[derive(Debug)]
@@ -133,8 +140,8 @@ impl Book {
             }
             Told::Fenced { claim, job } => {
                 let held = self.jobs[job as usize].claims.last();
-                let has_it = held.is_some_and(|(by, _)| *by == claim);
-                if has_it && self.jobs[job as usize].hours_ahead == self.hours_ahead {
+                let hours_ahead = self.hours_ahead;
+                if held.is_some_and(|held| held.by == claim && held.hours_ahead == hours_ahead) {
                     self.find(job, format!("claim {claim} has it, and could not finish it"));
                 }
             }
@@ -185,17 +192,16 @@ impl Book {
         if let Some((other, version)) = known.finished {
             problems.push(format!("claim {other} finished it at {version}, and {claim} got it"));
         }
-        if let Some(&(other, before)) = known.claims.last() {
+        if let Some(&Held { by: other, token: before, hours_ahead: then }) = known.claims.last() {
             if token <= before {
                 problems.push(format!("{claim} got token {token}, and {other} had {before}"));
             }
-            if known.hours_ahead == hours_ahead {
+            if then == hours_ahead {
                 problems.push(format!("claim {other} has it, and {claim} got it"));
             }
             self.counts.given_again += 1;
         }
-        known.claims.push((claim, token));
-        known.hours_ahead = hours_ahead;
+        known.claims.push(Held { by: claim, token, hours_ahead });
         self.life.push(Event { index, job, kind: EventKind::Claimed });
         problems.into_iter().for_each(|what| self.find(job, what));
     }
@@ -204,7 +210,7 @@ impl Book {
         self.counts.finished += 1;
         let known = &mut self.jobs[job as usize];
         let before = known.finished.replace((claim, version));
-        let token = known.claims.last().map_or(0, |(_, token)| *token);
+        let token = known.claims.last().map_or(0, |held| held.token);
         self.life.push(Event { index, job, kind: EventKind::Finished });
         if let Some((other, _)) = before {
             self.find(job, format!("{other} finished it, and then {claim} did"));
@@ -259,7 +265,7 @@ impl Book {
     ) {
         let known = &self.jobs[number as usize];
         let mut problems = Vec::new();
-        let told: Vec<_> = known.claims.iter().map(|(claim, _)| *claim).collect();
+        let told: Vec<_> = known.claims.iter().map(|held| held.by).collect();
         let mut rest = claims.iter();
         for claim in &told {
             if !rest.any(|found| found == claim) {
@@ -342,6 +348,25 @@ mod tests {
         ];
         assert_eq!(found(Mode::MemoryFirst, &told), "");
         assert!(found(Mode::Hybrid, &told).contains("ends at 4"));
+    }
+
+    /// The claim in between was made after the lease was over, and is lost: then the next one takes the
+    /// job from the first, whose lease is over as well.
+    #[test]
+    fn a_lost_claim_does_not_make_the_one_before_younger() {
+        let told = |hours: u64| {
+            let mut book = Book::new(Mode::MemoryFirst, 1);
+            book.add(claimed(id(0, 1), 5, 0, 2));
+            book.end(0, hours);
+            book.add(Told::Opened { index: 5 });
+            book.add(claimed(id(1, 1), 7, 0, 4));
+            book.end(1, hours);
+            book.add(Told::Opened { index: 5 });
+            book.add(claimed(id(2, 1), 7, 0, 4));
+            book.findings.iter().map(|finding| format!("{finding}\n")).collect::<String>()
+        };
+        assert_eq!(told(2), "");
+        assert!(told(0).contains("has it, and"));
     }
 
     /// Jobs as they are in the end, beside what was told of them.
