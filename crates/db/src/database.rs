@@ -455,6 +455,11 @@ impl Core {
         Ok(reply.has_more)
     }
 
+    /// Fails when the node has failed and takes no commands any more.
+    pub(crate) fn check_running(&self) -> Result<()> {
+        self.pipeline.ask(|machine| machine.check_broken())
+    }
+
     pub(crate) fn maintenance_problems(&self) -> Vec<String> {
         self.maintenance_problems.lock().clone()
     }

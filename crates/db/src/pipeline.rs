@@ -27,7 +27,7 @@ use parking_lot::{Mutex, MutexGuard};
 use velocitydb_core::{Command, limits};
 use velocitydb_storage::{Durability, Purpose};
 
-use crate::apply::{Machine, Reply, purpose_of};
+use crate::apply::{Answer, Fatal, Machine, Reply, purpose_of};
 use crate::{Error, Result};
 
 /// Commands under way at the most, whatever their levels: those that wait and the group that is
@@ -86,6 +86,15 @@ impl Waiter {
         }
         self.reply.lock().take()
     }
+}
+
+/// What a caller is told: an answer, or that the node has failed.
+fn flat(applied: std::result::Result<Answer, Fatal>) -> Result<Reply> {
+    Ok(applied??)
+}
+
+fn is_failure(reply: &Result<Reply>) -> bool {
+    matches!(reply, Err(Error::Storage(_)))
 }
 
 fn is_disk_full(error: &Error) -> bool {
@@ -148,11 +157,11 @@ impl Pipeline {
         let followers = self.take_group(GROUP_COMMANDS_MAX - 1);
         if followers.is_empty() {
             let mut lead = Lead::new(self, machine, &[]);
-            let reply = lead.machine.apply(&command);
+            let reply = flat(lead.machine.apply(&command));
             let committed = self.commit(&mut lead.machine, durability);
             (self.after_commit)(&mut lead.machine);
             lead.end();
-            return committed.and(reply);
+            return if is_failure(&reply) { reply } else { committed.and(reply) };
         }
         let own = Arc::new(Waiter::new(command, durability));
         let mut group = followers;
@@ -215,8 +224,8 @@ impl Pipeline {
         result
     }
 
-    /// Commits what has been applied; when that fails, every reply that rests on it becomes the
-    /// failure.
+    /// Commits what has been applied; when that fails, so does every command of the group: what it
+    /// was answered rests on what those before it did.
     fn commit_since(
         &self,
         machine: &mut Machine,
@@ -225,7 +234,8 @@ impl Pipeline {
         durability: Durability,
     ) {
         let Err(error) = self.commit(machine, durability) else { return };
-        for reply in replies.iter_mut().filter(|reply| reply.is_ok()) {
+        // Whoever met the failure first knows more of it.
+        for reply in replies.iter_mut().filter(|reply| !is_failure(reply)) {
             *reply = Err(error.clone());
         }
         if is_disk_full(&error) {
@@ -248,7 +258,7 @@ impl Pipeline {
         }
         for (waiter, reply) in group.iter().zip(replies) {
             if frees(waiter) && reply.as_ref().is_err_and(is_disk_full) {
-                *reply = machine.apply(&waiter.command);
+                *reply = flat(machine.apply(&waiter.command));
                 if let Err(error) = self.commit(machine, durability) {
                     *reply = Err(error);
                 }
@@ -277,7 +287,7 @@ impl Pipeline {
                 first_open = position;
                 durability = Durability::Memory;
             }
-            replies.push(machine.apply(&waiter.command));
+            replies.push(flat(machine.apply(&waiter.command)));
             durability = durability.max(waiter.durability);
         }
         self.commit_since(machine, &group[first_open..], &mut replies[first_open..], durability);

@@ -81,7 +81,7 @@ impl Database {
             let system = catalog::load_system(snapshot.state())?;
             Ok((system.postponed, self.core().maintenance_problems()))
         });
-        let written = self.sync();
+        let written = self.core().check_running().and_then(|()| self.sync());
         let errors = [read.as_ref().err(), written.as_ref().err()];
         let mut problems: Vec<_> = errors.into_iter().flatten().map(ToString::to_string).collect();
         if let Ok((postponed, maintenance_problems)) = &read {

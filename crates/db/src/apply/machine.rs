@@ -17,6 +17,7 @@ use super::DueNext;
 use super::hints::Hints;
 use super::maintain::Fronts;
 use super::unique::Contests;
+use super::verdict::{Answer, Fatal, Rejection};
 use crate::catalog::{Catalog, Collection, SystemTotals};
 use crate::names::Names;
 use crate::{Error, Result};
@@ -181,10 +182,24 @@ impl Machine {
         Ok(())
     }
 
-    /// Applies `command` to the state and the batch. One that fails, is refused or has no effect
+    /// Applies `command` to the state and the batch. One that is rejected, is refused or has no effect
     /// leaves both as they were, but for the memory of its answer.
-    pub(crate) fn apply(&mut self, command: &Command) -> Result<Reply> {
-        self.check_broken()?;
+    ///
+    /// # Errors
+    ///
+    /// When this node fails, which stops the machine: what the batch holds is not committed any more.
+    pub(crate) fn apply(&mut self, command: &Command) -> std::result::Result<Answer, Fatal> {
+        self.check_broken().map_err(Fatal::new)?;
+        match self.try_apply(command) {
+            Ok(reply) => Ok(Ok(reply)),
+            Err(error) => {
+                let rejected = Rejection::of(error);
+                Ok(Err(rejected.inspect_err(|fatal| self.poison(fatal.to_poisoned()))?))
+            }
+        }
+    }
+
+    fn try_apply(&mut self, command: &Command) -> Result<Reply> {
         if let Some(request) = &command.request
             && let Some(reply) = self.find_request(request)?
         {
@@ -251,7 +266,7 @@ impl Machine {
     }
 
     /// Fails when the state is not known any more.
-    pub(super) fn check_broken(&self) -> Result<()> {
+    pub(crate) fn check_broken(&self) -> Result<()> {
         self.broken.as_ref().map_or(Ok(()), |error| Err(error.clone()))
     }
 
@@ -324,7 +339,7 @@ impl Machine {
         if result.is_err()
             && let Err(error) = self.reload_touched()
         {
-            self.broken = Some(error);
+            self.poison(Fatal::new(error).to_poisoned());
             return Ok(result?);
         }
         self.catalog.settle();

@@ -16,6 +16,7 @@ mod modify;
 mod requests;
 mod schemas;
 mod unique;
+mod verdict;
 mod write;
 
 pub(crate) use claims::PASSED_OVER_MAX;
@@ -24,4 +25,5 @@ pub(crate) use machine::{Found, Machine, Reply, is_too_much, purpose_of};
 pub(crate) use modify::{Fingerprint, Searched};
 pub(crate) use requests::find_answer;
 pub use requests::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX};
+pub(crate) use verdict::{Answer, Fatal};
 pub(crate) use write::{unmet, unmet_by_none};

@@ -24,6 +24,8 @@ pub enum Fault {
     Fsync,
     /// The engine panics, once.
     Panic,
+    /// A value cannot be read, once.
+    Read,
 }
 
 pub struct Faulty {
@@ -129,12 +131,12 @@ impl Faulty {
     fn fail(&self) -> Result<()> {
         let mut plan = self.fault.lock();
         let (fault, delay) = *plan;
-        if delay > 0 {
+        if fault != Fault::Read && delay > 0 {
             plan.1 -= 1;
             return Ok(());
         }
         match fault {
-            Fault::None => Ok(()),
+            Fault::None | Fault::Read => Ok(()),
             Fault::DiskFull => Err(Error::DiskFull { path: "/data".into(), room: None }),
             Fault::Fsync => Err(Error::Poisoned { reason: "fsync: input/output error".to_owned() }),
             Fault::Panic => {
@@ -142,6 +144,24 @@ impl Faulty {
                 drop(plan);
                 panic!("the panic of the fault-injecting engine, which is part of the test");
             }
+        }
+    }
+}
+
+impl Faulty {
+    fn fail_to_read(&self) -> Result<()> {
+        let mut plan = self.fault.lock();
+        match &mut *plan {
+            (Fault::Read, 0) => {
+                plan.0 = Fault::None;
+                let reason = "input/output error".to_owned();
+                Err(Error::Io { action: "reading", path: "/data".into(), reason })
+            }
+            (Fault::Read, delay) => {
+                *delay -= 1;
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -158,6 +178,7 @@ impl Drop for ClosedGate<'_> {
 
 impl Engine for Faulty {
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+        self.fail_to_read()?;
         self.inner.get(keyspace, key)
     }
 

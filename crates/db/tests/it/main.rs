@@ -12,6 +12,7 @@ mod doctor;
 mod doctor_indexes;
 mod expired;
 mod expiry;
+mod fatal;
 mod fault;
 mod golden;
 mod leases;

@@ -38,9 +38,9 @@ impl Side {
     }
 
     fn apply(&mut self, command: &Command) -> String {
-        match self.machine.apply(command) {
+        match self.machine.apply(command).unwrap() {
             Ok(reply) => describe(&reply),
-            Err(error) => error.to_string(),
+            Err(rejection) => crate::Error::from(rejection).to_string(),
         }
     }
 
@@ -309,7 +309,7 @@ fn build(side: &mut Side, command: &Command) {
     let name = spec.name().try_into().unwrap();
     let body = Body::BuildIndex { collection: collection.clone(), name, count_max: 1_000 };
     let step = Command { now: command.now, request: None, body };
-    while side.machine.apply(&step).is_ok_and(|reply| reply.has_more) {}
+    while side.machine.apply(&step).unwrap().unwrap().has_more {}
 }
 
 #[test]
@@ -363,7 +363,7 @@ fn insert(side: &mut Side, id: &str, fields: Object) {
     let (condition, expiry) = (Condition::Always, Expiry::Keep);
     let operation = Operation { collection, id, condition, action, expiry };
     let body = Body::Write(Write { checks: Vec::new(), operations: smallvec![operation] });
-    side.machine.apply(&Command { now: time(0), request: None, body }).unwrap();
+    side.machine.apply(&Command { now: time(0), request: None, body }).unwrap().unwrap();
 }
 
 /// A claim of what is due looked at all jobs that were not yet due, and at all that had been claimed,
@@ -404,7 +404,10 @@ fn a_claim_looks_at_nothing_twice_though_the_time_moves() {
                 if let Some(keys) = keys {
                     let spec = Box::new(IndexSpec::new(keys.clone()));
                     let body = Body::CreateIndex { collection: jobs(), spec };
-                    side.machine.apply(&Command { now: time(0), request: None, body }).unwrap();
+                    side.machine
+                        .apply(&Command { now: time(0), request: None, body })
+                        .unwrap()
+                        .unwrap();
                 }
                 // Those at the head are not due for long; the others come due one after another.
                 for n in 0..300 {
@@ -429,7 +432,7 @@ fn a_claim_looks_at_nothing_twice_though_the_time_moves() {
                     );
                     let body = Body::Modify(Box::new(modify));
                     let command = Command { now: time(now), request: None, body };
-                    let reply = side.machine.apply(&command).unwrap();
+                    let reply = side.machine.apply(&command).unwrap().unwrap();
                     assert!(reply.found.len() <= limit as usize);
                     side.commit();
                 }
