@@ -80,6 +80,30 @@ fn a_healthy_folder_is_healthy() {
     }
 }
 
+/// Whoever is killed while a folder is created leaves one in which nothing was acknowledged: a lock,
+/// the beginning of a marker, or a marker under its first name. It was called no data folder.
+#[test]
+fn a_folder_whose_creation_was_interrupted_is_healthy_and_empty() {
+    let whole = tempfile::tempdir().unwrap();
+    fill(whole.path());
+    let marker = std::fs::read(whole.path().join("VELOCITYDB")).unwrap();
+    for marker in [None, Some(&marker[..0]), Some(&marker[..20]), Some(&marker[..])] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("LOCK"), []).unwrap();
+        if let Some(marker) = marker {
+            std::fs::write(folder.path().join("VELOCITYDB.new"), marker).unwrap();
+        }
+        let report = doctor(folder.path()).unwrap();
+        assert!(report.is_healthy() && report.documents == 0, "{report:#?}");
+        let db = options(Mode::Persistent, World::new()).open(folder.path()).unwrap();
+        db.documents("users").insert("a", object! {}).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let error = doctor(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("is not a data folder"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is written there");
+}
+
 #[test]
 fn damage_is_found() {
     let totals = |kind: &'static [u8]| {

@@ -42,6 +42,12 @@ impl Folder {
         Ok(Folder { path: path.to_owned(), lock })
     }
 
+    /// Whether somebody has begun to make a data folder of this one, or has made it.
+    pub(super) fn is_begun(path: &Path) -> bool {
+        let names = [LOCK_FILE_NAME, marker::NEW_FILE_NAME, marker::FILE_NAME];
+        names.iter().any(|name| path.join(name).exists())
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -13,7 +13,7 @@ use crate::{Bounds, Direction, Engine, Error, Keyspace, Result};
 /// What a data folder holds, and what is wrong with it.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
-    /// The format of the folder.
+    /// The format of the folder; 0 if it has none yet.
     pub format: u32,
     /// The number of the newest commit in the journals; `None` when they hold none.
     pub newest_commit: Option<u64>,
@@ -53,11 +53,13 @@ impl Report {
 /// includes what every opening does: the torn end of a journal is cut off.
 pub fn verify(path: &Path) -> Result<Report> {
     let mut report = Report::default();
+    if !Folder::is_begun(path) {
+        return Err(Error::Invalid { what: format!("{} is not a data folder", path.display()) });
+    }
     let folder = Folder::open(path)?;
     let Some(marker) = report.find(Marker::read(path))? else { return Ok(report) };
-    let Some(marker) = marker else {
-        return Err(Error::Invalid { what: format!("{} is not a data folder", path.display()) });
-    };
+    // Whoever created it was stopped before there was anything in it.
+    let Some(marker) = marker else { return Ok(report) };
     report.format = marker.format;
     if !marker.is_ready {
         return Ok(report);
