@@ -31,6 +31,7 @@ mod parse;
 mod pattern;
 mod perl_classes;
 mod predicate;
+mod shape;
 mod value_type;
 mod write;
 

@@ -11,12 +11,12 @@
 //!
 //! This is no part of the state. With or without hints, a search finds the same.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use velocitydb_core::key::{Direction, encode_key_value};
 use velocitydb_core::{Filter, Sort};
 use velocitydb_storage::Keyspace;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::keys::{DOCUMENTS, INDEXES, Key, end_of};
 use crate::query::{At, Known, Plan, Remembered, Walk};
@@ -33,9 +33,6 @@ const STRETCHES_MAX: usize = 65_536;
 /// How many ranges of one search are remembered.
 const RANGES_MAX: usize = 64;
 
-/// How many searches are known by sight: naming one takes longer than finding it here.
-const KNOWN_MAX: usize = 16;
-
 /// What searches need not look at again.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
@@ -43,8 +40,6 @@ pub(super) struct Hints {
     documents: Ranges,
     places: usize,
     stretches: usize,
-    /// The newest searches with their names.
-    searches: VecDeque<(Filter, Sort, u128)>,
     /// How often a place has been looked up.
     clock: u64,
     /// What the command that is being applied has learned.
@@ -94,9 +89,23 @@ pub(super) struct Token {
     number: u64,
 }
 
+/// A name for a search, the same for all of its shape.
+fn name_of(filter: &Filter, sort: &Sort) -> u128 {
+    let mut hash = Xxh3::new();
+    hash.update(&filter.shape_hash().to_le_bytes());
+    for key in sort.keys() {
+        hash.update(&[u8::from(key.direction == Direction::Descending)]);
+        for segment in key.path.segments() {
+            hash.update(&(segment.name().len() as u64).to_le_bytes());
+            hash.update(segment.name().as_bytes());
+        }
+    }
+    hash.digest128()
+}
+
 impl Hints {
     /// What a search is known by.
-    pub(super) fn search(&mut self, filter: &Filter, sort: &Sort) -> Search {
+    pub(super) fn search(&self, filter: &Filter, sort: &Sort) -> Search {
         let at = |value| {
             let mut component = Vec::new();
             encode_key_value(value, Direction::Ascending, &mut component);
@@ -104,23 +113,7 @@ impl Hints {
         };
         let bounds = filter.bounds().into_iter();
         let bounds = bounds.map(|bound| At::new(at(bound.value), bound.side)).collect();
-        Search { name: self.name_of(filter, sort), bounds }
-    }
-
-    /// A name for a search, the same for all of its shape.
-    fn name_of(&mut self, filter: &Filter, sort: &Sort) -> u128 {
-        let is_known = |(one, by, _): &(Filter, Sort, u128)| by == sort && filter.has_shape_of(one);
-        if let Some((.., name)) = self.searches.iter().find(|search| is_known(search)) {
-            return *name;
-        }
-        let name = xxh3_128(
-            format!("{} {}", filter.shape().to_json(), sort.to_value().to_json()).as_bytes(),
-        );
-        if self.searches.len() >= KNOWN_MAX {
-            self.searches.pop_front();
-        }
-        self.searches.push_back((filter.clone(), sort.clone(), name));
-        name
+        Search { name: name_of(filter, sort), bounds }
     }
 
     /// What is known of a search, as of when it was last made.
