@@ -11,7 +11,7 @@ use super::values::{Theme, alike, list, recent_time, scalar, small_number};
 /// The names of top-level fields.
 pub const FIELDS: [&str; 5] = ["a", "b", "c", "d", "e"];
 /// The name of a number that no two documents with the same `a`, or the same element of it, share, while
-/// those with another `a` do: see [`rank`].
+/// those with another `a` do: see `rank`.
 pub const RANK: &str = "r";
 /// The names of fields inside of objects.
 pub const INNER: [&str; 3] = ["x", "y", "z"];
