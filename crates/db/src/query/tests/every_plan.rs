@@ -194,7 +194,7 @@ fn fill(db: &Database, queries: &mut Queries) -> BTreeMap<String, Object> {
         match docs.insert(&id, &fields) {
             Ok(_) => drop(documents.insert(id, fields)),
             // Two documents have the same values, or arrays on two paths of a unique index.
-            Err(Error::Duplicate { .. } | Error::Invalid(_)) => {}
+            Err(Error::Duplicate { .. } | Error::Inapplicable { .. }) => {}
             Err(error) => panic!("{error}"),
         }
     }
