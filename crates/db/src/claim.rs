@@ -322,7 +322,7 @@ impl Claim<'_> {
         };
         for Found { id, version, after, .. } in reply.found {
             let document = match is_replayed {
-                true => self.documents.get(&id)?.filter(|one| is_still_had(one, version)),
+                true => self.documents.for_answer(&id)?.filter(|one| is_still_had(one, version)),
                 false => after.map(|record| Document::new(id.clone(), record)).transpose()?,
             };
             match document {

@@ -104,6 +104,12 @@ impl Documents {
         Ok((!has_expired).then_some(document))
     }
 
+    /// The document as it is now, for the answer to the retry of a write. That is no read of the
+    /// caller's, which the collection's floor for reads would be about.
+    pub(crate) fn for_answer(&self, id: &str) -> Result<Option<Document>> {
+        self.db.snapshot()?.get(self.name()?.as_str(), id)
+    }
+
     /// The documents with these ids, in their order, as of one moment.
     ///
     /// # Errors

@@ -143,7 +143,7 @@ impl<'a> CompareAndSwap<'a> {
         let documents = self.documents;
         let reply = documents.submit_one(id.clone(), self.condition?, action)?;
         let current = match reply.is_replayed {
-            true => documents.get(self.id)?,
+            true => documents.for_answer(self.id)?,
             false => reply.current.map(|record| Document::new(id.clone(), record)).transpose()?,
         };
         let (swapped, version, refusal) = match reply.outcomes.into_iter().next() {

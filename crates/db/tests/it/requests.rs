@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use velocitydb::schema::Schema;
 use velocitydb::{
-    CollectionOptions, Condition, Database, Documents, Error, Existing, IndexSpec, RequestId,
-    Result, WriteBatch, object,
+    CollectionOptions, Condition, Consistency, Database, Documents, Error, Existing, IndexSpec,
+    RequestId, Result, WriteBatch, object,
 };
 
 use crate::world::in_every_mode;
@@ -189,6 +189,34 @@ fn the_retry_of_a_claim_gives_no_token_that_the_claim_did_not() {
         home.world.advance(HOUR);
         let late = claim(&once).unwrap();
         assert_eq!((late.documents.len(), late.lost.len()), (0, 2));
+    });
+}
+
+/// The answer to a retry shows documents as they are, whatever level reads are to have: it was
+/// refused as too weak, where the first attempt had been answered.
+#[test]
+fn a_retry_is_answered_below_the_floor_of_reads() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let options = CollectionOptions {
+            min_read: Some(Consistency::Strong),
+            ..CollectionOptions::default()
+        };
+        db.create_collection("jobs", options).unwrap();
+        let jobs = db.documents("jobs").at(Consistency::Local);
+        jobs.insert("a", object! { "state": "waiting", "n": 1 }).unwrap();
+        let swap = || {
+            let once = jobs.request(id("swap"));
+            once.compare_and_swap("a").field("n", 1).update(object! { "n": 2 }).unwrap()
+        };
+        let claim = || {
+            let once = jobs.request(id("claim"));
+            let claim = once.claim(object! { "state": "waiting" });
+            claim.update(object! { "state": "taken" }).unwrap().documents[0].version()
+        };
+        assert_eq!([swap().version, swap().version], [2, 2]);
+        assert_eq!([claim(), claim()], [3, 3]);
+        assert!(matches!(jobs.get("a"), Err(Error::ConsistencyTooWeak { .. })));
     });
 }
 
