@@ -167,7 +167,8 @@ fn gives_space_back(mode: Mode) {
         db.maintain().unwrap();
         sync_at_last(&db);
         let mut full_again_at = fill(&db, 0);
-        // What the store's own threads had under way is given back by the next maintenance.
+        // One maintenance alone was seen to leave half of it behind, on a busy machine and in
+        // `memory-first`; the cause is not known.
         for _ in 0..20 {
             if full_again_at > first_full_at / 2 {
                 break;
