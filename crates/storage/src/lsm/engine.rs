@@ -97,17 +97,34 @@ impl Lsm {
         Ok(())
     }
 
-    /// Begins the journals anew, unless somebody holds a snapshot; `writer` has no memtables.
-    fn restart_journals(&self, writer: &mut Writer) -> Result<()> {
+    /// Begins the journals anew, unless somebody holds a snapshot; `writer` has no memtables
+    /// then. Whether it came to that.
+    fn restart_journals(&self, writer: &mut Writer) -> Result<bool> {
         if self.snapshots_open.load(Ordering::Relaxed) > 0 || !writer.flush()? {
-            return Ok(());
+            return Ok(false);
         }
         if !self.unpublish() {
-            return Ok(());
+            return Ok(false);
         }
         writer.restart_journals()?;
         self.published.store(Some(Arc::new(writer.reopen()?)));
-        Ok(())
+        Ok(true)
+    }
+
+    /// Merges what is worth it, and begins the journals anew for that or because they are long.
+    /// Whether there is room now for a merge that lacked it.
+    fn reclaim_once(&self) -> Result<bool> {
+        // The writer is let go meanwhile.
+        let Some(reclaiming) = self.writer().begin_reclaiming()? else { return Ok(false) };
+        let has_room = |bytes| self.space.check(bytes, 0, Purpose::Free).is_ok();
+        let merged = reclaiming.merge(has_room).map_err(|error| {
+            let place = || "merging tables".to_owned();
+            error::store("reclaiming space in", self.space.path(), place, &error)
+        })?;
+        let mut writer = self.writer();
+        let has_room = (merged.trees > 0 || writer.has_long_journals())
+            && self.restart_journals(&mut writer)?;
+        Ok(has_room && merged.lacked_room)
     }
 
     /// Whether there is room for `bytes` that are to be committed later, beside those that are on
@@ -198,17 +215,10 @@ impl Engine for Lsm {
         if self.snapshots_open.load(Ordering::Relaxed) > 0 {
             return Ok(());
         }
-        let Ok(_one) = self.reclaiming.try_lock() else { return Ok(()) };
-        // The writer is let go meanwhile.
-        let Some(reclaiming) = self.writer().begin_reclaiming()? else { return Ok(()) };
-        let has_room = |bytes| self.space.check(bytes, 0, Purpose::Free).is_ok();
-        let has_merged = reclaiming.merge(has_room).map_err(|error| {
-            let place = || "merging tables".to_owned();
-            error::store("reclaiming space in", self.space.path(), place, &error)
-        })?;
-        let mut writer = self.writer();
-        if has_merged || writer.has_long_journals() {
-            self.restart_journals(&mut writer)?;
+        // Who else does it may have begun before the last deletions.
+        let _one = self.reclaiming.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.reclaim_once()? {
+            self.reclaim_once()?;
         }
         Ok(())
     }

@@ -9,6 +9,9 @@
 //!        └───────── beside readers and writers ──────────┘                  with the store closed
 //! ```
 //!
+//! On a device that is nearly full a merge may have no room before the journals are gone, which
+//! hold again what the flush has just written: then it is done after that.
+//!
 //! # Caveats
 //!
 //! A tree above [`TREE_BYTES_MAX`] is left to the store's own merging: all of it at once would take
@@ -85,23 +88,33 @@ impl Reclaiming {
     }
 
     /// Merges the trees that are deleted for a large part; `has_room` says whether so many bytes
-    /// may be written. Whether any was.
-    pub(super) fn merge(self, has_room: impl Fn(u64) -> bool) -> fjall::Result<bool> {
+    /// may be written.
+    pub(super) fn merge(self, has_room: impl Fn(u64) -> bool) -> fjall::Result<Merged> {
+        let mut merged = Merged::default();
         if !flush(&self.database, &self.keyspaces)? {
-            return Ok(false);
+            return Ok(merged);
         }
-        let mut has_merged = false;
         for keyspace in self.keyspaces.iter().filter(|keyspace| is_worth(&keyspace.tree, 0)) {
             let entries = keyspace.tree.approximate_len() as u64;
             let dropped = (2 * keyspace.tree.tombstone_count()).min(entries);
             let kept_bytes = keyspace.tree.disk_space() / entries.max(1) * (entries - dropped);
             if has_room(kept_bytes) {
                 keyspace.major_compact()?;
-                has_merged = true;
+                merged.trees += 1;
+            } else {
+                merged.lacked_room = true;
             }
         }
-        Ok(has_merged)
+        Ok(merged)
     }
+}
+
+/// What came of merging.
+#[derive(Default)]
+pub(super) struct Merged {
+    pub(super) trees: usize,
+    /// Another tree was worth it, for which the device had no room: what goes now may make some.
+    pub(super) lacked_room: bool,
 }
 
 /// Whether somebody works on the files of the store beside its writer.
