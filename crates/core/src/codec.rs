@@ -44,7 +44,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::encoder::Encoder;
-use crate::limits::DEPTH_MAX;
+use crate::limits::{DEPTH_MAX, FIELD_NAME_BYTES_MAX, PATH_BYTES_MAX};
 use crate::{
     Error, Kind, Object, RawObject, RawValue, Result, Value, json, serializer::Serializer,
 };
@@ -190,6 +190,12 @@ pub fn encode_value_into(value: &Value, buffer: &mut Vec<u8>) -> Result<()> {
     append(buffer, Names::Document, |encoder| encoder.value(value))
 }
 
+/// Appends the encoding of a sort to a buffer, which is left as it was on an error: an object whose
+/// names are paths, or a list of such.
+pub(crate) fn encode_sort_into(sort: &Value, buffer: &mut Vec<u8>) -> Result<()> {
+    append(buffer, Names::Operators, |encoder| encoder.value(sort))
+}
+
 /// Appends the encoding of an object whose names may begin with `$` to a buffer, which is left as it
 /// was on an error: a schema, for instance, which is no document.
 pub fn encode_operators_into(object: &Object, buffer: &mut Vec<u8>) -> Result<()> {
@@ -242,6 +248,14 @@ impl Names {
         match self {
             Self::Document => DEPTH_MAX,
             Self::Operators => DEPTH_MAX + Self::OPERATOR_LEVELS,
+        }
+    }
+
+    /// How many bytes a name may have. Among operators, names are paths too.
+    pub(crate) const fn bytes_max(self) -> usize {
+        match self {
+            Self::Document => FIELD_NAME_BYTES_MAX,
+            Self::Operators => PATH_BYTES_MAX,
         }
     }
 

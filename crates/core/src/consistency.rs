@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::shortened;
 use crate::{Error, Result};
 
 /// How certain an operation has to be before it answers. Chosen per operation.
@@ -64,7 +65,7 @@ impl FromStr for Consistency {
         Self::ALL
             .into_iter()
             .find(|level| level.as_str() == text)
-            .ok_or_else(|| Error::UnknownConsistency { found: text.into() })
+            .ok_or_else(|| Error::UnknownConsistency { found: shortened(text) })
     }
 }
 

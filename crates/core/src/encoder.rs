@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::codec::{Names, tag};
-use crate::limits::{DOCUMENT_BYTES_MAX, FIELD_NAME_BYTES_MAX};
+use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::{Error, Object, RawValue, Result, Time, Value};
 
 /// Writes one value, piece by piece, in any order of fields.
@@ -183,9 +183,10 @@ impl<'b> Encoder<'b> {
     pub(crate) fn key(&mut self, name: &str) -> Result<()> {
         let start = self.out.len();
         let length = name.len();
-        if length > FIELD_NAME_BYTES_MAX {
+        let max = self.names.bytes_max();
+        if length > max {
             let what = "length of a field name in bytes";
-            return Err(self.limit(what, length, FIELD_NAME_BYTES_MAX));
+            return Err(self.limit(what, length, max));
         }
         match u8::try_from(length) {
             Ok(short @ ..0x80) => self.out.push(short),

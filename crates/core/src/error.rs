@@ -318,6 +318,15 @@ impl serde::de::Error for Error {
     }
 }
 
+/// How much of what somebody has written an error repeats, in bytes.
+const SHOWN_BYTES_MAX: usize = 64;
+
+/// The beginning of a text that an error repeats.
+pub(crate) fn shortened(text: &str) -> String {
+    let end = text.floor_char_boundary(SHOWN_BYTES_MAX);
+    if end == text.len() { text.to_owned() } else { format!("{}…", &text[..end]) }
+}
+
 /// Prints a path in front of a sentence, and nothing for the empty path.
 struct Within<'a>(&'a str);
 

@@ -7,11 +7,9 @@ use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::error::shortened;
 use crate::limits::{COLLECTION_NAME_BYTES_MAX, DOCUMENT_ID_BYTES_MAX, INDEX_NAME_BYTES_MAX};
 use crate::{Error, Result};
-
-/// How much of an invalid name an error repeats, in bytes.
-const SHOWN_BYTES_MAX: usize = 64;
 
 /// The id of a document within its collection.
 ///
@@ -147,11 +145,6 @@ impl IndexName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-fn shortened(name: &str) -> String {
-    let end = name.floor_char_boundary(SHOWN_BYTES_MAX);
-    if end == name.len() { name.to_owned() } else { format!("{}…", &name[..end]) }
 }
 
 macro_rules! text {

@@ -80,6 +80,12 @@ pub const ARRAY_PADDING_MAX: usize = 1_000;
 /// A command is applied as one piece, while other writers wait.
 pub const COMMAND_OPERATIONS_MAX: usize = 10_000;
 
+/// The largest number of things that one transaction checks: documents, listings and queries that it
+/// has read.
+///
+/// They are looked at again when it commits, while other writers wait.
+pub const COMMAND_CHECKS_MAX: usize = 10_000;
+
 /// The largest encoded command, in bytes: 64 MiB.
 ///
 /// A command is one entry of the replicated log, held in memory while it is sent and applied.

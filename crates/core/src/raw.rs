@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::codec::{Names, tag};
 use crate::container::{Container, Entries, ensure, split_field};
-use crate::limits::{DOCUMENT_BYTES_MAX, FIELD_NAME_BYTES_MAX};
+use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::node::{Node, Shape};
 use crate::path::Segment;
 use crate::{Encoded, Error, Kind, Object, Path, Result, Time, Value, de};
@@ -206,7 +206,7 @@ impl<'a> RawValue<'a> {
             let (name, value) = field?;
             ensure(last < Some(name), "the fields of an object are not in order")?;
             last = Some(name);
-            ensure(name.len() <= FIELD_NAME_BYTES_MAX, "a field name is too long")?;
+            ensure(name.len() <= names.bytes_max(), "a field name is too long")?;
             ensure(names.allow(name), "a field name begins with `$`")?;
             value.check(names, depth + 1)
         })

@@ -130,7 +130,7 @@ impl From<Update> for Release {
 }
 
 impl From<Object> for Release {
-    /// The merge of these fields, whatever the document is like.
+    /// [`Update::from_object`] of this, whatever the document is like.
     fn from(fields: Object) -> Self {
         Self::new(fields)
     }

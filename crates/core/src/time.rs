@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::error::shortened;
 use crate::{Error, Result};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -120,7 +121,7 @@ impl FromStr for Time {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let invalid = |problem| Error::InvalidTime { text: text.into(), problem };
+        let invalid = |problem| Error::InvalidTime { text: shortened(text), problem };
         let mut rest = Digits(text.as_bytes());
         let micros = rest.rfc3339().map_err(invalid)?;
         if !rest.0.is_empty() {

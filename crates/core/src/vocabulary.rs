@@ -2,6 +2,8 @@
 //! supported yet, that it belongs elsewhere, or what it was probably meant to be. Which names are
 //! supported is known to those who read them, not here.
 
+use crate::error::shortened;
+
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -25,7 +27,7 @@ pub(crate) enum Kind {
     Argument,
 }
 
-/// All kinds whose names begin with `$`, those first that a name in the wrong place is looked for in.
+/// The kinds whose names begin with `$`, in the order in which a name in the wrong place is looked for.
 const OPERATORS: [Kind; 6] = [
     Kind::Update,
     Kind::Stage,
@@ -35,9 +37,19 @@ const OPERATORS: [Kind; 6] = [
     Kind::Projection,
 ];
 
+/// The same, for a name within a pipeline.
+const OPERATORS_OF_PIPELINES: [Kind; 6] = [
+    Kind::Stage,
+    Kind::Accumulator,
+    Kind::Expression,
+    Kind::Filter,
+    Kind::Update,
+    Kind::Projection,
+];
+
 impl Kind {
     /// What it is called in a sentence.
-    pub(crate) const fn noun(self) -> &'static str {
+    const fn noun(self) -> &'static str {
         match self {
             Kind::Filter | Kind::Projection | Kind::Update | Kind::Expression => "operator",
             Kind::Stage => "stage",
@@ -64,7 +76,7 @@ impl Kind {
     }
 
     /// The names that MongoDB has, separated by blanks: of arguments, those that are not here.
-    pub(crate) const fn names(self) -> &'static str {
+    const fn names(self) -> &'static str {
         match self {
             Kind::Filter => FILTER,
             Kind::Projection => "$ $elemMatch $meta $slice",
@@ -80,7 +92,17 @@ impl Kind {
         }
     }
 
-    fn has(self, name: &str) -> bool {
+    /// The kinds that a name may be of which is none of this kind.
+    fn others(self) -> impl Iterator<Item = Kind> {
+        let others = match self {
+            Kind::Stage | Kind::Accumulator | Kind::Expression => OPERATORS_OF_PIPELINES,
+            _ => OPERATORS,
+        };
+        others.into_iter()
+    }
+
+    /// Whether MongoDB has such a name.
+    pub(crate) fn has(self, name: &str) -> bool {
         self.names().split_ascii_whitespace().any(|known| known == name)
     }
 }
@@ -146,36 +168,45 @@ const ARGUMENT: &str = "\
 /// What is wrong with a name that is none here, as the end of a sentence. `known` are those that
 /// there are.
 pub(crate) fn unknown(kind: Kind, name: &str, known: &[&'static str]) -> String {
-    let quoted: String = name.chars().take(64).collect();
-    let noun = kind.noun();
-    let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
-    let shown = if kind == Kind::Argument { last } else { &quoted };
-    if kind.has(name) {
+    problem(kind, name, &kind.names().split_ascii_whitespace().collect::<Vec<_>>(), known)
+}
+
+/// The same of an argument of an operator or a stage.
+pub(crate) fn unknown_argument(of: &str, name: &str, known: &[&'static str]) -> String {
+    let all = Kind::Argument.names().split_ascii_whitespace();
+    let of_this = |entry: &'static str| entry.strip_prefix(of)?.strip_prefix('.');
+    problem(Kind::Argument, name, &all.filter_map(of_this).collect::<Vec<_>>(), known)
+}
+
+/// `all` are the names that MongoDB has.
+fn problem(kind: Kind, name: &str, all: &[&'static str], known: &[&'static str]) -> String {
+    let (noun, shown) = (kind.noun(), shortened(name));
+    if all.contains(&name) {
         return format!(
             "uses the {noun} {shown}, which MongoDB has and which is not supported yet"
         );
     }
-    if let Some(other) = OPERATORS.into_iter().find(|other| *other != kind && other.has(name)) {
-        return format!("uses {shown} as {}, and it is {}", article(noun), other.belongs());
+    let mut others = kind.others();
+    if let Some(other) = others.find(|other| *other != kind && other.has(name)) {
+        return format!("uses {shown} as {}, and it is {}", kind.belongs(), other.belongs());
     }
-    if let Some(nearest) = nearest(last, known) {
-        return format!("uses the unknown {noun} {shown:?}; did you mean {nearest}?");
+    let unknown = format!("uses the unknown {noun} {shown:?}");
+    // Those that are here come first where both are as near.
+    let names: Vec<_> = known.iter().chain(all).copied().collect();
+    match nearest(name, &names) {
+        Some(nearest) if known.contains(&nearest) => format!("{unknown}; did you mean {nearest}?"),
+        Some(absent) => format!("{unknown}; MongoDB's {absent} is not supported yet"),
+        None => match known.len() {
+            0 => format!("{unknown}; there is none"),
+            1..=20 => format!("{unknown}; there are {}", known.join(", ")),
+            _ => unknown,
+        },
     }
-    match known.len() {
-        0 => format!("uses the unknown {noun} {shown:?}; there is none"),
-        1..=20 => format!("uses the unknown {noun} {shown:?}; there are {}", known.join(", ")),
-        _ => format!("uses the unknown {noun} {shown:?}"),
-    }
-}
-
-fn article(noun: &str) -> String {
-    let is_vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']);
-    format!("{} {noun}", if is_vowel { "an" } else { "a" })
 }
 
 /// The name that somebody meant who mistyped it, if one is near enough; upper and lower case are
 /// alike.
-pub(crate) fn nearest(name: &str, names: &[&'static str]) -> Option<&'static str> {
+fn nearest(name: &str, names: &[&'static str]) -> Option<&'static str> {
     // A longer text is no typing error, and comparing takes time in proportion to its length.
     let lower: String = name.chars().take(64).flat_map(char::to_lowercase).collect();
     let letters = lower.trim_start_matches('$').chars().count();
@@ -257,7 +288,7 @@ mod tests {
             }
             Kind::Argument => {
                 let (operator, argument) = name.split_once('.').unwrap();
-                let text = unknown(Kind::Argument, name, &[]);
+                let text = unknown_argument(operator, argument, &[]);
                 assert!(text.contains(argument) && !text.contains(operator), "{text}");
                 return Some(text);
             }
@@ -322,6 +353,18 @@ mod tests {
             (Kind::Stage, "$mtach", "did you mean $match?"),
             (Kind::Stage, "$frobnicate", "the unknown stage \"$frobnicate\""),
             (Kind::Expression, "$strLen", "did you mean $strLenCP?"),
+            (
+                Kind::Expression,
+                "$push",
+                "as an operator of expressions in pipelines, and it is an acc",
+            ),
+            (Kind::Stage, "$eq", "it is an operator of expressions"),
+            (Kind::Update, "$setoninsert", "MongoDB's $setOnInsert is not supported yet"),
+            (Kind::Update, "$setOnInserts", "MongoDB's $setOnInsert is not supported yet"),
+            (Kind::Stage, "$setwindowfields", "MongoDB's $setWindowFields is not supported yet"),
+            (Kind::Accumulator, "$firstn", "MongoDB's $firstN is not supported yet"),
+            (Kind::Filter, "$near_sphere", "MongoDB's $nearSphere is not supported yet"),
+            (Kind::Type, "objectid", "MongoDB's objectId is not supported yet"),
         ] {
             let message = message(kind, name).unwrap();
             assert!(message.contains(expected), "{name}: {message}");

@@ -85,7 +85,7 @@ pub(super) struct Shared<'c> {
 }
 
 /// How many steps go by between two looks at the deadline.
-const STEPS_PER_CHECK: u32 = 1_000;
+pub(super) const STEPS_PER_CHECK: u32 = 1_000;
 
 impl<'c> Shared<'c> {
     pub(super) fn new(context: &'c dyn Context) -> Self {

@@ -63,6 +63,13 @@ impl Group {
 
     /// `$sortByCount`, which is a group.
     pub(super) fn by_count(parser: &mut Parser, operand: &Value) -> Result<Self> {
+        if operand.as_object().is_none()
+            && !operand.as_str().is_some_and(|path| path.starts_with('$'))
+        {
+            return parser.refuse(
+                "takes an expression, such as \"$city\"; of a constant there would be one group",
+            );
+        }
         let key = GroupKey::Single(parser.expression(operand)?);
         let count = Plan::parse(parser, &crate::value!({ "$sum": 1 }))?;
         Ok(Self { key, fields: vec![("count".to_owned(), count)], order: Order::Largest })

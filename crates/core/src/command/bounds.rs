@@ -1,12 +1,29 @@
 //! The limits of a [`Command`](super::Command) as a whole, for those that are written and those that
 //! are read: what one node encodes, every node decodes. Limits of its parts are kept by their types.
 
-use crate::limits::{COMMAND_BYTES_MAX, COMMAND_OPERATIONS_MAX};
+use super::{Body, Command};
+use crate::limits::{COMMAND_BYTES_MAX, COMMAND_CHECKS_MAX, COMMAND_OPERATIONS_MAX};
 use crate::{Error, Result};
 
 /// Checks the length of an encoding.
 pub(super) fn check_bytes(found: usize) -> Result<()> {
-    bound("the size of one command in bytes", found, COMMAND_BYTES_MAX)
+    bound(
+        "the size of one command (its documents, updates, filters and checks) in bytes",
+        found,
+        COMMAND_BYTES_MAX,
+    )
+}
+
+/// Checks how many parts a command has.
+pub(super) fn check_parts(command: &Command) -> Result<()> {
+    let Body::Write(write) = &command.body else { return Ok(()) };
+    check_checks(write.checks.len())?;
+    check_operations(write.operations.len())
+}
+
+/// Checks how many checks there are.
+pub(super) fn check_checks(found: usize) -> Result<()> {
+    bound("number of checks in one command", found, COMMAND_CHECKS_MAX)
 }
 
 /// Checks how many operations there are.

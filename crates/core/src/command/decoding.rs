@@ -19,7 +19,7 @@
 
 use std::time::Duration;
 
-use super::bounds::{check_bytes, check_operations};
+use super::bounds::{check_bytes, check_checks, check_operations};
 use super::{
     Action, Body, COMMAND_VERSION, Check, CollectionOptions, Command, Condition, Expiry, Lease,
     LeaseChange, Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall, Request,
@@ -144,6 +144,7 @@ impl<'a> Reader<'a> {
 
     fn write(&mut self) -> Result<Write> {
         let checks = self.count(CHECK_BYTES_MIN)?;
+        check_checks(checks)?;
         let checks = (0..checks).map(|_| self.check()).collect::<Result<_>>()?;
         let operations = self.count(OPERATION_BYTES_MIN)?;
         check_operations(operations)?;
@@ -366,9 +367,13 @@ impl<'a> Reader<'a> {
         RawValue::validate(self.bytes()?)?.to_value()
     }
 
-    /// An object whose names may begin with `$`.
+    /// A value whose names may begin with `$`, or be paths.
+    fn value_of_operators(&mut self) -> Result<Value> {
+        RawValue::validate_names(self.bytes()?, Names::Operators)?.to_value()
+    }
+
     fn operators(&mut self) -> Result<Object> {
-        RawValue::validate_names(self.bytes()?, Names::Operators)?.to_value()?.try_into()
+        self.value_of_operators()?.try_into()
     }
 
     fn filter(&mut self) -> Result<Filter> {
@@ -376,7 +381,7 @@ impl<'a> Reader<'a> {
     }
 
     fn sort(&mut self) -> Result<Sort> {
-        Sort::from_value(&self.value()?)
+        Sort::from_value(&self.value_of_operators()?)
     }
 
     fn update(&mut self) -> Result<Update> {

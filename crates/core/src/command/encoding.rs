@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::bounds::{check_bytes, check_operations};
+use super::bounds::{check_bytes, check_parts};
 use super::{
     Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, LeaseChange,
     Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall, SchemaChange, Write,
 };
-use crate::codec::{encode_operators_into, encode_value_into};
+use crate::codec::{encode_operators_into, encode_sort_into, encode_value_into};
 use crate::{Consistency, Encoded, Filter, Object, Result, Sort, Time, Update, Value};
 
 /// The version of the encoding, its first byte.
@@ -102,13 +102,9 @@ impl Command {
     /// the buffer is then left as it was.
     pub fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<()> {
         let start = buffer.len();
-        let result = Writer::new(buffer, Ids::All)
-            .command(self)
-            .and_then(|()| check_bytes(buffer.len() - start))
-            .and_then(|()| match &self.body {
-                Body::Write(write) => check_operations(write.operations.len()),
-                _ => Ok(()),
-            });
+        let result = check_parts(self)
+            .and_then(|()| Writer::new(buffer, Ids::All).command(self))
+            .and_then(|()| check_bytes(buffer.len() - start));
         if result.is_err() {
             buffer.truncate(start);
         }
@@ -130,7 +126,9 @@ impl Command {
     /// As for [`encode_into`](Self::encode_into).
     pub fn encoded_length_max(&self) -> Result<usize> {
         let mut length = Length(0);
+        check_parts(self)?;
         Writer::new(&mut length, Ids::All).command(self)?;
+        check_bytes(length.0)?;
         Ok(length.0)
     }
 }
@@ -523,7 +521,10 @@ impl<'o, O: Output> Writer<'o, O> {
 
     fn sort(&mut self, sort: &Sort) -> Result<()> {
         sort.check()?;
-        self.value(&sort.to_value())
+        let mut bytes = Vec::new();
+        encode_sort_into(&sort.to_value(), &mut bytes)?;
+        self.bytes(&bytes);
+        Ok(())
     }
 
     fn update(&mut self, update: &Update) -> Result<()> {
@@ -535,7 +536,7 @@ impl<'o, O: Output> Writer<'o, O> {
 mod tests {
     use super::*;
     use crate::command::tests::{bodies, encoded, insert};
-    use crate::limits::{COMMAND_BYTES_MAX, COMMAND_OPERATIONS_MAX};
+    use crate::limits::COMMAND_OPERATIONS_MAX;
     use crate::{DocumentId, object};
 
     /// A part that was left out of the encoding would let one command pass for the retry of another.
@@ -610,7 +611,7 @@ mod tests {
         let mut large_one = operations[0].clone();
         large_one.action = Action::Insert(large);
         let large = command(std::iter::repeat_n(large_one, 5).collect());
-        assert!(large.encoded_length_max().unwrap() > COMMAND_BYTES_MAX);
+        large.encoded_length_max().unwrap_err();
         assert!(large.encode_into(&mut bytes).is_err());
         assert_eq!(bytes, [7], "the buffer is left as it was");
         let full = many(COMMAND_OPERATIONS_MAX);

@@ -300,14 +300,16 @@ fn every_truncation_and_every_byte_behind_is_an_error() {
 fn every_changed_byte_is_an_error_or_another_command() {
     for body in bodies() {
         let mut bytes = encoded(body);
+        let command = Command::decode(&bytes).unwrap();
         for at in 0..bytes.len() {
             let before = bytes[at];
             for bits in (0..8).map(|bit| 1 << bit).chain([u8::MAX]) {
                 bytes[at] = before ^ bits;
-                if let Ok(command) = Command::decode(&bytes) {
+                if let Ok(other) = Command::decode(&bytes) {
+                    assert_ne!(other, command);
                     let mut again = Vec::new();
-                    command.encode_into(&mut again).unwrap();
-                    assert_eq!(again, bytes, "{command:?}");
+                    other.encode_into(&mut again).unwrap();
+                    assert_eq!(again, bytes, "{other:?}");
                 }
             }
             bytes[at] = before;

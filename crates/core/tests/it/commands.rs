@@ -37,6 +37,8 @@ fn path() -> impl Strategy<Value = Path> {
         select(&["a", "b.0", "a.b.c", "0", r"v1\.2", "é"][..])
             .prop_map(|path| path.parse().unwrap()),
         r"[ -#%-~.\\]{1,9}".prop_map(|name| Path::field(&name).unwrap()),
+        // The longest names of fields, of which each character takes two in a path.
+        (500_usize..=1024).prop_map(|length| Path::field(&".".repeat(length)).unwrap()),
     ]
 }
 

@@ -119,10 +119,11 @@ fn multiply<'e>(call: &Call<'e>) -> Result<Item<'e>> {
 
 /// Both arguments; `None` if one of them is null or missing, whatever the other one is.
 fn pair(call: &Call<'_>) -> Result<Option<(Number, Number)>> {
-    if call.item(0)?.is_nullish() || call.item(1)?.is_nullish() {
+    let (a, b) = (call.item(0)?, call.item(1)?);
+    if a.is_nullish() || b.is_nullish() {
         return Ok(None);
     }
-    Ok(call.number(0)?.zip(call.number(1)?))
+    Ok(call.number_of(&a)?.zip(call.number_of(&b)?))
 }
 
 fn divide<'e>(call: &Call<'e>) -> Result<Item<'e>> {
@@ -212,12 +213,13 @@ const PLACES: std::ops::RangeInclusive<i64> = -20..=100;
 
 /// Rounds to a number of places after the point, or before it if that is negative.
 fn place(call: &Call<'_>, rounding: Rounding) -> Result<Item<'static>> {
-    let number = call.number(0)?;
+    // Beside a null it does not matter what type the other one has.
+    let Some(number) = call.number(0)? else { return Ok(Item::null()) };
     let place = match call.node(1) {
         None => Some(0),
         Some(_) => call.whole(1, "the place")?,
     };
-    let Some((number, place)) = number.zip(place) else { return Ok(Item::null()) };
+    let Some(place) = place else { return Ok(Item::null()) };
     if !PLACES.contains(&place) {
         return Err(call.fail(format!("takes a place of -20 to 100, and found {place}")));
     }

@@ -98,20 +98,16 @@ fn contains<'e>(call: &Call<'e>) -> Result<Item<'e>> {
 }
 
 fn concat<'e>(call: &Call<'e>) -> Result<Item<'e>> {
-    let mut all = Some(Vec::new());
+    let mut all = Vec::new();
     let mut measure = Measure::default();
     for at in 0..call.len() {
-        let items = call.array(at)?;
-        if let Some(items) = &items {
-            measure = items.iter().fold(measure, |sum, item| sum.with(Measure::of(item)));
-            call.env.admit(call.name(), measure.wrapped())?;
-        }
-        all = all.zip(items).map(|(mut all, items)| {
-            all.extend(items);
-            all
-        });
+        // What stands behind a null does not matter, whatever its type is.
+        let Some(items) = call.array(at)? else { return Ok(Item::null()) };
+        measure = items.iter().fold(measure, |sum, item| sum.with(Measure::of(item)));
+        call.env.admit(call.name(), measure.wrapped())?;
+        all.extend(items);
     }
-    Ok(all.map_or(Item::null(), |all| Value::Array(all).into()))
+    Ok(Value::Array(all).into())
 }
 
 fn reverse<'e>(call: &Call<'e>) -> Result<Item<'e>> {
@@ -141,8 +137,12 @@ fn range<'e>(call: &Call<'e>) -> Result<Item<'e>> {
 
 /// `[array, n]`: the first n, or the last -n. `[array, position, n]`: n from a position.
 fn slice<'e>(call: &Call<'e>) -> Result<Item<'e>> {
-    let Some(items) = call.array(0)? else { return Ok(Item::null()) };
-    let Some(first) = call.whole(1, "the number or position")? else { return Ok(Item::null()) };
+    let (items, first) = (call.item(0)?, call.item(1)?);
+    if items.is_nullish() || first.is_nullish() {
+        return Ok(Item::null());
+    }
+    let items = call.array_of(items)?.unwrap_or_default();
+    let first = call.whole_of(&first, "the number or position")?.unwrap_or_default();
     let length = items.len() as i64;
     let from_end = |position: i64| length.saturating_add(position).max(0);
     let (start, count) = if call.len() > 2 {
@@ -205,9 +205,12 @@ fn intersection<'e>(call: &Call<'e>) -> Result<Item<'e>> {
 
 /// The different elements of the first that the second does not have, in their order.
 fn difference<'e>(call: &Call<'e>) -> Result<Item<'e>> {
-    let Some((items, without)) = call.array(0)?.zip(call.array(1)?) else {
+    let (items, without) = (call.item(0)?, call.item(1)?);
+    if items.is_nullish() || without.is_nullish() {
         return Ok(Item::null());
-    };
+    }
+    let (items, without) = (call.array_of(items)?, call.array_of(without)?);
+    let (items, without) = (items.unwrap_or_default(), without.unwrap_or_default());
     let mut seen = set(without);
     let mut left = Vec::new();
     for item in items {

@@ -111,22 +111,30 @@ impl<'e> Call<'e> {
 
     /// A number; `None` if it is null or missing.
     pub(super) fn number(&self, at: usize) -> Result<Option<Number>> {
-        let item = self.item(at)?;
+        self.number_of(&self.item(at)?)
+    }
+
+    /// The number that an argument is; `None` if it is null or missing.
+    pub(super) fn number_of(&self, item: &Item<'_>) -> Result<Option<Number>> {
         match item.number()? {
-            None if !item.is_nullish() => Err(self.mismatch("numbers", &item)),
+            None if !item.is_nullish() => Err(self.mismatch("numbers", item)),
             number => Ok(number),
         }
     }
 
     /// An integer, be it written as a float; `None` if it is null or missing.
     pub(super) fn whole(&self, at: usize, what: &str) -> Result<Option<i64>> {
-        let item = self.item(at)?;
+        self.whole_of(&self.item(at)?, what)
+    }
+
+    /// The integer that an argument is, be it written as a float; `None` if it is null or missing.
+    pub(super) fn whole_of(&self, item: &Item<'_>, what: &str) -> Result<Option<i64>> {
         if item.is_nullish() {
             return Ok(None);
         }
         match item.number()?.and_then(Number::as_whole) {
             Some(whole) => Ok(Some(whole)),
-            None => Err(self.mismatch(&format!("an integer as {what}"), &item)),
+            None => Err(self.mismatch(&format!("an integer as {what}"), item)),
         }
     }
 
@@ -142,7 +150,11 @@ impl<'e> Call<'e> {
 
     /// An array; `None` if it is null or missing.
     pub(super) fn array(&self, at: usize) -> Result<Option<Vec<Value>>> {
-        let item = self.item(at)?;
+        self.array_of(self.item(at)?)
+    }
+
+    /// The array that an argument is; `None` if it is null or missing.
+    pub(super) fn array_of(&self, item: Item<'_>) -> Result<Option<Vec<Value>>> {
         match item.kind() {
             None | Some(Kind::Null) => Ok(None),
             Some(Kind::Array) => match item.into_value()? {
@@ -155,10 +167,89 @@ impl<'e> Call<'e> {
 
     /// A time; `None` if it is null or missing.
     pub(super) fn time(&self, at: usize) -> Result<Option<Time>> {
-        let item = self.item(at)?;
+        self.time_of(&self.item(at)?)
+    }
+
+    /// The time that an argument is; `None` if it is null or missing.
+    pub(super) fn time_of(&self, item: &Item<'_>) -> Result<Option<Time>> {
         match item.time()? {
-            None if !item.is_nullish() => Err(self.mismatch("a time", &item)),
+            None if !item.is_nullish() => Err(self.mismatch("a time", item)),
             time => Ok(time),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::ops::ControlFlow;
+
+    use super::*;
+    use crate::aggregate::context::STEPS_PER_CHECK;
+    use crate::aggregate::{Context, Pipeline, Row};
+    use crate::{Filter, Object, object, value};
+
+    /// Counts how often a check of the deadline is due.
+    #[derive(Default)]
+    struct Checks(Cell<usize>);
+
+    impl Context for Checks {
+        fn lookup(
+            &self,
+            _: &str,
+            _: &Filter,
+            _: &mut dyn FnMut(Row<'_>) -> Result<ControlFlow<()>>,
+        ) -> Result<()> {
+            Ok(())
+        }
+
+        fn now(&self) -> Time {
+            Time::MIN
+        }
+
+        fn check(&self) -> Result<()> {
+            self.0.set(self.0.get() + 1);
+            Ok(())
+        }
+    }
+
+    /// `$divide`, `$mod` and `$pow` evaluated theirs twice, so that a nest of them took two to the
+    /// power of its depth, which no deadline ended.
+    #[test]
+    fn no_operator_evaluates_an_operand_twice() {
+        let time = Value::Time("2026-11-23T09:15:00Z".parse().unwrap());
+        let mut computed = 0;
+        for builtin in TABLES.iter().flat_map(|table| table.iter()) {
+            for operand in
+                [value!(2), value!("a"), value!([1, 2]), value!({ "a": 1 }), time.clone()]
+            {
+                // Takes as many steps as one check has.
+                let operand = value!({ "$reduce": {
+                    "input": { "$range": [0, STEPS_PER_CHECK] },
+                    "initialValue": { "$literal": operand },
+                    "in": "$$value",
+                } });
+                let list = builtin.list.map(|(min, max)| {
+                    let count = max.min(min.max(3));
+                    (Value::from(vec![operand.clone(); count]), count)
+                });
+                let named = builtin.names.iter().map(|name| (*name, operand.clone()));
+                let named = (Value::from(named.collect::<Object>()), builtin.names.len());
+                for (operands, count) in list.into_iter().chain([named]) {
+                    let call = Object::from([(builtin.name, operands)]);
+                    let stages = value!([{ "$replaceWith": { "is": call } }]);
+                    let Ok(pipeline) = Pipeline::from_value(&stages) else { continue };
+                    let checks = Checks::default();
+                    computed += usize::from(pipeline.run(&checks, [Row::from(object! {})]).is_ok());
+                    let checks = checks.0.get();
+                    // The first is due at once.
+                    assert!(
+                        checks <= count + 1,
+                        "{builtin:?} evaluates {count} operands too often"
+                    );
+                }
+            }
+        }
+        assert!(computed > 100, "{computed} calls had a value");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::builtin::{Builtin, Call};
 use super::item::{Item, Number};
+use crate::error::shortened;
 use crate::{Kind, Result, Time, Value};
 
 pub(super) static BUILTINS: [Builtin; 9] = [
@@ -124,7 +125,7 @@ fn target(call: &Call<'_>) -> Result<Option<Target>> {
     let found = TARGETS.iter().find(|(name, _)| *name == to);
     found.map(|(_, target)| Some(*target)).ok_or_else(|| {
         let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
-        call.fail(format!("converts to {}, not {to:?}", names.join(", ")))
+        call.fail(format!("converts to {}, not {:?}", names.join(", "), shortened(&to)))
     })
 }
 
@@ -159,7 +160,7 @@ fn to_integer(
     } else if let Some(text) = item.text()? {
         match text.parse() {
             Ok(value) => Some(value),
-            Err(_) => return Ok(Err(format!("cannot read {} as an integer", quoted(text)))),
+            Err(_) => return Ok(Err(format!("cannot read {:?} as an integer", shortened(text)))),
         }
     } else if item.kind() == Some(Kind::Bool) {
         Some(item.is_true()?.into())
@@ -189,13 +190,13 @@ fn to_double(item: &Item<'_>) -> Result<Result<Value, String>> {
 /// what was written.
 fn read_float(text: &str) -> Result<f64, String> {
     let value: f64 =
-        text.parse().map_err(|_| format!("cannot read {} as a number", quoted(text)))?;
+        text.parse().map_err(|_| format!("cannot read {:?} as a number", shortened(text)))?;
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let has_digits = mantissa.bytes().any(|byte| byte.is_ascii_digit());
     let is_zero = !mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
     let is_beyond = value.is_infinite() || (value == 0.0 && !is_zero);
     if has_digits && is_beyond {
-        return Err(format!("found {}, which is beyond what a float can hold", quoted(text)));
+        return Err(format!("found {:?}, which is beyond what a float can hold", shortened(text)));
     }
     Ok(value)
 }
@@ -215,7 +216,7 @@ fn to_time(item: &Item<'_>) -> Result<Result<Value, String>> {
     } else if let Some(text) = item.text()? {
         let time = in_full(text).parse::<Time>();
         time.map(Value::Time).map_err(|_| {
-            format!("cannot read {} as a time; write 2026-11-23T09:15:00Z", quoted(text))
+            format!("cannot read {:?} as a time; write 2026-11-23T09:15:00Z", shortened(text))
         })
     } else {
         Err(no_way(item, "a time"))
@@ -239,9 +240,4 @@ fn in_full(text: &str) -> String {
         _ => zone.to_owned(),
     };
     format!("{date}T{clock}{seconds}{zone}")
-}
-
-/// A text in a message, shortened if it is long.
-fn quoted(text: &str) -> String {
-    format!("{:?}", text.chars().take(64).collect::<String>())
 }

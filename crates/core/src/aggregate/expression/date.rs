@@ -8,6 +8,7 @@ use super::format;
 use super::item::Item;
 use super::node::Node;
 use super::zone::Zone;
+use crate::error::shortened;
 use crate::{Kind, Result, Time, Value, value};
 
 const ADD: &[&str] = &["startDate", "unit", "amount", "timezone"];
@@ -68,7 +69,11 @@ fn unit(call: &Call<'_>, at: usize) -> Result<Option<Unit>> {
     match item.text()? {
         Some(text) => match Unit::parse(text) {
             Some(unit) => Ok(Some(unit)),
-            None => Err(call.fail(format!("knows the units {}, not {text:?}", UNITS.join(", ")))),
+            None => Err(call.fail(format!(
+                "knows the units {}, not {:?}",
+                UNITS.join(", "),
+                shortened(text)
+            ))),
         },
         None if item.is_nullish() => Ok(None),
         None => Err(call.mismatch("a string as the unit", &item)),
@@ -84,8 +89,9 @@ fn week_start(call: &Call<'_>, at: usize, unit: Option<Unit>) -> Result<Option<i
     }
     let Some(text) = call.text(at, "the first day of the week")? else { return Ok(None) };
     let day = parse_weekday(&text);
-    day.map(Some)
-        .ok_or_else(|| call.fail(format!("knows no day of the week {text:?}; write \"monday\"")))
+    day.map(Some).ok_or_else(|| {
+        call.fail(format!("knows no day of the week {:?}; write \"monday\"", shortened(&text)))
+    })
 }
 
 fn time_at(call: &Call<'_>, micros: Option<i64>) -> Result<Item<'static>> {
@@ -173,7 +179,11 @@ fn truncate<'e>(call: &Call<'e>) -> Result<Item<'e>> {
 }
 
 fn difference<'e>(call: &Call<'e>) -> Result<Item<'e>> {
-    let (start, end, unit) = (call.time(0)?, call.time(1)?, unit(call, 2)?);
+    let (start, end) = (call.item(0)?, call.item(1)?);
+    if start.is_nullish() || end.is_nullish() {
+        return Ok(Item::null());
+    }
+    let (start, end, unit) = (call.time_of(&start)?, call.time_of(&end)?, unit(call, 2)?);
     let (zone, week_start) = (zone(call, 3)?, week_start(call, 4, unit)?);
     let (Some(start), Some(end), Some(unit), Some(zone), Some(week_start)) =
         (start, end, unit, zone, week_start)
@@ -193,8 +203,12 @@ fn difference<'e>(call: &Call<'e>) -> Result<Item<'e>> {
 }
 
 fn add(call: &Call<'_>, sign: i64) -> Result<Item<'static>> {
-    let (time, unit) = (call.time(0)?, unit(call, 1)?);
-    let (amount, zone) = (call.whole(2, "the amount")?, zone(call, 3)?);
+    let (time, amount) = (call.item(0)?, call.item(2)?);
+    if time.is_nullish() || amount.is_nullish() {
+        return Ok(Item::null());
+    }
+    let (time, unit) = (call.time_of(&time)?, unit(call, 1)?);
+    let (amount, zone) = (call.whole_of(&amount, "the amount")?, zone(call, 3)?);
     let (Some(time), Some(unit), Some(amount), Some(zone)) = (time, unit, amount, zone) else {
         return Ok(Item::null());
     };

@@ -4,6 +4,7 @@
 use super::builtin::Builtin;
 use super::node::Node;
 use super::path::FieldPath;
+use crate::error::shortened;
 use crate::limits::{DEPTH_MAX, QUERY_NODES_MAX};
 use crate::vocabulary::{self, Kind};
 use crate::{Error, Object, Result, Value};
@@ -113,7 +114,7 @@ impl Parser {
         match object.keys().find(|name| !known.contains(name)) {
             Some(name) => {
                 let of = self.place.last().map_or("", String::as_str);
-                self.unknown(Kind::Argument, &format!("{of}.{name}"), known)
+                self.refuse(vocabulary::unknown_argument(of, name, known))
             }
             None => Ok(()),
         }
@@ -224,12 +225,12 @@ impl Parser {
             .into_iter()
             .find_map(|(out, names)| Some((out, names.iter().position(|known| known == name)?)));
         let Some((out, at)) = found else {
-            if Kind::Variable.names().split(' ').any(|known| known == name) {
+            if Kind::Variable.has(name) {
                 return self.refuse(vocabulary::unknown(Kind::Variable, name, &[]));
             }
             return self.refuse(format!(
                 "uses the unknown variable \"$${}\"; there are {}",
-                name.chars().take(64).collect::<String>(),
+                shortened(name),
                 self.variables()
             ));
         };
@@ -261,7 +262,7 @@ impl Parser {
             return self.refuse(format!(
                 "defines the variable {:?}; a name begins with a lower-case letter, and goes on \
                  with letters, digits and `_`",
-                name.chars().take(64).collect::<String>()
+                shortened(name)
             ));
         }
         Ok(name.to_owned())

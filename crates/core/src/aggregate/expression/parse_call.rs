@@ -7,6 +7,7 @@ use super::node::Node;
 use super::parse::{Parser, has_operators};
 use super::zone::Zone;
 use super::{format, text};
+use crate::error::shortened;
 use crate::{Object, Result, Value};
 
 /// The operators that are read by rules of their own.
@@ -200,14 +201,16 @@ impl Parser {
                 ("unit", _) if Unit::parse(constant).is_none() => {
                     return self.within("unit", |parser| {
                         parser.refuse(format!(
-                            "names the unknown unit {constant:?}; there are {}",
+                            "names the unknown unit {:?}; there are {}",
+                            shortened(constant),
                             UNITS.join(", ")
                         ))
                     });
                 }
-                ("startOfWeek", _) if parse_weekday(constant).is_none() => {
-                    Err(format!("knows no day of the week {constant:?}; write \"monday\""))
-                }
+                ("startOfWeek", _) if parse_weekday(constant).is_none() => Err(format!(
+                    "knows no day of the week {:?}; write \"monday\"",
+                    shortened(constant)
+                )),
                 ("format", _) => format::check(constant).map(|()| None),
                 _ => Ok(None),
             };

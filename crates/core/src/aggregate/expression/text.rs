@@ -9,6 +9,7 @@ use super::evaluate::admit_text;
 use super::item::Item;
 use super::node::Node;
 use crate::aggregate::measure::Measure;
+use crate::error::shortened;
 use crate::filter::{Spaces, with_perl_classes};
 use crate::limits::{REGEX_BYTES_MAX, REGEX_PROGRAM_BYTES_MAX};
 use crate::{Result, Value};
@@ -180,7 +181,7 @@ pub(super) fn pattern(pattern: &str, options: &str) -> Result<Regex, String> {
     builder.build().map_err(|error| {
         let text = error.to_string();
         let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        format!("cannot use the pattern {pattern:?}: {reason}")
+        format!("cannot use the pattern {:?}: {reason}", shortened(pattern))
     })
 }
 

@@ -9,6 +9,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
 use super::calendar::{Local, MICROS_PER_SECOND};
 use crate::Time;
+use crate::error::shortened;
 
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
@@ -28,7 +29,12 @@ impl Zone {
         if let Some(offset) = text.strip_prefix(['+', '-']) {
             let sign = if text.starts_with('-') { -1 } else { 1 };
             return offset_seconds(offset).map(|seconds| Self::Fixed(sign * seconds)).ok_or_else(
-                || format!("knows no time zone {text:?}; an offset is written as +01:00"),
+                || {
+                    format!(
+                        "knows no time zone {:?}; an offset is written as +01:00",
+                        shortened(text)
+                    )
+                },
             );
         }
         if matches!(text, "UTC" | "GMT" | "Z") {
@@ -38,7 +44,7 @@ impl Zone {
             format!(
                 "knows no time zone {:?}; write a name such as \"Europe/Berlin\", or an offset \
                  such as \"+01:00\"",
-                text.chars().take(64).collect::<String>()
+                shortened(text)
             )
         })
     }
