@@ -153,12 +153,13 @@ pub fn document(text: &str) -> Result<Given> {
     given(fields)
 }
 
-/// Reads a line of many that were printed, perhaps in part, and says whether that left out what the
-/// database sets.
-pub fn line(text: &str) -> Result<(Given, bool)> {
+/// Reads a line of many that were printed, perhaps in part, and says which fields that the database
+/// sets were left out.
+pub fn line(text: &str) -> Result<(Given, Vec<&'static str>)> {
     let mut fields = object(text)?;
-    let removed = SET_BY_THE_DATABASE.map(|name| fields.remove(name).is_some());
-    Ok((given(fields)?, removed.contains(&true)))
+    let mut names = SET_BY_THE_DATABASE.to_vec();
+    names.retain(|name| fields.remove(name).is_some());
+    Ok((given(fields)?, names))
 }
 
 fn given(mut fields: Object) -> Result<Given> {
@@ -233,12 +234,22 @@ pub fn sort(text: &str) -> velocitydb::Result<Sort> {
     Ok(sort)
 }
 
-/// Says which argument is wrong, unless the error does.
+/// Says which argument is wrong, unless the error does: it names what is wrong of a query, of which
+/// the command has one.
 pub fn named<T, E: Into<Failure>>(name: &'static str, result: Result<T, E>) -> Result<T> {
+    match result.map_err(Into::into) {
+        Err(
+            failure @ Failure::Database(velocitydb::Error::Invalid(InputError::InvalidQuery {
+                ..
+            })),
+        ) => Err(failure),
+        result => named_among(name, result),
+    }
+}
+
+/// Says which argument is wrong, of several that are alike.
+pub fn named_among<T, E: Into<Failure>>(name: &'static str, result: Result<T, E>) -> Result<T> {
     result.map_err(|error| match error.into() {
-        failure @ Failure::Database(velocitydb::Error::Invalid(InputError::InvalidQuery {
-            ..
-        })) => failure,
         Failure::Database(source) => Failure::Argument { name, source: Box::new(source) },
         Failure::Input { what } => Failure::Input { what: format!("{name}: {what}") },
         failure => failure,

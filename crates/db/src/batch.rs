@@ -8,7 +8,7 @@ use velocitydb_core::{
 };
 
 use crate::apply::Reply;
-use crate::fields::check_action;
+use crate::fields::{check_action, check_condition};
 use crate::{Error, IntoFields, RefusedBatch, Result};
 
 /// Writes and compares that are applied together or not at all; see
@@ -281,9 +281,7 @@ impl WriteBatch {
             }
             .into());
         }
-        if let Condition::Matches(filter) = &operation.condition {
-            filter.check()?;
-        }
+        check_condition(&operation.condition)?;
         self.write.operations.push(operation);
         Ok(())
     }

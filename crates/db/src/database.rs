@@ -58,9 +58,6 @@ pub(crate) enum Access {
     Write,
 }
 
-/// Keys that one step of maintenance removes at the most: about a millisecond's work.
-const MAINTAIN_COUNT_MAX: u32 = 1_000;
-
 impl Database {
     pub(crate) fn start(engine: Arc<dyn Engine>, options: Options) -> Result<Self> {
         let names = Arc::new(Names::default());
@@ -284,15 +281,37 @@ impl Database {
     /// Does what time has made due: expires documents and leases, forgets old tombstones and request
     /// ids, removes what was dropped, and goes on with indexes whose building was interrupted. Then
     /// gives the space of what was deleted back to the disk where that is worth it, unless snapshots
-    /// are held. With [`MaintenanceMode::Automatic`] a thread does it by itself.
+    /// are held. It waits for whoever does that already. With [`MaintenanceMode::Automatic`] a thread does it by itself.
     ///
     /// # Errors
     ///
     /// When storage fails.
     pub fn maintain(&self) -> Result<()> {
-        while self.inner.core.maintain_step()? {}
-        while self.inner.core.build_step()? {}
-        self.inner.core.reclaim()
+        let core = &self.inner.core;
+        let mut may_make_room = true;
+        loop {
+            match core.maintenance_step() {
+                Ok(true) => may_make_room = true,
+                Ok(false) => return core.reclaim(),
+                // What was removed before may give the room to remove more.
+                Err(error) if error.is_disk_full() && may_make_room => {
+                    core.reclaim()?;
+                    may_make_room = false;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Does one step of what [`maintain`](Self::maintain) does, of
+    /// [bounded size](Options::maintenance_step); whether there is more to do. It gives no space back
+    /// to the disk.
+    ///
+    /// # Errors
+    ///
+    /// When storage fails.
+    pub fn maintain_step(&self) -> Result<bool> {
+        self.inner.core.maintenance_step()
     }
 
     /// A new document id, a UUIDv7.
@@ -384,9 +403,12 @@ impl Database {
         let core = &self.inner.core;
         let (now, begin) = (core.environment.now(), Instant::now());
         let mut explanation = Explanation::of_nothing();
-        let show = &mut |searched: Searched<'_>| explanation = Explanation::of_search(&searched);
+        let show = &mut |searched: Searched<'_>| {
+            let execution = begin.elapsed();
+            explanation = Explanation { execution, ..Explanation::of_search(&searched)? };
+            Ok(())
+        };
         core.pipeline.ask(|machine| machine.explain(modify, now, show))?;
-        explanation.execution = begin.elapsed();
         Ok(explanation)
     }
 }
@@ -431,9 +453,10 @@ impl Core {
         Ok(())
     }
 
-    /// One step of maintenance; whether there is more to do.
-    pub(crate) fn maintain_step(&self) -> Result<bool> {
-        self.maintain_within(MaintainScope::All)
+    /// One step of maintenance, and of building indexes that nobody builds; whether there is more to
+    /// do.
+    pub(crate) fn maintenance_step(&self) -> Result<bool> {
+        Ok(self.maintain_within(MaintainScope::All)? | self.build_step()?)
     }
 
     fn maintain_within(&self, scope: MaintainScope) -> Result<bool> {
@@ -445,7 +468,7 @@ impl Core {
         let body = Body::Maintain(Maintain {
             forget_deleted_before: before(self.options.tombstone_retention),
             forget_requests_before: before(self.options.request_retention),
-            count_max: MAINTAIN_COUNT_MAX,
+            count_max: self.options.maintenance_step,
             scope,
         });
         let reply = self.submit(body, None, Consistency::Local)?;
@@ -470,7 +493,7 @@ impl Core {
     }
 
     /// Goes on building an index that nobody builds; whether there is more to do.
-    pub(crate) fn build_step(&self) -> Result<bool> {
+    fn build_step(&self) -> Result<bool> {
         let Some((collection, name)) = self.names.first_building() else { return Ok(false) };
         self.submit(build_body(&collection, &name), None, Consistency::Local)?;
         Ok(self.names.first_building().is_some())

@@ -70,7 +70,8 @@ pub fn doctor(path: impl AsRef<Path>) -> Result<Report> {
     let findings = verified.findings.into_iter();
     let mut report = Report { files: verified.files_sound.len() as u64, ..Report::default() };
     report.note_all(findings.map(|finding| format!("{}: {}", finding.place, finding.what)));
-    if !report.is_healthy() {
+    // Without a format there is no more in it than the beginnings of a folder.
+    if !report.is_healthy() || verified.format == 0 {
         return Ok(report);
     }
     // Not as a database, which refuses to open what is to be examined here.

@@ -332,6 +332,11 @@ impl Error {
         }
     }
 
+    /// Whether the device has too little room.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        matches!(self, Error::Storage(velocitydb_storage::Error::DiskFull { .. }))
+    }
+
     /// Whether the same call can succeed later without anybody changing it.
     pub fn is_retryable(&self) -> bool {
         match self {

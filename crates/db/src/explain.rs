@@ -87,26 +87,26 @@ impl Explanation {
         explanation.execution = begin.elapsed();
         let Examined { keys, documents } = execution.examined;
         (explanation.keys_examined, explanation.documents_examined) = (keys, documents);
-        explanation.keys_passed = passed.count();
+        explanation.keys_passed = passed.count()?;
         Ok(explanation)
     }
 
     /// How a command found documents.
-    pub(crate) fn of_search(searched: &Searched<'_>) -> Self {
+    pub(crate) fn of_search(searched: &Searched<'_>) -> Result<Self> {
         let Searched { target, plan, selection, known, examined, passed, returned } = searched;
         let walked = plan.access.walked();
         let known = walked.iter().zip(known).filter_map(|(one, known)| known.map(|it| (one, it)));
-        Explanation {
+        Ok(Explanation {
             plan: describe_plan(target, plan, selection),
             estimate: object! { "keys": plan.estimate.keys, "documents": plan.estimate.documents },
             rejected: plan.rejected.iter().map(describe_candidate).collect(),
             hints: known.map(|(walked, known)| describe_hint(plan, walked, known)).collect(),
             keys_examined: examined.keys,
-            keys_passed: *passed,
+            keys_passed: passed.count()?,
             documents_examined: examined.documents,
             returned: *returned,
             ..Self::of_nothing()
-        }
+        })
     }
 
     /// All of it as one object.

@@ -1,6 +1,6 @@
 //! [`IntoFields`]: what can be given as the fields of a document.
 
-use velocitydb_core::{Action, Encoded, Object, check_own_fields};
+use velocitydb_core::{Action, Condition, Encoded, Object, check_own_fields};
 
 use crate::Result;
 
@@ -51,5 +51,16 @@ pub(crate) fn check_action(action: &Action) -> Result<()> {
         | Action::Settle(fields, _) => Ok(check_own_fields(fields.view())?),
         Action::Update(update) | Action::Complete(update) => Ok(update.check()?),
         Action::Delete | Action::Renew(_) | Action::Release | Action::Compare => Ok(()),
+    }
+}
+
+/// Checks what a condition compares with: no document has a field of those that the database keeps.
+pub(crate) fn check_condition(condition: &Condition) -> Result<()> {
+    match condition {
+        Condition::Matches(filter) => Ok(filter.check()?),
+        Condition::Document(fields) => Ok(check_own_fields(fields.view())?),
+        Condition::Always | Condition::Absent | Condition::Version(_) | Condition::Fields(_) => {
+            Ok(())
+        }
     }
 }

@@ -110,8 +110,7 @@ fn run(core: &Core) {
             }
         }
         let is_tick = tick <= Instant::now();
-        let step = core.maintain_step().and_then(|has_more| Ok(core.build_step()? | has_more));
-        match step {
+        match core.maintenance_step() {
             // What a bounded step has left does not wait for the next tick.
             Ok(true) => {
                 (not_before, tick) = (Instant::now(), Instant::now());
@@ -131,7 +130,11 @@ fn run(core: &Core) {
                 tick = Instant::now() + TICK;
             }
             Err(Error::Storage(velocitydb_storage::Error::Poisoned { .. })) => return,
-            Err(_) => {
+            Err(error) => {
+                if error.is_disk_full() {
+                    // There may be room for the next attempt.
+                    let _ = core.reclaim();
+                }
                 not_before = Instant::now() + PAUSE_AFTER_FAILURE;
                 tick = Instant::now() + TICK;
             }

@@ -24,6 +24,7 @@ use crate::{Database, Environment, Result};
 pub struct Options {
     pub(crate) environment: Arc<dyn Environment>,
     pub(crate) maintenance: MaintenanceMode,
+    pub(crate) maintenance_step: u32,
     pub(crate) tombstone_retention: Duration,
     pub(crate) request_retention: Duration,
     pub(crate) storage: mode::Options,
@@ -35,7 +36,7 @@ pub enum MaintenanceMode {
     /// A thread of the database.
     #[default]
     Automatic,
-    /// The caller, by [`Database::maintain`].
+    /// The caller, by [`Database::maintain`] or [`Database::maintain_step`].
     Manual,
 }
 
@@ -51,6 +52,7 @@ impl Options {
         Options {
             environment: Arc::new(SystemEnvironment),
             maintenance: MaintenanceMode::Automatic,
+            maintenance_step: 1_000,
             tombstone_retention: Duration::from_secs(24 * 60 * 60),
             request_retention: Duration::from_secs(24 * 60 * 60),
             storage: mode::Options {
@@ -117,6 +119,13 @@ impl Options {
     /// Who does what time makes due.
     pub fn maintenance(self, maintenance: MaintenanceMode) -> Self {
         Options { maintenance, ..self }
+    }
+
+    /// How much one step of maintenance does at the most, in documents that expire, leases that end
+    /// and keys that are removed. Others wait for a step, which takes about a millisecond with the
+    /// default, 1,000. 0 is taken as 1.
+    pub fn maintenance_step(self, count: u32) -> Self {
+        Options { maintenance_step: count.max(1), ..self }
     }
 
     /// Opens the database in the folder `path`, which is made when it does not exist.

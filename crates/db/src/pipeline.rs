@@ -24,7 +24,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use velocitydb_core::{Command, limits};
+use velocitydb_core::Command;
 use velocitydb_storage::{Durability, Purpose};
 
 use crate::apply::{Answer, Fatal, Machine, Reply, purpose_of};
@@ -97,10 +97,6 @@ fn is_failure(reply: &Result<Reply>) -> bool {
     matches!(reply, Err(Error::Storage(_)))
 }
 
-fn is_disk_full(error: &Error) -> bool {
-    matches!(error, Error::Storage(velocitydb_storage::Error::DiskFull { .. }))
-}
-
 impl Pipeline {
     /// A pipeline to `machine`. `after_commit` is called with it whenever something has been
     /// committed, before anybody is answered.
@@ -125,7 +121,7 @@ impl Pipeline {
     ///
     /// The size of commands is checked here and nowhere else: there is no other way to the machine.
     pub(crate) fn submit(&self, command: Command, durability: Durability) -> Result<Reply> {
-        let _under_way = UnderWay::enter(self, checked_size(&command)?)?;
+        let _under_way = UnderWay::enter(self, command.encoded_length_max()?)?;
         // A group is gathered to share an fsync. Where there is none to share, the time that the
         // machine is busy is shorter than falling asleep takes, and a plain lock serves best.
         let machine = match durability {
@@ -238,7 +234,7 @@ impl Pipeline {
         for reply in replies.iter_mut().filter(|reply| !is_failure(reply)) {
             *reply = Err(error.clone());
         }
-        if is_disk_full(&error) {
+        if error.is_disk_full() {
             self.retry_what_frees(machine, group, replies, durability);
         }
     }
@@ -257,7 +253,7 @@ impl Pipeline {
             return;
         }
         for (waiter, reply) in group.iter().zip(replies) {
-            if frees(waiter) && reply.as_ref().is_err_and(is_disk_full) {
+            if frees(waiter) && reply.as_ref().is_err_and(Error::is_disk_full) {
                 *reply = flat(machine.apply(&waiter.command));
                 if let Err(error) = self.commit(machine, durability) {
                     *reply = Err(error);
@@ -327,17 +323,6 @@ impl Waiter {
             thread: std::thread::current(),
         }
     }
-}
-
-/// How many bytes a command has.
-fn checked_size(command: &Command) -> Result<usize> {
-    let (found, max) = (command.encoded_length_max()?, limits::COMMAND_BYTES_MAX);
-    if found > max {
-        let what = "the size of one command (its documents, updates, filters and checks) in bytes";
-        let error = velocitydb_core::Error::LimitExceeded { what, path: String::new(), found, max };
-        return Err(error.into());
-    }
-    Ok(found)
 }
 
 /// A command that is under way.

@@ -4,6 +4,7 @@ use velocitydb_core::{
     Action, Condition, DocumentId, Filter, Object, Outcome, Path, Refusal, Update, Value,
 };
 
+use crate::fields::check_condition;
 use crate::{Document, Documents, Encoded, Error, IntoFields, Result};
 
 /// A compare-and-swap that is being put together; see
@@ -70,17 +71,15 @@ impl<'a> CompareAndSwap<'a> {
     /// The document must satisfy this filter.
     pub fn matches(mut self, filter: impl Into<Filter>) -> Self {
         let filter = filter.into();
-        self.condition = self.condition.and_then(|_| {
-            filter.check()?;
-            Ok(Condition::Matches(Box::new(filter)))
-        });
+        self.condition = self.condition.and_then(|_| checked(Condition::Matches(Box::new(filter))));
         self
     }
 
     /// The fields as a whole must equal these.
     pub fn document(mut self, fields: &Object) -> Self {
-        self.condition =
-            self.condition.and_then(|_| Ok(Condition::Document(Encoded::from_object(fields)?)));
+        self.condition = self
+            .condition
+            .and_then(|_| checked(Condition::Document(Encoded::from_object(fields)?)));
         self
     }
 
@@ -159,6 +158,11 @@ impl<'a> CompareAndSwap<'a> {
         let (held, index, is_replayed) = (refusal.is_none(), reply.index, reply.is_replayed);
         Ok(Swapped { swapped, held, current, version, refusal, index, is_replayed })
     }
+}
+
+fn checked(condition: Condition) -> Result<Condition> {
+    check_condition(&condition)?;
+    Ok(condition)
 }
 
 /// The version of the document that a comparison did not hold for; 0 when there is none.

@@ -11,18 +11,23 @@ use std::ops::ControlFlow;
 
 use velocitydb_core::{
     Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, Encoded, Expiry,
-    Filter, Header, LeaseChange, Object, Operation, Outcome, QueryCheck, Refusal, Sort, Time,
-    Update, Write, check_own_fields, limits,
+    Filter, Header, LeaseChange, Object, Operation, Outcome, QueryCheck, Refusal, Request, Sort,
+    Time, Update, Write, check_own_fields, limits,
 };
 
-use crate::apply::{Fingerprint, unmet, unmet_by_none};
+use crate::apply::{Fingerprint, find_answer, unmet, unmet_by_none};
 use crate::database::Access;
+use crate::fields::check_condition;
 use crate::query::{Control, Order, Selection, select};
 use crate::{Database, Document, Error, IntoFields, List, Result, Snapshot};
 
 /// How often [`Database::transaction`] runs a closure at the most. After this many conflicts in a
 /// row, others are at the same documents all the time, and trying on only adds to it.
 const ATTEMPTS_MAX: u32 = 100;
+
+/// The fingerprint of every transaction. What one asks for is in its closure, which cannot be compared;
+/// what comes of that depends on what it reads.
+const FINGERPRINT: u128 = u128::from_be_bytes(*b"   transaction  ");
 
 /// A transaction that is under way; see [`Database::transaction`].
 pub struct Transaction {
@@ -80,12 +85,16 @@ impl Database {
     /// # }
     /// ```
     ///
+    /// With a [request id](Self::request) it is committed at most once. A retry of one that was
+    /// committed is [`Error::DoneBefore`], since the value of its closure is not remembered, and does
+    /// not run the closure.
+    ///
     /// An `Ok` commits, whatever is in it. A closure that ends with errors of its own, which are to
     /// write nothing, is one for [`try_transaction`](Self::try_transaction).
     ///
     /// # Errors
     ///
-    /// What `body` returns, in which case nothing is written; [`Error::Contention`] when it kept
+    /// What `body` returns, in which case nothing is written; [`Error::DoneBefore`]; [`Error::Contention`] when it kept
     /// conflicting with others; and as for all writes.
     pub fn transaction<T>(&self, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
         self.run_transaction(body, |error| matches!(error, Error::Conflict))
@@ -165,11 +174,19 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// When storage fails.
+    /// [`Error::DoneBefore`] when this handle has a [request id](Self::request) under which a
+    /// transaction was committed before; and when storage fails.
     pub fn begin(&self) -> Result<Transaction> {
+        let snapshot = self.snapshot()?;
+        if let Some(request) = request(self)
+            && let Some(answer) = find_answer(snapshot.state(), &request)?
+            && !answer.is_refused()
+        {
+            return Err(Error::DoneBefore { request: request.id, index: answer.index });
+        }
         Ok(Transaction {
             db: self.clone(),
-            snapshot: self.snapshot()?,
+            snapshot,
             documents: HashMap::new(),
             collections: HashMap::new(),
             queries: Vec::new(),
@@ -208,9 +225,7 @@ impl Transaction {
     /// [`Error::VersionMismatch`], [`Error::ConditionFailed`], [`Error::NotFound`] or
     /// [`Error::AlreadyExists`] when it does not hold; and when the input is invalid.
     pub fn compare(&mut self, collection: &str, id: &str, condition: &Condition) -> Result<()> {
-        if let Condition::Matches(filter) = condition {
-            filter.check()?;
-        }
+        check_condition(condition)?;
         let place = place(collection, id)?;
         let refusal = match self.current(&place)? {
             Some(document) => unmet(condition, &document.view()?)?,
@@ -388,7 +403,8 @@ impl Transaction {
     /// # Errors
     ///
     /// [`Error::Conflict`] when something that was read has changed since: nothing was written,
-    /// and the transaction can be run again. [`Error::SchemaViolation`] and [`Error::Duplicate`] when
+    /// and the transaction can be run again. [`Error::DoneBefore`] when the handle that began it has a
+    /// [request id](Database::request) under which one was committed meanwhile. [`Error::SchemaViolation`] and [`Error::Duplicate`] when
     /// a document that is written cannot be as it is. And as for all writes.
     pub fn commit(self) -> Result<u64> {
         for (collection, _) in self.writes.keys() {
@@ -416,13 +432,22 @@ impl Transaction {
         };
         let places: Vec<Place> =
             write.operations.iter().map(|one| (one.collection.clone(), one.id.clone())).collect();
-        let reply = self.db.submit(Body::Write(write), None, Consistency::Strong)?;
-        for (outcome, (collection, id)) in reply.outcomes.into_iter().zip(places) {
-            if let Outcome::Refused(refusal) = outcome {
-                return Err(Error::refused(collection, id, refusal, None));
-            }
+        let request = request(&self.db);
+        let reply = self.db.submit_last(Body::Write(write), request.clone())?;
+        for (position, outcome) in reply.outcomes.into_iter().enumerate() {
+            let Outcome::Refused(refusal) = outcome else { continue };
+            return Err(match (places.get(position).cloned(), request) {
+                (Some((collection, id)), _) => Error::refused(collection, id, refusal, None),
+                (None, Some(request)) => Error::RequestReused { request: request.id },
+                (None, None) => unreachable!("there is one outcome for each write"),
+            });
         }
-        Ok(reply.index)
+        match request {
+            Some(request) if reply.is_replayed => {
+                Err(Error::DoneBefore { request: request.id, index: reply.index })
+            }
+            _ => Ok(reply.index),
+        }
     }
 
     /// The document as this transaction sees it.
@@ -529,32 +554,28 @@ impl Transaction {
             }
             None => self.holds(added + place_length)?,
         }
-        if self.writes.len() > limits::COMMAND_OPERATIONS_MAX {
-            return Err(velocitydb_core::Error::LimitExceeded {
-                what: "the number of documents that one transaction writes",
-                path: String::new(),
-                found: self.writes.len(),
-                max: limits::COMMAND_OPERATIONS_MAX,
-            }
-            .into());
-        }
-        Ok(())
+        within(
+            "the number of documents that one transaction writes",
+            self.writes.len(),
+            limits::COMMAND_OPERATIONS_MAX,
+        )
     }
 
     /// Notes that the command that commits has so many bytes more. What it cannot have is refused here,
     /// and not only then: all of it is held until it commits.
     fn holds(&mut self, bytes: usize) -> Result<()> {
         self.bytes += bytes;
-        if self.bytes <= limits::COMMAND_BYTES_MAX {
-            return Ok(());
-        }
-        Err(velocitydb_core::Error::LimitExceeded {
-            what: "the size of one transaction (what it has read, as ids and filters, and writes) in bytes",
-            path: String::new(),
-            found: self.bytes,
-            max: limits::COMMAND_BYTES_MAX,
-        }
-        .into())
+        let checks = self.documents.len() + self.collections.len() + self.queries.len();
+        within(
+            "the number of documents, listings and queries that one transaction has read",
+            checks,
+            limits::COMMAND_CHECKS_MAX,
+        )?;
+        within(
+            "the size of one transaction (what it has read, as ids and filters, and writes) in bytes",
+            self.bytes,
+            limits::COMMAND_BYTES_MAX,
+        )
     }
 
     /// Remembers that the whole collection was read.
@@ -567,6 +588,18 @@ impl Transaction {
         }
         Ok(name)
     }
+}
+
+fn within(what: &'static str, found: usize, max: usize) -> Result<()> {
+    if found <= max {
+        return Ok(());
+    }
+    Err(velocitydb_core::Error::LimitExceeded { what, path: String::new(), found, max }.into())
+}
+
+/// The request that a transaction of this handle is an attempt at.
+fn request(db: &Database) -> Option<Request> {
+    db.request_id().map(|id| Request { id: id.clone(), fingerprint: FINGERPRINT })
 }
 
 pub(crate) fn place(collection: &str, id: &str) -> Result<Place> {

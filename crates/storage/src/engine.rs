@@ -108,7 +108,7 @@ pub trait Engine: Send + Sync + 'static {
     }
 
     /// Gives the space of what was deleted back to the device, as far as that is worth its cost.
-    /// Does nothing while snapshots are held.
+    /// Does nothing while snapshots are held, and waits for whoever does it already.
     fn reclaim(&self) -> Result<()> {
         Ok(())
     }
@@ -139,14 +139,18 @@ pub trait Snapshot: Send + Sync {
         visit: &mut Visit<'_>,
     ) -> Result<()>;
 
-    /// How many stored entries a scan of `bounds` has to pass: what it visits, and what is deleted,
-    /// overwritten or younger than this state and is still kept. For explanations; it reads them all.
-    fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
+    /// How many stored entries lie in the way of scans of these ranges: what they visit, and what is
+    /// deleted or younger than this state and still kept, and each version of a key where the engine
+    /// keeps them one beside the other. For explanations: it reads them all, and an engine may leave
+    /// out what it is just writing to another place.
+    fn count_stored(&self, keyspace: Keyspace, ranges: &[Bounds<'_>]) -> Result<u64> {
         let mut count = 0;
-        self.scan(keyspace, bounds, Direction::Forward, &mut |_, _| {
-            count += 1;
-            ControlFlow::Continue(())
-        })?;
+        for bounds in ranges {
+            self.scan(keyspace, *bounds, Direction::Forward, &mut |_, _| {
+                count += 1;
+                ControlFlow::Continue(())
+            })?;
+        }
         Ok(count)
     }
 }

@@ -46,9 +46,9 @@ impl Snapshot for Overlay<'_> {
         }
     }
 
-    fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
-        let touched = self.batch.touched(keyspace, bounds).count() as u64;
-        Ok(self.snapshot.count_stored(keyspace, bounds)? + touched)
+    fn count_stored(&self, keyspace: Keyspace, ranges: &[Bounds<'_>]) -> Result<u64> {
+        let touched = ranges.iter().map(|bounds| self.batch.touched(keyspace, *bounds).count());
+        Ok(self.snapshot.count_stored(keyspace, ranges)? + touched.sum::<usize>() as u64)
     }
 }
 

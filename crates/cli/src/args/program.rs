@@ -182,8 +182,9 @@ pub enum Command {
     Release(Release),
     /// Compare a document, and swap in a change if the comparison holds
     ///
-    /// Without a comparison the document must exist. Without a swap it is only compared. Exits
-    /// with 1 when the comparison does not hold, and prints the document as it is.
+    /// Without a comparison the document must exist. Without a swap it is only compared. When the
+    /// comparison does not hold, prints the document as it is and exits with 4, or with 1 when there
+    /// is none.
     #[command(after_help = r#"Examples:
   velocitydb cas jobs job1 --if-field 'state="waiting"' --set 'state="running"'
   velocitydb cas users alice --if-version 2 --update '{"$inc": {"age": 1}}'

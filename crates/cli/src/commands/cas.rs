@@ -15,7 +15,7 @@ pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
         args.target.folder.open_existing()?
     };
     let documents = args.options.apply(args.target.documents(&db));
-    let compared = compare(documents.compare_and_swap(&args.id), args.comparison)?;
+    let compared = compare(documents.compare_and_swap(&args.id), args.comparison, &args.id)?;
     let swap = args.swap;
     let swapped = if let Some(text) = &swap.update {
         compared.update(input::update_of(text, &args.id)?)?
@@ -35,12 +35,16 @@ pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
     }
 }
 
-fn compare(mut compared: CompareAndSwap<'_>, what: Comparison) -> Result<CompareAndSwap<'_>> {
+fn compare<'a>(
+    mut compared: CompareAndSwap<'a>,
+    what: Comparison,
+    id: &str,
+) -> Result<CompareAndSwap<'a>> {
     if let Some(version) = what.if_version {
         compared = compared.version(version);
     }
     if let Some(text) = &what.if_document {
-        compared = compared.document(&input::document(text)?.fields);
+        compared = compared.document(&input::document_of(text, id)?);
     }
     if what.if_absent {
         compared = compared.absent();

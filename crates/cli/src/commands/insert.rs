@@ -1,5 +1,7 @@
 //! `insert`: one document, or one in each line.
 
+use std::collections::BTreeSet;
+
 use velocitydb::{Database, Documents, Encoded, IntoFields, check_own_fields, object};
 
 use super::write::written;
@@ -47,6 +49,7 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
         bytes: 0,
         done: Progress::default(),
         stripped: 0,
+        stripped_names: BTreeSet::new(),
     };
     for (number, text) in lines {
         let taken = text.and_then(|text| insertion.take(number, &text, &db));
@@ -57,10 +60,12 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
     }
     insertion.insert(output)?;
     if insertion.stripped > 0 {
+        let (names, count) = (insertion.stripped_names, insertion.stripped);
+        let names: Vec<_> = names.into_iter().collect();
+        let plural = if count == 1 { "" } else { "s" };
         output::note(format_args!(
-            "left out {} of {} documents: the database sets them",
-            input::SET_BY_THE_DATABASE.join(", "),
-            insertion.stripped
+            "left out {} of {count} document{plural}: the database sets them",
+            names.join(", ")
         ))?;
     }
     match output.format() {
@@ -78,15 +83,17 @@ struct Insertion {
     bytes: usize,
     /// What has been inserted before.
     done: Progress,
-    /// How many had fields that the database sets.
+    /// How many had fields that the database sets, and which.
     stripped: usize,
+    stripped_names: BTreeSet<&'static str>,
 }
 
 impl Insertion {
     /// Reads the document of a line, and lets it wait for its batch.
     fn take(&mut self, line: usize, text: &str, db: &Database) -> Result {
-        let (given, is_stripped) = input::line(text)?;
-        self.stripped += usize::from(is_stripped);
+        let (given, stripped) = input::line(text)?;
+        self.stripped += usize::from(!stripped.is_empty());
+        self.stripped_names.extend(stripped);
         let id = given.id.unwrap_or_else(|| db.new_id().as_str().to_owned());
         // An object takes several times as much memory as its encoding.
         let fields = given.fields.into_fields()?;

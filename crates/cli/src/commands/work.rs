@@ -16,7 +16,7 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
     let sort = sort.map(|text| input::named("--sort", input::sort(text))).transpose()?;
     let release = release_of(&args)?;
     let update = match &args.update {
-        Some(text) => input::named("--update", input::update(text))?,
+        Some(text) => input::named_among("--update", input::update(text))?,
         None => input::update_of_fields(args.set),
     };
     let db = args.target.folder.open_existing()?;
@@ -61,11 +61,11 @@ fn release_of(args: &args::Claim) -> Result<Option<Release>> {
     let mut choices = Vec::new();
     for pair in args.release_if.chunks(2) {
         let [filter, update] = pair else { continue };
-        let filter = input::named("--release-if", input::filter(filter))?;
-        choices.push((filter, input::named("--release-if", input::update(update))?));
+        let filter = input::named_among("--release-if", Filter::from_json(filter))?;
+        choices.push((filter, input::named_among("--release-if", input::update(update))?));
     }
     if let Some(text) = &args.release {
-        choices.push((Filter::all(), input::named("--release", input::update(text))?));
+        choices.push((Filter::all(), input::named_among("--release", input::update(text))?));
     }
     let release = choices.into_iter().fold(None, |release: Option<Release>, (filter, update)| {
         Some(match release {

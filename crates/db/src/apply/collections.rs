@@ -58,11 +58,9 @@ impl Machine {
         self.batch.delete(SYSTEM, &keys::named(keys::COLLECTION, name.as_str()));
         self.batch.delete(SYSTEM, &keys::numbered(keys::COLLECTION_TOTALS, collection.number));
         self.batch.put(SYSTEM, &keys::named(keys::DROPPED, name.as_str()), &dropped);
-        self.batch.put(SYSTEM, &keys::dropped_age(now, name), &[]);
+        self.put_in_list(&keys::dropped_age(now, name), &[]);
+        self.put_in_list(&keys::numbered(keys::PURGE, collection.number), &[]);
         self.leaves_something();
-        self.fronts.dropped = self.fronts.dropped.min(now);
-        self.fronts.purge = self.fronts.purge.min(collection.number);
-        self.batch.put(SYSTEM, &keys::numbered(keys::PURGE, collection.number), &[]);
         for index in &collection.indexes {
             let definition = &index.definition;
             self.forget_index(collection.number, &definition.name, definition.number);

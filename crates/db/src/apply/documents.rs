@@ -226,8 +226,7 @@ impl Machine {
         self.forget_unfit(collection, key)?;
         let tombstone = Tombstone { version, deleted: now };
         self.batch.put(SYSTEM, &keys::of_document(keys::TOMBSTONE, key), &tombstone.encode());
-        self.batch.put(SYSTEM, &keys::timed(keys::TOMBSTONE_AGE, now, key), &[]);
-        self.fronts.tombstones = self.fronts.tombstones.min(now);
+        self.put_in_list(&keys::timed(keys::TOMBSTONE_AGE, now, key), &[]);
         let id_length = key.len() - size_of::<keys::CollectionNumber>();
         let totals = &mut self.change_collection(collection).expect("it was found").totals;
         totals.writes += 1;
@@ -276,7 +275,7 @@ impl Machine {
             self.batch.delete(SYSTEM, &keys::timed(keys::EXPIRY, time, key));
         }
         if let Some(time) = after {
-            self.batch.put(SYSTEM, &keys::timed(keys::EXPIRY, time, key), &[]);
+            self.put_in_list(&keys::timed(keys::EXPIRY, time, key), &[]);
             self.is_due_at(time);
         }
     }
@@ -307,7 +306,7 @@ impl Machine {
             self.batch.delete(SYSTEM, &keys::timed(keys::LEASE_END, time, key));
         }
         if let Some(time) = until {
-            self.batch.put(SYSTEM, &keys::timed(keys::LEASE_END, time, key), &[]);
+            self.put_in_list(&keys::timed(keys::LEASE_END, time, key), &[]);
             self.is_due_at(time);
         }
         Ok(())
@@ -318,6 +317,12 @@ impl Machine {
         let lease_key = keys::of_document(keys::LEASE, key);
         let bytes = self.get(SYSTEM, &lease_key)?.ok_or_else(|| corrupt(&lease_key))?;
         LeaseRecord::decode(&bytes).ok_or_else(|| corrupt(&lease_key))
+    }
+
+    /// Puts a key into one of the lists that maintenance works off.
+    pub(super) fn put_in_list(&mut self, key: &Key, value: &[u8]) {
+        self.batch.put(SYSTEM, key, value);
+        self.fronts.add(key);
     }
 
     /// Remembers that maintenance has something to do at this time.

@@ -74,7 +74,7 @@ impl Due {
         keys::split_document(&self.document).map(|(number, _)| number)
     }
 
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         let key = || keys::timed(self.kind, self.time, &self.document);
         self.postponed.clone().unwrap_or_else(key)
     }
@@ -109,10 +109,12 @@ impl Machine {
     /// released. False when so many are due, or such large ones, that maintenance has to come first;
     /// nothing of the command is done then.
     pub(super) fn end_leases(&mut self, name: &CollectionName, now: Time) -> Result<bool> {
-        let Some(next) = self.due_next.filter(|next| *next <= now) else { return Ok(true) };
+        if self.due_next.is_none_or(|next| next > now) {
+            return Ok(true);
+        }
         let Some(collection) = self.catalog.collections.get(name) else { return Ok(true) };
         let number = collection.number;
-        let start = keys::timed(keys::LEASE_END, next, &[]);
+        let start = self.fronts.of_list(keys::LEASE_END);
         let end = keys::timed_after(keys::LEASE_END, now);
         let snapshot = self.group_snapshot()?;
         let overlay = Overlay::new(&*snapshot, &mut self.batch);
@@ -165,7 +167,7 @@ impl Machine {
         let again = Time::from_micros(again).unwrap_or(Time::MAX);
         let value = Postponed { since: due.time, reason: &error.to_string() }.encode();
         self.batch.delete(SYSTEM, &due.key());
-        self.batch.put(SYSTEM, &keys::timed(due.kind, again, &due.document), &value);
+        self.put_in_list(&keys::timed(due.kind, again, &due.document), &value);
         self.is_due_at(again);
         if due.postponed.is_none() {
             self.change_system().postponed += 1;

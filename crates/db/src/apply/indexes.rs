@@ -209,8 +209,7 @@ impl Machine {
 
     /// Notes that the entries of an index are to be removed.
     fn note_index_purge(&mut self, number: keys::IndexNumber) {
-        self.batch.put(SYSTEM, &keys::numbered(keys::INDEX_PURGE, number), &[]);
-        self.fronts.index_purge = self.fronts.index_purge.min(number);
+        self.put_in_list(&keys::numbered(keys::INDEX_PURGE, number), &[]);
         self.leaves_something();
     }
 

@@ -14,8 +14,8 @@ use velocitydb_core::{
 use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Purpose, Savepoint, Snapshot};
 
 use super::DueNext;
+use super::fronts::Fronts;
 use super::hints::Hints;
-use super::maintain::Fronts;
 use super::unique::Contests;
 use super::verdict::{Answer, Fatal, Rejection};
 use crate::catalog::{Catalog, Collection, SystemTotals};
@@ -133,7 +133,7 @@ pub(super) struct Start {
     length: usize,
     system: SystemTotals,
     due_next: Option<Time>,
-    fronts: Fronts,
+    fronts: u64,
     /// What was touched before.
     undo: Vec<(CollectionName, Option<Collection>)>,
 }
@@ -279,7 +279,7 @@ impl Machine {
             length: self.batch.len(),
             system: self.catalog.system,
             due_next: self.due_next,
-            fronts: self.fronts,
+            fronts: self.fronts.mark(),
             undo: std::mem::take(&mut self.undo),
         }
     }
@@ -303,9 +303,11 @@ impl Machine {
 
     /// Undoes what was done since `start`. What searches have learned before it stays right.
     pub(super) fn undo(&mut self, start: &Start) {
+        if self.batch.len() > start.length {
+            self.fronts.undo(start.fronts);
+        }
         self.batch.rollback(start.savepoint);
         self.catalog.system = start.system;
-        self.fronts = start.fronts;
         self.due_next = start.due_next;
         for (name, before) in self.undo.drain(..).rev() {
             match before {
@@ -321,14 +323,14 @@ impl Machine {
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<()> {
         self.check_broken()?;
         let names_changed = std::mem::take(&mut self.names_changed);
+        // A snapshot that is held keeps what it sees.
+        self.snapshot = None;
         if self.batch.is_empty() {
             self.due_next_shared.set(self.due_next);
             self.catalog.settle();
             return Ok(());
         }
         self.catalog.write_totals(&mut self.batch, self.index);
-        // A snapshot that is held keeps what it sees.
-        self.snapshot = None;
         self.names.withdraw(&self.catalog, &names_changed);
         self.due_next_shared.lower(self.due_next);
         let result = self.engine.commit(&self.batch, durability);

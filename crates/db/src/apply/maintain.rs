@@ -13,32 +13,12 @@ use velocitydb_core::{Maintain, MaintainScope, Time};
 use velocitydb_storage::{Bounds, Direction, Keyspace, Overlay, Snapshot};
 
 use super::due::{self, Due};
+use super::fronts::Leftover;
 use super::machine::STEP_BYTES_MAX;
 use super::{Machine, Reply};
 use crate::Result;
 use crate::catalog::{Tombstone, corrupt};
-use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, IndexNumber, Key, SYSTEM};
-
-/// Up to where the lists that maintenance works off have nothing left. A store keeps deleted keys for
-/// a while, and so a list is not looked at from its beginning each time. This is no part of the state:
-/// without it, the same is found.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fronts {
-    /// No collection before this number is still to be removed.
-    pub(super) purge: CollectionNumber,
-    /// No index before this number is.
-    pub(super) index_purge: IndexNumber,
-    /// No tombstone is older.
-    pub(super) tombstones: Time,
-    /// No dropped name is older.
-    pub(super) dropped: Time,
-}
-
-impl Default for Fronts {
-    fn default() -> Self {
-        Fronts { purge: 0, index_purge: 0, tombstones: Time::MIN, dropped: Time::MIN }
-    }
-}
+use crate::keys::{self, DOCUMENTS, INDEXES, Key, SYSTEM};
 
 /// One step of maintenance: how much it may still do.
 struct Step {
@@ -104,11 +84,11 @@ impl Machine {
             [(keys::EXPIRY, step.budget.div_ceil(2)), (keys::LEASE_END, usize::MAX)]
         {
             let count_max = share.min(step.budget);
-            let after = keys::timed_after(kind, now);
-            let bounds = Bounds { start: &[kind], end: Some(&after) };
+            let (start, after) = (self.fronts.of_list(kind), keys::timed_after(kind, now));
+            let bounds = Bounds { start: &start, end: Some(&after) };
             let overlay = Overlay::new(&*snapshot, &mut self.batch);
             let due = Due::scan(&overlay, bounds, count_max)?;
-            let mut done = 0;
+            let (mut done, mut front) = (0, start);
             for one in &due {
                 // The end of a lease writes the document, of any size.
                 if self.batch.byte_length() - bytes_before >= STEP_BYTES_MAX {
@@ -118,47 +98,44 @@ impl Machine {
                 let name = name.cloned();
                 self.do_due(name.as_ref(), one, now)?;
                 done += 1;
+                front = one.key();
             }
             step.spend(done);
             let has_more = done == count_max || done < due.len();
-            let next = match has_more {
-                true => Some(now),
-                false => due::first(&Overlay::new(&*snapshot, &mut self.batch), &after, kind)?,
-            };
+            if !has_more {
+                front = after;
+            }
             step.has_more |= has_more;
+            // Readers and claims look for what is due from here on: it must not be later than what
+            // is left.
+            let overlay = Overlay::new(&*snapshot, &mut self.batch);
+            let next = due::first(&overlay, &front, kind)?;
             self.due_next = [self.due_next, next].into_iter().flatten().min();
+            self.fronts.move_list(kind, front);
         }
         Ok(())
     }
 
     fn forget_tombstones(&mut self, step: &mut Step) -> Result<()> {
-        let before = step.maintain.forget_deleted_before;
-        let start = keys::timed(keys::TOMBSTONE_AGE, self.fronts.tombstones, &[]);
-        let end = keys::timed(keys::TOMBSTONE_AGE, before, &[]);
-        let due = self.keys_of(SYSTEM, Bounds::range(&start, &end), step)?;
-        step.spend(due.len());
-        for key in &due {
-            let (deleted, document) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
-            let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(key))?;
+        let kind = keys::TOMBSTONE_AGE;
+        let end = keys::timed(kind, step.maintain.forget_deleted_before, &[]);
+        for key in self.take_list(kind, &end, step)? {
+            let (deleted, document) = keys::split_timed(&key).ok_or_else(|| corrupt(&key))?;
+            let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(&key))?;
             let name = self.catalog.name_of(number).cloned();
             self.forget_tombstone(name.as_ref(), document, deleted);
         }
-        self.fronts.tombstones = front(&due, step, before, self.fronts.tombstones);
         Ok(())
     }
 
     fn forget_dropped_names(&mut self, step: &mut Step) -> Result<()> {
-        let before = step.maintain.forget_deleted_before;
-        let start = keys::timed(keys::DROPPED_AGE, self.fronts.dropped, &[]);
-        let end = keys::timed(keys::DROPPED_AGE, before, &[]);
-        let due = self.keys_of(SYSTEM, Bounds::range(&start, &end), step)?;
-        step.spend(due.len());
-        for key in &due {
-            let (_, name) = keys::split_timed(key).ok_or_else(|| corrupt(key))?;
+        let kind = keys::DROPPED_AGE;
+        let end = keys::timed(kind, step.maintain.forget_deleted_before, &[]);
+        for key in self.take_list(kind, &end, step)? {
+            let (_, name) = keys::split_timed(&key).ok_or_else(|| corrupt(&key))?;
             self.batch.delete(SYSTEM, &keys::of_document(keys::DROPPED, name));
-            self.batch.delete(SYSTEM, key);
+            self.batch.delete(SYSTEM, &key);
         }
-        self.fronts.dropped = front(&due, step, before, self.fronts.dropped);
         Ok(())
     }
 
@@ -166,26 +143,18 @@ impl Machine {
     /// then tombstones. Tombstones that are in the batch already are no harm: a delete of what
     /// does not exist changes nothing.
     fn purge_dropped(&mut self, step: &mut Step) -> Result<()> {
-        let start = keys::numbered(keys::PURGE, self.fronts.purge);
-        for key in self.keys_of(SYSTEM, Bounds::range(&start, &[keys::PURGE + 1]), step)? {
+        let start = self.fronts.of_list(keys::PURGE);
+        for key in self.keys_of(SYSTEM, &start, &[keys::PURGE + 1], step)? {
             let prefix = key.get(1..).ok_or_else(|| corrupt(&key))?;
-            let end = keys::end_of(prefix);
-            let bounds = Bounds { start: prefix, end: end.as_deref() };
-            let documents = self.keys_of(DOCUMENTS, bounds, step)?;
-            step.spend(documents.len());
-            for document in &documents {
-                self.remove_leftover(document)?;
+            for document in self.take_range(Leftover::Documents, DOCUMENTS, prefix, step)? {
+                self.remove_leftover(&document)?;
             }
-            let start = keys::of_document(keys::TOMBSTONE, prefix);
-            let end = keys::end_of(&start);
-            let bounds = Bounds { start: &start, end: end.as_deref() };
-            let tombstones = self.keys_of(SYSTEM, bounds, step)?;
-            step.spend(tombstones.len());
-            for tombstone_key in &tombstones {
-                let Some(bytes) = self.get(SYSTEM, tombstone_key)? else { continue };
+            let prefix = keys::of_document(keys::TOMBSTONE, prefix);
+            for tombstone_key in self.take_range(Leftover::Tombstones, SYSTEM, &prefix, step)? {
+                let Some(bytes) = self.get(SYSTEM, &tombstone_key)? else { continue };
                 match Tombstone::decode(&bytes) {
                     Some(one) => self.forget_tombstone(None, &tombstone_key[1..], one.deleted),
-                    None => self.batch.delete(SYSTEM, tombstone_key),
+                    None => self.batch.delete(SYSTEM, &tombstone_key),
                 }
             }
             if step.budget == 0 {
@@ -193,40 +162,76 @@ impl Machine {
             }
             self.batch.delete(SYSTEM, &key);
             step.spend(1);
-            self.fronts.purge = numbered_after(prefix).ok_or_else(|| corrupt(&key))?;
+            self.fronts.move_list(keys::PURGE, key);
         }
         Ok(())
     }
 
     /// Removes the entries of indexes that were dropped.
     fn purge_indexes(&mut self, step: &mut Step) -> Result<()> {
-        let start = keys::numbered(keys::INDEX_PURGE, self.fronts.index_purge);
-        for key in self.keys_of(SYSTEM, Bounds::range(&start, &[keys::INDEX_PURGE + 1]), step)? {
+        let start = self.fronts.of_list(keys::INDEX_PURGE);
+        for key in self.keys_of(SYSTEM, &start, &[keys::INDEX_PURGE + 1], step)? {
             let prefix = key.get(1..).ok_or_else(|| corrupt(&key))?;
-            let end = keys::end_of(prefix);
-            let bounds = Bounds { start: prefix, end: end.as_deref() };
-            let entries = self.keys_of(INDEXES, bounds, step)?;
-            step.spend(entries.len());
-            entries.iter().for_each(|entry| self.batch.delete(INDEXES, entry));
+            for entry in self.take_range(Leftover::Entries, INDEXES, prefix, step)? {
+                self.batch.delete(INDEXES, &entry);
+            }
             if step.budget == 0 {
                 return Ok(());
             }
             self.batch.delete(SYSTEM, &key);
             step.spend(1);
-            self.fronts.index_purge = numbered_after(prefix).ok_or_else(|| corrupt(&key))?;
+            self.fronts.move_list(keys::INDEX_PURGE, key);
         }
         Ok(())
     }
 
-    /// The first keys within `bounds`, as many as the budget allows.
-    fn keys_of(&mut self, keyspace: Keyspace, bounds: Bounds<'_>, step: &Step) -> Result<Vec<Key>> {
+    /// The first keys of a list in the order of time, up to `end`, which the caller removes.
+    fn take_list(&mut self, kind: u8, end: &Key, step: &mut Step) -> Result<Vec<Key>> {
+        let (start, budget) = (self.fronts.of_list(kind), step.budget);
+        let keys = self.keys_of(SYSTEM, &start, end, step)?;
+        step.spend(keys.len());
+        let last = if keys.len() < budget { Some(end) } else { keys.last() };
+        if let Some(last) = last.filter(|last| **last > start) {
+            self.fronts.move_list(kind, last.clone());
+        }
+        Ok(keys)
+    }
+
+    /// The first keys with a prefix of what was dropped, which the caller removes.
+    fn take_range(
+        &mut self,
+        leftover: Leftover,
+        keyspace: Keyspace,
+        prefix: &[u8],
+        step: &mut Step,
+    ) -> Result<Vec<Key>> {
+        let start = self.fronts.of_leftover(leftover, prefix);
+        let end = keys::end_of(prefix).ok_or_else(|| corrupt(prefix))?;
+        let budget = step.budget;
+        let keys = self.keys_of(keyspace, &start, &end, step)?;
+        step.spend(keys.len());
+        let front = if keys.len() < budget { Some(&end) } else { keys.last() };
+        if let Some(front) = front {
+            self.fronts.move_leftover(leftover, prefix, front.clone());
+        }
+        Ok(keys)
+    }
+
+    /// The first keys of a range, as many as the budget allows.
+    fn keys_of(
+        &mut self,
+        keyspace: Keyspace,
+        start: &[u8],
+        end: &[u8],
+        step: &Step,
+    ) -> Result<Vec<Key>> {
         let mut found = Vec::new();
         if step.budget == 0 {
             return Ok(found);
         }
         let snapshot = self.group_snapshot()?;
         let overlay = Overlay::new(&*snapshot, &mut self.batch);
-        overlay.scan(keyspace, bounds, Direction::Forward, &mut |key, _| {
+        overlay.scan(keyspace, Bounds::range(start, end), Direction::Forward, &mut |key, _| {
             found.push(Key::from_slice(key));
             match found.len() < step.budget {
                 true => ControlFlow::Continue(()),
@@ -243,20 +248,4 @@ impl Machine {
         }
         Ok(())
     }
-}
-
-/// Up to where a list in the order of time has nothing left, after those that were `due` before a
-/// time have been done.
-fn front(due: &[Key], step: &Step, before: Time, front: Time) -> Time {
-    match due.last().and_then(|key| keys::split_timed(key)) {
-        // There may be more of the same time.
-        Some((time, _)) if step.budget == 0 => time,
-        None if step.budget == 0 => front,
-        _ => front.max(before),
-    }
-}
-
-/// The number after the one that a key ends in.
-fn numbered_after(number: &[u8]) -> Option<u32> {
-    number.try_into().ok().map(|number| u32::from_be_bytes(number).saturating_add(1))
 }

@@ -5,6 +5,7 @@ mod collections;
 mod documents;
 mod due;
 mod due_next;
+mod fronts;
 #[cfg(test)]
 #[path = "tests/hinted.rs"]
 mod hinted;

@@ -114,7 +114,7 @@ impl Machine {
         &mut self,
         modify: &Modify,
         now: Time,
-        show: &mut dyn FnMut(Searched<'_>),
+        show: &mut Show<'_>,
     ) -> Result<()> {
         self.check_broken()?;
         if self.catalog.collections.contains_key(&modify.collection) {
@@ -133,7 +133,7 @@ impl Machine {
         limit: u64,
         free: Option<&Free<'_>>,
         now: Time,
-        show: Option<&mut dyn FnMut(Searched<'_>)>,
+        show: Option<&mut Show<'_>>,
     ) -> Result<Vec<(DocumentId, Blob)>> {
         let collection = &self.catalog.collections[&modify.collection];
         let (number, count, indexes) = parts_of(collection);
@@ -185,8 +185,8 @@ impl Machine {
         if let Some(show) = show {
             let (known, examined) = (self.hints.known(&places), execution.examined);
             let (plan, selection, returned) = (&plan, &selection, found.len() as u64);
-            let (target, passed) = (&target, passed.count());
-            show(Searched { target, plan, selection, known, examined, passed, returned });
+            let (target, passed) = (&target, &passed);
+            show(Searched { target, plan, selection, known, examined, passed, returned })?;
         }
         let walks = execution.into_walks();
         self.hints.learn(&plan, &places, walks);
@@ -232,6 +232,9 @@ fn refused(id: DocumentId, outcome: Outcome) -> Reply {
     }
 }
 
+/// Who is shown how a command found documents.
+pub(crate) type Show<'a> = dyn FnMut(Searched<'_>) -> Result<()> + 'a;
+
 /// How a command found documents.
 pub(crate) struct Searched<'a> {
     pub(crate) target: &'a Target<'a>,
@@ -241,7 +244,7 @@ pub(crate) struct Searched<'a> {
     pub(crate) known: Vec<Option<&'a Known>>,
     pub(crate) examined: Examined,
     /// Stored keys that the scans had to pass.
-    pub(crate) passed: u64,
+    pub(crate) passed: &'a Passed<'a>,
     pub(crate) returned: u64,
 }
 

@@ -1,23 +1,33 @@
 //! [`Passed`]: a state that notes what its scans pass, for explanations.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
 
+use parking_lot::Mutex;
 use velocitydb_storage::{Blob, Bounds, Direction, Keyspace, Result, Snapshot, Visit};
 
-/// A state whose scans are counted: not what they show, but all that the engine has to pass for it.
+/// A state that notes which ranges of it are scanned, so that it can be counted afterwards how much
+/// the engine had to pass there: not what the scans show, but all that is stored.
 pub(crate) struct Passed<'a> {
     state: &'a dyn Snapshot,
-    count: AtomicU64,
+    ranges: Mutex<BTreeMap<Keyspace, Vec<Range>>>,
 }
+
+/// From a key up to another one, if there is an end.
+type Range = (Vec<u8>, Option<Vec<u8>>);
 
 impl<'a> Passed<'a> {
     pub(crate) fn new(state: &'a dyn Snapshot) -> Self {
-        Passed { state, count: AtomicU64::new(0) }
+        Passed { state, ranges: Mutex::default() }
     }
 
-    /// How many stored entries were passed, deleted and overwritten ones included.
-    pub(crate) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+    /// How many stored entries were passed, deleted ones included. Reads all of them.
+    pub(crate) fn count(&self) -> Result<u64> {
+        let mut count = 0;
+        for (keyspace, ranges) in &*self.ranges.lock() {
+            let bounds = ranges.iter().map(|(start, end)| Bounds { start, end: end.as_deref() });
+            count += self.state.count_stored(*keyspace, &bounds.collect::<Vec<_>>())?;
+        }
+        Ok(count)
     }
 }
 
@@ -46,20 +56,17 @@ impl Snapshot for Passed<'_> {
             }
             flow
         })?;
-        let passed = match (&mut last, direction) {
-            (None, _) => bounds,
-            (Some(last), Direction::Forward) => {
-                last.push(0);
-                Bounds { start: bounds.start, end: Some(last) }
-            }
-            (Some(last), Direction::Backward) => Bounds { start: last, end: bounds.end },
+        let (start, end) = (bounds.start.to_vec(), bounds.end.map(<[u8]>::to_vec));
+        let passed = match (last, direction) {
+            (None, _) => (start, end),
+            (Some(last), Direction::Forward) => (start, Some([&last[..], &[0]].concat())),
+            (Some(last), Direction::Backward) => (last, end),
         };
-        let count = self.state.count_stored(keyspace, passed)?;
-        self.count.fetch_add(count, Ordering::Relaxed);
+        self.ranges.lock().entry(keyspace).or_default().push(passed);
         Ok(())
     }
 
-    fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
-        self.state.count_stored(keyspace, bounds)
+    fn count_stored(&self, keyspace: Keyspace, ranges: &[Bounds<'_>]) -> Result<u64> {
+        self.state.count_stored(keyspace, ranges)
     }
 }

@@ -1,8 +1,10 @@
 //! What is bounded of commands: their size, and what they do.
 
+use std::time::Duration;
+
 use velocitydb::{
-    Action, Condition, Consistency, Encoded, Error, InputError, Mode, RequestId, Update,
-    WriteBatch, limits, object,
+    Action, Condition, Consistency, Encoded, Error, InputError, Mode, Object, Path, RequestId,
+    Sort, Update, WriteBatch, limits, object,
 };
 
 use crate::world::{World, options};
@@ -68,13 +70,6 @@ fn what_one_command_does_is_bounded_and_many_do_the_rest() {
 #[test]
 fn what_a_transaction_reads_is_bounded_as_it_reads() {
     let db = options(Mode::MemoryOnly, World::new()).open_in_memory().unwrap();
-    let name = "c".repeat(limits::COLLECTION_NAME_BYTES_MAX);
-    let mut txn = db.begin().unwrap();
-    let count = limits::COMMAND_BYTES_MAX / limits::DOCUMENT_ID_BYTES_MAX + 1;
-    let id = |number: usize| format!("{number:0>width$}", width = limits::DOCUMENT_ID_BYTES_MAX);
-    let error = (0..count).find_map(|number| txn.get(&name, &id(number)).err()).unwrap();
-    assert!(is_over_limit(&error, "size of one transaction"), "{error}");
-
     let mut txn = db.begin().unwrap();
     let text = "x".repeat(1 << 20);
     let find = |number: i64| object! { "text": text.as_str(), "n": number };
@@ -87,4 +82,37 @@ fn what_a_transaction_reads_is_bounded_as_it_reads() {
         txn.upsert("docs", "one", object! { "text": text.as_str(), "n": number }).unwrap();
     }
     txn.commit().unwrap();
+}
+
+/// What it has read is looked at again while others wait.
+#[test]
+fn how_much_a_transaction_reads_is_bounded() {
+    let db = options(Mode::MemoryOnly, World::new()).open_in_memory().unwrap();
+    let mut txn = db.begin().unwrap();
+    let reads = 0..=limits::COMMAND_CHECKS_MAX;
+    let failed = reads.clone().find(|number| txn.get("docs", &number.to_string()).is_err());
+    assert_eq!(failed, Some(*reads.end()));
+    let error = txn.get("docs", "another").unwrap_err();
+    assert!(is_over_limit(&error, "that one transaction has read"), "{error}");
+}
+
+/// The name of a field of 1,024 dots is a path of 2,048 bytes. An update of it was taken, and refused
+/// with a request id, since its command could not be written.
+#[test]
+fn updates_of_the_longest_names_are_taken_with_and_without_a_request_id() {
+    let db = options(Mode::MemoryOnly, World::new()).open_in_memory().unwrap();
+    let docs = db.documents("docs");
+    let name = ".".repeat(limits::FIELD_NAME_BYTES_MAX);
+    docs.insert("a", Object::from([(name.as_str(), 1)])).unwrap();
+    docs.update("a", Object::from([(name.as_str(), 2)])).unwrap();
+    let once = docs.request(RequestId::new("r").unwrap());
+    once.update("a", Object::from([(name.as_str(), 3)])).unwrap();
+    assert!(once.update("a", Object::from([(name.as_str(), 3)])).unwrap().is_replayed);
+    let path = Path::field(&name).unwrap().to_string();
+    let sort = Sort::new().descending(&path);
+    let filter = Object::from([(path.as_str(), 3)]);
+    let once = docs.request(RequestId::new("s").unwrap());
+    let claim = once.claim(filter).sort(sort);
+    let claim = claim.lease(Duration::from_secs(1), Object::from([(name.as_str(), 3)]));
+    assert_eq!(claim.update(Object::from([(name.as_str(), 4)])).unwrap().documents.len(), 1);
 }

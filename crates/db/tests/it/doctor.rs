@@ -95,6 +95,7 @@ fn a_folder_whose_creation_was_interrupted_is_healthy_and_empty() {
         }
         let report = doctor(folder.path()).unwrap();
         assert!(report.is_healthy() && report.documents == 0, "{report:#?}");
+        assert!(!folder.path().join("store").exists(), "nothing is made of it");
         let db = options(Mode::Persistent, World::new()).open(folder.path()).unwrap();
         db.documents("users").insert("a", object! {}).unwrap();
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use velocitydb::schema::Schema;
 use velocitydb::{
     CollectionOptions, Condition, Consistency, Database, Documents, Error, Existing, IndexSpec,
-    RequestId, Result, WriteBatch, object,
+    Mode, RequestId, Result, Update, WriteBatch, object,
 };
 
 use crate::world::in_every_mode;
@@ -317,5 +317,56 @@ fn a_retry_may_come_later_and_at_another_level() {
         batch.compare("docs", "a", Condition::Absent).unwrap();
         let error = db.request(id("r")).write(batch).unwrap_err();
         assert!(matches!(error, Error::RequestReused { .. }), "{error}");
+    });
+}
+
+/// A transaction ignored the request id of its handle: done twice, `$inc` counted two.
+#[test]
+fn a_transaction_is_committed_once_under_a_request_id() {
+    in_every_mode(|home| {
+        let db = home.db();
+        db.documents("docs").insert("a", object! { "n": 0 }).unwrap();
+        let increment = |db: &Database| {
+            let mut runs = 0;
+            let result = db.transaction(|txn| {
+                runs += 1;
+                txn.update("docs", "a", Update::new().inc("n", 1))
+            });
+            (runs, result)
+        };
+        let once = db.request(id("r"));
+        let (_, result) = increment(&once);
+        result.unwrap();
+        // One that has begun before is not committed, and one that begins later is not run.
+        let mut begun = db.request(id("s")).begin().unwrap();
+        begun.upsert("docs", "b", object! {}).unwrap();
+        increment(&db.request(id("s"))).1.unwrap();
+        let error = begun.commit().unwrap_err();
+        assert!(matches!(error, Error::DoneBefore { .. }), "{error}");
+        drop(once);
+        home.reopen();
+        let once = home.db().request(id("r"));
+        if home.mode != Mode::MemoryOnly {
+            let (runs, result) = increment(&once);
+            let error = result.unwrap_err();
+            assert!(matches!(error, Error::DoneBefore { .. }) && runs == 0, "{error} {runs}");
+            let n = home.db().documents("docs").get("a").unwrap().unwrap().fields().unwrap();
+            assert_eq!(n["n"], 2.into());
+        }
+        let error = once.documents("docs").insert("c", object! {}).unwrap_err();
+        assert!(matches!(error, Error::RequestReused { .. }), "{error}");
+
+        // That it is refused is final as well.
+        let db = home.db();
+        db.create_index("docs", by("u").unique()).unwrap();
+        db.documents("docs").insert("holder", object! { "u": 1 }).unwrap();
+        let take = || {
+            let once = db.request(id("t"));
+            once.transaction(|txn| txn.upsert("docs", "taker", object! { "u": 1 })).unwrap_err()
+        };
+        let first = take();
+        assert!(matches!(first, Error::Duplicate { .. }), "{first}");
+        db.documents("docs").delete("holder").unwrap();
+        assert_eq!(take().to_string(), first.to_string());
     });
 }

@@ -1,9 +1,10 @@
 //! What a command costs does not depend on how many collections there are: keys that are read,
 //! visited and written are counted among few and among many.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use velocitydb::{Database, IndexSpec, Mode, object};
@@ -15,23 +16,32 @@ use velocitydb_storage::{
 
 use crate::world::{World, options};
 
+type Keys = BTreeSet<(Keyspace, Vec<u8>)>;
+
 /// An engine that counts the keys that go through it, and whose disk can be full.
 struct Counting {
     inner: Memory,
     keys: Arc<AtomicU64>,
     /// Commits up to the next one that fails.
     fails_after: AtomicU64,
+    /// Keys that are deleted and would still lie in the way of scans, if they are counted too.
+    deleted: Option<Arc<Mutex<Keys>>>,
 }
 
 struct CountingSnapshot {
     inner: Arc<dyn Snapshot>,
     keys: Arc<AtomicU64>,
+    deleted: Option<Arc<Mutex<Keys>>>,
 }
 
 impl Counting {
     fn new() -> Arc<Self> {
+        Arc::new(Self::plain())
+    }
+
+    fn plain() -> Self {
         let (keys, fails_after) = (Arc::default(), AtomicU64::new(u64::MAX));
-        Arc::new(Counting { inner: Memory::new(3), keys, fails_after })
+        Counting { inner: Memory::new(3), keys, fails_after, deleted: None }
     }
 
     fn database(self: &Arc<Self>, world: &Arc<World>) -> Database {
@@ -54,7 +64,7 @@ impl Engine for Counting {
 
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
         let (inner, keys) = (self.inner.snapshot()?, self.keys.clone());
-        Ok(Arc::new(CountingSnapshot { inner, keys }))
+        Ok(Arc::new(CountingSnapshot { inner, keys, deleted: self.deleted.clone() }))
     }
 
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
@@ -63,6 +73,16 @@ impl Engine for Counting {
             return Err(Error::DiskFull { path: "/data".into(), room });
         }
         self.keys.fetch_add(batch.len() as u64, Ordering::SeqCst);
+        if let Some(deleted) = &self.deleted {
+            let mut deleted = deleted.lock().unwrap();
+            for write in batch.writes().filter(|write| !write.is_overwritten) {
+                let key = (write.keyspace, write.key.to_vec());
+                match write.value {
+                    Some(_) => deleted.remove(&key),
+                    None => deleted.insert(key),
+                };
+            }
+        }
         self.inner.commit(batch, durability)
     }
 
@@ -88,10 +108,28 @@ impl Snapshot for CountingSnapshot {
         direction: Direction,
         visit: &mut Visit<'_>,
     ) -> Result<()> {
+        let mut last = None;
         self.inner.scan(keyspace, bounds, direction, &mut |key, value| {
             self.keys.fetch_add(1, Ordering::SeqCst);
-            visit(key, value)
-        })
+            let flow = visit(key, value);
+            last = flow.is_break().then(|| key.to_vec());
+            flow
+        })?;
+        if let Some(deleted) = &self.deleted {
+            let is_passed = |key: &[u8]| match (&last, direction) {
+                (None, _) => bounds.end.is_none_or(|end| key < end),
+                (Some(last), Direction::Forward) => key < &last[..],
+                (Some(last), Direction::Backward) => &last[..] < key,
+            };
+            let deleted = deleted.lock().unwrap();
+            let from = deleted.range((keyspace, bounds.start.to_vec())..);
+            let within = from.take_while(|(other, key)| {
+                *other == keyspace && bounds.end.is_none_or(|end| &key[..] < end)
+            });
+            let passed = within.filter(|(_, key)| is_passed(key)).count();
+            self.keys.fetch_add(passed as u64, Ordering::SeqCst);
+        }
+        Ok(())
     }
 }
 
@@ -230,4 +268,62 @@ fn a_failed_commit_leaves_the_catalog_as_it_was() {
         reopened.snapshot().unwrap().index().unwrap(),
         db.snapshot().unwrap().index().unwrap()
     );
+}
+
+/// Each step of removing passed all that the steps before it had deleted.
+#[test]
+fn removing_takes_time_in_proportion() {
+    let costs = |count: u32| {
+        let world = World::new();
+        let engine = Counting { deleted: Some(Arc::default()), ..Counting::plain() };
+        let engine = Arc::new(engine);
+        let options = options(Mode::MemoryOnly, world.clone()).maintenance_step(100);
+        let db = options.open_engine(engine.clone()).unwrap();
+        let document = |number: u32| (format!("{number:06}"), object! { "a": number, "state": 1 });
+        let fill = |name: &str| {
+            let documents = db.documents(name);
+            documents.insert_many((0..count).map(document)).unwrap();
+            documents
+        };
+        let mut costs = Vec::new();
+        let mut cost = |what, work: &dyn Fn()| costs.push((what, engine.count(work)));
+
+        let short = db.documents("expires").time_to_live(Duration::from_secs(1));
+        short.insert_many((0..count).map(document)).unwrap();
+        world.advance(Duration::from_secs(10));
+        cost("expire", &|| db.maintain().unwrap());
+        assert_eq!(short.count().unwrap(), 0);
+
+        let jobs = fill("jobs");
+        for _ in 0..count / 1_000 {
+            let claim = jobs.claim(object! { "state": 1 }).limit(1_000);
+            let claim = claim.lease(Duration::from_secs(1), object! { "state": 1 });
+            claim.update(object! { "state": 2 }).unwrap();
+        }
+        world.advance(Duration::from_secs(10));
+        cost("end leases", &|| db.maintain().unwrap());
+        assert_eq!(jobs.find(object! { "state": 1 }).count().unwrap(), u64::from(count));
+
+        fill("indexed");
+        db.create_index("indexed", IndexSpec::on("a")).unwrap();
+        db.drop_index("indexed", "a_1").unwrap();
+        cost("drop an index", &|| db.maintain().unwrap());
+        db.documents("indexed").delete_many(object! {}).unwrap();
+        fill("indexed");
+        db.documents("indexed").delete_many(object! {}).unwrap();
+        fill("dropped");
+        db.drop_collection("indexed").unwrap();
+        db.drop_collection("dropped").unwrap();
+        cost("drop collections", &|| db.maintain().unwrap());
+
+        fill("deleted").delete_many(object! {}).unwrap();
+        world.advance(Duration::from_secs(25 * 60 * 60));
+        cost("forget tombstones", &|| db.maintain().unwrap());
+        assert!(db.snapshot().unwrap().check().unwrap().is_healthy());
+        costs
+    };
+    let (few, many) = (costs(1_000), costs(8_000));
+    for ((what, few), (_, many)) in few.iter().zip(&many) {
+        assert!(*many <= 10 * few, "{what}: {few} keys for 1,000, {many} for 8,000");
+    }
 }

@@ -52,6 +52,7 @@ pub struct Home {
     pub world: Arc<World>,
     folder: Option<TempDir>,
     db: Option<Database>,
+    maintenance_step: u32,
 }
 
 impl Home {
@@ -61,9 +62,16 @@ impl Home {
 
     pub fn in_world(mode: Mode, world: Arc<World>) -> Self {
         let folder = (mode != Mode::MemoryOnly).then(|| tempfile::tempdir().unwrap());
-        let mut home = Home { mode, world, folder, db: None };
+        let mut home = Home { mode, world, folder, db: None, maintenance_step: 1_000 };
         home.db = Some(home.open());
         home
+    }
+
+    /// Opens the database again, with so much done in one step of maintenance.
+    pub fn set_maintenance_step(&mut self, count: u32) {
+        self.maintenance_step = count;
+        self.db = None;
+        self.db = Some(self.open());
     }
 
     pub fn db(&self) -> &Database {
@@ -89,6 +97,7 @@ impl Home {
 
     fn open(&self) -> Database {
         let options = options(self.mode, self.world.clone());
+        let options = options.maintenance_step(self.maintenance_step);
         match &self.folder {
             Some(folder) => options.open(folder.path()).unwrap(),
             None => options.open_in_memory().unwrap(),

@@ -60,6 +60,8 @@ impl Claimants {
     fn work(&self) -> velocitydb::Result<()> {
         // Nothing is done before the auditor knows where the state ends.
         let options = Options::new().mode(self.mode).maintenance(MaintenanceMode::Manual);
+        // Little is done in one step, so that what is due takes several.
+        let options = options.maintenance_step(20);
         let db = options
             .environment(Ahead::by_hours(self.hours_ahead).environment())
             .open(&self.path)?;

@@ -159,7 +159,8 @@ fn retry_unanswered(
         if !is_answered_as_before {
             violations.push(Violation::Forgotten {
                 operation: call.operation.id,
-                expected: "nothing, but is in the state".to_owned(),
+                expected: "to be applied if it is not in the state, or else answered as it was"
+                    .to_owned(),
                 found: format!("{found:?}"),
             });
         }

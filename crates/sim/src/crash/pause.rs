@@ -42,16 +42,19 @@ impl Environment for Later {
 ///
 /// Those of the file system and of the database.
 pub fn check_after_pause(path: &Path, mode: Mode) -> velocitydb::Result<Vec<Violation>> {
-    let home = tempfile::tempdir().map_err(|error| failed(&error))?;
+    let home = tempfile::tempdir().map_err(|error| failed(path, &error))?;
     let copy = home.path().join("later");
-    copy_folder(path, &copy).map_err(|error| failed(&error))?;
+    copy_folder(path, &copy).map_err(|error| failed(path, &error))?;
     let options = Worker::options(mode).maintenance(MaintenanceMode::Manual);
     check(&options.environment(Arc::new(Later)).open(&copy)?)
 }
 
-fn failed(error: &io::Error) -> velocitydb::Error {
-    let message = format!("the folder could not be copied: {error}");
-    velocitydb::InputError::Serde { path: String::new(), message }.into()
+fn failed(path: &Path, error: &io::Error) -> velocitydb::Error {
+    velocitydb::Error::Storage(velocitydb::StorageError::Io {
+        action: "copying",
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {

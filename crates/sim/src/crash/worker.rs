@@ -43,10 +43,13 @@ pub const THREADS: u8 = 4;
 /// Bytes of memory: as little as there can be, so that write buffers are flushed and compacted.
 const MEMORY_BYTES: u64 = 16 << 20;
 
+/// How much one step of maintenance does: little, so that what is due takes several.
+const MAINTENANCE_STEP: u32 = 20;
+
 impl Worker {
     /// The options that it opens the database with; the auditor uses the same.
     pub fn options(mode: Mode) -> Options {
-        Options::new().mode(mode).memory_budget(MEMORY_BYTES)
+        Options::new().mode(mode).memory_budget(MEMORY_BYTES).maintenance_step(MAINTENANCE_STEP)
     }
 
     /// Opens the database and does operations until the process is killed, or until nobody listens

@@ -201,8 +201,10 @@ fn stored_entries_are_counted(test: TestEngine) {
     let (low, high) = (50_u32.to_be_bytes(), 95_u32.to_be_bytes());
     for bounds in [Bounds::ALL, Bounds::range(&low, &high), Bounds::range(&high, &low)] {
         let visited = scan(&*snapshot, FIRST, bounds, Direction::Forward).len() as u64;
-        let stored = snapshot.count_stored(FIRST, bounds).expect("counting succeeds");
+        let stored = snapshot.count_stored(FIRST, &[bounds]).expect("counting succeeds");
         assert!((visited..=200).contains(&stored), "{bounds:?}: {stored} of {visited}");
+        let twice = snapshot.count_stored(FIRST, &[bounds, Bounds::range(&high, &low), bounds]);
+        assert_eq!(twice.expect("counting succeeds"), 2 * stored, "{bounds:?}");
     }
 }
 

@@ -112,8 +112,11 @@ impl Lsm {
     }
 
     /// Merges what is worth it, and begins the journals anew for that or because they are long.
-    /// Whether there is room now for a merge that lacked it.
+    /// Whether there may be room now for a merge that lacked it.
     fn reclaim_once(&self) -> Result<bool> {
+        if self.snapshots_open.load(Ordering::Relaxed) > 0 {
+            return Ok(false);
+        }
         // The writer is let go meanwhile.
         let Some(reclaiming) = self.writer().begin_reclaiming()? else { return Ok(false) };
         let has_room = |bytes| self.space.check(bytes, 0, Purpose::Free).is_ok();
@@ -122,9 +125,9 @@ impl Lsm {
             error::store("reclaiming space in", self.space.path(), place, &error)
         })?;
         let mut writer = self.writer();
-        let has_room = (merged.trees > 0 || writer.has_long_journals())
+        let has_restarted = (merged.trees > 0 || writer.has_long_journals())
             && self.restart_journals(&mut writer)?;
-        Ok(has_room && merged.lacked_room)
+        Ok(has_restarted && merged.lacked_room)
     }
 
     /// Whether there is room for `bytes` that are to be committed later, beside those that are on
@@ -212,9 +215,6 @@ impl Engine for Lsm {
     }
 
     fn reclaim(&self) -> Result<()> {
-        if self.snapshots_open.load(Ordering::Relaxed) > 0 {
-            return Ok(());
-        }
         // Who else does it may have begun before the last deletions.
         let _one = self.reclaiming.lock().unwrap_or_else(PoisonError::into_inner);
         if self.reclaim_once()? {

@@ -43,9 +43,14 @@ impl Folder {
     }
 
     /// Whether somebody has begun to make a data folder of this one, or has made it.
-    pub(super) fn is_begun(path: &Path) -> bool {
-        let names = [LOCK_FILE_NAME, marker::NEW_FILE_NAME, marker::FILE_NAME];
-        names.iter().any(|name| path.join(name).exists())
+    pub(super) fn is_begun(path: &Path) -> Result<bool> {
+        for name in [LOCK_FILE_NAME, marker::NEW_FILE_NAME, marker::FILE_NAME] {
+            let file = path.join(name);
+            if file.try_exists().map_err(|error| error::io("looking for", &file, &error))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) fn path(&self) -> &Path {

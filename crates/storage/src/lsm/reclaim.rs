@@ -12,6 +12,9 @@
 //! On a device that is nearly full a merge may have no room before the journals are gone, which
 //! hold again what the flush has just written: then it is done after that.
 //!
+//! Where room is short, shorter journals are begun anew too, and for tables alone that the store has
+//! merged by itself: it keeps their files for a while.
+//!
 //! # Caveats
 //!
 //! A tree above [`TREE_BYTES_MAX`] is left to the store's own merging: all of it at once would take
@@ -32,6 +35,8 @@ const TREE_BYTES_MAX: u64 = 512 << 20;
 const ENTRIES_PER_DELETION: u64 = 4;
 /// Journals of less are read in a moment, see [`journal_is_long`].
 pub(super) const JOURNAL_BYTES_MIN: u64 = 4 << 20;
+/// What closing and opening the store has to give back on a device that is short of room.
+pub(super) const RESTART_BYTES_MIN: u64 = 512 << 10;
 
 /// How often, and how long each time, flushes are waited for: two minutes.
 const WAITS_MAX: u32 = 60_000;

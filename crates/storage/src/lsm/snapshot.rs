@@ -120,21 +120,22 @@ impl State {
         }
     }
 
-    /// Every entry within `bounds` of the tables and of the newest table in memory, whatever it says.
-    /// Those of a table in memory that is being written to disk just now are not shown to us.
-    pub(super) fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
-        if bounds.end.is_some_and(|end| end <= bounds.start) {
-            return Ok(0);
-        }
+    /// Every entry of the tables and of the newest table in memory, whatever it says. Those of a table
+    /// in memory that is being written to disk just now are not shown to us.
+    pub(super) fn count_stored(&self, keyspace: Keyspace, ranges: &[Bounds<'_>]) -> Result<u64> {
         let tree = self.tree(keyspace)?;
-        let is_within = |key: &[u8]| bounds.start <= key && bounds.end.is_none_or(|end| key < end);
+        let ranges = ranges.iter().filter(|range| range.end.is_none_or(|end| range.start < end));
+        let ranges: Vec<_> = ranges.copied().collect();
         let in_memory = tree.active_memtable();
-        let mut count = in_memory.iter().filter(|one| is_within(&one.key.user_key)).count() as u64;
-        let end = bounds.end.map_or(Bound::Unbounded, |end| Bound::Excluded(UserKey::from(end)));
-        for table in tree.current_version().iter_tables() {
-            for entry in table.range((Bound::Included(UserKey::from(bounds.start)), end.clone())) {
-                entry.map_err(|error| self.failed(keyspace, bounds.start, error))?;
-                count += 1;
+        let mut count = count_within(in_memory.iter().map(|entry| entry.key.user_key), &ranges);
+        for Bounds { start, end } in ranges {
+            let end = end.map_or(Bound::Unbounded, |end| Bound::Excluded(UserKey::from(end)));
+            for table in tree.current_version().iter_tables() {
+                let range = (Bound::Included(UserKey::from(start)), end.clone());
+                for entry in table.range(range) {
+                    entry.map_err(|error| self.failed(keyspace, start, error))?;
+                    count += 1;
+                }
             }
         }
         Ok(count)
@@ -147,6 +148,25 @@ impl State {
         };
         error::store("reading", self.trees.folder.path(), place, &error.into())
     }
+}
+
+/// How many keys lie in these ranges, each counted as often as it lies in one. The keys are in order,
+/// and walked once.
+fn count_within(keys: impl Iterator<Item = UserKey>, ranges: &[Bounds<'_>]) -> u64 {
+    let mut starts: Vec<&[u8]> = ranges.iter().map(|range| range.start).collect();
+    let mut ends: Vec<&[u8]> = ranges.iter().filter_map(|range| range.end).collect();
+    starts.sort_unstable();
+    ends.sort_unstable();
+    let (mut begun, mut ended, mut count) = (0, 0, 0);
+    for key in keys {
+        begun += starts[begun..].iter().take_while(|start| **start <= &key[..]).count();
+        ended += ends[ended..].iter().take_while(|end| **end <= &key[..]).count();
+        count += (begun - ended) as u64;
+        if ended == starts.len() {
+            break;
+        }
+    }
+    count
 }
 
 /// A [`State`] that was handed out, and is counted for as long as it is held.
@@ -183,7 +203,7 @@ impl Snapshot for Held {
         self.state.scan(keyspace, bounds, direction, visit)
     }
 
-    fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
-        self.state.count_stored(keyspace, bounds)
+    fn count_stored(&self, keyspace: Keyspace, ranges: &[Bounds<'_>]) -> Result<u64> {
+        self.state.count_stored(keyspace, ranges)
     }
 }

@@ -132,3 +132,20 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 fn corrupt(path: &Path, what: &str) -> Error {
     Error::Corrupt { place: path.display().to_string(), what: what.to_owned() }
 }
+
+/// The bytes of all tables of a store, those that it has merged into others and not yet removed
+/// included.
+pub(super) fn occupied_bytes(store: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for tree in fs::read_dir(store.join(TREES_FOLDER_NAME))? {
+        for table in fs::read_dir(tree?.path().join(TABLES_FOLDER_NAME))? {
+            match table?.metadata() {
+                Ok(metadata) => bytes += metadata.len(),
+                // The store has just removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(bytes)
+}

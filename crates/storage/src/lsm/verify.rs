@@ -53,7 +53,7 @@ impl Report {
 /// includes what every opening does: the torn end of a journal is cut off.
 pub fn verify(path: &Path) -> Result<Report> {
     let mut report = Report::default();
-    if !Folder::is_begun(path) {
+    if !Folder::is_begun(path)? {
         return Err(Error::Invalid { what: format!("{} is not a data folder", path.display()) });
     }
     let folder = Folder::open(path)?;

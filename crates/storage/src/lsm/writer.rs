@@ -21,7 +21,7 @@ use super::error;
 use super::folder::Folder;
 use super::marker::{FORMAT, Marker};
 use super::options::LsmOptions;
-use super::reclaim::{Busy, JOURNAL_BYTES_MIN, Reclaiming};
+use super::reclaim::{Busy, JOURNAL_BYTES_MIN, RESTART_BYTES_MIN, Reclaiming};
 use super::snapshot::State;
 use super::space::Space;
 use super::store::Store;
@@ -153,7 +153,9 @@ impl Writer {
     pub(super) fn begin_reclaiming(&mut self) -> Result<Option<Reclaiming>> {
         let Health::Working(store) = &self.store else { return Ok(None) };
         let journal_bytes = journal::occupied_bytes(&self.folder.store())?;
-        if !store.is_worth_reclaiming(&self.deletions, journal_bytes) {
+        if !self.is_worth_restarting(journal_bytes)
+            && !store.is_worth_reclaiming(&self.deletions, journal_bytes)
+        {
             return Ok(None);
         }
         self.busy.wait();
@@ -161,10 +163,22 @@ impl Writer {
         Ok(Some(store.begin_reclaiming(&self.busy)))
     }
 
-    /// Whether journals are longer than is worth to be read again.
+    /// Whether the device is short of room that closing the store gives back: that of journals, which
+    /// have so many bytes, and of tables that were merged into others and are still there.
+    fn is_worth_restarting(&self, journal_bytes: u64) -> bool {
+        let Health::Working(store) = &self.store else { return false };
+        if !self.space.is_short_of(0) {
+            return false;
+        }
+        let table_bytes = tables::occupied_bytes(&self.folder.store()).unwrap_or_default();
+        let merged_bytes = table_bytes.saturating_sub(store.on_disk_bytes());
+        journal_bytes + merged_bytes >= RESTART_BYTES_MIN
+    }
+
+    /// Whether journals are longer than is worth to be read again, or to be kept where room is short.
     pub(super) fn has_long_journals(&self) -> bool {
         let bytes = journal::occupied_bytes(&self.folder.store());
-        bytes.is_ok_and(|bytes| bytes >= JOURNAL_BYTES_MIN)
+        bytes.is_ok_and(|bytes| bytes >= JOURNAL_BYTES_MIN || self.is_worth_restarting(bytes))
     }
 
     /// Whether journals can be begun anew for the room that they occupy: flushing what they hold

@@ -149,8 +149,9 @@ impl Snapshot for MemorySnapshot {
         Ok(())
     }
 
-    fn count_stored(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<u64> {
-        Ok(super::scan::count(&self.shared.indexes(keyspace).tree, bounds))
+    fn count_stored(&self, keyspace: Keyspace, ranges: &[Bounds<'_>]) -> Result<u64> {
+        let tree = &self.shared.indexes(keyspace).tree;
+        Ok(ranges.iter().map(|bounds| super::scan::count(tree, *bounds)).sum())
     }
 }
 

@@ -291,7 +291,15 @@ impl Engine for MemoryFirst {
     fn reclaim(&self) -> Result<()> {
         // What was deleted is on its way.
         let synced = self.sync();
-        self.shared.lsm.reclaim().and(synced)
+        self.shared.lsm.reclaim()?;
+        match synced {
+            Err(error) if error.is_retryable() => {
+                // There may be room for it now.
+                self.sync()?;
+                self.shared.lsm.reclaim()
+            }
+            synced => synced,
+        }
     }
 
     fn stats(&self) -> EngineStats {

@@ -1,13 +1,14 @@
 //! The space of what was deleted comes back, and a folder that holds little is opened in a moment.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use velocitydb_storage::lsm::{Lsm, LsmOptions};
 use velocitydb_storage::mode::{self, Mode, Options};
-use velocitydb_storage::{Batch, Durability, Engine};
+use velocitydb_storage::{Batch, Bounds, Direction, Durability, Engine};
 
 use crate::folder::{FIRST, SECOND, content, files};
 
@@ -142,5 +143,38 @@ fn a_crash_while_journals_begin_anew_loses_nothing() {
         let options = LsmOptions { path: image.path().to_owned(), ..options.clone() };
         let engine = Lsm::open(options).unwrap();
         assert_eq!(content(&engine).unwrap().map(|keys| keys.len()), [6_000, 6_000]);
+    }
+}
+
+/// What is deleted lies in the way of a scan, in the table in memory and in those on disk, and each
+/// range has its share.
+#[test]
+fn what_is_deleted_is_counted_as_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LsmOptions::new(folder.path(), &["first", "second"]);
+    let engine = Lsm::open(options.clone()).unwrap();
+    fill(&engine, 1_000);
+    drop(engine);
+    let engine = Lsm::open(options).unwrap();
+    delete(&engine, 100..900);
+    let snapshot = engine.snapshot().unwrap();
+    let keys: Vec<[u8; 4]> = [0_u32, 100, 200, 300, 900, 1_000].map(u32::to_be_bytes).into();
+    let range = |start: usize, end: usize| Bounds::range(&keys[start], &keys[end]);
+    let stored = |ranges: &[Bounds<'_>]| snapshot.count_stored(SECOND, ranges).unwrap();
+    for (ranges, visited, expected) in [
+        (vec![Bounds::ALL], 200, 1_800),
+        (vec![range(1, 2)], 0, 200),
+        (vec![range(1, 3), range(2, 4), range(4, 5)], 100, 400 + 1_400 + 100),
+        (vec![range(3, 2), range(0, 1)], 100, 100),
+    ] {
+        let mut found = 0;
+        for bounds in &ranges {
+            let mut visit = |_: &[u8], _: &[u8]| {
+                found += 1;
+                ControlFlow::Continue(())
+            };
+            snapshot.scan(SECOND, *bounds, Direction::Forward, &mut visit).unwrap();
+        }
+        assert_eq!((found, stored(&ranges)), (visited, expected), "{ranges:?}");
     }
 }

@@ -68,6 +68,7 @@ impl Side {
         let mut examined = None;
         let show = &mut |searched: super::Searched<'_>| {
             examined = Some(searched.examined.keys + searched.examined.documents);
+            Ok(())
         };
         self.machine.explain(modify, now, show).unwrap();
         examined.expect("there is the collection")
