@@ -55,6 +55,7 @@ mod stats;
 mod swap;
 mod txn;
 mod txn_leases;
+mod txn_run;
 mod txn_typed;
 mod typed;
 

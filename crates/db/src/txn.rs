@@ -11,23 +11,16 @@ use std::ops::ControlFlow;
 
 use velocitydb_core::{
     Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, Encoded, Expiry,
-    Filter, Header, LeaseChange, Object, Operation, Outcome, QueryCheck, Refusal, Request, Sort,
-    Time, Update, Write, check_own_fields, limits,
+    Filter, Header, LeaseChange, Object, Operation, Outcome, QueryCheck, Refusal, Sort, Time,
+    Update, Write, check_own_fields, limits,
 };
 
-use crate::apply::{Fingerprint, find_answer, unmet, unmet_by_none};
+use crate::apply::{Fingerprint, unmet, unmet_by_none};
 use crate::database::Access;
 use crate::fields::check_condition;
 use crate::query::{Control, Order, Selection, select};
+use crate::txn_run::request;
 use crate::{Database, Document, Error, IntoFields, List, Result, Snapshot};
-
-/// How often [`Database::transaction`] runs a closure at the most. After this many conflicts in a
-/// row, others are at the same documents all the time, and trying on only adds to it.
-const ATTEMPTS_MAX: u32 = 100;
-
-/// The fingerprint of every transaction. What one asks for is in its closure, which cannot be compared;
-/// what comes of that depends on what it reads.
-const FINGERPRINT: u128 = u128::from_be_bytes(*b"   transaction  ");
 
 /// A transaction that is under way; see [`Database::transaction`].
 pub struct Transaction {
@@ -64,139 +57,19 @@ impl New {
 
 pub(crate) type Place = (CollectionName, DocumentId);
 
-impl Database {
-    /// Runs `body` as a transaction and commits it, as often as it takes to do so without a
-    /// conflict. It is run again from the start, so it should do nothing that cannot be repeated.
-    ///
-    /// ```
-    /// # fn main() -> velocitydb::Result<()> {
-    /// use velocitydb::object;
-    ///
-    /// let db = velocitydb::open_in_memory()?;
-    /// db.documents("accounts").insert("alice", object! { "balance": 10 })?;
-    /// db.documents("accounts").insert("bob", object! { "balance": 0 })?;
-    /// db.transaction(|txn| {
-    ///     let alice = txn.get("accounts", "alice")?.expect("alice");
-    ///     let balance = alice.get("balance").and_then(|value| value.as_i64()).unwrap_or(0);
-    ///     txn.update("accounts", "alice", object! { "balance": balance - 5 })?;
-    ///     txn.update("accounts", "bob", object! { "balance": 5 })
-    /// })?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// With a [request id](Self::request) it is committed at most once. A retry of one that was
-    /// committed is [`Error::DoneBefore`], since the value of its closure is not remembered, and does
-    /// not run the closure.
-    ///
-    /// An `Ok` commits, whatever is in it. A closure that ends with errors of its own, which are to
-    /// write nothing, is one for [`try_transaction`](Self::try_transaction).
-    ///
-    /// # Errors
-    ///
-    /// What `body` returns, in which case nothing is written; [`Error::DoneBefore`]; [`Error::Contention`] when it kept
-    /// conflicting with others; and as for all writes.
-    pub fn transaction<T>(&self, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
-        self.run_transaction(body, |error| matches!(error, Error::Conflict))
-    }
-
-    /// Like [`transaction`](Self::transaction), for a closure with an error type of its own: an
-    /// error that it returns ends the transaction, which then writes nothing.
-    ///
-    /// ```
-    /// # fn main() -> velocitydb::Result<()> {
-    /// use velocitydb::object;
-    ///
-    /// #[derive(Debug)]
-    /// enum Failure {
-    ///     TooLittle(i64),
-    ///     Database(velocitydb::Error),
-    /// }
-    ///
-    /// impl From<velocitydb::Error> for Failure {
-    ///     fn from(error: velocitydb::Error) -> Self {
-    ///         Failure::Database(error)
-    ///     }
-    /// }
-    ///
-    /// let db = velocitydb::open_in_memory()?;
-    /// db.documents("accounts").insert("alice", object! { "balance": 3 })?;
-    /// let paid = db.try_transaction(|txn| {
-    ///     txn.insert("orders", "1", object! { "price": 5 })?;
-    ///     let alice = txn.get("accounts", "alice")?.unwrap_or_default();
-    ///     let balance = alice.get("balance").and_then(|value| value.as_i64()).unwrap_or(0);
-    ///     if balance < 5 {
-    ///         return Err(Failure::TooLittle(balance));
-    ///     }
-    ///     txn.update("accounts", "alice", object! { "balance": balance - 5 })?;
-    ///     Ok(())
-    /// });
-    /// assert!(matches!(paid, Err(Failure::TooLittle(3))));
-    /// assert_eq!(db.documents("orders").count()?, 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for [`transaction`](Self::transaction).
-    pub fn try_transaction<T, E: From<Error>>(
-        &self,
-        body: impl FnMut(&mut Transaction) -> std::result::Result<T, E>,
-    ) -> std::result::Result<T, E> {
-        self.run_transaction(body, |_| false)
-    }
-
-    fn run_transaction<T, E: From<Error>>(
-        &self,
-        mut body: impl FnMut(&mut Transaction) -> std::result::Result<T, E>,
-        is_conflict: impl Fn(&E) -> bool,
-    ) -> std::result::Result<T, E> {
-        for _ in 0..ATTEMPTS_MAX {
-            let mut transaction = self.begin()?;
-            match body(&mut transaction) {
-                Ok(value) => match transaction.commit() {
-                    Ok(_) => return Ok(value),
-                    Err(Error::Conflict) => {}
-                    Err(error) => return Err(error.into()),
-                },
-                Err(error) if is_conflict(&error) => {}
-                Err(error) => return Err(error),
-            }
-            // A lease that is over is read as it was until it has ended in the log.
-            self.core().do_what_is_due()?;
-            std::thread::yield_now();
-        }
-        Err(Error::Contention { attempts: ATTEMPTS_MAX }.into())
-    }
-
-    /// Begins a transaction that the caller commits.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::DoneBefore`] when this handle has a [request id](Self::request) under which a
-    /// transaction was committed before; and when storage fails.
-    pub fn begin(&self) -> Result<Transaction> {
-        let snapshot = self.snapshot()?;
-        if let Some(request) = request(self)
-            && let Some(answer) = find_answer(snapshot.state(), &request)?
-            && !answer.is_refused()
-        {
-            return Err(Error::DoneBefore { request: request.id, index: answer.index });
-        }
-        Ok(Transaction {
-            db: self.clone(),
+impl Transaction {
+    pub(crate) fn new(db: Database, snapshot: Snapshot) -> Self {
+        Transaction {
+            db,
             snapshot,
             documents: HashMap::new(),
             collections: HashMap::new(),
             queries: Vec::new(),
             writes: BTreeMap::new(),
             bytes: 0,
-        })
+        }
     }
-}
 
-impl Transaction {
     /// The fields of a document as this transaction sees it: as of its beginning, with its own
     /// writes.
     ///
@@ -595,11 +468,6 @@ fn within(what: &'static str, found: usize, max: usize) -> Result<()> {
         return Ok(());
     }
     Err(velocitydb_core::Error::LimitExceeded { what, path: String::new(), found, max }.into())
-}
-
-/// The request that a transaction of this handle is an attempt at.
-fn request(db: &Database) -> Option<Request> {
-    db.request_id().map(|id| Request { id: id.clone(), fingerprint: FINGERPRINT })
 }
 
 pub(crate) fn place(collection: &str, id: &str) -> Result<Place> {
