@@ -546,13 +546,7 @@ fn stage() -> impl Strategy<Value = Value> {
         } })),
         expression()
             .prop_map(|x| value!({ "$replaceWith": { "$mergeObjects": ["$$ROOT", { "d": x }] } })),
-        expression().prop_map(|x| {
-            // A constant by itself is refused.
-            let is_path = x.as_str().is_some_and(|path| path.starts_with('$'));
-            let is_expression = is_path || x.as_object().is_some();
-            let key = if is_expression { x } else { value!({ "$eq": [x, "$a"] }) };
-            value!({ "$sortByCount": key })
-        }),
+        expression().prop_map(|x| value!({ "$sortByCount": { "$ifNull": [x, "$a"] } })),
         Just(
             value!({ "$facet": { "a": [{ "$limit": 2 }], "b": [{ "$group": { "_id": "$a" } }] } })
         ),
