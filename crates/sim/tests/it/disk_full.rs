@@ -185,25 +185,31 @@ fn a_small_device_comes_back(mode: Mode) {
     let db = options().open(&data).unwrap();
     let documents = db.documents("documents");
     let fill = || {
-        for batch in 0_u32.. {
+        let (mut batch, mut is_settled) = (0_u32, false);
+        loop {
             let number = |at: u32| batch * 500 + at;
-            let batch = (0..500).map(|at| (id(number(at)), object! { "number": number(at) }));
-            match documents.insert_many(batch) {
-                Ok(_) => {}
+            let all = (0..500).map(|at| (id(number(at)), object! { "number": number(at) }));
+            match documents.insert_many(all) {
+                Ok(_) => (batch, is_settled) = (batch + 1, false),
+                // What is on its way has more room reserved than it takes.
+                Err(Error::Storage(StorageError::DiskFull { .. })) if !is_settled => {
+                    sync_at_last(&db);
+                    is_settled = true;
+                }
                 Err(Error::Storage(StorageError::DiskFull { .. })) => return number(0),
                 Err(error) => panic!("document {}: {error}", number(0)),
             }
         }
-        unreachable!("no disk is that large")
     };
     let first_full_at = fill();
     assert!(first_full_at > 10_000, "full after {first_full_at} documents");
-    for _ in 0..3 {
+    for _ in 0..2 {
         db.drop_collection("documents").unwrap();
         db.maintain().unwrap();
         sync_at_last(&db);
         let full_again_at = fill();
-        assert!(full_again_at > first_full_at / 2, "full again after {full_again_at} documents");
+        println!("{mode:?}: full after {first_full_at} documents, and again after {full_again_at}");
+        assert!(full_again_at > first_full_at / 2);
     }
     db.close().unwrap();
     drop(documents);
