@@ -57,11 +57,13 @@ impl Machine {
             MaintainScope::All => &CHORES[..],
         };
         for chore in chores {
-            let start = self.start();
+            let (start, mark) = (self.start(), self.fronts.mark());
             match chore(self, &mut step) {
                 Ok(()) => self.keep(start),
                 Err(error) if due::is_about_data(&error) => {
                     self.undo(&start);
+                    // What it took from a list is still there, though nothing was written yet.
+                    self.fronts.undo(mark);
                     reply.problems.push(error.to_string());
                 }
                 Err(error) => return Err(error),
