@@ -327,3 +327,25 @@ fn removing_takes_time_in_proportion() {
         assert!(*many <= 10 * few, "{what}: {few} keys for 1,000, {many} for 8,000");
     }
 }
+
+/// A key that cannot be read keeps a list waiting, and loses nothing of it: what was taken from the
+/// list with it is taken again. It was passed, up to the next opening.
+#[test]
+fn what_was_taken_with_an_unreadable_key_is_taken_again() {
+    let (engine, world) = (Counting::new(), World::new());
+    let db = engine.database(&world);
+    db.documents("docs").insert("a", object! {}).unwrap();
+    db.documents("docs").delete("a").unwrap();
+    let unreadable = [b"u".as_slice(), &[0; 8]].concat();
+    let mut batch = Batch::new();
+    batch.put(Keyspace(1), &unreadable, &[]);
+    engine.commit(&batch, Durability::Memory).unwrap();
+    world.advance(Duration::from_secs(25 * 60 * 60));
+    db.maintain().unwrap();
+    assert_eq!(db.collections().unwrap()[0].tombstones, 1);
+    batch.clear();
+    batch.delete(Keyspace(1), &unreadable);
+    engine.commit(&batch, Durability::Memory).unwrap();
+    db.maintain().unwrap();
+    assert_eq!(db.collections().unwrap()[0].tombstones, 0);
+}
