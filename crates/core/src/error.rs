@@ -26,7 +26,7 @@ pub enum Error {
     },
 
     /// A field of a document has a name that begins with `$`.
-    #[error("field {path:?} begins with `$`, which is reserved for operators; use another name")]
+    #[error("field {path:?} begins with `$`, which is reserved for operators; {}", name_advice(path))]
     ReservedFieldName {
         /// The dotted path of the field.
         path: String,
@@ -343,6 +343,15 @@ impl std::fmt::Display for By<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, "{}: ", self.0) }
     }
+}
+
+/// What to do about a field whose name begins with `$`.
+fn name_advice(path: &str) -> String {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    if crate::vocabulary::is_absent_type(name) {
+        return format!("{name}, a type of MongoDB's extended JSON, is not supported yet");
+    }
+    "use another name".to_owned()
 }
 
 /// Prints a path as part of a sentence, and nothing for the empty path.

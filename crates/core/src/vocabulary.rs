@@ -129,21 +129,19 @@ const STAGE: &str = "\
     $vectorSearch";
 
 const EXPRESSION: &str = "\
-    $abs $accumulator $acos $acosh $add $allElementsTrue $and $anyElementTrue \
-    $arrayElemAt $arrayToObject $asin $asinh $atan $atan2 $atanh $avg $binarySize $bitAnd $bitNot \
-    $bitOr $bitXor $bsonSize $ceil $cmp $concat $concatArrays $cond $convert $cos \
-    $cosh $covariancePop $covarianceSamp $createObjectId $dateAdd $dateDiff $dateFromParts \
-    $dateFromString $dateSubtract $dateToParts $dateToString $dateTrunc $dayOfMonth $dayOfWeek \
-    $dayOfYear $degreesToRadians $denseRank $derivative $divide $documentNumber \
-    $encStrContains $encStrEndsWith $encStrNormalizedEq $encStrStartsWith $eq $exp $expMovingAvg \
-    $filter $first $firstN $floor $function $getField $gt $gte $hash $hexHash $hour $ifNull $in \
-    $indexOfArray $indexOfBytes $indexOfCP $integral $isArray $isNumber $isoDayOfWeek $isoWeek \
-    $isoWeekYear $last $lastN $let $linearFill $literal $ln $locf $log $log10 $lt $lte $ltrim $map \
-    $max $maxN $median $mergeObjects $meta $millisecond $min $minMaxScaler $minN $minute $mod \
-    $month $multiply $ne $not $objectToArray $or $percentile $pow $radiansToDegrees $rand \
-    $range $rank $reduce $regexFind $regexFindAll $regexMatch $replaceAll $replaceOne \
-    $reverseArray $round $rtrim $sampleRate $second $setDifference $setEquals $setField \
-    $setIntersection $setIsSubset $setUnion $shift $sigmoid $sin $sinh $size $slice $sortArray \
+    $abs $accumulator $acos $acosh $add $allElementsTrue $and $anyElementTrue $arrayElemAt \
+    $arrayToObject $asin $asinh $atan $atan2 $atanh $avg $binarySize $bitAnd $bitNot $bitOr \
+    $bitXor $bsonSize $ceil $cmp $concat $concatArrays $cond $convert $cos $cosh $createObjectId \
+    $dateAdd $dateDiff $dateFromParts $dateFromString $dateSubtract $dateToParts $dateToString \
+    $dateTrunc $dayOfMonth $dayOfWeek $dayOfYear $degreesToRadians $divide $encStrContains \
+    $encStrEndsWith $encStrNormalizedEq $encStrStartsWith $eq $exp $filter $first $firstN $floor \
+    $function $getField $gt $gte $hash $hexHash $hour $ifNull $in $indexOfArray $indexOfBytes \
+    $indexOfCP $isArray $isNumber $isoDayOfWeek $isoWeek $isoWeekYear $last $lastN $let $literal \
+    $ln $log $log10 $lt $lte $ltrim $map $max $maxN $median $mergeObjects $meta $millisecond $min \
+    $minN $minute $mod $month $multiply $ne $not $objectToArray $or $percentile $pow \
+    $radiansToDegrees $rand $range $reduce $regexFind $regexFindAll $regexMatch $replaceAll \
+    $replaceOne $reverseArray $round $rtrim $sampleRate $second $setDifference $setEquals \
+    $setField $setIntersection $setIsSubset $setUnion $sigmoid $sin $sinh $size $slice $sortArray \
     $split $sqrt $stdDevPop $stdDevSamp $strLenBytes $strLenCP $strcasecmp $substr $substrBytes \
     $substrCP $subtract $subtype $sum $switch $tan $tanh $toArray $toBool $toDate $toDecimal \
     $toDouble $toHashedIndexKey $toInt $toLong $toLower $toObject $toObjectId $toString $toUUID \
@@ -157,6 +155,16 @@ const ACCUMULATOR: &str = "\
 const TYPE: &str = "\
     double string object array binData undefined objectId bool date null regex dbPointer \
     javascript symbol javascriptWithScope int timestamp long decimal minKey maxKey number uuid";
+
+/// What MongoDB has in `$setWindowFields` alone.
+const WINDOW: &str = "\
+    $covariancePop $covarianceSamp $denseRank $derivative $documentNumber $expMovingAvg $integral \
+    $linearFill $locf $minMaxScaler $rank $shift";
+
+/// The types of extended JSON that are not here.
+const EXTENDED: &str = "\
+    $oid $uuid $numberDecimal $timestamp $regularExpression $minKey $maxKey $code $scope $symbol \
+    $undefined $dbPointer $ref $id $db";
 
 /// The operator before the dot, the argument behind it.
 const ARGUMENT: &str = "\
@@ -186,6 +194,9 @@ fn problem(kind: Kind, name: &str, all: &[&'static str], known: &[&'static str])
             "uses the {noun} {shown}, which MongoDB has and which is not supported yet"
         );
     }
+    if let Some(absent) = absent(name) {
+        return format!("uses {shown}, {absent}, which is not supported yet");
+    }
     let mut others = kind.others();
     if let Some(other) = others.find(|other| *other != kind && other.has(name)) {
         return format!("uses {shown} as {}, and it is {}", kind.belongs(), other.belongs());
@@ -202,6 +213,19 @@ fn problem(kind: Kind, name: &str, all: &[&'static str], known: &[&'static str])
             _ => unknown,
         },
     }
+}
+
+/// What a name stands for in MongoDB that is nothing here, whatever it was to be.
+fn absent(name: &str) -> Option<&'static str> {
+    if WINDOW.split_ascii_whitespace().any(|known| known == name) {
+        return Some("an operator of MongoDB's $setWindowFields");
+    }
+    is_absent_type(name).then_some("a type of MongoDB's extended JSON")
+}
+
+/// Whether a field of this name is how extended JSON writes a value of a type that is not here.
+pub(crate) fn is_absent_type(field: &str) -> bool {
+    EXTENDED.split_ascii_whitespace().any(|known| known == field)
 }
 
 /// The name that somebody meant who mistyped it, if one is near enough; upper and lower case are
@@ -365,6 +389,10 @@ mod tests {
             (Kind::Accumulator, "$firstn", "MongoDB's $firstN is not supported yet"),
             (Kind::Filter, "$near_sphere", "MongoDB's $nearSphere is not supported yet"),
             (Kind::Type, "objectid", "MongoDB's objectId is not supported yet"),
+            (Kind::Accumulator, "$rank", "of MongoDB's $setWindowFields, which is not supported yet"),
+            (Kind::Expression, "$shift", "of MongoDB's $setWindowFields, which is not supported yet"),
+            (Kind::Filter, "$oid", "a type of MongoDB's extended JSON, which is not supported yet"),
+            (Kind::Filter, "$code", "a type of MongoDB's extended JSON, which is not supported yet"),
         ] {
             let message = message(kind, name).unwrap();
             assert!(message.contains(expected), "{name}: {message}");

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use velocitydb_core::{
     Action, Body, CollectionName, Consistency, DocumentId, DocumentView, Error as InputError,
     Expiry, Filter, IndexSpec, Modify, PassOver, Recall, SchemaChange, Sort, Update, Violations,
+    object,
 };
 
 use crate::collection_schema::CollectionSchema;
-use crate::query::{Control, Selection, select};
+use crate::query::{Control, Order, Selection, select};
 use crate::schema::Schema;
 use crate::{Database, Documents, Error, Result};
 
@@ -179,56 +180,63 @@ impl Database {
     /// Looks whether all documents that exist satisfy a schema. Those that are written meanwhile do.
     fn check_existing(&self, name: &CollectionName, schema: &Schema) -> Result<()> {
         let mut offenders = Offenders::default();
-        self.every_document(name, &mut |id, document| {
+        self.every_document(name, &Filter::all(), &mut |id, document| {
             let completed = match schema.apply_defaults(document.fields) {
                 Err(Error::Invalid(error @ InputError::LimitExceeded { .. })) => {
                     let text = format!("cannot take the defaults of the schema: {error}");
-                    return offenders.add(id, Violations::whole("default", text));
+                    offenders.add(id, Violations::whole("default", text))?;
+                    return Ok(ControlFlow::Continue(()));
                 }
                 completed => completed?,
             };
             let fields = completed.as_ref().map_or(document.fields, |fields| fields.view());
-            match schema.validate(fields)? {
-                Some(violations) => offenders.add(id, violations),
-                None => Ok(()),
+            if let Some(violations) = schema.validate(fields)? {
+                offenders.add(id, violations)?;
             }
+            Ok(ControlFlow::Continue(()))
         })?;
         offenders.into_result(name)
     }
 
     /// Writes the documents that lack a default, which fills it in. The schema is in force, so
     /// nothing that is written meanwhile lacks one.
+    ///
+    /// They are looked for from where the last ones ended, in the state of that time: a state that
+    /// was kept for as long as it takes would keep every document as it was before.
     fn fill_in_defaults(&self, name: &CollectionName, schema: &Schema) -> Result<()> {
         let documents = self.without_request().documents(name.as_str());
-        let (mut waiting, mut bytes) = (Vec::new(), 0);
         let mut offenders = Offenders::default();
-        self.every_document(name, &mut |id, document| {
-            if schema.apply_defaults(document.fields)?.is_none() {
-                return Ok(());
-            }
-            waiting.push(DocumentId::new(id)?);
-            bytes += document.fields.as_encoded().len();
-            if waiting.len() < FILLED_DOCUMENTS && bytes < FILLED_BYTES {
-                return Ok(());
-            }
-            bytes = 0;
-            fill(&documents, std::mem::take(&mut waiting), &mut offenders)
-        })?;
-        fill(&documents, waiting, &mut offenders)?;
-        offenders.into_result(name)
+        let mut rest = Filter::all();
+        loop {
+            let (mut waiting, mut bytes) = (Vec::new(), 0);
+            self.every_document(name, &rest, &mut |id, document| {
+                if schema.apply_defaults(document.fields)?.is_none() {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                waiting.push(DocumentId::new(id)?);
+                bytes += document.fields.as_encoded().len();
+                let is_full = waiting.len() >= FILLED_DOCUMENTS || bytes >= FILLED_BYTES;
+                Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })?;
+            let Some(last) = waiting.last() else { return offenders.into_result(name) };
+            rest = object! { "_id": object! { "$gt": last.as_str() } }.into();
+            fill(&documents, waiting, &mut offenders)?;
+        }
     }
 
-    /// Shows every document of a collection, as of now.
+    /// Shows every document of a collection that satisfies a filter, as of now, in the order of the
+    /// ids.
     fn every_document(
         &self,
         name: &CollectionName,
-        show: &mut dyn FnMut(&str, &DocumentView<'_>) -> Result<()>,
+        filter: &Filter,
+        show: &mut dyn FnMut(&str, &DocumentView<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let Some(queried) = self.queried(name, Consistency::Strong)? else { return Ok(()) };
-        let (all, control) = (Filter::all(), Control::of_command());
-        select(&queried.target(), &control, &Selection::new(&all), &mut |hit| {
-            show(hit.id, &DocumentView::decode(hit.id, hit.record.bytes())?)?;
-            Ok(ControlFlow::Continue(()))
+        let (by_id, control) = (Sort::new().ascending("_id"), Control::of_command());
+        let selection = Selection { order: Order::By(&by_id), ..Selection::new(filter) };
+        select(&queried.target(), &control, &selection, &mut |hit| {
+            show(hit.id, &DocumentView::decode(hit.id, hit.record.bytes())?)
         })?;
         Ok(())
     }
@@ -302,7 +310,6 @@ impl Offenders {
 mod tests {
     use std::sync::Arc;
 
-    use velocitydb_core::object;
     use velocitydb_storage::memory::Memory;
 
     use super::*;

@@ -111,6 +111,9 @@ impl Parser {
 
     fn sort(&mut self, operand: &Value) -> Result<Kind> {
         let sort = Sort::from_value(operand).map_err(|error| self.relocate(error))?;
+        if sort.is_empty() {
+            return self.refuse("takes at least one path with a direction, such as {\"age\": 1}");
+        }
         Ok(Kind::Sort { sort, fields: sort_fields(operand) })
     }
 

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use velocitydb::{Database, IndexSpec, Mode, object};
+use velocitydb::schema::{Field, Schema};
+use velocitydb::{Database, Existing, IndexSpec, Mode, object};
 use velocitydb_storage::memory::Memory;
 use velocitydb_storage::{
     Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Error, Keyspace, Result, Room,
@@ -26,12 +27,29 @@ struct Counting {
     fails_after: AtomicU64,
     /// Keys that are deleted and would still lie in the way of scans, if they are counted too.
     deleted: Option<Arc<Mutex<Keys>>>,
+    age: Arc<Age>,
+}
+
+/// How many commits there were, and the most of them that a snapshot lived through.
+#[derive(Default)]
+struct Age {
+    commits: AtomicU64,
+    longest: AtomicU64,
 }
 
 struct CountingSnapshot {
     inner: Arc<dyn Snapshot>,
     keys: Arc<AtomicU64>,
     deleted: Option<Arc<Mutex<Keys>>>,
+    age: Arc<Age>,
+    born: u64,
+}
+
+impl Drop for CountingSnapshot {
+    fn drop(&mut self) {
+        let lived = self.age.commits.load(Ordering::SeqCst) - self.born;
+        self.age.longest.fetch_max(lived, Ordering::SeqCst);
+    }
 }
 
 impl Counting {
@@ -41,7 +59,7 @@ impl Counting {
 
     fn plain() -> Self {
         let (keys, fails_after) = (Arc::default(), AtomicU64::new(u64::MAX));
-        Counting { inner: Memory::new(3), keys, fails_after, deleted: None }
+        Counting { inner: Memory::new(3), keys, fails_after, deleted: None, age: Arc::default() }
     }
 
     fn database(self: &Arc<Self>, world: &Arc<World>) -> Database {
@@ -64,7 +82,9 @@ impl Engine for Counting {
 
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
         let (inner, keys) = (self.inner.snapshot()?, self.keys.clone());
-        Ok(Arc::new(CountingSnapshot { inner, keys, deleted: self.deleted.clone() }))
+        let (deleted, age) = (self.deleted.clone(), self.age.clone());
+        let born = age.commits.load(Ordering::SeqCst);
+        Ok(Arc::new(CountingSnapshot { inner, keys, deleted, age, born }))
     }
 
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
@@ -83,6 +103,7 @@ impl Engine for Counting {
                 };
             }
         }
+        self.age.commits.fetch_add(1, Ordering::SeqCst);
         self.inner.commit(batch, durability)
     }
 
@@ -348,4 +369,22 @@ fn what_was_taken_with_an_unreadable_key_is_taken_again() {
     engine.commit(&batch, Durability::Memory).unwrap();
     db.maintain().unwrap();
     assert_eq!(db.collections().unwrap()[0].tombstones, 0);
+}
+
+/// Defaults were filled in with the state of the beginning held to the end, which kept every
+/// document as it was beside what it became.
+#[test]
+fn filling_in_defaults_holds_no_state_for_long() {
+    let (engine, world) = (Counting::new(), World::new());
+    let db = engine.database(&world);
+    let jobs = db.documents("jobs");
+    jobs.insert_many((0..10_000).map(|at| (format!("{at:05}"), object! { "a": at }))).unwrap();
+    let field = Field::string().default("new");
+    let schema = Schema::builder().field("state", field).build().unwrap();
+    engine.age.longest.store(0, Ordering::SeqCst);
+    db.set_schema("jobs", &schema, Existing::Check).unwrap();
+    let longest = engine.age.longest.load(Ordering::SeqCst);
+    assert!(longest <= 3, "a snapshot lived through {longest} commits");
+    assert_eq!(jobs.find(object! { "state": "new" }).count().unwrap(), 10_000);
+    assert_eq!(jobs.get("00000").unwrap().unwrap().version(), 2);
 }

@@ -28,13 +28,14 @@ enum Target {
     Time,
 }
 
-const TARGETS: [(&str, Target); 6] = [
-    ("bool", Target::Bool),
-    ("int", Target::Int),
-    ("long", Target::Long),
-    ("double", Target::Double),
-    ("string", Target::Text),
-    ("date", Target::Time),
+/// With the names and numbers of the types.
+const TARGETS: [(&str, f64, Target); 6] = [
+    ("bool", 8.0, Target::Bool),
+    ("int", 16.0, Target::Int),
+    ("long", 18.0, Target::Long),
+    ("double", 1.0, Target::Double),
+    ("string", 2.0, Target::Text),
+    ("date", 9.0, Target::Time),
 ];
 
 /// MongoDB's name of the type. Integers are `int` where 32 bits hold them, and `long` beyond.
@@ -119,14 +120,41 @@ fn convert<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     }
 }
 
+/// What MongoDB's `$convert` converts to as well.
+const ABSENT_TARGETS: [(&str, f64); 6] = [
+    ("array", 4.0),
+    ("binData", 5.0),
+    ("decimal", 19.0),
+    ("object", 3.0),
+    ("objectId", 7.0),
+    ("timestamp", 17.0),
+];
+
 /// What `$convert` converts to; `None` if that is null or missing.
 fn target(call: &Call<'_>) -> Result<Option<Target>> {
-    let Some(to) = call.text(1, "`to`")? else { return Ok(None) };
-    let found = TARGETS.iter().find(|(name, _)| *name == to);
-    found.map(|(_, target)| Some(*target)).ok_or_else(|| {
-        let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
-        call.fail(format!("converts to {}, not {:?}", names.join(", "), shortened(&to)))
-    })
+    let to = call.item(1)?;
+    if to.is_nullish() {
+        return Ok(None);
+    }
+    let number = to.number()?.map(|number| match number {
+        Number::Int(number) => number as f64,
+        Number::Float(number) => number,
+    });
+    let text = to.text()?;
+    let shown = match (text, number) {
+        (Some(text), _) => format!("{:?}", shortened(text)),
+        (None, Some(number)) => number.to_string(),
+        (None, None) => return Err(call.mismatch("the name or the number of a type as `to`", &to)),
+    };
+    let is_meant = |name: &str, code: f64| number == Some(code) || text == Some(name);
+    if let Some((_, _, target)) = TARGETS.iter().find(|(name, code, _)| is_meant(name, *code)) {
+        return Ok(Some(*target));
+    }
+    if ABSENT_TARGETS.iter().any(|(name, code)| is_meant(name, *code)) {
+        return Err(call.fail(format!("to the type {shown} is not supported yet")));
+    }
+    let names: Vec<&str> = TARGETS.iter().map(|(name, ..)| *name).collect();
+    Err(call.fail(format!("converts to {}, not {shown}", names.join(", "))))
 }
 
 /// The converted value, or why there is none.
