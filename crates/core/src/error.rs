@@ -26,7 +26,10 @@ pub enum Error {
     },
 
     /// A field of a document has a name that begins with `$`.
-    #[error("field {path:?} begins with `$`, which is reserved for operators; {}", name_advice(path))]
+    #[error(
+        "field {path:?} begins with `$`, which is reserved for operators; {}",
+        name_advice(path)
+    )]
     ReservedFieldName {
         /// The dotted path of the field.
         path: String,

@@ -389,10 +389,22 @@ mod tests {
             (Kind::Accumulator, "$firstn", "MongoDB's $firstN is not supported yet"),
             (Kind::Filter, "$near_sphere", "MongoDB's $nearSphere is not supported yet"),
             (Kind::Type, "objectid", "MongoDB's objectId is not supported yet"),
-            (Kind::Accumulator, "$rank", "of MongoDB's $setWindowFields, which is not supported yet"),
-            (Kind::Expression, "$shift", "of MongoDB's $setWindowFields, which is not supported yet"),
+            (
+                Kind::Accumulator,
+                "$rank",
+                "of MongoDB's $setWindowFields, which is not supported yet",
+            ),
+            (
+                Kind::Expression,
+                "$shift",
+                "of MongoDB's $setWindowFields, which is not supported yet",
+            ),
             (Kind::Filter, "$oid", "a type of MongoDB's extended JSON, which is not supported yet"),
-            (Kind::Filter, "$code", "a type of MongoDB's extended JSON, which is not supported yet"),
+            (
+                Kind::Filter,
+                "$code",
+                "a type of MongoDB's extended JSON, which is not supported yet",
+            ),
         ] {
             let message = message(kind, name).unwrap();
             assert!(message.contains(expected), "{name}: {message}");

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use fjall::compaction::Leveled;
+use fjall::config::PartitioningPolicy;
 use fjall::{AbstractTree, CompressionType, KeyspaceCreateOptions, PersistMode};
 
 use super::error;
@@ -33,6 +35,25 @@ const OPEN_FILES_MAX: usize = 256;
 
 /// The longest key of the store.
 const KEY_LENGTH_MAX: usize = u16::MAX as usize;
+
+/// What a merge fills one table with: less means shorter merges, for which flushes may have to wait,
+/// and more files.
+const TABLE_BYTES: u64 = 16 << 20;
+
+/// How a tree is created; it stays so when it is opened again.
+fn tree_options() -> KeyspaceCreateOptions {
+    // The filter and the index of a table are read in parts of some kilobytes, but for those of
+    // level 0, which stay in memory. As a whole they have half a megabyte: beside a small cache,
+    // every look for a key that is not there read one.
+    let parted = || PartitioningPolicy::new([false, true]);
+    KeyspaceCreateOptions::default()
+        // Memtables are sealed by us, against one bound for all of them that is free to change from
+        // one opening to the next, which the store's own bound by keyspace is not.
+        .max_memtable_size(u64::MAX)
+        .filter_block_partitioning_policy(parted())
+        .index_block_partitioning_policy(parted())
+        .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)))
+}
 
 /// What each batch carries beside its writes, so that a lost or doctored batch is noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,14 +109,11 @@ impl Store {
             .worker_threads(2)
             .max_cached_files(Some(OPEN_FILES_MAX))
             .open()?;
-        // Memtables are sealed by us, against one bound for all of them that is free to change
-        // from one opening to the next, which the store's own bound by keyspace is not.
-        let create = || KeyspaceCreateOptions::default().max_memtable_size(u64::MAX);
-        let record = database.keyspace(RECORD_KEYSPACE, create)?;
+        let record = database.keyspace(RECORD_KEYSPACE, tree_options)?;
         let keyspaces = options
             .keyspaces
             .iter()
-            .map(|name| database.keyspace(name, create))
+            .map(|name| database.keyspace(name, tree_options))
             .collect::<fjall::Result<Vec<_>>>()?;
         let trees = Trees {
             folder: Arc::clone(folder),
