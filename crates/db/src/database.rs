@@ -8,7 +8,7 @@ use velocitydb_core::{
     Body, CollectionName, CollectionOptions, Command, Consistency, DocumentId, IdGenerator,
     Maintain, MaintainScope, Modify, Request, RequestId, SchemaChange, Time,
 };
-use velocitydb_storage::{Durability, Engine, Mode};
+use velocitydb_storage::{Blob, Durability, Engine, Keyspace, Mode};
 
 use crate::apply::{DueNext, Machine, Reply, Searched, find_answer};
 use crate::batch::{BatchOutcomes, BatchWritten, WriteBatch, check_outcomes};
@@ -19,6 +19,7 @@ use crate::names::Names;
 use crate::options::{MaintenanceMode, Options};
 use crate::pipeline::Pipeline;
 use crate::query::Statistics;
+use crate::views::Views;
 use crate::{
     Collection, CollectionStats, Documents, Environment, Error, Explanation, Result, Snapshot,
 };
@@ -42,6 +43,7 @@ pub(crate) struct Core {
     pub(crate) alarm: Arc<Alarm>,
     engine: Arc<dyn Engine>,
     pipeline: Pipeline,
+    views: Arc<Views>,
     pub(crate) names: Arc<Names>,
     environment: Arc<dyn Environment>,
     ids: Mutex<IdGenerator>,
@@ -64,8 +66,9 @@ impl Database {
         let machine = Machine::new(engine.clone(), names.clone())?;
         let proposals = machine.proposals();
         let due_next = machine.due_next_shared();
+        let views = Arc::new(Views::new(engine.clone(), due_next.clone()));
         let alarm = Arc::new(Alarm::default());
-        let pipeline = Pipeline::new(machine, {
+        let pipeline = Pipeline::new(machine, engine.clone(), views.clone(), {
             let alarm = alarm.clone();
             move |machine| {
                 alarm.set(machine.due_next());
@@ -81,6 +84,7 @@ impl Database {
             alarm,
             engine,
             pipeline,
+            views,
             names,
             environment,
             ids,
@@ -182,10 +186,26 @@ impl Database {
     ///
     /// When storage fails.
     pub fn snapshot(&self) -> Result<Snapshot> {
+        self.snapshot_at(Consistency::Strong)
+    }
+
+    /// The state that reads at a level see as of now.
+    pub(crate) fn snapshot_at(&self, level: Consistency) -> Result<Snapshot> {
         let core = &self.inner.core;
         let time = core.environment.now();
-        let (state, next) = core.due_next.of_state(|| core.engine.snapshot())?;
+        let (state, next) = core.views.snapshot(level)?;
         Ok(Snapshot::new(state, time, next))
+    }
+
+    /// The value that reads at a level see of a key.
+    #[inline]
+    pub(crate) fn value_at(
+        &self,
+        level: Consistency,
+        keyspace: Keyspace,
+        key: &[u8],
+    ) -> Result<Option<Blob>> {
+        self.inner.core.views.get(level, keyspace, key)
     }
 
     /// Applies a batch: all of it, or nothing.
@@ -354,7 +374,7 @@ impl Database {
         let entry = match self.inner.core.names.entry(name) {
             Some(entry) => entry,
             // It may exist already: the state is there before the names that tell of it.
-            None => match catalog::find(self.snapshot()?.state(), name)? {
+            None => match catalog::find(self.snapshot_at(level)?.state(), name)? {
                 Some(entry) => entry,
                 None => return Ok(None),
             },

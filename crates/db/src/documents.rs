@@ -97,7 +97,9 @@ impl Documents {
             return Ok(None);
         };
         let key = keys::document(entry.number, id.as_str());
-        let Some(record) = self.db.engine().get(DOCUMENTS, &key)? else { return Ok(None) };
+        let Some(record) = self.db.value_at(self.consistency, DOCUMENTS, &key)? else {
+            return Ok(None);
+        };
         let document = Document::new(id, record)?;
         // The clock is asked only where that matters.
         let has_expired = document.expires().is_some_and(|expires| expires <= self.db.now());
@@ -107,7 +109,7 @@ impl Documents {
     /// The document as it is now, for the answer to the retry of a write. That is no read of the
     /// caller's, which the collection's floor for reads would be about.
     pub(crate) fn for_answer(&self, id: &str) -> Result<Option<Document>> {
-        self.db.snapshot()?.get(self.name()?.as_str(), id)
+        self.db.snapshot_at(self.consistency)?.get(self.name()?.as_str(), id)
     }
 
     /// The documents with these ids, in their order, as of one moment.
@@ -120,7 +122,7 @@ impl Documents {
         ids: impl IntoIterator<Item = &'a str>,
     ) -> Result<Vec<Option<Document>>> {
         self.db.entry(self.name()?, Access::Read, self.consistency)?;
-        self.db.snapshot()?.get_many(self.name()?.as_str(), ids)
+        self.db.snapshot_at(self.consistency)?.get_many(self.name()?.as_str(), ids)
     }
 
     /// How many documents there are. O(1), but for those that have expired and are still to be
@@ -131,7 +133,7 @@ impl Documents {
     /// As for [`get`](Self::get).
     pub fn count(&self) -> Result<u64> {
         self.db.entry(self.name()?, Access::Read, self.consistency)?;
-        self.db.snapshot()?.count(self.name()?.as_str())
+        self.db.snapshot_at(self.consistency)?.count(self.name()?.as_str())
     }
 
     /// A part of the collection in the order of ids, complete within its bounds.
@@ -141,7 +143,7 @@ impl Documents {
     /// As for [`get`](Self::get).
     pub fn list(&self, list: &List) -> Result<Page> {
         self.db.entry(self.name()?, Access::Read, self.consistency)?;
-        self.db.snapshot()?.list(self.name()?.as_str(), list)
+        self.db.snapshot_at(self.consistency)?.list(self.name()?.as_str(), list)
     }
 
     /// All documents as of now in the order of ids, fetched as they are asked for.
@@ -151,7 +153,7 @@ impl Documents {
     /// As for [`get`](Self::get).
     pub fn iter(&self) -> Result<Iter> {
         self.db.entry(self.name()?, Access::Read, self.consistency)?;
-        self.db.snapshot()?.iter(self.name()?.as_str())
+        self.db.snapshot_at(self.consistency)?.iter(self.name()?.as_str())
     }
 
     /// Creates a document.

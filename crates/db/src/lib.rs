@@ -58,6 +58,7 @@ mod txn_leases;
 mod txn_run;
 mod txn_typed;
 mod typed;
+mod views;
 
 pub use aggregate::Aggregate;
 pub use apply::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX};

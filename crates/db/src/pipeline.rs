@@ -1,20 +1,23 @@
 //! [`Pipeline`]: how commands from many threads reach the one state machine, and how they share an
 //! fsync.
 //!
-//! There is no writer thread. Whoever finds the machine free leads: it applies its own command and
-//! all that wait in the queue, commits their effects as one batch, and hands out the replies.
-//! Whoever finds it busy queues up and sleeps until it is answered, or woken to lead the next
-//! group. So one writer alone never switches threads, and while a leader waits for the disk the
-//! next group gathers behind it. Before a commit that fsyncs, a leader waits a moment for the
-//! writers that were just answered, so that all of them share one.
+//! There is no writer thread. A command that waits for no disk takes the machine's lock, which nobody
+//! holds through an fsync. Of those that wait, whoever finds the turn free leads: it applies its own
+//! command and all that wait in the queue, commits their effects as one batch, gives the machine back,
+//! fsyncs, and hands out the replies. Whoever finds the turn taken queues up and sleeps until it is
+//! answered, or woken to lead the next group. So one writer alone never switches threads, and while a
+//! leader waits for the disk the next group gathers behind it. Before a commit that is fsynced, a
+//! leader waits a moment for the writers that were just answered, so that all of them share one.
 //!
 //! ```text
-//!   writer ── machine free? ──yes──> lead: drain queue, apply each, commit, answer ──┐
-//!      │                                                                             │
-//!      └─────no──> queue ──> sleep <── woken: answered, or first in the queue <──────┘
+//!   writer ── turn free? ──yes──> lead: drain queue, apply each, commit ──> fsync ──> answer ──┐
+//!      │                          └──── with the machine's lock ────┘                          │
+//!      └─────no──> queue ──> sleep <── woken: answered, or first in the queue <────────────────┘
 //! ```
 //!
-//! Invariant: whoever gives the machine back looks at the queue afterwards and wakes its first, so
+//! What readers see between a commit and its fsync is the matter of [`Views`].
+//!
+//! Invariant: whoever gives the turn back looks at the queue afterwards and wakes its first, so
 //! that nobody sleeps in a queue that no one will drain. Readers never come here.
 
 use std::collections::VecDeque;
@@ -24,10 +27,11 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use velocitydb_core::Command;
-use velocitydb_storage::{Durability, Purpose};
+use velocitydb_core::{Body, Command, MaintainScope};
+use velocitydb_storage::{Durability, Engine, Purpose};
 
 use crate::apply::{Answer, Fatal, Machine, Reply, purpose_of};
+use crate::views::Views;
 use crate::{Error, Result};
 
 /// Commands under way at the most, whatever their levels: those that wait and the group that is
@@ -52,6 +56,8 @@ const SPINS: u32 = 64;
 /// The way to the state machine.
 pub(crate) struct Pipeline {
     machine: Mutex<Machine>,
+    /// Held by whoever leads commands that wait until the system or the device has them.
+    turn: Mutex<()>,
     queue: Mutex<VecDeque<Arc<Waiter>>>,
     /// Commands under way, and their bytes.
     commands: AtomicUsize,
@@ -59,8 +65,12 @@ pub(crate) struct Pipeline {
     /// How many writers there were when the last leader ended: those that it answered, and those
     /// that waited behind them.
     writers: AtomicUsize,
-    /// How long the last commit to the disk took, in nanoseconds.
-    commit_ns: AtomicU64,
+    /// How long the last fsync took, in nanoseconds.
+    fsync_ns: AtomicU64,
+    /// Whether readers are still to be told of collections that took the place of others.
+    has_replaced: AtomicBool,
+    engine: Arc<dyn Engine>,
+    views: Arc<Views>,
     after_commit: Box<dyn Fn(&mut Machine) + Send + Sync>,
 }
 
@@ -98,19 +108,25 @@ fn is_failure(reply: &Result<Reply>) -> bool {
 }
 
 impl Pipeline {
-    /// A pipeline to `machine`. `after_commit` is called with it whenever something has been
-    /// committed, before anybody is answered.
+    /// A pipeline to `machine`, which is on `engine`. `after_commit` is called with it whenever
+    /// something has been committed, before anybody is answered.
     pub(crate) fn new(
         machine: Machine,
+        engine: Arc<dyn Engine>,
+        views: Arc<Views>,
         after_commit: impl Fn(&mut Machine) + Send + Sync + 'static,
     ) -> Self {
         let pipeline = Pipeline {
             machine: Mutex::new(machine),
+            turn: Mutex::new(()),
             queue: Mutex::new(VecDeque::new()),
             commands: AtomicUsize::new(0),
             commands_bytes: AtomicUsize::new(0),
             writers: AtomicUsize::new(0),
-            commit_ns: AtomicU64::new(0),
+            fsync_ns: AtomicU64::new(0),
+            has_replaced: AtomicBool::new(false),
+            engine,
+            views,
             after_commit: Box::new(after_commit),
         };
         (pipeline.after_commit)(&mut pipeline.machine.lock());
@@ -122,47 +138,66 @@ impl Pipeline {
     /// The size of commands is checked here and nowhere else: there is no other way to the machine.
     pub(crate) fn submit(&self, command: Command, durability: Durability) -> Result<Reply> {
         let _under_way = UnderWay::enter(self, command.encoded_length_max()?)?;
-        // A group is gathered to share an fsync. Where there is none to share, the time that the
-        // machine is busy is shorter than falling asleep takes, and a plain lock serves best.
-        let machine = match durability {
-            Durability::Memory => Some(self.machine.lock()),
-            Durability::Os | Durability::Disk => self.machine.try_lock(),
-        };
-        match machine {
-            Some(machine) => self.lead_with(machine, command, durability),
+        // A group is gathered to share a write or an fsync. Where there is none to share, the time
+        // that the machine is busy is shorter than falling asleep takes, and a plain lock serves best.
+        if durability == Durability::Memory {
+            return self.apply_at_once(&command);
+        }
+        match self.turn.try_lock() {
+            Some(turn) => self.lead_with(turn, command, durability),
             None => self.wait(command, durability),
         }
     }
 
     /// Asks the machine something between two groups.
     pub(crate) fn ask<T>(&self, question: impl FnOnce(&mut Machine) -> T) -> T {
-        let mut lead = Lead::new(self, self.machine.lock(), &[]);
-        let answer = question(&mut lead.machine);
+        let mut lead = Lead::new(self, &[]);
+        let answer = question(lead.machine());
         lead.end();
         answer
+    }
+
+    /// The way of a command that waits for no disk.
+    fn apply_at_once(&self, command: &Command) -> Result<Reply> {
+        if removes_what_was_dropped(command) {
+            self.views.wait_until_settled()?;
+        }
+        let mut lead = Lead::new(self, &[]);
+        let machine = lead.machine();
+        let reply = flat(machine.apply(command));
+        let committed = machine.commit(Durability::Memory);
+        (self.after_commit)(machine);
+        // Whatever it is answered rests on what is on its way to the disk.
+        self.views.build_on();
+        lead.end();
+        if is_failure(&reply) { reply } else { committed.and(reply) }
     }
 
     /// The lone writer's way: nothing is shared, so nothing is allocated for sharing.
     fn lead_with(
         &self,
-        machine: MutexGuard<'_, Machine>,
+        turn: MutexGuard<'_, ()>,
         command: Command,
         durability: Durability,
     ) -> Result<Reply> {
         self.gather(durability, 1);
         let followers = self.take_group(GROUP_COMMANDS_MAX - 1);
         if followers.is_empty() {
-            let mut lead = Lead::new(self, machine, &[]);
-            let reply = flat(lead.machine.apply(&command));
-            let committed = self.commit(&mut lead.machine, durability);
-            (self.after_commit)(&mut lead.machine);
+            let _turn = Turn { pipeline: self, answered: 1, turn: Some(turn) };
+            let mut lead = Lead::new(self, &[]);
+            let machine = lead.machine();
+            let reply = flat(machine.apply(&command));
+            let committed = self.commit(machine, durability);
+            (self.after_commit)(machine);
+            lead.give_back();
+            let settled = committed.and_then(|waits| self.settle(waits));
             lead.end();
-            return if is_failure(&reply) { reply } else { committed.and(reply) };
+            return if is_failure(&reply) { reply } else { settled.and(reply) };
         }
         let own = Arc::new(Waiter::new(command, durability));
         let mut group = followers;
         group.push(own.clone());
-        self.run(machine, group);
+        self.run(turn, group);
         own.take_reply().expect("the group that a command is in has been run")
     }
 
@@ -174,11 +209,11 @@ impl Pipeline {
             if let Some(reply) = waiter.take_reply() {
                 return reply;
             }
-            if let Some(machine) = self.machine.try_lock() {
+            if let Some(turn) = self.turn.try_lock() {
                 self.gather(durability, 0);
                 let group = self.take_group(GROUP_COMMANDS_MAX);
                 let has_led = !group.is_empty();
-                self.run(machine, group);
+                self.run(turn, group);
                 if has_led {
                     continue;
                 }
@@ -202,64 +237,93 @@ impl Pipeline {
         }
         let writers = self.writers.load(Ordering::Relaxed).min(GROUP_COMMANDS_MAX);
         let begin = Instant::now();
-        let time_max = Duration::from_nanos(self.commit_ns.load(Ordering::Relaxed) / 2);
+        let time_max = Duration::from_nanos(self.fsync_ns.load(Ordering::Relaxed) / 2);
         while self.waiting() + leading < writers && begin.elapsed() < time_max {
             std::thread::yield_now();
         }
     }
 
-    /// Commits what has been applied, and notes how long the disk took.
-    fn commit(&self, machine: &mut Machine, durability: Durability) -> Result<()> {
-        if durability != Durability::Disk {
-            return machine.commit(durability);
+    /// Commits what has been applied. Whether it still has to be fsynced.
+    fn commit(&self, machine: &mut Machine, durability: Durability) -> Result<bool> {
+        match durability {
+            Durability::Memory | Durability::Os => machine.commit(durability).map(|()| false),
+            Durability::Disk => {
+                let waits = machine.commit_for_disk(&self.views)?;
+                if machine.has_replaced() {
+                    self.has_replaced.store(true, Ordering::Relaxed);
+                }
+                Ok(waits)
+            }
+        }
+    }
+
+    /// Makes what has been committed durable, if it waits for that, and so what all readers see. The
+    /// turn is held.
+    fn settle(&self, waits: bool) -> Result<()> {
+        if !waits {
+            return Ok(());
         }
         let begin = Instant::now();
-        let result = machine.commit(durability);
-        let commit_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.commit_ns.store(commit_ns, Ordering::Relaxed);
-        result
+        if let Err(error) = self.engine.sync() {
+            // What is on the disk is not known, and others may have built on it.
+            let error = Error::from(error);
+            self.views.fail(&error);
+            self.machine.lock().fail(error.clone());
+            return Err(error);
+        }
+        self.views.settle();
+        if self.has_replaced.swap(false, Ordering::Relaxed) {
+            self.machine.lock().publish_replaced();
+        }
+        let fsync_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.fsync_ns.store(fsync_ns, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Commits what has been applied; when that fails, so does every command of the group: what it
-    /// was answered rests on what those before it did.
+    /// was answered rests on what those before it did. Whether something still has to be fsynced.
     fn commit_since(
         &self,
         machine: &mut Machine,
         group: &[Arc<Waiter>],
         replies: &mut [Result<Reply>],
         durability: Durability,
-    ) {
-        let Err(error) = self.commit(machine, durability) else { return };
+    ) -> bool {
+        let error = match self.commit(machine, durability) {
+            Ok(waits) => return waits,
+            Err(error) => error,
+        };
         // Whoever met the failure first knows more of it.
         for reply in replies.iter_mut().filter(|reply| !is_failure(reply)) {
             *reply = Err(error.clone());
         }
-        if error.is_disk_full() {
-            self.retry_what_frees(machine, group, replies, durability);
-        }
+        error.is_disk_full() && self.retry_what_frees(machine, group, replies, durability)
     }
 
     /// On a full disk, tries those commands of a group again that give space back: without the
-    /// others, which there is no room for.
+    /// others, which there is no room for. Whether something still has to be fsynced.
     fn retry_what_frees(
         &self,
         machine: &mut Machine,
         group: &[Arc<Waiter>],
         replies: &mut [Result<Reply>],
         durability: Durability,
-    ) {
+    ) -> bool {
         let frees = |waiter: &Arc<Waiter>| purpose_of(&waiter.command) == Purpose::Free;
+        let mut waits = false;
         if group.iter().all(frees) {
-            return;
+            return waits;
         }
         for (waiter, reply) in group.iter().zip(replies) {
             if frees(waiter) && reply.as_ref().is_err_and(Error::is_disk_full) {
                 *reply = flat(machine.apply(&waiter.command));
-                if let Err(error) = self.commit(machine, durability) {
-                    *reply = Err(error);
+                match self.commit(machine, durability) {
+                    Ok(committed) => waits |= committed,
+                    Err(error) => *reply = Err(error),
                 }
             }
         }
+        waits
     }
 
     fn take_group(&self, count_max: usize) -> Vec<Arc<Waiter>> {
@@ -268,27 +332,36 @@ impl Pipeline {
         queue.drain(..count).collect()
     }
 
-    /// Leads: applies and commits a group, hands the machine on, and answers. The group is empty
-    /// when another leader has taken it and is about to answer.
-    fn run(&self, machine: MutexGuard<'_, Machine>, group: Vec<Arc<Waiter>>) {
+    /// Leads: applies and commits a group, waits for the disk, answers, and hands the turn on. The
+    /// group is empty when another leader has taken it and is about to answer.
+    fn run(&self, turn: MutexGuard<'_, ()>, group: Vec<Arc<Waiter>>) {
+        let turn = Turn { pipeline: self, answered: group.len().max(1), turn: Some(turn) };
         let mut replies = Vec::with_capacity(group.len());
-        let mut lead = Lead::new(self, machine, &group);
-        let machine = &mut *lead.machine;
-        let mut first_open = 0;
-        let mut durability = Durability::Memory;
+        let mut lead = Lead::new(self, &group);
+        let machine = lead.machine();
+        let (mut first_open, mut waits) = (0, false);
+        let mut durability = Durability::Os;
         for (position, waiter) in group.iter().enumerate() {
             if machine.batch_bytes() >= GROUP_BYTES_MAX {
                 let open = &group[first_open..position];
-                self.commit_since(machine, open, &mut replies[first_open..], durability);
+                waits |= self.commit_since(machine, open, &mut replies[first_open..], durability);
                 first_open = position;
-                durability = Durability::Memory;
+                durability = Durability::Os;
             }
             replies.push(flat(machine.apply(&waiter.command)));
             durability = durability.max(waiter.durability);
         }
-        self.commit_since(machine, &group[first_open..], &mut replies[first_open..], durability);
+        let open = &group[first_open..];
+        waits |= self.commit_since(machine, open, &mut replies[first_open..], durability);
         (self.after_commit)(machine);
+        lead.give_back();
+        if let Err(error) = self.settle(waits) {
+            for reply in replies.iter_mut().filter(|reply| !is_failure(reply)) {
+                *reply = Err(error.clone());
+            }
+        }
         lead.end();
+        drop(turn);
         for (waiter, reply) in group.iter().zip(replies) {
             waiter.answer(reply);
         }
@@ -351,31 +424,34 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// The lead over a group. However it ends, the machine is given back and then the next leader
-/// woken. When it ends by a panic, the group is answered too, and the machine stopped: a bug must
-/// not leave anybody asleep for ever, nor anything built on a state that is half changed.
-struct Lead<'a> {
-    machine: MutexGuard<'a, Machine>,
-    group: &'a [Arc<Waiter>],
-    has_ended: bool,
-    /// Dropped last.
-    _next: WakeNext<'a>,
+/// Whether a command removes what was dropped before, for good. It waits until no crash undoes the
+/// drop: there are readers to whom it has not happened.
+fn removes_what_was_dropped(command: &Command) -> bool {
+    matches!(&command.body, Body::Maintain(maintain) if maintain.scope == MaintainScope::All)
 }
 
-/// Wakes the next leader when it is dropped.
-struct WakeNext<'a> {
+/// The lead over a group. When it ends by a panic, the group is answered, and the machine stopped: a
+/// bug must not leave anybody asleep for ever, nor anything built on a state that is half changed.
+struct Lead<'a> {
     pipeline: &'a Pipeline,
-    answered: usize,
+    group: &'a [Arc<Waiter>],
+    /// Until it is given back.
+    machine: Option<MutexGuard<'a, Machine>>,
+    has_ended: bool,
 }
 
 impl<'a> Lead<'a> {
-    fn new(
-        pipeline: &'a Pipeline,
-        machine: MutexGuard<'a, Machine>,
-        group: &'a [Arc<Waiter>],
-    ) -> Self {
-        let next = WakeNext { pipeline, answered: group.len().max(1) };
-        Lead { machine, group, has_ended: false, _next: next }
+    fn new(pipeline: &'a Pipeline, group: &'a [Arc<Waiter>]) -> Self {
+        Lead { pipeline, group, machine: Some(pipeline.machine.lock()), has_ended: false }
+    }
+
+    fn machine(&mut self) -> &mut Machine {
+        self.machine.as_mut().expect("the machine has not been given back")
+    }
+
+    /// Lets others have the machine, while the group waits for the disk.
+    fn give_back(&mut self) {
+        self.machine = None;
     }
 
     fn end(mut self) {
@@ -390,15 +466,25 @@ impl Drop for Lead<'_> {
         }
         let reason = "a bug: applying a command panicked".to_owned();
         let error = Error::from(velocitydb_storage::Error::Poisoned { reason });
-        self.machine.poison(error.clone());
+        self.pipeline.views.fail(&error);
+        let mut machine = self.machine.take().unwrap_or_else(|| self.pipeline.machine.lock());
+        machine.poison(error.clone());
         for waiter in self.group {
             waiter.answer(Err(error.clone()));
         }
     }
 }
 
-impl Drop for WakeNext<'_> {
+/// The turn. However the lead ends, it is given back, and then the next leader woken.
+struct Turn<'a> {
+    pipeline: &'a Pipeline,
+    answered: usize,
+    turn: Option<MutexGuard<'a, ()>>,
+}
+
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
+        drop(self.turn.take());
         self.pipeline.wake_next(self.answered);
     }
 }
@@ -418,7 +504,9 @@ mod tests {
 
     fn pipeline() -> (Pipeline, Arc<Memory>) {
         let engine = Arc::new(Memory::new(KEYSPACE_NAMES.len()));
-        (Pipeline::new(Machine::new(engine.clone(), Arc::default()).unwrap(), |_| {}), engine)
+        let machine = Machine::new(engine.clone(), Arc::default()).unwrap();
+        let views = Arc::new(Views::new(engine.clone(), machine.due_next_shared()));
+        (Pipeline::new(machine, engine.clone(), views, |_| {}), engine)
     }
 
     fn command(seconds: i64, body: Body) -> Command {

@@ -60,7 +60,7 @@ impl Database {
         let published = published.filter(|published| published.entry.number == entry.number);
         // The names are from before the snapshot. An index that was dropped in between has no totals
         // there, and a collection neither.
-        let snapshot = self.snapshot()?;
+        let snapshot = self.snapshot_at(level)?;
         let Some(totals) = snapshot.totals_of(entry.number)? else { return Ok(None) };
         let mut indexes = SmallVec::new();
         let published = published.and_then(|published| published.indexes);

@@ -74,14 +74,17 @@ impl Database {
         })
     }
 
-    /// Tries out whether the database can do its work: reads its catalog, and makes what was
-    /// written durable.
+    /// Tries out whether the database can do its work: reads its catalog, looks for room on the
+    /// device, and makes what was written durable.
     pub fn health(&self) -> Health {
         let read = self.snapshot().and_then(|snapshot| {
             let system = catalog::load_system(snapshot.state())?;
             Ok((system.postponed, self.core().maintenance_problems()))
         });
-        let written = self.core().check_running().and_then(|()| self.sync());
+        let written = self.core().check_running().and_then(|()| {
+            self.engine().check_writable()?;
+            self.sync()
+        });
         let errors = [read.as_ref().err(), written.as_ref().err()];
         let mut problems: Vec<_> = errors.into_iter().flatten().map(ToString::to_string).collect();
         if let Ok((postponed, maintenance_problems)) = &read {

@@ -107,6 +107,12 @@ pub trait Engine: Send + Sync + 'static {
         self.sync()
     }
 
+    /// Fails when a commit would be refused now, whatever it is: for want of room on the device, or
+    /// because the engine has stopped.
+    fn check_writable(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Gives the space of what was deleted back to the device, as far as that is worth its cost.
     /// Does nothing while snapshots are held, and waits for whoever does it already.
     fn reclaim(&self) -> Result<()> {

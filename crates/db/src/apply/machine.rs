@@ -20,6 +20,7 @@ use super::unique::Contests;
 use super::verdict::{Answer, Fatal, Rejection};
 use crate::catalog::{Catalog, Collection, SystemTotals};
 use crate::names::Names;
+use crate::views::Views;
 use crate::{Error, Result};
 
 /// What a command is answered with.
@@ -113,6 +114,9 @@ pub(crate) struct Machine {
     has_leftovers: bool,
     /// Collections that the group creates or drops, or whose indexes come and go.
     names_changed: Vec<CollectionName>,
+    /// Names whose collection took the place of another one in a commit that waits for the disk. Until
+    /// it is there, readers find in their own state which of the two they see.
+    names_replaced: Vec<CollectionName>,
     /// Commands that have been tried, whatever became of them.
     attempt: u64,
     /// How many bytes the batch had before the command that is being applied, if those that it adds
@@ -154,6 +158,7 @@ impl Machine {
             names,
             has_leftovers: false,
             names_changed: Vec::new(),
+            names_replaced: Vec::new(),
             attempt: 0,
             bytes_before: 0,
             undo: Vec::new(),
@@ -318,38 +323,92 @@ impl Machine {
         self.undo.clone_from(&start.undo);
     }
 
-    /// Commits the effects of all commands since the last time, as one batch. When that fails,
-    /// none of them has been applied.
+    /// Commits the effects of all commands since the last time, as one batch, which is visible then.
+    /// When that fails, none of them has been applied.
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<()> {
         self.check_broken()?;
+        let Some(names_changed) = self.begin_commit() else { return Ok(()) };
+        self.withdraw_names(&names_changed);
+        let committed = self.engine.commit(&self.batch, durability);
+        self.batch.clear();
+        self.end_commit(committed, names_changed)
+    }
+
+    /// Commits the same within the window of `views`, which is to be settled once an fsync has made it
+    /// durable. Whether there was anything to commit.
+    pub(crate) fn commit_for_disk(&mut self, views: &Views) -> Result<bool> {
+        self.check_broken()?;
+        let Some(names_changed) = self.begin_commit() else { return Ok(false) };
+        let batch = Arc::new(std::mem::take(&mut self.batch));
+        let opened = views.open(batch.clone());
+        let replaced = self.withdraw_names(&names_changed);
+        let committed = opened.and_then(|()| {
+            self.engine.commit(&batch, Durability::Os).inspect_err(|_| views.withdraw())
+        });
+        let names_changed = names_changed.into_iter().filter(|name| !replaced.contains(name));
+        self.names_replaced.extend(replaced.iter().cloned());
+        self.end_commit(committed, names_changed.collect())?;
+        Ok(true)
+    }
+
+    /// After an fsync: tells readers of collections that took the place of others.
+    pub(crate) fn publish_replaced(&mut self) {
+        let names = std::mem::take(&mut self.names_replaced);
+        self.names.publish(&self.catalog, &names);
+    }
+
+    /// Whether readers are still to be told of collections that took the place of others.
+    pub(crate) fn has_replaced(&self) -> bool {
+        !self.names_replaced.is_empty()
+    }
+
+    /// Completes the batch. Returns the names that change for readers; `None` when there is nothing to
+    /// commit.
+    fn begin_commit(&mut self) -> Option<Vec<CollectionName>> {
         let names_changed = std::mem::take(&mut self.names_changed);
         // A snapshot that is held keeps what it sees.
         self.snapshot = None;
         if self.batch.is_empty() {
             self.due_next_shared.set(self.due_next);
             self.catalog.settle();
-            return Ok(());
+            return None;
         }
         self.catalog.write_totals(&mut self.batch, self.index);
-        self.names.withdraw(&self.catalog, &names_changed);
+        Some(names_changed)
+    }
+
+    /// Takes from readers the names whose collection is about to be dropped; returns those that have
+    /// another one.
+    fn withdraw_names(&mut self, names_changed: &[CollectionName]) -> Vec<CollectionName> {
         self.due_next_shared.lower(self.due_next);
-        let result = self.engine.commit(&self.batch, durability);
-        self.batch.clear();
-        if result.is_ok() {
-            self.due_next_shared.set(self.due_next);
-        }
-        if result.is_err()
-            && let Err(error) = self.reload_touched()
-        {
-            self.poison(Fatal::new(error).to_poisoned());
-            return Ok(result?);
+        self.names.withdraw(&self.catalog, names_changed)
+    }
+
+    fn end_commit(
+        &mut self,
+        committed: std::result::Result<(), velocitydb_storage::Error>,
+        names_changed: Vec<CollectionName>,
+    ) -> Result<()> {
+        match &committed {
+            Ok(()) => self.due_next_shared.set(self.due_next),
+            Err(_) => {
+                if let Err(error) = self.reload_touched() {
+                    self.poison(Fatal::new(error).to_poisoned());
+                    return Ok(committed?);
+                }
+            }
         }
         self.catalog.settle();
         self.names.publish(&self.catalog, &names_changed);
         for (index, collection) in self.catalog.take_stale() {
             self.names.note_stale(index, collection);
         }
-        Ok(result?)
+        Ok(committed?)
+    }
+
+    /// Stops the machine for good, since this node failed.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.poison(Fatal::new(error).to_poisoned());
     }
 
     /// Stops the machine for good, after a fault that leaves the state unknown. What has not been

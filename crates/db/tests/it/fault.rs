@@ -40,19 +40,23 @@ pub struct Faulty {
     last_durability: Mutex<Option<Durability>>,
 }
 
-/// Where commits wait.
+/// Where writers wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Before they have happened.
+    /// Before a commit has happened.
     Before,
-    /// When readers see them, and before their callers know.
+    /// When a commit is visible, and before its caller knows.
     After,
+    /// Before an fsync has happened.
+    Fsync,
 }
 
 #[derive(Default)]
 struct Gate {
     closed: Option<Place>,
     waiting: u64,
+    /// How many of those that wait may pass while it stays closed.
+    passes: u64,
 }
 
 impl Faulty {
@@ -100,14 +104,14 @@ impl Faulty {
         *self.last_durability.lock()
     }
 
-    /// Commits wait at the gate until what this returns is dropped, be it by a test that fails.
+    /// Writers wait at the gate until what this returns is dropped, be it by a test that fails.
     #[must_use]
     pub fn close_gate(&self, place: Place) -> ClosedGate<'_> {
         self.gate.lock().closed = Some(place);
         ClosedGate(self)
     }
 
-    /// Waits until a commit waits at the gate.
+    /// Waits until a writer waits at the gate.
     pub fn await_arrival(&self) {
         let mut gate = self.gate.lock();
         self.changed.wait_while(&mut gate, |gate| gate.waiting == 0);
@@ -124,7 +128,8 @@ impl Faulty {
         }
         gate.waiting += 1;
         self.changed.notify_all();
-        self.changed.wait_while(&mut gate, |gate| gate.closed.is_some());
+        self.changed.wait_while(&mut gate, |gate| gate.closed.is_some() && gate.passes == 0);
+        gate.passes = gate.passes.saturating_sub(1);
         gate.waiting -= 1;
     }
 
@@ -136,9 +141,8 @@ impl Faulty {
             return Ok(());
         }
         match fault {
-            Fault::None | Fault::Read => Ok(()),
+            Fault::None | Fault::Read | Fault::Fsync => Ok(()),
             Fault::DiskFull => Err(Error::DiskFull { path: "/data".into(), room: None }),
-            Fault::Fsync => Err(Error::Poisoned { reason: "fsync: input/output error".to_owned() }),
             Fault::Panic => {
                 plan.0 = Fault::None;
                 drop(plan);
@@ -169,6 +173,14 @@ impl Faulty {
 /// Opens the gate when it is dropped.
 pub struct ClosedGate<'a>(&'a Faulty);
 
+impl ClosedGate<'_> {
+    /// Lets one of those that wait pass, and nobody after it.
+    pub fn let_one_pass(&self) {
+        self.0.gate.lock().passes += 1;
+        self.0.changed.notify_all();
+    }
+}
+
 impl Drop for ClosedGate<'_> {
     fn drop(&mut self) {
         self.0.gate.lock().closed = None;
@@ -197,9 +209,16 @@ impl Engine for Faulty {
     }
 
     fn sync(&self) -> Result<()> {
-        self.fail()?;
+        self.pass_gate(Place::Fsync);
+        if self.fault.lock().0 == Fault::Fsync {
+            return Err(Error::Poisoned { reason: "fsync: input/output error".to_owned() });
+        }
         self.syncs.fetch_add(1, Ordering::SeqCst);
         self.inner.sync()
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        self.fail()
     }
 
     fn stats(&self) -> EngineStats {

@@ -37,4 +37,5 @@ mod typed;
 mod unfinished;
 mod unique;
 mod unique_values_move;
+mod views;
 mod world;

@@ -102,6 +102,10 @@ impl<E: Engine> Engine for Cached<E> {
         self.engine.close()
     }
 
+    fn check_writable(&self) -> Result<()> {
+        self.engine.check_writable()
+    }
+
     fn reclaim(&self) -> Result<()> {
         self.engine.reclaim()
     }

@@ -32,6 +32,11 @@ pub struct Lsm {
     /// What readers see. Replaced after each commit, once the batch has its durability. `None`
     /// while the store is opened again after a full disk.
     published: ArcSwapOption<State>,
+    /// Held by whoever commits, until the batch has its durability and is published.
+    committing: Mutex<()>,
+    /// Held by whoever fsyncs, and before `writer`.
+    syncing: Mutex<()>,
+    /// Never held through an fsync, but by who closes the store.
     writer: Mutex<Writer>,
     space: Arc<Space>,
     /// Where the journals are.
@@ -53,6 +58,8 @@ impl Lsm {
         let (space, path) = (writer.space(), writer.path());
         Ok(Lsm {
             published: ArcSwapOption::from_pointee(state),
+            committing: Mutex::default(),
+            syncing: Mutex::default(),
             writer: Mutex::new(writer),
             space,
             path,
@@ -66,14 +73,54 @@ impl Lsm {
 
     /// Does what [`sync`](Engine::sync) does, unless nothing was committed since the last fsync.
     pub(crate) fn sync_if_needed(&self) -> Result<()> {
-        let mut writer = self.writer();
-        if writer.is_dirty() { self.persist(&mut writer) } else { Ok(()) }
+        if self.writer().is_dirty() { self.sync() } else { Ok(()) }
     }
 
-    fn persist(&self, writer: &mut Writer) -> Result<()> {
-        self.noted(writer.persist())?;
+    /// Fsyncs, beside those who write, unless batch `number` is on the device already. When the batch
+    /// has been refused since, the device is full.
+    fn sync_to(&self, number: u64) -> Result<()> {
+        let _one = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let fsync = {
+            let mut writer = self.writer();
+            if !writer.is_poisoned() && number <= writer.synced() {
+                return Ok(());
+            }
+            self.noted(writer.begin_fsync())?
+        };
+        let result = fsync.run();
+        self.noted(self.writer().end_fsync(&fsync, result))?;
         self.fsyncs.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        if fsync.number < number { Err(self.space.is_full()) } else { Ok(()) }
+    }
+
+    /// Writes a batch as far as the operating system, and returns its number. A batch that waits for
+    /// its fsync may yet be refused.
+    fn append(&self, batch: &Batch, durability: Durability) -> Result<u64> {
+        let mut writer = self.writer();
+        self.revive(&mut writer, batch.purpose())?;
+        if !batch.is_empty() {
+            let mut result = writer.append(batch);
+            if matches!(result, Err(Error::DiskFull { .. }))
+                && writer.can_restart_journals()
+                && self.restart_journals(&mut writer).is_ok()
+            {
+                result = writer.append(batch);
+            }
+            self.noted(result)?;
+        }
+        if durability != Durability::Disk {
+            self.publish(&mut writer);
+        }
+        Ok(writer.number())
+    }
+
+    /// Shows readers the newest state.
+    fn publish(&self, writer: &mut Writer) {
+        writer.acknowledge();
+        if let Some(state) = writer.state() {
+            self.published.store(Some(Arc::new(state)));
+        }
+        self.commits.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes what is found out about the engine for those who ask for statistics.
@@ -184,34 +231,28 @@ impl Engine for Lsm {
     }
 
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
-        let mut writer = self.writer();
-        self.revive(&mut writer, batch.purpose())?;
-        let mut result = writer.commit(batch, durability);
-        if matches!(result, Err(Error::DiskFull { .. }))
-            && writer.can_restart_journals()
-            && self.restart_journals(&mut writer).is_ok()
-        {
-            result = writer.commit(batch, durability);
-        }
-        self.noted(result)?;
+        let _one = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.append(batch, durability)?;
         if durability == Durability::Disk {
-            self.fsyncs.fetch_add(1, Ordering::Relaxed);
+            self.sync_to(number)?;
+            self.publish(&mut self.writer());
         }
-        if let Some(state) = writer.state() {
-            self.published.store(Some(Arc::new(state)));
-        }
-        self.commits.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
     fn sync(&self) -> Result<()> {
-        let mut writer = self.writer();
-        self.revive(&mut writer, Purpose::Keep)?;
-        self.persist(&mut writer)
+        let number = self.writer().number();
+        self.sync_to(number)
     }
 
     fn close(&self) -> Result<()> {
         if self.writer().is_durable() { Ok(()) } else { self.sync() }
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        let mut writer = self.writer();
+        self.revive(&mut writer, Purpose::Keep)?;
+        self.space.check(0, 0, Purpose::Keep)
     }
 
     fn reclaim(&self) -> Result<()> {
@@ -246,7 +287,12 @@ impl Engine for Lsm {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::mpsc;
+
     use super::*;
+    use crate::lsm::FsyncHook;
 
     const DOCUMENTS: Keyspace = Keyspace(0);
 
@@ -261,9 +307,17 @@ mod tests {
     fn a_failed_fsync_poisons_writes_and_leaves_reads() {
         let folder = tempfile::tempdir().unwrap();
         let options = LsmOptions::new(folder.path(), &["documents"]);
-        let engine = Lsm::open(options.clone()).unwrap();
+        let is_broken = Arc::new(AtomicBool::new(false));
+        let fsync_hook = FsyncHook::new({
+            let is_broken = Arc::clone(&is_broken);
+            move || match is_broken.load(Ordering::Relaxed) {
+                true => Err(io::Error::other("the test broke it")),
+                false => Ok(()),
+            }
+        });
+        let engine = Lsm::open(LsmOptions { fsync_hook, ..options.clone() }).unwrap();
         put(&engine, b"before", Durability::Disk).unwrap();
-        engine.writer().store().unwrap().is_fsync_broken = true;
+        is_broken.store(true, Ordering::Relaxed);
         put(&engine, b"without fsync", Durability::Os).unwrap();
         for _ in 0..2 {
             for durability in [Durability::Disk, Durability::Os] {
@@ -279,6 +333,39 @@ mod tests {
         let engine = Lsm::open(options).unwrap();
         assert!(engine.get(DOCUMENTS, b"before").unwrap().is_some());
         put(&engine, b"after", Durability::Disk).unwrap();
+    }
+
+    /// The writer was held through every fsync in the background, so that commits that wait for
+    /// none stood still for as long as the device took.
+    #[test]
+    fn commits_go_on_during_an_fsync() {
+        let folder = tempfile::tempdir().unwrap();
+        let (begun, begins) = mpsc::channel();
+        let (release, released) = mpsc::channel();
+        let released = Mutex::new(released);
+        let fsync_hook = FsyncHook::new(move || {
+            begun.send(()).map_err(io::Error::other)?;
+            released.lock().unwrap().recv().map_err(io::Error::other)
+        });
+        let options = LsmOptions { fsync_hook, ..LsmOptions::new(folder.path(), &["documents"]) };
+        let engine = Lsm::open(options).unwrap();
+        put(&engine, b"before", Durability::Os).unwrap();
+        thread::scope(|scope| {
+            let syncing = scope.spawn(|| engine.sync());
+            begins.recv().unwrap();
+            for number in 0..1_000_u32 {
+                put(&engine, &number.to_be_bytes(), Durability::Os).unwrap();
+                assert!(engine.get(DOCUMENTS, &number.to_be_bytes()).unwrap().is_some());
+            }
+            // What the fsync does not cover is still to be fsynced.
+            release.send(()).unwrap();
+            syncing.join().unwrap().unwrap();
+            assert!(engine.writer().is_dirty());
+            release.send(()).unwrap();
+            engine.sync().unwrap();
+            assert!(!engine.writer().is_dirty());
+        });
+        release.send(()).unwrap();
     }
 
     /// Memtables are flushed as their bound requires, and every key stays where it was.

@@ -122,7 +122,7 @@ impl Journals {
 /// The bytes that journals occupy on the device, which is less than their length while they are new.
 pub(super) fn occupied_bytes(store: &Path) -> Result<u64> {
     let mut bytes = 0;
-    for (_, path) in list(store)? {
+    for (_, path) in files(store)? {
         match fs::metadata(&path) {
             Ok(metadata) => bytes += metadata.blocks() * BLOCK_BYTES,
             // The store has just removed it.
@@ -131,6 +131,12 @@ pub(super) fn occupied_bytes(store: &Path) -> Result<u64> {
         }
     }
     Ok(bytes)
+}
+
+/// The journal that the store writes to.
+pub(super) fn newest(store: &Path) -> Result<PathBuf> {
+    let newest = files(store)?.into_iter().max();
+    newest.map(|(_, path)| path).ok_or_else(|| corrupt(store, 0, "it has no journal"))
 }
 
 /// Begins a new journal and removes all others. The store must be closed, and everything in its
@@ -150,8 +156,20 @@ pub(super) fn restart(store: &Path) -> Result<()> {
     sync().map_err(|error| error::io("syncing", store, &error))
 }
 
-/// The journals by number, oldest first.
+/// The journals of a closed store by number, oldest first.
 fn list(store: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let mut files = files(store)?;
+    files.sort();
+    for pair in files.windows(2) {
+        if pair[0].0 + 1 != pair[1].0 {
+            return Err(corrupt(&pair[1].1, 0, "the journal before it is missing"));
+        }
+    }
+    Ok(files)
+}
+
+/// The journals with their numbers, in any order.
+fn files(store: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let failed = |error| error::io("listing", store, &error);
     let mut files = Vec::new();
     for entry in fs::read_dir(store).map_err(failed)? {
@@ -160,12 +178,6 @@ fn list(store: &Path) -> Result<Vec<(u64, PathBuf)>> {
             let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
             let number = number.ok_or_else(|| corrupt(&path, 0, "its name is not a number"))?;
             files.push((number, path));
-        }
-    }
-    files.sort();
-    for pair in files.windows(2) {
-        if pair[0].0 + 1 != pair[1].0 {
-            return Err(corrupt(&pair[1].1, 0, "the journal before it is missing"));
         }
     }
     Ok(files)

@@ -7,6 +7,7 @@
 mod engine;
 mod error;
 mod folder;
+mod fsync;
 mod journal;
 mod marker;
 mod options;
@@ -19,5 +20,6 @@ mod verify;
 mod writer;
 
 pub use engine::Lsm;
+pub use fsync::FsyncHook;
 pub use options::{LsmOptions, MEMORY_BYTES_MIN};
 pub use verify::{Finding, Report, verify};

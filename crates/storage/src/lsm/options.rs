@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::fsync::FsyncHook;
 use crate::{Error, Keyspace, Result};
 
 /// What an [`Lsm`](super::Lsm) is opened with.
@@ -19,6 +20,8 @@ pub struct LsmOptions {
     /// order: as much as is on disk and twice what is in the write buffers, beside 4 MiB, but never
     /// more than a full journal and two rounds of write buffers.
     pub disk_reserve_bytes: Option<u64>,
+    /// What is called before each fsync of the journal.
+    pub fsync_hook: FsyncHook,
 }
 
 /// The smallest [`LsmOptions::memory_bytes`].
@@ -38,6 +41,7 @@ impl LsmOptions {
             keyspaces: keyspaces.iter().map(|name| (*name).to_owned()).collect(),
             memory_bytes: 32 << 20,
             disk_reserve_bytes: None,
+            fsync_hook: FsyncHook::default(),
         }
     }
 

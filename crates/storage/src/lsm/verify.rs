@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::engine::Lsm;
 use super::folder::Folder;
+use super::fsync::FsyncHook;
 use super::marker::Marker;
 use super::options::{LsmOptions, MEMORY_BYTES_MIN};
 use super::{journal, tables};
@@ -90,6 +91,7 @@ fn count_keys(path: &Path, keyspaces: &[String]) -> Result<Vec<(String, u64)>> {
         keyspaces: keyspaces.to_vec(),
         memory_bytes: MEMORY_BYTES_MIN,
         disk_reserve_bytes: None,
+        fsync_hook: FsyncHook::default(),
     })?;
     let snapshot = engine.snapshot()?;
     let mut counts = Vec::new();

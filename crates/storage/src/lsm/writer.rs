@@ -13,12 +13,14 @@
 //! ```
 
 use std::any::Any;
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error;
 use super::folder::Folder;
+use super::fsync::{Fsync, SharedMarker};
 use super::marker::{FORMAT, Marker};
 use super::options::LsmOptions;
 use super::reclaim::{Busy, JOURNAL_BYTES_MIN, RESTART_BYTES_MIN, Reclaiming};
@@ -26,7 +28,7 @@ use super::snapshot::State;
 use super::space::Space;
 use super::store::Store;
 use super::{journal, tables};
-use crate::{Batch, Durability, Error, Keyspace, Purpose, Result};
+use crate::{Batch, Error, Keyspace, Purpose, Result};
 
 /// How much is written before the marker is brought up to date.
 const UNMARKED_BYTES_MAX: u64 = 1 << 20;
@@ -40,12 +42,15 @@ pub(super) const TREES_BESIDE: usize = 2;
 /// What a commit needs, and needs alone.
 pub(super) struct Writer {
     options: LsmOptions,
-    marker: Marker,
+    marker: Arc<SharedMarker>,
     space: Arc<Space>,
     /// The number of the newest batch.
     number: u64,
-    /// Bytes committed since the last fsync, and since the marker was written.
-    unsynced_bytes: u64,
+    /// The number of the newest batch that was acknowledged. One after it may yet be refused.
+    acknowledged: u64,
+    /// The number of the newest batch that is known to be on the device.
+    synced: u64,
+    /// Bytes committed since the marker was written.
     unmarked_bytes: u64,
     /// Keys deleted since space was last reclaimed, by keyspace.
     deletions: [u64; Keyspace::COUNT_MAX],
@@ -82,41 +87,48 @@ impl Writer {
                 ),
             });
         }
+        let has_keyspaces = marker.keyspaces.len();
         let mut writer = Writer {
             space: Arc::new(Space::new(options.path.clone(), options.disk_reserve_bytes)),
             options,
             number: 0,
-            unsynced_bytes: 0,
+            acknowledged: 0,
+            synced: 0,
             unmarked_bytes: 0,
             deletions: [0; Keyspace::COUNT_MAX],
             busy: Arc::default(),
             store: Health::Closed,
-            marker,
+            marker: Arc::new(SharedMarker::new(folder.path().to_owned(), marker)),
             folder,
         };
-        let state = writer.open_store(None)?;
-        // A marker that is behind is as good, so that a full device can still be read.
-        let _ = writer.mark();
+        let state = writer.open_store(has_keyspaces, None)?;
+        // How many of the batches are durable is not known: the system may still have them from a
+        // process that was killed. A marker that is behind is as good, and a full device can still
+        // be read.
+        let _ = writer.marker.note(writer.marker.commits(), &writer.options.keyspaces);
         Ok((writer, state))
     }
 
     /// Checks everything that the store would not, cuts off the torn tail, and opens the store.
     /// Batches above `number_max` were refused, and are part of the tail.
-    fn open_store(&mut self, number_max: Option<u64>) -> Result<State> {
+    /// The folder has at least the trees of so many keyspaces.
+    fn open_store(&mut self, keyspaces_min: usize, number_max: Option<u64>) -> Result<State> {
         let path = self.folder.store();
-        let trees = self.marker.keyspaces.len() + TREES_BESIDE;
-        tables::verify(&path, trees, self.options.keyspaces.len() + TREES_BESIDE)?;
+        let trees_max = self.options.keyspaces.len() + TREES_BESIDE;
+        tables::verify(&path, keyspaces_min + TREES_BESIDE, trees_max)?;
         let journals = journal::verify(&path, number_max)?;
         journals.repair()?;
         let store = open(&self.folder, &self.options)?;
         let number = store.verify(&journals)?;
-        if number < self.marker.commits {
+        let marked = self.marker.commits();
+        if number < marked {
             return Err(Error::Corrupt {
                 place: path.display().to_string(),
-                what: format!("batches {} to {} are missing", number + 1, self.marker.commits),
+                what: format!("batches {} to {marked} are missing", number + 1),
             });
         }
         self.number = number;
+        self.acknowledged = number;
         let state = store.state();
         self.store = Health::Working(Box::new(store));
         self.note_needs();
@@ -204,23 +216,23 @@ impl Writer {
         self.busy.wait();
         self.mark()?;
         self.store = Health::Closed;
-        self.unsynced_bytes = 0;
+        self.synced = self.number;
         journal::restart(&self.folder.store())
     }
 
     /// Whether all that was committed is on the device.
     pub(super) fn is_durable(&self) -> bool {
-        self.unsynced_bytes == 0 && !matches!(self.store, Health::Poisoned(_))
+        self.synced == self.number && !self.is_poisoned()
     }
 
     /// Opens the store again, of which no state may be left: the trees of the old one would remove
     /// files that the new one may have written.
     pub(super) fn reopen(&mut self) -> Result<State> {
-        self.open_store(Some(self.number))
+        self.open_store(self.options.keyspaces.len(), Some(self.number))
     }
 
     pub(super) fn is_dirty(&self) -> bool {
-        self.unsynced_bytes > 0 && matches!(self.store, Health::Working(_))
+        self.synced < self.number && !self.is_poisoned()
     }
 
     /// The newest state, unless the store is closed.
@@ -239,20 +251,9 @@ impl Writer {
         }
     }
 
-    /// Writes a batch with the durability asked for. After an error it is not there, unless the
+    /// Writes a batch as far as the operating system. After an error it is not there, unless the
     /// error is [`Error::Poisoned`].
-    pub(super) fn commit(&mut self, batch: &Batch, durability: Durability) -> Result<()> {
-        let before = self.number;
-        if !batch.is_empty() {
-            self.append(batch)?;
-        }
-        match durability {
-            Durability::Memory | Durability::Os => Ok(()),
-            Durability::Disk => self.persist_or_cut(before),
-        }
-    }
-
-    fn append(&mut self, batch: &Batch) -> Result<()> {
+    pub(super) fn append(&mut self, batch: &Batch) -> Result<()> {
         let bytes = batch.byte_length() as u64;
         self.space.check(bytes, 0, batch.purpose())?;
         let number = self.number + 1;
@@ -268,46 +269,87 @@ impl Writer {
         let deleted = batch.writes().filter(|write| write.value.is_none());
         deleted.for_each(|write| self.deletions[usize::from(write.keyspace.0)] += 1);
         self.number = number;
-        self.unsynced_bytes += bytes + 1;
         self.unmarked_bytes += bytes + 1;
         Ok(())
     }
 
-    /// Fsyncs everything that was committed.
-    pub(super) fn persist(&mut self) -> Result<()> {
-        self.persist_or_cut(self.number)
+    pub(super) fn is_poisoned(&self) -> bool {
+        matches!(self.store, Health::Poisoned(_))
     }
 
-    /// Fsyncs. What a failed fsync leaves on the device is not known, nor is it after another one,
-    /// so that the first failure is the last word. Where there was none, since the store had
-    /// stopped before, batches above `number` are refused.
-    fn persist_or_cut(&mut self, number: u64) -> Result<()> {
-        match self.store()?.persist() {
-            Ok(()) => {}
-            Err(error @ fjall::Error::Poisoned) => {
-                self.number = number;
-                return Err(self.fail(&error));
-            }
-            Err(error) => return Err(self.poison(format!("fsync failed: {error:?}"))),
+    /// The number of the newest batch.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The number of the newest batch that is known to be on the device.
+    pub(super) fn synced(&self) -> u64 {
+        self.synced
+    }
+
+    /// Notes that what was written is not refused any more.
+    pub(super) fn acknowledge(&mut self) {
+        self.acknowledged = self.number;
+    }
+
+    /// Begins to fsync everything that was committed. That a device is full does not matter: what the
+    /// journal has can become durable without the store.
+    pub(super) fn begin_fsync(&mut self) -> Result<Fsync> {
+        if let Health::Working(store) = &self.store
+            && let Err(error) = store.check_running()
+        {
+            self.fail(&error);
         }
-        self.unsynced_bytes = 0;
-        if self.unmarked_bytes >= UNMARKED_BYTES_MAX {
-            // The batches are durable; the marker may stay behind, see `Marker::commits`.
-            let _ = self.mark();
+        if let Health::Poisoned(reason) = &self.store {
+            return Err(Error::Poisoned { reason: reason.clone() });
         }
+        let is_behind = self.unmarked_bytes >= UNMARKED_BYTES_MAX;
+        if is_behind {
+            self.unmarked_bytes = 0;
+        }
+        let marker = || (Arc::clone(&self.marker), self.options.keyspaces.clone());
+        Ok(Fsync {
+            number: self.number,
+            journal: journal::newest(&self.folder.store())?,
+            hook: self.options.fsync_hook.clone(),
+            mark: is_behind.then(marker),
+        })
+    }
+
+    /// Notes what came of an fsync. What a failed one leaves on the device is not known, nor is it
+    /// after another one, so that the first failure is the last word.
+    pub(super) fn end_fsync(&mut self, fsync: &Fsync, result: io::Result<()>) -> Result<()> {
+        if let Err(error) = result {
+            return Err(self.poison(format!("fsync failed: {error}")));
+        }
+        self.synced = self.synced.max(fsync.number);
+        Ok(())
+    }
+
+    /// Fsyncs everything that was committed.
+    fn persist(&mut self) -> Result<()> {
+        let result = self.options.fsync_hook.call().map_err(fjall::Error::from);
+        let store = self.store()?;
+        if let Err(error) = result.and_then(|()| store.persist()) {
+            return Err(match error {
+                error @ fjall::Error::Poisoned => self.fail(&error),
+                error => self.poison(format!("fsync failed: {error:?}")),
+            });
+        }
+        self.synced = self.number;
         Ok(())
     }
 
     /// Notes in the marker how many commits there are, all of which are durable.
     fn mark(&mut self) -> Result<()> {
         self.unmarked_bytes = 0;
-        self.marker.commits = self.number;
-        self.marker.keyspaces.clone_from(&self.options.keyspaces);
-        self.marker.write(self.folder.path())
+        self.marker.note(self.number, &self.options.keyspaces)
     }
 
-    /// After the store failed to write: finds out what that means.
+    /// After the store failed to write: finds out what that means. A batch that was not acknowledged
+    /// is refused.
     fn fail(&mut self, error: &fjall::Error) -> Error {
+        self.number = self.acknowledged;
         // Its workers say only that they stopped. On a device with too little room for their work
         // that was the reason.
         let is_stopped = matches!(error, fjall::Error::Poisoned);

@@ -47,6 +47,10 @@ impl Engine for Disk {
         self.engine.close()
     }
 
+    fn check_writable(&self) -> Result<()> {
+        self.engine.check_writable()
+    }
+
     fn reclaim(&self) -> Result<()> {
         self.engine.reclaim()
     }

@@ -288,6 +288,14 @@ impl Engine for MemoryFirst {
         result
     }
 
+    fn check_writable(&self) -> Result<()> {
+        let queue = self.shared.queue();
+        match queue.failure.as_ref().filter(|failure| !failure.is_retryable()) {
+            Some(failure) => Err(failure.clone()),
+            None => self.shared.lsm.check_room(0, queue.behind_bytes(), Purpose::Keep),
+        }
+    }
+
     fn reclaim(&self) -> Result<()> {
         // What was deleted is on its way.
         let synced = self.sync();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::lsm::{self, LsmOptions};
+use crate::lsm::{self, FsyncHook, LsmOptions};
 use crate::{Error, Keyspace, Result};
 
 /// Where documents live, and so what a crash loses.
@@ -47,6 +47,8 @@ pub struct Options {
     /// Free bytes of the device below which writes are refused, see
     /// [`LsmOptions::disk_reserve_bytes`](crate::lsm::LsmOptions::disk_reserve_bytes).
     pub disk_reserve_bytes: Option<u64>,
+    /// What is called before each fsync of the journal.
+    pub fsync_hook: FsyncHook,
 }
 
 /// The smallest [`Options::memory_bytes`]: below it the store's own tables take more than its
@@ -70,6 +72,7 @@ impl Options {
             behind_bytes_max: 16 << 20,
             sync_interval: Duration::from_millis(100),
             disk_reserve_bytes: None,
+            fsync_hook: FsyncHook::default(),
         }
     }
 
@@ -144,6 +147,7 @@ impl Options {
             keyspaces: self.keyspaces.clone(),
             memory_bytes,
             disk_reserve_bytes: self.disk_reserve_bytes,
+            fsync_hook: self.fsync_hook.clone(),
         }
     }
 }
