@@ -10,7 +10,8 @@ use crate::measure::Clock;
 pub const USAGE: &str = "\
 usage: velocitydb-bench SUITE [OPTION...]
 
-suites: all, memory, scaling, footprint, disk, budget, queries, claims, collections
+suites: all, memory, scaling, footprint, disk, budget, queries, claims, collections,
+        levels
 
   --quick         smaller sets of documents, 3 rounds
   --rounds N      how often each measurement is taken (default 5)
@@ -48,6 +49,8 @@ pub enum Suite {
     Claims,
     /// Collections, few and many.
     Collections,
+    /// Writes that wait for no disk, beside those that do.
+    Levels,
 }
 
 /// How a run is to be done.
@@ -72,7 +75,7 @@ pub struct Arguments {
 }
 
 impl Suite {
-    const ALL: [Suite; 8] = [
+    const ALL: [Suite; 9] = [
         Suite::Memory,
         Suite::Scaling,
         Suite::Footprint,
@@ -81,6 +84,7 @@ impl Suite {
         Suite::Queries,
         Suite::Claims,
         Suite::Collections,
+        Suite::Levels,
     ];
 
     /// The word on the command line.
@@ -94,6 +98,7 @@ impl Suite {
             Suite::Queries => "queries",
             Suite::Claims => "claims",
             Suite::Collections => "collections",
+            Suite::Levels => "levels",
         }
     }
 }

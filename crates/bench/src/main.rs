@@ -15,6 +15,7 @@ mod disk;
 mod documents;
 mod footprint;
 mod jsonb;
+mod levels;
 mod machine;
 mod measure;
 mod memory;
@@ -66,6 +67,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Suite::Queries => queries::run(arguments, &mut results)?,
             Suite::Claims => claims::run(arguments, &mut results)?,
             Suite::Collections => collections::run(arguments, &mut results)?,
+            Suite::Levels => levels::run(arguments, &mut results)?,
         }
     }
     let report = report::markdown(arguments, &machine, &results);

@@ -509,7 +509,7 @@ impl Core {
 
     /// Gives the space of what was deleted back.
     pub(crate) fn reclaim(&self) -> Result<()> {
-        Ok(self.engine.reclaim()?)
+        Ok(self.engine.reclaim(&|work| self.pipeline.while_settled(work))?)
     }
 
     /// Goes on building an index that nobody builds; whether there is more to do.

@@ -139,6 +139,17 @@ impl Options {
         self.start()
     }
 
+    /// Calls something before each fsync of the journal, which takes as long or fails as that does: for
+    /// tests and benchmarks.
+    #[doc(hidden)]
+    pub fn before_fsync(
+        mut self,
+        before: impl Fn() -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.storage.fsync_hook = velocitydb_storage::lsm::FsyncHook::new(before);
+        self
+    }
+
     /// Opens a database on an engine of the caller's, for tests that let engines fail.
     #[doc(hidden)]
     pub fn open_engine(self, engine: Arc<dyn velocitydb_storage::Engine>) -> Result<Database> {

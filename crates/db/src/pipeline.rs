@@ -140,7 +140,7 @@ impl Pipeline {
         let _under_way = UnderWay::enter(self, command.encoded_length_max()?)?;
         // A group is gathered to share a write or an fsync. Where there is none to share, the time
         // that the machine is busy is shorter than falling asleep takes, and a plain lock serves best.
-        if durability == Durability::Memory {
+        if durability == Durability::Memory && !removes_what_was_dropped(&command) {
             return self.apply_at_once(&command);
         }
         match self.turn.try_lock() {
@@ -157,11 +157,14 @@ impl Pipeline {
         answer
     }
 
+    /// Does something while nothing is on its way to the disk, so that no state is held for that.
+    pub(crate) fn while_settled(&self, work: impl FnOnce()) {
+        let _turn = Turn { pipeline: self, answered: 0, turn: Some(self.turn.lock()) };
+        work();
+    }
+
     /// The way of a command that waits for no disk.
     fn apply_at_once(&self, command: &Command) -> Result<Reply> {
-        if removes_what_was_dropped(command) {
-            self.views.wait_until_settled()?;
-        }
         let mut lead = Lead::new(self, &[]);
         let machine = lead.machine();
         let reply = flat(machine.apply(command));
@@ -340,13 +343,13 @@ impl Pipeline {
         let mut lead = Lead::new(self, &group);
         let machine = lead.machine();
         let (mut first_open, mut waits) = (0, false);
-        let mut durability = Durability::Os;
+        let mut durability = Durability::Memory;
         for (position, waiter) in group.iter().enumerate() {
             if machine.batch_bytes() >= GROUP_BYTES_MAX {
                 let open = &group[first_open..position];
                 waits |= self.commit_since(machine, open, &mut replies[first_open..], durability);
                 first_open = position;
-                durability = Durability::Os;
+                durability = Durability::Memory;
             }
             replies.push(flat(machine.apply(&waiter.command)));
             durability = durability.max(waiter.durability);
@@ -424,8 +427,8 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// Whether a command removes what was dropped before, for good. It waits until no crash undoes the
-/// drop: there are readers to whom it has not happened.
+/// Whether a command removes what was dropped before, for good. It waits for the turn, when no crash
+/// undoes a drop: until then there are readers to whom it has not happened.
 fn removes_what_was_dropped(command: &Command) -> bool {
     matches!(&command.body, Body::Maintain(maintain) if maintain.scope == MaintainScope::All)
 }

@@ -184,14 +184,6 @@ impl Views {
         });
     }
 
-    /// Waits until there is no window.
-    pub(crate) fn wait_until_settled(&self) -> Result<()> {
-        while let Some(window) = self.window() {
-            self.wait_behind(&window)?;
-        }
-        Ok(())
-    }
-
     fn window(&self) -> Option<Arc<Window>> {
         if self.has_window.load(Ordering::Acquire) { self.window.load_full() } else { None }
     }

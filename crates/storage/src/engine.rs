@@ -114,14 +114,19 @@ pub trait Engine: Send + Sync + 'static {
     }
 
     /// Gives the space of what was deleted back to the device, as far as that is worth its cost.
-    /// Does nothing while snapshots are held, and waits for whoever does it already.
-    fn reclaim(&self) -> Result<()> {
+    /// Does nothing while snapshots are held, and waits for whoever does it already. What needs that
+    /// nobody holds one, and takes little time, it does within `quiet`.
+    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
+        let _ = quiet;
         Ok(())
     }
 
     /// What the engine holds and has done. Cheap enough to be asked for each second.
     fn stats(&self) -> EngineStats;
 }
+
+/// Calls what it is given while its owner holds no snapshots that are soon let go.
+pub type Quiet<'a> = dyn Fn(&mut dyn FnMut()) + Sync + 'a;
 
 /// One unchanging state of an [`Engine`].
 pub trait Snapshot: Send + Sync {

@@ -20,7 +20,8 @@ mod overlay;
 pub use batch::{Batch, Purpose, Savepoint};
 pub use blob::Blob;
 pub use engine::{
-    Bounds, Direction, Durability, Engine, EngineStats, Keyspace, KeyspaceStats, Snapshot, Visit,
+    Bounds, Direction, Durability, Engine, EngineStats, Keyspace, KeyspaceStats, Quiet, Snapshot,
+    Visit,
 };
 pub use error::{Error, Result, Room};
 pub use mode::Mode;

@@ -342,9 +342,18 @@ impl Machine {
         let batch = Arc::new(std::mem::take(&mut self.batch));
         let opened = views.open(batch.clone());
         let replaced = self.withdraw_names(&names_changed);
-        let committed = opened.and_then(|()| {
+        let mut committed = opened.and_then(|()| {
             self.engine.commit(&batch, Durability::Os).inspect_err(|_| views.withdraw())
         });
+        if committed.is_err() {
+            // An engine that is short of room may have to close its store, for which the window held
+            // a state too many.
+            committed = self.engine.commit(&batch, Durability::Disk);
+            if committed.is_ok() {
+                self.end_commit(committed, names_changed)?;
+                return Ok(false);
+            }
+        }
         let names_changed = names_changed.into_iter().filter(|name| !replaced.contains(name));
         self.names_replaced.extend(replaced.iter().cloned());
         self.end_commit(committed, names_changed.collect())?;

@@ -10,8 +10,6 @@ use std::thread;
 use std::time::Duration;
 
 use velocitydb::{Consistency, Database, IndexSpec, Mode, Options, WriteBatch, object};
-use velocitydb_storage::lsm::FsyncHook;
-use velocitydb_storage::mode;
 
 use crate::fault::{Fault, Faulty, Place, wait_until};
 use crate::world::World;
@@ -166,19 +164,13 @@ fn writes_that_promise_no_fsync_wait_for_none_in_any_mode() {
         let (begun, begins) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
         let released = std::sync::Mutex::new(released);
-        let hook = FsyncHook::new(move || {
+        let options = Options::new().mode(mode).before_fsync(move || {
             let _ = begun.send(());
             // An error says that nobody is to wait any more.
             let _ = released.lock().unwrap().recv();
             Ok(())
         });
-        let storage = mode::Options {
-            path: Some(folder.path().to_owned()),
-            fsync_hook: hook,
-            ..mode::Options::new(mode, &["documents", "system", "indexes"])
-        };
-        let engine = mode::open(&storage).unwrap();
-        let db = Options::new().mode(mode).open_engine(engine).unwrap();
+        let db = options.open(folder.path()).unwrap();
         let docs = db.documents("docs");
         let local = docs.at(Consistency::Local);
         thread::scope(|scope| {

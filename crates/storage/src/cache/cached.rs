@@ -8,7 +8,7 @@ use quick_cache::{OptionsBuilder, Weighter};
 use super::coherent::{Coherent, Lock, Map, Stripe};
 use super::counter::Counter;
 use crate::hash::hash;
-use crate::{Batch, Blob, Durability, Engine, EngineStats, Keyspace, Result, Snapshot};
+use crate::{Batch, Blob, Durability, Engine, EngineStats, Keyspace, Quiet, Result, Snapshot};
 
 /// What fills the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,8 +106,8 @@ impl<E: Engine> Engine for Cached<E> {
         self.engine.check_writable()
     }
 
-    fn reclaim(&self) -> Result<()> {
-        self.engine.reclaim()
+    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
+        self.engine.reclaim(quiet)
     }
 
     fn stats(&self) -> EngineStats {

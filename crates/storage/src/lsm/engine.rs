@@ -19,8 +19,8 @@ use super::snapshot::{Held, State};
 use super::space::Space;
 use super::writer::Writer;
 use crate::{
-    Batch, Blob, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Purpose, Result,
-    Snapshot,
+    Batch, Blob, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Purpose, Quiet,
+    Result, Snapshot,
 };
 
 /// How long the last reads of a closed store are waited for.
@@ -160,21 +160,28 @@ impl Lsm {
 
     /// Merges what is worth it, and begins the journals anew for that or because they are long.
     /// Whether there may be room now for a merge that lacked it.
-    fn reclaim_once(&self) -> Result<bool> {
-        if self.snapshots_open.load(Ordering::Relaxed) > 0 {
-            return Ok(false);
-        }
+    fn reclaim_once(&self, quiet: &Quiet<'_>) -> Result<bool> {
+        let mut begun = Ok(None);
+        quiet(&mut || {
+            if self.snapshots_open.load(Ordering::Relaxed) == 0 {
+                begun = self.writer().begin_reclaiming();
+            }
+        });
         // The writer is let go meanwhile.
-        let Some(reclaiming) = self.writer().begin_reclaiming()? else { return Ok(false) };
+        let Some(reclaiming) = begun? else { return Ok(false) };
         let has_room = |bytes| self.space.check(bytes, 0, Purpose::Free).is_ok();
         let merged = reclaiming.merge(has_room).map_err(|error| {
             let place = || "merging tables".to_owned();
             error::store("reclaiming space in", self.space.path(), place, &error)
         })?;
-        let mut writer = self.writer();
-        let has_restarted = (merged.trees > 0 || writer.has_long_journals())
-            && self.restart_journals(&mut writer)?;
-        Ok(has_restarted && merged.lacked_room)
+        let mut restarted = Ok(false);
+        quiet(&mut || {
+            let mut writer = self.writer();
+            if merged.trees > 0 || writer.has_long_journals() {
+                restarted = self.restart_journals(&mut writer);
+            }
+        });
+        Ok(restarted? && merged.lacked_room)
     }
 
     /// Whether there is room for `bytes` that are to be committed later, beside those that are on
@@ -255,11 +262,11 @@ impl Engine for Lsm {
         self.space.check(0, 0, Purpose::Keep)
     }
 
-    fn reclaim(&self) -> Result<()> {
+    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
         // Who else does it may have begun before the last deletions.
         let _one = self.reclaiming.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.reclaim_once()? {
-            self.reclaim_once()?;
+        if self.reclaim_once(quiet)? {
+            self.reclaim_once(quiet)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::options::Options;
 use super::syncer::Syncer;
 use crate::cache::{Cached, Fill};
 use crate::lsm::Lsm;
-use crate::{Batch, Blob, Durability, Engine, EngineStats, Keyspace, Result, Snapshot};
+use crate::{Batch, Blob, Durability, Engine, EngineStats, Keyspace, Quiet, Result, Snapshot};
 
 /// The LSM engine behind the document cache, with fsyncs in the background.
 pub(super) struct Disk {
@@ -51,8 +51,8 @@ impl Engine for Disk {
         self.engine.check_writable()
     }
 
-    fn reclaim(&self) -> Result<()> {
-        self.engine.reclaim()
+    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
+        self.engine.reclaim(quiet)
     }
 
     fn stats(&self) -> EngineStats {

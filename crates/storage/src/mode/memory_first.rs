@@ -19,7 +19,7 @@ use crate::lsm::Lsm;
 use crate::memory::Memory;
 use crate::{
     Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Error, Keyspace, Purpose,
-    Result, Snapshot,
+    Quiet, Result, Snapshot,
 };
 
 /// How much is read from disk before it is put into memory, while opening.
@@ -296,15 +296,15 @@ impl Engine for MemoryFirst {
         }
     }
 
-    fn reclaim(&self) -> Result<()> {
+    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
         // What was deleted is on its way.
         let synced = self.sync();
-        self.shared.lsm.reclaim()?;
+        self.shared.lsm.reclaim(quiet)?;
         match synced {
             Err(error) if error.is_retryable() => {
                 // There may be room for it now.
                 self.sync()?;
-                self.shared.lsm.reclaim()
+                self.shared.lsm.reclaim(quiet)
             }
             synced => synced,
         }

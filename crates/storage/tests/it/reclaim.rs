@@ -78,7 +78,7 @@ fn what_is_deleted_gives_its_space_back_while_the_engine_is_open() {
         assert!(occupied(folder.path()) > 20 * MIB, "{mode:?}");
         delete(&*engine, 0..19_990);
         engine.sync().unwrap();
-        engine.reclaim().unwrap();
+        engine.reclaim(&|work| work()).unwrap();
         let bytes = occupied(folder.path());
         assert!(bytes < MIB, "{mode:?}: {bytes} bytes for ten keys");
         assert_eq!(content(&*engine).unwrap().map(|keys| keys.len()), [10, 10], "{mode:?}");
@@ -97,10 +97,10 @@ fn a_snapshot_that_is_held_keeps_what_it_shows() {
     fill(&*engine, 5_000);
     let snapshot = engine.snapshot().unwrap();
     delete(&*engine, 0..5_000);
-    engine.reclaim().unwrap();
+    engine.reclaim(&|work| work()).unwrap();
     assert!(snapshot.get(FIRST, &7_u32.to_be_bytes()).unwrap().is_some());
     drop(snapshot);
-    engine.reclaim().unwrap();
+    engine.reclaim(&|work| work()).unwrap();
     assert!(occupied(folder.path()) < MIB);
     assert!(engine.get(FIRST, &7_u32.to_be_bytes()).unwrap().is_none());
 }
