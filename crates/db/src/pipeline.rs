@@ -27,10 +27,10 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use velocitydb_core::{Body, Command, MaintainScope};
+use velocitydb_core::Command;
 use velocitydb_storage::{Durability, Engine, Purpose};
 
-use crate::apply::{Answer, Fatal, Machine, Reply, purpose_of};
+use crate::apply::{Answer, Fatal, Machine, Reply, purpose_of, removes_what_was_dropped};
 use crate::views::Views;
 use crate::{Error, Result};
 
@@ -65,8 +65,8 @@ pub(crate) struct Pipeline {
     /// How many writers there were when the last leader ended: those that it answered, and those
     /// that waited behind them.
     writers: AtomicUsize,
-    /// How long the last fsync took, in nanoseconds.
-    fsync_ns: AtomicU64,
+    /// How long the last commit to the disk took, in nanoseconds.
+    commit_ns: AtomicU64,
     /// Whether readers are still to be told of collections that took the place of others.
     has_replaced: AtomicBool,
     engine: Arc<dyn Engine>,
@@ -123,7 +123,7 @@ impl Pipeline {
             commands: AtomicUsize::new(0),
             commands_bytes: AtomicUsize::new(0),
             writers: AtomicUsize::new(0),
-            fsync_ns: AtomicU64::new(0),
+            commit_ns: AtomicU64::new(0),
             has_replaced: AtomicBool::new(false),
             engine,
             views,
@@ -190,10 +190,11 @@ impl Pipeline {
             let mut lead = Lead::new(self, &[]);
             let machine = lead.machine();
             let reply = flat(machine.apply(&command));
+            let begin = Instant::now();
             let committed = self.commit(machine, durability);
             (self.after_commit)(machine);
             lead.give_back();
-            let settled = committed.and_then(|waits| self.settle(waits));
+            let settled = committed.and_then(|waits| self.settle(waits, begin));
             lead.end();
             return if is_failure(&reply) { reply } else { settled.and(reply) };
         }
@@ -240,7 +241,7 @@ impl Pipeline {
         }
         let writers = self.writers.load(Ordering::Relaxed).min(GROUP_COMMANDS_MAX);
         let begin = Instant::now();
-        let time_max = Duration::from_nanos(self.fsync_ns.load(Ordering::Relaxed) / 2);
+        let time_max = Duration::from_nanos(self.commit_ns.load(Ordering::Relaxed) / 2);
         while self.waiting() + leading < writers && begin.elapsed() < time_max {
             std::thread::yield_now();
         }
@@ -260,13 +261,12 @@ impl Pipeline {
         }
     }
 
-    /// Makes what has been committed durable, if it waits for that, and so what all readers see. The
-    /// turn is held.
-    fn settle(&self, waits: bool) -> Result<()> {
+    /// Makes what has been committed durable, if it waits for that, and so what all readers see; and
+    /// notes how long that took since the commit began. The turn is held.
+    fn settle(&self, waits: bool, begin: Instant) -> Result<()> {
         if !waits {
             return Ok(());
         }
-        let begin = Instant::now();
         if let Err(error) = self.engine.sync() {
             // What is on the disk is not known, and others may have built on it.
             let error = Error::from(error);
@@ -278,8 +278,8 @@ impl Pipeline {
         if self.has_replaced.swap(false, Ordering::Relaxed) {
             self.machine.lock().publish_replaced();
         }
-        let fsync_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.fsync_ns.store(fsync_ns, Ordering::Relaxed);
+        let commit_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.commit_ns.store(commit_ns, Ordering::Relaxed);
         Ok(())
     }
 
@@ -354,11 +354,11 @@ impl Pipeline {
             replies.push(flat(machine.apply(&waiter.command)));
             durability = durability.max(waiter.durability);
         }
-        let open = &group[first_open..];
+        let (open, begin) = (&group[first_open..], Instant::now());
         waits |= self.commit_since(machine, open, &mut replies[first_open..], durability);
         (self.after_commit)(machine);
         lead.give_back();
-        if let Err(error) = self.settle(waits) {
+        if let Err(error) = self.settle(waits, begin) {
             for reply in replies.iter_mut().filter(|reply| !is_failure(reply)) {
                 *reply = Err(error.clone());
             }
@@ -425,12 +425,6 @@ impl Drop for UnderWay<'_> {
         self.pipeline.commands.fetch_sub(1, Ordering::Relaxed);
         self.pipeline.commands_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
-}
-
-/// Whether a command removes what was dropped before, for good. It waits for the turn, when no crash
-/// undoes a drop: until then there are readers to whom it has not happened.
-fn removes_what_was_dropped(command: &Command) -> bool {
-    matches!(&command.body, Body::Maintain(maintain) if maintain.scope == MaintainScope::All)
 }
 
 /// The lead over a group. When it ends by a panic, the group is answered, and the machine stopped: a

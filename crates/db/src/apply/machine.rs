@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use velocitydb_core::{
-    Action, Body, CollectionName, Command, DocumentId, Outcome, Refusal, Time, limits,
+    Action, Body, CollectionName, Command, DocumentId, MaintainScope, Outcome, Refusal, Time,
+    limits,
 };
 use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Purpose, Savepoint, Snapshot};
 
@@ -96,6 +97,8 @@ pub(crate) struct Machine {
     pub(super) engine: Arc<dyn Engine>,
     pub(super) catalog: Catalog,
     pub(super) batch: Batch,
+    /// The last batch that was to become durable, whose memory is used again when nobody has it.
+    last_batch: Option<Arc<Batch>>,
     pub(super) index: u64,
     /// A time before which no document expires and no lease ends.
     pub(super) due_next: Option<Time>,
@@ -149,6 +152,7 @@ impl Machine {
             engine,
             catalog: Catalog::default(),
             batch: Batch::new(),
+            last_batch: None,
             index: 0,
             due_next: None,
             due_next_shared: Arc::default(),
@@ -339,7 +343,12 @@ impl Machine {
     pub(crate) fn commit_for_disk(&mut self, views: &Views) -> Result<bool> {
         self.check_broken()?;
         let Some(names_changed) = self.begin_commit() else { return Ok(false) };
-        let batch = Arc::new(std::mem::take(&mut self.batch));
+        let empty = self.last_batch.take().and_then(Arc::into_inner).map(|mut batch| {
+            batch.clear();
+            batch
+        });
+        let batch = Arc::new(std::mem::replace(&mut self.batch, empty.unwrap_or_default()));
+        self.last_batch = Some(batch.clone());
         let opened = views.open(batch.clone());
         let replaced = self.withdraw_names(&names_changed);
         let mut committed = opened.and_then(|()| {
@@ -572,4 +581,10 @@ pub(crate) fn purpose_of(command: &Command) -> Purpose {
         | Body::SetSchema { .. } => false,
     };
     if frees { Purpose::Free } else { Purpose::Keep }
+}
+
+/// Whether a command removes what was dropped before, for good. It waits for the turn, when no crash
+/// undoes a drop: until then there are readers to whom it has not happened.
+pub(crate) fn removes_what_was_dropped(command: &Command) -> bool {
+    matches!(&command.body, Body::Maintain(maintain) if maintain.scope == MaintainScope::All)
 }

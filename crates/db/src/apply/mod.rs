@@ -22,7 +22,9 @@ mod write;
 
 pub(crate) use claims::PASSED_OVER_MAX;
 pub(crate) use due_next::DueNext;
-pub(crate) use machine::{Found, Machine, Reply, is_too_much, purpose_of};
+pub(crate) use machine::{
+    Found, Machine, Reply, is_too_much, purpose_of, removes_what_was_dropped,
+};
 pub(crate) use modify::{Fingerprint, Searched};
 pub(crate) use requests::find_answer;
 pub use requests::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX};

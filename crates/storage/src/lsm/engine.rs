@@ -13,6 +13,7 @@ use arc_swap::ArcSwapOption;
 use fjall::AbstractTree;
 
 use super::error;
+use super::fsync::OpenJournal;
 use super::journal;
 use super::options::LsmOptions;
 use super::snapshot::{Held, State};
@@ -35,7 +36,7 @@ pub struct Lsm {
     /// Held by whoever commits, until the batch has its durability and is published.
     committing: Mutex<()>,
     /// Held by whoever fsyncs, and before `writer`.
-    syncing: Mutex<()>,
+    syncing: Mutex<OpenJournal>,
     /// Never held through an fsync, but by who closes the store.
     writer: Mutex<Writer>,
     space: Arc<Space>,
@@ -79,7 +80,7 @@ impl Lsm {
     /// Fsyncs, beside those who write, unless batch `number` is on the device already. When the batch
     /// has been refused since, the device is full.
     fn sync_to(&self, number: u64) -> Result<()> {
-        let _one = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut journal = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let fsync = {
             let mut writer = self.writer();
             if !writer.is_poisoned() && number <= writer.synced() {
@@ -87,7 +88,7 @@ impl Lsm {
             }
             self.noted(writer.begin_fsync())?
         };
-        let result = fsync.run();
+        let result = fsync.run(&mut journal);
         self.noted(self.writer().end_fsync(&fsync, result))?;
         self.fsyncs.fetch_add(1, Ordering::Relaxed);
         if fsync.number < number { Err(self.space.is_full()) } else { Ok(()) }

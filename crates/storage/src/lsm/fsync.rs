@@ -6,12 +6,15 @@
 //! fsyncs the one before by itself, so the newest one is all there is to do.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::marker::Marker;
+use super::{error, journal};
+use crate::Result;
 
 /// What is called before each fsync of the journal: for tests and benchmarks, in which it takes as
 /// long as a slow device would, or fails.
@@ -52,7 +55,7 @@ impl SharedMarker {
     }
 
     /// Notes how many commits there are, all of which are durable, and the keyspaces.
-    pub(super) fn note(&self, commits: u64, keyspaces: &[String]) -> crate::Result<()> {
+    pub(super) fn note(&self, commits: u64, keyspaces: &[String]) -> Result<()> {
         let mut marker = self.marker.lock().unwrap_or_else(PoisonError::into_inner);
         if commits < marker.commits || (commits == marker.commits && marker.keyspaces == keyspaces)
         {
@@ -64,11 +67,40 @@ impl SharedMarker {
     }
 }
 
+/// The journal that was fsynced last, kept open.
+#[derive(Default)]
+pub(super) struct OpenJournal(Option<(PathBuf, File)>);
+
+impl OpenJournal {
+    /// The newest journal of a store; `None` when it has just gone.
+    fn newest(&mut self, store: &Path) -> Result<Option<&File>> {
+        if !self.is_newest() {
+            let path = journal::newest(store)?;
+            let open = |error| error::io("opening", &path, &error);
+            self.0 = match File::open(&path) {
+                Ok(file) => Some((path, file)),
+                // The store has been closed since, for which all of it was written to tables.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(open(error)),
+            };
+        }
+        Ok(self.0.as_ref().map(|(_, file)| file))
+    }
+
+    /// Whether there is no newer one than that which is open.
+    fn is_newest(&self) -> bool {
+        let Some((path, file)) = &self.0 else { return false };
+        let is_same = |other: Metadata| file.metadata().is_ok_and(|one| one.ino() == other.ino());
+        fs::metadata(path).is_ok_and(is_same)
+            && !journal::after(path).is_some_and(|next| next.exists())
+    }
+}
+
 /// An fsync that has begun.
 pub(super) struct Fsync {
     /// The newest batch that it makes durable.
     pub(super) number: u64,
-    pub(super) journal: PathBuf,
+    pub(super) store: PathBuf,
     pub(super) hook: FsyncHook,
     /// The marker, where it is to be brought up to date, and the keyspaces to be noted there.
     pub(super) mark: Option<(Arc<SharedMarker>, Vec<String>)>,
@@ -76,13 +108,11 @@ pub(super) struct Fsync {
 
 impl Fsync {
     /// Does it, which takes as long as the device does.
-    pub(super) fn run(&self) -> io::Result<()> {
-        self.hook.call()?;
-        match File::open(&self.journal) {
-            Ok(journal) => journal.sync_data()?,
-            // The store has been closed since, for which all of it was written to tables.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+    pub(super) fn run(&self, journal: &mut OpenJournal) -> Result<()> {
+        let failed = |error| error::io("syncing", &self.store, &error);
+        self.hook.call().map_err(failed)?;
+        if let Some(journal) = journal.newest(&self.store)? {
+            journal.sync_data().map_err(failed)?;
         }
         if let Some((marker, keyspaces)) = &self.mark {
             // The batches are durable; the marker may stay behind, see `Marker::commits`.

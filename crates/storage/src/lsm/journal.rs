@@ -139,6 +139,12 @@ pub(super) fn newest(store: &Path) -> Result<PathBuf> {
     newest.map(|(_, path)| path).ok_or_else(|| corrupt(store, 0, "it has no journal"))
 }
 
+/// The journal that the store turns to after this one.
+pub(super) fn after(path: &Path) -> Option<PathBuf> {
+    let number = path.file_stem()?.to_str()?.parse::<u64>().ok()?;
+    Some(path.with_file_name(format!("{}.jnl", number + 1)))
+}
+
 /// Begins a new journal and removes all others. The store must be closed, and everything in its
 /// tables. A crash leaves journals without a gap, whenever it comes.
 pub(super) fn restart(store: &Path) -> Result<()> {

@@ -13,7 +13,6 @@
 //! ```
 
 use std::any::Any;
-use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -310,7 +309,7 @@ impl Writer {
         let marker = || (Arc::clone(&self.marker), self.options.keyspaces.clone());
         Ok(Fsync {
             number: self.number,
-            journal: journal::newest(&self.folder.store())?,
+            store: self.folder.store(),
             hook: self.options.fsync_hook.clone(),
             mark: is_behind.then(marker),
         })
@@ -318,7 +317,7 @@ impl Writer {
 
     /// Notes what came of an fsync. What a failed one leaves on the device is not known, nor is it
     /// after another one, so that the first failure is the last word.
-    pub(super) fn end_fsync(&mut self, fsync: &Fsync, result: io::Result<()>) -> Result<()> {
+    pub(super) fn end_fsync(&mut self, fsync: &Fsync, result: Result<()>) -> Result<()> {
         if let Err(error) = result {
             return Err(self.poison(format!("fsync failed: {error}")));
         }
