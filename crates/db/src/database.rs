@@ -179,8 +179,8 @@ impl Database {
         self.snapshot()?.collections()
     }
 
-    /// The state as of now, and what had expired by now, which stays as it is for as long as it is
-    /// held. O(1).
+    /// The state as of now, as reads at `strong` see it, and what had expired by now, which stays as it
+    /// is for as long as it is held. O(1).
     ///
     /// # Errors
     ///

@@ -57,6 +57,9 @@ fn nobody_at_local_waits_for_the_fsync_of_another() {
     assert_eq!(docs.get("first").unwrap().unwrap().version(), 3);
 }
 
+/// The version of a document, read in one way.
+type Read = fn(&Database) -> u64;
+
 /// A write at `local` was acknowledged on top of one that is on its way to the disk. A strong read
 /// has to see the first and must not see the second: it waits until it may.
 #[test]
@@ -65,7 +68,7 @@ fn a_strong_read_waits_for_what_an_acknowledged_write_rests_on() {
     let docs = db.documents("docs");
     let local = docs.at(Consistency::Local);
     let (told, tells) = mpsc::channel();
-    let readers: [(&str, fn(&Database) -> u64); 3] = [
+    let readers: [(&str, Read); 3] = [
         ("get", |db| db.documents("docs").get("first").unwrap().unwrap().version()),
         ("find", |db| {
             let found = db.documents("docs").find(object! {}).documents().unwrap();
