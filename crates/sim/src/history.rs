@@ -116,7 +116,16 @@ impl History {
                 }
             }
             Record::Failed { message } => self.failures.push(message),
-            Record::Durable(end) => self.durable_journal = Some(end),
+            Record::Durable(end) => self.note_durable(end),
+        }
+    }
+
+    /// Notes how far the journal was durable. Threads of a worker look and tell in two steps, so what
+    /// is told later may have been seen earlier.
+    fn note_durable(&mut self, end: JournalEnd) {
+        let place = |end: &JournalEnd| (end.journal, end.length);
+        if self.durable_journal.is_none_or(|before| place(&before) <= place(&end)) {
+            self.durable_journal = Some(end);
         }
     }
 

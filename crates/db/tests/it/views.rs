@@ -5,11 +5,14 @@
 //! disk, stood still for every fsync of a strong one and for those in the background.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use velocitydb::{Consistency, Database, IndexSpec, Mode, Options, WriteBatch, object};
+use velocitydb::{
+    Consistency, Database, IndexSpec, MaintenanceMode, Mode, Options, WriteBatch, object,
+};
 
 use crate::fault::{Fault, Faulty, Place, wait_until};
 use crate::world::World;
@@ -195,4 +198,32 @@ fn writes_that_promise_no_fsync_wait_for_none_in_any_mode() {
         assert!(docs.get("first").unwrap().is_none(), "{mode:?}");
         db.close().unwrap();
     }
+}
+
+/// A strong writer holds a state for the time of each fsync, and so nearly always: giving space back,
+/// which needs that nobody holds one, goes in between.
+#[test]
+fn space_is_given_back_beside_a_writer_that_never_rests() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options::new().mode(Mode::Persistent).maintenance(MaintenanceMode::Manual);
+    let db = options.open(folder.path()).unwrap();
+    let dropped = db.documents("dropped").at(Consistency::Local);
+    let text = "x".repeat(2_000);
+    dropped.insert_many((0..5_000).map(|n| (format!("{n}"), object! { "text": &*text }))).unwrap();
+    assert!(db.stats().unwrap().engine.journal_bytes > 8 << 20);
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let counters = db.documents("counters");
+            counters.insert("one", object! { "n": 0 }).unwrap();
+            while !is_done.load(Ordering::Relaxed) {
+                counters.update("one", object! { "n": 1 }).unwrap();
+            }
+        });
+        db.drop_collection("dropped").unwrap();
+        db.maintain().unwrap();
+        is_done.store(true, Ordering::Relaxed);
+    });
+    let bytes = db.stats().unwrap().engine.journal_bytes;
+    assert!(bytes < 4 << 20, "the journals have {bytes} bytes");
 }

@@ -249,7 +249,12 @@ impl Engine for Lsm {
     }
 
     fn sync(&self) -> Result<()> {
-        let number = self.writer().number();
+        let number = {
+            let mut writer = self.writer();
+            // Where there is no room yet, what the journal has can become durable all the same.
+            let _ = self.revive(&mut writer, Purpose::Keep);
+            writer.number()
+        };
         self.sync_to(number)
     }
 

@@ -349,6 +349,7 @@ impl Writer {
     /// is refused.
     fn fail(&mut self, error: &fjall::Error) -> Error {
         self.number = self.acknowledged;
+        self.synced = self.synced.min(self.number);
         // Its workers say only that they stopped. On a device with too little room for their work
         // that was the reason.
         let is_stopped = matches!(error, fjall::Error::Poisoned);
