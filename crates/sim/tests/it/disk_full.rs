@@ -97,14 +97,14 @@ fn sync_at_last(db: &Database) {
 }
 
 /// Waits for what is on its way, flushes and merges included, which need room for a moment: until
-/// something can be written again, or for as long as a busy machine may take for them.
+/// something can be written again, or for very many looks.
 fn settle(db: &Database) {
     sync_at_last(db);
-    for _ in 0..500 {
+    for _ in 0..20_000 {
         if db.health().is_writable {
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::yield_now();
     }
 }
 
