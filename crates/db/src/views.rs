@@ -163,7 +163,7 @@ impl Views {
 
     /// Notes that something is acknowledged that does not wait for the disk.
     pub(crate) fn build_on(&self) {
-        if self.has_window.load(Ordering::SeqCst) {
+        if self.window().is_some_and(|window| !window.is_built_on) {
             self.change(|window| {
                 window.is_built_on = true;
                 true

@@ -92,6 +92,9 @@ impl Reply {
     }
 }
 
+/// A batch of more is not kept for its memory.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
 /// The state machine of one shard.
 pub(crate) struct Machine {
     pub(super) engine: Arc<dyn Engine>,
@@ -348,24 +351,23 @@ impl Machine {
             batch
         });
         let batch = Arc::new(std::mem::replace(&mut self.batch, empty.unwrap_or_default()));
-        self.last_batch = Some(batch.clone());
+        self.last_batch = (batch.byte_length() <= KEPT_BYTES_MAX).then(|| batch.clone());
         let opened = views.open(batch.clone());
         let replaced = self.withdraw_names(&names_changed);
-        let mut committed = opened.and_then(|()| {
+        let committed = opened.and_then(|()| {
             self.engine.commit(&batch, Durability::Os).inspect_err(|_| views.withdraw())
         });
         if committed.is_err() {
             // An engine that is short of room may have to close its store, for which the window held
             // a state too many.
-            committed = self.engine.commit(&batch, Durability::Disk);
-            if committed.is_ok() {
-                self.end_commit(committed, names_changed)?;
-                return Ok(false);
-            }
+            let committed = self.engine.commit(&batch, Durability::Disk);
+            self.end_commit(committed, names_changed)?;
+            return Ok(false);
         }
         let names_changed = names_changed.into_iter().filter(|name| !replaced.contains(name));
-        self.names_replaced.extend(replaced.iter().cloned());
-        self.end_commit(committed, names_changed.collect())?;
+        let names_changed = names_changed.collect();
+        self.names_replaced.extend(replaced);
+        self.end_commit(committed, names_changed)?;
         Ok(true)
     }
 

@@ -13,7 +13,6 @@ use arc_swap::ArcSwapOption;
 use fjall::AbstractTree;
 
 use super::error;
-use super::fsync::OpenJournal;
 use super::journal;
 use super::options::LsmOptions;
 use super::snapshot::{Held, State};
@@ -36,7 +35,7 @@ pub struct Lsm {
     /// Held by whoever commits, until the batch has its durability and is published.
     committing: Mutex<()>,
     /// Held by whoever fsyncs, and before `writer`.
-    syncing: Mutex<OpenJournal>,
+    syncing: Mutex<()>,
     /// Never held through an fsync, but by who closes the store.
     writer: Mutex<Writer>,
     space: Arc<Space>,
@@ -80,7 +79,7 @@ impl Lsm {
     /// Fsyncs, beside those who write, unless batch `number` is on the device already. When the batch
     /// has been refused since, the device is full.
     fn sync_to(&self, number: u64) -> Result<()> {
-        let mut journal = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let fsync = {
             let mut writer = self.writer();
             if !writer.is_poisoned() && number <= writer.synced() {
@@ -88,7 +87,7 @@ impl Lsm {
             }
             self.noted(writer.begin_fsync())?
         };
-        let result = fsync.run(&mut journal);
+        let result = fsync.run();
         self.noted(self.writer().end_fsync(&fsync, result))?;
         self.fsyncs.fetch_add(1, Ordering::Relaxed);
         if fsync.number < number { Err(self.space.is_full()) } else { Ok(()) }
@@ -379,6 +378,27 @@ mod tests {
             assert!(!engine.writer().is_dirty());
         });
         release.send(()).unwrap();
+    }
+
+    /// The journal of the last fsync was kept open when it was removed, and so occupied a small device
+    /// that was being cleared.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn removed_journals_are_not_kept_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Lsm::open(LsmOptions::new(folder.path(), &["documents"])).unwrap();
+        let removed_and_open = || {
+            let files = std::fs::read_dir("/proc/self/fd").unwrap();
+            let paths = files.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+            let removed = |path: &PathBuf| path.to_string_lossy().ends_with(".jnl (deleted)");
+            paths.filter(|path| path.starts_with(folder.path()) && removed(path)).count()
+        };
+        for number in 0..3_u32 {
+            put(&engine, &number.to_be_bytes(), Durability::Os).unwrap();
+            engine.sync().unwrap();
+            assert!(engine.restart_journals(&mut engine.writer()).unwrap());
+            assert_eq!(removed_and_open(), 0);
+        }
     }
 
     /// Memtables are flushed as their bound requires, and every key stays where it was.

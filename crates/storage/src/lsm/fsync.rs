@@ -6,9 +6,8 @@
 //! fsyncs the one before by itself, so the newest one is all there is to do.
 
 use std::fmt;
-use std::fs::{self, File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -67,32 +66,29 @@ impl SharedMarker {
     }
 }
 
-/// The journal that was fsynced last, kept open.
+/// The newest journal, kept open from one fsync to the next. A file that was removed occupies the device
+/// for as long as it is open, so this goes before a store's journals do.
 #[derive(Default)]
-pub(super) struct OpenJournal(Option<(PathBuf, File)>);
+pub(super) struct OpenJournal(Option<(PathBuf, Arc<File>)>);
 
 impl OpenJournal {
-    /// The newest journal of a store; `None` when it has just gone.
-    fn newest(&mut self, store: &Path) -> Result<Option<&File>> {
-        if !self.is_newest() {
-            let path = journal::newest(store)?;
-            let open = |error| error::io("opening", &path, &error);
-            self.0 = match File::open(&path) {
-                Ok(file) => Some((path, file)),
-                // The store has been closed since, for which all of it was written to tables.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(error) => return Err(open(error)),
-            };
+    /// The newest journal of a store.
+    pub(super) fn newest(&mut self, store: &Path) -> Result<Arc<File>> {
+        if let Some((path, file)) = &self.0
+            && path.exists()
+            && !journal::after(path).is_some_and(|next| next.exists())
+        {
+            return Ok(Arc::clone(file));
         }
-        Ok(self.0.as_ref().map(|(_, file)| file))
+        let path = journal::newest(store)?;
+        let file = File::open(&path).map_err(|error| error::io("opening", &path, &error))?;
+        let file = Arc::new(file);
+        self.0 = Some((path, Arc::clone(&file)));
+        Ok(file)
     }
 
-    /// Whether there is no newer one than that which is open.
-    fn is_newest(&self) -> bool {
-        let Some((path, file)) = &self.0 else { return false };
-        let is_same = |other: Metadata| file.metadata().is_ok_and(|one| one.ino() == other.ino());
-        fs::metadata(path).is_ok_and(is_same)
-            && !journal::after(path).is_some_and(|next| next.exists())
+    pub(super) fn close(&mut self) {
+        self.0 = None;
     }
 }
 
@@ -100,7 +96,7 @@ impl OpenJournal {
 pub(super) struct Fsync {
     /// The newest batch that it makes durable.
     pub(super) number: u64,
-    pub(super) store: PathBuf,
+    pub(super) journal: Arc<File>,
     pub(super) hook: FsyncHook,
     /// The marker, where it is to be brought up to date, and the keyspaces to be noted there.
     pub(super) mark: Option<(Arc<SharedMarker>, Vec<String>)>,
@@ -108,12 +104,9 @@ pub(super) struct Fsync {
 
 impl Fsync {
     /// Does it, which takes as long as the device does.
-    pub(super) fn run(&self, journal: &mut OpenJournal) -> Result<()> {
-        let failed = |error| error::io("syncing", &self.store, &error);
-        self.hook.call().map_err(failed)?;
-        if let Some(journal) = journal.newest(&self.store)? {
-            journal.sync_data().map_err(failed)?;
-        }
+    pub(super) fn run(&self) -> io::Result<()> {
+        self.hook.call()?;
+        self.journal.sync_data()?;
         if let Some((marker, keyspaces)) = &self.mark {
             // The batches are durable; the marker may stay behind, see `Marker::commits`.
             let _ = marker.note(self.number, keyspaces);

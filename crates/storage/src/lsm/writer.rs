@@ -13,13 +13,14 @@
 //! ```
 
 use std::any::Any;
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error;
 use super::folder::Folder;
-use super::fsync::{Fsync, SharedMarker};
+use super::fsync::{Fsync, OpenJournal, SharedMarker};
 use super::marker::{FORMAT, Marker};
 use super::options::LsmOptions;
 use super::reclaim::{Busy, JOURNAL_BYTES_MIN, RESTART_BYTES_MIN, Reclaiming};
@@ -56,6 +57,7 @@ pub(super) struct Writer {
     /// Who reclaims space, for which the store stays open.
     busy: Arc<Busy>,
     store: Health,
+    journal: OpenJournal,
     /// Shared with the states, see [`Trees`](super::snapshot::Trees).
     folder: Arc<Folder>,
 }
@@ -97,6 +99,7 @@ impl Writer {
             deletions: [0; Keyspace::COUNT_MAX],
             busy: Arc::default(),
             store: Health::Closed,
+            journal: OpenJournal::default(),
             marker: Arc::new(SharedMarker::new(folder.path().to_owned(), marker)),
             folder,
         };
@@ -214,6 +217,7 @@ impl Writer {
     pub(super) fn restart_journals(&mut self) -> Result<()> {
         self.busy.wait();
         self.mark()?;
+        self.journal.close();
         self.store = Health::Closed;
         self.synced = self.number;
         journal::restart(&self.folder.store())
@@ -309,7 +313,7 @@ impl Writer {
         let marker = || (Arc::clone(&self.marker), self.options.keyspaces.clone());
         Ok(Fsync {
             number: self.number,
-            store: self.folder.store(),
+            journal: self.journal.newest(&self.folder.store())?,
             hook: self.options.fsync_hook.clone(),
             mark: is_behind.then(marker),
         })
@@ -317,11 +321,11 @@ impl Writer {
 
     /// Notes what came of an fsync. What a failed one leaves on the device is not known, nor is it
     /// after another one, so that the first failure is the last word.
-    pub(super) fn end_fsync(&mut self, fsync: &Fsync, result: Result<()>) -> Result<()> {
+    pub(super) fn end_fsync(&mut self, fsync: &Fsync, result: io::Result<()>) -> Result<()> {
         if let Err(error) = result {
             return Err(self.poison(format!("fsync failed: {error}")));
         }
-        self.synced = self.synced.max(fsync.number);
+        self.synced = self.synced.max(fsync.number.min(self.number));
         Ok(())
     }
 
@@ -373,6 +377,7 @@ impl Writer {
     /// cuts that off: it was refused.
     fn close_store(&mut self) -> Result<()> {
         self.busy.wait();
+        self.journal.close();
         self.store = Health::Closed;
         journal::verify(&self.folder.store(), Some(self.number))?.repair()
     }
