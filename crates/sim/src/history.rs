@@ -259,3 +259,24 @@ impl Operation {
 fn is_durable(mode: Mode, level: Consistency) -> bool {
     matches!(mode, Mode::Hybrid | Mode::Persistent) && level > Consistency::Local
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of two threads, the one that looked first told last, and a loss of power was made to take what
+    /// the other had seen to be durable.
+    #[test]
+    fn the_furthest_durable_end_counts_whoever_tells_it_last() {
+        let mut history = History::new(Mode::Persistent);
+        let mut tell = |journal, length| {
+            let end = JournalEnd { journal, length, background: length };
+            history.add(Record::Durable(end), Instant::now());
+            history.durable_journal.map(|end| (end.journal, end.length))
+        };
+        assert_eq!(tell(3, 200), Some((3, 200)));
+        assert_eq!(tell(3, 100), Some((3, 200)));
+        assert_eq!(tell(4, 10), Some((4, 10)));
+        assert_eq!(tell(3, 300), Some((4, 10)));
+    }
+}

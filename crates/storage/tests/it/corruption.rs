@@ -80,6 +80,25 @@ fn a_last_batch_with_unwritten_sectors_is_dropped() {
     }
 }
 
+/// Opening noted that all batches in the journal are durable, which after a killed process they need
+/// not be: a loss of power right then left a folder that was called damaged.
+#[test]
+fn power_is_lost_right_after_a_killed_process_is_started_again() {
+    let (image, contents) = batches();
+    let killed = image.restore();
+    let engine = open(killed.path()).unwrap();
+    let mut opened = Image::take(killed.path());
+    drop(engine);
+    let journal = opened.journal();
+    let bytes = &mut opened.files.get_mut(&journal).unwrap().0;
+    let ends = ends(bytes);
+    let complete = ends.len() - 1;
+    bytes.truncate(ends[complete - 1]);
+    let folder = opened.restore();
+    let engine = open(folder.path()).unwrap();
+    assert!(content(&engine).unwrap() == contents[complete]);
+}
+
 /// Any bit of an acknowledged batch that is not the last that was torn: reported with the place,
 /// and nothing in the folder is changed.
 #[test]
