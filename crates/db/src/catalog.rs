@@ -74,7 +74,11 @@ impl Totals {
     }
 }
 
-/// What the state as a whole adds up to.
+/// The version of the rules by which commands are applied: limits, what is remembered of requests, the
+/// language of queries. A state of a later one is not one that this release can go on from.
+const STATE_VERSION: u64 = 1;
+
+/// What the state as a whole adds up to, and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct SystemTotals {
     /// The number of the next collection.
@@ -85,12 +89,15 @@ pub(crate) struct SystemTotals {
     pub(crate) request_next: u64,
     /// Bytes of the answers that are remembered.
     pub(crate) request_bytes: u64,
-    /// The number of the last command; written with every group of them.
+    /// The number of the last command that changed something; written with every group of them.
     pub(crate) index: u64,
     /// The number of the next index.
     pub(crate) next_index: IndexNumber,
     /// Documents that could not be expired and leases that could not be ended when they were due.
     pub(crate) postponed: u64,
+    /// Where commands come from a log: the position there of the last that was applied, refused ones and
+    /// those without effect included. The log is replayed from behind it.
+    pub(crate) log_position: u64,
 }
 
 impl SystemTotals {
@@ -104,8 +111,10 @@ impl SystemTotals {
             index,
             next_index,
             postponed,
+            log_position,
         } = *self;
         let numbers = [
+            STATE_VERSION,
             next_collection.into(),
             request_first,
             request_next,
@@ -113,6 +122,7 @@ impl SystemTotals {
             index,
             next_index.into(),
             postponed,
+            log_position,
         ];
         for number in numbers {
             encode_varint(number, &mut bytes);
@@ -121,6 +131,7 @@ impl SystemTotals {
     }
 
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        decode_varint(&mut bytes)?;
         let totals = SystemTotals {
             next_collection: u32::try_from(decode_varint(&mut bytes)?).ok()?,
             request_first: decode_varint(&mut bytes)?,
@@ -129,6 +140,7 @@ impl SystemTotals {
             index: decode_varint(&mut bytes)?,
             next_index: u32::try_from(decode_varint(&mut bytes)?).ok()?,
             postponed: decode_varint(&mut bytes)?,
+            log_position: decode_varint(&mut bytes)?,
         };
         bytes.is_empty().then_some(totals)
     }
@@ -292,7 +304,7 @@ impl Catalog {
         self.touched.clear();
     }
 
-    /// Puts the totals that have changed into `batch`, and that `index` is the last command.
+    /// Puts the totals that have changed into `batch`, and that the command at `index` is the last.
     pub(crate) fn write_totals(&mut self, batch: &mut Batch, index: u64) {
         for name in &self.touched {
             let Some(collection) = self.collections.get_mut(name) else { continue };
@@ -336,7 +348,7 @@ pub(crate) struct Entry {
     pub(crate) options: CollectionOptions,
 }
 
-/// The number of the last command that changed anything in a state. O(1).
+/// The number of the last command that changed something in a state. O(1).
 pub(crate) fn last_index(snapshot: &dyn Snapshot) -> Result<u64> {
     Ok(load_system(snapshot)?.index)
 }
@@ -346,6 +358,10 @@ pub(crate) fn load_system(snapshot: &dyn Snapshot) -> Result<SystemTotals> {
     let Some(bytes) = snapshot.get(SYSTEM, &[keys::TOTALS])? else {
         return Ok(SystemTotals::default());
     };
+    let version = decode_varint(&mut &*bytes).ok_or_else(|| corrupt(&[keys::TOTALS]))?;
+    if version != STATE_VERSION {
+        return Err(Error::StateVersion { found: version, supported: STATE_VERSION });
+    }
     SystemTotals::decode(&bytes).ok_or_else(|| corrupt(&[keys::TOTALS]))
 }
 

@@ -14,12 +14,10 @@ use crate::apply::{DueNext, Machine, Reply, Searched, find_answer};
 use crate::batch::{BatchOutcomes, BatchWritten, WriteBatch, check_outcomes};
 use crate::catalog::{self, Entry, is_stale};
 use crate::indexes::build_body;
-use crate::maintenance::{Alarm, Maintenance};
 use crate::names::Names;
 use crate::options::{MaintenanceMode, Options};
-use crate::pipeline::Pipeline;
 use crate::query::Statistics;
-use crate::views::Views;
+use crate::replica::{Alarm, Maintenance, Pipeline, Views};
 use crate::{
     Collection, CollectionStats, Documents, Environment, Error, Explanation, Result, Snapshot,
 };
@@ -64,16 +62,19 @@ impl Database {
     pub(crate) fn start(engine: Arc<dyn Engine>, options: Options) -> Result<Self> {
         let names = Arc::new(Names::default());
         let machine = Machine::new(engine.clone(), names.clone())?;
-        let proposals = machine.proposals();
         let due_next = machine.due_next_shared();
         let views = Arc::new(Views::new(engine.clone(), due_next.clone()));
         let alarm = Arc::new(Alarm::default());
+        alarm.set(machine.due_next());
         let pipeline = Pipeline::new(machine, engine.clone(), views.clone(), {
-            let alarm = alarm.clone();
-            move |machine| {
-                alarm.set(machine.due_next());
-                if machine.take_leftovers() {
+            let (alarm, names) = (alarm.clone(), names.clone());
+            move |committed| {
+                alarm.set(committed.due_next);
+                if committed.has_leftovers {
                     alarm.wake();
+                }
+                for (index, collection) in committed.stale {
+                    names.note_stale(index, collection);
                 }
             }
         });
@@ -92,11 +93,7 @@ impl Database {
             maintenance_problems: Mutex::default(),
             due_next,
         });
-        // Whoever proposed them ended with an earlier process, and nobody will confirm them.
-        for (collection, version) in proposals {
-            let change = SchemaChange::Withdraw(version);
-            core.submit(Body::SetSchema { collection, change }, None, Consistency::Strong)?;
-        }
+        core.begin_to_lead()?;
         let maintenance = is_automatic.then(|| Maintenance::start(core.clone()));
         let maintenance = maintenance.transpose().map_err(|error| Error::Thread {
             name: "velocitydb-maintenance",
@@ -434,6 +431,16 @@ impl Database {
 }
 
 impl Core {
+    /// What is done by whoever leads from now on, before anybody else proposes something: a schema that
+    /// is proposed and not confirmed is withdrawn, since whoever would have confirmed it is gone.
+    fn begin_to_lead(&self) -> Result<()> {
+        for (collection, version) in self.pipeline.ask(|machine| machine.proposals()) {
+            let change = SchemaChange::Withdraw(version);
+            self.submit(Body::SetSchema { collection, change }, None, Consistency::Strong)?;
+        }
+        Ok(())
+    }
+
     fn submit(&self, body: Body, request: Option<Request>, level: Consistency) -> Result<Reply> {
         let durability = durability(self.options.storage.mode, level);
         let mut command = Command { now: self.environment.now(), request, body };

@@ -254,6 +254,16 @@ pub enum Error {
         /// What was found.
         what: String,
     },
+    /// The state was written by a release that applies commands by later rules.
+    #[error(
+        "the state follows version {found} of the rules, and this release knows version {supported}; use a newer release"
+    )]
+    StateVersion {
+        /// The version found.
+        found: u64,
+        /// The only version that is known.
+        supported: u64,
+    },
     /// The operating system gave no thread.
     #[error("the thread {name} could not be started: {reason}")]
     Thread {

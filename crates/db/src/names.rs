@@ -104,22 +104,20 @@ impl Names {
         indexes.iter().find(|index| index.definition.number == number).cloned()
     }
 
-    /// Takes from readers those of the names whose collection is about to be dropped. Returns those of
-    /// them that have another one then.
+    /// Takes from readers those of the names whose collection is about to be dropped, and returns them.
     pub(crate) fn withdraw(
         &self,
         catalog: &Catalog,
         changed: &[CollectionName],
     ) -> Vec<CollectionName> {
-        let is_dropped = |name: &CollectionName| {
+        let is_dropped = |name: &&CollectionName| {
             let published = self.entry(name).map(|entry| entry.number);
-            let stays = catalog.collections.get(name).map(|one| one.number);
+            let stays = catalog.collections.get(*name).map(|one| one.number);
             published.is_some() && published != stays
         };
-        let dropped: Vec<_> = changed.iter().filter(|name| is_dropped(name)).cloned().collect();
+        let dropped: Vec<_> = changed.iter().filter(is_dropped).cloned().collect();
         self.replace(dropped.iter(), |_, _| None);
-        let is_replaced = |name: &CollectionName| catalog.collections.contains_key(name);
-        dropped.into_iter().filter(is_replaced).collect()
+        dropped
     }
 
     /// Gives readers what is committed of these names.

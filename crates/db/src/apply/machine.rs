@@ -7,93 +7,18 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-use velocitydb_core::{
-    Action, Body, CollectionName, Command, DocumentId, MaintainScope, Outcome, Refusal, Time,
-    limits,
-};
-use velocitydb_storage::{Batch, Blob, Durability, Engine, Keyspace, Purpose, Savepoint, Snapshot};
+use velocitydb_core::{Action, Body, CollectionName, Command, Time, limits};
+use velocitydb_storage::{Batch, Blob, Engine, Keyspace, Purpose, Savepoint, Snapshot};
 
 use super::DueNext;
 use super::fronts::Fronts;
 use super::hints::Hints;
+use super::reply::Reply;
 use super::unique::Contests;
 use super::verdict::{Answer, Fatal, Rejection};
 use crate::catalog::{Catalog, Collection, SystemTotals};
 use crate::names::Names;
-use crate::views::Views;
 use crate::{Error, Result};
-
-/// What a command is answered with.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Reply {
-    /// The place of the command in the order of all that changed something; for one that changed
-    /// nothing, the place of the last that did.
-    pub(crate) index: u64,
-    /// One for each operation.
-    pub(crate) outcomes: SmallVec<[Outcome; 1]>,
-    /// For a single operation with a condition: the stored document as the command left it.
-    pub(crate) current: Option<Blob>,
-    /// Whether this is the answer to an earlier command with the same request id.
-    pub(crate) is_replayed: bool,
-    /// Whether maintenance, or the building of an index, stopped at its bound with more to do.
-    pub(crate) has_more: bool,
-    /// The documents that were found and changed; none when only their number is asked for.
-    pub(crate) found: SmallVec<[Found; 1]>,
-    /// How many documents were found and changed.
-    pub(crate) found_count: u64,
-    /// In the answer to a retry: the ids that were made up by the first attempt, with the places
-    /// of their operations.
-    pub(crate) new_ids: Vec<(usize, DocumentId)>,
-    /// The documents that a claim could not take, and why; not all of many.
-    pub(crate) passed_over: Vec<(DocumentId, Refusal)>,
-    /// How many they are.
-    pub(crate) passed_over_count: usize,
-    /// The version of a schema that was changed.
-    pub(crate) schema_version: u64,
-    /// Whether nothing was done because more is due first than one command may do: maintenance has
-    /// to come before.
-    pub(crate) is_behind: bool,
-    /// What maintenance could not do, beside what it postponed.
-    pub(crate) problems: Vec<String>,
-}
-
-/// A document that was found and changed.
-#[derive(Debug, Clone)]
-pub(crate) struct Found {
-    pub(crate) id: DocumentId,
-    /// Its version from here on.
-    pub(crate) version: u64,
-    /// The stored document as it was; `None` where that is not remembered for a retry.
-    pub(crate) before: Option<Blob>,
-    /// The stored document as it became; `None` when it was deleted, and where that is not
-    /// remembered for a retry.
-    pub(crate) after: Option<Blob>,
-}
-
-impl Reply {
-    /// Gives documents whose ids were made up those that the first attempt made up.
-    pub(crate) fn restore_ids(&self, places: &mut [(CollectionName, DocumentId)]) {
-        for (position, id) in &self.new_ids {
-            places[*position].1 = id.clone();
-        }
-    }
-
-    /// The ids that were made up: by the first attempt, if this is the answer to a retry.
-    pub(crate) fn new_ids_or(&mut self, made_up: Vec<DocumentId>) -> Vec<DocumentId> {
-        match self.is_replayed {
-            true => std::mem::take(&mut self.new_ids).into_iter().map(|(_, id)| id).collect(),
-            false => made_up,
-        }
-    }
-
-    pub(crate) fn is_refused(&self) -> bool {
-        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_)))
-    }
-}
-
-/// A batch of more is not kept for its memory.
-const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// The state machine of one shard.
 pub(crate) struct Machine {
@@ -101,28 +26,30 @@ pub(crate) struct Machine {
     pub(super) catalog: Catalog,
     pub(super) batch: Batch,
     /// The last batch that was to become durable, whose memory is used again when nobody has it.
-    last_batch: Option<Arc<Batch>>,
+    pub(super) last_batch: Option<Arc<Batch>>,
     pub(super) index: u64,
     /// A time before which no document expires and no lease ends.
     pub(super) due_next: Option<Time>,
     /// The same of the committed state, for readers.
-    due_next_shared: Arc<DueNext>,
+    pub(super) due_next_shared: Arc<DueNext>,
     /// What searches need not look at again.
     pub(super) hints: Hints,
     /// Where maintenance may begin.
     pub(super) fronts: Fronts,
     /// The committed state that the batch lies on, once somebody has asked for it.
-    snapshot: Option<Arc<dyn Snapshot>>,
+    pub(super) snapshot: Option<Arc<dyn Snapshot>>,
     /// What readers know of collections. It may lack one that was created just now, for which they
     /// look in the state; it never has one that readers of the state know to be dropped.
-    names: Arc<Names>,
+    pub(super) names: Arc<Names>,
     /// Whether something was dropped that maintenance is to remove.
-    has_leftovers: bool,
+    pub(super) has_leftovers: bool,
     /// Collections that the group creates or drops, or whose indexes come and go.
-    names_changed: Vec<CollectionName>,
-    /// Names whose collection took the place of another one in a commit that waits for the disk. Until
-    /// it is there, readers find in their own state which of the two they see.
-    names_replaced: Vec<CollectionName>,
+    pub(super) names_changed: Vec<CollectionName>,
+    /// Names whose collection was dropped in the window, and the last commit there that changed them.
+    /// Until it is on the disk, readers find in their own state which collection they see.
+    pub(super) names_unsettled: Vec<(CollectionName, u64)>,
+    /// Whether the group has come to another position of the log that it is from.
+    pub(super) has_moved: bool,
     /// Commands that have been tried, whatever became of them.
     attempt: u64,
     /// How many bytes the batch had before the command that is being applied, if those that it adds
@@ -165,7 +92,8 @@ impl Machine {
             names,
             has_leftovers: false,
             names_changed: Vec::new(),
-            names_replaced: Vec::new(),
+            names_unsettled: Vec::new(),
+            has_moved: false,
             attempt: 0,
             bytes_before: 0,
             undo: Vec::new(),
@@ -182,7 +110,7 @@ impl Machine {
     }
 
     /// Takes all that the group has touched from the engine again.
-    fn reload_touched(&mut self) -> Result<()> {
+    pub(super) fn reload_touched(&mut self) -> Result<()> {
         let snapshot = self.engine.snapshot()?;
         self.hints.clear();
         self.fronts = Fronts::default();
@@ -330,102 +258,6 @@ impl Machine {
         self.undo.clone_from(&start.undo);
     }
 
-    /// Commits the effects of all commands since the last time, as one batch, which is visible then.
-    /// When that fails, none of them has been applied.
-    pub(crate) fn commit(&mut self, durability: Durability) -> Result<()> {
-        self.check_broken()?;
-        let Some(names_changed) = self.begin_commit() else { return Ok(()) };
-        self.withdraw_names(&names_changed);
-        let committed = self.engine.commit(&self.batch, durability);
-        self.batch.clear();
-        self.end_commit(committed, names_changed)
-    }
-
-    /// Commits the same within the window of `views`, which is to be settled once an fsync has made it
-    /// durable. Whether there was anything to commit.
-    pub(crate) fn commit_for_disk(&mut self, views: &Views) -> Result<bool> {
-        self.check_broken()?;
-        let Some(names_changed) = self.begin_commit() else { return Ok(false) };
-        let empty = self.last_batch.take().and_then(Arc::into_inner).map(|mut batch| {
-            batch.clear();
-            batch
-        });
-        let batch = Arc::new(std::mem::replace(&mut self.batch, empty.unwrap_or_default()));
-        self.last_batch = (batch.byte_length() <= KEPT_BYTES_MAX).then(|| batch.clone());
-        let opened = views.open(batch.clone());
-        let replaced = self.withdraw_names(&names_changed);
-        let committed = opened.and_then(|()| {
-            self.engine.commit(&batch, Durability::Os).inspect_err(|_| views.withdraw())
-        });
-        if committed.is_err() {
-            // An engine that is short of room may have to close its store, for which the window held
-            // a state too many.
-            let committed = self.engine.commit(&batch, Durability::Disk);
-            self.end_commit(committed, names_changed)?;
-            return Ok(false);
-        }
-        let names_changed = names_changed.into_iter().filter(|name| !replaced.contains(name));
-        let names_changed = names_changed.collect();
-        self.names_replaced.extend(replaced);
-        self.end_commit(committed, names_changed)?;
-        Ok(true)
-    }
-
-    /// After an fsync: tells readers of collections that took the place of others.
-    pub(crate) fn publish_replaced(&mut self) {
-        let names = std::mem::take(&mut self.names_replaced);
-        self.names.publish(&self.catalog, &names);
-    }
-
-    /// Whether readers are still to be told of collections that took the place of others.
-    pub(crate) fn has_replaced(&self) -> bool {
-        !self.names_replaced.is_empty()
-    }
-
-    /// Completes the batch. Returns the names that change for readers; `None` when there is nothing to
-    /// commit.
-    fn begin_commit(&mut self) -> Option<Vec<CollectionName>> {
-        let names_changed = std::mem::take(&mut self.names_changed);
-        // A snapshot that is held keeps what it sees.
-        self.snapshot = None;
-        if self.batch.is_empty() {
-            self.due_next_shared.set(self.due_next);
-            self.catalog.settle();
-            return None;
-        }
-        self.catalog.write_totals(&mut self.batch, self.index);
-        Some(names_changed)
-    }
-
-    /// Takes from readers the names whose collection is about to be dropped; returns those that have
-    /// another one.
-    fn withdraw_names(&mut self, names_changed: &[CollectionName]) -> Vec<CollectionName> {
-        self.due_next_shared.lower(self.due_next);
-        self.names.withdraw(&self.catalog, names_changed)
-    }
-
-    fn end_commit(
-        &mut self,
-        committed: std::result::Result<(), velocitydb_storage::Error>,
-        names_changed: Vec<CollectionName>,
-    ) -> Result<()> {
-        match &committed {
-            Ok(()) => self.due_next_shared.set(self.due_next),
-            Err(_) => {
-                if let Err(error) = self.reload_touched() {
-                    self.poison(Fatal::new(error).to_poisoned());
-                    return Ok(committed?);
-                }
-            }
-        }
-        self.catalog.settle();
-        self.names.publish(&self.catalog, &names_changed);
-        for (index, collection) in self.catalog.take_stale() {
-            self.names.note_stale(index, collection);
-        }
-        Ok(committed?)
-    }
-
     /// Stops the machine for good, since this node failed.
     pub(crate) fn fail(&mut self, error: Error) {
         self.poison(Fatal::new(error).to_poisoned());
@@ -457,11 +289,6 @@ impl Machine {
     /// Notes that maintenance has something to remove.
     pub(super) fn leaves_something(&mut self) {
         self.has_leftovers = true;
-    }
-
-    /// Whether something was dropped since the last time that this was asked.
-    pub(crate) fn take_leftovers(&mut self) -> bool {
-        std::mem::take(&mut self.has_leftovers)
     }
 
     /// How much the batch holds.
@@ -583,10 +410,4 @@ pub(crate) fn purpose_of(command: &Command) -> Purpose {
         | Body::SetSchema { .. } => false,
     };
     if frees { Purpose::Free } else { Purpose::Keep }
-}
-
-/// Whether a command removes what was dropped before, for good. It waits for the turn, when no crash
-/// undoes a drop: until then there are readers to whom it has not happened.
-pub(crate) fn removes_what_was_dropped(command: &Command) -> bool {
-    matches!(&command.body, Body::Maintain(maintain) if maintain.scope == MaintainScope::All)
 }

@@ -2,6 +2,7 @@
 
 mod claims;
 mod collections;
+mod commit;
 mod documents;
 mod due;
 mod due_next;
@@ -14,6 +15,7 @@ mod indexes;
 mod machine;
 mod maintain;
 mod modify;
+mod reply;
 mod requests;
 mod schemas;
 mod unique;
@@ -22,10 +24,9 @@ mod write;
 
 pub(crate) use claims::PASSED_OVER_MAX;
 pub(crate) use due_next::DueNext;
-pub(crate) use machine::{
-    Found, Machine, Reply, is_too_much, purpose_of, removes_what_was_dropped,
-};
+pub(crate) use machine::{Machine, is_too_much, purpose_of};
 pub(crate) use modify::{Fingerprint, Searched};
+pub(crate) use reply::{Found, Reply};
 pub(crate) use requests::find_answer;
 pub use requests::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX};
 pub(crate) use verdict::{Answer, Fatal};

@@ -27,7 +27,9 @@ impl Rejection {
     /// the state, the same on every node that has it, and so they reject.
     pub(super) fn of(error: Error) -> std::result::Result<Self, Fatal> {
         match error {
-            Error::Storage(_) | Error::Thread { .. } => Err(Fatal(error)),
+            Error::Storage(_) | Error::Thread { .. } | Error::StateVersion { .. } => {
+                Err(Fatal(error))
+            }
             Error::Invalid(_)
             | Error::NotFound { .. }
             | Error::AlreadyExists { .. }

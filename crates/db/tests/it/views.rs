@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use velocitydb::{
-    Consistency, Database, IndexSpec, MaintenanceMode, Mode, Options, WriteBatch, object,
+    Consistency, Database, Documents, Error, IndexSpec, MaintenanceMode, Mode, Options, WriteBatch,
+    object,
 };
 
 use crate::fault::{Fault, Faulty, Place, wait_until};
@@ -103,8 +104,8 @@ fn a_strong_read_waits_for_what_an_acknowledged_write_rests_on() {
     });
 }
 
-/// In one group a collection is dropped and made anew under its name. Until that is on the disk,
-/// strong readers see the old one, and its documents.
+/// A collection is dropped, and made anew under its name while that is on its way to the disk. Until it
+/// is there, strong readers see the old one, and its documents.
 #[test]
 fn a_collection_that_is_replaced_is_seen_until_that_is_durable() {
     let (engine, db) = start();
@@ -112,17 +113,11 @@ fn a_collection_that_is_replaced_is_seen_until_that_is_durable() {
     db.create_index("docs", IndexSpec::on("n")).unwrap();
     thread::scope(|scope| {
         let gate = engine.close_gate(Place::Fsync);
-        let other = db.documents("other");
-        scope.spawn(move || other.insert("x", object! {}).unwrap());
-        engine.await_arrival();
         scope.spawn(|| db.drop_collection("docs").unwrap());
-        wait_until("the drop to queue up", || db.stats().unwrap().waiting == 1);
-        scope.spawn(|| docs.insert("second", object! { "n": 7 }).unwrap());
-        wait_until("the insert to queue up", || db.stats().unwrap().waiting == 2);
-        gate.let_one_pass();
-        let local = docs.at(Consistency::Local);
-        wait_until("the group to be visible", || local.get("second").unwrap().is_some());
         engine.await_arrival();
+        scope.spawn(|| docs.insert("second", object! { "n": 7 }).unwrap());
+        let local = docs.at(Consistency::Local);
+        wait_until("the insert to be visible", || local.get("second").unwrap().is_some());
         assert!(local.get("first").unwrap().is_none());
         assert_eq!(docs.get("first").unwrap().unwrap().version(), 1);
         assert!(docs.get("second").unwrap().is_none());
@@ -136,6 +131,110 @@ fn a_collection_that_is_replaced_is_seen_until_that_is_durable() {
     // The versions of the old collection are not given again.
     assert_eq!(docs.get("second").unwrap().unwrap().version(), 2);
     assert_eq!(docs.find(object! { "n": 7 }).count().unwrap(), 1);
+}
+
+/// The next groups are applied while one is being fsynced, and each is settled by an fsync that began
+/// after it was committed.
+#[test]
+fn groups_are_applied_while_one_is_being_fsynced() {
+    let (engine, db) = start();
+    let docs = db.documents("docs");
+    let local = docs.at(Consistency::Local);
+    let version = |docs: &Documents| docs.get("first").unwrap().unwrap().version();
+    thread::scope(|scope| {
+        let gate = engine.close_gate(Place::Fsync);
+        let first = scope.spawn(|| docs.update("first", object! { "n": 1 }).unwrap());
+        engine.await_arrival();
+        let second = scope.spawn(|| docs.update("first", object! { "n": 2 }).unwrap());
+        let third = scope.spawn(|| docs.update("first", object! { "n": 2 }).unwrap());
+        wait_until("the others to be visible", || version(&local) == 4);
+        assert_eq!(version(&docs), 1);
+        let before = db.snapshot().unwrap();
+        gate.let_one_pass();
+        assert_eq!(first.join().unwrap().version, 2);
+        engine.await_arrival();
+        assert_eq!(version(&docs), 2);
+        assert_eq!(docs.find(object! { "n": 1 }).count().unwrap(), 1);
+        assert_eq!(before.get("docs", "first").unwrap().unwrap().version(), 1);
+        drop(gate);
+        let mut versions = [second.join().unwrap().version, third.join().unwrap().version];
+        versions.sort_unstable();
+        assert_eq!(versions, [3, 4]);
+    });
+    assert_eq!(version(&docs), 4);
+    assert!(engine.syncs() <= 4, "those who wait share an fsync");
+}
+
+/// A strong read waits for what had been acknowledged when it began, and not for what others go on to
+/// write.
+#[test]
+fn a_strong_read_does_not_wait_for_writes_after_it() {
+    let (engine, db) = start();
+    let docs = db.documents("docs");
+    let local = docs.at(Consistency::Local);
+    let (told, tells) = mpsc::channel();
+    thread::scope(|scope| {
+        let gate = engine.close_gate(Place::Fsync);
+        scope.spawn(|| docs.update("first", object! { "n": 1 }).unwrap());
+        engine.await_arrival();
+        local.update("first", object! { "m": 1 }).unwrap();
+        scope.spawn(move || told.send(db.documents("docs").get("first").unwrap().unwrap()));
+        assert!(tells.recv_timeout(Duration::from_millis(20)).is_err());
+        scope.spawn(|| docs.update("first", object! { "n": 2 }).unwrap());
+        let version = || local.get("first").unwrap().unwrap().version();
+        wait_until("the next group to be visible", || version() == 4);
+        local.update("first", object! { "m": 2 }).unwrap();
+        gate.let_one_pass();
+        assert_eq!(tells.recv().unwrap().version(), 3);
+        drop(gate);
+    });
+}
+
+/// Whoever is refused is told of the state that refuses it, as whoever reads.
+#[test]
+fn a_refusal_waits_for_what_it_rests_on() {
+    let (engine, db) = start();
+    let docs = db.documents("docs");
+    let (told, tells) = mpsc::channel();
+    thread::scope(|scope| {
+        hold(
+            &engine,
+            || drop(docs.insert("second", object! {}).unwrap()),
+            || {
+                let insert = || told.send(docs.insert("second", object! {}).unwrap_err()).unwrap();
+                scope.spawn(insert);
+                let early = tells.recv_timeout(Duration::from_millis(20));
+                assert!(early.is_err(), "told of a document that a crash may take back");
+                let local = docs.at(Consistency::Local);
+                assert!(local.insert("second", object! {}).is_err());
+            },
+        );
+    });
+    assert!(matches!(tells.recv().unwrap(), Error::AlreadyExists { version: 1, .. }));
+}
+
+/// What was dropped is removed for good while the drop is on its way to the disk. Whoever may not see
+/// the drop yet does not miss what it drops either.
+#[test]
+fn what_is_being_dropped_is_not_missed_though_it_is_removed() {
+    let (engine, db) = start();
+    let docs = db.documents("docs");
+    let (told, tells) = mpsc::channel();
+    thread::scope(|scope| {
+        hold(
+            &engine,
+            || db.drop_collection("docs").unwrap(),
+            || {
+                assert_eq!(docs.get("first").unwrap().unwrap().version(), 1);
+                while db.maintain_step().unwrap() {}
+                assert!(docs.at(Consistency::Local).get("first").unwrap().is_none());
+                // Maintenance builds on the drop, and what is seen from here on rests on that.
+                scope.spawn(|| told.send(docs.get("first").unwrap()).unwrap());
+                assert!(tells.recv_timeout(Duration::from_millis(20)).is_err());
+            },
+        );
+    });
+    assert!(tells.recv().unwrap().is_none());
 }
 
 /// The fsync fails: what it was to make durable is no more seen than before, but by those who asked

@@ -1,0 +1,530 @@
+//! [`Pipeline`]: how commands from many threads reach the one state machine, and how they share commits
+//! and fsyncs.
+//!
+//! There is no writer thread. Whoever finds the machine free leads: it applies its own command and all
+//! that wait in the queue, commits their effects as one batch, and gives the machine back. Whoever finds
+//! it taken queues up. A commit that has to survive the loss of power is in the window of [`Views`] then,
+//! and its commands wait for an fsync: whoever finds the turn free fsyncs, with nothing held but that,
+//! for all that was committed by then. So one writer alone never switches threads, the next groups are
+//! applied while one is being fsynced, and nobody who waits for no disk waits behind one who does.
+//!
+//! ```text
+//!   writer ── machine free? ─yes─▶ lead: drain queue, apply each, commit ──▶ waits for no disk: answer
+//!      │                                                                          │
+//!      └─────no──▶ queue, sleep                                                  no
+//!                                                                                 ▼
+//!                  answer all that were committed ◀── fsync ◀──yes── turn free? ──no──▶ sleep
+//! ```
+//!
+//! Before an fsync, a leader waits a moment for the writers that were just answered, so that all of them
+//! share one.
+//!
+//! Invariant: whoever gives the machine back looks at the queue afterwards and wakes its first, and
+//! whoever gives the turn back wakes those whom it served, and the first of those whom it did not: so
+//! nobody sleeps in a line that no one will serve. The turn is never waited for with the machine held.
+//! Readers never come here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use smallvec::SmallVec;
+use velocitydb_core::Command;
+use velocitydb_storage::{Durability, Engine, Purpose};
+
+use super::Views;
+use super::group::{Commit, Committed, Group};
+use super::queue::{Load, Waiter};
+use crate::apply::{Answer, Fatal, Machine, Reply, purpose_of};
+use crate::{Error, Result};
+
+/// Commands that are committed together at the most, so that the first of them does not wait long
+/// for the last.
+const GROUP_COMMANDS_MAX: usize = 1_024;
+
+/// How often a waiting writer looks before it sleeps: about a microsecond. Falling asleep and being
+/// woken costs more.
+const SPINS: u32 = 64;
+
+/// The way to the state machine.
+pub(crate) struct Pipeline {
+    machine: Mutex<Machine>,
+    /// Commands that wait to be applied.
+    queue: Mutex<VecDeque<Arc<Waiter>>>,
+    /// How many they are, or were a moment ago.
+    queued: AtomicUsize,
+    /// Who waits for an fsync, and of which commit.
+    unsynced: Mutex<VecDeque<(u64, Thread)>>,
+    /// Held by who fsyncs.
+    turn: Mutex<()>,
+    pause: Pause,
+    load: Load,
+    /// How many writers there were when the last fsync ended: those that it served, and those that
+    /// waited behind them.
+    writers: AtomicUsize,
+    /// How long the last fsync took, in nanoseconds.
+    sync_ns: AtomicU64,
+    /// Whether readers are still to be told of collections that were dropped in the window.
+    has_unpublished: AtomicBool,
+    engine: Arc<dyn Engine>,
+    views: Arc<Views>,
+    listener: Box<dyn Fn(Committed) + Send + Sync>,
+}
+
+/// A command of a group, and what it waits for.
+type Member<'a> = (&'a Command, Durability);
+
+/// What a caller is told: an answer, or that the node has failed.
+fn flat(applied: std::result::Result<Answer, Fatal>) -> Result<Reply> {
+    Ok(applied??)
+}
+
+fn is_failure(reply: &Result<Reply>) -> bool {
+    matches!(reply, Err(Error::Storage(_)))
+}
+
+impl Pipeline {
+    /// A pipeline to `machine`, which is on `engine`. `listener` is told of everything that was
+    /// committed, in order, before anybody is answered.
+    pub(crate) fn new(
+        machine: Machine,
+        engine: Arc<dyn Engine>,
+        views: Arc<Views>,
+        listener: impl Fn(Committed) + Send + Sync + 'static,
+    ) -> Self {
+        Pipeline {
+            machine: Mutex::new(machine),
+            queue: Mutex::default(),
+            queued: AtomicUsize::new(0),
+            unsynced: Mutex::default(),
+            turn: Mutex::new(()),
+            pause: Pause::default(),
+            load: Load::default(),
+            writers: AtomicUsize::new(0),
+            sync_ns: AtomicU64::new(0),
+            has_unpublished: AtomicBool::new(false),
+            engine,
+            views,
+            listener: Box::new(listener),
+        }
+    }
+
+    /// Applies `command` and waits until its effects have `durability` and are visible.
+    ///
+    /// The size of commands is checked here and nowhere else: there is no other way to the machine.
+    pub(crate) fn submit(&self, command: Command, durability: Durability) -> Result<Reply> {
+        let _under_way = self.load.enter(command.encoded_length_max()?)?;
+        if durability == Durability::Disk {
+            self.pause.wait();
+        }
+        let (reply, commit) = match self.machine.try_lock() {
+            Some(machine) => {
+                let group = self.take_group(GROUP_COMMANDS_MAX - 1);
+                let lead = Lead::new(self, machine, &group);
+                self.lead(lead, Some((&command, durability))).expect("its own reply")
+            }
+            None => self.queue_up(command, durability),
+        };
+        if let Some(commit) = commit {
+            self.await_sync(commit)?;
+        }
+        reply
+    }
+
+    /// Asks the machine something between two groups.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&mut Machine) -> T) -> T {
+        let mut lead = Lead::new(self, self.machine.lock(), &[]);
+        let answer = question(lead.machine());
+        lead.end();
+        answer
+    }
+
+    /// Does something while nothing is on its way to the disk, so that no state is held for that, unless
+    /// the disk has failed. Who waits for the disk waits meanwhile.
+    pub(crate) fn while_settled(&self, work: impl FnOnce()) {
+        let _paused = self.pause.begin();
+        loop {
+            let lead = Lead::new(self, self.machine.lock(), &[]);
+            let Some(last) = self.views.last() else {
+                work();
+                lead.end();
+                return;
+            };
+            lead.end();
+            if self.await_sync(last).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// How many commands wait to be taken into a group.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.lock().len()
+    }
+
+    /// The way of a command that finds the machine taken.
+    fn queue_up(&self, command: Command, durability: Durability) -> (Result<Reply>, Option<u64>) {
+        let waiter = Arc::new(Waiter::new(command, durability));
+        {
+            let mut queue = self.queue.lock();
+            queue.push_back(waiter.clone());
+            self.queued.store(queue.len(), Ordering::Relaxed);
+        }
+        // Pairs with that of who gives the machine back: one of the two sees the other.
+        fence(Ordering::SeqCst);
+        let mut spins_left = SPINS;
+        loop {
+            if let Some(answer) = waiter.take_reply() {
+                return answer;
+            }
+            if let Some(machine) = self.machine.try_lock() {
+                let group = self.take_group(GROUP_COMMANDS_MAX);
+                self.lead(Lead::new(self, machine, &group), None);
+                if !group.is_empty() {
+                    continue;
+                }
+            }
+            if spins_left > 0 {
+                spins_left -= 1;
+                std::hint::spin_loop();
+            } else {
+                std::thread::park();
+            }
+        }
+    }
+
+    fn take_group(&self, count_max: usize) -> Vec<Arc<Waiter>> {
+        if self.queued.load(Ordering::Relaxed) == 0 {
+            return Vec::new();
+        }
+        let mut queue = self.queue.lock();
+        let count = queue.len().min(count_max);
+        let group = queue.drain(..count).collect();
+        self.queued.store(queue.len(), Ordering::Relaxed);
+        group
+    }
+
+    /// Leads: applies and commits a group, and a command of the leader's own behind it, gives the
+    /// machine back, and answers. Returns what became of the leader's own, and the commit that it has
+    /// to wait for.
+    fn lead(
+        &self,
+        mut lead: Lead<'_>,
+        own: Option<Member<'_>>,
+    ) -> Option<(Result<Reply>, Option<u64>)> {
+        let group = lead.group;
+        let members = group.iter().map(|waiter| (&waiter.command, waiter.durability)).chain(own);
+        let members: SmallVec<[Member<'_>; 1]> = members.collect();
+        let mut replies: SmallVec<[Result<Reply>; 1]> = SmallVec::with_capacity(members.len());
+        let mut group_of_machine = Group::begin(lead.machine());
+        let (mut first_open, mut durability) = (0, Durability::Memory);
+        for (position, (command, asked)) in members.iter().enumerate() {
+            if group_of_machine.is_full() {
+                let open = &members[first_open..position];
+                self.commit_since(
+                    &mut group_of_machine,
+                    open,
+                    &mut replies[first_open..],
+                    durability,
+                );
+                (first_open, durability) = (position, Durability::Memory);
+            }
+            replies.push(flat(group_of_machine.apply(command)));
+            durability = durability.max(*asked);
+        }
+        let open = &members[first_open..];
+        self.commit_since(&mut group_of_machine, open, &mut replies[first_open..], durability);
+        // Whatever a command was answered rests on all that is on its way to the disk: one that waits
+        // for the disk waits for that, and readers wait for what another was told at once.
+        let unsettled = self.views.last();
+        if unsettled.is_some() && members.iter().any(|(_, asked)| *asked < Durability::Disk) {
+            self.views.build_on();
+        }
+        lead.end();
+        let commit_of = |asked: Durability, reply: &Result<Reply>| {
+            unsettled.filter(|_| asked == Durability::Disk && !is_failure(reply))
+        };
+        let mut replies = replies.into_iter();
+        for (waiter, reply) in group.iter().zip(&mut replies) {
+            let commit = commit_of(waiter.durability, &reply);
+            waiter.answer(reply, commit);
+            match commit {
+                Some(commit) if self.sleeps_until(commit, &waiter.thread) => {}
+                _ => waiter.thread.unpark(),
+            }
+        }
+        let own = own.zip(replies.next()).map(|((_, asked), reply)| {
+            let commit = commit_of(asked, &reply);
+            (reply, commit)
+        });
+        if !group.is_empty() && !matches!(own, Some((_, Some(_)))) {
+            self.wake_to_sync();
+        }
+        own
+    }
+
+    /// Commits what has been applied, and tells the listener.
+    fn commit(&self, group: &mut Group<'_>, durability: Durability) -> Result<()> {
+        let committed = match durability {
+            Durability::Memory | Durability::Os => group.commit(Commit::At(durability))?,
+            Durability::Disk => group.commit(Commit::Within(&self.views, &|| {
+                let Some(last) = self.views.last() else { return Ok(()) };
+                self.engine.sync()?;
+                self.views.settle(last);
+                Ok(())
+            }))?,
+        };
+        if committed.has_unpublished {
+            self.has_unpublished.store(true, Ordering::Relaxed);
+        }
+        (self.listener)(committed);
+        Ok(())
+    }
+
+    /// Commits what has been applied; when that fails, so does every command of the group: what it
+    /// was answered rests on what those before it did.
+    fn commit_since(
+        &self,
+        group: &mut Group<'_>,
+        members: &[Member<'_>],
+        replies: &mut [Result<Reply>],
+        durability: Durability,
+    ) {
+        let Err(error) = self.commit(group, durability) else { return };
+        // Whoever met the failure first knows more of it.
+        for reply in replies.iter_mut().filter(|reply| !is_failure(reply)) {
+            *reply = Err(error.clone());
+        }
+        if error.is_disk_full() {
+            self.retry_what_frees(group, members, replies);
+        }
+    }
+
+    /// On a full disk, tries those commands of a group again that give space back: without the
+    /// others, which there is no room for.
+    fn retry_what_frees(
+        &self,
+        group: &mut Group<'_>,
+        members: &[Member<'_>],
+        replies: &mut [Result<Reply>],
+    ) {
+        let frees = |command: &Command| purpose_of(command) == Purpose::Free;
+        if members.iter().all(|(command, _)| frees(command)) {
+            return;
+        }
+        for ((command, durability), reply) in members.iter().zip(replies) {
+            if frees(command) && reply.as_ref().is_err_and(Error::is_disk_full) {
+                *reply = flat(group.apply(command));
+                if let Err(error) = self.commit(group, *durability) {
+                    *reply = Err(error);
+                }
+            }
+        }
+    }
+
+    /// Wakes the first in the queue, to lead if nobody else does. The machine has been given back.
+    fn wake_next(&self) {
+        fence(Ordering::SeqCst);
+        if self.queued.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let next = self.queue.lock().front().map(|waiter| waiter.thread.clone());
+        if let Some(thread) = next {
+            thread.unpark();
+        }
+    }
+
+    /// Waits until a commit is on the disk, and fsyncs if nobody else does.
+    fn await_sync(&self, commit: u64) -> Result<()> {
+        loop {
+            if self.views.is_settled(commit) {
+                return Ok(());
+            }
+            if let Some(turn) = self.turn.try_lock() {
+                self.sync(turn)?;
+            } else if self.sleeps_until(commit, &std::thread::current()) && self.turn.is_locked() {
+                std::thread::park();
+            }
+        }
+    }
+
+    /// Lets a thread be woken when a commit is on the disk, or when it is to fsync itself. `false` when
+    /// it is there already.
+    fn sleeps_until(&self, commit: u64, thread: &Thread) -> bool {
+        let mut unsynced = self.unsynced.lock();
+        // Whoever fsyncs notes that before it looks here.
+        if self.views.is_settled(commit) {
+            return false;
+        }
+        if !unsynced.iter().any(|(_, other)| other.id() == thread.id()) {
+            unsynced.push_back((commit, thread.clone()));
+        }
+        true
+    }
+
+    /// Wakes one of those who wait for an fsync, if nobody does one.
+    fn wake_to_sync(&self) {
+        if self.turn.is_locked() {
+            return;
+        }
+        if let Some((_, thread)) = self.unsynced.lock().front() {
+            thread.unpark();
+        }
+    }
+
+    /// Makes all that is committed by now durable, and so what all readers see.
+    fn sync(&self, turn: MutexGuard<'_, ()>) -> Result<()> {
+        let turn = Turn { pipeline: self, turn: Some(turn) };
+        self.gather();
+        let Some(last) = self.views.last() else { return Ok(()) };
+        let begin = Instant::now();
+        if let Err(error) = self.engine.sync() {
+            // What is on the disk is not known, and others may have built on it.
+            let error = Error::from(error);
+            self.views.fail(&error);
+            self.ask(|machine| machine.fail(error.clone()));
+            return Err(error);
+        }
+        self.views.settle(last);
+        if self.has_unpublished.load(Ordering::Relaxed) {
+            let has_more = self.ask(|machine| machine.publish_settled(last));
+            self.has_unpublished.store(has_more, Ordering::Relaxed);
+        }
+        let sync_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.sync_ns.store(sync_ns, Ordering::Relaxed);
+        drop(turn);
+        Ok(())
+    }
+
+    /// Waits a moment for the writers that were there a moment ago: those that were just answered
+    /// are about to come back, and would have to wait for a second fsync behind this one. Never
+    /// longer than half of what that would take.
+    fn gather(&self) {
+        let writers = self.writers.load(Ordering::Relaxed).min(GROUP_COMMANDS_MAX);
+        let begin = Instant::now();
+        let time_max = Duration::from_nanos(self.sync_ns.load(Ordering::Relaxed) / 2);
+        // Who gathers is one of them.
+        while self.unsynced.lock().len() + 1 < writers && begin.elapsed() < time_max {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The lead over a group. When it ends by a panic, the group is answered, and the machine stopped: a
+/// bug must not leave anybody asleep for ever, nor anything built on a state that is half changed.
+struct Lead<'a> {
+    pipeline: &'a Pipeline,
+    machine: Option<MutexGuard<'a, Machine>>,
+    group: &'a [Arc<Waiter>],
+}
+
+impl<'a> Lead<'a> {
+    fn new(
+        pipeline: &'a Pipeline,
+        machine: MutexGuard<'a, Machine>,
+        group: &'a [Arc<Waiter>],
+    ) -> Self {
+        Lead { pipeline, machine: Some(machine), group }
+    }
+
+    fn machine(&mut self) -> &mut Machine {
+        self.machine.as_mut().expect("it is given back at the end")
+    }
+
+    /// Gives the machine back.
+    fn end(mut self) {
+        self.machine = None;
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        if let Some(mut machine) = self.machine.take() {
+            let reason = "a bug: applying a command panicked".to_owned();
+            let error = Error::from(velocitydb_storage::Error::Poisoned { reason });
+            self.pipeline.views.fail(&error);
+            machine.poison(error.clone());
+            for waiter in self.group {
+                waiter.answer(Err(error.clone()), None);
+                waiter.thread.unpark();
+            }
+        }
+        self.pipeline.wake_next();
+    }
+}
+
+/// The turn. However the fsync ends, it is given back, and then those woken who waited for it.
+struct Turn<'a> {
+    pipeline: &'a Pipeline,
+    turn: Option<MutexGuard<'a, ()>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        drop(self.turn.take());
+        let (served, next) = {
+            let mut unsynced = self.pipeline.unsynced.lock();
+            let writers = unsynced.len() + 1;
+            self.pipeline.writers.store(writers, Ordering::Relaxed);
+            let mut served = SmallVec::<[Thread; 64]>::new();
+            unsynced.retain(|(commit, thread)| {
+                let waits = !self.pipeline.views.is_settled(*commit);
+                if !waits {
+                    served.push(thread.clone());
+                }
+                waits
+            });
+            (served, unsynced.front().map(|(_, thread)| thread.clone()))
+        };
+        for thread in next.into_iter().chain(served) {
+            thread.unpark();
+        }
+    }
+}
+
+/// Keeps those away for a while who wait for the disk.
+#[derive(Default)]
+struct Pause {
+    is_paused: AtomicBool,
+    /// Held while it lasts.
+    one: Mutex<()>,
+    waiting: Mutex<()>,
+    ended: Condvar,
+}
+
+struct Paused<'a> {
+    pause: &'a Pause,
+    _one: MutexGuard<'a, ()>,
+}
+
+impl Pause {
+    /// Waits until there is none.
+    fn wait(&self) {
+        if !self.is_paused.load(Ordering::Acquire) {
+            return;
+        }
+        let mut waiting = self.waiting.lock();
+        self.ended.wait_while(&mut waiting, |()| self.is_paused.load(Ordering::Acquire));
+    }
+
+    fn begin(&self) -> Paused<'_> {
+        let one = self.one.lock();
+        self.is_paused.store(true, Ordering::Release);
+        Paused { pause: self, _one: one }
+    }
+}
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        let _waiting = self.pause.waiting.lock();
+        self.pause.is_paused.store(false, Ordering::Release);
+        self.pause.ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/pipeline.rs"]
+mod tests;
