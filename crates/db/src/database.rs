@@ -8,7 +8,7 @@ use velocitydb_core::{
     Body, CollectionName, CollectionOptions, Command, Consistency, DocumentId, IdGenerator,
     Maintain, MaintainScope, Modify, Request, RequestId, SchemaChange, Time,
 };
-use velocitydb_storage::{Blob, Durability, Engine, Keyspace, Mode};
+use velocitydb_storage::{Blob, Engine, Keyspace, Mode};
 
 use crate::apply::{DueNext, Machine, Reply, Searched, find_answer};
 use crate::batch::{BatchOutcomes, BatchWritten, WriteBatch, check_outcomes};
@@ -16,8 +16,10 @@ use crate::catalog::{self, Entry, is_stale};
 use crate::indexes::build_body;
 use crate::names::Names;
 use crate::options::{MaintenanceMode, Options};
+use crate::pending::pending;
 use crate::query::Statistics;
-use crate::replica::{Alarm, Maintenance, Pipeline, Views};
+use crate::replica::group::Committed;
+use crate::replica::{Alarm, Done, Local, Maintenance, Pipeline, Proposer, Views};
 use crate::{
     Collection, CollectionStats, Documents, Environment, Error, Explanation, Result, Snapshot,
 };
@@ -40,7 +42,9 @@ struct Inner {
 pub(crate) struct Core {
     pub(crate) alarm: Arc<Alarm>,
     engine: Arc<dyn Engine>,
-    pipeline: Pipeline,
+    /// What brings commands to the machine; it is let go before that.
+    proposer: Box<dyn Proposer>,
+    pipeline: Arc<Pipeline>,
     views: Arc<Views>,
     pub(crate) names: Arc<Names>,
     environment: Arc<dyn Environment>,
@@ -66,24 +70,28 @@ impl Database {
         let views = Arc::new(Views::new(engine.clone(), due_next.clone()));
         let alarm = Arc::new(Alarm::default());
         alarm.set(machine.due_next());
-        let pipeline = Pipeline::new(machine, engine.clone(), views.clone(), {
+        let on_changes = options.on_changes.clone();
+        let pipeline = Pipeline::new(machine, engine.clone(), views.clone(), on_changes, {
             let (alarm, names) = (alarm.clone(), names.clone());
-            move |committed| {
+            move |committed: &Committed| {
                 alarm.set(committed.due_next);
                 if committed.has_leftovers {
                     alarm.wake();
                 }
-                for (index, collection) in committed.stale {
-                    names.note_stale(index, collection);
+                for (index, collection) in &committed.stale {
+                    names.note_stale(*index, collection.clone());
                 }
             }
         });
+        let pipeline = Arc::new(pipeline);
+        let proposer = Box::new(Local::new(pipeline.clone(), options.storage.mode));
         let environment = options.environment.clone();
         let ids = Mutex::new(IdGenerator::default());
         let is_automatic = options.maintenance == MaintenanceMode::Automatic;
         let core = Arc::new(Core {
             alarm,
             engine,
+            proposer,
             pipeline,
             views,
             names,
@@ -189,6 +197,7 @@ impl Database {
     /// The state that reads at a level see as of now.
     pub(crate) fn snapshot_at(&self, level: Consistency) -> Result<Snapshot> {
         let core = &self.inner.core;
+        core.proposer.read_barrier(level)?;
         let time = core.environment.now();
         let (state, next) = core.views.snapshot(level)?;
         Ok(Snapshot::new(state, time, next))
@@ -231,13 +240,50 @@ impl Database {
         consistency: Consistency,
         request: Option<RequestId>,
     ) -> Result<BatchWritten> {
-        let (mut places, new_ids) = (batch.places(), batch.new_ids());
-        let mut reply = self.submit_batch(batch, consistency, request)?;
-        reply.restore_ids(&mut places);
-        check_outcomes(&reply, &places)?;
-        let new_ids = reply.new_ids_or(new_ids);
-        let Reply { outcomes, index, is_replayed, .. } = reply;
-        Ok(BatchWritten { outcomes: outcomes.into_vec(), new_ids, index, is_replayed })
+        let (places, new_ids) = (batch.places(), batch.new_ids());
+        written(self.submit_batch(batch, consistency, request)?, places, new_ids)
+    }
+
+    /// Like [`write_at`](Self::write_at), and returns at once: the future is ready when the batch is
+    /// applied as the level asks, and needs no runtime. The batch is applied whether or not it is waited
+    /// for; no thread is held meanwhile.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::{Consistency, WriteBatch, object};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let mut batch = WriteBatch::new();
+    /// batch.insert("jobs", "first", object! { "state": "waiting" })?;
+    /// let written = db.write_async(batch, Consistency::Strong, None);
+    /// # async fn waiting(
+    /// #     written: impl Future<Output = velocitydb::Result<velocitydb::BatchWritten>>,
+    /// # ) -> velocitydb::Result<()> {
+    /// assert_eq!(written.await?.index, 1);
+    /// # Ok(())
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    pub fn write_async(
+        &self,
+        batch: WriteBatch,
+        consistency: Consistency,
+        request: Option<RequestId>,
+    ) -> impl Future<Output = Result<BatchWritten>> + Send + use<> {
+        let (places, new_ids) = (batch.places(), batch.new_ids());
+        let (done, reply) = pending();
+        match self.batch_command(batch, consistency, request) {
+            Ok((body, request)) => {
+                self.inner.core.propose(body, request, consistency, Box::new(done));
+            }
+            Err(error) => done(Err(error)),
+        }
+        async move { written(reply.await?, places, new_ids) }
     }
 
     /// Like [`write_at`](Self::write_at), for those who ask what becomes of each item: that the batch
@@ -266,10 +312,23 @@ impl Database {
         consistency: Consistency,
         request: Option<RequestId>,
     ) -> Result<Reply> {
+        let (body, request) = self.batch_command(batch, consistency, request)?;
+        self.inner.core.submit(body, request, consistency)
+    }
+
+    /// What is asked for by a batch.
+    fn batch_command(
+        &self,
+        batch: WriteBatch,
+        consistency: Consistency,
+        request: Option<RequestId>,
+    ) -> Result<(Body, Option<Request>)> {
         for operation in batch.operations() {
             self.entry(&operation.collection, Access::Write, consistency)?;
         }
-        self.submit(Body::Write(batch.into_write()), request, consistency)
+        let body = Body::Write(batch.into_write());
+        let request = request.map(|id| request_of(id, &body)).transpose()?;
+        Ok((body, request))
     }
 
     /// Waits until everything that was acknowledged at any level is as durable as the mode can
@@ -368,6 +427,9 @@ impl Database {
         access: Access,
         level: Consistency,
     ) -> Result<Option<Entry>> {
+        if access == Access::Read {
+            self.inner.core.proposer.read_barrier(level)?;
+        }
         let entry = match self.inner.core.names.entry(name) {
             Some(entry) => entry,
             // It may exist already: the state is there before the names that tell of it.
@@ -394,10 +456,7 @@ impl Database {
         request: Option<RequestId>,
         level: Consistency,
     ) -> Result<Reply> {
-        let request = match request {
-            Some(id) => Some(Request { fingerprint: body.fingerprint()?, id }),
-            None => None,
-        };
+        let request = request.map(|id| request_of(id, &body)).transpose()?;
         self.inner.core.submit(body, request, level)
     }
 
@@ -410,7 +469,7 @@ impl Database {
     /// it was given before.
     pub(crate) fn request_for(&self, body: &Body) -> Result<(Option<Request>, Option<Reply>)> {
         let Some(id) = &self.request else { return Ok((None, None)) };
-        let request = Request { id: id.clone(), fingerprint: body.fingerprint()? };
+        let request = request_of(id.clone(), body)?;
         let answer = find_answer(self.snapshot()?.state(), &request)?;
         Ok((Some(request), answer))
     }
@@ -442,24 +501,25 @@ impl Core {
     }
 
     fn submit(&self, body: Body, request: Option<Request>, level: Consistency) -> Result<Reply> {
-        let durability = durability(self.options.storage.mode, level);
         let mut command = Command { now: self.environment.now(), request, body };
-        let reply = loop {
+        loop {
             let copy = self.can_be_behind(&command).then(|| command.clone());
-            let reply = self.pipeline.submit(command, durability)?;
+            let reply = self.proposer.submit(command, level)?;
             if !reply.is_behind {
-                break reply;
+                return Ok(reply);
             }
             self.do_what_is_due()?;
             let waiting = self.pipeline.waiting();
             command = copy.ok_or(Error::Overloaded { waiting })?;
             command.now = self.environment.now();
-        };
-        if reply.is_replayed && durability == Durability::Disk {
-            // The first attempt may have been made at a weaker level.
-            self.engine.sync()?;
         }
-        Ok(reply)
+    }
+
+    /// Proposes a command that nothing has to come before, and leaves what is called when its fate is
+    /// known.
+    fn propose(&self, body: Body, request: Option<Request>, level: Consistency, done: Done) {
+        let command = Command { now: self.environment.now(), request, body };
+        self.proposer.propose(command, level, done);
     }
 
     /// Whether a command may find more that is due first than it may do itself.
@@ -555,11 +615,20 @@ impl Core {
 /// The longest single wait of the maintenance thread: what a clock that is set anew can cost.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// What a write at `level` waits for. In memory modes there is nothing to wait for.
-fn durability(mode: Mode, level: Consistency) -> Durability {
-    match (mode, level) {
-        (Mode::MemoryOnly | Mode::MemoryFirst, _) | (_, Consistency::Local) => Durability::Memory,
-        (Mode::Hybrid, _) => Durability::Os,
-        (Mode::Persistent, _) => Durability::Disk,
-    }
+/// A request for what `body` asks for.
+fn request_of(id: RequestId, body: &Body) -> Result<Request> {
+    Ok(Request { fingerprint: body.fingerprint()?, id })
+}
+
+/// What became of a batch.
+fn written(
+    mut reply: Reply,
+    mut places: Vec<(CollectionName, DocumentId)>,
+    new_ids: Vec<DocumentId>,
+) -> Result<BatchWritten> {
+    reply.restore_ids(&mut places);
+    check_outcomes(&reply, &places)?;
+    let new_ids = reply.new_ids_or(new_ids);
+    let Reply { outcomes, index, is_replayed, .. } = reply;
+    Ok(BatchWritten { outcomes: outcomes.into_vec(), new_ids, index, is_replayed })
 }

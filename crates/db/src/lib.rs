@@ -44,6 +44,7 @@ mod lease;
 mod modify;
 mod names;
 mod options;
+mod pending;
 mod queried;
 mod query;
 mod replica;
@@ -59,7 +60,9 @@ mod txn_typed;
 mod typed;
 
 pub use aggregate::Aggregate;
-pub use apply::{REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX};
+pub use apply::{
+    Cause, Change, Effect, REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX,
+};
 pub use batch::{BatchOutcomes, BatchWritten, WriteBatch};
 pub use claim::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, PassedOver};
 pub use database::Database;

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use velocitydb_storage::{Mode, mode};
 
+use crate::apply::Change;
 use crate::environment::SystemEnvironment;
 use crate::keys::{DOCUMENTS, KEYSPACE_NAMES};
+use crate::replica::OnChanges;
 use crate::{Database, Environment, Result};
 
 /// How a database is opened.
@@ -27,6 +29,7 @@ pub struct Options {
     pub(crate) maintenance_step: u32,
     pub(crate) tombstone_retention: Duration,
     pub(crate) request_retention: Duration,
+    pub(crate) on_changes: Option<Arc<OnChanges>>,
     pub(crate) storage: mode::Options,
 }
 
@@ -55,6 +58,7 @@ impl Options {
             maintenance_step: 1_000,
             tombstone_retention: Duration::from_secs(24 * 60 * 60),
             request_retention: Duration::from_secs(24 * 60 * 60),
+            on_changes: None,
             storage: mode::Options {
                 document_keyspace: DOCUMENTS,
                 ..mode::Options::new(Mode::Persistent, &KEYSPACE_NAMES)
@@ -137,6 +141,32 @@ impl Options {
     pub fn open(mut self, path: impl AsRef<Path>) -> Result<Database> {
         self.storage.path = Some(path.as_ref().to_path_buf());
         self.start()
+    }
+
+    /// Calls `listener` with what was changed, in the order in which it was, when reads at every level
+    /// see it: after the fsync, where one was asked for. What is refused changes nothing.
+    ///
+    /// It is called by threads that write, before the writer is answered or soon after, and has to be
+    /// quick: others wait. It may write itself; of that it is told when it has returned.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use std::sync::mpsc;
+    /// use velocitydb::{Effect, Options, object};
+    ///
+    /// let (told, tells) = mpsc::channel();
+    /// let options = Options::new().on_changes(move |changes| drop(told.send(changes)));
+    /// let db = options.open_in_memory()?;
+    /// db.documents("jobs").insert("first", object! { "state": "waiting" })?;
+    /// let changes = tells.recv().expect("the insert");
+    /// assert!(matches!(changes[0].effect, Effect::Created));
+    /// assert!(matches!(&changes[1].effect, Effect::Document { version: 1, before: None, .. }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_changes(mut self, listener: impl Fn(Vec<Change>) + Send + Sync + 'static) -> Self {
+        self.on_changes = Some(Arc::new(listener));
+        self
     }
 
     /// Calls something before each fsync of the journal, which takes as long or fails as that does: for

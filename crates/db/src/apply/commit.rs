@@ -39,7 +39,7 @@ impl Machine {
         if self.batch.is_empty() {
             return self.commit_position();
         }
-        let mut names_changed = self.begin_commit();
+        let names_changed = self.begin_commit();
         let empty = self.last_batch.take().and_then(Arc::into_inner).map(|mut batch| {
             batch.clear();
             batch
@@ -53,7 +53,7 @@ impl Machine {
         });
         match committed {
             Ok(number) => {
-                self.unsettle_names(dropped, &mut names_changed, number);
+                self.unsettle_names(dropped, &names_changed, number);
                 self.end_commit(Ok(()), names_changed)
             }
             // An engine that is short of room may have to close its store, for which the window holds
@@ -66,12 +66,11 @@ impl Machine {
         }
     }
 
-    /// Notes which names readers are told of only when a commit is settled, and takes them from those
-    /// that they are told of now.
+    /// Notes which names readers are told of only when a commit is settled.
     fn unsettle_names(
         &mut self,
         dropped: Vec<CollectionName>,
-        names_changed: &mut Vec<CollectionName>,
+        names_changed: &[CollectionName],
         number: u64,
     ) {
         self.names_unsettled.extend(dropped.into_iter().map(|name| (name, number)));
@@ -101,6 +100,7 @@ impl Machine {
     pub(crate) fn take_committed(&mut self) -> Committed {
         Committed {
             has_unpublished: !self.names_unsettled.is_empty(),
+            changes: self.changes.as_mut().map(std::mem::take).unwrap_or_default(),
             due_next: self.due_next,
             has_leftovers: std::mem::take(&mut self.has_leftovers),
             stale: self.catalog.take_stale(),
@@ -157,6 +157,7 @@ impl Machine {
         match &committed {
             Ok(()) => self.due_next_shared.set(self.due_next),
             Err(_) => {
+                self.changes.iter_mut().for_each(Vec::clear);
                 if let Err(error) = self.reload_touched() {
                     self.poison(Fatal::new(error).to_poisoned());
                     return Ok(committed?);

@@ -13,6 +13,7 @@ use velocitydb_core::{
 use velocitydb_storage::Blob;
 
 use super::Machine;
+use super::changes::Cause;
 use crate::catalog::{Tombstone, corrupt};
 use crate::keys::{self, DOCUMENTS, Key, SYSTEM};
 use crate::lease::LeaseRecord;
@@ -82,7 +83,7 @@ impl Machine {
             self.remove_document(place.collection, &place.key, &stored.record, now)?;
             return Ok(None);
         }
-        if stored.header.lease.is_none_or(|end| end > now) {
+        if !is_lease_over(&stored.header, now) {
             return Ok(Some(stored));
         }
         self.end_lease(place, &stored, now)?;
@@ -162,6 +163,17 @@ impl Machine {
         self.move_expiry(key, stored.and_then(|stored| stored.header.expires), header.expires);
         self.move_lease(key, stored.and_then(|stored| stored.header.lease), lease, fields)?;
         self.forget_unfit(collection, key)?;
+        if self.changes.is_some() {
+            let has_ended = stored.is_some_and(|stored| is_lease_over(&stored.header, now));
+            let cause = match lease {
+                NewLease::End if has_ended => Cause::LeaseEnded,
+                _ => Cause::Written,
+            };
+            let before = stored.map(|stored| &*stored.record);
+            let after = [&head, fields.as_encoded()].concat();
+            let records = [before, Some(&after[..])];
+            self.note_document(collection, place.id()?, header.version, records, cause)?;
+        }
         let length = head.len() + fields.as_encoded().len();
         self.count_put(place, stored, header.version, length as u64);
         Ok(Ok(header.version))
@@ -224,6 +236,8 @@ impl Machine {
         self.move_expiry(key, view.header.expires, None);
         self.move_lease(key, view.header.lease, &NewLease::End, view.fields)?;
         self.forget_unfit(collection, key)?;
+        let cause = if is_expired(&view.header, now) { Cause::Expired } else { Cause::Written };
+        self.note_document(collection, view.id, version, [Some(record), None], cause)?;
         let tombstone = Tombstone { version, deleted: now };
         self.batch.put(SYSTEM, &keys::of_document(keys::TOMBSTONE, key), &tombstone.encode());
         self.put_in_list(&keys::timed(keys::TOMBSTONE_AGE, now, key), &[]);
@@ -340,6 +354,10 @@ fn new_lease(new: &NewLease<'_>, stored: Option<&Stored>) -> Option<Time> {
         NewLease::Until(time) => before.map(|_| *time),
         NewLease::End => None,
     }
+}
+
+fn is_lease_over(header: &Header, now: Time) -> bool {
+    header.lease.is_some_and(|end| end <= now)
 }
 
 pub(super) fn is_expired(header: &Header, now: Time) -> bool {

@@ -11,6 +11,7 @@ use velocitydb_core::{Action, Body, CollectionName, Command, Time, limits};
 use velocitydb_storage::{Batch, Blob, Engine, Keyspace, Purpose, Savepoint, Snapshot};
 
 use super::DueNext;
+use super::changes::{Change, Effect};
 use super::fronts::Fronts;
 use super::hints::Hints;
 use super::reply::Reply;
@@ -60,6 +61,8 @@ pub(crate) struct Machine {
     /// While a command changes several documents, the unique values that they took from each other.
     /// Without, a document that has another one's values is refused at once.
     pub(super) contests: Option<Contests>,
+    /// What the group has changed, where somebody asks for that.
+    pub(super) changes: Option<Vec<Change>>,
     /// Why the state is not known any more.
     broken: Option<Error>,
 }
@@ -71,6 +74,7 @@ pub(super) struct Start {
     system: SystemTotals,
     due_next: Option<Time>,
     fronts: u64,
+    changes: usize,
     /// What was touched before.
     undo: Vec<(CollectionName, Option<Collection>)>,
 }
@@ -98,6 +102,7 @@ impl Machine {
             bytes_before: 0,
             undo: Vec::new(),
             contests: None,
+            changes: None,
             broken: None,
         };
         let snapshot = machine.engine.snapshot()?;
@@ -220,6 +225,7 @@ impl Machine {
             system: self.catalog.system,
             due_next: self.due_next,
             fronts: self.fronts.mark(),
+            changes: self.changes.as_ref().map_or(0, Vec::len),
             undo: std::mem::take(&mut self.undo),
         }
     }
@@ -247,6 +253,9 @@ impl Machine {
             self.fronts.undo(start.fronts);
         }
         self.batch.rollback(start.savepoint);
+        if let Some(changes) = &mut self.changes {
+            changes.truncate(start.changes);
+        }
         self.catalog.system = start.system;
         self.due_next = start.due_next;
         for (name, before) in self.undo.drain(..).rev() {
@@ -349,6 +358,7 @@ impl Machine {
         self.catalog.touch(&name);
         self.changes_name(&name);
         let collection = Collection { is_changed: true, remembered_in: self.attempt, ..collection };
+        self.note_change(&name, Effect::Created);
         let before = self.catalog.insert(name.clone(), collection);
         self.undo.push((name, before));
     }
@@ -358,6 +368,7 @@ impl Machine {
         self.catalog.touch(name);
         self.changes_name(name);
         self.undo.push((name.clone(), Some(before.clone())));
+        self.note_change(name, Effect::Dropped);
         Some(before)
     }
 

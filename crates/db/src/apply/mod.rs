@@ -1,5 +1,6 @@
 //! Applying commands: the deterministic heart of the database.
 
+mod changes;
 mod claims;
 mod collections;
 mod commit;
@@ -22,6 +23,7 @@ mod unique;
 mod verdict;
 mod write;
 
+pub use changes::{Cause, Change, Effect};
 pub(crate) use claims::PASSED_OVER_MAX;
 pub(crate) use due_next::DueNext;
 pub(crate) use machine::{Machine, is_too_much, purpose_of};

@@ -6,7 +6,7 @@ use velocitydb_storage::Durability;
 
 use super::Views;
 use crate::Result;
-use crate::apply::{Answer, Fatal, Machine};
+use crate::apply::{Answer, Change, Fatal, Machine};
 use crate::keys::IndexNumber;
 
 /// Bytes of effects that are committed together at the most, so that the first command of a group does
@@ -33,6 +33,8 @@ pub(crate) enum Commit<'a> {
 pub(crate) struct Committed {
     /// Whether readers are to be told of names once it is settled.
     pub(crate) has_unpublished: bool,
+    /// What was changed, in order, where somebody asks for that.
+    pub(crate) changes: Vec<Change>,
     /// A time before which no document expires and no lease ends.
     pub(crate) due_next: Option<Time>,
     /// Whether something was dropped that maintenance is to remove.

@@ -1,11 +1,15 @@
 //! One replica of the state: what brings commands to the machine, and what it tells of them.
 
+mod changes;
 pub(crate) mod group;
 pub(crate) mod maintenance;
 pub(crate) mod pipeline;
+mod proposer;
 mod queue;
 pub(crate) mod views;
 
+pub(crate) use changes::OnChanges;
 pub(crate) use maintenance::{Alarm, Maintenance};
 pub(crate) use pipeline::Pipeline;
+pub(crate) use proposer::{Done, Local, Proposer};
 pub(crate) use views::Views;

@@ -25,8 +25,9 @@
 //! Readers never come here.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -36,8 +37,9 @@ use velocitydb_core::Command;
 use velocitydb_storage::{Durability, Engine, Purpose};
 
 use super::Views;
+use super::changes::{Changes, OnChanges};
 use super::group::{Commit, Committed, Group};
-use super::queue::{Load, Waiter};
+use super::queue::{Done, Load, Waiter};
 use crate::apply::{Answer, Fatal, Machine, Reply, purpose_of};
 use crate::{Error, Result};
 
@@ -57,7 +59,7 @@ pub(crate) struct Pipeline {
     /// How many they are, or were a moment ago.
     queued: AtomicUsize,
     /// Who waits for an fsync, and of which commit.
-    unsynced: Mutex<VecDeque<(u64, Thread)>>,
+    unsynced: Mutex<VecDeque<(u64, Sleeper)>>,
     /// Held by who fsyncs.
     turn: Mutex<()>,
     pause: Pause,
@@ -71,7 +73,18 @@ pub(crate) struct Pipeline {
     has_unpublished: AtomicBool,
     engine: Arc<dyn Engine>,
     views: Arc<Views>,
-    listener: Box<dyn Fn(Committed) + Send + Sync>,
+    listener: Box<dyn Fn(&Committed) + Send + Sync>,
+    /// Whoever asked for changes.
+    changes: Option<Changes>,
+    /// The threads that lead and fsync for those who sleep nowhere, once there is somebody.
+    drivers: OnceLock<[Thread; 2]>,
+}
+
+/// Who waits for an fsync.
+enum Sleeper {
+    Thread(Thread),
+    /// Whoever is called for this.
+    Call(Arc<Waiter>),
 }
 
 /// A command of a group, and what it waits for.
@@ -88,13 +101,18 @@ fn is_failure(reply: &Result<Reply>) -> bool {
 
 impl Pipeline {
     /// A pipeline to `machine`, which is on `engine`. `listener` is told of everything that was
-    /// committed, in order, before anybody is answered.
+    /// committed, in order, before anybody is answered, and `on_changes` of what that changed, once it
+    /// is settled.
     pub(crate) fn new(
-        machine: Machine,
+        mut machine: Machine,
         engine: Arc<dyn Engine>,
         views: Arc<Views>,
-        listener: impl Fn(Committed) + Send + Sync + 'static,
+        on_changes: Option<Arc<OnChanges>>,
+        listener: impl Fn(&Committed) + Send + Sync + 'static,
     ) -> Self {
+        if on_changes.is_some() {
+            machine.record_changes();
+        }
         Pipeline {
             machine: Mutex::new(machine),
             queue: Mutex::default(),
@@ -109,6 +127,8 @@ impl Pipeline {
             engine,
             views,
             listener: Box::new(listener),
+            changes: on_changes.map(Changes::new),
+            drivers: OnceLock::new(),
         }
     }
 
@@ -132,6 +152,72 @@ impl Pipeline {
             self.await_sync(commit)?;
         }
         reply
+    }
+
+    /// Applies `command` and calls `done` when that has `durability`. Returns at once. Somebody has to
+    /// drive the pipeline: see [`drive`](Self::drive).
+    pub(super) fn propose(&self, command: Command, durability: Durability, done: Done) {
+        let under_way = command.encoded_length_max().map_err(Error::from);
+        let waiter = match under_way.and_then(|bytes| self.load.enter(bytes)) {
+            Ok(under_way) => Waiter::of_call(command, durability, done, under_way),
+            Err(error) => return done(Err(error)),
+        };
+        self.push(Arc::new(waiter));
+        if !self.machine.is_locked() {
+            self.wake_next();
+        }
+    }
+
+    /// Leads, or fsyncs, for those who sleep nowhere, until it is told to stop and nobody is left.
+    pub(super) fn drive(&self, role: Role, is_stopped: &AtomicBool) {
+        loop {
+            let is_last = is_stopped.load(Ordering::Acquire);
+            let work = || match role {
+                Role::Lead => self.drive_queue(),
+                Role::Sync => self.drive_fsyncs(),
+            };
+            // What panicked has stopped the machine, which everybody after it has to be told.
+            let has_panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
+            if has_panicked {
+                continue;
+            }
+            if is_last {
+                return;
+            }
+            std::thread::park();
+        }
+    }
+
+    fn drive_queue(&self) {
+        loop {
+            self.pause.wait();
+            let machine = self.machine.lock();
+            let group = self.take_group(GROUP_COMMANDS_MAX);
+            self.lead(Lead::new(self, machine, &group), None);
+            if group.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn drive_fsyncs(&self) {
+        while !self.unsynced.lock().is_empty() {
+            // Whoever waits is told when it fails.
+            if self.sync(self.turn.lock()).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Says which threads drive the pipeline.
+    pub(super) fn set_drivers(&self, threads: [Thread; 2]) {
+        let _ = self.drivers.set(threads);
+    }
+
+    fn wake_driver(&self, role: Role) {
+        if let Some(threads) = self.drivers.get() {
+            threads[role as usize].unpark();
+        }
     }
 
     /// Asks the machine something between two groups.
@@ -167,14 +253,8 @@ impl Pipeline {
 
     /// The way of a command that finds the machine taken.
     fn queue_up(&self, command: Command, durability: Durability) -> (Result<Reply>, Option<u64>) {
-        let waiter = Arc::new(Waiter::new(command, durability));
-        {
-            let mut queue = self.queue.lock();
-            queue.push_back(waiter.clone());
-            self.queued.store(queue.len(), Ordering::Relaxed);
-        }
-        // Pairs with that of who gives the machine back: one of the two sees the other.
-        fence(Ordering::SeqCst);
+        let waiter = Arc::new(Waiter::of_thread(command, durability));
+        self.push(waiter.clone());
         let mut spins_left = SPINS;
         loop {
             if let Some(answer) = waiter.take_reply() {
@@ -194,6 +274,15 @@ impl Pipeline {
                 std::thread::park();
             }
         }
+    }
+
+    fn push(&self, waiter: Arc<Waiter>) {
+        let mut queue = self.queue.lock();
+        queue.push_back(waiter);
+        self.queued.store(queue.len(), Ordering::Relaxed);
+        drop(queue);
+        // Pairs with that of who gives the machine back: one of the two sees the other.
+        fence(Ordering::SeqCst);
     }
 
     fn take_group(&self, count_max: usize) -> Vec<Arc<Waiter>> {
@@ -237,6 +326,7 @@ impl Pipeline {
         }
         let open = &members[first_open..];
         self.commit_since(&mut group_of_machine, open, &mut replies[first_open..], durability);
+        self.unsettle_replays(&members, &mut replies);
         // Whatever a command was answered rests on all that is on its way to the disk: one that waits
         // for the disk waits for that, and readers wait for what another was told at once.
         let unsettled = self.views.last();
@@ -244,6 +334,7 @@ impl Pipeline {
             self.views.build_on();
         }
         lead.end();
+        self.tell_changes();
         let commit_of = |asked: Durability, reply: &Result<Reply>| {
             unsettled.filter(|_| asked == Durability::Disk && !is_failure(reply))
         };
@@ -252,8 +343,8 @@ impl Pipeline {
             let commit = commit_of(waiter.durability, &reply);
             waiter.answer(reply, commit);
             match commit {
-                Some(commit) if self.sleeps_until(commit, &waiter.thread) => {}
-                _ => waiter.thread.unpark(),
+                Some(commit) if self.sleeps_until(commit, waiter.into()) => {}
+                _ => waiter.tell(&self.load, None),
             }
         }
         let own = own.zip(replies.next()).map(|((_, asked), reply)| {
@@ -264,6 +355,22 @@ impl Pipeline {
             self.wake_to_sync();
         }
         own
+    }
+
+    /// Lets those who are told what an earlier attempt did, which may have been made at a weaker level,
+    /// wait for the disk as that would have at theirs.
+    fn unsettle_replays(&self, members: &[Member<'_>], replies: &mut [Result<Reply>]) {
+        let is_replayed = |reply: &Result<Reply>| reply.as_ref().is_ok_and(|one| one.is_replayed);
+        let replays = members
+            .iter()
+            .zip(replies)
+            .filter(|((_, asked), reply)| *asked == Durability::Disk && is_replayed(reply));
+        let mut replays = replays.map(|(_, reply)| reply).peekable();
+        if replays.peek().is_some()
+            && let Err(error) = self.views.open(Arc::default(), false)
+        {
+            replays.for_each(|reply| *reply = Err(error.clone().into()));
+        }
     }
 
     /// Commits what has been applied, and tells the listener.
@@ -280,8 +387,17 @@ impl Pipeline {
         if committed.has_unpublished {
             self.has_unpublished.store(true, Ordering::Relaxed);
         }
-        (self.listener)(committed);
+        (self.listener)(&committed);
+        if let Some(changes) = &self.changes {
+            changes.push(&self.views, committed.changes);
+        }
         Ok(())
+    }
+
+    fn tell_changes(&self) {
+        if let Some(changes) = &self.changes {
+            changes.tell(&self.views);
+        }
     }
 
     /// Commits what has been applied; when that fails, so does every command of the group: what it
@@ -331,9 +447,11 @@ impl Pipeline {
         if self.queued.load(Ordering::Relaxed) == 0 {
             return;
         }
-        let next = self.queue.lock().front().map(|waiter| waiter.thread.clone());
-        if let Some(thread) = next {
-            thread.unpark();
+        let next = self.queue.lock().front().cloned();
+        match next.as_ref().map(|waiter| waiter.thread()) {
+            Some(Some(thread)) => thread.unpark(),
+            Some(None) => self.wake_driver(Role::Lead),
+            None => {}
         }
     }
 
@@ -345,39 +463,46 @@ impl Pipeline {
             }
             if let Some(turn) = self.turn.try_lock() {
                 self.sync(turn)?;
-            } else if self.sleeps_until(commit, &std::thread::current()) && self.turn.is_locked() {
+            } else if self.sleeps_until(commit, Sleeper::Thread(std::thread::current()))
+                && self.turn.is_locked()
+            {
                 std::thread::park();
             }
         }
     }
 
-    /// Lets a thread be woken when a commit is on the disk, or when it is to fsync itself. `false` when
-    /// it is there already.
-    fn sleeps_until(&self, commit: u64, thread: &Thread) -> bool {
+    /// Lets somebody be told when a commit is on the disk, or woken when it is to fsync itself. `false`
+    /// when it is there already.
+    fn sleeps_until(&self, commit: u64, sleeper: Sleeper) -> bool {
         let mut unsynced = self.unsynced.lock();
         // Whoever fsyncs notes that before it looks here.
         if self.views.is_settled(commit) {
             return false;
         }
-        if !unsynced.iter().any(|(_, other)| other.id() == thread.id()) {
-            unsynced.push_back((commit, thread.clone()));
+        if !unsynced.iter().any(|(_, other)| other.is_same(&sleeper)) {
+            unsynced.push_back((commit, sleeper));
         }
         true
     }
 
     /// Wakes one of those who wait for an fsync, if nobody does one.
     fn wake_to_sync(&self) {
-        if self.turn.is_locked() {
-            return;
+        if !self.turn.is_locked() {
+            self.wake_sleeper(self.unsynced.lock().front());
         }
-        if let Some((_, thread)) = self.unsynced.lock().front() {
-            thread.unpark();
+    }
+
+    fn wake_sleeper(&self, next: Option<&(u64, Sleeper)>) {
+        match next {
+            Some((_, Sleeper::Thread(thread))) => thread.unpark(),
+            Some((_, Sleeper::Call(_))) => self.wake_driver(Role::Sync),
+            None => {}
         }
     }
 
     /// Makes all that is committed by now durable, and so what all readers see.
     fn sync(&self, turn: MutexGuard<'_, ()>) -> Result<()> {
-        let turn = Turn { pipeline: self, turn: Some(turn) };
+        let mut turn = Turn { pipeline: self, turn: Some(turn), failure: None };
         self.gather();
         let Some(last) = self.views.last() else { return Ok(()) };
         let begin = Instant::now();
@@ -386,9 +511,11 @@ impl Pipeline {
             let error = Error::from(error);
             self.views.fail(&error);
             self.ask(|machine| machine.fail(error.clone()));
+            turn.failure = Some(error.clone());
             return Err(error);
         }
         self.views.settle(last);
+        self.tell_changes();
         if self.has_unpublished.load(Ordering::Relaxed) {
             let has_more = self.ask(|machine| machine.publish_settled(last));
             self.has_unpublished.store(has_more, Ordering::Relaxed);
@@ -449,40 +576,73 @@ impl Drop for Lead<'_> {
             machine.poison(error.clone());
             for waiter in self.group {
                 waiter.answer(Err(error.clone()), None);
-                waiter.thread.unpark();
+                waiter.tell(&self.pipeline.load, None);
             }
         }
         self.pipeline.wake_next();
     }
 }
 
-/// The turn. However the fsync ends, it is given back, and then those woken who waited for it.
+impl From<&Arc<Waiter>> for Sleeper {
+    fn from(waiter: &Arc<Waiter>) -> Self {
+        match waiter.thread() {
+            Some(thread) => Sleeper::Thread(thread.clone()),
+            None => Sleeper::Call(waiter.clone()),
+        }
+    }
+}
+
+impl Sleeper {
+    fn is_same(&self, other: &Sleeper) -> bool {
+        match (self, other) {
+            (Sleeper::Thread(one), Sleeper::Thread(other)) => one.id() == other.id(),
+            _ => false,
+        }
+    }
+}
+
+/// The turn. However the fsync ends, it is given back, and then those told who waited for it.
 struct Turn<'a> {
     pipeline: &'a Pipeline,
     turn: Option<MutexGuard<'a, ()>>,
+    failure: Option<Error>,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        drop(self.turn.take());
-        let (served, next) = {
-            let mut unsynced = self.pipeline.unsynced.lock();
-            let writers = unsynced.len() + 1;
-            self.pipeline.writers.store(writers, Ordering::Relaxed);
-            let mut served = SmallVec::<[Thread; 64]>::new();
-            unsynced.retain(|(commit, thread)| {
-                let waits = !self.pipeline.views.is_settled(*commit);
-                if !waits {
-                    served.push(thread.clone());
-                }
-                waits
-            });
-            (served, unsynced.front().map(|(_, thread)| thread.clone()))
-        };
-        for thread in next.into_iter().chain(served) {
-            thread.unpark();
+        let Turn { pipeline, turn, failure } = self;
+        drop(turn.take());
+        let mut served = SmallVec::<[Sleeper; 64]>::new();
+        {
+            let mut unsynced = pipeline.unsynced.lock();
+            pipeline.writers.store(unsynced.len() + 1, Ordering::Relaxed);
+            // They are nearly in the order of their commits.
+            let waits = |(commit, _): &(u64, Sleeper)| {
+                failure.is_none() && !pipeline.views.is_settled(*commit)
+            };
+            let mut left = VecDeque::new();
+            for one in unsynced.drain(..) {
+                if waits(&one) { left.push_back(one) } else { served.push(one.1) }
+            }
+            *unsynced = left;
+            pipeline.wake_sleeper(unsynced.front());
+        }
+        for sleeper in served {
+            match sleeper {
+                Sleeper::Thread(thread) => thread.unpark(),
+                Sleeper::Call(waiter) => waiter.tell(&pipeline.load, failure.as_ref()),
+            }
         }
     }
+}
+
+/// What a thread does that drives a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Leads those who wait for the machine.
+    Lead,
+    /// Fsyncs for those who wait for that.
+    Sync,
 }
 
 /// Keeps those away for a while who wait for the disk.

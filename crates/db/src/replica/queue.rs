@@ -44,6 +44,15 @@ impl Load {
     }
 }
 
+impl UnderWay<'_> {
+    /// The command stays under way when this is gone. Returns the bytes with which it ends.
+    fn keep(self) -> usize {
+        let bytes = self.bytes;
+        std::mem::forget(self);
+        bytes
+    }
+}
+
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.load.commands.fetch_sub(1, Ordering::Relaxed);
@@ -51,35 +60,84 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// A command whose thread waits for what becomes of it.
+/// What is called when the fate of a command is known, once, by the thread that knows it first. It has
+/// to be quick: others wait for that thread.
+pub(crate) type Done = Box<dyn FnOnce(Result<Reply>) + Send>;
+
+/// A command that waits for what becomes of it.
 pub(super) struct Waiter {
     pub(super) command: Command,
     pub(super) durability: Durability,
-    pub(super) thread: Thread,
+    who: Who,
     /// The number of the commit that it waits for beside its reply; 0 for none.
     commit: AtomicU64,
     is_answered: AtomicBool,
     reply: Mutex<Option<Result<Reply>>>,
 }
 
+/// Who is told.
+enum Who {
+    /// A thread that sleeps meanwhile.
+    Thread(Thread),
+    /// Whoever left this to be called, and the bytes that the command counts for until then.
+    Call { done: Mutex<Option<Done>>, bytes: usize },
+}
+
 impl Waiter {
-    pub(super) fn new(command: Command, durability: Durability) -> Self {
+    /// A command of this thread.
+    pub(super) fn of_thread(command: Command, durability: Durability) -> Self {
+        Self::new(command, durability, Who::Thread(std::thread::current()))
+    }
+
+    /// A command whose fate is told by a call.
+    pub(super) fn of_call(
+        command: Command,
+        durability: Durability,
+        done: Done,
+        under_way: UnderWay<'_>,
+    ) -> Self {
+        let who = Who::Call { done: Mutex::new(Some(done)), bytes: under_way.keep() };
+        Self::new(command, durability, who)
+    }
+
+    fn new(command: Command, durability: Durability, who: Who) -> Self {
         Waiter {
             command,
             durability,
-            thread: std::thread::current(),
+            who,
             commit: AtomicU64::new(0),
             is_answered: AtomicBool::new(false),
             reply: Mutex::new(None),
         }
     }
 
+    /// The thread that sleeps until it is told, if there is one.
+    pub(super) fn thread(&self) -> Option<&Thread> {
+        match &self.who {
+            Who::Thread(thread) => Some(thread),
+            Who::Call { .. } => None,
+        }
+    }
+
     /// Says what became of the command, and the number of the commit that has to be on the disk
-    /// before its caller is told. Does not wake the thread.
+    /// before its caller is told. Does not tell him.
     pub(super) fn answer(&self, reply: Result<Reply>, commit: Option<u64>) {
         *self.reply.lock() = Some(reply);
         self.commit.store(commit.unwrap_or(0), Ordering::Relaxed);
         self.is_answered.store(true, Ordering::Release);
+    }
+
+    /// Tells whoever waits what the command was answered, or that this is not to last.
+    pub(super) fn tell(&self, load: &Load, failure: Option<&Error>) {
+        match &self.who {
+            Who::Thread(thread) => thread.unpark(),
+            Who::Call { done, bytes } => {
+                let Some(done) = done.lock().take() else { return };
+                let reply = self.reply.lock().take().expect("it has been answered");
+                drop(UnderWay { load, bytes: *bytes });
+                done(failure.map_or(reply, |error| Err(error.clone())));
+            }
+        }
     }
 
     /// What became of the command, once, and the commit to wait for.

@@ -5,6 +5,7 @@
 mod backlog;
 mod bounds;
 mod bytes;
+mod changes;
 mod claims;
 mod concurrency;
 mod determinism;
@@ -21,6 +22,7 @@ mod moving_claims;
 mod phantoms;
 mod pipeline;
 mod planner;
+mod proposals;
 mod queries;
 mod refusals;
 mod requests;

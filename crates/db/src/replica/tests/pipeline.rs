@@ -16,7 +16,7 @@ fn pipeline() -> (Pipeline, Arc<Memory>) {
     let engine = Arc::new(Memory::new(KEYSPACE_NAMES.len()));
     let machine = Machine::new(engine.clone(), Arc::default()).unwrap();
     let views = Arc::new(Views::new(engine.clone(), machine.due_next_shared()));
-    (Pipeline::new(machine, engine.clone(), views, |_| {}), engine)
+    (Pipeline::new(machine, engine.clone(), views, None, |_| {}), engine)
 }
 
 fn queue(pipeline: &Pipeline, waiters: impl Iterator<Item = Arc<Waiter>>) {
@@ -71,7 +71,7 @@ fn what_is_under_way_is_bounded_at_every_level() {
 fn a_group_is_bounded() {
     let (pipeline, _) = pipeline();
     let command = command(0, Body::Write(Write::default()));
-    let waiter = Arc::new(Waiter::new(command.clone(), Durability::Disk));
+    let waiter = Arc::new(Waiter::of_thread(command.clone(), Durability::Disk));
     let count = 3 * GROUP_COMMANDS_MAX;
     queue(&pipeline, std::iter::repeat_n(waiter, count));
     pipeline.submit(command, Durability::Disk).unwrap();
@@ -102,7 +102,7 @@ fn maintenance_in_a_group_does_as_alone() {
     }
     let (grouped, engine_grouped) = pipeline();
     let (last, first) = commands.split_last().unwrap();
-    let waiter = |command: &Command| Arc::new(Waiter::new(command.clone(), Durability::Disk));
+    let waiter = |command: &Command| Arc::new(Waiter::of_thread(command.clone(), Durability::Disk));
     queue(&grouped, first.iter().map(waiter));
     assert_eq!(grouped.submit(last.clone(), Durability::Disk).unwrap().index, 6);
     let hash =

@@ -1,0 +1,88 @@
+//! [`Change`]: one effect of a command, for those who live off what is written.
+
+use velocitydb_core::{CollectionName, DocumentId};
+use velocitydb_storage::Blob;
+
+use super::Machine;
+use crate::Document;
+use crate::Result;
+
+/// One effect of a command on a collection or on a document.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The place of the command in the order of all that changed something.
+    pub index: u64,
+    /// The collection.
+    pub collection: CollectionName,
+    /// What happened.
+    pub effect: Effect,
+}
+
+/// What happened to a collection or to a document.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// The collection was created.
+    Created,
+    /// The collection was dropped, with all its documents, of which nothing more is said.
+    Dropped,
+    /// A document was written or removed.
+    Document {
+        /// Its id.
+        id: DocumentId,
+        /// Its version from here on: that of the deletion, if it is gone.
+        version: u64,
+        /// The document as it was; `None` when it is new.
+        before: Option<Document>,
+        /// The document as it is; `None` when it is gone.
+        after: Option<Document>,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// Why a document changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// Somebody wrote or deleted it.
+    Written,
+    /// Its time to live was over.
+    Expired,
+    /// The time of the lease on it was over.
+    LeaseEnded,
+}
+
+impl Machine {
+    /// Remembers what changes from here on, until it is committed.
+    pub(crate) fn record_changes(&mut self) {
+        self.changes.get_or_insert_default();
+    }
+
+    pub(super) fn note_change(&mut self, collection: &CollectionName, effect: Effect) {
+        let index = self.index;
+        if let Some(changes) = &mut self.changes {
+            changes.push(Change { index, collection: collection.clone(), effect });
+        }
+    }
+
+    /// Notes the change of a document, if somebody asks for changes.
+    pub(super) fn note_document(
+        &mut self,
+        collection: &CollectionName,
+        id: &str,
+        version: u64,
+        [before, after]: [Option<&[u8]>; 2],
+        cause: Cause,
+    ) -> Result<()> {
+        if self.changes.is_none() {
+            return Ok(());
+        }
+        let id = DocumentId::new(id)?;
+        let document = |record: Option<&[u8]>| {
+            record.map(|record| Document::new(id.clone(), Blob::copy_of(record))).transpose()
+        };
+        let (before, after) = (document(before)?, document(after)?);
+        let effect = Effect::Document { id, version, before, after, cause };
+        self.note_change(collection, effect);
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+//! What is told of changes: all of it, in order, and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use velocitydb::{
+    Cause, Change, CollectionName, Consistency, Database, Document, Effect, Mode, Object, Update,
+    object,
+};
+use velocitydb_storage::contract::Random;
+
+use crate::differential::generator::Generator;
+use crate::differential::real;
+use crate::differential::step::Step;
+use crate::fault::{Fault, Faulty, Place, wait_until};
+use crate::world::{MODES, World, options};
+
+const STEPS: u64 = 600;
+
+type Told = Arc<Mutex<Vec<Change>>>;
+
+fn told() -> (Told, impl Fn(Vec<Change>) + Send + Sync) {
+    let told = Told::default();
+    let listener = {
+        let told = told.clone();
+        move |changes: Vec<Change>| told.lock().extend(changes)
+    };
+    (told, listener)
+}
+
+/// A state as whoever is told of changes knows it.
+#[derive(Debug, Default, PartialEq)]
+struct State {
+    collections: BTreeMap<CollectionName, BTreeMap<String, (u64, Object)>>,
+    index: u64,
+}
+
+fn content(document: &Document) -> (u64, Object) {
+    (document.version(), document.fields().unwrap())
+}
+
+impl State {
+    fn apply(&mut self, change: &Change) {
+        assert!(change.index >= self.index, "in order: {change:?}");
+        self.index = change.index;
+        match &change.effect {
+            Effect::Created => {
+                let before = self.collections.insert(change.collection.clone(), BTreeMap::new());
+                assert!(before.is_none(), "{change:?}");
+            }
+            Effect::Dropped => {
+                assert!(self.collections.remove(&change.collection).is_some(), "{change:?}");
+            }
+            Effect::Document { id, version, before, after, .. } => {
+                let documents = self.collections.get_mut(&change.collection).unwrap();
+                let known = match after {
+                    Some(after) => {
+                        assert_eq!(after.version(), *version);
+                        documents.insert(id.as_str().to_owned(), content(after))
+                    }
+                    None => documents.remove(id.as_str()),
+                };
+                assert_eq!(before.as_ref().map(content), known, "{change:?}");
+                assert!(known.is_none_or(|(before, _)| before + 1 == *version), "{change:?}");
+            }
+        }
+    }
+
+    fn of(db: &Database) -> Self {
+        let snapshot = db.snapshot().unwrap();
+        let collections = snapshot.collections().unwrap().into_iter().map(|one| {
+            let documents = snapshot.iter(one.name.as_str()).unwrap().map(|document| {
+                let document = document.unwrap();
+                (document.id().as_str().to_owned(), content(&document))
+            });
+            (one.name.clone(), documents.collect())
+        });
+        State { collections: collections.collect(), index: 0 }
+    }
+}
+
+/// Whoever replays the changes has the documents, whatever was done, refused, rolled back or made due.
+#[test]
+fn replaying_the_changes_makes_the_documents() {
+    for mode in MODES {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::new();
+        let (told, listener) = told();
+        let options = options(mode, world.clone()).on_changes(listener);
+        let db = match mode {
+            Mode::MemoryOnly => options.open_in_memory().unwrap(),
+            _ => options.open(folder.path()).unwrap(),
+        };
+        let random = Random::announced("replaying_the_changes_makes_the_documents");
+        let mut generator = Generator::new(random);
+        let mut state = State::default();
+        for number in 0..STEPS {
+            let step = generator.next_command();
+            let index = db.snapshot().unwrap().index().unwrap();
+            real::run(&db, &db.snapshot().unwrap(), &step);
+            world.advance(Duration::from_secs(number % 7));
+            if number % 50 == 49 {
+                real::run(&db, &db.snapshot().unwrap(), &Step::Maintain);
+            }
+            let changes = std::mem::take(&mut *told.lock());
+            if db.snapshot().unwrap().index().unwrap() == index {
+                assert!(changes.is_empty(), "{step:?} changed nothing: {changes:?}");
+            }
+            changes.iter().for_each(|change| state.apply(change));
+        }
+        while db.maintain_step().unwrap() {}
+        told.lock().drain(..).for_each(|change| state.apply(&change));
+        state.index = 0;
+        assert_eq!(state, State::of(&db), "{mode:?}");
+    }
+}
+
+/// A change is told when no crash takes it back: after the fsync, and what was built on it after that.
+#[test]
+fn changes_are_told_in_order_when_they_are_settled() {
+    let engine = Faulty::new();
+    let (told, listener) = told();
+    let options = options(Mode::Persistent, World::new()).on_changes(listener);
+    let db = options.open_engine(engine.clone()).unwrap();
+    let docs = db.documents("docs");
+    let local = docs.at(Consistency::Local);
+    let ids = || {
+        let id = |change: &Change| match &change.effect {
+            Effect::Document { id, .. } => id.as_str().to_owned(),
+            other => format!("{other:?}"),
+        };
+        told.lock().drain(..).map(|change| id(&change)).collect::<Vec<_>>()
+    };
+    local.insert("zero", object! {}).unwrap();
+    assert_eq!(ids(), ["Created", "zero"]);
+    thread::scope(|scope| {
+        let gate = engine.close_gate(Place::Fsync);
+        scope.spawn(|| docs.insert("one", object! {}).unwrap());
+        engine.await_arrival();
+        local.insert("two", object! {}).unwrap();
+        let three = scope.spawn(|| docs.insert("three", object! {}).unwrap());
+        wait_until("three to be visible", || local.get("three").unwrap().is_some());
+        assert!(ids().is_empty());
+        gate.let_one_pass();
+        engine.await_arrival();
+        wait_until("what is settled to be told", || told.lock().len() == 2);
+        assert_eq!(ids(), ["one", "two"]);
+        drop(gate);
+        three.join().unwrap();
+        assert_eq!(ids(), ["three"]);
+    });
+    // What was not committed, and what never becomes durable, is not told.
+    engine.set(Fault::DiskFull);
+    assert!(docs.insert("four", object! {}).is_err());
+    engine.set(Fault::Fsync);
+    assert!(docs.insert("five", object! {}).is_err());
+    assert!(ids().is_empty());
+}
+
+#[test]
+fn changes_say_why() {
+    let (told, listener) = told();
+    let world = World::new();
+    let options = options(Mode::MemoryOnly, world.clone()).on_changes(listener);
+    let db = options.open_in_memory().unwrap();
+    let docs = db.documents("docs");
+    docs.insert("leased", object! { "state": "waiting" }).unwrap();
+    let waiting = Update::new().set("state", "waiting");
+    let claim = docs.claim(object! { "state": "waiting" }).lease(Duration::from_secs(10), waiting);
+    claim.update(object! { "state": "running" }).unwrap();
+    docs.time_to_live(Duration::from_secs(20)).insert("short", object! {}).unwrap();
+    world.advance(Duration::from_secs(30));
+    db.maintain().unwrap();
+    docs.delete("leased").unwrap();
+    let causes: Vec<_> = told
+        .lock()
+        .iter()
+        .filter_map(|change| match &change.effect {
+            Effect::Document { id, cause, after, .. } => {
+                Some((id.as_str().to_owned(), *cause, after.is_some()))
+            }
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        ("leased", Cause::Written, true),
+        ("leased", Cause::Written, true),
+        ("short", Cause::Written, true),
+        ("short", Cause::Expired, false),
+        ("leased", Cause::LeaseEnded, true),
+        ("leased", Cause::Written, false),
+    ];
+    assert_eq!(causes, expected.map(|(id, cause, is_there)| (id.to_owned(), cause, is_there)));
+}
+
+/// Whoever is told may write, and is told of that when it has returned.
+#[test]
+fn whoever_is_told_may_write() {
+    let slot: Arc<Mutex<Option<Database>>> = Arc::default();
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let listener = {
+        let (slot, seen) = (slot.clone(), seen.clone());
+        move |changes: Vec<Change>| {
+            for change in changes {
+                let Effect::Document { id, .. } = change.effect else { continue };
+                seen.lock().push(id.as_str().to_owned());
+                let db = slot.lock().clone();
+                if let Some(db) = db.filter(|_| id.as_str() == "first") {
+                    db.documents("docs").insert("second", object! {}).unwrap();
+                    assert_eq!(*seen.lock(), ["first"]);
+                }
+            }
+        }
+    };
+    let db = velocitydb::Options::new().on_changes(listener).open_in_memory().unwrap();
+    *slot.lock() = Some(db.clone());
+    db.documents("docs").insert("first", object! {}).unwrap();
+    assert_eq!(*seen.lock(), ["first", "second"]);
+    slot.lock().take();
+}

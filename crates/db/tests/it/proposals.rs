@@ -1,0 +1,156 @@
+//! Writes that no thread waits for.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use velocitydb::{
+    BatchWritten, Consistency, Database, Error, Mode, Options, RequestId, Result, WriteBatch,
+    object,
+};
+use velocitydb_storage::Error as StorageError;
+
+use crate::fault::{Fault, Faulty, Place};
+use crate::world::World;
+
+/// Wakes the thread that waits for a future.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for a future on this thread.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+fn is_ready<T>(future: &mut Pin<Box<impl Future<Output = T>>>) -> bool {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+fn insert(
+    db: &Database,
+    id: &str,
+    level: Consistency,
+) -> Pin<Box<impl Future<Output = Result<BatchWritten>> + Send + use<>>> {
+    let mut batch = WriteBatch::new();
+    batch.insert("docs", id, object! { "n": 1 }).unwrap();
+    Box::pin(db.write_async(batch, level, None))
+}
+
+#[test]
+fn many_writes_of_one_thread_share_commits_and_come_in_order() {
+    for mode in [Mode::MemoryOnly, Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
+        let folder = tempfile::tempdir().unwrap();
+        let db = match mode {
+            Mode::MemoryOnly => velocitydb::open_in_memory().unwrap(),
+            _ => Options::new().mode(mode).open(folder.path()).unwrap(),
+        };
+        let levels = [Consistency::Local, Consistency::Strong];
+        let at = |n: usize| levels[n % 2];
+        let writes: Vec<_> = (0..2_000).map(|n| insert(&db, &n.to_string(), at(n))).collect();
+        // Threads that wait come in between.
+        thread::scope(|scope| {
+            scope.spawn(|| db.documents("others").insert("a", object! {}).unwrap());
+        });
+        let indexes: Vec<_> = writes.into_iter().map(|one| wait(one).unwrap().index).collect();
+        assert!(indexes.is_sorted(), "{mode:?}");
+        assert_eq!(db.documents("docs").count().unwrap(), 2_000);
+        let stats = db.stats().unwrap().engine;
+        assert!(stats.fsyncs < 1_000, "{} fsyncs in {mode:?}", stats.fsyncs);
+        // A refusal and a retry come the same way.
+        assert!(matches!(
+            wait(insert(&db, "1", Consistency::Strong)).unwrap_err().cause(),
+            Error::AlreadyExists { .. }
+        ));
+        let once = || {
+            let mut batch = WriteBatch::new();
+            batch.insert("docs", "once", object! {}).unwrap();
+            wait(db.write_async(batch, Consistency::Strong, Some(RequestId::new("r").unwrap())))
+        };
+        assert!(!once().unwrap().is_replayed && once().unwrap().is_replayed);
+    }
+}
+
+#[test]
+fn a_write_at_local_does_not_wait_for_the_fsync_of_another() {
+    let engine = Faulty::new();
+    let db = engine.database(World::new());
+    let gate = engine.close_gate(Place::Fsync);
+    let mut strong = insert(&db, "strong", Consistency::Strong);
+    engine.await_arrival();
+    for n in 0..100 {
+        wait(insert(&db, &n.to_string(), Consistency::Local)).unwrap();
+    }
+    // Another strong write is applied meanwhile, and waits as well.
+    let mut later = insert(&db, "later", Consistency::Strong);
+    wait(insert(&db, "last", Consistency::Local)).unwrap();
+    let local = db.documents("docs").at(Consistency::Local);
+    assert!(local.get("later").unwrap().is_some());
+    assert!(!is_ready(&mut strong) && !is_ready(&mut later));
+    drop(gate);
+    wait(strong).unwrap();
+    wait(later).unwrap();
+}
+
+/// Whoever does not wait for it, or lets go of the database, has written all the same.
+#[test]
+fn what_was_proposed_is_done_though_nobody_waits() {
+    let engine = Faulty::new();
+    let db = engine.database(World::new());
+    drop(insert(&db, "a", Consistency::Strong));
+    let writes: Vec<_> =
+        (0..100).map(|n| insert(&db, &n.to_string(), Consistency::Strong)).collect();
+    drop(db);
+    for write in writes {
+        wait(write).unwrap();
+    }
+    let db = engine.database(World::new());
+    assert_eq!(db.documents("docs").count().unwrap(), 101);
+}
+
+#[test]
+fn whoever_is_called_is_told_of_failures() {
+    let is_poisoned = |error: Error| {
+        assert!(matches!(error, Error::Storage(StorageError::Poisoned { .. })), "{error}");
+    };
+    for fault in [Fault::Fsync, Fault::Panic, Fault::DiskFull] {
+        let engine = Faulty::new();
+        let db = engine.database(World::new());
+        wait(insert(&db, "first", Consistency::Strong)).unwrap();
+        engine.set(fault);
+        let error = wait(insert(&db, "second", Consistency::Strong)).unwrap_err();
+        match fault {
+            Fault::DiskFull => {
+                assert!(matches!(error, Error::Storage(StorageError::DiskFull { .. })), "{error}");
+                engine.set(Fault::None);
+                wait(insert(&db, "third", Consistency::Strong)).unwrap();
+            }
+            _ => {
+                is_poisoned(error);
+                for level in [Consistency::Local, Consistency::Strong] {
+                    is_poisoned(wait(insert(&db, "third", level)).unwrap_err());
+                }
+                is_poisoned(db.documents("docs").insert("third", object! {}).unwrap_err());
+            }
+        }
+        assert!(db.documents("docs").get("first").unwrap().is_some());
+    }
+    // What is wrong with the input is told too.
+    let db = velocitydb::open_in_memory().unwrap();
+    let mut batch = WriteBatch::new();
+    batch.insert("docs", "a", object! {}).unwrap();
+    batch.insert("docs", "a", object! {}).unwrap();
+    assert!(wait(db.write_async(batch, Consistency::Strong, None)).is_err());
+}
