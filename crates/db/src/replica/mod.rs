@@ -3,9 +3,11 @@
 mod changes;
 pub(crate) mod group;
 pub(crate) mod maintenance;
+mod pause;
 pub(crate) mod pipeline;
 mod proposer;
 mod queue;
+mod sync;
 pub(crate) mod views;
 
 pub(crate) use changes::OnChanges;

@@ -29,9 +29,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use velocitydb_core::Command;
 use velocitydb_storage::{Durability, Engine, Purpose};
@@ -39,13 +38,15 @@ use velocitydb_storage::{Durability, Engine, Purpose};
 use super::Views;
 use super::changes::{Changes, OnChanges};
 use super::group::{Commit, Committed, Group};
+use super::pause::Pause;
 use super::queue::{Done, Load, Waiter};
+use super::sync::Sleeper;
 use crate::apply::{Answer, Fatal, Machine, Reply, purpose_of};
 use crate::{Error, Result};
 
 /// Commands that are committed together at the most, so that the first of them does not wait long
 /// for the last.
-const GROUP_COMMANDS_MAX: usize = 1_024;
+pub(super) const GROUP_COMMANDS_MAX: usize = 1_024;
 
 /// How often a waiting writer looks before it sleeps: about a microsecond. Falling asleep and being
 /// woken costs more.
@@ -59,32 +60,25 @@ pub(crate) struct Pipeline {
     /// How many they are, or were a moment ago.
     queued: AtomicUsize,
     /// Who waits for an fsync, and of which commit.
-    unsynced: Mutex<VecDeque<(u64, Sleeper)>>,
+    pub(super) unsynced: Mutex<VecDeque<(u64, Sleeper)>>,
     /// Held by who fsyncs.
-    turn: Mutex<()>,
+    pub(super) turn: Mutex<()>,
     pause: Pause,
-    load: Load,
+    pub(super) load: Load,
     /// How many writers there were when the last fsync ended: those that it served, and those that
     /// waited behind them.
-    writers: AtomicUsize,
+    pub(super) writers: AtomicUsize,
     /// How long the last fsync took, in nanoseconds.
-    sync_ns: AtomicU64,
+    pub(super) sync_ns: AtomicU64,
     /// Whether readers are still to be told of collections that were dropped in the window.
-    has_unpublished: AtomicBool,
-    engine: Arc<dyn Engine>,
-    views: Arc<Views>,
+    pub(super) has_unpublished: AtomicBool,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) views: Arc<Views>,
     listener: Box<dyn Fn(&Committed) + Send + Sync>,
     /// Whoever asked for changes.
     changes: Option<Changes>,
     /// The threads that lead and fsync for those who sleep nowhere, once there is somebody.
     drivers: OnceLock<[Thread; 2]>,
-}
-
-/// Who waits for an fsync.
-enum Sleeper {
-    Thread(Thread),
-    /// Whoever is called for this.
-    Call(Arc<Waiter>),
 }
 
 /// A command of a group, and what it waits for.
@@ -214,7 +208,7 @@ impl Pipeline {
         let _ = self.drivers.set(threads);
     }
 
-    fn wake_driver(&self, role: Role) {
+    pub(super) fn wake_driver(&self, role: Role) {
         if let Some(threads) = self.drivers.get() {
             threads[role as usize].unpark();
         }
@@ -394,7 +388,7 @@ impl Pipeline {
         Ok(())
     }
 
-    fn tell_changes(&self) {
+    pub(super) fn tell_changes(&self) {
         if let Some(changes) = &self.changes {
             changes.tell(&self.views);
         }
@@ -454,90 +448,6 @@ impl Pipeline {
             None => {}
         }
     }
-
-    /// Waits until a commit is on the disk, and fsyncs if nobody else does.
-    fn await_sync(&self, commit: u64) -> Result<()> {
-        loop {
-            if self.views.is_settled(commit) {
-                return Ok(());
-            }
-            if let Some(turn) = self.turn.try_lock() {
-                self.sync(turn)?;
-            } else if self.sleeps_until(commit, Sleeper::Thread(std::thread::current()))
-                && self.turn.is_locked()
-            {
-                std::thread::park();
-            }
-        }
-    }
-
-    /// Lets somebody be told when a commit is on the disk, or woken when it is to fsync itself. `false`
-    /// when it is there already.
-    fn sleeps_until(&self, commit: u64, sleeper: Sleeper) -> bool {
-        let mut unsynced = self.unsynced.lock();
-        // Whoever fsyncs notes that before it looks here.
-        if self.views.is_settled(commit) {
-            return false;
-        }
-        if !unsynced.iter().any(|(_, other)| other.is_same(&sleeper)) {
-            unsynced.push_back((commit, sleeper));
-        }
-        true
-    }
-
-    /// Wakes one of those who wait for an fsync, if nobody does one.
-    fn wake_to_sync(&self) {
-        if !self.turn.is_locked() {
-            self.wake_sleeper(self.unsynced.lock().front());
-        }
-    }
-
-    fn wake_sleeper(&self, next: Option<&(u64, Sleeper)>) {
-        match next {
-            Some((_, Sleeper::Thread(thread))) => thread.unpark(),
-            Some((_, Sleeper::Call(_))) => self.wake_driver(Role::Sync),
-            None => {}
-        }
-    }
-
-    /// Makes all that is committed by now durable, and so what all readers see.
-    fn sync(&self, turn: MutexGuard<'_, ()>) -> Result<()> {
-        let mut turn = Turn { pipeline: self, turn: Some(turn), failure: None };
-        self.gather();
-        let Some(last) = self.views.last() else { return Ok(()) };
-        let begin = Instant::now();
-        if let Err(error) = self.engine.sync() {
-            // What is on the disk is not known, and others may have built on it.
-            let error = Error::from(error);
-            self.views.fail(&error);
-            self.ask(|machine| machine.fail(error.clone()));
-            turn.failure = Some(error.clone());
-            return Err(error);
-        }
-        self.views.settle(last);
-        self.tell_changes();
-        if self.has_unpublished.load(Ordering::Relaxed) {
-            let has_more = self.ask(|machine| machine.publish_settled(last));
-            self.has_unpublished.store(has_more, Ordering::Relaxed);
-        }
-        let sync_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.sync_ns.store(sync_ns, Ordering::Relaxed);
-        drop(turn);
-        Ok(())
-    }
-
-    /// Waits a moment for the writers that were there a moment ago: those that were just answered
-    /// are about to come back, and would have to wait for a second fsync behind this one. Never
-    /// longer than half of what that would take.
-    fn gather(&self) {
-        let writers = self.writers.load(Ordering::Relaxed).min(GROUP_COMMANDS_MAX);
-        let begin = Instant::now();
-        let time_max = Duration::from_nanos(self.sync_ns.load(Ordering::Relaxed) / 2);
-        // Who gathers is one of them.
-        while self.unsynced.lock().len() + 1 < writers && begin.elapsed() < time_max {
-            std::thread::yield_now();
-        }
-    }
 }
 
 /// The lead over a group. When it ends by a panic, the group is answered, and the machine stopped: a
@@ -583,59 +493,6 @@ impl Drop for Lead<'_> {
     }
 }
 
-impl From<&Arc<Waiter>> for Sleeper {
-    fn from(waiter: &Arc<Waiter>) -> Self {
-        match waiter.thread() {
-            Some(thread) => Sleeper::Thread(thread.clone()),
-            None => Sleeper::Call(waiter.clone()),
-        }
-    }
-}
-
-impl Sleeper {
-    fn is_same(&self, other: &Sleeper) -> bool {
-        match (self, other) {
-            (Sleeper::Thread(one), Sleeper::Thread(other)) => one.id() == other.id(),
-            _ => false,
-        }
-    }
-}
-
-/// The turn. However the fsync ends, it is given back, and then those told who waited for it.
-struct Turn<'a> {
-    pipeline: &'a Pipeline,
-    turn: Option<MutexGuard<'a, ()>>,
-    failure: Option<Error>,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let Turn { pipeline, turn, failure } = self;
-        drop(turn.take());
-        let mut served = SmallVec::<[Sleeper; 64]>::new();
-        {
-            let mut unsynced = pipeline.unsynced.lock();
-            pipeline.writers.store(unsynced.len() + 1, Ordering::Relaxed);
-            // They are nearly in the order of their commits.
-            let waits = |(commit, _): &(u64, Sleeper)| {
-                failure.is_none() && !pipeline.views.is_settled(*commit)
-            };
-            let mut left = VecDeque::new();
-            for one in unsynced.drain(..) {
-                if waits(&one) { left.push_back(one) } else { served.push(one.1) }
-            }
-            *unsynced = left;
-            pipeline.wake_sleeper(unsynced.front());
-        }
-        for sleeper in served {
-            match sleeper {
-                Sleeper::Thread(thread) => thread.unpark(),
-                Sleeper::Call(waiter) => waiter.tell(&pipeline.load, failure.as_ref()),
-            }
-        }
-    }
-}
-
 /// What a thread does that drives a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -643,46 +500,6 @@ pub(super) enum Role {
     Lead,
     /// Fsyncs for those who wait for that.
     Sync,
-}
-
-/// Keeps those away for a while who wait for the disk.
-#[derive(Default)]
-struct Pause {
-    is_paused: AtomicBool,
-    /// Held while it lasts.
-    one: Mutex<()>,
-    waiting: Mutex<()>,
-    ended: Condvar,
-}
-
-struct Paused<'a> {
-    pause: &'a Pause,
-    _one: MutexGuard<'a, ()>,
-}
-
-impl Pause {
-    /// Waits until there is none.
-    fn wait(&self) {
-        if !self.is_paused.load(Ordering::Acquire) {
-            return;
-        }
-        let mut waiting = self.waiting.lock();
-        self.ended.wait_while(&mut waiting, |()| self.is_paused.load(Ordering::Acquire));
-    }
-
-    fn begin(&self) -> Paused<'_> {
-        let one = self.one.lock();
-        self.is_paused.store(true, Ordering::Release);
-        Paused { pause: self, _one: one }
-    }
-}
-
-impl Drop for Paused<'_> {
-    fn drop(&mut self) {
-        let _waiting = self.pause.waiting.lock();
-        self.pause.is_paused.store(false, Ordering::Release);
-        self.pause.ended.notify_all();
-    }
 }
 
 #[cfg(test)]
