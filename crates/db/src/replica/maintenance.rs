@@ -1,34 +1,68 @@
-//! The maintenance thread: proposes what time has made due.
+//! The maintenance thread: proposes what time has made due, for all databases of the process.
 //!
-//! It decides only *when*; what is done is a command like any other. It sleeps until the next
-//! document expires, and looks after old tombstones and request ids once a [`TICK`].
+//! It decides only *when*; what is done is a command like any other. It sleeps until the next document
+//! of any database expires, and looks after old tombstones and request ids of each once a [`TICK`]. It
+//! is started with the first database and ends with the last.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use velocitydb_core::Time;
 
 use crate::Error;
 use crate::database::Core;
 
-/// How often the thread wakes when nothing expires. Tombstones and request ids live for hours, so
-/// a minute more is no matter.
+/// How often a database is looked at when nothing expires. Tombstones and request ids live for hours,
+/// so a minute more is no matter.
 const TICK: Duration = Duration::from_secs(60);
 
-/// How long the thread waits after a failure, so that a full disk is not asked in a tight loop.
+/// How long a database is left alone after a failure, so that a full disk is not asked in a tight loop.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// A moment for others between two steps. Documents that expire one by one are gathered for it,
 /// instead of each being a command of its own.
 const GATHERING: Duration = Duration::from_millis(1);
 
-/// What wakes the thread.
+/// The databases of this process that the thread looks after.
+static SERVICE: Service = Service { served: Mutex::new(Served::new()), changed: Condvar::new() };
+
+struct Service {
+    served: Mutex<Served>,
+    /// Notified when a database comes, goes, has been looked at, or has something due earlier.
+    changed: Condvar,
+}
+
+struct Served {
+    databases: Vec<Client>,
+    next_number: u64,
+    has_thread: bool,
+}
+
+/// A database, and when it is to be looked at.
+struct Client {
+    number: u64,
+    core: Arc<Core>,
+    agenda: Agenda,
+    /// Whether it is being looked at.
+    is_busy: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Agenda {
+    tick: Instant,
+    not_before: Instant,
+    /// Whether much may have been deleted since space was last given back.
+    reclaims: bool,
+}
+
+/// What a database tells the thread.
 #[derive(Default)]
 pub(crate) struct Alarm {
     state: Mutex<State>,
-    changed: Condvar,
+    is_stopped: AtomicBool,
 }
 
 #[derive(Default)]
@@ -36,107 +70,196 @@ struct State {
     expiry_next: Option<Time>,
     /// Whether there is something to do at once.
     is_wanted: bool,
-    is_stopped: bool,
 }
 
 impl Alarm {
     /// Says when the next document expires.
     pub(crate) fn set(&self, expiry_next: Option<Time>) {
-        let mut state = self.state.lock();
-        if state.expiry_next != expiry_next {
-            state.expiry_next = expiry_next;
-            self.changed.notify_one();
+        let before = std::mem::replace(&mut self.state.lock().expiry_next, expiry_next);
+        // Who wakes too early sleeps again.
+        let is_earlier = match (before, expiry_next) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(before), Some(now)) => now < before,
+        };
+        if is_earlier {
+            SERVICE.wake();
         }
     }
 
     /// Says that something was dropped.
     pub(crate) fn wake(&self) {
         self.state.lock().is_wanted = true;
-        self.changed.notify_one();
-    }
-
-    fn stop(&self) {
-        self.state.lock().is_stopped = true;
-        self.changed.notify_one();
+        SERVICE.wake();
     }
 }
 
-/// The running thread; it ends with this.
+/// A database is looked after until this is gone.
 pub(crate) struct Maintenance {
     alarm: Arc<Alarm>,
-    thread: Option<JoinHandle<()>>,
+    number: u64,
 }
 
 impl Maintenance {
     pub(crate) fn start(core: Arc<Core>) -> std::io::Result<Self> {
         let alarm = core.alarm.clone();
-        let thread = std::thread::Builder::new()
-            .name("velocitydb-maintenance".to_owned())
-            .spawn(move || run(&core))?;
-        Ok(Maintenance { alarm, thread: Some(thread) })
+        let mut served = SERVICE.served.lock();
+        if !served.has_thread {
+            let thread = std::thread::Builder::new().name("velocitydb-maintenance".to_owned());
+            thread.spawn(serve)?;
+            served.has_thread = true;
+        }
+        let number = served.next_number;
+        served.next_number += 1;
+        // An index whose building was interrupted does not wait for the first tick.
+        let (tick, not_before) = (Instant::now(), Instant::now());
+        let agenda = Agenda { tick, not_before, reclaims: false };
+        served.databases.push(Client { number, core, agenda, is_busy: false });
+        SERVICE.changed.notify_all();
+        Ok(Maintenance { alarm, number })
     }
 }
 
 impl Drop for Maintenance {
     fn drop(&mut self) {
-        self.alarm.stop();
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been reported by its own message.
-            let _ = thread.join();
+        self.alarm.is_stopped.store(true, Ordering::Relaxed);
+        let mut served = SERVICE.served.lock();
+        let is_busy = |client: &Client| client.number == self.number && client.is_busy;
+        SERVICE.changed.wait_while(&mut served, |served| served.databases.iter().any(is_busy));
+        served.databases.retain(|client| client.number != self.number);
+        SERVICE.changed.notify_all();
+    }
+}
+
+impl Service {
+    fn wake(&self) {
+        // Taken so that nobody is about to sleep who has not seen why it should not.
+        let _served = self.served.lock();
+        self.changed.notify_all();
+    }
+}
+
+impl Served {
+    const fn new() -> Self {
+        Served { databases: Vec::new(), next_number: 0, has_thread: false }
+    }
+
+    fn client(&mut self, number: u64) -> Option<&mut Client> {
+        self.databases.iter_mut().find(|client| client.number == number)
+    }
+}
+
+impl Client {
+    /// When it is to be looked at.
+    fn due(&self) -> Instant {
+        let Agenda { tick, not_before, .. } = self.agenda;
+        let state = self.core.alarm.state.lock();
+        if state.is_wanted {
+            return not_before;
+        }
+        let expiry = state.expiry_next.map(|time| self.core.instant_of(time));
+        expiry.map_or(tick, |expiry| tick.min(expiry)).max(not_before)
+    }
+}
+
+/// What the thread does.
+fn serve() {
+    let mut served = SERVICE.served.lock();
+    loop {
+        let clients = served.databases.iter().map(|client| (client.due(), client.number));
+        let Some((due, number)) = clients.min() else {
+            served.has_thread = false;
+            return;
+        };
+        if due > Instant::now() {
+            SERVICE.changed.wait_until(&mut served, due);
+            continue;
+        }
+        let client = served.client(number).expect("it was found just now");
+        client.is_busy = true;
+        let (core, agenda) = (client.core.clone(), client.agenda);
+        let next = MutexGuard::unlocked(&mut served, || {
+            // A panic has been reported by its own message, and the machine is stopped if it was there.
+            catch_unwind(AssertUnwindSafe(|| look_after(core, agenda))).unwrap_or_default()
+        });
+        match (served.client(number), next) {
+            (Some(client), Some(agenda)) => {
+                (client.agenda, client.is_busy) = (agenda, false);
+            }
+            // Nothing can be done for it any more.
+            _ => served.databases.retain(|client| client.number != number),
+        }
+        SERVICE.changed.notify_all();
+    }
+}
+
+/// Does one step for a database. Returns when it is to be looked at next; `None` when its machine has
+/// stopped.
+fn look_after(core: Arc<Core>, agenda: Agenda) -> Option<Agenda> {
+    let is_wanted = std::mem::take(&mut core.alarm.state.lock().is_wanted);
+    let reclaims = agenda.reclaims | is_wanted;
+    let is_tick = agenda.tick <= Instant::now();
+    match core.maintenance_step() {
+        // What a bounded step has left does not wait for the next tick.
+        Ok(true) => {
+            Some(Agenda { not_before: Instant::now(), tick: Instant::now(), reclaims: true })
+        }
+        Ok(false) => {
+            if is_tick || reclaims {
+                // Who writes next is told why it did not work.
+                let _ = core.reclaim();
+            }
+            if is_tick {
+                // Plans do without what cannot be read; who reads it next is told why.
+                let _ = core.analyze(&|| core.alarm.is_stopped.load(Ordering::Relaxed));
+            }
+            let not_before = Instant::now() + GATHERING;
+            Some(Agenda { not_before, tick: Instant::now() + TICK, reclaims: false })
+        }
+        Err(Error::Storage(velocitydb_storage::Error::Poisoned { .. })) => None,
+        Err(error) => {
+            if error.is_disk_full() {
+                // There may be room for the next attempt.
+                let _ = core.reclaim();
+            }
+            let not_before = Instant::now() + PAUSE_AFTER_FAILURE;
+            Some(Agenda { not_before, tick: Instant::now() + TICK, reclaims })
         }
     }
 }
 
-fn run(core: &Core) {
-    // An index whose building was interrupted does not wait for the first tick.
-    let mut tick = Instant::now();
-    let mut not_before = Instant::now();
-    // Whether much may have been deleted since space was last given back.
-    let mut reclaims = false;
-    loop {
-        {
-            let mut state = core.alarm.state.lock();
-            loop {
-                if state.is_stopped {
-                    return;
-                }
-                let due = state.expiry_next.map_or(tick, |time| tick.min(core.instant_of(time)));
-                let due = if state.is_wanted { not_before } else { due.max(not_before) };
-                if due <= Instant::now() {
-                    reclaims |= std::mem::take(&mut state.is_wanted);
-                    break;
-                }
-                core.alarm.changed.wait_until(&mut state, due);
-            }
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{Database, object};
+
+    fn threads() -> usize {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+        // The system cuts names off.
+        let names = tasks.filter_map(|task| name(task.ok()?));
+        names.filter(|name| name.starts_with("velocitydb-main")).count()
+    }
+
+    /// A hundred databases are looked after by one thread; some close, and the others are looked after
+    /// as before.
+    #[test]
+    fn all_databases_share_one_thread() {
+        let mut databases: Vec<Database> =
+            (0..100).map(|_| crate::open_in_memory().unwrap()).collect();
+        // One of an earlier test may be about to end.
+        let is_one = (0..1_000_000).any(|_| threads() == 1);
+        assert!(is_one, "{} threads", threads());
+        databases.truncate(50);
+        for db in &databases {
+            let docs = db.documents("docs").time_to_live(Duration::from_millis(1));
+            docs.insert("a", object! {}).unwrap();
         }
-        let is_tick = tick <= Instant::now();
-        match core.maintenance_step() {
-            // What a bounded step has left does not wait for the next tick.
-            Ok(true) => {
-                (not_before, tick) = (Instant::now(), Instant::now());
-                reclaims = true;
-            }
-            Ok(false) => {
-                if is_tick || reclaims {
-                    // Who writes next is told why it did not work.
-                    let _ = core.reclaim();
-                    reclaims = false;
-                }
-                if is_tick {
-                    // Plans do without what cannot be read; who reads it next is told why.
-                    let _ = core.analyze(&|| core.alarm.state.lock().is_stopped);
-                }
-                not_before = Instant::now() + GATHERING;
-                tick = Instant::now() + TICK;
-            }
-            Err(Error::Storage(velocitydb_storage::Error::Poisoned { .. })) => return,
-            Err(error) => {
-                if error.is_disk_full() {
-                    // There may be room for the next attempt.
-                    let _ = core.reclaim();
-                }
-                not_before = Instant::now() + PAUSE_AFTER_FAILURE;
-                tick = Instant::now() + TICK;
+        for db in &databases {
+            // It is not only hidden: a tombstone is left.
+            while db.collections().unwrap()[0].tombstones == 0 {
+                std::thread::yield_now();
             }
         }
     }
