@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use velocitydb::{InputError, Refusal, StorageError};
+use velocitydb::{ErrorClass, InputError, Refusal};
 
 use crate::{output, violations};
 
@@ -164,6 +164,7 @@ enum Code {
     TooWeak = 7,
     Stopped = 8,
     Reused = 9,
+    Unknown = 10,
     Bug = 70,
     Unwritten = 74,
     /// As of a program that is ended by the signal for a pipe without a reader.
@@ -257,9 +258,7 @@ impl Failure {
             Failure::Database(Db::VersionMismatch { .. }) => {
                 Some("give the work up: it is somebody else's, or was changed")
             }
-            Failure::Database(Db::Invalid(InputError::LimitExceeded { what, .. }))
-                if is_memory(what) =>
-            {
+            Failure::Database(Db::MemoryExceeded { .. }) => {
                 Some("narrow the filter, sort by an index, or give more with --memory")
             }
             Failure::NoSchema { .. } => Some("give it one with `velocitydb schema set`"),
@@ -273,41 +272,18 @@ impl Failure {
     }
 }
 
-/// Whether this is a limit of what a query holds, rather than of what is written.
-fn is_memory(what: &str) -> bool {
-    what.contains("memory")
-}
-
 fn code_of(error: &velocitydb::Error) -> Code {
     use velocitydb::Error as Db;
-    match error {
-        Db::Unfinished { cause, .. } => code_of(cause),
-        Db::Invalid(InputError::DeadlineExceeded) => Code::Stopped,
-        Db::Invalid(InputError::LimitExceeded { what, .. }) if is_memory(what) => Code::Stopped,
-        Db::Invalid(InputError::Corrupt { .. }) | Db::Corrupt { .. } => Code::Corrupt,
-        Db::Invalid(_)
-        | Db::Type { .. }
-        | Db::SchemaViolation { .. }
-        | Db::SchemaViolated { .. }
-        | Db::Inapplicable { .. } => Code::InvalidInput,
-        Db::NotFound { .. } | Db::NoCollection { .. } | Db::NoIndex { .. } => Code::NotFound,
-        Db::AlreadyExists { .. }
-        | Db::CollectionExists { .. }
-        | Db::Duplicate { .. }
-        | Db::VersionMismatch { .. }
-        | Db::ConditionFailed { .. }
-        | Db::NotLeased { .. }
-        | Db::IndexExists { .. }
-        | Db::IndexFailed { .. }
-        | Db::SchemaSuperseded { .. }
-        | Db::Conflict
-        | Db::Contention { .. } => Code::Conflict,
-        Db::RequestReused { .. } | Db::DoneBefore { .. } => Code::Reused,
-        Db::ConsistencyTooWeak { .. } => Code::TooWeak,
-        Db::Overloaded { .. } | Db::Thread { .. } => Code::Unavailable,
-        Db::Storage(StorageError::Corrupt { .. }) => Code::Corrupt,
-        Db::Storage(StorageError::Invalid { .. }) => Code::InvalidInput,
-        Db::Storage(_) => Code::Unavailable,
-        _ => Code::Bug,
+    match (error, error.class()) {
+        (Db::Unfinished { cause, .. }, _) => code_of(cause),
+        (Db::RequestReused { .. } | Db::DoneBefore { .. }, _) => Code::Reused,
+        (Db::ConsistencyTooWeak { .. }, _) => Code::TooWeak,
+        (_, ErrorClass::Invalid) => Code::InvalidInput,
+        (_, ErrorClass::NotFound) => Code::NotFound,
+        (_, ErrorClass::Conflict) => Code::Conflict,
+        (_, ErrorClass::Unavailable) => Code::Unavailable,
+        (_, ErrorClass::Timeout | ErrorClass::ResourceLimit) => Code::Stopped,
+        (_, ErrorClass::UnknownOutcome) => Code::Unknown,
+        (_, ErrorClass::Corrupt) => Code::Corrupt,
     }
 }

@@ -1,7 +1,7 @@
 //! The one error type of the document model. Variants say what the caller can do, fields carry
 //! the details, and the text says what was wrong, where, and what would be right.
 
-use crate::Kind;
+use crate::{ErrorClass, Kind};
 
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -238,11 +238,24 @@ pub enum Error {
         problem: String,
     },
 
-    /// A query was stopped since its time was over.
+    /// A query was stopped at its deadline.
     #[error(
         "the query was stopped at its deadline; nothing was changed. Give it more time, an index or a narrower filter"
     )]
     DeadlineExceeded,
+
+    /// A query would hold more memory than it was given.
+    #[error("{what}{} is {found}, and at most {max} is allowed", At(.place))]
+    MemoryExceeded {
+        /// What it is held for, as in "memory of a query for sorting in bytes".
+        what: &'static str,
+        /// The stage or operator of a pipeline; empty for what is none.
+        place: String,
+        /// How many bytes it would be.
+        found: usize,
+        /// How many it was given.
+        max: usize,
+    },
 
     /// A value has another type than the caller asked for.
     #[error("a value of type {found} is not {expected}")]
@@ -291,6 +304,44 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the caller can do about it.
+    pub const fn class(&self) -> ErrorClass {
+        match self {
+            Self::LimitExceeded { .. }
+            | Self::ReservedFieldName { .. }
+            | Self::DuplicateField { .. }
+            | Self::InvalidJson { .. }
+            | Self::RefusedJson { .. }
+            | Self::ExtendedJson { .. }
+            | Self::IntegerRange { .. }
+            | Self::TimeRange
+            | Self::InvalidTime { .. }
+            | Self::InvalidPath { .. }
+            | Self::PathBlocked { .. }
+            | Self::InvalidDocumentId { .. }
+            | Self::InvalidRequestId { .. }
+            | Self::InvalidCollectionName { .. }
+            | Self::UnknownConsistency { .. }
+            | Self::UnknownOperator { .. }
+            | Self::EngineField { .. }
+            | Self::MixedUpdate { .. }
+            | Self::InvalidOperand { .. }
+            | Self::ConflictingPaths { .. }
+            | Self::WrongType { .. }
+            | Self::Overflow { .. }
+            | Self::InvalidQuery { .. }
+            | Self::Expression { .. }
+            | Self::Conversion { .. }
+            | Self::Serde { .. }
+            | Self::Remembered { .. } => ErrorClass::Invalid,
+            Self::DeadlineExceeded => ErrorClass::Timeout,
+            Self::MemoryExceeded { .. } => ErrorClass::ResourceLimit,
+            // It was written by a release that this one cannot take the place of.
+            Self::UnknownCommandVersion { .. } => ErrorClass::Unavailable,
+            Self::Corrupt { .. } => ErrorClass::Corrupt,
+        }
+    }
+
     /// The same, of something within a field or an element of this name, if it is about a type.
     pub(crate) fn within(self, step: &str) -> Self {
         match self {

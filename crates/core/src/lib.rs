@@ -6,6 +6,7 @@
 
 pub mod consistency;
 mod error;
+mod error_class;
 pub mod id;
 pub mod limits;
 
@@ -53,6 +54,7 @@ pub use document::{
     DocumentView, Header, check_own_fields, decode_varint, encode_varint, validate_document,
 };
 pub use error::{Error, Result};
+pub use error_class::ErrorClass;
 pub use fanout::{Fanout, Leaf};
 pub use filter::{Filter, field};
 pub use id::{CollectionName, DocumentId, IdGenerator, IndexName};

@@ -1,6 +1,7 @@
 //! [`Database`]: an open database, and the handles to what is in it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -53,6 +54,8 @@ pub(crate) struct Core {
     /// What maintenance could not do the last time that it tried.
     maintenance_problems: Mutex<Vec<String>>,
     due_next: Arc<DueNext>,
+    /// Whether storage has failed for good, and somebody was told.
+    has_failed: AtomicBool,
 }
 
 /// What a level is asked for.
@@ -100,6 +103,7 @@ impl Database {
             options,
             maintenance_problems: Mutex::default(),
             due_next,
+            has_failed: AtomicBool::new(false),
         });
         core.begin_to_lead()?;
         let maintenance = is_automatic.then(|| Maintenance::start(core.clone()));
@@ -504,7 +508,9 @@ impl Core {
         let mut command = Command { now: self.environment.now(), request, body };
         loop {
             let copy = self.can_be_behind(&command).then(|| command.clone());
-            let reply = self.proposer.submit(command, level)?;
+            let has_failed = self.has_failed.load(Ordering::Acquire);
+            let submitted = self.proposer.submit(command, level);
+            let reply = submitted.map_err(|error| self.outcome(error, has_failed))?;
             if !reply.is_behind {
                 return Ok(reply);
             }
@@ -520,6 +526,16 @@ impl Core {
     fn propose(&self, body: Body, request: Option<Request>, level: Consistency, done: Done) {
         let command = Command { now: self.environment.now(), request, body };
         self.proposer.propose(command, level, done);
+    }
+
+    /// What a command is told that storage failed for. One that was under way when it failed may
+    /// have been written; what came later was not.
+    fn outcome(&self, error: Error, had_failed: bool) -> Error {
+        if !error.is_poisoned() {
+            return error;
+        }
+        self.has_failed.store(true, Ordering::Release);
+        if had_failed { error } else { Error::OutcomeUnknown { cause: Box::new(error) } }
     }
 
     /// Whether a command may find more that is due first than it may do itself.

@@ -16,7 +16,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The input is not what is allowed. The message says what, where, and what is.
     #[error(transparent)]
-    Invalid(#[from] velocitydb_core::Error),
+    Invalid(velocitydb_core::Error),
     /// The document does not exist.
     #[error("document {id:?} does not exist in collection {collection:?}{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     NotFound {
@@ -223,6 +223,44 @@ pub enum Error {
         /// What does not fit, and where.
         reason: String,
     },
+    /// A query was stopped at its deadline.
+    #[error(
+        "the query was stopped at its deadline; nothing was changed. Give it more time, an index or a narrower filter"
+    )]
+    DeadlineExceeded,
+    /// A query would hold more memory than it was given. Nothing was changed: narrow its filter, sort
+    /// by an index, or give it more.
+    #[error("{what}{place} is {found}, and at most {max} is allowed", place = AtPlace(.place))]
+    MemoryExceeded {
+        /// What it is held for, as in "memory of a query for sorting in bytes".
+        what: &'static str,
+        /// The stage or operator of a pipeline; empty for what is none.
+        place: String,
+        /// How many bytes it would be.
+        found: usize,
+        /// How many it was given.
+        max: usize,
+    },
+    /// One command would change more than one may. Nothing was done: do it in parts.
+    #[error("{what} is {found}, and at most {max} is allowed; do it in parts")]
+    CommandTooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is, as far as it was counted.
+        found: usize,
+        /// How much there may be.
+        max: usize,
+    },
+    /// Whether the command was applied is not known: storage failed after it was written and before
+    /// it was known to be durable. Open the database again, and ask again with the same request id,
+    /// or look.
+    #[error(
+        "whether this was applied is not known: {cause}; then retry with the same request id, or read what is there"
+    )]
+    OutcomeUnknown {
+        /// What failed.
+        cause: Box<Error>,
+    },
     /// More requests wait than the database takes. Nothing was done; retry later.
     #[error("overloaded: {waiting} commands wait to be applied; retry later")]
     Overloaded {
@@ -277,6 +315,24 @@ pub enum Error {
     Storage(#[from] velocitydb_storage::Error),
 }
 
+impl From<velocitydb_core::Error> for Error {
+    /// What is no matter of the input has a variant of its own here.
+    fn from(error: velocitydb_core::Error) -> Self {
+        use velocitydb_core::Error as Core;
+        match error {
+            Core::DeadlineExceeded => Error::DeadlineExceeded,
+            Core::MemoryExceeded { what, place, found, max } => {
+                Error::MemoryExceeded { what, place, found, max }
+            }
+            Core::Corrupt { problem } => {
+                let (place, what) = ("an encoded value".to_owned(), problem.to_owned());
+                Error::Corrupt { place, what }
+            }
+            error => Error::Invalid(error),
+        }
+    }
+}
+
 /// Where the operation that is an [`Error`] stood in its batch, nothing of which was applied.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RefusedBatch {
@@ -318,10 +374,11 @@ impl Error {
     }
 
     /// Why it failed: of changing many documents that was [`Unfinished`](Error::Unfinished), why
-    /// it stopped; of all else, the error itself.
+    /// it stopped; of a command whose [outcome is unknown](Error::OutcomeUnknown), what failed; of
+    /// all else, the error itself.
     pub fn cause(&self) -> &Error {
         match self {
-            Error::Unfinished { cause, .. } => cause,
+            Error::Unfinished { cause, .. } | Error::OutcomeUnknown { cause } => cause.cause(),
             error => error,
         }
     }
@@ -345,19 +402,6 @@ impl Error {
     /// Whether the device has too little room.
     pub(crate) fn is_disk_full(&self) -> bool {
         matches!(self, Error::Storage(velocitydb_storage::Error::DiskFull { .. }))
-    }
-
-    /// Whether the same call can succeed later without anybody changing it.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Error::Conflict
-            | Error::Contention { .. }
-            | Error::Overloaded { .. }
-            | Error::SchemaSuperseded { .. } => true,
-            Error::Storage(error) => error.is_retryable(),
-            Error::Unfinished { cause, .. } => cause.is_retryable(),
-            _ => false,
-        }
     }
 }
 
@@ -390,6 +434,15 @@ impl fmt::Display for Stale {
                 "has version {found}, not {expected}: it was changed, or claimed by somebody else"
             ),
         }
+    }
+}
+
+/// A place in a pipeline, as part of a sentence.
+struct AtPlace<'a>(&'a str);
+
+impl fmt::Display for AtPlace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " at {:?}", self.0) }
     }
 }
 

@@ -34,6 +34,7 @@ mod document;
 mod documents;
 mod environment;
 mod error;
+mod error_class;
 mod explain;
 mod fields;
 mod find;
@@ -90,9 +91,10 @@ pub use velocitydb_core::Error as InputError;
 pub use velocitydb_core::aggregate::{Accumulator, Pipeline};
 pub use velocitydb_core::{
     Action, Bytes, CollectionName, CollectionOptions, Condition, Consistency, DocumentId, Encoded,
-    Expiry, Filter, IndexName, IndexSpec, LeaseChange, More, Object, Operation, Outcome, Path,
-    Projection, RawArray, RawObject, RawValue, Refusal, Release, RequestId, Sort, SortKey, Time,
-    Update, Value, Violation, Violations, check_own_fields, field, filter, limits, object, value,
+    ErrorClass, Expiry, Filter, IndexName, IndexSpec, LeaseChange, More, Object, Operation,
+    Outcome, Path, Projection, RawArray, RawObject, RawValue, Refusal, Release, RequestId, Sort,
+    SortKey, Time, Update, Value, Violation, Violations, check_own_fields, field, filter, limits,
+    object, value,
 };
 /// What can be wrong with storage, as [`Error::Storage`] says it.
 pub use velocitydb_storage::Error as StorageError;

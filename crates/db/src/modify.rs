@@ -6,7 +6,7 @@ use velocitydb_core::{
     Action, Body, DocumentId, Filter, Modify, Outcome, PassOver, Recall, Sort, Update, limits,
 };
 
-use crate::apply::{Found, Reply, is_too_much};
+use crate::apply::{Found, Reply};
 use crate::database::Access;
 use crate::fields::check_action;
 use crate::query::{Control, Need, Order, Selection, select};
@@ -156,7 +156,7 @@ impl Documents {
                 *last = ids.last().cloned();
                 Ok(())
             }
-            Err(error) if ids.len() > 1 && is_too_much(&error) => {
+            Err(error) if ids.len() > 1 && error.is_too_large() => {
                 let (first, second) = ids.split_at(ids.len() / 2);
                 self.modify_step(modify, first, modified, last)?;
                 self.modify_step(modify, second, modified, last)

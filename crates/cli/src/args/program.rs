@@ -21,8 +21,9 @@ Exit codes:
    5  storage is not available: missing, in use, full, or stopped after a failure
    6  the data are corrupt
    7  the consistency level is below the collection's floor
-   8  the query was stopped at its limit of time or memory
+   8  it was stopped at its limit of time or memory, or is more than one command may change
    9  the request id was used for another command before
+  10  storage failed, and whether it was done is not known: retry with the same --request-id, or look
   70  a bug in velocitydb
   74  the result could not be written; what was to be changed is changed
  141  whoever read the result of a command that changes nothing has gone away";

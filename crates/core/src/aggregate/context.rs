@@ -129,7 +129,7 @@ impl<'c> Shared<'c> {
 
     fn exhausted(&self, place: &str, found: usize) -> Error {
         let what = "query memory in bytes";
-        Error::LimitExceeded { what, path: place.to_owned(), found, max: self.memory_max }
+        Error::MemoryExceeded { what, place: place.to_owned(), found, max: self.memory_max }
     }
 }
 

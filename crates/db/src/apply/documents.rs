@@ -370,9 +370,7 @@ pub(super) fn refusable<T>(
     result: Result<T>,
 ) -> Result<std::result::Result<T, velocitydb_core::Error>> {
     match result {
-        Err(Error::Invalid(error)) if !matches!(error, velocitydb_core::Error::Corrupt { .. }) => {
-            Ok(Err(error))
-        }
+        Err(Error::Invalid(error)) => Ok(Err(error)),
         result => result.map(Ok),
     }
 }

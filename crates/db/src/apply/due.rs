@@ -11,7 +11,7 @@ use velocitydb_storage::{Bounds, Direction, Overlay, Snapshot};
 
 use super::Machine;
 use super::documents::{Place, Stored};
-use super::machine::{STEP_BYTES_MAX, is_too_much};
+use super::machine::STEP_BYTES_MAX;
 use super::write::Asked;
 use crate::catalog::Postponed;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
@@ -83,7 +83,7 @@ impl Due {
 /// Whether an error is about what is stored at one place. It then must not stop what is done at
 /// others, as one of the storage itself does.
 pub(super) fn is_about_data(error: &Error) -> bool {
-    matches!(error, Error::Corrupt { .. } | Error::Invalid(_)) && !is_too_much(error)
+    matches!(error, Error::Corrupt { .. } | Error::Invalid(_) | Error::MemoryExceeded { .. })
 }
 
 /// The time of the first key from `start` on in one of the orders of time.

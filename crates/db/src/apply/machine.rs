@@ -385,14 +385,6 @@ const WRITTEN_BYTES: &str =
 pub(super) const CHANGED_BYTES: &str =
     "the size of the documents that one command changes in bytes";
 
-/// Whether a command was refused because it has more effects than one may, so that two smaller ones
-/// can do it.
-pub(crate) fn is_too_much(error: &Error) -> bool {
-    use velocitydb_core::Error::LimitExceeded;
-    matches!(error, Error::Invalid(LimitExceeded { what, .. })
-        if *what == WRITTEN_BYTES || *what == CHANGED_BYTES)
-}
-
 /// How many bytes a step of what is done by and by writes: 8 MiB, and what one document more makes of
 /// it. Others wait for it.
 pub(super) const STEP_BYTES_MAX: usize = 8 << 20;
@@ -403,7 +395,7 @@ pub(super) fn effects_within(what: &'static str, found: usize) -> Result<()> {
     if found <= max {
         return Ok(());
     }
-    Err(velocitydb_core::Error::LimitExceeded { what, path: String::new(), found, max }.into())
+    Err(Error::CommandTooLarge { what, found, max })
 }
 
 /// Whether a command gives space back, so that it is applied when the device has no room for others.

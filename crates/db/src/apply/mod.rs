@@ -26,7 +26,7 @@ mod write;
 pub use changes::{Cause, Change, Effect};
 pub(crate) use claims::PASSED_OVER_MAX;
 pub(crate) use due_next::DueNext;
-pub(crate) use machine::{Machine, is_too_much, purpose_of};
+pub(crate) use machine::{Machine, purpose_of};
 pub(crate) use modify::{Fingerprint, Searched};
 pub(crate) use reply::{Found, Reply};
 pub(crate) use requests::find_answer;

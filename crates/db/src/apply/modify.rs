@@ -21,7 +21,6 @@ use super::machine::{CHANGED_BYTES, effects_within};
 use super::unique::Contests;
 use super::write::Asked;
 use super::{Found, Machine, Reply};
-use crate::Result;
 use crate::catalog::Collection;
 use crate::index::IndexState;
 use crate::keys::{self, DOCUMENTS};
@@ -29,6 +28,7 @@ use crate::query::{
     Accept, Control, Examined, Execution, Known, Order, Passed, Plan, Selection, Target,
     UsableIndex, run, select,
 };
+use crate::{Error, Result};
 
 impl Machine {
     pub(super) fn modify(&mut self, now: Time, modify: &Modify) -> Result<Reply> {
@@ -48,13 +48,11 @@ impl Machine {
             None => self.find(modify, limit, None, now, None)?,
         };
         if wanted.len() > limits::COMMAND_OPERATIONS_MAX {
-            return Err(velocitydb_core::Error::LimitExceeded {
+            return Err(Error::CommandTooLarge {
                 what: "number of documents that one command changes",
-                path: String::new(),
                 found: wanted.len(),
                 max: limits::COMMAND_OPERATIONS_MAX,
-            }
-            .into());
+            });
         }
         let mut reply = Reply::default();
         let (action, lease) = (&modify.action, modify.lease.as_ref());

@@ -27,9 +27,10 @@ impl Rejection {
     /// the state, the same on every node that has it, and so they reject.
     pub(super) fn of(error: Error) -> std::result::Result<Self, Fatal> {
         match error {
-            Error::Storage(_) | Error::Thread { .. } | Error::StateVersion { .. } => {
-                Err(Fatal(error))
-            }
+            Error::Storage(_)
+            | Error::Thread { .. }
+            | Error::StateVersion { .. }
+            | Error::OutcomeUnknown { .. } => Err(Fatal(error)),
             Error::Invalid(_)
             | Error::NotFound { .. }
             | Error::AlreadyExists { .. }
@@ -51,6 +52,9 @@ impl Rejection {
             | Error::SchemaViolated { .. }
             | Error::ConsistencyTooWeak { .. }
             | Error::Type { .. }
+            | Error::DeadlineExceeded
+            | Error::MemoryExceeded { .. }
+            | Error::CommandTooLarge { .. }
             | Error::Overloaded { .. }
             | Error::RequestReused { .. }
             | Error::DoneBefore { .. }

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use velocitydb_core::{Error, limits};
+use velocitydb_core::limits;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// What a query may take.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Control {
     /// Fails when the time is over.
     pub(crate) fn check(&self) -> Result<()> {
         match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(Error::DeadlineExceeded.into()),
+            Some(deadline) if Instant::now() >= deadline => Err(Error::DeadlineExceeded),
             _ => Ok(()),
         }
     }
@@ -54,8 +54,8 @@ impl Control {
         if found <= self.memory_bytes_max {
             return Ok(());
         }
-        let (path, max) = (String::new(), self.memory_bytes_max);
-        Err(Error::LimitExceeded { what, path, found, max }.into())
+        let (place, max) = (String::new(), self.memory_bytes_max);
+        Err(Error::MemoryExceeded { what, place, found, max })
     }
 
     /// Gives bytes back.

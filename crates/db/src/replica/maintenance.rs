@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use velocitydb_core::Time;
 
-use crate::Error;
 use crate::database::Core;
 
 /// How often a database is looked at when nothing expires. Tombstones and request ids live for hours,
@@ -216,7 +215,7 @@ fn look_after(core: Arc<Core>, agenda: Agenda) -> Option<Agenda> {
             let not_before = Instant::now() + GATHERING;
             Some(Agenda { not_before, tick: Instant::now() + TICK, reclaims: false })
         }
-        Err(Error::Storage(velocitydb_storage::Error::Poisoned { .. })) => None,
+        Err(error) if error.cause().is_poisoned() => None,
         Err(error) => {
             if error.is_disk_full() {
                 // There may be room for the next attempt.

@@ -10,7 +10,11 @@ use velocitydb::{
 use crate::world::{World, options};
 
 fn is_over_limit(error: &Error, words: &str) -> bool {
-    matches!(error, Error::Invalid(InputError::LimitExceeded { what, .. }) if what.contains(words))
+    match error {
+        Error::Invalid(InputError::LimitExceeded { what, .. })
+        | Error::CommandTooLarge { what, .. } => what.contains(words),
+        _ => false,
+    }
 }
 
 /// Only the documents of a batch were counted: its updates, its conditions and its ids were not, nor

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use velocitydb::{Database, Direction, Error, IndexSpec, InputError, List, Mode, Sort, object};
+use velocitydb::{Database, Direction, Error, IndexSpec, List, Mode, Sort, object};
 use velocitydb_storage::memory::Memory;
 use velocitydb_storage::{
     Batch, Blob, Bounds, Durability, Engine, EngineStats, Keyspace, Result, Snapshot, Visit,
@@ -298,7 +298,7 @@ fn the_first_of_a_sort_does_not_hold_the_others() {
     let ids: Vec<_> = part.iter().map(|one| one.id().as_str().to_owned()).collect();
     assert_eq!(ids, [id(24), id(23), id(22)]);
     let error = find().limit(10).memory_limit(4 * MEGABYTE).documents().unwrap_err();
-    assert!(matches!(error, Error::Invalid(InputError::LimitExceeded { .. })), "{error}");
+    assert!(matches!(error, Error::MemoryExceeded { .. }), "{error}");
     let claimed = large.claim(object! {}).sort(Sort::new().descending("n"));
     let claimed = claimed.update(object! { "state": "running" }).unwrap();
     assert_eq!(claimed.documents[0].id().as_str(), id(29));

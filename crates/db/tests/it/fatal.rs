@@ -12,7 +12,7 @@ use crate::fault::{Fault, Faulty};
 use crate::world::World;
 
 fn is_poisoned(error: &Error) -> bool {
-    matches!(error, Error::Storage(StorageError::Poisoned { .. }))
+    matches!(error.cause(), Error::Storage(StorageError::Poisoned { .. }))
 }
 
 /// Wherever in its course the read fails, the command and all that follow are not applied, what is

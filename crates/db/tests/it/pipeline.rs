@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::thread;
 
 use velocitydb::{
-    Consistency, Database, Documents, Error, RequestId, Result, WriteBatch, Written, object,
+    Consistency, Database, Documents, Error, ErrorClass, RequestId, Result, WriteBatch, Written,
+    object,
 };
 use velocitydb_storage::{Durability, Error as StorageError};
 
@@ -60,7 +61,7 @@ fn inserts() -> Vec<Call<Result<Written>>> {
 }
 
 fn is_poisoned(error: &Error) -> bool {
-    matches!(error, Error::Storage(StorageError::Poisoned { .. }))
+    matches!(error.cause(), Error::Storage(StorageError::Poisoned { .. }))
 }
 
 fn is_disk_full(error: &Error) -> bool {
@@ -178,9 +179,10 @@ fn a_failed_fsync_stops_writes_for_good() {
     let (engine, db) = start();
     engine.set(Fault::Fsync);
     let docs = db.documents("docs");
-    for _ in 0..2 {
+    for class in [ErrorClass::UnknownOutcome, ErrorClass::Unavailable] {
         let error = docs.update("first", object! { "n": 2 }).unwrap_err();
         assert!(is_poisoned(&error) && !error.is_retryable(), "{error}");
+        assert_eq!(error.class(), class, "what came after the failure was not done: {error}");
         assert_eq!(docs.get("first").unwrap().unwrap().version(), 1);
         assert_eq!(db.snapshot().unwrap().count("docs").unwrap(), 1);
         // A crash may take back what this level shows.

@@ -1,0 +1,252 @@
+//! What the caller can do about an [`Error`]: its class, and whether the same call can be made again.
+
+use velocitydb_core::ErrorClass;
+use velocitydb_storage::Error as StorageError;
+
+use crate::Error;
+
+impl Error {
+    /// What the caller can do about it. Every variant has one class; of one that wraps another, it is
+    /// that of its cause.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::{ErrorClass, object};
+    ///
+    /// let users = velocitydb::open_in_memory()?.documents("users");
+    /// let error = users.update("alice", object! { "age": 29 }).unwrap_err();
+    /// assert_eq!(error.class(), ErrorClass::NotFound);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Error::Invalid(error) => error.class(),
+            Error::SchemaViolation { .. }
+            | Error::SchemaViolated { .. }
+            | Error::Inapplicable { .. }
+            | Error::ConsistencyTooWeak { .. }
+            | Error::Type { .. } => ErrorClass::Invalid,
+            Error::NotFound { .. } | Error::NoCollection { .. } | Error::NoIndex { .. } => {
+                ErrorClass::NotFound
+            }
+            Error::AlreadyExists { .. }
+            | Error::Duplicate { .. }
+            | Error::VersionMismatch { .. }
+            | Error::ConditionFailed { .. }
+            | Error::NotLeased { .. }
+            | Error::Conflict
+            | Error::Contention { .. }
+            | Error::CollectionExists { .. }
+            | Error::IndexExists { .. }
+            | Error::IndexFailed { .. }
+            | Error::SchemaSuperseded { .. }
+            | Error::RequestReused { .. }
+            | Error::DoneBefore { .. } => ErrorClass::Conflict,
+            Error::Overloaded { .. } | Error::Thread { .. } | Error::StateVersion { .. } => {
+                ErrorClass::Unavailable
+            }
+            Error::DeadlineExceeded => ErrorClass::Timeout,
+            Error::MemoryExceeded { .. } | Error::CommandTooLarge { .. } => {
+                ErrorClass::ResourceLimit
+            }
+            Error::OutcomeUnknown { .. } => ErrorClass::UnknownOutcome,
+            Error::Corrupt { .. } => ErrorClass::Corrupt,
+            Error::Unfinished { cause, .. } => cause.class(),
+            Error::Storage(error) => class_of_storage(error),
+        }
+    }
+
+    /// Whether the same call can succeed later without anybody changing it. Only a
+    /// [conflict](ErrorClass::Conflict) or what is [unavailable](ErrorClass::Unavailable) can be
+    /// worth a retry.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Error::Conflict
+            | Error::Contention { .. }
+            | Error::Overloaded { .. }
+            | Error::SchemaSuperseded { .. } => true,
+            Error::Storage(error) => error.is_retryable(),
+            Error::Unfinished { cause, .. } => cause.is_retryable(),
+            _ => false,
+        }
+    }
+
+    /// Whether storage has failed for good.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        matches!(self, Error::Storage(StorageError::Poisoned { .. }))
+    }
+
+    /// Whether a command was refused because it has more effects than one may, so that two smaller
+    /// ones can do it.
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(self, Error::CommandTooLarge { .. })
+    }
+}
+
+/// A folder in use, one of another format, and storage that failed are all of a kind for who calls:
+/// somebody has to see to the folder or the device first.
+fn class_of_storage(error: &StorageError) -> ErrorClass {
+    match error {
+        StorageError::Invalid { .. } => ErrorClass::Invalid,
+        StorageError::Corrupt { .. } => ErrorClass::Corrupt,
+        _ => ErrorClass::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use velocitydb_core::{CollectionName, DocumentId, IndexName, RequestId, Violations};
+    use velocitydb_storage::Error as StorageError;
+
+    use super::*;
+
+    /// One error of every variant.
+    fn every_variant() -> Vec<Error> {
+        let collection = || CollectionName::new("docs").unwrap();
+        let (id, index) = (|| DocumentId::new("a").unwrap(), || IndexName::new("email_1").unwrap());
+        let request = || RequestId::new("r").unwrap();
+        let reason = || velocitydb_core::Error::TimeRange;
+        let unfinished = |cause| Error::Unfinished {
+            collection: collection(),
+            changed: 1,
+            last: id(),
+            index: 1,
+            cause: Box::new(cause),
+        };
+        let violations = || Violations::whole("required", "is missing".to_owned());
+        vec![
+            Error::Invalid(reason()),
+            Error::NotFound { collection: collection(), id: id(), batch: None },
+            Error::AlreadyExists { collection: collection(), id: id(), version: 1, batch: None },
+            Error::Duplicate {
+                collection: collection(),
+                id: id(),
+                index: index(),
+                other: id(),
+                batch: None,
+            },
+            Error::SchemaViolation {
+                collection: collection(),
+                id: id(),
+                violations: violations(),
+                batch: None,
+            },
+            Error::Inapplicable {
+                collection: collection(),
+                id: id(),
+                reason: reason(),
+                batch: None,
+            },
+            Error::VersionMismatch {
+                collection: collection(),
+                id: id(),
+                expected: 1,
+                found: 2,
+                batch: None,
+            },
+            Error::ConditionFailed {
+                collection: collection(),
+                id: id(),
+                path: None,
+                version: 1,
+                batch: None,
+            },
+            Error::NotLeased { collection: collection(), id: id(), version: 1, batch: None },
+            unfinished(Error::Conflict),
+            Error::Conflict,
+            Error::Contention { attempts: 1 },
+            Error::NoCollection { collection: collection() },
+            Error::CollectionExists { collection: collection() },
+            Error::NoIndex { collection: collection(), index: index() },
+            Error::IndexExists { collection: collection(), index: index() },
+            Error::IndexFailed { collection: collection(), index: index(), reason: String::new() },
+            Error::SchemaSuperseded { collection: collection() },
+            Error::SchemaViolated { collection: collection(), count: 1, offenders: Vec::new() },
+            Error::ConsistencyTooWeak {
+                collection: collection(),
+                action: "reads",
+                floor: velocitydb_core::Consistency::Strong,
+                level: velocitydb_core::Consistency::Local,
+            },
+            Error::Type { collection: collection(), id: id(), reason: String::new() },
+            Error::DeadlineExceeded,
+            Error::MemoryExceeded { what: "memory", place: String::new(), found: 2, max: 1 },
+            Error::CommandTooLarge { what: "what it writes", found: 2, max: 1 },
+            Error::OutcomeUnknown { cause: Box::new(Error::Conflict) },
+            Error::Overloaded { waiting: 1 },
+            Error::RequestReused { request: request() },
+            Error::DoneBefore { request: request(), index: 1 },
+            Error::Corrupt { place: String::new(), what: String::new() },
+            Error::StateVersion { found: 2, supported: 1 },
+            Error::Thread { name: "t", reason: String::new() },
+            Error::Storage(StorageError::DiskFull { path: "/data".into(), room: None }),
+        ]
+    }
+
+    /// The name of a variant, from the form that is derived.
+    fn name(error: &Error) -> String {
+        let shown = format!("{error:?}");
+        shown.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn the_documentation_has_every_variant_under_its_class() {
+        let documented = include_str!("../../../docs/errors.md");
+        let row = |class: ErrorClass| {
+            let start = format!("| `{class}` |");
+            let row = documented.lines().find(|line| line.starts_with(&start));
+            row.unwrap_or_else(|| panic!("no row for {class}")).to_owned()
+        };
+        for error in every_variant() {
+            let name = format!("`{}`", name(&error));
+            if name == "`Unfinished`" {
+                continue;
+            }
+            for class in ErrorClass::ALL {
+                let is_listed = row(class).contains(&name);
+                assert_eq!(is_listed, class == error.class(), "{name} under {class}");
+            }
+        }
+        let listed: usize = ErrorClass::ALL
+            .map(|class| row(class).rsplit('|').nth(1).unwrap_or_default().matches('`').count())
+            .iter()
+            .sum();
+        assert_eq!(listed / 2, every_variant().len() - 1, "a variant is in this test or in no row");
+    }
+
+    #[test]
+    fn what_is_retryable_is_a_conflict_or_unavailable() {
+        let of_storage = [
+            StorageError::Poisoned { reason: String::new() },
+            StorageError::Locked { path: "/data".into() },
+            StorageError::Corrupt { place: String::new(), what: String::new() },
+            StorageError::Invalid { what: String::new() },
+        ];
+        let errors = every_variant().into_iter().chain(of_storage.map(Error::Storage));
+        let mut retryable = 0;
+        for error in errors {
+            let may_be = matches!(error.class(), ErrorClass::Conflict | ErrorClass::Unavailable);
+            assert!(may_be || !error.is_retryable(), "{error}");
+            retryable += usize::from(error.is_retryable());
+        }
+        assert_eq!(retryable, 6);
+    }
+
+    /// A deadline was an invalid input, and memory a limit of the document model.
+    #[test]
+    fn what_a_pipeline_is_stopped_for_is_no_invalid_input() {
+        use velocitydb_core::Error as Core;
+        let memory =
+            Core::MemoryExceeded { what: "m", place: "$sort".to_owned(), found: 2, max: 1 };
+        let words = memory.to_string();
+        for core in [Core::DeadlineExceeded, memory, Core::Corrupt { problem: "p" }] {
+            let (class, error) = (core.class(), Error::from(core));
+            assert_eq!(error.class(), class);
+            assert!(!matches!(error, Error::Invalid(_)), "{error}");
+        }
+        let memory =
+            Core::MemoryExceeded { what: "m", place: "$sort".to_owned(), found: 2, max: 1 };
+        assert_eq!(Error::from(memory).to_string(), words);
+    }
+}
