@@ -51,7 +51,7 @@ impl queries::Store for Shop {
                 Index::Placed => IndexSpec::on("placed"),
                 Index::UniqueNumber => IndexSpec::on("number").unique(),
             };
-            self.db.create_index(ORDERS, spec)?;
+            self.db.documents(ORDERS).create_index(spec)?;
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ pub fn open_jobs(durability: Durability, folder: &Path) -> Result<claims::Openin
         }
     };
     let keys = Sort::new().ascending("colony").ascending("executortype").ascending("prioritytime");
-    db.create_index(JOBS, IndexSpec::new(keys).partial(waiting()))?;
+    db.documents(JOBS).create_index(IndexSpec::new(keys).partial(waiting()))?;
     let documents = db.documents(JOBS).at(level);
     Ok(claims::Opening::Open(Box::new(Queue { db, documents })))
 }

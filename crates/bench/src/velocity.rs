@@ -81,6 +81,6 @@ impl Velocity {
             .compare_and_swap(id)
             .field("revision", revision)
             .update(object! { "revision": revision + 1 })?;
-        if swapped.swapped { Ok(()) } else { Err("a compare-and-swap was refused".into()) }
+        if swapped.is_applied { Ok(()) } else { Err("a compare-and-swap was refused".into()) }
     }
 }

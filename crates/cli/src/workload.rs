@@ -163,7 +163,7 @@ impl Workload {
                 let (version, id) = (total / count + 1, id(total % count));
                 let swap = self.documents.compare_and_swap(&id).version(version);
                 let swapped = swap.update(object! { "age": operation })?;
-                assert!(swapped.swapped, "nobody else has changed document {id}");
+                assert!(swapped.is_applied, "nobody else has changed document {id}");
             }
         }
         Ok(())

@@ -21,6 +21,7 @@ mod vocabulary;
 
 pub mod codec;
 mod container;
+mod convert;
 pub mod de;
 mod encoder;
 pub mod json;

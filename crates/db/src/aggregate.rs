@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use velocitydb_core::aggregate::{Context, Leading, Pipeline, Row};
 use velocitydb_core::{
     CollectionName, Consistency, DocumentView, Filter, Object, Path, Sort, Time, limits,
@@ -105,6 +106,20 @@ impl Aggregate {
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(objects)
+    }
+
+    /// The results as values of a type of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`objects`](Self::objects), and [`Error::Invalid`] when one does not fit the type.
+    pub fn rows<R: DeserializeOwned>(self) -> Result<Vec<R>> {
+        let mut rows = Vec::new();
+        self.each(|object| {
+            rows.push(object.to()?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(rows)
     }
 
     /// Shows every result, until the end or until `visit` breaks.

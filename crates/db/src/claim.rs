@@ -11,6 +11,7 @@
 //! each claim, and completing, renewing and releasing are compare-and-swaps on it. Whoever has lost
 //! a job, by the end of its lease for instance, cannot complete it any more.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use velocitydb_core::{
@@ -19,7 +20,7 @@ use velocitydb_core::{
 };
 
 use crate::apply::{Found, PASSED_OVER_MAX};
-use crate::{Document, Documents, Error, Explanation, Result};
+use crate::{Document, Documents, Error, Explanation, FromDocument, Result, Typed};
 
 /// The field that a claimant's name is written to, unless another one is chosen.
 pub const CLAIMANT_FIELD: &str = "claimed_by";
@@ -29,7 +30,7 @@ pub const CLAIM_COUNT_MAX: u32 = 1_000;
 
 /// A claim that is being put together; see [`Documents::claim`].
 #[must_use = "nothing is claimed until it is said what is to be done"]
-pub struct Claim<'a> {
+pub struct Claim<'a, D = Document> {
     documents: &'a Documents,
     filter: Filter,
     sort: Sort,
@@ -37,13 +38,16 @@ pub struct Claim<'a> {
     claimant: Option<(String, String)>,
     lease: Option<(Duration, Release)>,
     pass_over: PassOver,
+    rows: PhantomData<fn() -> D>,
 }
 
 /// What was claimed.
 #[derive(Debug, Clone)]
-pub struct Claimed {
+pub struct Claimed<D = Document> {
     /// The documents as they are, taken. The version of each is its fencing token.
-    pub documents: Vec<Document>,
+    pub documents: Vec<D>,
+    /// Documents that are taken too, and do not fit the type that they are read as.
+    pub misfits: Vec<Misfit>,
     /// In the answer to a retry, what the first attempt was given and has changed since: completed,
     /// renewed, or somebody else's. And what expired with the claim.
     pub lost: Vec<Lost>,
@@ -68,6 +72,16 @@ pub struct Lost {
     pub id: DocumentId,
     /// The version that the claim gave it, which is no fencing token any more.
     pub version: u64,
+}
+
+/// A document that was claimed, and does not fit the type that it is read as. It is taken: complete it
+/// or give it back by its version.
+#[derive(Debug, Clone)]
+pub struct Misfit {
+    /// The document.
+    pub document: Document,
+    /// What does not fit.
+    pub reason: Error,
 }
 
 /// A document that a claim passed over.
@@ -110,6 +124,7 @@ impl Documents {
             claimant: None,
             lease: None,
             pass_over: PassOver::UnfitAndLeased,
+            rows: PhantomData,
         }
     }
 
@@ -157,7 +172,16 @@ impl Documents {
     }
 }
 
-impl Claim<'_> {
+impl<'a> Claim<'a> {
+    /// The same claim, its documents of the type `T`. Those that do not fit it are
+    /// [`misfits`](Claimed::misfits).
+    pub fn typed<T>(self) -> Claim<'a, Typed<T>> {
+        let Claim { documents, filter, sort, limit, claimant, lease, pass_over, .. } = self;
+        Claim { documents, filter, sort, limit, claimant, lease, pass_over, rows: PhantomData }
+    }
+}
+
+impl<D: FromDocument> Claim<'_, D> {
     /// Which documents come first; where this leaves it open, those with the smallest ids.
     pub fn sort(mut self, sort: Sort) -> Self {
         self.sort = sort;
@@ -269,7 +293,7 @@ impl Claim<'_> {
     ///
     /// When the filter, the sort or an update is invalid, and as for all writes. That there was
     /// nothing to claim is no error.
-    pub fn update(self, update: impl Into<Update>) -> Result<Claimed> {
+    pub fn update(self, update: impl Into<Update>) -> Result<Claimed<D>> {
         self.check_limit()?;
         let mut update = update.into();
         if let Some((path, claimant)) = self.claimant {
@@ -314,7 +338,8 @@ impl Claim<'_> {
             reason: Error::refused(name.clone(), id, refusal, None),
         });
         let (passed_over, passed_over_count) = (passed_over.collect(), passed_over_count as u64);
-        let (mut documents, mut lost) = (Vec::with_capacity(reply.found.len()), Vec::new());
+        let (mut documents, mut misfits) = (Vec::with_capacity(reply.found.len()), Vec::new());
+        let mut lost = Vec::new();
         let now = self.documents.db.now();
         // One whose lease is over is taken back by whoever comes to it next.
         let is_still_had = |document: &Document, version| {
@@ -325,21 +350,27 @@ impl Claim<'_> {
                 true => self.documents.for_answer(&id)?.filter(|one| is_still_had(one, version)),
                 false => after.map(|record| Document::new(id.clone(), record)).transpose()?,
             };
-            match document {
-                Some(document) => documents.push(document),
-                None => lost.push(Lost { id, version }),
+            let Some(document) = document else {
+                lost.push(Lost { id, version });
+                continue;
+            };
+            match D::from_document(document.clone(), name) {
+                Ok(one) => documents.push(one),
+                Err(reason) => misfits.push(Misfit { document, reason }),
             }
         }
-        Ok(Claimed { documents, lost, passed_over, passed_over_count, index, is_replayed })
+        Ok(Claimed { documents, misfits, lost, passed_over, passed_over_count, index, is_replayed })
+    }
+}
+
+impl<D> Claimed<D> {
+    /// The only or first document, if any was claimed.
+    pub fn first(&self) -> Option<&D> {
+        self.documents.first()
     }
 }
 
 impl Claimed {
-    /// The only or first document, if any was claimed.
-    pub fn first(&self) -> Option<&Document> {
-        self.documents.first()
-    }
-
     /// The documents as objects, each with `_id` and `_version`, its fencing token.
     ///
     /// # Errors

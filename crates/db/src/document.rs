@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use velocitydb_core::{
-    DocumentId, DocumentView, Encoded, Header, Object, RawObject, RawValue, Time, Value,
-    validate_document,
+    CollectionName, DocumentId, DocumentView, Encoded, Header, Object, RawObject, RawValue, Time,
+    Value, validate_document,
 };
 use velocitydb_storage::Blob;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// A document: its id, version and times, and its fields, which are decoded only when they are
 /// looked at. Cloning is cheap.
@@ -88,11 +88,6 @@ impl Document {
     /// When it expires, if ever.
     pub fn expires(&self) -> Option<Time> {
         self.header.expires
-    }
-
-    /// The bytes of its header and fields, as they are stored.
-    pub(crate) fn stored_bytes(&self) -> usize {
-        self.record.len()
     }
 
     /// All fields, encoded.
@@ -177,4 +172,44 @@ pub struct Typed<T> {
     pub expires: Option<Time>,
     /// The fields.
     pub value: T,
+}
+
+/// What documents can be read as: [`Document`], as they are stored, [`Typed`], as a type of the
+/// caller's, or something else that is made of them.
+pub trait FromDocument: Sized {
+    /// Makes one of a document of a collection.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Type`] when the document does not fit.
+    fn from_document(document: Document, collection: &CollectionName) -> Result<Self>;
+}
+
+impl FromDocument for Document {
+    #[inline]
+    fn from_document(document: Document, _collection: &CollectionName) -> Result<Self> {
+        Ok(document)
+    }
+}
+
+impl<T: DeserializeOwned> FromDocument for Typed<T> {
+    fn from_document(document: Document, collection: &CollectionName) -> Result<Self> {
+        let value = document.to().map_err(|error| match error {
+            Error::Invalid(reason) => Error::Type {
+                collection: collection.clone(),
+                id: document.id().clone(),
+                reason: reason.to_string(),
+            },
+            error => error,
+        })?;
+        let Document { id, header, .. } = document;
+        Ok(Typed {
+            id,
+            version: header.version,
+            created: header.created,
+            modified: header.modified,
+            expires: header.expires,
+            value,
+        })
+    }
 }

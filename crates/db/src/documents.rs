@@ -14,7 +14,7 @@ use crate::database::{Access, Database};
 use crate::fields::check_action;
 use crate::keys::{self, DOCUMENTS};
 use crate::swap::CompareAndSwap;
-use crate::{Document, Error, IntoFields, Iter, List, Page, Result};
+use crate::{Document, Error, IntoFields, Result};
 
 /// A collection of documents of any shape, and how its operations are to be done.
 ///
@@ -134,26 +134,6 @@ impl Documents {
     pub fn count(&self) -> Result<u64> {
         self.db.entry(self.name()?, Access::Read, self.consistency)?;
         self.db.snapshot_at(self.consistency)?.count(self.name()?.as_str())
-    }
-
-    /// A part of the collection in the order of ids, complete within its bounds.
-    ///
-    /// # Errors
-    ///
-    /// As for [`get`](Self::get).
-    pub fn list(&self, list: &List) -> Result<Page> {
-        self.db.entry(self.name()?, Access::Read, self.consistency)?;
-        self.db.snapshot_at(self.consistency)?.list(self.name()?.as_str(), list)
-    }
-
-    /// All documents as of now in the order of ids, fetched as they are asked for.
-    ///
-    /// # Errors
-    ///
-    /// As for [`get`](Self::get).
-    pub fn iter(&self) -> Result<Iter> {
-        self.db.entry(self.name()?, Access::Read, self.consistency)?;
-        self.db.snapshot_at(self.consistency)?.iter(self.name()?.as_str())
     }
 
     /// Creates a document.
@@ -279,8 +259,8 @@ impl Documents {
     ///         .field("state", "waiting")
     ///         .update(object! { "state": "running", "executor": executor })
     /// };
-    /// assert!(claim("executor1")?.swapped);
-    /// assert!(!claim("executor2")?.swapped);
+    /// assert!(claim("executor1")?.is_applied);
+    /// assert!(!claim("executor2")?.is_applied);
     /// # Ok(())
     /// # }
     /// ```
@@ -351,6 +331,14 @@ impl Documents {
 
     pub(crate) fn submit_body(&self, body: Body) -> Result<Reply> {
         self.db.submit(body, self.request.clone(), self.consistency)
+    }
+
+    /// The database, for calls that are attempts at this handle's request.
+    pub(crate) fn database(&self) -> Database {
+        match &self.request {
+            Some(request) => self.db.request(request.clone()),
+            None => self.db.without_request(),
+        }
     }
 
     pub(crate) fn consistency(&self) -> Consistency {

@@ -1,32 +1,42 @@
 //! [`Find`]: a query that is being put together, and its results.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use velocitydb_core::key::{Direction, encode_key_value};
 use velocitydb_core::{
     CollectionName, Consistency, DocumentId, DocumentView, Filter, Object, Path, Projection, Sort,
     Value, limits,
 };
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::explain::Explanation;
+use crate::page::PageToken;
 use crate::queried::Queried;
 use crate::query::{Control, Hit, Need, Order, Record, Selection, count, order_key, select};
-use crate::{Database, Document, Documents, Error, Result, Snapshot};
+use crate::{
+    Cursor, Database, Document, Documents, Error, FromDocument, Page, Result, Snapshot, Typed,
+};
 
-/// A query that is being put together; see [`Documents::find`].
+/// A query that is being put together; see [`Documents::find`]. Its results are documents as they are
+/// stored, or [typed](Self::typed) ones.
 ///
 /// It reads one consistent snapshot, waits for no writer, and none waits for it.
 #[must_use = "a query does nothing until it is asked for results"]
-#[derive(Clone)]
-pub struct Find {
+pub struct Find<D = Document> {
     source: Source,
     collection: std::result::Result<CollectionName, velocitydb_core::Error>,
     query: Query,
+    rows: PhantomData<fn() -> D>,
+}
+
+impl<D> Clone for Find<D> {
+    fn clone(&self) -> Self {
+        let (source, query) = (self.source.clone(), self.query.clone());
+        Find { source, collection: self.collection.clone(), query, rows: PhantomData }
+    }
 }
 
 /// Where a query reads.
@@ -46,28 +56,9 @@ pub(crate) struct Query {
     pub(crate) offset: u64,
     pub(crate) limit: Option<u64>,
     page_bytes_max: usize,
-    after: Option<FindCursor>,
+    after: Option<PageToken>,
     deadline: Option<Instant>,
     memory_bytes_max: usize,
-}
-
-/// A part of the results of a query.
-#[derive(Debug, Clone)]
-pub struct FindPage {
-    /// The documents.
-    pub documents: Vec<Document>,
-    /// Where the next part begins; `None` when there is nothing more.
-    pub next: Option<FindCursor>,
-}
-
-/// A place in the results of a query. Documents that come and go before it shift nothing. Its text
-/// can be stored and parsed again, and is good for queries with the same sort.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FindCursor {
-    /// Which sort it belongs to.
-    sort: u64,
-    /// The values that the last document was sorted by, and its id.
-    place: Vec<u8>,
 }
 
 impl Documents {
@@ -101,6 +92,15 @@ impl Documents {
     pub fn find_one(&self, filter: impl Into<Filter>) -> Result<Option<Document>> {
         self.find(filter).first()
     }
+
+    /// All documents as of now in the order of ids, fetched as they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Find::iter`].
+    pub fn iter(&self) -> Result<Cursor> {
+        self.find(Filter::all()).sort(Sort::new()).iter()
+    }
 }
 
 impl Snapshot {
@@ -109,9 +109,42 @@ impl Snapshot {
         let name = CollectionName::new(collection).map_err(Error::from);
         Find::new(Source::Snapshot(self.clone()), name, filter.into())
     }
+
+    /// All documents of a collection in the order of ids, fetched as they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Find::iter`].
+    pub fn iter(&self, collection: &str) -> Result<Cursor> {
+        self.find(collection, Filter::all()).sort(Sort::new()).iter()
+    }
 }
 
 impl Find {
+    /// The same query, its results of the type `T`.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct User {
+    ///     age: u32,
+    /// }
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let users = db.documents("users");
+    /// users.insert("alice", object! { "age": 28 })?;
+    /// let adults = users.find(object! { "age": { "$gte": 18 } }).typed::<User>();
+    /// assert_eq!(adults.documents()?[0].value.age, 28);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn typed<T>(self) -> Find<Typed<T>> {
+        let Find { source, collection, query, .. } = self;
+        Find { source, collection, query, rows: PhantomData }
+    }
+
     fn new(source: Source, collection: Result<CollectionName>, filter: Filter) -> Self {
         let collection = collection.map_err(|error| match error {
             Error::Invalid(error) => error,
@@ -130,9 +163,11 @@ impl Find {
             deadline: None,
             memory_bytes_max: limits::QUERY_MEMORY_BYTES_MAX,
         };
-        Find { source, collection, query }
+        Find { source, collection, query, rows: PhantomData }
     }
+}
 
+impl<D> Find<D> {
     /// Puts the results into an order; where it leaves that open, ids decide, in the direction of
     /// its last key. Without a sort, the order is any.
     pub fn sort(mut self, sort: Sort) -> Self {
@@ -147,21 +182,21 @@ impl Find {
     }
 
     /// How many bytes of documents a [`page`](Self::page) has at the most, or one document that has
-    /// more. One that ends for this has a [`next`](FindPage::next).
+    /// more. One that ends for this has a [`next`](Page::next).
     pub fn page_bytes(mut self, bytes: usize) -> Self {
         self.query.page_bytes_max = bytes;
         self
     }
 
-    /// Leaves out so many results first. That costs as much as reading them; a cursor does not.
+    /// Leaves out so many results first. That costs as much as reading them; a page token does not.
     pub fn offset(mut self, offset: u64) -> Self {
         self.query.offset = offset;
         self
     }
 
     /// Goes on behind the place where an earlier page ended.
-    pub fn after(mut self, cursor: FindCursor) -> Self {
-        self.query.after = Some(cursor);
+    pub fn after(mut self, token: PageToken) -> Self {
+        self.query.after = Some(token);
         self
     }
 
@@ -183,79 +218,6 @@ impl Find {
         self
     }
 
-    /// The documents.
-    ///
-    /// # Errors
-    ///
-    /// When a name, the filter or the sort is invalid, the level is too weak, a limit of memory or
-    /// time is reached, or storage fails, as for all queries.
-    pub fn documents(self) -> Result<Vec<Document>> {
-        let mut documents = Vec::new();
-        self.each(|document| {
-            documents.push(document);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(documents)
-    }
-
-    /// The first document.
-    ///
-    /// # Errors
-    ///
-    /// As for [`documents`](Self::documents).
-    pub fn first(self) -> Result<Option<Document>> {
-        Ok(self.limit(1).documents()?.pop())
-    }
-
-    /// Shows every document, until the end or until `visit` breaks. Where an index gives the order,
-    /// or there is none, nothing is held in memory.
-    ///
-    /// # Errors
-    ///
-    /// As for [`documents`](Self::documents), and what `visit` returns.
-    pub fn each(self, mut visit: impl FnMut(Document) -> Result<ControlFlow<()>>) -> Result<()> {
-        let query = &self.query;
-        self.run(query.order(), Need::Documents, &[], &mut |hit| {
-            let id = DocumentId::new(hit.id)?;
-            visit(Document::new(id, hit.record.into_blob())?)
-        })
-    }
-
-    /// The documents up to the limit, and where the next page begins. Without a sort they are in the
-    /// order of ids.
-    ///
-    /// # Errors
-    ///
-    /// As for [`documents`](Self::documents).
-    pub fn page(mut self) -> Result<FindPage> {
-        let sort = self.query.sort.take().unwrap_or_default();
-        let limit = self.query.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        // One more tells whether there is more.
-        self.query.limit = self.query.limit.map(|limit| limit.saturating_add(1));
-        let (mut documents, mut place, mut has_more) = (Vec::new(), Vec::new(), false);
-        if limit == Some(0) {
-            return Ok(FindPage { documents, next: None });
-        }
-        let (mut bytes_left, is_bounded) =
-            (self.query.page_bytes_max, self.query.page_bytes_max < usize::MAX);
-        self.run(Order::By(&sort), Need::Documents, &[], &mut |hit| {
-            let bytes = hit.record.bytes().len();
-            if limit == Some(documents.len()) || bytes > bytes_left && !documents.is_empty() {
-                has_more = true;
-                return Ok(ControlFlow::Break(()));
-            }
-            bytes_left = bytes_left.saturating_sub(bytes);
-            if is_bounded || limit == Some(documents.len() + 1) {
-                place = order_key(Order::By(&sort), &hit)?.to_vec();
-            }
-            let id = DocumentId::new(hit.id)?;
-            documents.push(Document::new(id, hit.record.into_blob())?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let next = has_more.then(|| FindCursor { sort: sort_id(&sort), place });
-        Ok(FindPage { documents, next })
-    }
-
     /// The results as objects: `_id` and the fields, or what the projection leaves of them. Where an
     /// index has all that is needed, no document is read.
     ///
@@ -269,6 +231,20 @@ impl Find {
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(objects)
+    }
+
+    /// The results as [`objects`](Self::objects) returns them, as values of a type of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`objects`](Self::objects), and [`Error::Invalid`] when one does not fit the type.
+    pub fn rows<R: DeserializeOwned>(self) -> Result<Vec<R>> {
+        let mut rows = Vec::new();
+        self.each_object(|object| {
+            rows.push(object.to()?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(rows)
     }
 
     /// Shows every result as [`objects`](Self::objects) returns it, until the end or until `visit`
@@ -396,9 +372,13 @@ impl Find {
         Explanation::new(&queried.target(), &self.query.control(), &selection)
     }
 
+    fn name(&self) -> Result<&CollectionName> {
+        Ok(self.collection.as_ref().map_err(Clone::clone)?)
+    }
+
     /// The state that the query reads; `None` when the collection does not exist there.
     fn queried(&self) -> Result<Option<Queried>> {
-        let name = self.collection.as_ref().map_err(Clone::clone)?;
+        let name = self.name()?;
         match &self.source {
             Source::Newest(db, level) => db.queried(name, *level),
             Source::Snapshot(snapshot) => snapshot.queried(name),
@@ -421,10 +401,134 @@ impl Find {
     }
 }
 
+impl<D: FromDocument> Find<D> {
+    /// The documents.
+    ///
+    /// # Errors
+    ///
+    /// When a name, the filter or the sort is invalid, the level is too weak, a limit of memory or
+    /// time is reached, or storage fails, as for all queries. [`Error::Type`] when a document does not
+    /// fit the type that it is read as.
+    pub fn documents(self) -> Result<Vec<D>> {
+        let mut documents = Vec::new();
+        self.each(|document| {
+            documents.push(document);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(documents)
+    }
+
+    /// The first document.
+    ///
+    /// # Errors
+    ///
+    /// As for [`documents`](Self::documents).
+    pub fn first(self) -> Result<Option<D>> {
+        Ok(self.limit(1).documents()?.pop())
+    }
+
+    /// Shows every document, until the end or until `visit` breaks. Where an index gives the order,
+    /// or there is none, nothing is held in memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`documents`](Self::documents), and what `visit` returns.
+    pub fn each(self, mut visit: impl FnMut(D) -> Result<ControlFlow<()>>) -> Result<()> {
+        let (query, name) = (&self.query, self.name()?);
+        self.run(query.order(), Need::Documents, &[], &mut |hit| visit(read(hit, name)?))
+    }
+
+    /// The documents one by one, fetched as they are asked for. What is iterated over is the state and
+    /// the plan of this moment, for as long as the cursor is held.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let users = db.documents("users");
+    /// users.insert("alice", object! { "age": 28 })?;
+    /// users.insert("bob", object! { "age": 17 })?;
+    /// for user in users.find(object! { "age": { "$gte": 18 } }).iter()? {
+    ///     assert_eq!(user?.id().as_str(), "alice");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`documents`](Self::documents); what is met later is an item that is an error, and the
+    /// last one.
+    pub fn iter(self) -> Result<Cursor<D>> {
+        self.query.check()?;
+        let (queried, name) = (self.queried()?, self.name()?.clone());
+        Cursor::new(queried, name, self.query)
+    }
+
+    /// The documents up to the limit, and where the next page begins. Without a sort they are in the
+    /// order of ids.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let users = db.documents("users");
+    /// for id in ["alice", "bob", "carol"] {
+    ///     users.insert(id, object! {})?;
+    /// }
+    /// let first = users.find(object! {}).limit(2).page()?;
+    /// assert_eq!(first.documents.len(), 2);
+    /// let second = users.find(object! {}).limit(2).after(first.next.expect("carol")).page()?;
+    /// assert_eq!((second.documents.len(), second.next), (1, None));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`documents`](Self::documents).
+    pub fn page(mut self) -> Result<Page<D>> {
+        let sort = self.query.sort.take().unwrap_or_default();
+        let limit = self.query.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        // One more tells whether there is more.
+        self.query.limit = self.query.limit.map(|limit| limit.saturating_add(1));
+        let (mut documents, mut place, mut has_more) = (Vec::new(), Vec::new(), false);
+        if limit == Some(0) {
+            return Ok(Page { documents, next: None });
+        }
+        let (mut bytes_left, is_bounded) =
+            (self.query.page_bytes_max, self.query.page_bytes_max < usize::MAX);
+        let name = self.name()?;
+        self.run(Order::By(&sort), Need::Documents, &[], &mut |hit| {
+            let bytes = hit.record.bytes().len();
+            if limit == Some(documents.len()) || bytes > bytes_left && !documents.is_empty() {
+                has_more = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            bytes_left = bytes_left.saturating_sub(bytes);
+            if is_bounded || limit == Some(documents.len() + 1) {
+                place = order_key(Order::By(&sort), &hit)?.to_vec();
+            }
+            documents.push(read(hit, name)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let next = has_more.then(|| PageToken::new(&sort, place));
+        Ok(Page { documents, next })
+    }
+}
+
+/// A document that was found, as it is asked for.
+fn read<D: FromDocument>(hit: Hit<'_>, name: &CollectionName) -> Result<D> {
+    let id = DocumentId::new(hit.id)?;
+    D::from_document(Document::new(id, hit.record.into_blob())?, name)
+}
+
 const DISTINCT: &str = "memory of a query for distinct values in bytes";
 
 impl Query {
-    fn order(&self) -> Order<'_> {
+    pub(crate) fn order(&self) -> Order<'_> {
         match (&self.sort, &self.after) {
             (Some(sort), _) => Order::By(sort),
             (None, None) => Order::Any,
@@ -433,7 +537,7 @@ impl Query {
         }
     }
 
-    fn control(&self) -> Control {
+    pub(crate) fn control(&self) -> Control {
         Control::new(self.deadline, self.memory_bytes_max)
     }
 
@@ -449,19 +553,15 @@ impl Query {
     }
 
     /// The place in the order behind which to begin.
-    fn place(&self, order: Order<'_>) -> Result<Option<&[u8]>> {
-        let Some(cursor) = &self.after else { return Ok(None) };
-        let is_same = match order {
-            Order::Any => false,
-            Order::By(sort) => sort_id(sort) == cursor.sort,
-        };
-        if is_same {
-            return Ok(Some(&cursor.place));
+    pub(crate) fn place(&self, order: Order<'_>) -> Result<Option<&[u8]>> {
+        match (&self.after, order) {
+            (None, _) => Ok(None),
+            (Some(token), Order::By(sort)) => token.place(sort).map(Some),
+            (Some(token), Order::Any) => token.place(&Sort::new()).map(Some),
         }
-        Err(cursor_error("belongs to a query with another sort").into())
     }
 
-    fn selection<'a>(
+    pub(crate) fn selection<'a>(
         &'a self,
         order: Order<'a>,
         need: Need,
@@ -477,38 +577,5 @@ impl Query {
             fields,
             ..Selection::new(&self.filter)
         }
-    }
-}
-
-/// Tells sorts apart.
-fn sort_id(sort: &Sort) -> u64 {
-    xxh3_64(sort.to_value().to_json().as_bytes())
-}
-
-fn cursor_error(problem: &str) -> velocitydb_core::Error {
-    let (what, place, problem) = ("cursor", String::new(), problem.to_owned());
-    velocitydb_core::Error::InvalidQuery { what, place, problem }
-}
-
-impl fmt::Display for FindCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.sort)?;
-        self.place.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl FromStr for FindCursor {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let wrong = || cursor_error("is not one; take it from the page before as it is");
-        let (sort, place) = text.split_at_checked(16).ok_or_else(wrong)?;
-        let sort = u64::from_str_radix(sort, 16).map_err(|_| wrong())?;
-        let digits = place.as_bytes().chunks(2).map(|pair| {
-            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
-            u8::from_str_radix(pair, 16).ok()
-        });
-        let place = digits.collect::<Option<Vec<u8>>>().ok_or_else(wrong)?;
-        Ok(FindCursor { sort, place })
     }
 }

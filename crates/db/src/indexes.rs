@@ -4,7 +4,7 @@ use velocitydb_core::{Body, CollectionName, Consistency, IndexName, IndexSpec};
 
 use crate::catalog;
 use crate::index::IndexState;
-use crate::{Database, Error, Result, Snapshot};
+use crate::{Database, Documents, Error, Result, Snapshot};
 
 /// What is known of an index.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +41,7 @@ pub enum IndexBuild {
 /// Documents that one step of building enters, so that other writers wait for a millisecond or two.
 const STEP_DOCUMENTS: u32 = 512;
 
-impl Database {
+impl Documents {
     /// Creates an index, and returns when it is ready. The collection is created if need be.
     ///
     /// Reads and writes go on meanwhile; [`indexes`](Self::indexes) shows the progress. Queries use
@@ -53,9 +53,9 @@ impl Database {
     /// use velocitydb::{IndexSpec, Sort, object};
     ///
     /// let db = velocitydb::open_in_memory()?;
-    /// db.create_index("users", IndexSpec::on("email").unique())?;
-    /// db.create_index("users", IndexSpec::new(Sort::new().ascending("city").descending("age")))?;
     /// let users = db.documents("users");
+    /// users.create_index(IndexSpec::on("email").unique())?;
+    /// users.create_index(IndexSpec::new(Sort::new().ascending("city").descending("age")))?;
     /// users.insert("alice", object! { "email": "a@example.com", "city": "Bonn", "age": 28 })?;
     /// assert!(users.insert("bob", object! { "email": "a@example.com" }).is_err());
     /// assert_eq!(users.find(object! { "city": "Bonn" }).count()?, 1);
@@ -69,32 +69,32 @@ impl Database {
     /// in a unique one, for instance; then there is no such index.
     /// [`Error::IndexExists`] when there is another one of its name.
     /// And when it is invalid or storage fails: if that is in the course of
-    /// the building, the index stays, and [`maintain`](Self::maintain) goes on with it.
-    pub fn create_index(&self, collection: &str, spec: IndexSpec) -> Result<()> {
-        let collection = CollectionName::new(collection)?;
+    /// the building, the index stays, and [`maintain`](Database::maintain) goes on with it.
+    pub fn create_index(&self, spec: IndexSpec) -> Result<()> {
+        let (db, collection) = (self.database(), self.name()?.clone());
         spec.check()?;
         let name = IndexName::new(spec.name())?;
         let body = Body::CreateIndex { collection: collection.clone(), spec: Box::new(spec) };
-        let (request, answer) = self.request_for(&body)?;
+        let (request, answer) = db.request_for(&body)?;
         if answer.is_some() {
             return Ok(());
         }
-        self.submit(body.clone(), None, Consistency::Strong)?;
-        while self.build_step(&collection, &name)? {}
-        let snapshot = self.snapshot()?;
+        db.submit(body.clone(), None, Consistency::Strong)?;
+        while db.build_step(&collection, &name)? {}
+        let snapshot = db.snapshot()?;
         let found = snapshot.indexes(&collection)?.into_iter().find(|index| index.name == name);
         match found.map(|index| index.state) {
             Some(IndexBuild::Failed { reason }) => {
                 let drop = Body::DropIndex { collection: collection.clone(), name: name.clone() };
                 // Somebody else may have dropped it, which is as good.
-                match self.submit(drop, None, Consistency::Strong) {
+                match db.submit(drop, None, Consistency::Strong) {
                     Ok(_) | Err(Error::NoIndex { .. }) => {}
                     Err(error) => return Err(error),
                 }
                 Err(Error::IndexFailed { collection, index: name, reason })
             }
             // What exists already, just so, is only remembered to have been made.
-            Some(_) if request.is_some() => self.submit_last(body, request).map(|_| ()),
+            Some(_) if request.is_some() => db.submit_last(body, request).map(|_| ()),
             Some(_) => Ok(()),
             None => Err(Error::NoIndex { collection, index: name }),
         }
@@ -105,22 +105,24 @@ impl Database {
     /// # Errors
     ///
     /// [`Error::NoIndex`] when there is none of this name.
-    pub fn drop_index(&self, collection: &str, name: &str) -> Result<()> {
-        let (collection, name) = (CollectionName::new(collection)?, IndexName::new(name)?);
+    pub fn drop_index(&self, name: &str) -> Result<()> {
+        let (collection, name) = (self.name()?.clone(), IndexName::new(name)?);
         let body = Body::DropIndex { collection, name };
-        self.submit(body, self.request_id().cloned(), Consistency::Strong)?;
+        self.db.submit(body, self.request_id().cloned(), Consistency::Strong)?;
         Ok(())
     }
 
-    /// The indexes of a collection, by name.
+    /// The indexes of the collection, by name.
     ///
     /// # Errors
     ///
     /// When the name is invalid or storage fails.
-    pub fn indexes(&self, collection: &str) -> Result<Vec<IndexStats>> {
-        self.snapshot()?.indexes(&CollectionName::new(collection)?)
+    pub fn indexes(&self) -> Result<Vec<IndexStats>> {
+        self.db.snapshot()?.indexes(self.name()?)
     }
+}
 
+impl Database {
     /// Looks at how the values of indexes are distributed, where much has changed since that was
     /// done, so that plans are better. With
     /// [`MaintenanceMode::Automatic`](crate::MaintenanceMode::Automatic) a thread does it by itself.

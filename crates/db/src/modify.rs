@@ -1,16 +1,18 @@
 //! Finding documents and changing them: `update_many`, `delete_many`, [`FindAndModify`].
 
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
 use velocitydb_core::{
-    Action, Body, DocumentId, Filter, Modify, Outcome, PassOver, Recall, Sort, Update, limits,
+    Action, Body, CollectionName, DocumentId, Filter, Modify, Outcome, PassOver, Recall, Sort,
+    Update, limits,
 };
 
 use crate::apply::{Found, Reply};
 use crate::database::Access;
 use crate::fields::check_action;
 use crate::query::{Control, Need, Order, Selection, select};
-use crate::{Document, Documents, Error, IntoFields, Result};
+use crate::{Document, Documents, Error, FromDocument, IntoFields, Result, Typed};
 
 /// What became of changing many documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,7 +105,12 @@ impl Documents {
     /// # }
     /// ```
     pub fn find_and_modify(&self, filter: impl Into<Filter>) -> FindAndModify<'_> {
-        FindAndModify { documents: self, filter: filter.into(), sort: Sort::new() }
+        FindAndModify {
+            documents: self,
+            filter: filter.into(),
+            sort: Sort::new(),
+            rows: PhantomData,
+        }
     }
 
     fn modify_many(&self, filter: Filter, action: Action) -> Result<Modified> {
@@ -248,13 +255,23 @@ const IDS_BYTES_MAX: usize = 10 * limits::QUERY_MEMORY_BYTES_MAX;
 
 /// Finding the first document of a filter and changing it; see [`Documents::find_and_modify`].
 #[must_use = "nothing is changed until it is said how"]
-pub struct FindAndModify<'a> {
+pub struct FindAndModify<'a, D = Document> {
     documents: &'a Documents,
     filter: Filter,
     sort: Sort,
+    rows: PhantomData<fn() -> D>,
 }
 
-impl FindAndModify<'_> {
+impl<'a> FindAndModify<'a> {
+    /// The same, its document of the type `T`. Where it does not fit, the error is [`Error::Type`],
+    /// and the document is changed all the same.
+    pub fn typed<T>(self) -> FindAndModify<'a, Typed<T>> {
+        let FindAndModify { documents, filter, sort, .. } = self;
+        FindAndModify { documents, filter, sort, rows: PhantomData }
+    }
+}
+
+impl<D: FromDocument> FindAndModify<'_, D> {
     /// Which document is the first; where this leaves it open, that with the smallest id.
     pub fn sort(mut self, sort: Sort) -> Self {
         self.sort = sort;
@@ -266,7 +283,7 @@ impl FindAndModify<'_> {
     /// # Errors
     ///
     /// As for all queries and writes.
-    pub fn update(self, update: impl Into<Update>) -> Result<Option<Document>> {
+    pub fn update(self, update: impl Into<Update>) -> Result<Option<D>> {
         Ok(self.run(Action::Update(update.into()))?.and_then(|changed| changed.after))
     }
 
@@ -275,7 +292,7 @@ impl FindAndModify<'_> {
     /// # Errors
     ///
     /// As for [`update`](Self::update).
-    pub fn replace(self, fields: impl IntoFields) -> Result<Option<Document>> {
+    pub fn replace(self, fields: impl IntoFields) -> Result<Option<D>> {
         let action = Action::Replace(fields.into_fields()?);
         Ok(self.run(action)?.and_then(|changed| changed.after))
     }
@@ -285,7 +302,7 @@ impl FindAndModify<'_> {
     /// # Errors
     ///
     /// As for [`update`](Self::update).
-    pub fn delete(self) -> Result<Option<Document>> {
+    pub fn delete(self) -> Result<Option<D>> {
         Ok(self.run(Action::Delete)?.and_then(|changed| changed.before))
     }
 
@@ -294,11 +311,11 @@ impl FindAndModify<'_> {
     /// # Errors
     ///
     /// As for [`update`](Self::update).
-    pub fn update_returning_both(self, update: impl Into<Update>) -> Result<Option<Changed>> {
+    pub fn update_returning_both(self, update: impl Into<Update>) -> Result<Option<Changed<D>>> {
         self.run(Action::Update(update.into()))
     }
 
-    fn run(self, action: Action) -> Result<Option<Changed>> {
+    fn run(self, action: Action) -> Result<Option<Changed<D>>> {
         let modify = Modify {
             collection: self.documents.name()?.clone(),
             filter: self.filter,
@@ -318,26 +335,26 @@ impl FindAndModify<'_> {
             (false, Some(request)) => {
                 Err(Error::DoneBefore { request: request.clone(), index: reply.index })
             }
-            _ => Changed::new(found).map(Some),
+            _ => Changed::new(found, self.documents.name()?).map(Some),
         }
     }
 }
 
 /// A document that was found and changed.
 #[derive(Debug, Clone)]
-pub struct Changed {
+pub struct Changed<D = Document> {
     /// The document as it was.
-    pub before: Option<Document>,
+    pub before: Option<D>,
     /// The document as it became; `None` when it was deleted.
-    pub after: Option<Document>,
+    pub after: Option<D>,
     /// Its version from here on.
     pub version: u64,
 }
 
-impl Changed {
-    fn new(found: Found) -> Result<Self> {
+impl<D: FromDocument> Changed<D> {
+    fn new(found: Found, name: &CollectionName) -> Result<Self> {
         let Found { id, version, before, after } = found;
-        let document = |record| Document::new(id.clone(), record);
+        let document = |record| D::from_document(Document::new(id.clone(), record)?, name);
         let (before, after) = (before.map(document).transpose()?, after.map(document).transpose()?);
         Ok(Changed { before, after, version })
     }

@@ -42,8 +42,8 @@ const OFFENDERS_MAX: usize = 10;
 const FILLED_DOCUMENTS: usize = 500;
 const FILLED_BYTES: usize = 4 << 20;
 
-impl Database {
-    /// Gives a collection a schema, or another one. The collection is created if need be, and the
+impl Documents {
+    /// Gives the collection a schema, or another one. The collection is created if need be, and the
     /// indexes that the schema asks for are created too. Returns the schema's version.
     ///
     /// Documents that exist are checked while reads and writes go on; writes satisfy the new
@@ -63,9 +63,8 @@ impl Database {
     ///     .field("age", Field::int().range(0..=150))
     ///     .field("role", Field::string().default("user"))
     ///     .build()?;
-    /// let db = velocitydb::open_in_memory()?;
-    /// db.set_schema("users", &schema, Existing::Check)?;
-    /// let users = db.documents("users");
+    /// let users = velocitydb::open_in_memory()?.documents("users");
+    /// users.set_schema(&schema, Existing::Check)?;
     /// users.insert("alice", object! { "name": "Alice", "age": 28 })?;
     /// let alice = users.get("alice")?.expect("alice").fields()?;
     /// assert_eq!(alice["role"], "user".into());
@@ -82,94 +81,95 @@ impl Database {
     /// unique index has the same values already; then the schema is in force, and the violation says
     /// so. [`Error::SchemaSuperseded`] when somebody else changed it meanwhile, and as for
     /// [`create_index`](Self::create_index).
-    pub fn set_schema(&self, collection: &str, schema: &Schema, existing: Existing) -> Result<u64> {
-        let name = CollectionName::new(collection)?;
+    pub fn set_schema(&self, schema: &Schema, existing: Existing) -> Result<u64> {
+        let (db, name) = (self.database(), self.name()?.clone());
         let object = schema.to_object().clone();
         let change = match existing {
             Existing::Keep => SchemaChange::Impose(Some(object.clone())),
             Existing::Check => SchemaChange::Propose(object.clone()),
         };
         let body = Body::SetSchema { collection: name.clone(), change };
-        let (request, answer) = self.request_for(&body)?;
+        let (request, answer) = db.request_for(&body)?;
         if let Some(answer) = answer {
             return Ok(answer.schema_version);
         }
         match existing {
             Existing::Keep => {
-                self.create_requested(&name, schema)?;
-                Ok(self.submit_last(body, request)?.schema_version)
+                db.create_requested(&name, schema)?;
+                Ok(db.submit_last(body, request)?.schema_version)
             }
             Existing::Check => {
-                let proposed = self.change_schema(&name, SchemaChange::Propose(object))?;
-                let checked = self.check_existing(&name, schema);
-                if let Err(error) = checked.and_then(|()| self.create_requested(&name, schema)) {
-                    return match self.change_schema(&name, SchemaChange::Withdraw(proposed)) {
+                let proposed = db.change_schema(&name, SchemaChange::Propose(object))?;
+                let checked = db.check_existing(&name, schema);
+                if let Err(error) = checked.and_then(|()| db.create_requested(&name, schema)) {
+                    return match db.change_schema(&name, SchemaChange::Withdraw(proposed)) {
                         Ok(_) | Err(Error::SchemaSuperseded { .. }) => Err(error),
                         Err(error) => Err(error),
                     };
                 }
-                self.change_schema(&name, SchemaChange::Confirm(proposed))?;
-                self.fill_in_defaults(&name, schema)?;
+                db.change_schema(&name, SchemaChange::Confirm(proposed))?;
+                db.fill_in_defaults(&name, schema)?;
                 // Only what is done to its end is answered as done: confirming it again changes
                 // nothing.
                 let change = SchemaChange::Confirm(proposed);
                 let body = Body::SetSchema { collection: name, change };
-                Ok(self.submit_last(body, request)?.schema_version)
+                Ok(db.submit_last(body, request)?.schema_version)
             }
         }
     }
 
+    /// Takes the schema from the collection. Its indexes stay.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCollection`] when the collection does not exist; and when storage fails.
+    pub fn remove_schema(&self) -> Result<()> {
+        let (collection, change) = (self.name()?.clone(), SchemaChange::Impose(None));
+        let body = Body::SetSchema { collection, change };
+        self.db.submit(body, self.request_id().cloned(), Consistency::Strong)?;
+        Ok(())
+    }
+
+    /// The schema of the collection; `None` when it has none.
+    ///
+    /// # Errors
+    ///
+    /// When the name is invalid or storage fails.
+    pub fn schema(&self) -> Result<Option<SchemaInfo>> {
+        let snapshot = self.db.snapshot()?;
+        let Some(number) = snapshot.number(self.name()?)? else { return Ok(None) };
+        let Some(found) = CollectionSchema::load(snapshot.state(), number)? else {
+            return Ok(None);
+        };
+        let Some(rules) = found.current else { return Ok(None) };
+        Ok(Some(SchemaInfo { version: rules.version, schema: rules.schema()?.clone() }))
+    }
+}
+
+impl Database {
     /// Creates the indexes that a schema asks for. When one cannot be, those that were created for
     /// it are dropped again.
     fn create_requested(&self, name: &CollectionName, schema: &Schema) -> Result<()> {
-        let before = self.indexes(name.as_str())?;
+        let documents = self.without_request().documents(name.as_str());
+        let before = documents.indexes()?;
         let mut created = Vec::new();
         for request in schema.index_requests() {
             let index = IndexSpec::on(&request.path.to_string());
             let index = if request.is_unique { index.unique().sparse() } else { index };
             let index_name = index.name();
             let is_new = before.iter().all(|other| other.name.as_str() != index_name);
-            match self.without_request().create_index(name.as_str(), index) {
+            match documents.create_index(index) {
                 Ok(()) if is_new => created.push(index_name),
                 Ok(()) => {}
                 Err(error) => {
                     for index in created {
-                        self.without_request().drop_index(name.as_str(), &index)?;
+                        documents.drop_index(&index)?;
                     }
                     return Err(error);
                 }
             }
         }
         Ok(())
-    }
-
-    /// Takes the schema from a collection. Its indexes stay.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoCollection`] when there is none of this name; and when storage fails.
-    pub fn remove_schema(&self, collection: &str) -> Result<()> {
-        let (collection, change) = (CollectionName::new(collection)?, SchemaChange::Impose(None));
-        let body = Body::SetSchema { collection, change };
-        self.submit(body, self.request_id().cloned(), Consistency::Strong)?;
-        Ok(())
-    }
-
-    /// The schema of a collection; `None` when it has none.
-    ///
-    /// # Errors
-    ///
-    /// When the name is invalid or storage fails.
-    pub fn schema(&self, collection: &str) -> Result<Option<SchemaInfo>> {
-        let snapshot = self.snapshot()?;
-        let Some(number) = snapshot.number(&CollectionName::new(collection)?)? else {
-            return Ok(None);
-        };
-        let Some(found) = CollectionSchema::load(snapshot.state(), number)? else {
-            return Ok(None);
-        };
-        let Some(rules) = found.current else { return Ok(None) };
-        Ok(Some(SchemaInfo { version: rules.version, schema: rules.schema()?.clone() }))
     }
 
     fn change_schema(&self, name: &CollectionName, change: SchemaChange) -> Result<u64> {
@@ -334,6 +334,6 @@ mod tests {
         drop(db);
         let db = open();
         db.documents("users").insert("a", object! {}).unwrap();
-        assert!(db.schema("users").unwrap().is_none());
+        assert!(db.documents("users").schema().unwrap().is_none());
     }
 }

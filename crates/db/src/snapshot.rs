@@ -2,26 +2,16 @@
 //! writer, and none blocks it.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::ops::ControlFlow;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use velocitydb_core::{CollectionName, CollectionOptions, DocumentId, Header, Time};
-use velocitydb_storage::{Blob, Bounds, Direction};
+use velocitydb_storage::{Bounds, Direction};
 
 use crate::catalog::{self, Totals};
-use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
+use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::lease::LeaseRecord;
-use crate::{Document, Error, Result};
-
-/// How many documents an iterator fetches at a time: enough to make the way to them cheap, and few
-/// enough to hold.
-const CHUNK_DOCUMENTS: usize = 256;
-
-/// The bytes at which it has fetched enough before. A document may have a thousand times the bytes of
-/// another one.
-const CHUNK_BYTES: usize = 1 << 20;
+use crate::{Document, Result};
 
 /// One unchanging state of the database, at the time when it was taken: documents that had expired
 /// by then are not in it, and those that expire later stay.
@@ -48,58 +38,6 @@ pub struct Snapshot {
     time: Time,
     /// No document of the state expires before this time.
     expiry_next: Time,
-}
-
-/// Which part of a collection to list, in the order of ids (by the bytes of their UTF-8).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List {
-    /// How many documents to leave out first. Leaving out costs as much as listing; a cursor
-    /// does not.
-    pub offset: usize,
-    /// How many documents to return at the most. 0 returns none, and does not look whether there
-    /// are any. `None` returns all: for large collections
-    /// [`Snapshot::iter`] holds only some at a time.
-    pub limit: Option<usize>,
-    /// How many bytes of documents to return at the most, or one document that has more. A part
-    /// that ends for this has a [`next`](Page::next).
-    pub bytes_max: Option<usize>,
-    /// Where an earlier page ended. Documents that come and go before it shift nothing.
-    pub after: Option<Cursor>,
-    /// From the smallest id up, or from the largest down.
-    pub direction: Direction,
-}
-
-impl Default for List {
-    fn default() -> Self {
-        List { offset: 0, limit: None, bytes_max: None, after: None, direction: Direction::Forward }
-    }
-}
-
-/// A part of a collection.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// The documents.
-    pub documents: Vec<Document>,
-    /// Where the next page begins; `None` when there is nothing more.
-    pub next: Option<Cursor>,
-}
-
-/// The place in a collection where a page ended. Its text can be stored and parsed again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor(DocumentId);
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str())
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Ok(Cursor(DocumentId::new(text)?))
-    }
 }
 
 /// What is known of a collection without looking at its documents.
@@ -220,39 +158,6 @@ impl Snapshot {
         Ok(count.saturating_sub(self.expired_count(number)?))
     }
 
-    /// A part of the collection in the order of ids, complete within its bounds.
-    ///
-    /// # Errors
-    ///
-    /// As for [`get`](Self::get). A document that cannot be read is an error, never left out.
-    pub fn list(&self, collection: &str, list: &List) -> Result<Page> {
-        let mut iter = self.iter_from(collection, list.after.clone(), list.direction)?;
-        iter.skip_documents(list.offset)?;
-        let mut documents: Vec<Document> = Vec::new();
-        let limit = list.limit.unwrap_or(usize::MAX);
-        let mut bytes_left = list.bytes_max.unwrap_or(usize::MAX);
-        let has_more = loop {
-            let Some(document) = iter.next().transpose()? else { break false };
-            let bytes = document.stored_bytes();
-            if documents.len() == limit || bytes > bytes_left && !documents.is_empty() {
-                break true;
-            }
-            bytes_left = bytes_left.saturating_sub(bytes);
-            documents.push(document);
-        };
-        let last = documents.last().map(|document| Cursor(document.id().clone()));
-        Ok(Page { documents, next: last.filter(|_| has_more) })
-    }
-
-    /// All documents of the collection in the order of ids, fetched as they are asked for.
-    ///
-    /// # Errors
-    ///
-    /// As for [`get`](Self::get).
-    pub fn iter(&self, collection: &str) -> Result<Iter> {
-        self.iter_from(collection, None, Direction::Forward)
-    }
-
     /// Every collection, by name.
     ///
     /// # Errors
@@ -309,135 +214,5 @@ impl Snapshot {
         let key = keys::of_document(keys::LEASE, &keys::document(number, id));
         let bytes = self.state.get(SYSTEM, &key)?.ok_or_else(|| catalog::corrupt(&key))?;
         LeaseRecord::decode(&bytes).ok_or_else(|| catalog::corrupt(&key))
-    }
-
-    fn iter_from(
-        &self,
-        collection: &str,
-        after: Option<Cursor>,
-        direction: Direction,
-    ) -> Result<Iter> {
-        let number = self.number(&CollectionName::new(collection)?)?;
-        let prefix = keys::document(number.unwrap_or_default(), "");
-        let (mut start, mut end) = (prefix.clone(), keys::end_of(&prefix));
-        if let Some(Cursor(id)) = &after {
-            let mut key = keys::document(number.unwrap_or_default(), id.as_str());
-            match direction {
-                Direction::Forward => {
-                    key.push(0);
-                    start = key;
-                }
-                Direction::Backward => end = Some(key),
-            }
-        }
-        Ok(Iter {
-            snapshot: self.clone(),
-            start,
-            end,
-            direction,
-            chunk: Vec::new().into_iter(),
-            is_finished: number.is_none(),
-        })
-    }
-}
-
-/// The documents of a collection in the order of ids; see [`Snapshot::iter`].
-pub struct Iter {
-    snapshot: Snapshot,
-    start: Key,
-    end: Option<Key>,
-    direction: Direction,
-    chunk: std::vec::IntoIter<(Key, Blob)>,
-    is_finished: bool,
-}
-
-impl Iter {
-    /// Leaves out `count` documents without reading their fields.
-    fn skip_documents(&mut self, count: usize) -> Result<()> {
-        let mut left = count;
-        if left == 0 || self.is_finished {
-            return Ok(());
-        }
-        let (mut last, mut failed) = (None, None);
-        let bounds = Bounds { start: &self.start, end: self.end.as_deref() };
-        self.snapshot.state.scan(DOCUMENTS, bounds, self.direction, &mut |key, record| {
-            match self.snapshot.is_expired(record) {
-                Ok(true) => return ControlFlow::Continue(()),
-                Ok(false) => left -= 1,
-                Err(error) => {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
-            }
-            if left > 0 {
-                return ControlFlow::Continue(());
-            }
-            last = Some(Key::from_slice(key));
-            ControlFlow::Break(())
-        })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        match last {
-            Some(key) => self.move_past(key),
-            None => self.is_finished = true,
-        }
-        Ok(())
-    }
-
-    fn move_past(&mut self, mut key: Key) {
-        match self.direction {
-            Direction::Forward => {
-                key.push(0);
-                self.start = key;
-            }
-            Direction::Backward => self.end = Some(key),
-        }
-    }
-
-    fn fetch(&mut self) -> Result<()> {
-        let (mut chunk, mut bytes) = (Vec::new(), 0);
-        let bounds = Bounds { start: &self.start, end: self.end.as_deref() };
-        self.snapshot.state.scan(DOCUMENTS, bounds, self.direction, &mut |key, record| {
-            // One whose header cannot be read is an error when it comes to be shown.
-            if self.snapshot.is_expired(record).unwrap_or(false) {
-                return ControlFlow::Continue(());
-            }
-            chunk.push((Key::from_slice(key), Blob::copy_of(record)));
-            bytes += record.len();
-            match chunk.len() < CHUNK_DOCUMENTS && bytes < CHUNK_BYTES {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            }
-        })?;
-        match chunk.last() {
-            Some((key, _)) => self.move_past(key.clone()),
-            None => self.is_finished = true,
-        }
-        self.chunk = chunk.into_iter();
-        Ok(())
-    }
-}
-
-impl Iterator for Iter {
-    type Item = Result<Document>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.chunk.as_slice().is_empty()
-            && !self.is_finished
-            && let Err(error) = self.fetch()
-        {
-            self.is_finished = true;
-            return Some(Err(error));
-        }
-        let (key, record) = self.chunk.next()?;
-        let id = keys::split_document(&key).and_then(|(_, id)| DocumentId::new(id).ok());
-        Some(match id {
-            Some(id) => Document::new(id, record),
-            None => Err(Error::Corrupt {
-                place: format!("document key {}", key.escape_ascii()),
-                what: "an id that is none".to_owned(),
-            }),
-        })
     }
 }

@@ -1,11 +1,15 @@
 //! [`CompareAndSwap`]: state what must hold of a document, then what is to be done to it.
 
+use std::marker::PhantomData;
+
+use serde::Serialize;
 use velocitydb_core::{
     Action, Condition, DocumentId, Filter, Object, Outcome, Path, Refusal, Update, Value,
 };
 
 use crate::fields::check_condition;
-use crate::{Document, Documents, Encoded, Error, IntoFields, Result};
+use crate::typed::AsFields;
+use crate::{Document, Documents, Encoded, Error, FromDocument, IntoFields, Result, Typed};
 
 /// A compare-and-swap that is being put together; see
 /// [`Documents::compare_and_swap`].
@@ -13,24 +17,25 @@ use crate::{Document, Documents, Encoded, Error, IntoFields, Result};
 /// Several [`field`](Self::field)s must all hold. Of the other comparisons the last one stated
 /// counts. Without any, the document must exist.
 #[must_use = "a compare-and-swap does nothing until it is told what to swap in"]
-pub struct CompareAndSwap<'a> {
+pub struct CompareAndSwap<'a, D = Document> {
     documents: &'a Documents,
     id: &'a str,
     /// The first mistake in stating the comparison, which the swap reports.
     condition: Result<Condition>,
+    rows: PhantomData<fn() -> D>,
 }
 
 /// What became of a compare-and-swap.
 #[derive(Debug, Clone)]
 #[must_use = "that the comparison does not hold is no error, and then nothing was done"]
-pub struct Swapped {
-    /// Whether the comparison held and the swap was done. Nothing is swapped by a comparison
-    /// alone, nor by deleting what does not exist.
-    pub swapped: bool,
+pub struct Swapped<D = Document> {
+    /// Whether the comparison held and the swap was applied. Nothing is by a comparison alone, nor
+    /// by deleting what does not exist.
+    pub is_applied: bool,
     /// Whether the comparison held.
     pub held: bool,
     /// The document as it is afterwards; `None` when it does not exist.
-    pub current: Option<Document>,
+    pub current: Option<D>,
     /// The document's version afterwards; of a delete, that of the tombstone; 0 when it does not
     /// exist.
     pub version: u64,
@@ -45,9 +50,19 @@ pub struct Swapped {
 
 impl<'a> CompareAndSwap<'a> {
     pub(crate) fn new(documents: &'a Documents, id: &'a str) -> Self {
-        CompareAndSwap { documents, id, condition: Ok(Condition::Fields(Vec::new())) }
+        let condition = Ok(Condition::Fields(Vec::new()));
+        CompareAndSwap { documents, id, condition, rows: PhantomData }
     }
 
+    /// The same, the document of the answer of the type `T`. Where it does not fit, the error is
+    /// [`Error::Type`], and what was to be done is done all the same.
+    pub fn typed<T>(self) -> CompareAndSwap<'a, Typed<T>> {
+        let CompareAndSwap { documents, id, condition, .. } = self;
+        CompareAndSwap { documents, id, condition, rows: PhantomData }
+    }
+}
+
+impl<D: FromDocument> CompareAndSwap<'_, D> {
     /// The field at this path must equal `value`: `1` equals `1.0`, and not `"1"`.
     pub fn field(self, path: &str, value: impl Into<Value>) -> Self {
         self.expect(path, Some(value.into()))
@@ -89,7 +104,7 @@ impl<'a> CompareAndSwap<'a> {
     ///
     /// When the input is invalid, the level too weak, or storage fails. That the comparison does
     /// not hold is no error.
-    pub fn update(self, update: impl Into<Update>) -> Result<Swapped> {
+    pub fn update(self, update: impl Into<Update>) -> Result<Swapped<D>> {
         self.run(Action::Update(update.into()))
     }
 
@@ -98,8 +113,18 @@ impl<'a> CompareAndSwap<'a> {
     /// # Errors
     ///
     /// As for [`update`](Self::update).
-    pub fn replace(self, fields: impl IntoFields) -> Result<Swapped> {
+    pub fn replace(self, fields: impl IntoFields) -> Result<Swapped<D>> {
         self.run(Action::Upsert(fields.into_fields()?))
+    }
+
+    /// Swaps by replacing all fields by those of a value of a type of the caller's; with
+    /// [`absent`](Self::absent), by creating the document.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update), and when `value` is no object.
+    pub fn replace_with<T: Serialize>(self, value: &T) -> Result<Swapped<D>> {
+        self.replace(AsFields(value))
     }
 
     /// Swaps by deleting the document.
@@ -107,7 +132,7 @@ impl<'a> CompareAndSwap<'a> {
     /// # Errors
     ///
     /// As for [`update`](Self::update).
-    pub fn delete(self) -> Result<Swapped> {
+    pub fn delete(self) -> Result<Swapped<D>> {
         self.run(Action::Delete)
     }
 
@@ -116,7 +141,7 @@ impl<'a> CompareAndSwap<'a> {
     /// # Errors
     ///
     /// As for [`update`](Self::update).
-    pub fn compare(self) -> Result<Swapped> {
+    pub fn compare(self) -> Result<Swapped<D>> {
         self.run(Action::Compare)
     }
 
@@ -137,7 +162,7 @@ impl<'a> CompareAndSwap<'a> {
         self
     }
 
-    fn run(self, action: Action) -> Result<Swapped> {
+    fn run(self, action: Action) -> Result<Swapped<D>> {
         let id = DocumentId::new(self.id)?;
         let documents = self.documents;
         let reply = documents.submit_one(id.clone(), self.condition?, action)?;
@@ -145,18 +170,20 @@ impl<'a> CompareAndSwap<'a> {
             true => documents.for_answer(self.id)?,
             false => reply.current.map(|record| Document::new(id.clone(), record)).transpose()?,
         };
-        let (swapped, version, refusal) = match reply.outcomes.into_iter().next() {
+        let name = documents.name()?;
+        let current = current.map(|document| D::from_document(document, name)).transpose();
+        let (is_applied, version, refusal) = match reply.outcomes.into_iter().next() {
             Some(Outcome::Applied { version, .. }) => (true, version, None),
             // That it cannot be done at all is no matter of the comparison.
             Some(Outcome::Refused(
                 refusal @ (Refusal::Update(_) | Refusal::Schema(_) | Refusal::Duplicate { .. }),
-            )) => return Err(Error::refused(documents.name()?.clone(), id, refusal, None)),
+            )) => return Err(Error::refused(name.clone(), id, refusal, None)),
             Some(Outcome::Refused(refusal)) => (false, version_of(&refusal), Some(refusal)),
             Some(Outcome::Held { version }) => (false, version, None),
             Some(Outcome::Abandoned) | None => unreachable!("there is one operation"),
         };
         let (held, index, is_replayed) = (refusal.is_none(), reply.index, reply.is_replayed);
-        Ok(Swapped { swapped, held, current, version, refusal, index, is_replayed })
+        Ok(Swapped { is_applied, held, current: current?, version, refusal, index, is_replayed })
     }
 }
 

@@ -11,8 +11,8 @@ use std::ops::ControlFlow;
 
 use velocitydb_core::{
     Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, Encoded, Expiry,
-    Filter, Header, LeaseChange, Object, Operation, Outcome, QueryCheck, Refusal, Sort, Time,
-    Update, Write, check_own_fields, limits,
+    Filter, Header, LeaseChange, Operation, Outcome, QueryCheck, Refusal, Sort, Time, Update,
+    Write, check_own_fields, limits,
 };
 
 use crate::apply::{Fingerprint, unmet, unmet_by_none};
@@ -20,7 +20,7 @@ use crate::database::Access;
 use crate::fields::check_condition;
 use crate::query::{Control, Order, Selection, select};
 use crate::txn_run::request;
-use crate::{Database, Document, Error, IntoFields, List, Result, Snapshot};
+use crate::{Database, Document, Error, IntoFields, Result, Snapshot};
 
 /// A transaction that is under way; see [`Database::transaction`].
 pub struct Transaction {
@@ -70,24 +70,27 @@ impl Transaction {
         }
     }
 
-    /// The fields of a document as this transaction sees it: as of its beginning, with its own
-    /// writes.
+    /// A document as this transaction sees it: as of its beginning, with its own writes. One that it
+    /// has written has the version from before until it is committed: 0, if there was no such document.
     ///
     /// # Errors
     ///
     /// When a name or id is invalid or storage fails.
-    pub fn get(&mut self, collection: &str, id: &str) -> Result<Option<Object>> {
-        self.document(collection, id)?.map(|document| document.fields()).transpose()
+    pub fn get(&mut self, collection: &str, id: &str) -> Result<Option<Document>> {
+        self.current(&place(collection, id)?)
     }
 
-    /// The whole document as this transaction sees it. One that it has written has the version
-    /// from before until it is committed: 0, if there was no such document.
+    /// The documents with these ids, in their order. See [`get`](Self::get).
     ///
     /// # Errors
     ///
     /// As for [`get`](Self::get).
-    pub fn document(&mut self, collection: &str, id: &str) -> Result<Option<Document>> {
-        self.current(&place(collection, id)?)
+    pub fn get_many<'a>(
+        &mut self,
+        collection: &str,
+        ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<Option<Document>>> {
+        ids.into_iter().map(|id| self.get(collection, id)).collect()
     }
 
     /// Ends the transaction's way here unless `condition` holds of the document as this transaction
@@ -124,6 +127,18 @@ impl Transaction {
         self.set(place, Some(New::from(fields)?))
     }
 
+    /// Creates a document under a new id, and returns that. See
+    /// [`Documents::insert_new`](crate::Documents::insert_new).
+    ///
+    /// # Errors
+    ///
+    /// When the input is invalid.
+    pub fn insert_new(&mut self, collection: &str, fields: impl IntoFields) -> Result<DocumentId> {
+        let id = self.db.new_id();
+        self.insert(collection, &id, fields)?;
+        Ok(id)
+    }
+
     /// Creates a document, or replaces its fields.
     ///
     /// # Errors
@@ -152,9 +167,12 @@ impl Transaction {
     ///
     /// As for [`replace`](Self::replace).
     pub fn update(&mut self, collection: &str, id: &str, update: impl Into<Update>) -> Result<()> {
-        let place = place(collection, id)?;
+        self.update_at(place(collection, id)?, &update.into())
+    }
+
+    fn update_at(&mut self, place: Place, update: &Update) -> Result<()> {
         let document = self.existing(&place)?;
-        let fields = self.updated(&place, &document, &update.into())?;
+        let fields = self.updated(&place, &document, update)?;
         self.set(place, Some(New { fields, expires: document.expires(), lease: None }))
     }
 
@@ -186,52 +204,30 @@ impl Transaction {
         Ok(count)
     }
 
-    /// All documents of the collection in the order of ids, with this transaction's own writes. A
-    /// write of anybody else's to the collection is a conflict from here on.
+    /// The documents that satisfy a filter, with this transaction's own writes, in the order of ids;
+    /// `object! {}` finds all. If what the filter finds has changed when the transaction commits (a
+    /// document would come in, go, or be another version), that is a conflict: there are no phantoms.
     ///
-    /// # Errors
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
     ///
-    /// As for [`get`](Self::get).
-    pub fn list(&mut self, collection: &str) -> Result<Vec<(DocumentId, Object)>> {
-        with_fields(&self.list_documents(collection)?)
-    }
-
-    pub(crate) fn list_documents(&mut self, collection: &str) -> Result<Vec<Document>> {
-        let name = self.read_collection(collection)?;
-        let mut documents = BTreeMap::new();
-        for document in self.snapshot.list(collection, &List::default())?.documents {
-            documents.insert(document.id().clone(), document);
-        }
-        for (place, write) in self.writes_to(&name) {
-            match write {
-                Some(new) => documents.insert(place.1.clone(), self.written(place, new)?),
-                None => documents.remove(&place.1),
-            };
-        }
-        Ok(documents.into_values().collect())
-    }
-
-    /// The documents that satisfy a filter, with this transaction's own writes, in the order of ids.
-    /// If what the filter finds has changed when the transaction commits (a document would come in,
-    /// go, or be another version), that is a conflict: there are no phantoms.
+    /// let db = velocitydb::open_in_memory()?;
+    /// db.documents("doctors").insert("alice", object! { "on_call": true })?;
+    /// let on_call = db.transaction(|txn| {
+    ///     txn.insert("doctors", "bob", object! { "on_call": true })?;
+    ///     txn.find("doctors", object! { "on_call": true })
+    /// })?;
+    /// assert_eq!(on_call.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// As for [`get`](Self::get), and when the filter is invalid.
-    pub fn find(
-        &mut self,
-        collection: &str,
-        filter: impl Into<Filter>,
-    ) -> Result<Vec<(DocumentId, Object)>> {
-        with_fields(&self.find_documents(collection, filter.into())?)
-    }
-
-    pub(crate) fn find_documents(
-        &mut self,
-        collection: &str,
-        filter: Filter,
-    ) -> Result<Vec<Document>> {
-        let name = CollectionName::new(collection)?;
+    pub fn find(&mut self, collection: &str, filter: impl Into<Filter>) -> Result<Vec<Document>> {
+        let (name, filter) = (CollectionName::new(collection)?, filter.into());
         filter.check()?;
         let queried = self.snapshot.queried(&name)?;
         let mut found = BTreeMap::new();
@@ -256,6 +252,11 @@ impl Transaction {
                 found.insert(place.1.clone(), document);
             }
         }
+        if filter.is_all() {
+            // Every write to the collection changes what is found.
+            self.read_collection(collection)?;
+            return Ok(found.into_values().collect());
+        }
         let index = queried.map_or(0, |queried| queried.index);
         let check = Check::Query(Box::new(QueryCheck {
             collection: name,
@@ -269,6 +270,38 @@ impl Transaction {
         self.holds(check.encoded_length_max()?)?;
         self.queries.push(check);
         Ok(found.into_values().collect())
+    }
+
+    /// Changes all documents that satisfy a filter; how many. See [`find`](Self::find).
+    ///
+    /// # Errors
+    ///
+    /// As for [`find`](Self::find), and [`Error::Inapplicable`] when one cannot be changed so.
+    pub fn update_many(
+        &mut self,
+        collection: &str,
+        filter: impl Into<Filter>,
+        update: impl Into<Update>,
+    ) -> Result<u64> {
+        let (found, update) = (self.find(collection, filter)?, update.into());
+        for document in &found {
+            let place = (CollectionName::new(collection)?, document.id().clone());
+            self.update_at(place, &update)?;
+        }
+        Ok(found.len() as u64)
+    }
+
+    /// Deletes all documents that satisfy a filter; how many. See [`find`](Self::find).
+    ///
+    /// # Errors
+    ///
+    /// As for [`find`](Self::find).
+    pub fn delete_many(&mut self, collection: &str, filter: impl Into<Filter>) -> Result<u64> {
+        let found = self.find(collection, filter)?;
+        for document in &found {
+            self.delete(collection, document.id())?;
+        }
+        Ok(found.len() as u64)
     }
 
     /// Commits, at `strong`. Returns the place in the order of all commands.
@@ -477,8 +510,4 @@ pub(crate) fn place(collection: &str, id: &str) -> Result<Place> {
 /// About how many bytes a place has in a command.
 fn length_of(place: &Place) -> usize {
     place.0.as_str().len() + place.1.as_str().len()
-}
-
-fn with_fields(documents: &[Document]) -> Result<Vec<(DocumentId, Object)>> {
-    documents.iter().map(|one| Ok((one.id().clone(), one.fields()?))).collect()
 }

@@ -27,7 +27,7 @@ impl Database {
     /// db.documents("accounts").insert("bob", object! { "balance": 0 })?;
     /// db.transaction(|txn| {
     ///     let alice = txn.get("accounts", "alice")?.expect("alice");
-    ///     let balance = alice.get("balance").and_then(|value| value.as_i64()).unwrap_or(0);
+    ///     let balance = alice.fields()?["balance"].as_i64().unwrap_or(0);
     ///     txn.update("accounts", "alice", object! { "balance": balance - 5 })?;
     ///     txn.update("accounts", "bob", object! { "balance": 5 })
     /// })?;
@@ -73,8 +73,8 @@ impl Database {
     /// db.documents("accounts").insert("alice", object! { "balance": 3 })?;
     /// let paid = db.try_transaction(|txn| {
     ///     txn.insert("orders", "1", object! { "price": 5 })?;
-    ///     let alice = txn.get("accounts", "alice")?.unwrap_or_default();
-    ///     let balance = alice.get("balance").and_then(|value| value.as_i64()).unwrap_or(0);
+    ///     let alice = txn.get("accounts", "alice")?.expect("alice");
+    ///     let balance = alice.fields()?["balance"].as_i64().unwrap_or(0);
     ///     if balance < 5 {
     ///         return Err(Failure::TooLittle(balance));
     ///     }

@@ -1,13 +1,13 @@
 //! [`TransactionCollection`]: a typed collection as a transaction sees it.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use velocitydb_core::{CollectionName, Encoded, Filter, Update};
+use velocitydb_core::{CollectionName, Condition, DocumentId, Encoded, Expiry, Filter, Update};
 
-use crate::typed::typed;
-use crate::{Document, Result, Transaction, Typed};
+use crate::{Document, FromDocument, Result, Transaction, Typed};
 
 /// A collection whose documents have the type `T`, within a transaction: reads see what it has
 /// written. See [`Transaction::collection`].
@@ -48,6 +48,24 @@ impl Transaction {
 }
 
 impl<T> TransactionCollection<'_, T> {
+    /// How many documents there are. See [`Transaction::count`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Transaction::count`].
+    pub fn count(&mut self) -> Result<u64> {
+        self.transaction.count(self.name)
+    }
+
+    /// Ends the transaction's way here unless a condition holds. See [`Transaction::compare`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Transaction::compare`].
+    pub fn compare(&mut self, id: &str, condition: &Condition) -> Result<()> {
+        self.transaction.compare(self.name, id, condition)
+    }
+
     /// Changes some fields of a document. See [`Transaction::update`].
     ///
     /// # Errors
@@ -55,6 +73,19 @@ impl<T> TransactionCollection<'_, T> {
     /// As for [`Transaction::update`].
     pub fn update(&mut self, id: &str, update: impl Into<Update>) -> Result<()> {
         self.transaction.update(self.name, id, update)
+    }
+
+    /// Changes all documents that satisfy a filter; how many. See [`Transaction::update_many`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Transaction::update_many`].
+    pub fn update_many(
+        &mut self,
+        filter: impl Into<Filter>,
+        update: impl Into<Update>,
+    ) -> Result<u64> {
+        self.transaction.update_many(self.name, filter, update)
     }
 
     /// Deletes a document; whether there was one. See [`Transaction::delete`].
@@ -66,6 +97,15 @@ impl<T> TransactionCollection<'_, T> {
         self.transaction.delete(self.name, id)
     }
 
+    /// Deletes all documents that satisfy a filter; how many. See [`Transaction::delete_many`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Transaction::delete_many`].
+    pub fn delete_many(&mut self, filter: impl Into<Filter>) -> Result<u64> {
+        self.transaction.delete_many(self.name, filter)
+    }
+
     /// Completes claimed work. See [`Transaction::complete`].
     ///
     /// # Errors
@@ -75,13 +115,31 @@ impl<T> TransactionCollection<'_, T> {
         self.transaction.complete(self.name, id, version, update)
     }
 
-    /// How many documents there are. See [`Transaction::count`].
+    /// Lets the lease on claimed work end later. See [`Transaction::renew`].
     ///
     /// # Errors
     ///
-    /// As for [`Transaction::count`].
-    pub fn count(&mut self) -> Result<u64> {
-        self.transaction.count(self.name)
+    /// As for [`Transaction::renew`].
+    pub fn renew(&mut self, id: &str, version: u64, duration: Duration) -> Result<u64> {
+        self.transaction.renew(self.name, id, version, duration)
+    }
+
+    /// Gives claimed work back. See [`Transaction::release`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Transaction::release`].
+    pub fn release(&mut self, id: &str, version: u64) -> Result<u64> {
+        self.transaction.release(self.name, id, version)
+    }
+
+    /// Says when a document expires. See [`Transaction::expire`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Transaction::expire`].
+    pub fn expire(&mut self, id: &str, expiry: Expiry) -> Result<()> {
+        self.transaction.expire(self.name, id, expiry)
     }
 }
 
@@ -93,6 +151,15 @@ impl<T: Serialize> TransactionCollection<'_, T> {
     /// As for [`Transaction::insert`], and when `value` is no object.
     pub fn insert(&mut self, id: &str, value: &T) -> Result<()> {
         self.transaction.insert(self.name, id, Encoded::from_serialize(value)?)
+    }
+
+    /// Creates a document under a new id, and returns that. See [`Transaction::insert_new`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Transaction::insert_new`], and when `value` is no object.
+    pub fn insert_new(&mut self, value: &T) -> Result<DocumentId> {
+        self.transaction.insert_new(self.name, Encoded::from_serialize(value)?)
     }
 
     /// Replaces a document. See [`Transaction::replace`].
@@ -115,25 +182,26 @@ impl<T: Serialize> TransactionCollection<'_, T> {
 }
 
 impl<T: DeserializeOwned> TransactionCollection<'_, T> {
-    /// The document with this id; `None` when there is none. See [`Transaction::document`].
+    /// The document with this id; `None` when there is none. See [`Transaction::get`].
     ///
     /// # Errors
     ///
     /// [`Error::Type`](crate::Error::Type) when it does not fit `T`; and as for
-    /// [`Transaction::document`].
+    /// [`Transaction::get`].
     pub fn get(&mut self, id: &str) -> Result<Option<Typed<T>>> {
-        let found = self.transaction.document(self.name, id)?;
-        found.map(|document| typed(&CollectionName::new(self.name)?, &document)).transpose()
+        self.transaction.get(self.name, id)?.map(|document| self.read(document)).transpose()
     }
 
-    /// All documents in the order of ids. See [`Transaction::list`].
+    /// The documents with these ids, in their order. See [`Transaction::get_many`].
     ///
     /// # Errors
     ///
     /// As for [`get`](Self::get).
-    pub fn list(&mut self) -> Result<Vec<Typed<T>>> {
-        let documents = self.transaction.list_documents(self.name)?;
-        self.typed(&documents)
+    pub fn get_many<'a>(
+        &mut self,
+        ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<Option<Typed<T>>>> {
+        ids.into_iter().map(|id| self.get(id)).collect()
     }
 
     /// The documents that satisfy a filter, in the order of ids. See [`Transaction::find`].
@@ -142,12 +210,11 @@ impl<T: DeserializeOwned> TransactionCollection<'_, T> {
     ///
     /// As for [`get`](Self::get), and when the filter is invalid.
     pub fn find(&mut self, filter: impl Into<Filter>) -> Result<Vec<Typed<T>>> {
-        let documents = self.transaction.find_documents(self.name, filter.into())?;
-        self.typed(&documents)
+        let found = self.transaction.find(self.name, filter)?;
+        found.into_iter().map(|document| self.read(document)).collect()
     }
 
-    fn typed(&self, documents: &[Document]) -> Result<Vec<Typed<T>>> {
-        let name = CollectionName::new(self.name)?;
-        documents.iter().map(|document| typed(&name, document)).collect()
+    fn read(&self, document: Document) -> Result<Typed<T>> {
+        Typed::from_document(document, &CollectionName::new(self.name)?)
     }
 }

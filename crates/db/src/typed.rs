@@ -5,12 +5,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use velocitydb_core::{CollectionName, Consistency, Encoded, RequestId, Update};
+use velocitydb_core::aggregate::Pipeline;
+use velocitydb_core::{
+    CollectionName, Consistency, Encoded, Filter, IndexSpec, RequestId, Sort, Update,
+};
 
-use crate::{Document, Documents, Error, Iter, List, Result, Typed, Written};
+use crate::schema::Schema;
+use crate::{
+    Aggregate, Claim, CompareAndSwap, Cursor, Documents, Error, Existing, Find, FindAndModify,
+    FromDocument, IndexStats, IntoFields, Modified, Result, SchemaInfo, Typed, Written,
+};
 
-/// A collection whose documents have the type `T`, through serde. The same documents can be
-/// reached untyped, see [`Self::untyped`].
+/// A collection whose documents have the type `T`, through serde: a thin layer on [`Documents`], which
+/// has the same operations, and which [`untyped`](Self::untyped) gives. What changes a part of a
+/// document takes an update, as there.
 ///
 /// ```
 /// # fn main() -> velocitydb::Result<()> {
@@ -26,6 +34,8 @@ use crate::{Document, Documents, Error, Iter, List, Result, Typed, Written};
 /// let users = db.collection::<User>("users");
 /// users.insert("alice", &User { name: "Alice".into(), age: 28 })?;
 /// assert_eq!(users.get("alice")?.expect("alice").value.age, 28);
+/// let adults = users.find(velocitydb::object! { "age": { "$gte": 18 } });
+/// assert_eq!(adults.documents()?[0].value.name, "Alice");
 /// # Ok(())
 /// # }
 /// ```
@@ -46,7 +56,7 @@ impl<T> Collection<T> {
         Collection { documents, types: PhantomData }
     }
 
-    /// The same collection, its documents of any shape: compare-and-swap is there too.
+    /// The same collection, its documents of any shape.
     pub fn untyped(&self) -> &Documents {
         &self.documents
     }
@@ -66,11 +76,75 @@ impl<T> Collection<T> {
         Self::new(self.documents.request(request))
     }
 
-    /// How many documents there are. O(1).
+    /// Begins a query. See [`Documents::find`].
+    pub fn find(&self, filter: impl Into<Filter>) -> Find<Typed<T>> {
+        self.documents.find(filter).typed()
+    }
+
+    /// Sends the documents through a pipeline; its results are [rows](Aggregate::rows) of any type.
+    /// See [`Documents::aggregate`].
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use serde::{Deserialize, Serialize};
+    /// use velocitydb::Pipeline;
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Order {
+    ///     city: String,
+    ///     total: i64,
+    /// }
+    ///
+    /// #[derive(Deserialize)]
+    /// struct City {
+    ///     #[serde(rename = "_id")]
+    ///     name: String,
+    ///     total: i64,
+    /// }
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let orders = db.collection::<Order>("orders");
+    /// orders.insert("1", &Order { city: "Bonn".into(), total: 10 })?;
+    /// let by_city = Pipeline::from_json(r#"[{"$group": {"_id": "$city", "total": {"$sum": "$total"}}}]"#)?;
+    /// let cities: Vec<City> = orders.aggregate(by_city).rows()?;
+    /// assert_eq!((cities[0].name.as_str(), cities[0].total), ("Bonn", 10));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn aggregate(&self, pipeline: Pipeline) -> Aggregate {
+        self.documents.aggregate(pipeline)
+    }
+
+    /// Begins a claim. See [`Documents::claim`].
+    pub fn claim(&self, filter: impl Into<Filter>) -> Claim<'_, Typed<T>> {
+        self.documents.claim(filter).typed()
+    }
+
+    /// Begins a compare-and-swap. See [`Documents::compare_and_swap`], and for a value of the type
+    /// [`CompareAndSwap::replace_with`].
+    pub fn compare_and_swap<'a>(&'a self, id: &'a str) -> CompareAndSwap<'a, Typed<T>> {
+        self.documents.compare_and_swap(id).typed()
+    }
+
+    /// Begins finding one document and changing it. See [`Documents::find_and_modify`].
+    pub fn find_and_modify(&self, filter: impl Into<Filter>) -> FindAndModify<'_, Typed<T>> {
+        self.documents.find_and_modify(filter).typed()
+    }
+
+    /// The collection's name. See [`Documents::name`].
     ///
     /// # Errors
     ///
-    /// As for [`Documents::get`].
+    /// As for [`Documents::name`].
+    pub fn name(&self) -> Result<&CollectionName> {
+        self.documents.name()
+    }
+
+    /// How many documents there are. See [`Documents::count`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::count`].
     pub fn count(&self) -> Result<u64> {
         self.documents.count()
     }
@@ -84,6 +158,19 @@ impl<T> Collection<T> {
         self.documents.update(id, update)
     }
 
+    /// Changes all documents that satisfy a filter. See [`Documents::update_many`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::update_many`].
+    pub fn update_many(
+        &self,
+        filter: impl Into<Filter>,
+        update: impl Into<Update>,
+    ) -> Result<Modified> {
+        self.documents.update_many(filter, update)
+    }
+
     /// Deletes a document. See [`Documents::delete`].
     ///
     /// # Errors
@@ -91,6 +178,96 @@ impl<T> Collection<T> {
     /// As for [`Documents::delete`].
     pub fn delete(&self, id: &str) -> Result<Written> {
         self.documents.delete(id)
+    }
+
+    /// Deletes all documents that satisfy a filter. See [`Documents::delete_many`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::delete_many`].
+    pub fn delete_many(&self, filter: impl Into<Filter>) -> Result<Modified> {
+        self.documents.delete_many(filter)
+    }
+
+    /// Completes claimed work. See [`Documents::complete`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::complete`].
+    pub fn complete(&self, id: &str, version: u64, update: impl Into<Update>) -> Result<u64> {
+        self.documents.complete(id, version, update)
+    }
+
+    /// Lets the lease on claimed work end later. See [`Documents::renew`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::renew`].
+    pub fn renew(&self, id: &str, version: u64, duration: Duration) -> Result<u64> {
+        self.documents.renew(id, version, duration)
+    }
+
+    /// Gives claimed work back. See [`Documents::release`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::release`].
+    pub fn release(&self, id: &str, version: u64) -> Result<u64> {
+        self.documents.release(id, version)
+    }
+
+    /// Creates an index. See [`Documents::create_index`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::create_index`].
+    pub fn create_index(&self, spec: IndexSpec) -> Result<()> {
+        self.documents.create_index(spec)
+    }
+
+    /// Drops an index. See [`Documents::drop_index`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::drop_index`].
+    pub fn drop_index(&self, name: &str) -> Result<()> {
+        self.documents.drop_index(name)
+    }
+
+    /// The indexes, by name. See [`Documents::indexes`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::indexes`].
+    pub fn indexes(&self) -> Result<Vec<IndexStats>> {
+        self.documents.indexes()
+    }
+
+    /// Gives the collection a schema. See [`Documents::set_schema`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::set_schema`].
+    pub fn set_schema(&self, schema: &Schema, existing: Existing) -> Result<u64> {
+        self.documents.set_schema(schema, existing)
+    }
+
+    /// Takes the schema away. See [`Documents::remove_schema`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::remove_schema`].
+    pub fn remove_schema(&self) -> Result<()> {
+        self.documents.remove_schema()
+    }
+
+    /// The schema; `None` when there is none. See [`Documents::schema`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::schema`].
+    pub fn schema(&self) -> Result<Option<SchemaInfo>> {
+        self.documents.schema()
     }
 }
 
@@ -108,7 +285,7 @@ impl<T: Serialize> Collection<T> {
     ///
     /// # Errors
     ///
-    /// As for [`insert`](Self::insert).
+    /// As for [`Documents::insert_new`], and when `value` is no object.
     pub fn insert_new(&self, value: &T) -> Result<Written> {
         self.documents.insert_new(Encoded::from_serialize(value)?)
     }
@@ -117,7 +294,7 @@ impl<T: Serialize> Collection<T> {
     ///
     /// # Errors
     ///
-    /// As for [`Documents::insert_many`].
+    /// As for [`Documents::insert_many`], and when a value is no object.
     pub fn insert_many<'a>(
         &self,
         values: impl IntoIterator<Item = (impl AsRef<str>, &'a T)>,
@@ -125,10 +302,23 @@ impl<T: Serialize> Collection<T> {
     where
         T: 'a,
     {
-        let encoded = values.into_iter().map(|(id, value)| {
-            Encoded::from_serialize(value).map(|fields| (id, fields)).map_err(Error::from)
-        });
-        self.documents.insert_many(encoded.collect::<Result<Vec<_>>>()?)
+        let values = values.into_iter().map(|(id, value)| (id, AsFields(value)));
+        self.documents.insert_many(values)
+    }
+
+    /// Creates all of these documents under new ids, or none. See [`Documents::insert_many_new`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert_many`](Self::insert_many).
+    pub fn insert_many_new<'a>(
+        &self,
+        values: impl IntoIterator<Item = &'a T>,
+    ) -> Result<Vec<Written>>
+    where
+        T: 'a,
+    {
+        self.documents.insert_many_new(values.into_iter().map(AsFields))
     }
 
     /// Replaces a document. See [`Documents::replace`].
@@ -157,7 +347,7 @@ impl<T: DeserializeOwned> Collection<T> {
     ///
     /// [`Error::Type`] when it does not fit `T`; and as for [`Documents::get`].
     pub fn get(&self, id: &str) -> Result<Option<Typed<T>>> {
-        self.documents.get(id)?.map(|document| self.typed(&document)).transpose()
+        self.documents.get(id)?.map(|document| self.read(document)).transpose()
     }
 
     /// The documents with these ids, in their order, as of one moment.
@@ -170,68 +360,37 @@ impl<T: DeserializeOwned> Collection<T> {
         ids: impl IntoIterator<Item = &'a str>,
     ) -> Result<Vec<Option<Typed<T>>>> {
         let documents = self.documents.get_many(ids)?.into_iter();
-        documents.map(|found| found.map(|document| self.typed(&document)).transpose()).collect()
+        documents.map(|found| found.map(|document| self.read(document)).transpose()).collect()
     }
 
-    /// A part of the collection in the order of ids. For the cursor of the next page, list
-    /// [`untyped`](Self::untyped).
+    /// One document that satisfies a filter; `None` when there is none.
     ///
     /// # Errors
     ///
-    /// As for [`get`](Self::get).
-    pub fn list(&self, list: &List) -> Result<Vec<Typed<T>>> {
-        let page = self.documents.list(list)?;
-        page.documents.iter().map(|document| self.typed(document)).collect()
+    /// As for [`get`](Self::get), and when the filter is invalid.
+    pub fn find_one(&self, filter: impl Into<Filter>) -> Result<Option<Typed<T>>> {
+        self.find(filter).first()
     }
 
     /// All documents as of now in the order of ids, fetched as they are asked for.
     ///
     /// # Errors
     ///
-    /// As for [`get`](Self::get).
-    pub fn iter(&self) -> Result<TypedIter<T>> {
-        Ok(TypedIter { iter: self.documents.iter()?, collection: self.clone() })
+    /// As for [`Find::iter`].
+    pub fn iter(&self) -> Result<Cursor<Typed<T>>> {
+        self.find(Filter::all()).sort(Sort::new()).iter()
     }
 
-    fn typed(&self, document: &Document) -> Result<Typed<T>> {
-        typed(self.documents.name()?, document)
+    fn read(&self, document: crate::Document) -> Result<Typed<T>> {
+        Typed::from_document(document, self.documents.name()?)
     }
 }
 
-/// A document as a value of a type of the caller's.
-pub(crate) fn typed<T: DeserializeOwned>(
-    collection: &CollectionName,
-    document: &Document,
-) -> Result<Typed<T>> {
-    let value = document.to().map_err(|error| match error {
-        Error::Invalid(reason) => Error::Type {
-            collection: collection.clone(),
-            id: document.id().clone(),
-            reason: reason.to_string(),
-        },
-        error => error,
-    })?;
-    Ok(Typed {
-        id: document.id().clone(),
-        version: document.version(),
-        created: document.created(),
-        modified: document.modified(),
-        expires: document.expires(),
-        value,
-    })
-}
+/// A value of the caller's as the fields of a document.
+pub(crate) struct AsFields<'a, T>(pub(crate) &'a T);
 
-/// The documents of a typed collection; see [`Collection::iter`].
-pub struct TypedIter<T> {
-    iter: Iter,
-    collection: Collection<T>,
-}
-
-impl<T: DeserializeOwned> Iterator for TypedIter<T> {
-    type Item = Result<Typed<T>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let document = self.iter.next()?;
-        Some(document.and_then(|document| self.collection.typed(&document)))
+impl<T: Serialize> IntoFields for AsFields<'_, T> {
+    fn into_fields(self) -> Result<Encoded> {
+        Encoded::from_serialize(self.0).map_err(Error::from)
     }
 }

@@ -30,7 +30,7 @@ const AN_HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// Creates the unique index, if it does not exist.
 pub(crate) fn create_slots(db: &Database) -> velocitydb::Result<()> {
-    db.create_index(COLLECTION, IndexSpec::on("slot").named("slots").unique().sparse())
+    db.documents(COLLECTION).create_index(IndexSpec::on("slot").named("slots").unique().sparse())
 }
 
 pub(crate) fn offer(
@@ -110,12 +110,12 @@ fn index(number: u8) -> (&'static str, IndexSpec) {
 
 pub(crate) fn create_index(db: &Database, number: u8) -> velocitydb::Result<Done> {
     let (collection, spec) = index(number);
-    db.create_index(collection, spec).map(|()| Done::unplaced())
+    db.documents(collection).create_index(spec).map(|()| Done::unplaced())
 }
 
 pub(crate) fn drop_index(db: &Database, number: u8) -> velocitydb::Result<Done> {
     let (collection, spec) = index(number);
-    db.drop_index(collection, &spec.name()).map(|()| Done::unplaced())
+    db.documents(collection).drop_index(&spec.name()).map(|()| Done::unplaced())
 }
 
 /// A job from its document; `None` when nothing that is done here left it.

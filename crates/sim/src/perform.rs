@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use velocitydb::{
-    Action, Condition, Consistency, Database, Documents, Encoded, Error, IntoFields, Object,
-    Outcome, Path, RequestId, Value, WriteBatch, Written, object,
+    Action, Condition, Consistency, Database, Documents, Encoded, Error, IntoFields, Outcome, Path,
+    RequestId, Value, WriteBatch, Written, object,
 };
 
 use crate::content::OperationId;
@@ -223,7 +223,11 @@ fn swap_document(
         _ => swap.replace(operation.fields()),
     }?;
     let (index, version, is_replayed) = (swapped.index, swapped.version, swapped.is_replayed);
-    Ok(if swapped.swapped { Done::Applied { index, version, is_replayed } } else { Done::Nothing })
+    Ok(if swapped.is_applied {
+        Done::Applied { index, version, is_replayed }
+    } else {
+        Done::Nothing
+    })
 }
 
 fn write_group(
@@ -273,7 +277,8 @@ fn transfer(
     for _ in 0..TRANSFER_ATTEMPTS {
         let mut txn = db.begin()?;
         for (number, sign) in [(from, -1), (to, 1)] {
-            let fields: Option<Object> = txn.get(ACCOUNTS_COLLECTION, &account(number))?;
+            let found = txn.get(ACCOUNTS_COLLECTION, &account(number))?;
+            let fields = found.map(|found| found.fields()).transpose()?;
             let balance = fields.as_ref().and_then(|fields| fields.get("balance")?.as_i64());
             let balance = balance.unwrap_or_default() + sign * i64::from(amount);
             let fields: Encoded = object! { "balance": balance }.into_fields()?;

@@ -62,7 +62,7 @@ fn measure(
     };
     let order = Sort::new().descending("priority").ascending("not_before");
     let keys = Sort::new().ascending("state").descending("priority").ascending("not_before");
-    db.create_index("jobs", IndexSpec::new(keys))?;
+    db.documents("jobs").create_index(IndexSpec::new(keys))?;
     let jobs = db.documents("jobs");
     let due = parts * PART;
     let job = |n: i64| {

@@ -1,7 +1,7 @@
 //! The arguments of commands on single documents, and of those that go through a collection by ids.
 
 use clap::Args as ClapArgs;
-use velocitydb::{Cursor, Path, RequestId, Value};
+use velocitydb::{DocumentId, Path, RequestId, Value};
 
 use super::folder::{Source, Target, WriteOptions};
 use crate::format;
@@ -65,13 +65,13 @@ pub struct List {
     pub target: Target,
     /// How many documents to print at the most [default: all]
     #[arg(long, value_name = "COUNT")]
-    pub limit: Option<usize>,
+    pub limit: Option<u64>,
     /// How many documents to leave out first
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
-    pub offset: usize,
+    pub offset: u64,
     /// Goes on behind this id: the last one of an earlier page
-    #[arg(long, value_name = "ID")]
-    pub after: Option<Cursor>,
+    #[arg(long, value_name = "ID", value_parser = |text: &str| DocumentId::new(text))]
+    pub after: Option<DocumentId>,
     /// From the largest id down
     #[arg(long)]
     pub reverse: bool,

@@ -65,14 +65,14 @@ fn compare<'a>(
 fn print(swapped: &Swapped, output: &mut Output) -> Result {
     let mut result = object! {
         "held": swapped.held,
-        "swapped": swapped.swapped,
+        "applied": swapped.is_applied,
         "version": swapped.version,
         "index": swapped.index,
         "replayed": swapped.is_replayed
     };
     match &swapped.refusal {
         Some(refusal) => drop(result.insert("reason", refusal.to_string())),
-        None if swapped.swapped => {}
+        None if swapped.is_applied => {}
         None => drop(result.insert("reason", "nothing was to be changed")),
     }
     match output.format() {

@@ -50,8 +50,8 @@ pub fn collection(db: &Database, stats: &CollectionStats) -> Result<Object> {
         "bytes": stats.bytes,
         "writes": stats.writes,
         "tombstones": stats.tombstones,
-        "indexes": db.indexes(name)?.len(),
-        "schema": db.schema(name)?.map(|schema| schema.version),
+        "indexes": db.documents(name).indexes()?.len(),
+        "schema": db.documents(name).schema()?.map(|schema| schema.version),
         "min_write": stats.options.min_write.map(Consistency::as_str),
         "min_read": stats.options.min_read.map(Consistency::as_str)
     })

@@ -1,6 +1,6 @@
 //! `find`: queries.
 
-use velocitydb::{Document, Documents, Filter, Find, FindCursor, Object, Projection, Sort, Value};
+use velocitydb::{Document, Documents, Filter, Find, Object, PageToken, Projection, Sort, Value};
 
 use super::rows::Rows;
 use crate::args::{self, Bounds, Format, Selection};
@@ -17,7 +17,7 @@ pub struct Question {
     sort: Option<Sort>,
     limit: Option<u64>,
     offset: u64,
-    after: Option<FindCursor>,
+    after: Option<PageToken>,
     projection: Option<Projection>,
 }
 

@@ -29,11 +29,11 @@ pub fn run(args: &args::Index, output: &mut Output) -> Result {
             output.object(&object! { "created": name })
         }
         IndexCommand::List { collection } => {
-            let indexes = args.folder.open_existing()?.indexes(collection)?;
+            let indexes = args.folder.open_existing()?.documents(collection).indexes()?;
             output.rows(&COLUMNS, &indexes.iter().map(index).collect::<Vec<_>>())
         }
         IndexCommand::Drop { collection, name } => {
-            args.folder.open_existing()?.drop_index(collection, name)?;
+            args.folder.open_existing()?.documents(collection).drop_index(name)?;
             output.object(&object! { "dropped": name.as_str() })
         }
     }
@@ -60,7 +60,7 @@ fn spec(create: &CreateIndex) -> Result<IndexSpec> {
 /// Builds an index, and tells people at a terminal how far that is.
 fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
     if !io::stderr().is_terminal() {
-        return Ok(db.create_index(collection, spec)?);
+        return Ok(db.documents(collection).create_index(spec)?);
     }
     let name = spec.name();
     let (done, waits) = mpsc::channel::<()>();
@@ -73,7 +73,7 @@ fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
             // Where standard error is closed there is nobody left to be told.
             let _ = write!(io::stderr(), "\r\x1b[K");
         });
-        let created = db.create_index(collection, spec);
+        let created = db.documents(collection).create_index(spec);
         drop(done);
         Ok(created?)
     })
@@ -81,7 +81,7 @@ fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
 
 fn show_progress(db: &Database, collection: &str, name: &str) {
     // What is wrong with the collection is said by whoever builds.
-    let indexes = db.indexes(collection).unwrap_or_default();
+    let indexes = db.documents(collection).indexes().unwrap_or_default();
     let state = indexes.into_iter().find(|index| index.name.as_str() == name);
     if let Some(IndexBuild::Building { done, of }) = state.map(|index| index.state) {
         let _ = write!(io::stderr(), "\r\x1b[Kindex {name}: {done} of {of} documents");

@@ -1,14 +1,11 @@
 //! `get`, `list` and `count`.
 
-use velocitydb::{Cursor, Direction, List};
+use velocitydb::{Filter, Sort, object};
 
 use super::rows::Rows;
 use crate::args;
 use crate::exit::{Failure, Result};
-use crate::output::{Output, TABLE_BYTES};
-
-/// How many documents are held, and share a table, at a time, if they have fewer bytes than a table.
-const PAGE_DOCUMENTS: usize = 1_000;
+use crate::output::Output;
 
 /// Prints the documents with these ids, as of one moment. Those that exist are printed also when
 /// others do not.
@@ -35,25 +32,22 @@ pub fn get(args: &args::Get, output: &mut Output) -> Result {
     }
 }
 
-/// Prints a part of the collection, as of one moment, and holds one page of it at a time.
+/// Prints a part of the collection in the order of ids, as of one moment.
 pub fn list(args: &args::List, output: &mut Output) -> Result {
     let db = args.target.folder.open_existing()?;
-    // The snapshot knows no levels. Asking for no document is refused where reading is.
-    args.target.documents(&db).get_many([])?;
-    let snapshot = db.snapshot()?;
-    let direction = if args.reverse { Direction::Backward } else { Direction::Forward };
-    let mut left = args.limit.unwrap_or(usize::MAX);
-    let (mut offset, mut after): (usize, Option<Cursor>) = (args.offset, args.after.clone());
-    while left > 0 {
-        let limit = Some(left.min(PAGE_DOCUMENTS));
-        let part = List { offset, limit, bytes_max: Some(TABLE_BYTES), after, direction };
-        let page = snapshot.list(&args.target.collection, &part)?;
-        output.documents(&page.documents)?;
-        left -= page.documents.len();
-        let Some(next) = page.next else { break };
-        (offset, after) = (0, Some(next));
+    let (behind, sort) = match args.reverse {
+        true => ("$lt", Sort::new().descending("_id")),
+        false => ("$gt", Sort::new().ascending("_id")),
+    };
+    let rest = |after| Filter::from(object! { "_id": { (behind): (after) } });
+    let filter = args.after.as_ref().map_or(Filter::all(), rest);
+    let mut find = args.target.documents(&db).find(filter).sort(sort).offset(args.offset);
+    if let Some(limit) = args.limit {
+        find = find.limit(limit);
     }
-    Ok(())
+    let mut rows = Rows::new(output);
+    let result = find.each(|document| Ok(rows.push(document.to_object()?)));
+    rows.finish(result)
 }
 
 /// Prints how many documents there are.

@@ -16,7 +16,7 @@ pub fn run(args: &args::Schema, output: &mut Output) -> Result {
             let schema = read(source)?;
             let existing = if *keep_existing { Existing::Keep } else { Existing::Check };
             let db = args.folder.open_or_create()?;
-            let version = db.set_schema(collection, &schema, existing)?;
+            let version = db.documents(collection).set_schema(&schema, existing)?;
             output.object(&object! { "collection": collection.as_str(), "schema": version })
         }
         SchemaCommand::Show { collection } => {
@@ -30,7 +30,7 @@ pub fn run(args: &args::Schema, output: &mut Output) -> Result {
         SchemaCommand::Remove { collection } => {
             let db = args.folder.open_existing()?;
             current(&db, collection)?;
-            db.remove_schema(collection)?;
+            db.documents(collection).remove_schema()?;
             output.object(&object! { "removed": collection.as_str() })
         }
         SchemaCommand::Check { collection, text, file } => {
@@ -53,7 +53,9 @@ fn read(source: &Source) -> Result<Schema> {
 }
 
 fn current(db: &Database, collection: &str) -> Result<SchemaInfo> {
-    db.schema(collection)?.ok_or_else(|| Failure::NoSchema { collection: collection.to_owned() })
+    db.documents(collection)
+        .schema()?
+        .ok_or_else(|| Failure::NoSchema { collection: collection.to_owned() })
 }
 
 /// Prints every violation, with its document.

@@ -48,7 +48,7 @@ fn race(db: &Database, narrator: &mut Narrator<'_>) -> Result {
                 let executor = format!("executor{racer}");
                 let running = object! { "state": "running", "executor": executor.as_str() };
                 let swap = processes.compare_and_swap("process2").field("state", "waiting");
-                swap.update(running).map(|swapped| swapped.swapped.then_some(executor))
+                swap.update(running).map(|swapped| swapped.is_applied.then_some(executor))
             })
         };
         let racers: Vec<_> = (0..RACERS).map(race).collect();
@@ -111,8 +111,8 @@ fn transfer(db: &Database, from: usize, step: usize) -> DbResult<()> {
     let (from, to) = (from % ACCOUNTS, (from + 1 + step % (ACCOUNTS - 1)) % ACCOUNTS);
     let (from, to) = (from.to_string(), to.to_string());
     db.transaction(|txn| {
-        let payer = balance(&txn.get("accounts", &from)?.unwrap_or_default());
-        let payee = balance(&txn.get("accounts", &to)?.unwrap_or_default());
+        let payer = balance(&txn.get("accounts", &from)?.expect("it exists").fields()?);
+        let payee = balance(&txn.get("accounts", &to)?.expect("it exists").fields()?);
         txn.update("accounts", &from, object! { "balance": payer - 1 })?;
         txn.update("accounts", &to, object! { "balance": payee + 1 })
     })

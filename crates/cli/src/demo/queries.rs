@@ -36,7 +36,7 @@ fn schema(db: &Database, narrator: &mut Narrator<'_>) -> Result {
               "email": {"type": "string"}},
             "required": ["name"]}"#,
     )?;
-    db.set_schema("customers", &schema, Existing::Check)?;
+    db.documents("customers").set_schema(&schema, Existing::Check)?;
     let customers = db.documents("customers");
     let wrong = object! { "age": 200, "email": 7 };
     let found = match customers.insert("carol", wrong) {
@@ -60,7 +60,7 @@ fn schema(db: &Database, narrator: &mut Narrator<'_>) -> Result {
 
 /// An address that somebody has already.
 fn unique(db: &Database, narrator: &mut Narrator<'_>) -> Result {
-    db.create_index("customers", IndexSpec::on("email").unique().sparse())?;
+    db.documents("customers").create_index(IndexSpec::on("email").unique().sparse())?;
     let second = object! { "name": "Karol", "email": "carol@example.com" };
     let found = match db.documents("customers").insert("karol", second) {
         Ok(_) => "inserted".to_owned(),
@@ -100,7 +100,7 @@ fn find(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     let found = ids(oldest().documents()?);
 
     let index = IndexSpec::new(Sort::new().ascending("city").descending("age"));
-    db.create_index("customers", index)?;
+    db.documents("customers").create_index(index)?;
     let with = oldest().explain()?;
     let read = format!("{} of {CUSTOMERS} documents read", with.documents_examined);
     narrator.check(

@@ -21,7 +21,7 @@ const LEASE: Duration = Duration::from_secs(600);
 pub fn tell(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     narrator.chapter("Work, claimed exactly once")?;
     let waiting = IndexSpec::new(Sort::new().ascending("state").descending("priority"));
-    db.create_index("jobs", waiting)?;
+    db.documents("jobs").create_index(waiting)?;
     let jobs = db.documents("jobs");
     let job = |number: usize| {
         (format!("job{number:04}"), object! { "state": "waiting", "priority": number % PRIORITIES })

@@ -44,7 +44,7 @@ pub fn main() -> velocitydb::Result<()> {
     jobs.insert("job1", object! { "state": "waiting" })?;
     let claim = jobs.compare_and_swap("job1").field("state", "waiting");
     let claimed = claim.update(object! { "state": "running", "executor": "executor1" })?;
-    assert!(claimed.swapped && claimed.version == 2);
+    assert!(claimed.is_applied && claimed.version == 2);
     Ok(())
 }
 }
@@ -58,7 +58,7 @@ pub fn main() -> velocitydb::Result<()> {
     let db = velocitydb::open_in_memory()?;
     let jobs = db.documents("jobs");
     let waiting = Sort::new().ascending("state").descending("priority");
-    db.create_index("jobs", IndexSpec::new(waiting))?;
+    db.documents("jobs").create_index(IndexSpec::new(waiting))?;
     jobs.insert("a", object! { "state": "waiting", "priority": 1 })?;
     jobs.insert("b", object! { "state": "waiting", "priority": 7 })?;
 

@@ -73,6 +73,12 @@ pub(crate) enum OrderAt {
     Ties,
 }
 
+impl Range {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.high.as_ref().is_some_and(|high| *high <= self.low)
+    }
+}
+
 impl Access {
     /// Whether it can lead to a document more than once.
     pub(crate) fn has_repeats(&self) -> bool {

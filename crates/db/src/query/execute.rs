@@ -14,12 +14,16 @@ use super::control::Control;
 use super::hit::{Accept, Demand, Examined, Hit, Need, Record, Visit};
 use super::known::{Known, Moves, Reached};
 use super::merge::Merged;
+use super::pause::Pause;
 use super::plan::Plan;
 use super::target::Target;
 use super::walk::{Parts, Verdict, Walk, Walks, visit_part};
 use crate::index::{Definition, split_entry};
 use crate::keys::{self, DOCUMENTS, INDEXES, Key};
 use crate::{Error, Result};
+
+/// Ids that were shown.
+pub(super) type Seen = HashSet<Box<str>>;
 
 /// The carrying out of a plan.
 pub(crate) struct Execution<'a> {
@@ -34,7 +38,7 @@ pub(crate) struct Execution<'a> {
     /// How many entries may be read before the documents that they lead to.
     pub(crate) ahead: usize,
     /// The ids that were shown, where an access leads to a document more than once.
-    seen: Option<HashSet<Box<str>>>,
+    seen: Option<Seen>,
     /// What else is asked of a document that satisfies the filter.
     pub(crate) accept: Option<&'a Demand<'a>>,
     /// What is known of the ranges, and is learned of them, for a search that is made over and over.
@@ -45,6 +49,8 @@ pub(crate) struct Execution<'a> {
     ranges_before: usize,
     /// What was made of the document that was looked at last.
     verdict: Verdict,
+    /// Whether to stop for a while, where it is to be gone on with.
+    pub(super) pause: Option<&'a Pause>,
 }
 
 impl<'a> Execution<'a> {
@@ -68,7 +74,18 @@ impl<'a> Execution<'a> {
             has_bounds: false,
             ranges_before: 0,
             verdict: Verdict::Closed,
+            pause: None,
         }
+    }
+
+    /// Goes on with what was stopped before, or begins what can be gone on with.
+    pub(super) fn track(&mut self, walks: Walks<'a>, seen: Option<Seen>, pause: &'a Pause) {
+        (self.walks, self.seen, self.pause) = (Some(walks), seen, Some(pause));
+    }
+
+    /// The ids that were shown, where an access leads to a document more than once.
+    pub(super) fn take_seen(&mut self) -> Option<Seen> {
+        self.seen.take()
     }
 
     /// Leaves out what is known of the ranges of the plan, in the order of
@@ -86,7 +103,7 @@ impl<'a> Execution<'a> {
     /// Shows what the access leads to, until the end or until `visit` breaks.
     pub(crate) fn run(&mut self, access: &Access, visit: &mut Visit<'_>) -> Result<()> {
         if access.has_repeats() {
-            self.seen = Some(HashSet::new());
+            self.seen.get_or_insert_default();
         }
         self.follow(access, visit).map(drop)
     }
@@ -257,16 +274,22 @@ impl<'a> Execution<'a> {
         let walks = self.walks.as_ref();
         let known = |number| walks.and_then(|walks| walks.known(first + number));
         let mut merged = Merged::new(self.target.state, scan, known)?;
-        let mut flow = ControlFlow::Continue(());
+        let (mut flow, mut last) = (ControlFlow::Continue(()), None);
         while flow.is_continue()
             && let Some((number, key, value)) = merged.next()?
         {
             let place = Place { scan, number, of_all: first + number };
             flow = self.enter(&place, &key, &value, visit)?;
+            last = Some((place.of_all, key));
         }
         if self.walks.is_some() {
             let reached = merged.reached().enumerate();
             reached.for_each(|(number, reached)| self.reach(first + number, reached));
+        }
+        if let (Some((place, key)), Some(pause)) = (last, self.pause)
+            && pause.is_unread()
+        {
+            self.reach(place, Reached::Before(key));
         }
         Ok(flow)
     }
@@ -393,8 +416,12 @@ impl<'a> Execution<'a> {
 
     /// Notes what was made of a key.
     fn note(&mut self, place: usize, key: &[u8]) {
-        if let Some(walks) = &mut self.walks {
-            walks.note(place, key, std::mem::take(&mut self.verdict));
+        let Some(walks) = &mut self.walks else { return };
+        match self.pause {
+            Some(pause) if pause.is_unread() => {
+                walks.reach(place, Reached::Before(Key::from_slice(key)));
+            }
+            _ => walks.note(place, key, std::mem::take(&mut self.verdict)),
         }
     }
 

@@ -197,7 +197,7 @@ fn settle_ties(
     selection: &Selection<'_>,
     visit: &mut Visit<'_>,
 ) -> Result<()> {
-    let control = execution.control;
+    let (control, pause) = (execution.control, execution.pause);
     let mut tied = Sorter::new(control, None);
     let mut tied_key = Key::new();
     let mut shown = Shown { offset: selection.offset, left: selection.limit, visit };
@@ -211,6 +211,10 @@ fn settle_ties(
             let before = std::mem::replace(&mut tied, Sorter::new(control, None));
             has_ended = shown.show_all(before)?.is_break();
             tied_key = Key::from_slice(&key[..values]);
+            if let Some(pause) = pause.filter(|pause| pause.is_wanted()) {
+                pause.leave_unread();
+                has_ended = true;
+            }
         }
         if has_ended {
             return Ok(ControlFlow::Break(()));
@@ -312,15 +316,21 @@ fn order_key_parts(order: Order<'_>, hit: &Hit<'_>) -> Result<(Key, usize)> {
 fn seek(access: &mut Access, selection: &Selection<'_>, after: &[u8]) -> bool {
     let Order::By(sort) = selection.order else { return false };
     match access {
-        Access::Collection(range, direction) if sort.keys().is_empty() => {
+        Access::Collection(range, direction)
+            if sort.keys().first().is_none_or(|key| is_id(&key.path)) =>
+        {
+            let Some(id) = id_of_place(sort, after) else { return false };
             let prefix = &range.low[..size_of::<crate::keys::CollectionNumber>()];
-            let mut place: Key = [prefix, after].concat().into();
+            let mut place: Key = [prefix, &id].concat().into();
             match direction {
                 ScanDirection::Forward => {
                     place.push(0);
                     range.low = range.low.clone().max(place);
                 }
-                ScanDirection::Backward => return false,
+                ScanDirection::Backward => {
+                    range.high =
+                        Some(range.high.take().map_or(place.clone(), |high| high.min(place)));
+                }
             }
             true
         }
@@ -376,20 +386,31 @@ struct Place {
     is_whole: bool,
 }
 
-fn entry_place(scan: &IndexScan, sort: &Sort, after: &[u8]) -> Option<Place> {
+/// How many bytes of a place in the order are what documents are sorted by before their ids.
+fn components_of_place(sort: &Sort, place: &[u8]) -> Option<usize> {
     let mut length = 0;
     for key in sort.keys() {
-        length += skip_key(after.get(length..)?, key.direction).ok()?;
+        length += skip_key(place.get(length..)?, key.direction).ok()?;
     }
-    let (components, id) = after.split_at_checked(length)?;
+    Some(length)
+}
+
+/// The id of a place in the order, in bytes.
+fn id_of_place(sort: &Sort, place: &[u8]) -> Option<Vec<u8>> {
+    let id = place.get(components_of_place(sort, place)?..)?;
+    Some(match id_direction(sort) {
+        Direction::Ascending => id.to_vec(),
+        Direction::Descending => id.split_last()?.1.iter().map(|byte| !byte).collect(),
+    })
+}
+
+fn entry_place(scan: &IndexScan, sort: &Sort, after: &[u8]) -> Option<Place> {
+    let components = after.get(..components_of_place(sort, after)?)?;
     let is_unique = scan.definition.spec.is_unique();
     let mut bytes = Key::from_slice(components);
     if !is_unique {
         // The id as it stands in the order, and then as it stands in the index.
-        let id = match id_direction(sort) {
-            Direction::Ascending => id.to_vec(),
-            Direction::Descending => id.split_last()?.1.iter().map(|byte| !byte).collect(),
-        };
+        let id = id_of_place(sort, after)?;
         let id = std::str::from_utf8(&id).ok()?;
         if scan.direction == ScanDirection::Backward {
             bytes.iter_mut().for_each(|byte| *byte = !*byte);

@@ -15,6 +15,8 @@ const MARKS_MAX: usize = 65_536;
 pub(super) struct Walks<'a> {
     known: Vec<Option<&'a Known>>,
     walks: Vec<Walk>,
+    /// Whether it is remembered what was made of single keys.
+    has_marks: bool,
 }
 
 /// The way through one range.
@@ -41,7 +43,12 @@ pub(crate) enum Verdict {
 impl<'a> Walks<'a> {
     pub(super) fn new(known: Vec<Option<&'a Known>>) -> Self {
         let walks = known.iter().map(|_| Walk::default()).collect();
-        Walks { known, walks }
+        Walks { known, walks, has_marks: true }
+    }
+
+    /// Of a search that only goes on where it was stopped, through so many ranges.
+    pub(super) fn without_marks(count: usize) -> Self {
+        Walks { has_marks: false, ..Self::new(vec![None; count]) }
     }
 
     /// What is known of so many ranges from a place on.
@@ -53,6 +60,7 @@ impl<'a> Walks<'a> {
     pub(super) fn note(&mut self, place: usize, key: &[u8], verdict: Verdict) {
         let Some(walk) = self.walks.get_mut(place).filter(|walk| !walk.is_full()) else { return };
         let moves = match verdict {
+            _ if !self.has_marks => None,
             Verdict::Closed => None,
             Verdict::Open => Some(None),
             Verdict::Awaits(moves) => Some(Some(moves)),
@@ -110,6 +118,9 @@ pub(super) fn visit_part(
     direction: Direction,
     visit: &mut Visit<'_>,
 ) -> Result<()> {
+    if part.is_empty() {
+        return Ok(());
+    }
     if is_one_key(part) {
         if let Some(value) = state.get(keyspace, &part.low)? {
             let _ = visit(&part.low, &value);

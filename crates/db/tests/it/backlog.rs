@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use velocitydb::{Database, Existing, Filter, IndexSpec, List, Sort, Update, object};
+use velocitydb::{Database, Existing, Filter, IndexSpec, Sort, Update, object};
 
 use velocitydb::schema::Schema;
 
@@ -18,7 +18,7 @@ const STEP: u32 = 20;
 /// The ids in a collection, by every kind of read; all find the same.
 fn ids(db: &Database) -> BTreeSet<String> {
     let documents = db.documents("documents");
-    let listed = documents.list(&List::default()).unwrap().documents;
+    let listed: Vec<_> = documents.iter().unwrap().map(|one| one.unwrap()).collect();
     let filter = || Filter::from(object! { "number": { "$gte": 0 } });
     let found = documents.find(filter()).documents().unwrap();
     let listed = listed.iter().map(|one| one.id().to_string()).collect::<BTreeSet<_>>();
@@ -46,7 +46,7 @@ fn no_read_finds_what_has_expired_between_the_steps_of_maintenance() {
         }
         documents.insert("stays", object! { "number": 1 }).unwrap();
         let keys = Sort::new().ascending("number");
-        home.db().create_index("documents", IndexSpec::new(keys)).unwrap();
+        home.db().documents("documents").create_index(IndexSpec::new(keys)).unwrap();
         drop(documents);
         home.world.advance(Duration::from_secs(10));
         let mut steps = 0;
@@ -55,7 +55,7 @@ fn no_read_finds_what_has_expired_between_the_steps_of_maintenance() {
             // What has expired is in nobody's way either.
             let rule = object! { "properties": { "number": { "maximum": 1, "minimum": -steps } } };
             let schema = Schema::from_object(&rule).unwrap();
-            home.db().set_schema("documents", &schema, Existing::Check).unwrap();
+            home.db().documents("documents").set_schema(&schema, Existing::Check).unwrap();
             if steps == 4 {
                 home.reopen();
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use velocitydb::{Database, Direction, Error, IndexSpec, List, Mode, Sort, object};
+use velocitydb::{Database, Error, IndexSpec, Mode, Sort, object};
 use velocitydb_storage::memory::Memory;
 use velocitydb_storage::{
     Batch, Blob, Bounds, Durability, Engine, EngineStats, Keyspace, Result, Snapshot, Visit,
@@ -131,24 +131,29 @@ fn iterating_fetches_a_megabyte_at_a_time() {
 fn pages_end_at_a_bound_of_bytes() {
     let scales = Scales::new(7);
     let large = scales.db.documents("large");
-    for direction in [Direction::Forward, Direction::Backward] {
+    let by_id = || [Sort::new().ascending("_id"), Sort::new().descending("_id")];
+    for sort in by_id() {
+        let is_backward = sort == by_id()[1];
         for (bytes_max, expected) in
             [(1, vec![1; 7]), (3 * MEGABYTE, vec![3, 3, 1]), (7 * MEGABYTE, vec![7])]
         {
-            let mut list =
-                List { bytes_max: Some(bytes_max), limit: Some(100), direction, ..List::default() };
-            let (mut pages, mut ids) = (Vec::new(), Vec::new());
+            let (mut pages, mut ids, mut after) = (Vec::new(), Vec::new(), None);
             loop {
-                let page = large.list(&list).unwrap();
+                let find = large.find(object! {}).sort(sort.clone()).page_bytes(bytes_max);
+                let find = find.limit(100);
+                let page = match after {
+                    Some(token) => find.after(token).page().unwrap(),
+                    None => find.page().unwrap(),
+                };
                 pages.push(page.documents.len());
                 ids.extend(page.documents.iter().map(|one| one.id().as_str().to_owned()));
-                list.after = page.next;
-                if list.after.is_none() {
+                after = page.next;
+                if after.is_none() {
                     break;
                 }
             }
             assert_eq!(pages, expected, "{bytes_max} bytes");
-            if direction == Direction::Backward {
+            if is_backward {
                 ids.reverse();
             }
             assert_eq!(ids, (0..7).map(id).collect::<Vec<_>>());
@@ -247,7 +252,7 @@ fn an_index_of_many_entries_a_document_is_built_in_steps() {
     }
     scales.weights.commit.store(0, Ordering::SeqCst);
     let keys = Sort::new().ascending("list").ascending("pad");
-    scales.db.create_index("wide", IndexSpec::new(keys)).unwrap();
+    scales.db.documents("wide").create_index(IndexSpec::new(keys)).unwrap();
     assert!(scales.commit_megabytes() <= 10, "{} MB", scales.commit_megabytes());
     assert_eq!(wide.find(object! { "list": 7 }).count().unwrap(), 20);
     assert!(scales.db.snapshot().unwrap().check().unwrap().is_healthy());
@@ -263,7 +268,7 @@ fn merged_ranges_fetch_a_megabyte_at_a_time() {
         docs.insert(&id(number as usize), object! { "kind": number % 4, "text": text }).unwrap();
     }
     let keys = Sort::new().ascending("kind").ascending("text");
-    scales.db.create_index("docs", IndexSpec::new(keys)).unwrap();
+    scales.db.documents("docs").create_index(IndexSpec::new(keys)).unwrap();
     let sort = Sort::new().ascending("text");
     let found = docs.find(object! { "kind": { "$in": [0, 1, 2, 3] } }).sort(sort).limit(600);
     let plan = found.clone().explain().unwrap().plan;
@@ -310,7 +315,7 @@ fn the_first_of_a_sort_does_not_hold_the_others() {
 fn entries_of_one_document_are_measured_before_they_are_made() {
     let scales = Scales::new(0);
     let keys = Sort::new().ascending("list").ascending("text");
-    scales.db.create_index("c", velocitydb::IndexSpec::new(keys)).unwrap();
+    scales.db.documents("c").create_index(velocitydb::IndexSpec::new(keys)).unwrap();
     let documents = scales.db.documents("c");
     let list: Vec<_> = (0..9_000).map(velocitydb::Value::from).collect();
     for (length, expected) in

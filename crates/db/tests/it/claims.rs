@@ -88,7 +88,7 @@ fn order() -> Sort {
 fn fill(db: &Database, count: u64, random: &mut Random) -> BTreeMap<String, Object> {
     let keys = Sort::new().ascending("colony").ascending("type").ascending("state");
     let keys = keys.ascending("prioritytime");
-    db.create_index("jobs", IndexSpec::new(keys).named("queue")).unwrap();
+    db.documents("jobs").create_index(IndexSpec::new(keys).named("queue")).unwrap();
     let jobs: BTreeMap<_, _> = (0..count).map(|n| (format!("job{n:07}"), job(random, n))).collect();
     let all: Vec<_> = jobs.iter().map(|(id, job)| (id.clone(), job.clone())).collect();
     for part in all.chunks(1_000) {
@@ -213,7 +213,7 @@ fn tokens_rise_when_leases_end() {
     in_every_mode(|home| {
         let db = home.db();
         let jobs = db.documents("jobs");
-        db.create_index("jobs", IndexSpec::on("state")).unwrap();
+        db.documents("jobs").create_index(IndexSpec::on("state")).unwrap();
         for n in 0..20 {
             jobs.insert(&n.to_string(), object! { "state": "waiting" }).unwrap();
         }
@@ -248,7 +248,7 @@ fn a_claim_finds_what_is_there_when_the_clock_goes_back() {
         let db = home.db();
         let jobs = db.documents("jobs");
         let keys = Sort::new().ascending("state").ascending("n");
-        db.create_index("jobs", IndexSpec::new(keys)).unwrap();
+        db.documents("jobs").create_index(IndexSpec::new(keys)).unwrap();
         let short = jobs.time_to_live(Duration::from_secs(10));
         short.insert("short", object! { "state": "waiting", "n": 1 }).unwrap();
         jobs.insert("long", object! { "state": "waiting", "n": 2 }).unwrap();

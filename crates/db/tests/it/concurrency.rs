@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use velocitydb::{
-    Consistency, Database, Direction, Document, Error, List, RequestId, Update, WriteBatch, object,
+    Consistency, Database, Document, Error, RequestId, Sort, Update, WriteBatch, object,
 };
 
 use crate::world::in_every_mode;
@@ -44,7 +44,7 @@ fn of_the_swaps_of_one_version_one_wins() {
                 let swap = swap.replace(object! { "by": me, "from": version }).unwrap();
                 let current = swap.current.unwrap();
                 assert_eq!(swap.version, current.version());
-                if swap.swapped {
+                if swap.is_applied {
                     assert_eq!(swap.version, version + 1);
                     assert_eq!(int(&current, "from"), version as i64);
                     won.lock().unwrap().push(version);
@@ -72,7 +72,7 @@ fn every_job_is_claimed_once() {
                 let id = job.unwrap().id().clone();
                 let claim = jobs.compare_and_swap(&id).field("state", "waiting");
                 let claim = claim.update(object! { "state": "running", "executor": me }).unwrap();
-                if claim.swapped {
+                if claim.is_applied {
                     assert_eq!(claim.version, 2);
                     mine.push(id);
                 } else {
@@ -230,10 +230,9 @@ fn read_pair(db: &Database, last: (i64, i64)) -> (i64, i64) {
     assert_eq!(snapshot.index().unwrap(), left as u64 + 1);
     let count = snapshot.count("pair").unwrap();
     assert_eq!(count, 2 + u64::from(left % 2 == 0));
-    for direction in [Direction::Forward, Direction::Backward] {
-        let list = List { direction, ..List::default() };
-        let listed = snapshot.list("pair", &list).unwrap().documents;
-        assert_eq!(listed.len() as u64, count);
+    for sort in [Sort::new().ascending("_id"), Sort::new().descending("_id")] {
+        let listed = snapshot.find("pair", object! {}).sort(sort).iter().unwrap();
+        assert_eq!(listed.map(Result::unwrap).collect::<Vec<_>>().len() as u64, count);
     }
     for (collection, id) in [("pair", "right"), ("other", "third")] {
         let document = snapshot.get(collection, id).unwrap().unwrap();

@@ -21,12 +21,14 @@ fn fill(path: &Path) {
     let db = options(Mode::Persistent, World::new()).open(path).unwrap();
     let jobs = db.documents("jobs");
     let schema = Schema::builder().field("n", Field::int()).build().unwrap();
-    db.set_schema("jobs", &schema, Existing::Check).unwrap();
+    db.documents("jobs").set_schema(&schema, Existing::Check).unwrap();
     let state = IndexSpec::new(Sort::new().ascending("state").descending("n")).named("state");
-    db.create_index("jobs", state).unwrap();
-    db.create_index("jobs", IndexSpec::on("tags").named("tags").sparse()).unwrap();
-    db.create_index("jobs", IndexSpec::on("email").named("email").unique().sparse()).unwrap();
-    db.create_index("jobs", IndexSpec::on("n").named("gone")).unwrap();
+    db.documents("jobs").create_index(state).unwrap();
+    db.documents("jobs").create_index(IndexSpec::on("tags").named("tags").sparse()).unwrap();
+    db.documents("jobs")
+        .create_index(IndexSpec::on("email").named("email").unique().sparse())
+        .unwrap();
+    db.documents("jobs").create_index(IndexSpec::on("n").named("gone")).unwrap();
     for n in 0..4 {
         let tags = vec![n, n + 1];
         let email = format!("{n}@example.com");
@@ -34,7 +36,7 @@ fn fill(path: &Path) {
         jobs.insert(&format!("job{n}"), fields).unwrap();
     }
     jobs.insert("plain", object! { "state": 1.0 }).unwrap();
-    db.drop_index("jobs", "gone").unwrap();
+    db.documents("jobs").drop_index("gone").unwrap();
     jobs.claim(object! { "state": "waiting" })
         .sort(Sort::new().ascending("n"))
         .lease(Duration::from_secs(60), object! { "state": "waiting" })
@@ -352,11 +354,11 @@ fn documents_whose_time_is_over_when_an_index_is_built() {
             short.insert(&format!("short{n}"), object! { "n": n + 100 }).unwrap();
         }
         home.world.advance(Duration::from_secs(2));
-        db.create_index("docs", IndexSpec::on("n")).unwrap();
+        db.documents("docs").create_index(IndexSpec::on("n")).unwrap();
         for _ in 0..2 {
             let report = db.snapshot().unwrap().check().unwrap();
             assert!(report.is_healthy(), "{report:#?}");
-            assert_eq!(db.indexes("docs").unwrap()[0].entries, 10);
+            assert_eq!(db.documents("docs").indexes().unwrap()[0].entries, 10);
             db.maintain().unwrap();
         }
     });
@@ -369,8 +371,10 @@ fn the_end_of_a_lease_that_is_refused() {
     in_every_mode(|home| {
         let db = home.db();
         let jobs = db.documents("jobs");
-        db.create_index("jobs", IndexSpec::on("state").named("a").sparse()).unwrap();
-        db.create_index("jobs", IndexSpec::on("slot").named("b").unique().sparse()).unwrap();
+        db.documents("jobs").create_index(IndexSpec::on("state").named("a").sparse()).unwrap();
+        db.documents("jobs")
+            .create_index(IndexSpec::on("slot").named("b").unique().sparse())
+            .unwrap();
         jobs.insert("one", object! { "slot": 1 }).unwrap();
         let second = Duration::from_secs(1);
         let release = object! { "slot": 1, "state": "waiting" };

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use velocitydb::{
-    Database, Error, IndexSpec, List, Mode, Pipeline, Projection, RequestId, Snapshot, Sort, Value,
+    Database, Error, IndexSpec, Mode, Pipeline, Projection, RequestId, Snapshot, Sort, Value,
     object,
 };
 
@@ -22,8 +22,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Five that expire after a second, and one that stays.
 fn fill(home: &Home) {
     let db = home.db();
-    db.create_index("docs", IndexSpec::on("n")).unwrap();
-    db.create_index("docs", IndexSpec::on("u").unique().sparse()).unwrap();
+    db.documents("docs").create_index(IndexSpec::on("n")).unwrap();
+    db.documents("docs").create_index(IndexSpec::on("u").unique().sparse()).unwrap();
     let docs = db.documents("docs");
     docs.insert("e", object! { "n": 7 }).unwrap();
     let brief = docs.time_to_live(SECOND);
@@ -44,8 +44,8 @@ fn check_snapshot(state: &Snapshot, expected: &[&str]) {
     assert_eq!(state.count("docs").unwrap(), count as u64);
     assert_eq!(state.collections().unwrap()[0].count, count as u64);
     assert_eq!(state.iter("docs").unwrap().count(), count);
-    let list = List { offset: 1, ..List::default() };
-    assert_eq!(state.list("docs", &list).unwrap().documents.len(), count - 1);
+    let page = state.find("docs", object! {}).offset(1).page().unwrap();
+    assert_eq!(page.documents.len(), count - 1);
     let found = |filter| state.find("docs", filter);
     let all = found(object! {}).documents().unwrap();
     assert_eq!(all.iter().map(|one| one.id().to_string()).collect::<BTreeSet<_>>(), ids);
@@ -79,7 +79,6 @@ fn check_newest(db: &Database, expected: &[&str]) {
     assert_eq!(db.stats().unwrap().document_count(), expected.len() as u64);
     let mut txn = db.begin().unwrap();
     assert_eq!(txn.count("docs").unwrap(), expected.len() as u64);
-    assert_eq!(txn.list("docs").unwrap().len(), expected.len());
     assert_eq!(txn.find("docs", object! {}).unwrap().len(), expected.len());
     txn.commit().unwrap();
     check_snapshot(&db.snapshot().unwrap(), expected);
@@ -121,7 +120,7 @@ fn what_has_expired_is_in_nobodys_way() {
         // A schema is not refused for what nobody can read.
         let schema =
             velocitydb::schema::Schema::from_json(r#"{"properties": {"u": {"enum": [2, 3]}}}"#);
-        db.set_schema("docs", &schema.unwrap(), velocitydb::Existing::Check).unwrap();
+        db.documents("docs").set_schema(&schema.unwrap(), velocitydb::Existing::Check).unwrap();
         assert_eq!(docs.count().unwrap(), 4);
     });
 }
@@ -137,8 +136,8 @@ fn a_lease_that_is_over_has_ended_for_whoever_acts() {
             claim.update(object! { "state": "running" }).unwrap().documents
         };
         let db = home.db();
-        db.create_index("jobs", IndexSpec::on("state")).unwrap();
-        db.create_index("other", IndexSpec::on("state")).unwrap();
+        db.documents("jobs").create_index(IndexSpec::on("state")).unwrap();
+        db.documents("other").create_index(IndexSpec::on("state")).unwrap();
         for id in ["a", "b", "c", "d"] {
             db.documents("jobs").insert(id, waiting()).unwrap();
             db.documents("other").insert(id, waiting()).unwrap();
@@ -197,7 +196,7 @@ fn a_long_pause_leaves_nothing_to_be_read_and_nothing_unclaimed() {
     let mut home = Home::new(Mode::MemoryFirst);
     let db = home.db();
     let jobs = db.documents("jobs");
-    db.create_index("jobs", IndexSpec::on("state")).unwrap();
+    db.documents("jobs").create_index(IndexSpec::on("state")).unwrap();
     let fields = || object! { "state": "waiting" };
     for part in 0..COUNT / 1_000 {
         let ids = (0..1_000).map(|n| (format!("{:05}", part * 1_000 + n), fields()));

@@ -134,7 +134,7 @@ fn a_document_with_no_time_to_live_is_never_read() {
         assert_gone("a");
         let swapped =
             brief.compare_and_swap("stays").field("n", 1).update(object! { "m": 1 }).unwrap();
-        assert!(swapped.swapped && swapped.current.is_none() && swapped.version == 2);
+        assert!(swapped.is_applied && swapped.current.is_none() && swapped.version == 2);
         assert_gone("stays");
         // A time that is over already is the same.
         let mut batch = WriteBatch::new();

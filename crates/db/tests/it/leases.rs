@@ -25,10 +25,10 @@ fn a_lease_that_just_ends_is_a_write_like_any_other() {
         in_every_mode(|home| {
             let db = home.db();
             let jobs = db.documents("jobs");
-            db.create_index("jobs", IndexSpec::on("slot").unique().sparse()).unwrap();
+            db.documents("jobs").create_index(IndexSpec::on("slot").unique().sparse()).unwrap();
             if has_index {
                 let queue = Sort::new().ascending("kind").ascending("n");
-                db.create_index("jobs", IndexSpec::new(queue)).unwrap();
+                db.documents("jobs").create_index(IndexSpec::new(queue)).unwrap();
             }
             for (n, id) in ["a", "b", "c"].into_iter().enumerate() {
                 jobs.insert(id, object! { "kind": "x", "n": n }).unwrap();
@@ -56,7 +56,7 @@ fn a_document_that_changes_behind_its_entry_is_found() {
     in_every_mode(|home| {
         let db = home.db();
         let jobs = db.documents("jobs");
-        db.create_index("jobs", IndexSpec::on("tags")).unwrap();
+        db.documents("jobs").create_index(IndexSpec::on("tags")).unwrap();
         jobs.insert("a", object! { "tags": ["x", "y"], "state": "done" }).unwrap();
         jobs.insert("b", object! { "tags": ["x"], "state": "waiting" }).unwrap();
         jobs.insert("c", object! { "tags": ["x"], "state": "waiting" }).unwrap();
@@ -92,7 +92,7 @@ fn a_document_that_its_schema_cannot_complete_keeps_nobody_waiting() {
             "$ref": "#/$defs/n"
         }"##;
         let schema = Schema::from_json(schema).unwrap();
-        db.set_schema("deep", &schema, Existing::Keep).unwrap();
+        db.documents("deep").set_schema(&schema, Existing::Keep).unwrap();
 
         let other = db.documents("other");
         other.time_to_live(SECOND).insert("expires", object! {}).unwrap();
@@ -196,7 +196,7 @@ fn a_document_under_a_lease_is_taken_by_nobody_else() {
             let db = home.db();
             if has_index {
                 let keys = Sort::new().ascending("kind").ascending("n");
-                db.create_index("jobs", IndexSpec::new(keys)).unwrap();
+                db.documents("jobs").create_index(IndexSpec::new(keys)).unwrap();
             }
             let jobs = db.documents("jobs");
             for n in 0..3 {
@@ -242,12 +242,12 @@ fn what_cannot_be_claimed_keeps_nobody_from_the_rest() {
             let db = home.db();
             if has_index {
                 let keys = Sort::new().ascending("state").ascending("n");
-                db.create_index("jobs", IndexSpec::new(keys)).unwrap();
+                db.documents("jobs").create_index(IndexSpec::new(keys)).unwrap();
             }
-            db.create_index("jobs", IndexSpec::on("slot").unique().sparse()).unwrap();
+            db.documents("jobs").create_index(IndexSpec::on("slot").unique().sparse()).unwrap();
             let schema = r#"{"properties": {"by": {"maxLength": 4}, "limit": {"maximum": 3}}}"#;
             let schema = Schema::from_json(schema).unwrap();
-            db.set_schema("jobs", &schema, Existing::Check).unwrap();
+            db.documents("jobs").set_schema(&schema, Existing::Check).unwrap();
             let jobs = db.documents("jobs");
             let job = |n: i64, tries: Value| object! { "state": "waiting", "n": n, "tries": tries };
             jobs.insert("type", job(0, "many".into())).unwrap();
@@ -304,7 +304,7 @@ fn what_cannot_be_claimed_keeps_nobody_from_the_rest() {
 fn thousands_that_cannot_be_claimed_are_passed_once() {
     let db = options(Mode::MemoryOnly, World::new()).open_in_memory().unwrap();
     let keys = Sort::new().ascending("state").ascending("n");
-    db.create_index("jobs", IndexSpec::new(keys)).unwrap();
+    db.documents("jobs").create_index(IndexSpec::new(keys)).unwrap();
     let jobs = db.documents("jobs");
     let bad = (0..2_500)
         .map(|n| (format!("bad{n}"), object! { "state": "waiting", "n": n, "tries": "?" }));

@@ -46,7 +46,7 @@ fn a_claim_costs_the_same_however_many_were_claimed_or_are_not_due() {
         };
         let db = home.db();
         let keys = Sort::new().ascending("state").descending("priority").ascending("not_before");
-        db.create_index("jobs", IndexSpec::new(keys)).unwrap();
+        db.documents("jobs").create_index(IndexSpec::new(keys)).unwrap();
         let jobs = db.documents("jobs");
         fill(&jobs, count);
         let cold = explain(&jobs, 50_000);
@@ -101,7 +101,7 @@ fn what_was_passed_is_found_when_it_changes() {
     in_every_mode(|home| {
         let db = home.db();
         let keys = Sort::new().ascending("state").descending("priority").ascending("not_before");
-        db.create_index("jobs", IndexSpec::new(keys)).unwrap();
+        db.documents("jobs").create_index(IndexSpec::new(keys)).unwrap();
         let jobs = db.documents("jobs");
         fill(&jobs, 3);
         let claim = |now: i64| {

@@ -19,7 +19,7 @@ fn with_and_without_index(test: impl Fn(&Database)) {
             }
             if has_index {
                 let keys = Sort::new().ascending("state").descending("n");
-                db.create_index("jobs", IndexSpec::new(keys)).unwrap();
+                db.documents("jobs").create_index(IndexSpec::new(keys)).unwrap();
             }
             test(db);
             let report = db.snapshot().unwrap().check().unwrap();
@@ -111,7 +111,7 @@ fn what_is_outside_of_a_predicate_is_no_conflict() {
             jobs.delete("short").unwrap();
         }));
         assert!(!is_conflict(db, |db| {
-            db.create_index("jobs", IndexSpec::on("n").named("later")).unwrap();
+            db.documents("jobs").create_index(IndexSpec::on("n").named("later")).unwrap();
         }));
         assert!(!is_conflict(db, |db| drop(db.documents("other").insert("a", object! {}))));
     });
@@ -140,9 +140,9 @@ fn a_transaction_finds_its_own_writes() {
         txn.delete("jobs", "job3").unwrap();
         txn.update("jobs", "job4", object! { "x": 1 }).unwrap();
         let found = txn.find("jobs", waiting()).unwrap();
-        let ids: Vec<_> = found.iter().map(|(id, _)| id.as_str()).collect();
+        let ids: Vec<_> = found.iter().map(|one| one.id().as_str()).collect();
         assert_eq!(ids, ["job4", "new"]);
-        assert_eq!(found[0].1["x"], 1.into());
+        assert_eq!(found[0].fields().unwrap()["x"], 1.into());
         txn.commit().unwrap();
         assert_eq!(db.documents("jobs").find(waiting()).count().unwrap(), 2);
     });
@@ -160,8 +160,8 @@ fn write_skew_over_a_predicate_keeps_the_invariant() {
             let found = txn.find("jobs", taken())?;
             if found.len() >= SEATS {
                 // Somebody has to leave.
-                let (leaver, _) = &found[id.len() % found.len()];
-                txn.delete("jobs", leaver)?;
+                let leaver = &found[id.len() % found.len()];
+                txn.delete("jobs", leaver.id())?;
             }
             txn.insert("jobs", id, taken())
         };
@@ -196,7 +196,7 @@ fn write_skew_over_a_sum_is_a_conflict() {
                 .find("jobs", waiting())
                 .unwrap()
                 .iter()
-                .map(|(_, fields)| fields["n"].as_i64().unwrap())
+                .map(|one| one.fields().unwrap()["n"].as_i64().unwrap())
                 .sum();
             assert_eq!(sum, 2 + 3 + 4);
             txn.update("jobs", id, Update::new().set("state", "waiting")).unwrap();

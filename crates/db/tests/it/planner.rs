@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use velocitydb::{
-    Accumulator, Database, Documents, Error, Filter, FindCursor, IndexSpec, Mode, Object, Pipeline,
+    Accumulator, Database, Documents, Error, Filter, IndexSpec, Mode, Object, PageToken, Pipeline,
     Projection, Sort, Value,
 };
 use velocitydb_storage::contract::Random;
@@ -42,7 +42,7 @@ impl Variants {
         // What a unique index refuses is in none of the variants.
         let sieve = home.db().documents("sieve");
         for spec in specs.iter().filter(|spec| spec.is_unique()) {
-            home.db().create_index("sieve", spec.clone()).unwrap();
+            home.db().documents("sieve").create_index(spec.clone()).unwrap();
         }
         let mut documents = BTreeMap::new();
         for n in 0..count {
@@ -89,7 +89,7 @@ impl Variants {
     fn create_indexes(&self, db: &Database, name: &str) {
         for (n, spec) in self.specs.iter().enumerate() {
             if name == "all" || name == format!("one{n}") {
-                db.create_index(name, spec.clone()).unwrap();
+                db.documents(name).create_index(spec.clone()).unwrap();
             }
         }
     }
@@ -265,7 +265,7 @@ fn pages(
     size: u64,
     between: &mut dyn FnMut(&[String]),
 ) -> Vec<String> {
-    let (mut found, mut cursor) = (Vec::new(), None::<FindCursor>);
+    let (mut found, mut cursor) = (Vec::new(), None::<PageToken>);
     loop {
         let mut find = docs.find(filter.clone()).sort(sort.clone()).limit(size);
         if let Some(cursor) = cursor {
@@ -279,6 +279,51 @@ fn pages(
             None => return found,
         }
         between(&found);
+    }
+}
+
+/// A cursor stops and goes on in the middle of every kind of plan; what it gives is what the same
+/// query gives at once, in the same order.
+#[test]
+fn what_is_pulled_is_what_is_found() {
+    let random = Random::announced("what_is_pulled_is_what_is_found");
+    let mut queries = Queries::new(random);
+    let mut taken = BTreeMap::new();
+    for _ in 0..rounds() {
+        let variants = Variants::new(&mut queries);
+        for _ in 0..QUERIES / 2 {
+            let (filter, sort) = match queries.random.one_in(4) {
+                true => (Filter::all(), queries.sort()),
+                false => variants.question(&mut queries),
+            };
+            let (offset, limit) = (queries.random.within(0..30), queries.random.within(0..120));
+            let size = queries.random.within(1..40);
+            for name in &variants.names {
+                let docs = variants.home.db().documents(name);
+                let find = || docs.find(filter.clone());
+                let sorted = || find().sort(sort.clone());
+                ways(find(), &mut taken);
+                ways(sorted(), &mut taken);
+                let after = sorted().limit(size).page().unwrap().next;
+                let mut questions = vec![
+                    find(),
+                    find().offset(offset),
+                    find().limit(limit),
+                    sorted(),
+                    sorted().offset(offset).limit(limit),
+                ];
+                questions.extend(after.map(|token| sorted().after(token)));
+                for (number, question) in questions.into_iter().enumerate() {
+                    let expected = ids(&question.clone().documents().unwrap());
+                    let pulled: Vec<_> = question.iter().unwrap().map(Result::unwrap).collect();
+                    let plan = variants.explain(name, &filter, (number > 2).then_some(&sort));
+                    assert_eq!(ids(&pulled), expected, "question {number}: {plan}");
+                }
+            }
+        }
+    }
+    for way in ["index", "index sorted", "index merged sorted", "union", "collection"] {
+        assert!(taken.keys().any(|taken| taken.starts_with(way)), "no {way}: {taken:#?}");
     }
 }
 

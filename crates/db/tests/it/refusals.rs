@@ -29,9 +29,9 @@ type Surface = (&'static str, fn(&Database) -> Result<()>);
 
 fn start() -> Database {
     let db = velocitydb::open_in_memory().unwrap();
-    db.create_index("docs", IndexSpec::on("email").unique().sparse()).unwrap();
+    db.documents("docs").create_index(IndexSpec::on("email").unique().sparse()).unwrap();
     let schema = Schema::from_json(r#"{"properties": {"age": {"type": "number"}}}"#).unwrap();
-    db.set_schema("docs", &schema, Existing::Check).unwrap();
+    db.documents("docs").set_schema(&schema, Existing::Check).unwrap();
     let docs = db.documents("docs");
     docs.insert("a", object! { "email": 1, "age": 1, "text": "x" }).unwrap();
     docs.insert("b", object! { "email": 2, "age": 2, "text": "x" }).unwrap();
@@ -270,13 +270,13 @@ fn every_call_is_refused_with_the_same_error_for_the_same_cause() {
 fn who_asks_for_outcomes_is_told_them() {
     let db = start();
     let swapped = db.documents("docs").compare_and_swap("a").version(9).update(object! {}).unwrap();
-    assert!(!swapped.swapped && swapped.refusal.is_some());
+    assert!(!swapped.is_applied && swapped.refusal.is_some());
     let old = Filter::from(object! { "age": { "$gte": 18 } });
     let swapped = db.documents("docs").compare_and_swap("a").matches(old).delete().unwrap();
-    assert!(!swapped.swapped && swapped.version == 1);
+    assert!(!swapped.is_applied && swapped.version == 1);
     let young = Filter::from(object! { "age": { "$lt": 18 } });
     let swapped = db.documents("docs").compare_and_swap("a").matches(young).delete().unwrap();
-    assert!(swapped.swapped && swapped.version == 2);
+    assert!(swapped.is_applied && swapped.version == 2);
     let mut batch = WriteBatch::new();
     batch.insert("docs", "b", object! {}).unwrap();
     let result = db.write_for_outcomes(batch, Default::default(), None).unwrap();

@@ -42,7 +42,7 @@ const SURFACES: &[Surface] = &[
     ("upsert", |_, docs| Ok(docs.upsert("c", object! { "m": 3 })?.version.to_string())),
     ("compare-and-swap", |_, docs| {
         let swapped = docs.compare_and_swap("a").field("m", 1).update(object! { "m": 5 })?;
-        Ok(format!("{} {}", swapped.swapped, swapped.version))
+        Ok(format!("{} {}", swapped.is_applied, swapped.version))
     }),
     ("compare", |_, docs| Ok(docs.compare_and_swap("a").field("m", 5).compare()?.held.to_string())),
     ("refused", |_, docs| {
@@ -87,17 +87,17 @@ const SURFACES: &[Surface] = &[
     ("create a collection", |db, _| {
         Ok(format!("{:?}", db.create_collection("made", CollectionOptions::default())?))
     }),
-    ("create an index", |db, _| Ok(format!("{:?}", db.create_index("made", by("n"))?))),
-    ("drop an index", |db, _| Ok(format!("{:?}", db.drop_index("made", "n_1")?))),
+    ("create an index", |db, _| Ok(format!("{:?}", db.documents("made").create_index(by("n"))?))),
+    ("drop an index", |db, _| Ok(format!("{:?}", db.documents("made").drop_index("n_1")?))),
     ("set a schema", |db, _| {
         let schema = Schema::from_json(r#"{"required": ["n"]}"#).unwrap();
-        Ok(db.set_schema("made", &schema, Existing::Check)?.to_string())
+        Ok(db.documents("made").set_schema(&schema, Existing::Check)?.to_string())
     }),
     ("impose a schema", |db, _| {
         let schema = Schema::from_json(r#"{"required": ["m"]}"#).unwrap();
-        Ok(db.set_schema("made", &schema, Existing::Keep)?.to_string())
+        Ok(db.documents("made").set_schema(&schema, Existing::Keep)?.to_string())
     }),
-    ("remove a schema", |db, _| Ok(format!("{:?}", db.remove_schema("made")?))),
+    ("remove a schema", |db, _| Ok(format!("{:?}", db.documents("made").remove_schema()?))),
     ("drop a collection", |db, _| Ok(format!("{:?}", db.drop_collection("made")?))),
 ];
 
@@ -239,11 +239,11 @@ fn what_was_not_done_is_not_done_by_a_late_copy() {
         };
         let insert = || jobs.request(id("insert")).insert("b", object! {});
         jobs.insert("b", object! {}).unwrap();
-        assert!(claim().documents.is_empty() && !swap().swapped);
+        assert!(claim().documents.is_empty() && !swap().is_applied);
         assert!(matches!(insert(), Err(Error::AlreadyExists { version: 1, .. })));
         jobs.insert("a", object! { "state": "waiting", "n": 1 }).unwrap();
         jobs.delete("b").unwrap();
-        assert!(claim().documents.is_empty() && !swap().swapped);
+        assert!(claim().documents.is_empty() && !swap().is_applied);
         assert!(matches!(insert(), Err(Error::AlreadyExists { version: 1, .. })));
         assert_eq!(jobs.get("a").unwrap().unwrap().version(), 1);
     });
@@ -258,8 +258,8 @@ fn a_refusal_is_told_in_the_same_words() {
         let docs = db.documents("docs");
         docs.insert("a", object! { "n": "text" }).unwrap();
         let schema = Schema::from_json(r#"{"required": ["n"]}"#).unwrap();
-        db.set_schema("docs", &schema, Existing::Keep).unwrap();
-        db.create_index("docs", by("n").unique()).unwrap();
+        db.documents("docs").set_schema(&schema, Existing::Keep).unwrap();
+        db.documents("docs").create_index(by("n").unique()).unwrap();
         let increment = velocitydb::Update::new().inc("n", 1);
         let once = |request: &str| docs.request(id(request));
         let attempts: [&dyn Fn() -> Error; 3] = [
@@ -358,7 +358,7 @@ fn a_transaction_is_committed_once_under_a_request_id() {
 
         // That it is refused is final as well.
         let db = home.db();
-        db.create_index("docs", by("u").unique()).unwrap();
+        db.documents("docs").create_index(by("u").unique()).unwrap();
         db.documents("docs").insert("holder", object! { "u": 1 }).unwrap();
         let take = || {
             let once = db.request(id("t"));

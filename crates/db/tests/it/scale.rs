@@ -165,7 +165,7 @@ fn costs(count: u32) -> Vec<(&'static str, u64)> {
     let (engine, world) = (Counting::new(), World::new());
     let db = engine.database(&world);
     for number in 0..count {
-        db.create_index(&name(number), IndexSpec::on("a")).unwrap();
+        db.documents(&name(number)).create_index(IndexSpec::on("a")).unwrap();
         db.documents(&name(number)).insert("first", object! { "a": number }).unwrap();
     }
     let last = db.documents(&name(count - 1));
@@ -182,8 +182,8 @@ fn costs(count: u32) -> Vec<(&'static str, u64)> {
     cost("count", &|| assert_eq!(last.count().unwrap(), 2));
     cost("last index", &|| assert!(db.snapshot().unwrap().index().unwrap() > 0));
     cost("health", &|| assert!(db.health().is_readable));
-    cost("index", &|| db.create_index(&name(0), IndexSpec::on("b")).unwrap());
-    cost("drop index", &|| db.drop_index(&name(0), "a_1").unwrap());
+    cost("index", &|| db.documents(&name(0)).create_index(IndexSpec::on("b")).unwrap());
+    cost("drop index", &|| db.documents(&name(0)).drop_index("a_1").unwrap());
     cost("maintain", &|| db.maintain().unwrap());
     cost("drop", &|| db.drop_collection(&name(0)).unwrap());
     cost("maintain after a drop", &|| db.maintain().unwrap());
@@ -214,7 +214,7 @@ fn opening_is_linear_in_the_number_of_collections() {
         let (engine, world) = (Counting::new(), World::new());
         let db = engine.database(&world);
         for number in 0..count {
-            db.create_index(&name(number), IndexSpec::on("a")).unwrap();
+            db.documents(&name(number)).create_index(IndexSpec::on("a")).unwrap();
         }
         drop(db);
         engine.count(|| engine.database(&world))
@@ -266,7 +266,7 @@ fn dropped_names_are_forgotten_by_age() {
 fn a_failed_commit_leaves_the_catalog_as_it_was() {
     let (engine, world) = (Counting::new(), World::new());
     let db = engine.database(&world);
-    db.create_index("stays", IndexSpec::on("a").unique()).unwrap();
+    db.documents("stays").create_index(IndexSpec::on("a").unique()).unwrap();
     db.documents("stays").insert("first", object! { "a": 1 }).unwrap();
     let fail = |work: &dyn Fn() -> bool| {
         engine.fails_after.store(0, Ordering::SeqCst);
@@ -275,7 +275,7 @@ fn a_failed_commit_leaves_the_catalog_as_it_was() {
     };
     fail(&|| db.drop_collection("stays").is_err());
     fail(&|| db.create_collection("new", Default::default()).is_err());
-    fail(&|| db.drop_index("stays", "a_1").is_err());
+    fail(&|| db.documents("stays").drop_index("a_1").is_err());
     fail(&|| db.documents("stays").insert("second", object! { "a": 2 }).is_err());
     assert_eq!(db.documents("stays").count().unwrap(), 1);
     assert!(db.documents("new").get("any").unwrap().is_none());
@@ -326,8 +326,8 @@ fn removing_takes_time_in_proportion() {
         assert_eq!(jobs.find(object! { "state": 1 }).count().unwrap(), u64::from(count));
 
         fill("indexed");
-        db.create_index("indexed", IndexSpec::on("a")).unwrap();
-        db.drop_index("indexed", "a_1").unwrap();
+        db.documents("indexed").create_index(IndexSpec::on("a")).unwrap();
+        db.documents("indexed").drop_index("a_1").unwrap();
         cost("drop an index", &|| db.maintain().unwrap());
         db.documents("indexed").delete_many(object! {}).unwrap();
         fill("indexed");
@@ -382,7 +382,7 @@ fn filling_in_defaults_holds_no_state_for_long() {
     let field = Field::string().default("new");
     let schema = Schema::builder().field("state", field).build().unwrap();
     engine.age.longest.store(0, Ordering::SeqCst);
-    db.set_schema("jobs", &schema, Existing::Check).unwrap();
+    db.documents("jobs").set_schema(&schema, Existing::Check).unwrap();
     let longest = engine.age.longest.load(Ordering::SeqCst);
     assert!(longest <= 3, "a snapshot lived through {longest} commits");
     assert_eq!(jobs.find(object! { "state": "new" }).count().unwrap(), 10_000);

@@ -18,7 +18,7 @@ fn documents_that_are_there_get_the_defaults() {
     let documents = (0..1_203).map(|n| (format!("u{n:05}"), object! { "n": n }));
     users.insert_many(documents).unwrap();
     users.insert("admin", object! { "role": "admin" }).unwrap();
-    db.set_schema("users", &with_role(), Existing::Check).unwrap();
+    db.documents("users").set_schema(&with_role(), Existing::Check).unwrap();
     assert_eq!(users.find(object! { "role": "user" }).count().unwrap(), 1_203);
     assert_eq!(users.find(object! { "role": { "$exists": false } }).count().unwrap(), 0);
     assert_eq!(users.get("u00007").unwrap().unwrap().version(), 2);
@@ -31,9 +31,9 @@ fn an_imposed_schema_leaves_documents_until_it_is_set_again() {
     let db = velocitydb::open_in_memory().unwrap();
     let users = db.documents("users");
     users.insert("a", object! {}).unwrap();
-    let version = db.set_schema("users", &with_role(), Existing::Keep).unwrap();
+    let version = db.documents("users").set_schema(&with_role(), Existing::Keep).unwrap();
     assert_eq!(users.find(object! { "role": "user" }).count().unwrap(), 0);
-    assert_eq!(db.set_schema("users", &with_role(), Existing::Check).unwrap(), version);
+    assert_eq!(db.documents("users").set_schema(&with_role(), Existing::Check).unwrap(), version);
     assert_eq!(users.find(object! { "role": "user" }).count().unwrap(), 1);
 }
 
@@ -41,22 +41,22 @@ fn an_imposed_schema_leaves_documents_until_it_is_set_again() {
 #[test]
 fn the_same_schema_again_is_the_same_version() {
     let db = velocitydb::open_in_memory().unwrap();
-    let first = db.set_schema("users", &with_role(), Existing::Check).unwrap();
+    let first = db.documents("users").set_schema(&with_role(), Existing::Check).unwrap();
     for existing in [Existing::Check, Existing::Keep, Existing::Check] {
-        assert_eq!(db.set_schema("users", &with_role(), existing).unwrap(), first);
-        assert_eq!(db.schema("users").unwrap().unwrap().version, first);
+        assert_eq!(db.documents("users").set_schema(&with_role(), existing).unwrap(), first);
+        assert_eq!(db.documents("users").schema().unwrap().unwrap().version, first);
     }
     let other = Schema::builder().field("name", Field::string()).build().unwrap();
-    let second = db.set_schema("users", &other, Existing::Check).unwrap();
+    let second = db.documents("users").set_schema(&other, Existing::Check).unwrap();
     assert!(second > first);
     // A schema that documents violate changes nothing either.
     db.documents("users").insert("a", object! { "name": "x" }).unwrap();
     let wrong = Schema::builder().field("name", Field::int()).build().unwrap();
     assert!(matches!(
-        db.set_schema("users", &wrong, Existing::Check),
+        db.documents("users").set_schema(&wrong, Existing::Check),
         Err(Error::SchemaViolated { count: 1, .. })
     ));
-    assert_eq!(db.schema("users").unwrap().unwrap().version, second);
+    assert_eq!(db.documents("users").schema().unwrap().unwrap().version, second);
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn a_document_that_cannot_take_a_default_is_named() {
     let db = velocitydb::open_in_memory().unwrap();
     let users = db.documents("users");
     users.insert_many([("a", object! {}), ("b", object! {}), ("c", object! {})]).unwrap();
-    db.create_index("users", IndexSpec::on("role").unique().sparse()).unwrap();
-    let error = db.set_schema("users", &with_role(), Existing::Check).unwrap_err();
+    db.documents("users").create_index(IndexSpec::on("role").unique().sparse()).unwrap();
+    let error = db.documents("users").set_schema(&with_role(), Existing::Check).unwrap_err();
     let Error::SchemaViolated { count, offenders, .. } = &error else { panic!("{error}") };
     assert_eq!((*count, offenders[0].0.as_str()), (2, "b"));
     let text = error.to_string();

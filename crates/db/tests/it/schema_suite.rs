@@ -227,7 +227,7 @@ fn is_valid(schema: &Schema, document: &Json) -> Result<bool, String> {
     let encoded = encode(document)?;
     let options = Options::new().maintenance(MaintenanceMode::Manual);
     let db = options.open_in_memory().map_err(|error| error.to_string())?;
-    db.set_schema("case", schema, Existing::Check).map_err(|error| error.to_string())?;
+    db.documents("case").set_schema(schema, Existing::Check).map_err(|error| error.to_string())?;
     match db.documents("case").insert("document", encoded) {
         Ok(_) => Ok(true),
         Err(Error::SchemaViolation { .. }) => Ok(false),

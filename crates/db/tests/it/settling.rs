@@ -120,7 +120,7 @@ fn work_is_renewed_and_given_back() {
         db.write(batch).unwrap();
         let seen = db.transaction(|txn| {
             txn.release("jobs", "job", renewed + 1)?;
-            Ok(txn.get("jobs", "job")?.unwrap()["state"].clone())
+            Ok(txn.get("jobs", "job")?.unwrap().fields()?["state"].clone())
         });
         assert_eq!(seen.unwrap(), "waiting".into());
         assert_eq!(state(db), "waiting");
@@ -157,7 +157,7 @@ fn documents_of_transactions_and_batches_expire_when_they_are_told_to() {
         db.transaction(|txn| {
             txn.insert("docs", "a", object! {})?;
             txn.expire("docs", "a", Expiry::After(LEASE))?;
-            assert!(txn.document("docs", "a")?.unwrap().expires().is_some());
+            assert!(txn.get("docs", "a")?.unwrap().expires().is_some());
             txn.insert("docs", "b", object! {})
         })
         .unwrap();
@@ -167,7 +167,7 @@ fn documents_of_transactions_and_batches_expire_when_they_are_told_to() {
         batch.insert("docs", "d", object! {}).unwrap();
         db.write(batch).unwrap();
         end_leases(home);
-        let left = db.documents("docs").list(&Default::default()).unwrap().documents;
+        let left = db.documents("docs").find(object! {}).documents().unwrap();
         let left: Vec<_> = left.iter().map(|one| one.id().as_str()).collect();
         assert_eq!(left, ["b", "c"]);
         let missing = db.transaction(|txn| txn.expire("docs", "a", Expiry::Never));

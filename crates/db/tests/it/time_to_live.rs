@@ -26,11 +26,11 @@ const WRITES: &[Write] = &[
     ("replace", |docs, _| Ok(docs.replace("old", object! { "n": 4 })?.id.to_string())),
     ("upsert", |docs, _| Ok(docs.upsert("old", object! { "n": 5 })?.id.to_string())),
     ("compare-and-swap, update", |docs, _| {
-        assert!(docs.compare_and_swap("old").field("n", 5).update(object! { "n": 6 })?.swapped);
+        assert!(docs.compare_and_swap("old").field("n", 5).update(object! { "n": 6 })?.is_applied);
         Ok("old".to_owned())
     }),
     ("compare-and-swap, replace", |docs, _| {
-        assert!(docs.compare_and_swap("c").absent().replace(object! { "n": 7 })?.swapped);
+        assert!(docs.compare_and_swap("c").absent().replace(object! { "n": 7 })?.is_applied);
         Ok("c".to_owned())
     }),
     ("claim", |docs, _| {

@@ -96,7 +96,7 @@ fn typed_and_whole_reads_see_the_transactions_own_writes() {
             assert_eq!((alice.value.balance, alice.version), (2, 1));
             assert!(alice.modified > alice.created);
             assert_eq!(accounts.get("bob")?.unwrap().version, 0);
-            let all = accounts.list()?;
+            let all = accounts.find(object! {})?;
             let balances: Vec<_> = all.iter().map(|one| one.value.balance).collect();
             assert_eq!(balances, [2, 7]);
             let rich = accounts.find(object! { "balance": { "$gt": 5 } })?;
@@ -106,8 +106,8 @@ fn typed_and_whole_reads_see_the_transactions_own_writes() {
             assert!(accounts.find(object! { "balance": { "$gt": 5 } })?.is_empty());
             assert!(accounts.delete("alice")?);
             assert!(accounts.get("alice")?.is_none());
-            assert!(txn.document("accounts", "alice")?.is_none());
-            let bob = txn.document("accounts", "bob")?.unwrap();
+            assert!(txn.get("accounts", "alice")?.is_none());
+            let bob = txn.get("accounts", "bob")?.unwrap();
             assert_eq!(bob.to::<Account>()?, Account { balance: 1 });
             Ok(())
         })

@@ -12,7 +12,7 @@ fn int(object: &Object, field: &str) -> i64 {
 }
 
 fn balance(txn: &mut Transaction, id: &str) -> i64 {
-    int(&txn.get("accounts", id).unwrap().unwrap(), "balance")
+    int(&txn.get("accounts", id).unwrap().unwrap().fields().unwrap(), "balance")
 }
 
 #[test]
@@ -24,7 +24,9 @@ fn write_skew_is_a_conflict() {
         }
         // Each goes off call if the other one is on; together they would leave nobody.
         let go_off = |txn: &mut Transaction, me: &str, other: &str| {
-            if txn.get("doctors", other).unwrap().unwrap()["on_call"] == true.into() {
+            if txn.get("doctors", other).unwrap().unwrap().fields().unwrap()["on_call"]
+                == true.into()
+            {
                 txn.update("doctors", me, object! { "on_call": false }).unwrap();
             }
         };
@@ -139,7 +141,7 @@ fn a_closure_is_retried_until_it_commits() {
         db.documents("docs").insert("a", object! { "n": 0 }).unwrap();
         let runs = AtomicU64::new(0);
         let seen = db.transaction(|txn| {
-            let seen = int(&txn.get("docs", "a")?.unwrap(), "n");
+            let seen = int(&txn.get("docs", "a")?.unwrap().fields()?, "n");
             if runs.fetch_add(1, Ordering::SeqCst) < 3 {
                 // Somebody else is faster.
                 db.documents("docs").update("a", object! { "n": seen + 10 })?;

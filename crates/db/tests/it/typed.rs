@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use velocitydb::{Bytes, Error, List, RequestId, Time, Value, object};
+use velocitydb::{Bytes, Error, RequestId, Time, Value, object};
 
 use crate::world::in_every_mode;
 
@@ -67,7 +67,7 @@ fn values_come_back_as_they_went_in() {
         users.replace("bob", &alice).unwrap();
         users.upsert("dave", &bob).unwrap();
         assert_eq!(users.get("alice").unwrap().unwrap().value, User { age: 29, ..alice.clone() });
-        assert_eq!(users.list(&List { limit: Some(2), ..List::default() }).unwrap().len(), 2);
+        assert_eq!(users.find(object! {}).limit(2).page().unwrap().documents.len(), 2);
         assert_eq!(users.count().unwrap(), 5);
         users.delete("dave").unwrap();
         let request = users.request(RequestId::new("r").unwrap());
@@ -88,7 +88,7 @@ fn what_does_not_fit_is_an_error_that_says_where() {
     assert!(matches!(&error, Error::Type { id, .. } if id.as_str() == "alice"), "{error}");
     let text = error.to_string();
     assert!(text.contains("alice") && text.contains("users"), "{text}");
-    assert!(users.list(&List::default()).is_err(), "never left out in silence");
+    assert!(users.find(object! {}).documents().is_err(), "never left out in silence");
     assert!(users.iter().unwrap().next().unwrap().is_err());
     // Nothing but an object is a document.
     assert!(db.collection::<Vec<u8>>("lists").insert("a", &vec![1]).is_err());

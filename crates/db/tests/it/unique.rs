@@ -41,7 +41,7 @@ fn of_the_inserts_of_one_value_one_wins() {
     in_every_mode(|home| {
         const VALUES: i64 = 40;
         let db = home.db();
-        db.create_index("users", IndexSpec::on("value").unique()).unwrap();
+        db.documents("users").create_index(IndexSpec::on("value").unique()).unwrap();
         let users = db.documents("users");
         let wins = on_threads(THREADS, |me| {
             let mut wins = Vec::new();
@@ -72,7 +72,7 @@ fn of_the_updates_towards_one_value_one_wins() {
         const ROUNDS: i64 = 15;
         let db = home.db();
         let keys = Sort::new().ascending("group").descending("value");
-        db.create_index("users", IndexSpec::new(keys).unique()).unwrap();
+        db.documents("users").create_index(IndexSpec::new(keys).unique()).unwrap();
         let users = db.documents("users");
         for me in 0..THREADS {
             let own = -1 - me as i64;
@@ -148,17 +148,17 @@ fn unique_holds_while_the_index_is_built() {
                     }
                 });
             }
-            let built = db.create_index("users", IndexSpec::on("value").unique());
+            let built = db.documents("users").create_index(IndexSpec::on("value").unique());
             is_ready.store(true, Ordering::SeqCst);
             // Before the index came, two may have written the same.
             if let Err(error) = built {
                 assert!(matches!(error, Error::IndexFailed { .. }), "{error}");
                 return;
             }
-            let indexes = db.indexes("users").unwrap();
+            let indexes = db.documents("users").indexes().unwrap();
             assert_eq!(indexes[0].state, IndexBuild::Ready);
         });
-        if !db.indexes("users").unwrap().is_empty() {
+        if !db.documents("users").indexes().unwrap().is_empty() {
             owners(db);
         }
         assert_healthy(db);
@@ -176,11 +176,12 @@ fn a_unique_index_that_cannot_be_built_leaves_nothing_behind() {
         users.insert_many(many).unwrap();
         users.update("01100", object! { "value": 7 }).unwrap();
         let before = db.snapshot().unwrap();
-        let error = db.create_index("users", IndexSpec::on("value").unique()).unwrap_err();
+        let error =
+            db.documents("users").create_index(IndexSpec::on("value").unique()).unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, Error::IndexFailed { .. }), "{error}");
         assert!(text.contains("\"00007\"") && text.contains("\"01100\""), "{text}");
-        assert!(db.indexes("users").unwrap().is_empty());
+        assert!(db.documents("users").indexes().unwrap().is_empty());
         assert_healthy(db);
         db.maintain().unwrap();
         assert_healthy(db);
@@ -188,7 +189,7 @@ fn a_unique_index_that_cannot_be_built_leaves_nothing_behind() {
         users.insert("again", object! { "value": 7 }).unwrap();
         users.delete("again").unwrap();
         users.update("01100", object! { "value": 1_100 }).unwrap();
-        db.create_index("users", IndexSpec::on("value").unique()).unwrap();
+        db.documents("users").create_index(IndexSpec::on("value").unique()).unwrap();
         assert!(matches!(
             users.insert("again", object! { "value": 7 }),
             Err(Error::Duplicate { .. })
@@ -225,11 +226,11 @@ fn an_index_is_built_while_others_write_and_delete() {
                     }
                 });
             }
-            db.create_index("docs", IndexSpec::on("tags")).unwrap();
+            db.documents("docs").create_index(IndexSpec::on("tags")).unwrap();
             let keys = Sort::new().descending("n").ascending("tags");
-            db.create_index("docs", IndexSpec::new(keys).sparse()).unwrap();
+            db.documents("docs").create_index(IndexSpec::new(keys).sparse()).unwrap();
             let partial = IndexSpec::on("n").named("few").partial(object! { "n": { "$lt": 20 } });
-            db.create_index("docs", partial).unwrap();
+            db.documents("docs").create_index(partial).unwrap();
             is_ready.store(true, Ordering::SeqCst);
         });
         assert_healthy(db);
@@ -251,8 +252,8 @@ fn an_index_is_built_while_others_write_and_delete() {
 #[test]
 fn a_refused_document_leaves_no_entries_for_the_rest_of_its_batch() {
     let db = velocitydb::open_in_memory().unwrap();
-    db.create_index("users", IndexSpec::on("a").unique()).unwrap();
-    db.create_index("users", IndexSpec::on("b").unique()).unwrap();
+    db.documents("users").create_index(IndexSpec::on("a").unique()).unwrap();
+    db.documents("users").create_index(IndexSpec::on("b").unique()).unwrap();
     let users = db.documents("users");
     users.insert("first", object! { "a": 1, "b": 1 }).unwrap();
     let mut batch = velocitydb::WriteBatch::new();

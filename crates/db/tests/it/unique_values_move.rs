@@ -15,7 +15,7 @@ use crate::world::in_every_mode;
 
 /// Users with a unique address each, by id.
 fn users(db: &Database, addresses: &[(&str, i64)]) {
-    db.create_index("users", IndexSpec::on("email").unique()).unwrap();
+    db.documents("users").create_index(IndexSpec::on("email").unique()).unwrap();
     for (id, email) in addresses {
         db.documents("users").insert(id, object! { "email": *email }).unwrap();
     }
@@ -155,7 +155,8 @@ fn an_expired_owner_goes_and_a_building_index_keeps_up() {
         let many = (0..1_500_i64).map(|n| (format!("{n:05}"), object! { "n": n }));
         db.documents("old").insert_many(many).unwrap();
         std::thread::scope(|scope| {
-            let build = scope.spawn(|| db.create_index("old", IndexSpec::on("n").unique()));
+            let build =
+                scope.spawn(|| db.documents("old").create_index(IndexSpec::on("n").unique()));
             for n in 0..200_i64 {
                 let (one, other) = (n, 1_499 - n);
                 let mut batch = WriteBatch::new();

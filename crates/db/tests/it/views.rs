@@ -110,7 +110,7 @@ fn a_strong_read_waits_for_what_an_acknowledged_write_rests_on() {
 fn a_collection_that_is_replaced_is_seen_until_that_is_durable() {
     let (engine, db) = start();
     let docs = db.documents("docs");
-    db.create_index("docs", IndexSpec::on("n")).unwrap();
+    db.documents("docs").create_index(IndexSpec::on("n")).unwrap();
     thread::scope(|scope| {
         let gate = engine.close_gate(Place::Fsync);
         scope.spawn(|| db.drop_collection("docs").unwrap());

@@ -27,7 +27,8 @@ pub(super) fn job_id(number: u64) -> String {
 /// whole, and the parts one after another.
 pub(super) fn offer(db: &Database, jobs: u64, seed: u64) -> velocitydb::Result<()> {
     let keys = Sort::new().ascending("colony").ascending("type").ascending("state");
-    db.create_index(COLLECTION, IndexSpec::new(keys.ascending("prioritytime")).named("queue"))?;
+    db.documents(COLLECTION)
+        .create_index(IndexSpec::new(keys.ascending("prioritytime")).named("queue"))?;
     let documents = db.documents(COLLECTION);
     let job = |number: u64| {
         let mut random = Random::part(seed, number);

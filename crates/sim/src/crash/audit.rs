@@ -197,7 +197,7 @@ fn check_expired(state: &State, now: Time) -> impl Iterator<Item = Violation> {
 /// the documents.
 fn check_indexes(db: &Database, violations: &mut Vec<Violation>) -> velocitydb::Result<()> {
     for collection in db.collections()? {
-        for index in db.indexes(collection.name.as_str())? {
+        for index in db.documents(collection.name.as_str()).indexes()? {
             if index.state != IndexBuild::Ready {
                 let (name, state) = (index.name.as_str(), index.state);
                 let what = format!("index {name:?} is not ready after maintenance: {state:?}");

@@ -186,7 +186,7 @@ fn fill(db: &Database, queries: &mut Queries) -> BTreeMap<String, Object> {
     let count = queries.random.within(1..DOCUMENTS);
     for n in 0..INDEXES {
         let index = queries.any_index().named(format!("index{n}"));
-        db.create_index("docs", index).unwrap();
+        db.documents("docs").create_index(index).unwrap();
     }
     let mut documents = BTreeMap::new();
     for n in 0..count {
@@ -207,7 +207,7 @@ fn fill(db: &Database, queries: &mut Queries) -> BTreeMap<String, Object> {
 fn a_union_shows_a_document_once_that_is_named_by_its_id() {
     let db = crate::open_in_memory().unwrap();
     let docs = db.documents("docs");
-    db.create_index("docs", crate::IndexSpec::on("n")).unwrap();
+    db.documents("docs").create_index(crate::IndexSpec::on("n")).unwrap();
     docs.insert("a", crate::object! { "n": 1 }).unwrap();
     docs.insert("b", crate::object! { "n": 1 }).unwrap();
     let snapshot = db.snapshot().unwrap();

@@ -191,9 +191,9 @@ impl Model {
             ) => *version,
             _ => 0,
         };
-        let swapped = matches!(outcome, Outcome::Applied { .. });
+        let is_applied = matches!(outcome, Outcome::Applied { .. });
         let held = !matches!(outcome, Outcome::Refused(_));
-        Answer::Swapped { swapped, held, version, index, is_replayed, current }
+        Answer::Swapped { is_applied, held, version, index, is_replayed, current }
     }
 
     fn insert_many(

@@ -1,8 +1,9 @@
 //! Does the steps of the differential test on a database.
 
 use velocitydb::{
-    CollectionOptions, Database, Document, Documents, Encoded, Error, Expiry, List, Outcome, Page,
-    Refusal, RequestId, Result, Snapshot, Swapped, Transaction, Update, WriteBatch, Written,
+    CollectionOptions, Database, Direction, Document, Documents, Encoded, Error, Expiry, Filter,
+    Find, Outcome, Refusal, RequestId, Result, Snapshot, Sort, Swapped, Transaction, Update,
+    WriteBatch, Written,
 };
 
 use super::real_queries;
@@ -48,9 +49,11 @@ fn try_run(db: &Database, snapshot: &Snapshot, step: &Step) -> Result<Answer> {
             Answer::Count(db.documents(collection).at(*level).count()?)
         }
         Step::List { collection, list, level } => {
-            page(&db.documents(collection).at(*level).list(&bounds(list))?)
+            page(db.documents(collection).at(*level).find(part(list)), list)?
         }
-        Step::ListSnapshot { collection, list } => page(&snapshot.list(collection, &bounds(list))?),
+        Step::ListSnapshot { collection, list } => {
+            page(snapshot.find(collection, part(list)), list)?
+        }
         Step::Collections => {
             let all = db.collections()?.into_iter();
             let row = all.map(|one| (one.name.to_string(), one.count, one.writes, one.tombstones));
@@ -115,10 +118,10 @@ fn compare_and_swap(documents: &Documents, operation: &Operation) -> Result<Answ
         Action::Compare => swap.compare()?,
         _ => unreachable!("these have no condition of their own"),
     };
-    let Swapped { swapped, held, current, version, refusal, index, is_replayed } = answer;
+    let Swapped { is_applied, held, current, version, refusal, index, is_replayed } = answer;
     assert_eq!(held, refusal.is_none());
     let current = current.as_ref().map(see);
-    Ok(Answer::Swapped { swapped, held, version, index, is_replayed, current })
+    Ok(Answer::Swapped { is_applied, held, version, index, is_replayed, current })
 }
 
 fn batch(db: &Database, operations: &[Operation], context: &Context) -> Result<Answer> {
@@ -169,19 +172,16 @@ fn transaction(db: &Database, snapshot: &Snapshot, steps: &[TransactionStep]) ->
 fn transaction_step(txn: &mut Transaction, step: &TransactionStep) -> Result<Answer> {
     match step {
         TransactionStep::Get(collection, id) => {
-            let fields = txn.get(collection, id)?;
-            return Ok(Answer::Fields(fields.map(|fields| fields.to_json())));
+            let found = txn.get(collection, id)?;
+            let fields = found.map(|found| Ok::<_, Error>(found.fields()?.to_json()));
+            return Ok(Answer::Fields(fields.transpose()?));
         }
         TransactionStep::Count(collection) => return Ok(Answer::Count(txn.count(collection)?)),
         TransactionStep::List(collection) => {
-            let all = txn.list(collection)?;
-            let all = all.iter().map(|(id, fields)| format!("{id} {}", fields.to_json()));
-            return Ok(Answer::Fields(Some(all.collect::<Vec<_>>().join("\n"))));
+            return in_lines(&txn.find(collection, Filter::all())?);
         }
         TransactionStep::Find(collection, filter) => {
-            let found = txn.find(collection, filter.clone())?;
-            let found = found.iter().map(|(id, fields)| format!("{id} {}", fields.to_json()));
-            return Ok(Answer::Fields(Some(found.collect::<Vec<_>>().join("\n"))));
+            return in_lines(&txn.find(collection, filter.clone())?);
         }
         TransactionStep::Insert(collection, id, fields) => txn.insert(collection, id, fields)?,
         TransactionStep::Replace(collection, id, fields) => txn.replace(collection, id, fields)?,
@@ -193,7 +193,7 @@ fn transaction_step(txn: &mut Transaction, step: &TransactionStep) -> Result<Ans
             return Ok(Answer::Count(u64::from(txn.delete(collection, id)?)));
         }
         TransactionStep::Document(collection, id) => {
-            let found = txn.document(collection, id)?;
+            let found = txn.get(collection, id)?;
             return Ok(Answer::Documents(vec![found.as_ref().map(see)]));
         }
         TransactionStep::Compare(collection, id, one) => {
@@ -253,19 +253,35 @@ pub(super) fn update(changes: &[Change]) -> Update {
     })
 }
 
-fn bounds(list: &Bounds) -> List {
-    List {
-        offset: list.offset,
-        limit: list.limit,
-        bytes_max: None,
-        after: list.after.as_ref().map(|after| after.parse().unwrap()),
-        direction: list.direction,
-    }
+fn in_lines(documents: &[Document]) -> Result<Answer> {
+    let lines = documents.iter().map(|one| Ok(format!("{} {}", one.id(), one.fields()?.to_json())));
+    Ok(Answer::Fields(Some(lines.collect::<Result<Vec<_>>>()?.join("\n"))))
 }
 
-fn page(page: &Page) -> Answer {
-    let next = page.next.as_ref().map(ToString::to_string);
-    Answer::Page(page.documents.iter().map(see).collect(), next)
+/// What is behind the id that a listing begins after.
+fn part(list: &Bounds) -> Filter {
+    let behind = if list.direction == Direction::Forward { "$gt" } else { "$lt" };
+    let rest =
+        |id: &String| Filter::from(velocitydb::object! { "_id": { (behind): (id.as_str()) } });
+    list.after.as_ref().map_or(Filter::all(), rest)
+}
+
+fn page(find: Find, list: &Bounds) -> Result<Answer> {
+    let sort = match list.direction {
+        Direction::Forward => Sort::new(),
+        Direction::Backward => Sort::new().descending("_id"),
+    };
+    let find = find.sort(sort).offset(list.offset as u64);
+    let find = match list.limit {
+        Some(limit) => find.limit(limit as u64),
+        None => find,
+    };
+    let pulled = find.clone().iter()?.map(|one| Ok(see(&one?))).collect::<Result<Vec<_>>>()?;
+    let page = find.page()?;
+    let seen: Vec<_> = page.documents.iter().map(see).collect();
+    assert_eq!(pulled, seen, "what is pulled is what is pushed");
+    let next = seen.last().map(|one| one.id.clone()).filter(|_| page.next.is_some());
+    Ok(Answer::Page(seen, next))
 }
 
 fn written(one: &Written) -> Answer {

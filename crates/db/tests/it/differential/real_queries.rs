@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use velocitydb::{
-    Database, Documents, Filter, FindCursor, Pipeline, Projection, Release, Result, Sort, Value,
+    Database, Documents, Filter, PageToken, Pipeline, Projection, Release, Result, Sort, Value,
 };
 
 use super::real::{handle, see, update};
@@ -14,18 +14,18 @@ use super::step::{self, Answer, Claim, Settling, Step};
 pub fn run(db: &Database, step: &Step) -> Result<Answer> {
     Ok(match step {
         Step::CreateIndex { collection, index } => {
-            db.create_index(collection, step::index(*index))?;
+            db.documents(collection).create_index(step::index(*index))?;
             Answer::Done
         }
         Step::DropIndex { collection, index } => {
-            db.drop_index(collection, &step::index_name(*index))?;
+            db.documents(collection).drop_index(&step::index_name(*index))?;
             Answer::Done
         }
         Step::SetSchema { collection, schema, existing } => {
-            Answer::Version(db.set_schema(collection, &schema.schema(), *existing)?)
+            Answer::Version(db.documents(collection).set_schema(&schema.schema(), *existing)?)
         }
         Step::RemoveSchema { collection } => {
-            db.remove_schema(collection)?;
+            db.documents(collection).remove_schema()?;
             Answer::Done
         }
         Step::Find { collection, filter, sort, offset, limit } => {
@@ -99,7 +99,7 @@ fn check_counts(docs: &Documents, filter: &Filter) -> Result<()> {
 }
 
 fn pages(docs: &Documents, filter: &Filter, sort: &Sort, size: u64) -> Result<Answer> {
-    let (mut found, mut cursor) = (Vec::new(), None::<FindCursor>);
+    let (mut found, mut cursor) = (Vec::new(), None::<PageToken>);
     loop {
         let find = docs.find(filter.clone()).sort(sort.clone()).limit(size);
         let find = match cursor.take() {

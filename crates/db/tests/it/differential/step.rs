@@ -306,7 +306,7 @@ pub enum Answer {
     },
     ManyWritten(Vec<Answer>),
     Swapped {
-        swapped: bool,
+        is_applied: bool,
         held: bool,
         version: u64,
         index: u64,

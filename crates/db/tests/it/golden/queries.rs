@@ -59,18 +59,18 @@ pub fn run(db: &Database, command: &Command) -> Result<String> {
     };
     match command.name.as_str() {
         "create_index" => {
-            db.create_index(&name, IndexSpec::from_object(command.object(1)?)?)?;
+            db.documents(&name).create_index(IndexSpec::from_object(command.object(1)?)?)?;
             Ok("ok".to_owned())
         }
-        "drop_index" => db.drop_index(&name, &command.text(1)).map(|()| "ok".to_owned()),
+        "drop_index" => db.documents(&name).drop_index(&command.text(1)).map(|()| "ok".to_owned()),
         "indexes" => indexes(db, &name),
         "set_schema" => {
             let existing = if command.has("keep") { Existing::Keep } else { Existing::Check };
             let schema = Schema::from_object(&command.object(1)?)?;
-            Ok(format!("version {}", db.set_schema(&name, &schema, existing)?))
+            Ok(format!("version {}", db.documents(&name).set_schema(&schema, existing)?))
         }
-        "remove_schema" => db.remove_schema(&name).map(|()| "ok".to_owned()),
-        "schema" => Ok(match db.schema(&name)? {
+        "remove_schema" => db.documents(&name).remove_schema().map(|()| "ok".to_owned()),
+        "schema" => Ok(match db.documents(&name).schema()? {
             Some(found) => {
                 format!("version {} {}", found.version, found.schema.to_object().to_json())
             }
@@ -123,7 +123,7 @@ fn modified(Modified { count, index, is_replayed }: Modified) -> Result<String> 
 
 fn indexes(db: &Database, name: &str) -> Result<String> {
     let mut lines = String::new();
-    for index in db.indexes(name)? {
+    for index in db.documents(name).indexes()? {
         let state = match index.state {
             IndexBuild::Ready => "ready".to_owned(),
             IndexBuild::Building { done, of } => format!("{done} of {of}"),

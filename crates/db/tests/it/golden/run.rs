@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use velocitydb::{
-    Action, CollectionOptions, Condition, Direction, Document, Documents, Encoded, Error, List,
-    Object, Outcome, Page, Path, RequestId, Result, Snapshot, Swapped, Transaction, Update, Value,
+    Action, CollectionOptions, Condition, Document, Documents, Encoded, Error, Filter, Find,
+    Outcome, Path, RequestId, Result, Snapshot, Sort, Swapped, Transaction, Update, Value,
     WriteBatch, Written,
 };
 
@@ -135,7 +135,7 @@ impl<'a> Runner<'a> {
             return match command.name.as_str() {
                 "get" => found(snapshot.get(&name, &command.text(1))?.as_ref()),
                 "count" => Ok(snapshot.count(&name)?.to_string()),
-                _ => page(&snapshot.list(&name, &list(command)?)?),
+                _ => page(snapshot.find(&name, part(command)?), command),
             };
         }
         let documents = self.documents(command)?;
@@ -154,7 +154,7 @@ impl<'a> Runner<'a> {
                 Ok(document.raw()?.to_encoded().as_bytes().len().to_string())
             }
             "count" => Ok(documents.count()?.to_string()),
-            _ => page(&documents.list(&list(command)?)?),
+            _ => page(documents.find(part(command)?), command),
         }
     }
 
@@ -263,18 +263,16 @@ impl<'a> Runner<'a> {
 fn in_transaction(txn: &mut Transaction, line: &Command) -> Result<String> {
     let collection = line.text(0);
     if line.name == "find" {
-        let found = txn.find(&collection, line.object(1)?)?;
-        let shown = found.iter().map(|(id, fields)| format!("{id} {}", fields.to_json()));
-        return Ok(shown.collect::<Vec<_>>().join(", "));
+        return in_one_line(&txn.find(&collection, line.object(1)?)?);
     }
-    let or_none = |fields: Option<Object>| fields.map_or("none".to_owned(), |one| one.to_json());
     match line.name.as_str() {
-        "get" => return Ok(or_none(txn.get(&collection, &line.text(1))?)),
+        "get" => {
+            let found = txn.get(&collection, &line.text(1))?;
+            return found.map_or(Ok("none".to_owned()), |one| Ok(one.fields()?.to_json()));
+        }
         "count" => return Ok(txn.count(&collection)?.to_string()),
         "list" => {
-            let documents = txn.list(&collection)?;
-            let shown = documents.iter().map(|(id, fields)| format!("{id} {}", fields.to_json()));
-            return Ok(shown.collect::<Vec<_>>().join(", "));
+            return in_one_line(&txn.find(&collection, Filter::all())?);
         }
         "insert" => txn.insert(&collection, &line.text(1), line.object(2)?)?,
         "replace" => txn.replace(&collection, &line.text(1), line.object(2)?)?,
@@ -322,18 +320,16 @@ pub(super) fn update(text: &str) -> Result<Update> {
     Ok(Update::from_json(text)?)
 }
 
-fn list(command: &Command) -> Result<List> {
-    let number = |key| command.option(key).map(|number| number.parse().unwrap());
-    Ok(List {
-        offset: number("offset").unwrap_or(0),
-        limit: number("limit"),
-        bytes_max: number("bytes"),
-        after: command.option("after").map(|after| text(after).parse()).transpose()?,
-        direction: match command.has("backward") {
-            true => Direction::Backward,
-            false => Direction::Forward,
-        },
-    })
+fn in_one_line(documents: &[Document]) -> Result<String> {
+    let shown = documents.iter().map(|one| Ok(format!("{} {}", one.id(), one.fields()?.to_json())));
+    Ok(shown.collect::<Result<Vec<_>>>()?.join(", "))
+}
+
+/// What is behind the id that a listing begins after.
+fn part(command: &Command) -> Result<Filter> {
+    let behind = if command.has("backward") { "$lt" } else { "$gt" };
+    let rest = |id: &str| Filter::from(velocitydb::object! { "_id": { (behind): (text(id)) } });
+    Ok(command.option("after").map_or(Filter::all(), rest))
 }
 
 fn written(one: &Written) -> String {
@@ -344,10 +340,10 @@ fn written(one: &Written) -> String {
 }
 
 fn swapped(one: &Swapped) -> String {
-    let verb = match (one.swapped, one.held) {
-        (true, _) => "swapped",
+    let verb = match (one.is_applied, one.held) {
+        (true, _) => "applied",
         (false, true) => "held",
-        (false, false) => "not swapped",
+        (false, false) => "not applied",
     };
     let replayed = if one.is_replayed { ", replayed" } else { "" };
     let why = one.refusal.as_ref().map_or(String::new(), |refusal| format!(": {refusal}"));
@@ -373,13 +369,24 @@ fn found(document: Option<&Document>) -> Result<String> {
     document.map_or(Ok("none".to_owned()), |one| Ok(one.to_object()?.to_json()))
 }
 
-fn page(page: &Page) -> Result<String> {
+fn page(find: Find, command: &Command) -> Result<String> {
+    let number = |key| command.option(key).map(|number| number.parse::<u64>().unwrap());
+    let sort = if command.has("backward") { Sort::new().descending("_id") } else { Sort::new() };
+    let mut find = find.sort(sort).offset(number("offset").unwrap_or(0));
+    if let Some(limit) = number("limit") {
+        find = find.limit(limit);
+    }
+    if let Some(bytes) = number("bytes") {
+        find = find.page_bytes(usize::try_from(bytes).unwrap());
+    }
+    let page = find.page()?;
     let mut lines = String::new();
     for document in &page.documents {
         let (id, version) = (document.id(), document.version());
         writeln!(lines, "{id} version {version} {}", document.fields()?.to_json()).unwrap();
     }
-    let next = page.next.as_ref().map_or("end".to_owned(), |next| format!("next: {next}"));
+    let last = page.documents.last().filter(|_| page.next.is_some());
+    let next = last.map_or("end".to_owned(), |last| format!("next: {}", last.id()));
     lines.push_str(&next);
     Ok(lines)
 }

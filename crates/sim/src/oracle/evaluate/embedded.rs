@@ -95,7 +95,7 @@ impl Embedded {
         };
         let (before, after) = specs.split_at(specs.len() / 2);
         for spec in before {
-            self.db.create_index(&self.collection(), spec.clone())?;
+            self.db.documents(&self.collection()).create_index(spec.clone())?;
         }
         self.handle().insert_many(documents.iter().map(|it| (id_of(it), without_id(it))))?;
         if self.indexes == Indexes::AmongMany {
@@ -117,11 +117,11 @@ impl Embedded {
             // All others are the same.
             unique = unique.partial(object! { FILLER: { "$exists": false } });
         }
-        if self.db.create_index(&collection, unique).is_ok() {
+        if self.db.documents(&collection).create_index(unique).is_ok() {
             self.has_unique = true;
             return Ok(());
         }
-        self.db.create_index(&collection, spec.clone())
+        self.db.documents(&collection).create_index(spec.clone())
     }
 
     /// The filter, so that it finds none of the others.

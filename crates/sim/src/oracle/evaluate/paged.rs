@@ -1,7 +1,7 @@
 //! [`Paged`]: results fetched in small pages, with the cursor between them stored as text, have to
 //! be those that are fetched at once.
 
-use velocitydb::{FindCursor, Object, Result, Sort, Value};
+use velocitydb::{Object, PageToken, Result, Sort, Value};
 
 use super::{Embedded, Evaluator};
 use crate::oracle::case::{Answer, Find, Query};
@@ -24,7 +24,7 @@ impl Paged {
                 query = query.sort(sort.clone());
             }
             if let Some(cursor) = &cursor {
-                query = query.after(cursor.parse::<FindCursor>()?);
+                query = query.after(cursor.parse::<PageToken>()?);
             }
             let page = query.page()?;
             ids.extend(page.documents.iter().map(|document| document.id().as_str().to_owned()));

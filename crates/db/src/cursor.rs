@@ -1,0 +1,125 @@
+//! [`Cursor`]: the results of a query, pulled one by one from one state and one plan.
+
+use std::collections::VecDeque;
+use std::iter::FusedIterator;
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+
+use velocitydb_core::{CollectionName, DocumentId};
+use velocitydb_storage::Blob;
+
+use crate::find::Query;
+use crate::queried::Queried;
+use crate::query::{Control, Need, Pause, Paused, Selection};
+use crate::{Document, FromDocument, Result};
+
+/// How many documents a cursor fetches at first, and at the most: enough to make the way to them
+/// cheap, and few enough to hold.
+const FETCHED_FIRST: usize = 4;
+const FETCHED_MAX: usize = 256;
+
+/// The bytes at which it has fetched enough before. A document may have a thousand times the bytes of
+/// another one.
+const FETCHED_BYTES: usize = 1 << 20;
+
+/// The results of a query, one by one; see [`Find::iter`](crate::Find::iter).
+///
+/// It holds the state that it reads, which costs what is overwritten meanwhile, and a few documents
+/// that were fetched ahead. Where no index gives the order that was asked for, it holds all of them,
+/// within the memory of the query. It waits for no writer, and none waits for it. After an error there
+/// is nothing more.
+pub struct Cursor<D = Document> {
+    name: CollectionName,
+    query: Query,
+    control: Control,
+    /// What is left of the query; `None` when everything was fetched.
+    left: Option<Left>,
+    fetched: VecDeque<(DocumentId, Blob)>,
+    fetch_next: usize,
+    rows: PhantomData<fn() -> D>,
+}
+
+struct Left {
+    queried: Queried,
+    paused: Paused,
+}
+
+impl<D> Cursor<D> {
+    /// Of a query on a collection; `None` where that does not exist.
+    pub(crate) fn new(
+        queried: Option<Queried>,
+        name: CollectionName,
+        query: Query,
+    ) -> Result<Self> {
+        let control = query.control();
+        let left = match queried {
+            Some(queried) => {
+                let paused = Paused::new(&queried.target(), &control, &selection(&query)?)?;
+                Some(Left { queried, paused })
+            }
+            None => None,
+        };
+        let (fetched, fetch_next, rows) = (VecDeque::new(), FETCHED_FIRST, PhantomData);
+        Ok(Cursor { name, query, control, left, fetched, fetch_next, rows })
+    }
+
+    /// Fetches the next documents. Nothing is left of the query after an error.
+    fn fetch(&mut self) -> Result<()> {
+        let Some(mut left) = self.left.take() else { return Ok(()) };
+        let (count_max, can_pause) = (self.fetch_next, left.paused.can_pause());
+        let (fetched, has_ties) = (&mut self.fetched, left.paused.has_ties());
+        let (pause, mut bytes) = (Pause::default(), 0);
+        let selection = selection(&self.query)?;
+        left.paused.run(&left.queried.target(), &self.control, &selection, &pause, &mut |hit| {
+            let id = DocumentId::new(hit.id)?;
+            let record = hit.record.into_blob();
+            bytes += record.len();
+            fetched.push_back((id, record));
+            if can_pause && (fetched.len() >= count_max || bytes >= FETCHED_BYTES) {
+                pause.want();
+                if !has_ties {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let Some((last, _)) = self.fetched.back().filter(|_| pause.is_wanted()) else {
+            return Ok(());
+        };
+        left.paused.leave_out_through(last);
+        self.left = Some(left);
+        self.fetch_next = (count_max * 4).min(FETCHED_MAX);
+        self.query.offset = 0;
+        let count = self.fetched.len() as u64;
+        self.query.limit = self.query.limit.map(|limit| limit.saturating_sub(count));
+        Ok(())
+    }
+}
+
+fn selection(query: &Query) -> Result<Selection<'_>> {
+    let order = query.order();
+    Ok(query.selection(order, Need::Documents, &[], query.place(order)?))
+}
+
+impl<D: FromDocument> Iterator for Cursor<D> {
+    type Item = Result<D>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.fetched.is_empty()
+            && let Err(error) = self.fetch()
+        {
+            self.fetched.clear();
+            return Some(Err(error));
+        }
+        let (id, record) = self.fetched.pop_front()?;
+        let document = Document::new(id, record);
+        let read = document.and_then(|document| D::from_document(document, &self.name));
+        if read.is_err() {
+            self.left = None;
+            self.fetched.clear();
+        }
+        Some(read)
+    }
+}
+
+impl<D: FromDocument> FusedIterator for Cursor<D> {}

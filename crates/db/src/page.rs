@@ -1,0 +1,75 @@
+//! [`Page`]: a part of the results of a query, and [`PageToken`], where the next one begins.
+
+use std::fmt;
+use std::str::FromStr;
+
+use velocitydb_core::Sort;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{Document, Error, Result};
+
+/// A part of the results of a query; see [`Find::page`](crate::Find::page).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<D = Document> {
+    /// The documents.
+    pub documents: Vec<D>,
+    /// Where the next part begins; `None` when there is nothing more.
+    pub next: Option<PageToken>,
+}
+
+/// A place in the results of a query. Documents that come and go before it shift nothing. Its text
+/// can be stored and parsed again, and is good for queries with the same sort.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageToken {
+    /// Which sort it belongs to.
+    sort: u64,
+    /// The values that the last document was sorted by, and its id.
+    place: Vec<u8>,
+}
+
+impl PageToken {
+    pub(crate) fn new(sort: &Sort, place: Vec<u8>) -> Self {
+        PageToken { sort: sort_id(sort), place }
+    }
+
+    /// The place, for a query with this sort.
+    pub(crate) fn place(&self, sort: &Sort) -> Result<&[u8]> {
+        if sort_id(sort) == self.sort {
+            return Ok(&self.place);
+        }
+        Err(token_error("belongs to a query with another sort").into())
+    }
+}
+
+/// Tells sorts apart.
+fn sort_id(sort: &Sort) -> u64 {
+    xxh3_64(sort.to_value().to_json().as_bytes())
+}
+
+fn token_error(problem: &str) -> velocitydb_core::Error {
+    let (what, place, problem) = ("page token", String::new(), problem.to_owned());
+    velocitydb_core::Error::InvalidQuery { what, place, problem }
+}
+
+impl fmt::Display for PageToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.sort)?;
+        self.place.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for PageToken {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || token_error("is not one; take it from the page before as it is");
+        let (sort, place) = text.split_at_checked(16).ok_or_else(wrong)?;
+        let sort = u64::from_str_radix(sort, 16).map_err(|_| wrong())?;
+        let digits = place.as_bytes().chunks(2).map(|pair| {
+            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+            u8::from_str_radix(pair, 16).ok()
+        });
+        let place = digits.collect::<Option<Vec<u8>>>().ok_or_else(wrong)?;
+        Ok(PageToken { sort, place })
+    }
+}

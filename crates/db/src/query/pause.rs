@@ -1,0 +1,154 @@
+//! Stopping a query for a while, and going on with it in the same state and by the same plan: what a
+//! cursor that is pulled needs, where everything else pushes.
+//!
+//! What is left of a plan is what its ranges have behind the places that were reached, so going on
+//! costs a seek in each range. Where a plan puts documents into order first, they are all shown at
+//! once, and whoever pauses holds them.
+
+use std::cell::Cell;
+
+use velocitydb_core::DocumentId;
+use velocitydb_storage::Direction;
+
+use super::access::{Access, Range};
+use super::control::Control;
+use super::execute::{Execution, Seen};
+use super::hit::Visit;
+use super::known::Reached;
+use super::plan::Plan;
+use super::select::{Selection, run};
+use super::target::Target;
+use super::walk::{Walk, Walks};
+use crate::Result;
+
+/// Whether a query is to be stopped for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Pause {
+    is_wanted: Cell<bool>,
+    is_unread: Cell<bool>,
+}
+
+impl Pause {
+    /// Asks for a stop, which comes at once or once those that a sort does not tell apart are shown.
+    pub(crate) fn want(&self) {
+        self.is_wanted.set(true);
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_wanted.get()
+    }
+
+    /// Notes that the document that was come to last is not shown, so that it comes again.
+    pub(super) fn leave_unread(&self) {
+        self.is_unread.set(true);
+    }
+
+    pub(super) fn is_unread(&self) -> bool {
+        self.is_unread.get()
+    }
+}
+
+/// A plan that is carried out bit by bit.
+pub(crate) struct Paused {
+    plan: Plan,
+    seen: Option<Seen>,
+}
+
+impl Paused {
+    /// The plan of a selection.
+    pub(crate) fn new(
+        target: &Target<'_>,
+        control: &Control,
+        selection: &Selection<'_>,
+    ) -> Result<Self> {
+        let mut plan = selection.plan(target)?;
+        if let (Access::Intersection(..), true) = (&plan.access, plan.is_sorted) {
+            // Only its ids can be gone on with.
+            let mut ids = Vec::new();
+            let mut execution = Execution::new(target, control, &plan, selection.filter);
+            execution.run(&plan.access, &mut |hit| {
+                control.take(IDS, hit.id.len() + size_of::<DocumentId>())?;
+                ids.push(DocumentId::new(hit.id)?);
+                Ok(std::ops::ControlFlow::Continue(()))
+            })?;
+            plan.access = Access::Ids(ids);
+        }
+        Ok(Paused { plan, seen: None })
+    }
+
+    /// Whether documents come as they are found; else all of them are shown at once.
+    pub(crate) fn can_pause(&self) -> bool {
+        self.plan.is_sorted
+    }
+
+    /// Whether those that the sort does not tell apart are shown together, so that a visitor says
+    /// that it wants a pause and does not break.
+    pub(crate) fn has_ties(&self) -> bool {
+        self.plan.access.has_open_ties()
+    }
+
+    /// Shows the documents of the selection that have not been shown, until the end or until the
+    /// visitor wants a pause. `last` is the last one that was shown.
+    pub(crate) fn run(
+        &mut self,
+        target: &Target<'_>,
+        control: &Control,
+        selection: &Selection<'_>,
+        pause: &Pause,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        let walks = Walks::without_marks(self.plan.access.walked().len());
+        let mut execution = Execution::new(target, control, &self.plan, selection.filter);
+        execution.track(walks, self.seen.take(), pause);
+        run(&mut self.plan, &mut execution, selection, visit)?;
+        self.seen = execution.take_seen();
+        self.plan.access.leave_out(&mut execution.into_walks().into_iter());
+        Ok(())
+    }
+
+    /// Leaves out the ids up to this one, where a plan is a list of them.
+    pub(crate) fn leave_out_through(&mut self, last: &DocumentId) {
+        if let Access::Ids(ids) = &mut self.plan.access
+            && let Some(position) = ids.iter().position(|id| id == last)
+        {
+            ids.drain(..=position);
+        }
+    }
+}
+
+const IDS: &str = "memory of a query for the ids that two indexes lead to in bytes";
+
+impl Access {
+    /// Leaves out what has been walked, in the order of [`walked`](Self::walked).
+    fn leave_out(&mut self, walks: &mut dyn Iterator<Item = Walk>) {
+        match self {
+            Access::Collection(range, direction) => range.leave_out(walks.next(), *direction),
+            Access::Index(scan) => {
+                for range in &mut scan.ranges {
+                    range.leave_out(walks.next(), scan.direction);
+                }
+            }
+            Access::Union(parts) => parts.iter_mut().for_each(|part| part.leave_out(walks)),
+            Access::Nothing | Access::Ids(_) | Access::Intersection(..) => {}
+        }
+    }
+}
+
+impl Range {
+    fn leave_out(&mut self, walk: Option<Walk>, direction: Direction) {
+        let Some(reached) = walk.and_then(|walk| walk.reached) else { return };
+        match (reached, direction) {
+            (Reached::End, _) => self.high = Some(self.low.clone()),
+            (Reached::Through(mut key), Direction::Forward) => {
+                key.push(0);
+                self.low = key;
+            }
+            (Reached::Before(key), Direction::Forward) => self.low = key,
+            (Reached::Through(key), Direction::Backward) => self.high = Some(key),
+            (Reached::Before(mut key), Direction::Backward) => {
+                key.push(0);
+                self.high = Some(key);
+            }
+        }
+    }
+}
