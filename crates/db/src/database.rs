@@ -1,7 +1,8 @@
 //! [`Database`]: an open database, and the handles to what is in it.
 
+mod closing;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -15,6 +16,7 @@ use crate::apply::{DueNext, Machine, Reply, Searched, find_answer};
 use crate::batch::{BatchOutcomes, BatchWritten, WriteBatch, check_outcomes};
 use crate::catalog::{self, Entry, is_stale};
 use crate::indexes::build_body;
+use crate::known_outcome::KnownOutcome;
 use crate::names::Names;
 use crate::options::{MaintenanceMode, Options};
 use crate::pending::pending;
@@ -54,8 +56,7 @@ pub(crate) struct Core {
     /// What maintenance could not do the last time that it tried.
     maintenance_problems: Mutex<Vec<String>>,
     due_next: Arc<DueNext>,
-    /// Whether storage has failed for good, and somebody was told.
-    has_failed: AtomicBool,
+    outcome: KnownOutcome,
 }
 
 /// What a level is asked for.
@@ -103,7 +104,7 @@ impl Database {
             options,
             maintenance_problems: Mutex::default(),
             due_next,
-            has_failed: AtomicBool::new(false),
+            outcome: KnownOutcome::default(),
         });
         core.begin_to_lead()?;
         let maintenance = is_automatic.then(|| Maintenance::start(core.clone()));
@@ -345,19 +346,6 @@ impl Database {
         Ok(self.engine().sync()?)
     }
 
-    /// Lets go of this handle once everything that was acknowledged is as durable as the mode can
-    /// make it, as after [`sync`](Self::sync). The database closes with the last handle; dropping
-    /// that one writes the same, but has no way to say what could not be written than a line on
-    /// standard error.
-    ///
-    /// # Errors
-    ///
-    /// When something that was acknowledged is not on the disk, with how much that is and why. It is
-    /// tried once more when the last handle goes.
-    pub fn close(self) -> Result<()> {
-        Ok(self.engine().close()?)
-    }
-
     /// Does what time has made due: expires documents and leases, forgets old tombstones and request
     /// ids, removes what was dropped, and goes on with indexes whose building was interrupted. Then
     /// gives the space of what was deleted back to the disk where that is worth it, unless snapshots
@@ -419,7 +407,9 @@ impl Database {
         self.inner.core.pipeline.waiting()
     }
 
-    pub(crate) fn now(&self) -> Time {
+    /// The time now, by the clock that this database goes by: that of its
+    /// [`Environment`](Options::environment).
+    pub fn now(&self) -> Time {
         self.inner.core.environment.now()
     }
 
@@ -508,9 +498,7 @@ impl Core {
         let mut command = Command { now: self.environment.now(), request, body };
         loop {
             let copy = self.can_be_behind(&command).then(|| command.clone());
-            let has_failed = self.has_failed.load(Ordering::Acquire);
-            let submitted = self.proposer.submit(command, level);
-            let reply = submitted.map_err(|error| self.outcome(error, has_failed))?;
+            let reply = self.outcome.of(|| self.proposer.submit(command, level))?;
             if !reply.is_behind {
                 return Ok(reply);
             }
@@ -525,17 +513,7 @@ impl Core {
     /// known.
     fn propose(&self, body: Body, request: Option<Request>, level: Consistency, done: Done) {
         let command = Command { now: self.environment.now(), request, body };
-        self.proposer.propose(command, level, done);
-    }
-
-    /// What a command is told that storage failed for. One that was under way when it failed may
-    /// have been written; what came later was not.
-    fn outcome(&self, error: Error, had_failed: bool) -> Error {
-        if !error.is_poisoned() {
-            return error;
-        }
-        self.has_failed.store(true, Ordering::Release);
-        if had_failed { error } else { Error::OutcomeUnknown { cause: Box::new(error) } }
+        self.proposer.propose(command, level, self.outcome.of_later(done));
     }
 
     /// Whether a command may find more that is due first than it may do itself.

@@ -15,6 +15,19 @@ pub trait Environment: Send + Sync + 'static {
     fn random(&self) -> u128;
 }
 
+/// The time now, by the clock of the operating system. `core`, where [`Time`] is, has no clock, so
+/// that applying a command cannot read one; [`Database::now`](crate::Database::now) is the clock of a
+/// database.
+///
+/// ```
+/// use velocitydb::object;
+///
+/// let seen = object! { "seen": (velocitydb::now()) };
+/// ```
+pub fn now() -> Time {
+    SystemEnvironment.now()
+}
+
 /// The clock and the random source of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEnvironment;

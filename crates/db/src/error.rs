@@ -282,6 +282,15 @@ pub enum Error {
         /// The place of the first attempt in the order of all commands.
         index: u64,
     },
+    /// The database was to be closed, and is held by others. Everything that was acknowledged is as
+    /// durable as the mode can make it, and the database closes with the last of them.
+    #[error("the database is still open: {holders} it; drop what holds it, and it closes", holders = Holders(*handles, *snapshots))]
+    InUse {
+        /// Other handles: of the database, its collections, transactions and queries.
+        handles: usize,
+        /// Snapshots and cursors; not counted while there are other handles.
+        snapshots: u64,
+    },
     /// Stored bytes are not what was written.
     #[error(
         "corrupt data at {place}: {what}; run `velocitydb doctor` on the data folder and restore from a backup"
@@ -418,6 +427,20 @@ impl fmt::Display for Offenders<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What holds a database, in a sentence.
+struct Holders(usize, u64);
+
+impl fmt::Display for Holders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Holders(0, 1) => write!(f, "1 snapshot or cursor holds"),
+            Holders(0, count) => write!(f, "{count} snapshots or cursors hold"),
+            Holders(1, _) => write!(f, "1 other handle holds"),
+            Holders(count, _) => write!(f, "{count} other handles hold"),
+        }
     }
 }
 

@@ -43,9 +43,10 @@ impl Error {
             | Error::SchemaSuperseded { .. }
             | Error::RequestReused { .. }
             | Error::DoneBefore { .. } => ErrorClass::Conflict,
-            Error::Overloaded { .. } | Error::Thread { .. } | Error::StateVersion { .. } => {
-                ErrorClass::Unavailable
-            }
+            Error::Overloaded { .. }
+            | Error::InUse { .. }
+            | Error::Thread { .. }
+            | Error::StateVersion { .. } => ErrorClass::Unavailable,
             Error::DeadlineExceeded => ErrorClass::Timeout,
             Error::MemoryExceeded { .. } | Error::CommandTooLarge { .. } => {
                 ErrorClass::ResourceLimit
@@ -175,6 +176,7 @@ mod tests {
             Error::CommandTooLarge { what: "what it writes", found: 2, max: 1 },
             Error::OutcomeUnknown { cause: Box::new(Error::Conflict) },
             Error::Overloaded { waiting: 1 },
+            Error::InUse { handles: 1, snapshots: 0 },
             Error::RequestReused { request: request() },
             Error::DoneBefore { request: request(), index: 1 },
             Error::Corrupt { place: String::new(), what: String::new() },

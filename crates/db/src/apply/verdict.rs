@@ -29,6 +29,7 @@ impl Rejection {
         match error {
             Error::Storage(_)
             | Error::Thread { .. }
+            | Error::InUse { .. }
             | Error::StateVersion { .. }
             | Error::OutcomeUnknown { .. } => Err(Fatal(error)),
             Error::Invalid(_)

@@ -88,7 +88,8 @@ fn check_defaults(schema: &Schema) -> Result<()> {
 
 /// One field of a schema: its type, and what else has to be true of it.
 ///
-/// A field that is not [`required`](Field::required) may be missing, and is not null.
+/// A field that is not [`required`](Field::required) may be missing; it is null only where it is
+/// [`nullable`](Field::nullable).
 #[derive(Debug, Clone)]
 #[must_use = "a field does nothing until it is added to a schema"]
 pub struct Field {
@@ -97,6 +98,7 @@ pub struct Field {
     fields: Vec<(String, Field)>,
     items: Option<Box<Field>>,
     is_required: bool,
+    is_nullable: bool,
     mistake: Option<(&'static str, String)>,
 }
 
@@ -107,14 +109,18 @@ enum FieldKind {
     Float,
     Bool,
     Time,
+    Bytes,
     Array,
     Object,
+    Any,
 }
 
 impl FieldKind {
-    /// The types in JSON Schema and as stored.
+    /// The types in JSON Schema and as stored; empty where every type is allowed.
     fn types(self) -> (&'static str, &'static str) {
         match self {
+            FieldKind::Any => ("", ""),
+            FieldKind::Bytes => ("string", "bytes"),
             FieldKind::String => ("string", "string"),
             FieldKind::Int => ("integer", "int"),
             FieldKind::Float => ("number", "float"),
@@ -154,6 +160,16 @@ impl Field {
         field
     }
 
+    /// Arbitrary bytes, stored as such and not as text.
+    pub fn bytes() -> Self {
+        Self::new(FieldKind::Bytes)
+    }
+
+    /// A value of any type, null included.
+    pub fn any() -> Self {
+        Self::new(FieldKind::Any)
+    }
+
     /// A list of values, each as the given field says.
     pub fn array(items: Field) -> Self {
         let mut field = Self::new(FieldKind::Array);
@@ -167,13 +183,17 @@ impl Field {
     }
 
     fn new(kind: FieldKind) -> Self {
-        let (json, stored) = kind.types();
+        let schema = match kind.types() {
+            ("", _) => Object::new(),
+            (json, stored) => object! { "type": json, "storedType": stored },
+        };
         Field {
             kind,
-            schema: object! { "type": json, "storedType": stored },
+            schema,
             fields: Vec::new(),
             items: None,
             is_required: false,
+            is_nullable: false,
             mistake: None,
         }
     }
@@ -194,6 +214,13 @@ impl Field {
     /// The field has to be there.
     pub fn required(mut self) -> Self {
         self.is_required = true;
+        self
+    }
+
+    /// The field may be null as well, as an `Option` that is `None` is. Where it is missing, it is
+    /// missing, and not null. To a unique index null is a value like any other.
+    pub fn nullable(mut self) -> Self {
+        self.is_nullable = true;
         self
     }
 
@@ -310,6 +337,15 @@ impl Field {
         if let Some((keyword, text)) = self.mistake {
             let steps = way.iter().map(String::as_str).chain([keyword]);
             return Err(problem(dotted(steps), text));
+        }
+        if self.is_nullable && self.kind != FieldKind::Any {
+            let (json, stored) = self.kind.types();
+            self.schema.insert("type", [json, "null"]);
+            self.schema.insert("storedType", [stored, "null"]);
+        }
+        if let (true, Some(Value::Array(values))) = (self.is_nullable, self.schema.get_mut("enum"))
+        {
+            values.push(Value::Null);
         }
         // Deeper ones are refused with the whole, and must not exhaust the stack before.
         if way.len() > 2 * velocitydb_core::limits::DEPTH_MAX {

@@ -7,6 +7,7 @@ mod bounds;
 mod bytes;
 mod changes;
 mod claims;
+mod closing;
 mod concurrency;
 mod cursors;
 mod determinism;

@@ -123,7 +123,7 @@ fn what_was_proposed_is_done_though_nobody_waits() {
 #[test]
 fn whoever_is_called_is_told_of_failures() {
     let is_poisoned = |error: Error| {
-        assert!(matches!(error, Error::Storage(StorageError::Poisoned { .. })), "{error}");
+        assert!(matches!(error.cause(), Error::Storage(StorageError::Poisoned { .. })), "{error}");
     };
     for fault in [Fault::Fsync, Fault::Panic, Fault::DiskFull] {
         let engine = Faulty::new();

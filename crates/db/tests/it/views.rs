@@ -295,6 +295,7 @@ fn writes_that_promise_no_fsync_wait_for_none_in_any_mode() {
             strong.join().unwrap();
         });
         assert!(docs.get("first").unwrap().is_none(), "{mode:?}");
+        drop((docs, local));
         db.close().unwrap();
     }
 }

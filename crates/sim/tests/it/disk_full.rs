@@ -170,8 +170,8 @@ fn gives_space_back(mode: Mode) {
         assert!(full_again_at > first_full_at / 2, "full again after {full_again_at} documents");
     }
     let count = documents.count().unwrap();
-    db.close().unwrap();
     drop(documents);
+    db.close().unwrap();
     let report = velocitydb::doctor(&data).unwrap();
     assert_eq!((report.problems, report.documents), (vec![], count));
 }
@@ -211,8 +211,8 @@ fn a_small_device_comes_back(mode: Mode) {
         println!("{mode:?}: full after {first_full_at} documents, and again after {full_again_at}");
         assert!(full_again_at > first_full_at / 2);
     }
-    db.close().unwrap();
     drop(documents);
+    db.close().unwrap();
     let report = velocitydb::doctor(&data).unwrap();
     assert!(report.is_healthy(), "{report:#?}");
 }

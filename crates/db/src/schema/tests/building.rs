@@ -17,6 +17,55 @@ fn users() -> SchemaBuilder {
         .field("address", Field::object().field("zip", Field::string().required().unique()))
 }
 
+/// There was no way to say bytes, null or anything at all without writing JSON.
+#[test]
+fn fields_can_be_null_bytes_or_anything() {
+    let schema = Schema::builder()
+        .field("key", Field::bytes().required())
+        .field("note", Field::any())
+        .field("email", Field::string().max_length(5).nullable())
+        .field("state", Field::string().one_of(["on", "off"]).nullable().default(Value::Null))
+        .field("seen", Field::array(Field::time().nullable()))
+        .build()
+        .unwrap();
+    let expected = object! {
+        "key": { "type": "string", "storedType": "bytes" },
+        "note": {},
+        "email": { "type": ["string", "null"], "storedType": ["string", "null"], "maxLength": 5 },
+        "state": {
+            "type": ["string", "null"], "storedType": ["string", "null"],
+            "enum": ["on", "off", null], "default": null,
+        },
+        "seen": {
+            "type": "array", "storedType": "array",
+            "items": { "type": ["string", "null"], "storedType": ["time", "null"], "format": "date-time" },
+        },
+    };
+    assert_eq!(schema.to_object()["properties"], Value::from(expected));
+    let bytes = || Value::Bytes(vec![0, 255]);
+    for (fields, is_taken) in [
+        (object! { "key": (bytes()) }, true),
+        (object! { "key": "AP8=" }, false),
+        (object! { "key": (bytes()), "email": null, "state": null, "note": null }, true),
+        (
+            object! { "key": (bytes()), "email": "a@b.c", "state": "on", "note": [1, { "a": 1 }] },
+            true,
+        ),
+        (object! { "key": (bytes()), "email": "a@b.cd" }, false),
+        (object! { "key": (bytes()), "email": 1 }, false),
+        (object! { "key": (bytes()), "state": "no" }, false),
+        (object! { "key": (bytes()), "seen": [null, (Time::UNIX_EPOCH)] }, true),
+        (object! { "key": (bytes()), "seen": ["now"] }, false),
+        (object! { "key": null }, false),
+    ] {
+        let encoded = Encoded::from_object(&fields).unwrap();
+        let violations = schema.validate(encoded.view()).unwrap();
+        assert_eq!(violations.is_none(), is_taken, "{fields:?}: {violations:?}");
+    }
+    let mistake = Schema::builder().field("a", Field::any().max_length(1)).build().unwrap_err();
+    assert!(mistake.to_string().contains("is for fields of type string"), "{mistake}");
+}
+
 #[test]
 fn the_builder_writes_a_schema_that_says_everything() {
     let schema = users().strict().description("people").build().unwrap();
