@@ -16,14 +16,22 @@ use std::time::Duration;
 
 use velocitydb_core::{
     Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Outcome, PassOver,
-    Recall, Release, Sort, Update,
+    Recall, Release, Sort, Time, Update, field,
 };
 
 use crate::apply::{Found, PASSED_OVER_MAX};
-use crate::{Document, Documents, Error, Explanation, FromDocument, Result, Typed};
+use crate::lease_guard::Before;
+use crate::lease_keeper;
+use crate::{Document, Documents, Error, Explanation, FromDocument, LeaseGuard, Result, Typed};
 
 /// The field that a claimant's name is written to, unless another one is chosen.
 pub const CLAIMANT_FIELD: &str = "claimed_by";
+
+/// The field that says when work that was given back by [`Documents::retry`] is to be tried again.
+pub const RETRY_AT_FIELD: &str = "retry_at";
+
+/// The field that says why it was given back.
+pub const RETRY_REASON_FIELD: &str = "retry_reason";
 
 /// The most documents that one claim takes.
 pub const CLAIM_COUNT_MAX: u32 = 1_000;
@@ -159,6 +167,43 @@ impl Documents {
         self.settle(id, version, Action::Release)
     }
 
+    /// Gives claimed work back as [`release`](Self::release) does, to be tried again at a time and for a
+    /// reason, which are written to the fields [`RETRY_AT_FIELD`] and [`RETRY_REASON_FIELD`]: all of it as
+    /// one. A claim leaves it alone until then if it asks for what is [due](Claim::due). Returns the new
+    /// version.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use std::time::Duration;
+    /// use velocitydb::object;
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let jobs = db.documents("jobs");
+    /// jobs.insert("job1", object! { "state": "waiting" })?;
+    /// let claim = || {
+    ///     let claim = jobs.claim(object! { "state": "waiting" }).due();
+    ///     let claim = claim.lease(Duration::from_secs(30), object! { "state": "waiting" });
+    ///     claim.update(object! { "state": "running" })
+    /// };
+    /// let claimed = claim()?;
+    /// let token = claimed.documents[0].version();
+    /// let later = db.now().saturating_add(Duration::from_secs(60));
+    /// jobs.retry("job1", token, later, "the executor is busy")?;
+    /// assert!(claim()?.documents.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`renew`](Self::renew). It is a transaction, at `strong`: the retry of a
+    /// [request](Self::request) is [`Error::DoneBefore`].
+    pub fn retry(&self, id: &str, version: u64, not_before: Time, reason: &str) -> Result<u64> {
+        let name = self.name()?.as_str();
+        self.database()
+            .transaction(|transaction| transaction.retry(name, id, version, not_before, reason))
+    }
+
     fn settle(&self, id: &str, version: u64, action: Action) -> Result<u64> {
         let id = DocumentId::new(id)?;
         let reply = self.submit_one(id.clone(), Condition::Version(version), action)?;
@@ -238,6 +283,14 @@ impl<D: FromDocument> Claim<'_, D> {
         self
     }
 
+    /// Leaves out what is to be [tried again](Documents::retry) later than now.
+    pub fn due(mut self) -> Self {
+        let now = self.documents.db.now();
+        let at_last = field(RETRY_AT_FIELD).lte(now).or(field(RETRY_AT_FIELD).is_missing());
+        self.filter = self.filter.and(at_last);
+        self
+    }
+
     /// Takes documents that are under somebody's lease too, if they satisfy the filter. Whoever had
     /// one before has lost it.
     pub fn even_if_leased(mut self) -> Self {
@@ -294,8 +347,39 @@ impl<D: FromDocument> Claim<'_, D> {
     /// When the filter, the sort or an update is invalid, and as for all writes. That there was
     /// nothing to claim is no error.
     pub fn update(self, update: impl Into<Update>) -> Result<Claimed<D>> {
+        let name = self.documents.name()?;
+        self.take(update.into())?.try_map(|document| D::from_document(document, name))
+    }
+
+    /// As [`update`](Self::update), and holds the leases of what was claimed: each is renewed by itself
+    /// until its guard is settled or dropped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update); when the claim has no [lease](Self::lease); and
+    /// [`Error::TooManyLeases`] when more than [`LEASE_GUARDS_MAX`](crate::LEASE_GUARDS_MAX) would be held
+    /// by this process. Nothing is claimed then.
+    pub fn hold(self, update: impl Into<Update>) -> Result<Claimed<LeaseGuard<D>>> {
+        let Some((duration, _)) = &self.lease else {
+            let (what, place) = ("claim", String::new());
+            let problem = "has no lease to be held; give it one with `lease`".to_owned();
+            return Err(velocitydb_core::Error::InvalidQuery { what, place, problem }.into());
+        };
+        let (documents, duration) = (self.documents, *duration);
         self.check_limit()?;
-        let mut update = update.into();
+        lease_keeper::make_ready(self.limit as usize)?;
+        let before = Before::now(documents);
+        self.take(update.into())?.try_map(|document| {
+            let bound = before.bound_until(duration, document.header().lease);
+            let token = (document.id().clone(), document.version());
+            let read = D::from_document(document, documents.name()?)?;
+            LeaseGuard::new(documents, token, duration, (before, bound), read)
+        })
+    }
+
+    fn take(self, update: Update) -> Result<Claimed> {
+        self.check_limit()?;
+        let mut update = update;
         if let Some((path, claimant)) = self.claimant {
             update = update.set(&path, claimant);
         }
@@ -338,8 +422,7 @@ impl<D: FromDocument> Claim<'_, D> {
             reason: Error::refused(name.clone(), id, refusal, None),
         });
         let (passed_over, passed_over_count) = (passed_over.collect(), passed_over_count as u64);
-        let (mut documents, mut misfits) = (Vec::with_capacity(reply.found.len()), Vec::new());
-        let mut lost = Vec::new();
+        let (mut documents, mut lost) = (Vec::with_capacity(reply.found.len()), Vec::new());
         let now = self.documents.db.now();
         // One whose lease is over is taken back by whoever comes to it next.
         let is_still_had = |document: &Document, version| {
@@ -350,15 +433,28 @@ impl<D: FromDocument> Claim<'_, D> {
                 true => self.documents.for_answer(&id)?.filter(|one| is_still_had(one, version)),
                 false => after.map(|record| Document::new(id.clone(), record)).transpose()?,
             };
-            let Some(document) = document else {
-                lost.push(Lost { id, version });
-                continue;
-            };
-            match D::from_document(document.clone(), name) {
-                Ok(one) => documents.push(one),
+            match document {
+                Some(document) => documents.push(document),
+                None => lost.push(Lost { id, version }),
+            }
+        }
+        let misfits = Vec::new();
+        Ok(Claimed { documents, misfits, lost, passed_over, passed_over_count, index, is_replayed })
+    }
+}
+
+impl Claimed {
+    /// The same, each document made into something else; those that cannot be are the misfits.
+    fn try_map<D>(self, mut make: impl FnMut(Document) -> Result<D>) -> Result<Claimed<D>> {
+        let Claimed { documents, mut misfits, lost, passed_over, passed_over_count, .. } = self;
+        let mut made = Vec::with_capacity(documents.len());
+        for document in documents {
+            match make(document.clone()) {
+                Ok(one) => made.push(one),
                 Err(reason) => misfits.push(Misfit { document, reason }),
             }
         }
+        let (documents, index, is_replayed) = (made, self.index, self.is_replayed);
         Ok(Claimed { documents, misfits, lost, passed_over, passed_over_count, index, is_replayed })
     }
 }

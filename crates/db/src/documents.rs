@@ -341,6 +341,11 @@ impl Documents {
         }
     }
 
+    /// The same collection, for calls that are a part of what is asked for.
+    pub(crate) fn without_request(&self) -> Self {
+        Documents { db: self.db.without_request(), request: None, ..self.clone() }
+    }
+
     pub(crate) fn consistency(&self) -> Consistency {
         self.consistency
     }

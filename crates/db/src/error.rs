@@ -120,6 +120,28 @@ pub enum Error {
         /// The batch that was refused for it.
         batch: Option<Box<RefusedBatch>>,
     },
+    /// The lease of a [guard](crate::LeaseGuard) is lost. Nothing was changed: stop the work, which
+    /// somebody else may have by now.
+    #[error("the lease on document {id:?} of collection {collection:?} is lost: {why}", why = Lost(cause.as_deref()), id = id.as_str(), collection = collection.as_str())]
+    LeaseLost {
+        /// The collection.
+        collection: CollectionName,
+        /// The document.
+        id: DocumentId,
+        /// Why it could not be renewed; `None` when its time is over.
+        cause: Option<Box<Error>>,
+    },
+    /// More leases would be [held](crate::Claim::hold) by this process than it renews. Nothing was
+    /// claimed; retry when some are settled, or claim fewer.
+    #[error(
+        "this process holds {held} leases, and would hold more than {max}, which is as many as it renews; complete some first, or claim fewer at a time"
+    )]
+    TooManyLeases {
+        /// How many are held.
+        held: usize,
+        /// How many may be.
+        max: usize,
+    },
     /// Changing many documents stopped between two of its steps.
     #[error("{changed} {of} collection {collection:?} {were} changed, up to {last:?} in the order of ids, and no others: {cause}", of = if *changed == 1 { "document of" } else { "documents of" }, were = if *changed == 1 { "was" } else { "were" }, last = last.as_str(), collection = collection.as_str())]
     Unfinished {
@@ -427,6 +449,18 @@ impl fmt::Display for Offenders<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Why a lease is lost, in a sentence.
+struct Lost<'a>(Option<&'a Error>);
+
+impl fmt::Display for Lost<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(cause) => write!(f, "{cause}"),
+            None => f.write_str("it has expired"),
+        }
     }
 }
 

@@ -35,6 +35,7 @@ impl Error {
             | Error::VersionMismatch { .. }
             | Error::ConditionFailed { .. }
             | Error::NotLeased { .. }
+            | Error::LeaseLost { .. }
             | Error::Conflict
             | Error::Contention { .. }
             | Error::CollectionExists { .. }
@@ -44,6 +45,7 @@ impl Error {
             | Error::RequestReused { .. }
             | Error::DoneBefore { .. } => ErrorClass::Conflict,
             Error::Overloaded { .. }
+            | Error::TooManyLeases { .. }
             | Error::InUse { .. }
             | Error::Thread { .. }
             | Error::StateVersion { .. } => ErrorClass::Unavailable,
@@ -66,6 +68,7 @@ impl Error {
             Error::Conflict
             | Error::Contention { .. }
             | Error::Overloaded { .. }
+            | Error::TooManyLeases { .. }
             | Error::SchemaSuperseded { .. } => true,
             Error::Storage(error) => error.is_retryable(),
             Error::Unfinished { cause, .. } => cause.is_retryable(),
@@ -154,6 +157,7 @@ mod tests {
                 batch: None,
             },
             Error::NotLeased { collection: collection(), id: id(), version: 1, batch: None },
+            Error::LeaseLost { collection: collection(), id: id(), cause: None },
             unfinished(Error::Conflict),
             Error::Conflict,
             Error::Contention { attempts: 1 },
@@ -176,6 +180,7 @@ mod tests {
             Error::CommandTooLarge { what: "what it writes", found: 2, max: 1 },
             Error::OutcomeUnknown { cause: Box::new(Error::Conflict) },
             Error::Overloaded { waiting: 1 },
+            Error::TooManyLeases { held: 1_000, max: 1_000 },
             Error::InUse { handles: 1, snapshots: 0 },
             Error::RequestReused { request: request() },
             Error::DoneBefore { request: request(), index: 1 },
@@ -232,7 +237,7 @@ mod tests {
             assert!(may_be || !error.is_retryable(), "{error}");
             retryable += usize::from(error.is_retryable());
         }
-        assert_eq!(retryable, 6);
+        assert_eq!(retryable, 7);
     }
 
     /// A deadline was an invalid input, and memory a limit of the document model.

@@ -45,6 +45,8 @@ mod indexes;
 mod keys;
 mod known_outcome;
 mod lease;
+mod lease_guard;
+mod lease_keeper;
 mod modify;
 mod names;
 mod options;
@@ -71,7 +73,10 @@ pub use apply::{
 };
 pub use batch::{BatchOutcomes, BatchWritten, WriteBatch};
 pub use batch_typed::BatchCollection;
-pub use claim::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, Misfit, PassedOver};
+pub use claim::{
+    CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, Misfit, PassedOver, RETRY_AT_FIELD,
+    RETRY_REASON_FIELD,
+};
 pub use cursor::Cursor;
 pub use database::Database;
 pub use doctor::{PROBLEMS_MAX, Report, doctor};
@@ -83,6 +88,8 @@ pub use explain::Explanation;
 pub use fields::IntoFields;
 pub use find::Find;
 pub use indexes::{IndexBuild, IndexStats};
+pub use lease_guard::LeaseGuard;
+pub use lease_keeper::LEASE_GUARDS_MAX;
 pub use modify::{Changed, FindAndModify, Modified};
 pub use options::{MaintenanceMode, Options, open, open_in_memory};
 pub use page::{Page, PageToken};

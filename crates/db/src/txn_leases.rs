@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use velocitydb_core::{Expiry, LeaseChange, Refusal, Update};
+use velocitydb_core::{Expiry, LeaseChange, Refusal, Time, Update};
 
+use crate::claim::{RETRY_AT_FIELD, RETRY_REASON_FIELD};
 use crate::txn::{New, Place, place};
 use crate::{Document, Error, Result, Transaction};
 
@@ -93,6 +94,26 @@ impl Transaction {
             New { fields, expires: document.expires(), lease: Some(LeaseChange::End) },
             version,
         )
+    }
+
+    /// Gives claimed work back, to be tried again at a time and for a reason. See
+    /// [`Documents::retry`](crate::Documents::retry).
+    ///
+    /// # Errors
+    ///
+    /// As for [`renew`](Self::renew).
+    pub fn retry(
+        &mut self,
+        collection: &str,
+        id: &str,
+        version: u64,
+        not_before: Time,
+        reason: &str,
+    ) -> Result<u64> {
+        let update = Update::new().set(RETRY_AT_FIELD, not_before).set(RETRY_REASON_FIELD, reason);
+        let version = self.release(collection, id, version)?;
+        self.update(collection, id, update)?;
+        Ok(version)
     }
 
     /// Says when a document expires, whatever was said before. A write that follows in this

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use velocitydb_core::{CollectionName, Condition, DocumentId, Encoded, Expiry, Filter, Update};
+use velocitydb_core::{
+    CollectionName, Condition, DocumentId, Encoded, Expiry, Filter, Time, Update,
+};
 
 use crate::{Document, FromDocument, Result, Transaction, Typed};
 
@@ -131,6 +133,16 @@ impl<T> TransactionCollection<'_, T> {
     /// As for [`Transaction::release`].
     pub fn release(&mut self, id: &str, version: u64) -> Result<u64> {
         self.transaction.release(self.name, id, version)
+    }
+
+    /// Gives claimed work back, to be tried again at a time and for a reason. See
+    /// [`Transaction::retry`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Transaction::retry`].
+    pub fn retry(&mut self, id: &str, version: u64, not_before: Time, reason: &str) -> Result<u64> {
+        self.transaction.retry(self.name, id, version, not_before, reason)
     }
 
     /// Says when a document expires. See [`Transaction::expire`].

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use velocitydb_core::aggregate::Pipeline;
 use velocitydb_core::{
-    CollectionName, Consistency, Encoded, Filter, IndexSpec, RequestId, Sort, Update,
+    CollectionName, Consistency, Encoded, Filter, IndexSpec, RequestId, Sort, Time, Update,
 };
 
 use crate::schema::Schema;
@@ -214,6 +214,16 @@ impl<T> Collection<T> {
     /// As for [`Documents::release`].
     pub fn release(&self, id: &str, version: u64) -> Result<u64> {
         self.documents.release(id, version)
+    }
+
+    /// Gives claimed work back, to be tried again at a time and for a reason. See
+    /// [`Documents::retry`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::retry`].
+    pub fn retry(&self, id: &str, version: u64, not_before: Time, reason: &str) -> Result<u64> {
+        self.documents.retry(id, version, not_before, reason)
     }
 
     /// Creates an index. See [`Documents::create_index`].

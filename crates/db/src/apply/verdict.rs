@@ -41,6 +41,8 @@ impl Rejection {
             | Error::VersionMismatch { .. }
             | Error::ConditionFailed { .. }
             | Error::NotLeased { .. }
+            | Error::LeaseLost { .. }
+            | Error::TooManyLeases { .. }
             | Error::Unfinished { .. }
             | Error::Conflict
             | Error::Contention { .. }

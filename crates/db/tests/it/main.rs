@@ -19,6 +19,7 @@ mod expiry;
 mod fatal;
 mod fault;
 mod golden;
+mod lease_guards;
 mod leases;
 mod moving_claims;
 mod phantoms;
