@@ -14,6 +14,7 @@ mod determinism;
 mod differential;
 mod doctor;
 mod doctor_indexes;
+mod examples;
 mod expired;
 mod expiry;
 mod fatal;
