@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use velocitydb_core::aggregate::{Context, Leading, Pipeline, Row};
@@ -19,7 +19,7 @@ use velocitydb_core::{
 use crate::explain::Explanation;
 use crate::queried::Queried;
 use crate::query::{Control, Need, Order, Record, Selection, select};
-use crate::{Database, Documents, Error, Result, Snapshot};
+use crate::{Cancellation, Database, Documents, Error, Result, Snapshot};
 
 /// A pipeline on a collection that is being put together; see [`Documents::aggregate`].
 #[must_use = "a pipeline does nothing until it is asked for results"]
@@ -28,7 +28,7 @@ pub struct Aggregate {
     collection: Result<CollectionName>,
     pipeline: Pipeline,
     now: Time,
-    deadline: Option<Instant>,
+    cancellation: Cancellation,
     memory_bytes_max: usize,
 }
 
@@ -77,13 +77,25 @@ impl Aggregate {
         now: Time,
     ) -> Self {
         let memory_bytes_max = limits::QUERY_MEMORY_BYTES_MAX;
-        Aggregate { source, collection, pipeline, now, deadline: None, memory_bytes_max }
+        let cancellation = Cancellation::never();
+        Aggregate { source, collection, pipeline, now, cancellation, memory_bytes_max }
     }
 
     /// How long the pipeline may take, from now on. Then it stops with an error.
     pub fn deadline(mut self, duration: Duration) -> Self {
-        self.deadline = Instant::now().checked_add(duration);
+        self.cancellation = self.cancellation.deadline(duration);
         self
+    }
+
+    /// Stops the pipeline with an error when this is cancelled or its deadline has passed; a
+    /// [deadline](Self::deadline) of its own is stated after it.
+    pub fn until(mut self, cancellation: &Cancellation) -> Self {
+        self.cancellation = cancellation.clone();
+        self
+    }
+
+    fn control(&self) -> Control {
+        Control::new(Some(self.cancellation.clone()), self.memory_bytes_max)
     }
 
     /// How many bytes the pipeline may hold for sorting, grouping and the like; 100 MiB if nothing
@@ -148,7 +160,7 @@ impl Aggregate {
         let Some(queried) = self.queried(&self.collection.clone()?)? else {
             return Ok(Explanation::of_nothing());
         };
-        let control = Control::new(self.deadline, self.memory_bytes_max);
+        let control = self.control();
         let all = Filter::all();
         let planned = Planned::new(&self.pipeline, &all)?;
         let mut explained = Explanation::new(&queried.target(), &control, &planned.selection())?;
@@ -175,7 +187,7 @@ impl Aggregate {
         let planned = Planned::new(&self.pipeline, &all)?;
         let mut run = self.pipeline.start_after(planned.stages, world, sink)?;
         if let Some(queried) = queried {
-            let control = Control::new(self.deadline, self.memory_bytes_max);
+            let control = self.control();
             select(&queried.target(), &control, &planned.selection(), &mut |hit| {
                 Ok(match hit.record {
                     Record::Covered(object) => run.push(object)?,
@@ -241,7 +253,7 @@ impl<'a> World<'a> {
         World {
             snapshot,
             now: aggregate.now,
-            control: Control::new(aggregate.deadline, aggregate.memory_bytes_max),
+            control: aggregate.control(),
             memory_bytes_max: aggregate.memory_bytes_max,
             foreign: RefCell::default(),
             error: RefCell::new(None),

@@ -250,6 +250,9 @@ pub enum Error {
         "the query was stopped at its deadline; nothing was changed. Give it more time, an index or a narrower filter"
     )]
     DeadlineExceeded,
+    /// It was [cancelled](crate::Cancellation). Nothing was changed.
+    #[error("it was cancelled; nothing was changed")]
+    Cancelled,
     /// A query would hold more memory than it was given. Nothing was changed: narrow its filter, sort
     /// by an index, or give it more.
     #[error("{what}{place} is {found}, and at most {max} is allowed", place = AtPlace(.place))]

@@ -49,7 +49,7 @@ impl Error {
             | Error::InUse { .. }
             | Error::Thread { .. }
             | Error::StateVersion { .. } => ErrorClass::Unavailable,
-            Error::DeadlineExceeded => ErrorClass::Timeout,
+            Error::DeadlineExceeded | Error::Cancelled => ErrorClass::Timeout,
             Error::MemoryExceeded { .. } | Error::CommandTooLarge { .. } => {
                 ErrorClass::ResourceLimit
             }
@@ -176,6 +176,7 @@ mod tests {
             },
             Error::Type { collection: collection(), id: id(), reason: String::new() },
             Error::DeadlineExceeded,
+            Error::Cancelled,
             Error::MemoryExceeded { what: "memory", place: String::new(), found: 2, max: 1 },
             Error::CommandTooLarge { what: "what it writes", found: 2, max: 1 },
             Error::OutcomeUnknown { cause: Box::new(Error::Conflict) },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use velocitydb_core::key::{Direction, encode_key_value};
@@ -17,7 +17,8 @@ use crate::page::PageToken;
 use crate::queried::Queried;
 use crate::query::{Control, Hit, Need, Order, Record, Selection, count, order_key, select};
 use crate::{
-    Cursor, Database, Document, Documents, Error, FromDocument, Page, Result, Snapshot, Typed,
+    Cancellation, Cursor, Database, Document, Documents, Error, FromDocument, Page, Result,
+    Snapshot, Typed,
 };
 
 /// A query that is being put together; see [`Documents::find`]. Its results are documents as they are
@@ -48,7 +49,7 @@ enum Source {
 }
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Query {
     pub(crate) filter: Filter,
     pub(crate) sort: Option<Sort>,
@@ -57,7 +58,7 @@ pub(crate) struct Query {
     pub(crate) limit: Option<u64>,
     page_bytes_max: usize,
     after: Option<PageToken>,
-    deadline: Option<Instant>,
+    cancellation: Cancellation,
     memory_bytes_max: usize,
 }
 
@@ -160,7 +161,7 @@ impl Find {
             limit: None,
             page_bytes_max: usize::MAX,
             after: None,
-            deadline: None,
+            cancellation: Cancellation::never(),
             memory_bytes_max: limits::QUERY_MEMORY_BYTES_MAX,
         };
         Find { source, collection, query, rows: PhantomData }
@@ -208,7 +209,14 @@ impl<D> Find<D> {
 
     /// How long the query may take, from now on. Then it stops with an error.
     pub fn deadline(mut self, duration: Duration) -> Self {
-        self.query.deadline = Instant::now().checked_add(duration);
+        self.query.cancellation = self.query.cancellation.deadline(duration);
+        self
+    }
+
+    /// Stops the query with an error when this is cancelled or its deadline has passed; a
+    /// [deadline](Self::deadline) of its own is stated after it.
+    pub fn until(mut self, cancellation: &Cancellation) -> Self {
+        self.query.cancellation = cancellation.clone();
         self
     }
 
@@ -538,7 +546,7 @@ impl Query {
     }
 
     pub(crate) fn control(&self) -> Control {
-        Control::new(self.deadline, self.memory_bytes_max)
+        Control::new(Some(self.cancellation.clone()), self.memory_bytes_max)
     }
 
     fn check(&self) -> Result<()> {

@@ -4,7 +4,7 @@ use velocitydb_core::{Body, CollectionName, Consistency, IndexName, IndexSpec};
 
 use crate::catalog;
 use crate::index::IndexState;
-use crate::{Database, Documents, Error, Result, Snapshot};
+use crate::{Cancellation, Database, Documents, Error, Result, Snapshot};
 
 /// What is known of an index.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +71,16 @@ impl Documents {
     /// And when it is invalid or storage fails: if that is in the course of
     /// the building, the index stays, and [`maintain`](Database::maintain) goes on with it.
     pub fn create_index(&self, spec: IndexSpec) -> Result<()> {
+        self.create_index_until(spec, &Cancellation::never())
+    }
+
+    /// As [`create_index`](Self::create_index), until it is cancelled: then there is no such index.
+    ///
+    /// # Errors
+    ///
+    /// As for [`create_index`](Self::create_index), and [`Error::Cancelled`] or
+    /// [`Error::DeadlineExceeded`] when it was stopped.
+    pub fn create_index_until(&self, spec: IndexSpec, cancellation: &Cancellation) -> Result<()> {
         let (db, collection) = (self.database(), self.name()?.clone());
         spec.check()?;
         let name = IndexName::new(spec.name())?;
@@ -79,18 +89,27 @@ impl Documents {
         if answer.is_some() {
             return Ok(());
         }
+        cancellation.check()?;
         db.submit(body.clone(), None, Consistency::Strong)?;
-        while db.build_step(&collection, &name)? {}
+        let drop_again = || {
+            let drop = Body::DropIndex { collection: collection.clone(), name: name.clone() };
+            match db.submit(drop, None, Consistency::Strong) {
+                // Somebody else may have dropped it, which is as good.
+                Ok(_) | Err(Error::NoIndex { .. }) => Ok(()),
+                Err(error) => Err(error),
+            }
+        };
+        while db.build_step(&collection, &name)? {
+            if let Err(stopped) = cancellation.check() {
+                drop_again()?;
+                return Err(stopped);
+            }
+        }
         let snapshot = db.snapshot()?;
         let found = snapshot.indexes(&collection)?.into_iter().find(|index| index.name == name);
         match found.map(|index| index.state) {
             Some(IndexBuild::Failed { reason }) => {
-                let drop = Body::DropIndex { collection: collection.clone(), name: name.clone() };
-                // Somebody else may have dropped it, which is as good.
-                match db.submit(drop, None, Consistency::Strong) {
-                    Ok(_) | Err(Error::NoIndex { .. }) => {}
-                    Err(error) => return Err(error),
-                }
+                drop_again()?;
                 Err(Error::IndexFailed { collection, index: name, reason })
             }
             // What exists already, just so, is only remembered to have been made.
@@ -132,6 +151,19 @@ impl Database {
     /// When storage fails.
     pub fn analyze(&self) -> Result<()> {
         self.core().analyze(&|| false)
+    }
+
+    /// As [`analyze`](Self::analyze), until it is cancelled; what it has not come to is left for the
+    /// next time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`analyze`](Self::analyze), and [`Error::Cancelled`] or [`Error::DeadlineExceeded`] when
+    /// it was stopped.
+    pub fn analyze_until(&self, cancellation: &Cancellation) -> Result<()> {
+        cancellation.check()?;
+        self.core().analyze(&|| cancellation.is_over())?;
+        cancellation.check()
     }
 
     /// One step of building an index; whether there is more to do.

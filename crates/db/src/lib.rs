@@ -26,6 +26,7 @@ mod aggregate;
 mod apply;
 mod batch;
 mod batch_typed;
+mod cancellation;
 mod catalog;
 mod claim;
 mod collection_schema;
@@ -73,6 +74,7 @@ pub use apply::{
 };
 pub use batch::{BatchOutcomes, BatchWritten, WriteBatch};
 pub use batch_typed::BatchCollection;
+pub use cancellation::Cancellation;
 pub use claim::{
     CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, Misfit, PassedOver, RETRY_AT_FIELD,
     RETRY_REASON_FIELD,

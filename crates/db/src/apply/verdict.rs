@@ -56,6 +56,7 @@ impl Rejection {
             | Error::ConsistencyTooWeak { .. }
             | Error::Type { .. }
             | Error::DeadlineExceeded
+            | Error::Cancelled
             | Error::MemoryExceeded { .. }
             | Error::CommandTooLarge { .. }
             | Error::Overloaded { .. }

@@ -1,16 +1,16 @@
 //! [`Control`]: what a query may take, and whether it is to stop.
 
 use std::cell::Cell;
-use std::time::Instant;
 
 use velocitydb_core::limits;
 
-use crate::{Error, Result};
+use crate::{Cancellation, Error, Result};
 
 /// What a query may take.
 #[derive(Debug)]
 pub(crate) struct Control {
-    deadline: Option<Instant>,
+    /// None for commands, which are applied to their end.
+    cancellation: Option<Cancellation>,
     memory_bytes_max: usize,
     memory_bytes: Cell<usize>,
     ticks: Cell<u32>,
@@ -20,18 +20,18 @@ pub(crate) struct Control {
 const TICKS: u32 = 128;
 
 impl Control {
-    /// With a deadline, and so many bytes of memory.
-    pub(crate) fn new(deadline: Option<Instant>, memory_bytes_max: usize) -> Self {
+    /// With so many bytes of memory, until it is cancelled.
+    pub(crate) fn new(cancellation: Option<Cancellation>, memory_bytes_max: usize) -> Self {
         let (memory_bytes, ticks) = (Cell::new(0), Cell::new(0));
-        Control { deadline, memory_bytes_max, memory_bytes, ticks }
+        Control { cancellation, memory_bytes_max, memory_bytes, ticks }
     }
 
-    /// Without a deadline: commands are applied to their end, on every replica.
+    /// Without an end before its own: commands are applied to it, on every replica.
     pub(crate) fn of_command() -> Self {
         Self::new(None, limits::QUERY_MEMORY_BYTES_MAX)
     }
 
-    /// One more step. Fails when the time is over.
+    /// One more step. Fails when it is to stop.
     #[inline]
     pub(crate) fn step(&self) -> Result<()> {
         let ticks = self.ticks.get() + 1;
@@ -39,12 +39,9 @@ impl Control {
         if ticks == TICKS { self.check() } else { Ok(()) }
     }
 
-    /// Fails when the time is over.
+    /// Fails when it is to stop.
     pub(crate) fn check(&self) -> Result<()> {
-        match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(Error::DeadlineExceeded),
-            _ => Ok(()),
-        }
+        self.cancellation.as_ref().map_or(Ok(()), Cancellation::check)
     }
 
     /// Takes so many bytes of memory for `what`. Fails when they are too many.

@@ -118,6 +118,7 @@ pub(crate) fn run(
     selection: &Selection<'_>,
     visit: &mut Visit<'_>,
 ) -> Result<()> {
+    execution.control.check()?;
     execution.need = allowed_need(execution.target, plan, selection);
     if let Some(limit) = selection.request().limit.filter(|_| plan.is_sorted) {
         // What is read ahead of a limit may be read in vain.

@@ -5,6 +5,7 @@
 mod backlog;
 mod bounds;
 mod bytes;
+mod cancelling;
 mod changes;
 mod claims;
 mod closing;
