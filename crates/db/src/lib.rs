@@ -63,6 +63,7 @@ mod snapshot_typed;
 mod stats;
 mod swap;
 mod txn;
+mod txn_aggregate;
 mod txn_leases;
 mod txn_run;
 mod txn_typed;

@@ -50,6 +50,11 @@ impl Transaction {
 }
 
 impl<T> TransactionCollection<'_, T> {
+    /// The transaction, and the name of the collection.
+    pub(crate) fn parts(&mut self) -> (&mut Transaction, &str) {
+        (self.transaction, self.name)
+    }
+
     /// How many documents there are. See [`Transaction::count`].
     ///
     /// # Errors

@@ -190,6 +190,48 @@ fn transactions_and_batches_have_it_too() {
     });
 }
 
+/// A pipeline in a transaction sees what that has written, in every collection, and what it has seen
+/// has to be so still when it commits.
+#[test]
+fn a_transaction_groups_what_it_sees() {
+    in_every_mode(|home| {
+        let db = home.db();
+        jobs(db);
+        let waiting = Pipeline::from_json(
+            r#"[{"$match": {"state": "waiting", "priority": {"$gte": 2}}},
+                {"$lookup": {"from": "owners", "localField": "_id", "foreignField": "_id", "as": "owner"}},
+                {"$group": {"_id": null, "sum": {"$sum": "$priority"}, "owned": {"$sum": {"$size": "$owner"}}}}]"#,
+        );
+        let waiting = waiting.unwrap();
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Seen {
+            sum: i64,
+            owned: i64,
+        }
+        let mut txn = db.begin().unwrap();
+        txn.update("jobs", "a", object! { "priority": 5 }).unwrap();
+        txn.delete("jobs", "c").unwrap();
+        txn.insert("owners", "b", object! {}).unwrap();
+        let seen: Vec<Seen> = txn.collection::<Job>("jobs").aggregate(&waiting).unwrap();
+        assert_eq!(seen, [Seen { sum: 12, owned: 1 }]);
+        // What no stage has looked at may change.
+        db.documents("jobs").insert("idle", object! { "state": "idle" }).unwrap();
+        txn.commit().unwrap();
+        for (collection, id) in [("jobs", "new"), ("owners", "a")] {
+            let mut txn = db.begin().unwrap();
+            txn.aggregate("jobs", &waiting).unwrap();
+            txn.insert("log", id, object! {}).unwrap();
+            db.documents(collection)
+                .insert(id, object! { "state": "waiting", "priority": 2 })
+                .unwrap();
+            assert!(matches!(txn.commit(), Err(Error::Conflict)), "{collection}");
+        }
+        let mut txn = db.begin().unwrap();
+        let wrong = Pipeline::from_json(r#"[{"$project": {"n": {"$divide": [1, 0]}}}]"#).unwrap();
+        assert!(matches!(txn.aggregate("jobs", &wrong), Err(Error::Invalid(_))));
+    });
+}
+
 /// A write of anybody else's to the collection is a conflict with having listed all of it.
 #[test]
 fn finding_all_conflicts_with_every_write() {
