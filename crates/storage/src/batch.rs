@@ -10,7 +10,7 @@ use std::ops::Bound;
 use hashbrown::HashTable;
 
 use crate::hash::hash;
-use crate::{Bounds, Keyspace};
+use crate::{Bounds, Keyspace, Part};
 
 /// Writes over any keyspaces, in order; a later one of the same key wins.
 #[derive(Default)]
@@ -82,17 +82,17 @@ impl Batch {
     ///
     /// When key or value are 4 GiB or longer; the database limits both far below.
     pub fn put(&mut self, keyspace: Keyspace, key: &[u8], value: &[u8]) {
-        self.push(keyspace, key, Some(&[value]));
+        self.push(keyspace, &[], key, Some(&[value]));
     }
 
     /// Sets `key` to the concatenation of `parts`, without the caller having to join them.
     pub fn put_parts(&mut self, keyspace: Keyspace, key: &[u8], parts: &[&[u8]]) {
-        self.push(keyspace, key, Some(parts));
+        self.push(keyspace, &[], key, Some(parts));
     }
 
     /// Removes `key`, which need not exist.
     pub fn delete(&mut self, keyspace: Keyspace, key: &[u8]) {
-        self.push(keyspace, key, None);
+        self.push(keyspace, &[], key, None);
     }
 
     /// What the batch is for. Clearing it makes it [`Purpose::Keep`].
@@ -105,16 +105,30 @@ impl Batch {
         self.purpose = purpose;
     }
 
-    fn push(&mut self, keyspace: Keyspace, key: &[u8], value: Option<&[&[u8]]>) {
-        let hash = hash(keyspace, key);
+    /// Makes the writes of `part` that have an effect, behind its prefix.
+    pub(crate) fn append(&mut self, part: Part<'_>) {
+        for write in part.batch.writes().filter(|write| !write.is_overwritten) {
+            let value = write.value.as_ref().map(std::slice::from_ref);
+            self.push(write.keyspace, part.prefix, write.key, value);
+        }
+    }
+
+    /// The key is `prefix` and `key`, one behind the other.
+    #[inline]
+    fn push(&mut self, keyspace: Keyspace, prefix: &[u8], key: &[u8], value: Option<&[&[u8]]>) {
         let number =
             u32::try_from(self.operations.len()).expect("a batch has less than 2^32 writes");
         let start = self.arena.len();
+        if !prefix.is_empty() {
+            self.arena.extend_from_slice(prefix);
+        }
         self.arena.extend_from_slice(key);
+        let key_end = self.arena.len();
+        let hash = hash(keyspace, &self.arena[start..]);
         for part in value.unwrap_or_default() {
             self.arena.extend_from_slice(part);
         }
-        let value_length = self.arena.len() - start - key.len();
+        let value_length = self.arena.len() - key_end;
         self.operations.push(Operation {
             keyspace,
             is_delete: value.is_none(),
@@ -122,10 +136,11 @@ impl Batch {
             earlier: None,
             hash,
             start,
-            key_length: u32::try_from(key.len()).expect("a key is shorter than 4 GiB"),
+            key_length: u32::try_from(key_end - start).expect("a key is shorter than 4 GiB"),
             value_length: u32::try_from(value_length).expect("a value is shorter than 4 GiB"),
         });
         let (arena, operations) = (&self.arena, &self.operations);
+        let key = &arena[start..key_end];
         let found = self.newest.find_mut(hash, |other| {
             let other = &operations[*other as usize];
             other.keyspace == keyspace && other.key(arena) == key
@@ -182,7 +197,7 @@ impl Batch {
     }
 
     /// The writes in order.
-    pub fn writes(&self) -> impl ExactSizeIterator<Item = Write<'_>> {
+    pub fn writes(&self) -> impl ExactSizeIterator<Item = Write<'_>> + Clone {
         self.operations.iter().map(|operation| Write {
             keyspace: operation.keyspace,
             key: operation.key(&self.arena),

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::{Batch, Blob, Result};
+use crate::{Batch, Blob, Part, Result, parts};
 
 /// One of an engine's independent ordered maps, numbered from 0.
 ///
@@ -97,6 +97,20 @@ pub trait Engine: Send + Sync + 'static {
     /// Concurrent calls are allowed and are put in some order; the database calls it from one
     /// thread at a time.
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<()>;
+
+    /// Applies several batches as one: what [`commit`](Engine::commit) promises for a batch holds for
+    /// all of them together, and they cost what one costs, one fsync included. The key of a write is
+    /// the prefix of its part and then its own. Where two parts write the same key, the later one
+    /// wins. Without any part it commits an empty batch.
+    ///
+    /// An engine puts the keys together while it writes. This default copies all writes into one
+    /// batch, for engines that wrap another one.
+    fn commit_all(&self, parts: &[Part<'_>], durability: Durability) -> Result<()> {
+        match parts {
+            [Part { prefix: [], batch }] => self.commit(batch, durability),
+            parts => self.commit(&parts::join(parts), durability),
+        }
+    }
 
     /// Makes all that has been committed as durable as [`Durability::Disk`].
     fn sync(&self) -> Result<()>;

@@ -16,6 +16,7 @@ pub mod lsm;
 pub mod memory;
 pub mod mode;
 mod overlay;
+mod parts;
 
 pub use batch::{Batch, Purpose, Savepoint};
 pub use blob::Blob;
@@ -26,3 +27,4 @@ pub use engine::{
 pub use error::{Error, Result, Room};
 pub use mode::Mode;
 pub use overlay::Overlay;
+pub use parts::Part;

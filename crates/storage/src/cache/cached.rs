@@ -7,8 +7,11 @@ use quick_cache::{OptionsBuilder, Weighter};
 
 use super::coherent::{Coherent, Lock, Map, Stripe};
 use super::counter::Counter;
+use crate::batch::Write;
 use crate::hash::hash;
-use crate::{Batch, Blob, Durability, Engine, EngineStats, Keyspace, Quiet, Result, Snapshot};
+use crate::{
+    Batch, Blob, Durability, Engine, EngineStats, Keyspace, Part, Quiet, Result, Snapshot, parts,
+};
 
 /// What fills the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,34 @@ impl<E: Engine> Cached<E> {
         let keep = |value: &Blob| Blob::copy_of(value);
         self.coherent.load(key, hash(self.keyspace, key), load, keep)
     }
+
+    /// Shows the documents that `parts` write, with the hash of each, and with its value where the
+    /// cache is to hold that.
+    fn documents<'w>(
+        &self,
+        parts: &'w [Part<'w>],
+        see: &mut dyn FnMut(&[u8], u64, Option<&'w [u8]>),
+    ) {
+        let mut composed = Vec::new();
+        for Part { prefix, batch } in parts {
+            let is_document = |write: &Write<'_>| write.keyspace == self.keyspace;
+            let writes = batch.writes().filter(|write| !write.is_overwritten);
+            for write in writes.filter(is_document) {
+                let value = match self.fill {
+                    Fill::Reads => None,
+                    Fill::ReadsAndWrites => write.value,
+                };
+                if prefix.is_empty() {
+                    see(write.key, write.hash, value);
+                    continue;
+                }
+                composed.clear();
+                composed.extend_from_slice(prefix);
+                composed.extend_from_slice(write.key);
+                see(&composed, hash(self.keyspace, &composed), value);
+            }
+        }
+    }
 }
 
 impl<E: Engine> Engine for Cached<E> {
@@ -77,21 +108,15 @@ impl<E: Engine> Engine for Cached<E> {
     }
 
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
+        self.commit_all(&[Part::from(batch)], durability)
+    }
+
+    fn commit_all(&self, parts: &[Part<'_>], durability: Durability) -> Result<()> {
         let _one = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let writes = || {
-            let documents = batch
-                .writes()
-                .filter(|write| write.keyspace == self.keyspace && !write.is_overwritten);
-            documents.map(|write| {
-                let value = match self.fill {
-                    Fill::Reads => None,
-                    Fill::ReadsAndWrites => write.value,
-                };
-                (write.key, hash(write.keyspace, write.key), value)
-            })
-        };
-        let commit = || self.engine.commit(batch, durability);
-        self.coherent.write(writes, commit, Blob::copy_of)
+        parts::apart(parts, |parts| {
+            let commit = || self.engine.commit_all(parts, durability);
+            self.coherent.write(|see| self.documents(parts, see), commit, Blob::copy_of)
+        })
     }
 
     fn sync(&self) -> Result<()> {

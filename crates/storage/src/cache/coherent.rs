@@ -101,25 +101,23 @@ impl<M: Map, L: Lock> Coherent<M, L> {
     }
 
     /// Runs `commit`, which publishes a state with other values for the given keys before it
-    /// returns `Ok`, and holds what `keep` makes of those that come with a value. `writes` is
-    /// called twice and gives the same each time. The caller lets one writer in at a time.
-    pub(super) fn write<'a, V, E, I>(
+    /// returns `Ok`, and holds what `keep` makes of those that come with a value. `writes` shows each
+    /// key with its hash; it is called twice and shows the same each time. The caller lets one writer
+    /// in at a time.
+    pub(super) fn write<V, E>(
         &self,
-        writes: impl Fn() -> I,
+        writes: impl Fn(&mut dyn FnMut(&[u8], u64, Option<V>)),
         commit: impl FnOnce() -> Result<(), E>,
         keep: impl Fn(V) -> M::Value,
-    ) -> Result<(), E>
-    where
-        I: Iterator<Item = (&'a [u8], u64, Option<V>)>,
-    {
-        for (key, hash, _) in writes() {
+    ) -> Result<(), E> {
+        writes(&mut |key, hash, _| {
             self.stripe(hash).with(|stripe| {
                 stripe.writes += 1;
                 self.map.remove(key);
             });
-        }
+        });
         let result = commit();
-        for (key, hash, value) in writes() {
+        writes(&mut |key, hash, value| {
             self.stripe(hash).with(|stripe| {
                 if let (Ok(()), Some(value)) = (&result, value) {
                     self.map.insert(key, keep(value));
@@ -127,7 +125,7 @@ impl<M: Map, L: Lock> Coherent<M, L> {
                 stripe.epoch += 1;
                 stripe.writes -= 1;
             });
-        }
+        });
         result
     }
 }

@@ -95,7 +95,7 @@ impl<L: Lock> Cache<L> {
     }
 
     fn put(&self, value: u32, held: Option<u32>, outcome: Result<(), ()>) {
-        let writes = || [(KEY, 0, held)].into_iter();
+        let writes = |see: &mut dyn FnMut(&[u8], u64, Option<u32>)| see(KEY, 0, held);
         let commit = || {
             if outcome.is_ok() {
                 self.published.store(value, Ordering::SeqCst);

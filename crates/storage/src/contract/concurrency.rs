@@ -26,7 +26,7 @@ const COMMITS: Range<u64> = 2_000..50_000;
 const READS: u64 = 500;
 
 /// Commits one round after the other on this thread, while two others read.
-fn while_writing(mut write: impl FnMut(u64), read: impl Fn(&mut Random) + Sync) {
+pub(super) fn while_writing(mut write: impl FnMut(u64), read: impl Fn(&mut Random) + Sync) {
     let done = AtomicBool::new(false);
     let reads = [AtomicU64::new(0), AtomicU64::new(0)];
     let seed = Random::announced("contract").number();

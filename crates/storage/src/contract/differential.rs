@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{
-    Check, FIRST, Model, Random, SECOND, TestEngine, all, commit, get, get_at, scan, snapshot,
+    Check, FIRST, Model, Random, SECOND, TestEngine, all, commit, commit_all, get, get_at, scan,
+    snapshot,
 };
-use crate::{Batch, Bounds, Direction, Keyspace, Snapshot};
+use crate::{Batch, Bounds, Direction, Keyspace, Part, Snapshot};
 
 pub(super) const CHECKS: &[Check] = &[
     ("agrees_with_the_model", agrees_with_the_model),
@@ -40,10 +41,19 @@ fn compare(test: TestEngine, mut random: Random, key_length_max: KeyLengthMax) {
     let mut held: Vec<Held> = Vec::new();
     for step in 0..STEPS {
         match random.within(0..100) {
-            0..60 => {
+            0..45 => {
                 let batch = random_batch(&mut random, length);
                 commit(&*engine, &batch);
                 commit(&model, &batch);
+            }
+            45..60 => {
+                let parts: Vec<_> = (0..random.within(1..5))
+                    .map(|_| (random.bytes(2), random_batch(&mut random, length)))
+                    .collect();
+                let parts: Vec<_> =
+                    parts.iter().map(|(prefix, batch)| Part { prefix, batch }).collect();
+                commit_all(&*engine, &parts);
+                commit_all(&model, &parts);
             }
             60..75 => {
                 let keyspace = random_keyspace(&mut random);

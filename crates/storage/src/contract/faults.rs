@@ -8,8 +8,8 @@ use std::thread;
 
 use super::{Model, TestEngine, run};
 use crate::{
-    Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Keyspace, Result, Snapshot,
-    Visit,
+    Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Keyspace, Part, Result,
+    Snapshot, Visit, parts,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,10 @@ enum Fault {
     ScanIgnoresBreak,
     SnapshotFollows,
     KeyspacesMixed,
+    PartsInSeveralCommits,
+    PartsBackwards,
+    PrefixLost,
+    FirstPartAlone,
 }
 
 struct Faulty {
@@ -76,6 +80,24 @@ impl Engine for Faulty {
             thread::yield_now();
         }
         Ok(())
+    }
+
+    fn commit_all(&self, parts: &[Part<'_>], durability: Durability) -> Result<()> {
+        let mut parts = parts.to_vec();
+        match self.fault {
+            Fault::PartsBackwards => parts.reverse(),
+            Fault::FirstPartAlone => parts.truncate(1),
+            Fault::PrefixLost => parts.iter_mut().for_each(|part| part.prefix = &[]),
+            Fault::PartsInSeveralCommits => {
+                let commits = parts.iter().map(|part| {
+                    thread::yield_now();
+                    self.model.commit_all(&[*part], durability)
+                });
+                return commits.collect();
+            }
+            _ => {}
+        }
+        self.commit(&parts::join(&parts), durability)
     }
 
     fn sync(&self) -> Result<()> {
@@ -135,6 +157,10 @@ fn every_planted_fault_is_found() {
         Fault::ScanIgnoresBreak,
         Fault::SnapshotFollows,
         Fault::KeyspacesMixed,
+        Fault::PartsInSeveralCommits,
+        Fault::PartsBackwards,
+        Fault::PrefixLost,
+        Fault::FirstPartAlone,
     ] {
         let make = || TestEngine {
             engine: Arc::new(Faulty { model: Arc::new(Model::new(2)), fault }),

@@ -10,6 +10,7 @@ mod differential;
 #[cfg(test)]
 mod faults;
 mod model;
+mod parts;
 mod random;
 mod restarts;
 mod snapshots;
@@ -19,4 +20,6 @@ pub use model::Model;
 pub use random::Random;
 pub use suite::{Check, Reopen, TestEngine, checks, run};
 
-use suite::{FIRST, SECOND, all, commit, delete, get, get_at, number, put, scan, snapshot};
+use suite::{
+    FIRST, SECOND, all, commit, commit_all, delete, get, get_at, number, put, scan, snapshot,
+};

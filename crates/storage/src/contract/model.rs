@@ -8,7 +8,7 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::{
-    Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Keyspace, KeyspaceStats,
+    Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Keyspace, KeyspaceStats, Part,
     Result, Snapshot, Visit,
 };
 
@@ -54,15 +54,22 @@ impl Engine for Model {
         }))
     }
 
-    fn commit(&self, batch: &Batch, _durability: Durability) -> Result<()> {
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
+        self.commit_all(&[Part::from(batch)], durability)
+    }
+
+    fn commit_all(&self, parts: &[Part<'_>], _durability: Durability) -> Result<()> {
         let mut state = self.state();
         let state = Arc::make_mut(&mut state);
-        for write in batch.writes() {
-            let map = &mut state.keyspaces[usize::from(write.keyspace.0)];
-            match write.value {
-                Some(value) => map.insert(write.key.into(), Blob::copy_of(value)),
-                None => map.remove(write.key),
-            };
+        for Part { prefix, batch } in parts {
+            for write in batch.writes() {
+                let map = &mut state.keyspaces[usize::from(write.keyspace.0)];
+                let key = [prefix, write.key].concat();
+                match write.value {
+                    Some(value) => map.insert(key.into(), Blob::copy_of(value)),
+                    None => map.remove(&key[..]),
+                };
+            }
         }
         state.commits += 1;
         Ok(())

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{basics, concurrency, differential, restarts, snapshots};
-use crate::{Batch, Bounds, Direction, Durability, Engine, Keyspace, Snapshot};
+use super::{basics, concurrency, differential, parts, restarts, snapshots};
+use crate::{Batch, Bounds, Direction, Durability, Engine, Keyspace, Part, Snapshot};
 
 /// An engine under test.
 pub struct TestEngine {
@@ -22,8 +22,15 @@ pub type Check = (&'static str, fn(TestEngine));
 
 /// Every check of the suite, for a caller that wants to run them one by one.
 pub fn checks() -> Vec<Check> {
-    [basics::CHECKS, snapshots::CHECKS, concurrency::CHECKS, differential::CHECKS, restarts::CHECKS]
-        .concat()
+    [
+        basics::CHECKS,
+        parts::CHECKS,
+        snapshots::CHECKS,
+        concurrency::CHECKS,
+        differential::CHECKS,
+        restarts::CHECKS,
+    ]
+    .concat()
 }
 
 /// Runs every check on an engine of its own.
@@ -58,6 +65,10 @@ pub(super) fn delete(engine: &dyn Engine, keyspace: Keyspace, key: &[u8]) {
 
 pub(super) fn commit(engine: &dyn Engine, batch: &Batch) {
     engine.commit(batch, Durability::Memory).expect("a commit succeeds");
+}
+
+pub(super) fn commit_all(engine: &dyn Engine, parts: &[Part<'_>]) {
+    engine.commit_all(parts, Durability::Memory).expect("a commit succeeds");
 }
 
 pub(super) fn get(engine: &dyn Engine, keyspace: Keyspace, key: &[u8]) -> Option<Vec<u8>> {
@@ -101,9 +112,40 @@ pub(super) fn number(value: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use crate::contract::Model;
+    use crate::{Blob, EngineStats, Result};
 
     #[test]
     fn the_model_keeps_the_contract() {
         run(&|| TestEngine { engine: Arc::new(Model::new(2)), reopen: None });
+    }
+
+    /// An engine that leaves to the trait what it can.
+    struct Plain(Model);
+
+    impl Engine for Plain {
+        fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>> {
+            self.0.get(keyspace, key)
+        }
+
+        fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
+            self.0.snapshot()
+        }
+
+        fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
+            self.0.commit(batch, durability)
+        }
+
+        fn sync(&self) -> Result<()> {
+            self.0.sync()
+        }
+
+        fn stats(&self) -> EngineStats {
+            self.0.stats()
+        }
+    }
+
+    #[test]
+    fn the_defaults_of_the_trait_keep_the_contract() {
+        run(&|| TestEngine { engine: Arc::new(Plain(Model::new(2))), reopen: None });
     }
 }

@@ -19,8 +19,8 @@ use super::snapshot::{Held, State};
 use super::space::Space;
 use super::writer::Writer;
 use crate::{
-    Batch, Blob, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Purpose, Quiet,
-    Result, Snapshot,
+    Batch, Blob, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Part, Purpose,
+    Quiet, Result, Snapshot, parts,
 };
 
 /// How long the last reads of a closed store are waited for.
@@ -93,18 +93,18 @@ impl Lsm {
         if fsync.number < number { Err(self.space.is_full()) } else { Ok(()) }
     }
 
-    /// Writes a batch as far as the operating system, and returns its number. A batch that waits for
-    /// its fsync may yet be refused.
-    fn append(&self, batch: &Batch, durability: Durability) -> Result<u64> {
+    /// Writes `parts`, no two of which write the same key, as one batch as far as the operating
+    /// system, and returns its number. A batch that waits for its fsync may yet be refused.
+    fn append(&self, parts: &[Part<'_>], durability: Durability) -> Result<u64> {
         let mut writer = self.writer();
-        self.revive(&mut writer, batch.purpose())?;
-        if !batch.is_empty() {
-            let mut result = writer.append(batch);
+        self.revive(&mut writer, parts::purpose(parts))?;
+        if !parts::are_empty(parts) {
+            let mut result = writer.append(parts);
             if matches!(result, Err(Error::DiskFull { .. }))
                 && writer.can_restart_journals()
                 && self.restart_journals(&mut writer).is_ok()
             {
-                result = writer.append(batch);
+                result = writer.append(parts);
             }
             self.noted(result)?;
         }
@@ -238,8 +238,12 @@ impl Engine for Lsm {
     }
 
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
+        self.commit_all(&[Part::from(batch)], durability)
+    }
+
+    fn commit_all(&self, parts: &[Part<'_>], durability: Durability) -> Result<()> {
         let _one = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = self.append(batch, durability)?;
+        let number = parts::apart(parts, |parts| self.append(parts, durability))?;
         if durability == Durability::Disk {
             self.sync_to(number)?;
             self.publish(&mut self.writer());
@@ -331,13 +335,19 @@ mod tests {
         put(&engine, b"before", Durability::Disk).unwrap();
         is_broken.store(true, Ordering::Relaxed);
         put(&engine, b"without fsync", Durability::Os).unwrap();
+        let mut batch = Batch::new();
+        batch.put(DOCUMENTS, b"fused", b"value");
         for _ in 0..2 {
             for durability in [Durability::Disk, Durability::Os] {
                 let error = put(&engine, b"refused", durability).unwrap_err();
                 assert!(matches!(error, Error::Poisoned { .. }), "{error}");
+                let parts = [Part { prefix: b"re", batch: &batch }, Part::from(&batch)];
+                let error = engine.commit_all(&parts, durability).unwrap_err();
+                assert!(matches!(error, Error::Poisoned { .. }), "{error}");
             }
             assert!(matches!(engine.sync(), Err(Error::Poisoned { .. })));
             assert!(engine.get(DOCUMENTS, b"refused").unwrap().is_none());
+            assert!(engine.get(DOCUMENTS, b"fused").unwrap().is_none());
             assert!(engine.get(DOCUMENTS, b"before").unwrap().is_some());
             assert!(engine.get(DOCUMENTS, b"without fsync").unwrap().is_some());
         }

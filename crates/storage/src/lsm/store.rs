@@ -16,7 +16,7 @@ use super::journal::Journals;
 use super::options::LsmOptions;
 use super::reclaim::{self, Busy, Reclaiming};
 use super::snapshot::{State, Trees, empty_key};
-use crate::{Batch, Error, Result};
+use crate::{Error, Keyspace, Part, Result, parts};
 
 /// The keyspace of our own, created first and therefore number 1 of the store.
 const RECORD_KEYSPACE: &str = "velocitydb";
@@ -179,37 +179,55 @@ impl Store {
         batch.durability(Some(PersistMode::Buffer)).commit()
     }
 
-    /// The store's form of `batch`, as number `number`.
-    pub(super) fn encode(&self, batch: &Batch, number: u64) -> Result<fjall::OwnedWriteBatch> {
-        let capacity = batch.len() + 1;
+    /// The store's form of `parts`, no two of which write the same key, as batch number `number`.
+    pub(super) fn encode(&self, parts: &[Part<'_>], number: u64) -> Result<fjall::OwnedWriteBatch> {
+        let capacity = parts::len(parts) + 1;
         let mut encoded = fjall::OwnedWriteBatch::with_capacity(self.database.clone(), capacity);
         let record = Record { number, sequence_min: self.database.seqno() };
         encoded.insert(&self.record, RECORD_KEY, record.encode());
-        for write in batch.writes() {
-            if write.is_overwritten {
-                continue;
-            }
-            let keyspace = self.keyspaces.get(usize::from(write.keyspace.0));
-            let keyspace = keyspace.ok_or_else(|| Error::Invalid {
-                what: format!("the engine has no keyspace {}", write.keyspace.0),
-            })?;
-            let length = write.key.len();
-            if length > KEY_LENGTH_MAX {
-                return Err(Error::Invalid {
-                    what: format!("a key has up to {KEY_LENGTH_MAX} bytes, not {length}"),
-                });
-            }
-            let empty = empty_key(write.keyspace);
-            let (keyspace, key) = match write.key {
-                [] => (&self.record, &empty[..]),
-                key => (keyspace, key),
-            };
-            match write.value {
-                Some(value) => encoded.insert(keyspace, key, value),
-                None => encoded.remove(keyspace, key),
+        let mut composed = Vec::new();
+        for Part { prefix, batch } in parts {
+            for write in batch.writes().filter(|write| !write.is_overwritten) {
+                let key = match prefix {
+                    [] => write.key,
+                    prefix => {
+                        composed.clear();
+                        composed.extend_from_slice(prefix);
+                        composed.extend_from_slice(write.key);
+                        &composed
+                    }
+                };
+                self.encode_write(&mut encoded, write.keyspace, key, write.value)?;
             }
         }
         Ok(encoded)
+    }
+
+    fn encode_write(
+        &self,
+        encoded: &mut fjall::OwnedWriteBatch,
+        keyspace: Keyspace,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<()> {
+        let tree = self.keyspaces.get(usize::from(keyspace.0)).ok_or_else(|| Error::Invalid {
+            what: format!("the engine has no keyspace {}", keyspace.0),
+        })?;
+        if key.len() > KEY_LENGTH_MAX {
+            return Err(Error::Invalid {
+                what: format!("a key has up to {KEY_LENGTH_MAX} bytes, not {}", key.len()),
+            });
+        }
+        let empty = empty_key(keyspace);
+        let (tree, key) = match key {
+            [] => (&self.record, &empty[..]),
+            key => (tree, key),
+        };
+        match value {
+            Some(value) => encoded.insert(tree, key, value),
+            None => encoded.remove(tree, key),
+        }
+        Ok(())
     }
 
     /// Makes everything appended so far survive the loss of power.

@@ -28,7 +28,7 @@ use super::snapshot::State;
 use super::space::Space;
 use super::store::Store;
 use super::{journal, tables};
-use crate::{Batch, Error, Keyspace, Purpose, Result};
+use crate::{Error, Keyspace, Part, Purpose, Result, parts};
 
 /// How much is written before the marker is brought up to date.
 const UNMARKED_BYTES_MAX: u64 = 1 << 20;
@@ -254,14 +254,14 @@ impl Writer {
         }
     }
 
-    /// Writes a batch as far as the operating system. After an error it is not there, unless the
-    /// error is [`Error::Poisoned`].
-    pub(super) fn append(&mut self, batch: &Batch) -> Result<()> {
-        let bytes = batch.byte_length() as u64;
-        self.space.check(bytes, 0, batch.purpose())?;
+    /// Writes `parts`, no two of which write the same key, as one batch as far as the operating
+    /// system. After an error it is not there, unless the error is [`Error::Poisoned`].
+    pub(super) fn append(&mut self, parts: &[Part<'_>]) -> Result<()> {
+        let bytes = parts::byte_length(parts) as u64;
+        self.space.check(bytes, 0, parts::purpose(parts))?;
         let number = self.number + 1;
         let store = self.store()?;
-        let encoded = store.encode(batch, number)?;
+        let encoded = store.encode(parts, number)?;
         let has_looked = store.make_room(bytes);
         let written = has_looked.and_then(|has_looked| store.append(encoded).map(|()| has_looked));
         match written {
@@ -269,7 +269,8 @@ impl Writer {
             Ok(false) => {}
             Err(error) => return Err(self.fail(&error)),
         }
-        let deleted = batch.writes().filter(|write| write.value.is_none());
+        let writes = parts.iter().flat_map(|part| part.batch.writes());
+        let deleted = writes.filter(|write| write.value.is_none());
         deleted.for_each(|write| self.deletions[usize::from(write.keyspace.0)] += 1);
         self.number = number;
         self.unmarked_bytes += bytes + 1;

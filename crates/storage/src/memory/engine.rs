@@ -11,7 +11,7 @@ use super::writer::{Indexes, Writer};
 use crate::hash::hash;
 use crate::{
     Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Error, Keyspace,
-    KeyspaceStats, Result, Snapshot, Visit,
+    KeyspaceStats, Part, Result, Snapshot, Visit, parts,
 };
 
 /// How many retained versions are looked at when a snapshot is closed, or statistics are asked for.
@@ -82,13 +82,17 @@ impl Engine for Memory {
         }))
     }
 
-    fn commit(&self, batch: &Batch, _durability: Durability) -> Result<()> {
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
+        self.commit_all(&[Part::from(batch)], durability)
+    }
+
+    fn commit_all(&self, parts: &[Part<'_>], _durability: Durability) -> Result<()> {
         let shared = &*self.shared;
         let mut writer = shared
             .writer
             .lock()
             .map_err(|_| Error::Poisoned { reason: "an earlier commit panicked".to_owned() })?;
-        writer.commit(&shared.keyspaces, &shared.clock, batch);
+        parts::apart(parts, |parts| writer.commit(&shared.keyspaces, &shared.clock, parts));
         Ok(())
     }
 

@@ -14,13 +14,17 @@ use super::table::{Table, TableUse};
 use super::tree::Tree;
 use crate::batch::Write;
 use crate::hash::hash;
-use crate::{Batch, Keyspace};
+use crate::{Keyspace, Part, parts};
 
 /// How many retained versions a commit looks at, beside two for each of its own writes.
 const RETAINED_STEP: usize = 16;
 
 /// How many writes ahead memory is asked for records; for what leads to them, twice as many.
 const PREFETCH_AHEAD: usize = 6;
+
+/// How many keys are put together at a time, and how many of their bytes are kept for the next.
+const COMPOSED_MAX: usize = 64;
+const COMPOSED_BYTES_MAX: usize = 64 << 10;
 
 /// The indexes of one keyspace.
 pub(super) struct Indexes {
@@ -47,6 +51,15 @@ pub(super) struct Writer {
     retained: VecDeque<Retained>,
     /// How many of the retained ones have not been looked at since snapshots were closed.
     unexamined: usize,
+    composed: Composed,
+}
+
+/// Keys that were put together from a prefix and the rest.
+#[derive(Default)]
+struct Composed {
+    bytes: Vec<u8>,
+    /// Of each key where it ends, and the hash of keyspace and key.
+    keys: Vec<(usize, u64)>,
 }
 
 /// A superseded version that an open snapshot saw.
@@ -80,17 +93,54 @@ impl Writer {
             superseding: Vec::new(),
             retained: VecDeque::new(),
             unexamined: 0,
+            composed: Composed::default(),
         }
     }
 
-    /// Makes the writes of `batch` the next commit.
-    pub(super) fn commit(&mut self, keyspaces: &[Indexes], clock: &Clock, batch: &Batch) {
+    /// Makes the writes of `parts`, no two of which write the same key, the next commit.
+    pub(super) fn commit(&mut self, keyspaces: &[Indexes], clock: &Clock, parts: &[Part<'_>]) {
         let sequence = clock.visible() + 1;
+        for part in parts {
+            match part.prefix {
+                [] => self.write_all(keyspaces, sequence, part.batch.writes()),
+                _ => self.write_composed(keyspaces, sequence, *part),
+            }
+        }
+        clock.publish(sequence);
+        self.unlink_superseded(keyspaces, clock);
+        self.unlink_retained(keyspaces, 2 * parts::len(parts) + RETAINED_STEP);
+    }
+
+    /// Makes the writes of a part that has a prefix, some at a time.
+    fn write_composed(&mut self, keyspaces: &[Indexes], sequence: u64, part: Part<'_>) {
+        let mut composed = std::mem::take(&mut self.composed);
+        let mut rest = part.batch.writes().filter(|write| !write.is_overwritten);
+        loop {
+            let run = rest.clone();
+            composed.clear();
+            let keys = rest.by_ref().take(COMPOSED_MAX);
+            keys.for_each(|write| composed.push(write.keyspace, part.prefix, write.key));
+            if composed.keys.is_empty() {
+                break;
+            }
+            let writes = run.zip(composed.iter());
+            let writes = writes.map(|(write, (key, hash))| Write { key, hash, ..write });
+            self.write_all(keyspaces, sequence, writes);
+        }
+        self.composed = composed;
+    }
+
+    fn write_all<'w>(
+        &mut self,
+        keyspaces: &[Indexes],
+        sequence: u64,
+        writes: impl Iterator<Item = Write<'w>> + Clone,
+    ) {
         // Memory is asked for what a write will need while earlier writes are made.
-        let (mut to_find, mut found) = (batch.writes(), batch.writes());
+        let (mut to_find, mut found) = (writes.clone(), writes.clone());
         to_find.by_ref().take(2 * PREFETCH_AHEAD).for_each(|write| self.ask(keyspaces, write));
         found.by_ref().take(PREFETCH_AHEAD).for_each(|write| self.ask_more(keyspaces, write));
-        for write in batch.writes() {
+        for write in writes {
             if let Some(later) = to_find.next() {
                 self.ask(keyspaces, later);
             }
@@ -101,9 +151,6 @@ impl Writer {
                 self.write(&keyspaces[usize::from(write.keyspace.0)], sequence, write);
             }
         }
-        clock.publish(sequence);
-        self.unlink_superseded(keyspaces, clock);
-        self.unlink_retained(keyspaces, 2 * batch.len() + RETAINED_STEP);
     }
 
     /// Asks memory for what leads to the record of a write.
@@ -230,6 +277,29 @@ impl Writer {
         self.unlink_retained(keyspaces, steps_max);
         self.garbage.hand_over();
         self.unexamined > 0
+    }
+}
+
+impl Composed {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(COMPOSED_BYTES_MAX);
+        self.keys.clear();
+    }
+
+    fn push(&mut self, keyspace: Keyspace, prefix: &[u8], key: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(prefix);
+        self.bytes.extend_from_slice(key);
+        self.keys.push((self.bytes.len(), hash(keyspace, &self.bytes[start..])));
+    }
+
+    /// The keys in order, each with its hash.
+    fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> + Clone {
+        self.keys.iter().enumerate().map(|(index, (end, hash))| {
+            let start = index.checked_sub(1).map_or(0, |before| self.keys[before].0);
+            (&self.bytes[start..*end], *hash)
+        })
     }
 }
 

@@ -6,7 +6,9 @@ use super::options::Options;
 use super::syncer::Syncer;
 use crate::cache::{Cached, Fill};
 use crate::lsm::Lsm;
-use crate::{Batch, Blob, Durability, Engine, EngineStats, Keyspace, Quiet, Result, Snapshot};
+use crate::{
+    Batch, Blob, Durability, Engine, EngineStats, Keyspace, Part, Quiet, Result, Snapshot,
+};
 
 /// The LSM engine behind the document cache, with fsyncs in the background.
 pub(super) struct Disk {
@@ -37,6 +39,10 @@ impl Engine for Disk {
 
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
         self.engine.commit(batch, durability)
+    }
+
+    fn commit_all(&self, parts: &[Part<'_>], durability: Durability) -> Result<()> {
+        self.engine.commit_all(parts, durability)
     }
 
     fn sync(&self) -> Result<()> {

@@ -18,8 +18,8 @@ use super::options::Options;
 use crate::lsm::Lsm;
 use crate::memory::Memory;
 use crate::{
-    Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Error, Keyspace, Purpose,
-    Quiet, Result, Snapshot,
+    Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Error, Keyspace, Part,
+    Purpose, Quiet, Result, Snapshot, parts,
 };
 
 /// How much is read from disk before it is put into memory, while opening.
@@ -133,13 +133,9 @@ impl Queue {
         }
     }
 
-    fn push(&mut self, batch: &Batch) {
-        for write in batch.writes().filter(|write| !write.is_overwritten) {
-            match write.value {
-                Some(value) => self.pending.put(write.keyspace, write.key, value),
-                None => self.pending.delete(write.keyspace, write.key),
-            }
-        }
+    /// Adds one commit.
+    fn push(&mut self, parts: &[Part<'_>]) {
+        parts.iter().for_each(|part| self.pending.append(*part));
         self.pending_since.get_or_insert_with(Instant::now);
         self.pending_batches += 1;
         self.committed += 1;
@@ -222,11 +218,11 @@ impl Shared {
 
     /// Waits until there is room for more, or says why there will be none. What is acknowledged has
     /// room on the device, beside all that is on its way there.
-    fn wait_for_room(&self, batch: &Batch) -> Result<MutexGuard<'_, Queue>> {
+    fn wait_for_room(&self, parts: &[Part<'_>]) -> Result<MutexGuard<'_, Queue>> {
         let mut queue = self.queue();
-        if !batch.is_empty() {
-            let bytes = batch.byte_length() as u64;
-            self.lsm.check_room(bytes, queue.behind_bytes(), batch.purpose())?;
+        if !parts::are_empty(parts) {
+            let bytes = parts::byte_length(parts) as u64;
+            self.lsm.check_room(bytes, queue.behind_bytes(), parts::purpose(parts))?;
         }
         loop {
             match &queue.failure {
@@ -249,15 +245,19 @@ impl Engine for MemoryFirst {
         self.memory.snapshot()
     }
 
-    fn commit(&self, batch: &Batch, _: Durability) -> Result<()> {
-        let mut queue = self.shared.wait_for_room(batch)?;
-        self.memory.commit(batch, Durability::Memory)?;
-        if batch.is_empty() {
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<()> {
+        self.commit_all(&[Part::from(batch)], durability)
+    }
+
+    fn commit_all(&self, parts: &[Part<'_>], _: Durability) -> Result<()> {
+        let mut queue = self.shared.wait_for_room(parts)?;
+        self.memory.commit_all(parts, Durability::Memory)?;
+        if parts::are_empty(parts) {
             return Ok(());
         }
         let was_idle = queue.pending_since.is_none();
         let before = queue.pending.byte_length() as u64;
-        queue.push(batch);
+        queue.push(parts);
         let half = self.shared.behind_bytes_max / 2;
         if was_idle || (before < half && queue.pending.byte_length() as u64 >= half) {
             self.shared.wanted.notify_one();

@@ -6,14 +6,15 @@ use std::path::Path;
 
 use velocitydb_storage::contract::Random;
 use velocitydb_storage::lsm::verify;
-use velocitydb_storage::{Batch, Durability, Engine, Error};
+use velocitydb_storage::{Batch, Durability, Engine, Error, Part};
 
 use crate::folder::{Content, FIRST, Image, SECOND, content, files, open};
 
 /// How many bits are flipped in a run; more with `FLIPS=100000`.
 const FLIPS: usize = 400;
 
-/// A few batches in the journal alone, and what there was after each of them.
+/// A few commits in the journal alone, every second one of several batches, and what there was after
+/// each of them.
 fn batches() -> (Image, Vec<Content>) {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(folder.path()).unwrap();
@@ -23,7 +24,9 @@ fn batches() -> (Image, Vec<Content>) {
         batch.put(FIRST, &[b'k', number % 4], &[number; 20]);
         batch.put(SECOND, &[number], &vec![0; usize::from(number)]);
         batch.delete(SECOND, &[number.wrapping_sub(2)]);
-        engine.commit(&batch, Durability::Os).unwrap();
+        let parts = [Part::from(&batch), Part { prefix: b"behind", batch: &batch }];
+        let count = 1 + usize::from(number % 2 == 1);
+        engine.commit_all(&parts[..count], Durability::Os).unwrap();
         contents.push(content(&engine).unwrap());
     }
     (Image::take(folder.path()), contents)

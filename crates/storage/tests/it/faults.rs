@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use velocitydb_storage::lsm::{Lsm, LsmOptions};
 use velocitydb_storage::mode::{self, Mode, Options};
-use velocitydb_storage::{Batch, Durability, Engine, Error, Purpose};
+use velocitydb_storage::{Batch, Durability, Engine, Error, Part, Purpose};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::folder::{FIRST, SECOND, content, files, open, options, put};
@@ -257,6 +257,58 @@ fn every_mode_survives_a_full_disk() {
         drop(engine);
         let engine = on_disk(mode, &disk.data());
         assert_eq!(content(&*engine).unwrap()[0].len(), acknowledged as usize + 1, "{mode:?}");
+    }
+}
+
+/// Of several batches that are committed as one, a full device refuses all or none, also after a
+/// restart.
+#[test]
+fn several_batches_are_refused_as_one_by_a_full_disk() {
+    for (mode, reserve) in [
+        (Mode::MemoryFirst, 2 << 20),
+        (Mode::Hybrid, 2 << 20),
+        (Mode::Persistent, 2 << 20),
+        (Mode::Persistent, 0),
+    ] {
+        let Some(disk) = SmallDisk::mount(16) else { return };
+        let open = || {
+            let options = Options {
+                path: Some(disk.data()),
+                memory_bytes: 16 << 20,
+                behind_bytes_max: 100_000,
+                disk_reserve_bytes: Some(reserve),
+                ..Options::new(mode, &["first", "second"])
+            };
+            mode::open(&options).unwrap()
+        };
+        let engine = open();
+        let ballast = disk.fill(3 << 20);
+        let mut acknowledged = 0;
+        let error = loop {
+            let (key, value) = number(acknowledged);
+            let mut batch = Batch::new();
+            batch.put(FIRST, &key, &value);
+            let parts = [&b"left"[..], b"right"].map(|prefix| Part { prefix, batch: &batch });
+            match engine.commit_all(&parts, Durability::Os) {
+                Ok(()) => acknowledged += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::DiskFull { .. }), "{mode:?}: {error}");
+        let check = |engine: &dyn Engine| {
+            let found = &content(engine).unwrap()[0];
+            assert_eq!(found.len(), 2 * acknowledged as usize, "{mode:?}");
+            for n in 0..acknowledged {
+                let (key, value) = number(n);
+                assert_eq!(found[&[b"left", &key[..]].concat()], value, "{mode:?}");
+                assert_eq!(found[&[b"right", &key[..]].concat()], value, "{mode:?}");
+            }
+        };
+        check(&*engine);
+        fs::remove_file(ballast).unwrap();
+        engine.sync().unwrap();
+        drop(engine);
+        check(&*open());
     }
 }
 
