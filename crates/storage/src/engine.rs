@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::{Batch, Blob, Part, Result, parts};
+use crate::{Batch, Blob, Part, Result, parts, range};
 
 /// One of an engine's independent ordered maps, numbered from 0.
 ///
@@ -110,6 +110,20 @@ pub trait Engine: Send + Sync + 'static {
             [Part { prefix: [], batch }] => self.commit(batch, durability),
             parts => self.commit(&parts::join(parts), durability),
         }
+    }
+
+    /// Removes every key within `bounds`, however many there are, in commits of bounded size. It is as
+    /// durable as commits are that ask for [`Durability::Memory`].
+    ///
+    /// It is not one instant. Until it has returned `Ok`, and after an error or a crash, each of these
+    /// keys may be there or not, and with any value that it has had; calling it again removes the rest.
+    /// No other key is touched, and snapshots go on showing what they showed. Nobody may write within
+    /// `bounds` meanwhile: what is written there may be removed too, or stay.
+    ///
+    /// The space goes back to the device: what an engine can give back by the file at once, the rest
+    /// when it puts its files in order, see [`reclaim`](Engine::reclaim).
+    fn remove_range(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<()> {
+        range::remove(self, keyspace, bounds, u64::MAX).map(|_| ())
     }
 
     /// Makes all that has been committed as durable as [`Durability::Disk`].

@@ -17,6 +17,7 @@ pub mod memory;
 pub mod mode;
 mod overlay;
 mod parts;
+mod range;
 
 pub use batch::{Batch, Purpose, Savepoint};
 pub use blob::Blob;

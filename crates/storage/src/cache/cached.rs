@@ -10,7 +10,8 @@ use super::counter::Counter;
 use crate::batch::Write;
 use crate::hash::hash;
 use crate::{
-    Batch, Blob, Durability, Engine, EngineStats, Keyspace, Part, Quiet, Result, Snapshot, parts,
+    Batch, Blob, Bounds, Durability, Engine, EngineStats, Keyspace, Part, Quiet, Result, Snapshot,
+    parts,
 };
 
 /// What fills the cache.
@@ -119,6 +120,17 @@ impl<E: Engine> Engine for Cached<E> {
         })
     }
 
+    fn remove_range(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<()> {
+        let result = self.engine.remove_range(keyspace, bounds);
+        // Also what was removed before an error.
+        if keyspace == self.keyspace {
+            let is_within =
+                |key: &[u8]| key >= bounds.start && bounds.end.is_none_or(|end| key < end);
+            self.coherent.forget(&is_within);
+        }
+        result
+    }
+
     fn sync(&self) -> Result<()> {
         self.engine.sync()
     }
@@ -201,5 +213,9 @@ impl Map for Documents {
 
     fn remove(&self, key: &[u8]) {
         self.0.remove(key);
+    }
+
+    fn remove_all(&self, is_removed: &dyn Fn(&[u8]) -> bool) {
+        self.0.retain(|key, _| !is_removed(key));
     }
 }

@@ -16,6 +16,9 @@
 //! given the new value nobody is given the old one. A write that fails ends like one that
 //! succeeds, without a value.
 //!
+//! The removal of a range is no write of its keys, which nobody has a list of: it is in every stripe as
+//! if one of its keys had been written, and then forgotten.
+//!
 //! The protocol is generic over map and lock so that the tests run this very code under every
 //! interleaving.
 //!
@@ -37,6 +40,9 @@ pub(super) trait Map {
 
     /// Forgets `key`.
     fn remove(&self, key: &[u8]);
+
+    /// Forgets every key that `is_removed` says.
+    fn remove_all(&self, is_removed: &dyn Fn(&[u8]) -> bool);
 }
 
 /// A lock around the state of one stripe.
@@ -127,6 +133,14 @@ impl<M: Map, L: Lock> Coherent<M, L> {
             });
         });
         result
+    }
+
+    /// Forgets every key that `is_removed` says, all of which have had no value in the published states
+    /// for a while; what readers found until then they keep to themselves. Meanwhile old values may
+    /// still be served, and writers go on.
+    pub(super) fn forget(&self, is_removed: &dyn Fn(&[u8]) -> bool) {
+        self.stripes.iter().for_each(|stripe| stripe.with(|stripe| stripe.epoch += 1));
+        self.map.remove_all(is_removed);
     }
 }
 

@@ -30,6 +30,12 @@ impl Map for ModelMap {
     fn remove(&self, _: &[u8]) {
         self.0.store(0, Ordering::SeqCst);
     }
+
+    fn remove_all(&self, is_removed: &dyn Fn(&[u8]) -> bool) {
+        if is_removed(KEY) {
+            self.0.store(0, Ordering::SeqCst);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -107,6 +113,13 @@ impl<L: Lock> Cache<L> {
         }
     }
 
+    /// Publishes a state beside the protocol, as the removal of a range does.
+    fn replace(&self, value: u32) {
+        self.published.store(value, Ordering::SeqCst);
+        self.coherent.forget(&|key| key == KEY);
+        self.acknowledged.store(value, Ordering::SeqCst);
+    }
+
     /// Reads twice: never older than what was acknowledged before, never new and then old.
     fn read_and_check(&self) {
         let mut newest = 0;
@@ -156,6 +169,29 @@ fn scenario_of_one_read<L: Lock + Send + Sync + 'static>() {
     assert_eq!(cache.get(), 1);
 }
 
+/// A removal beside one write and two reads, which see what they will until the removal has returned.
+fn scenario_of_a_removal<L: Lock + Send + Sync + 'static>() {
+    let cache = Arc::new(Cache::<L> {
+        coherent: Coherent::new(ModelMap::default(), 1),
+        published: AtomicU32::new(0),
+        acknowledged: AtomicU32::new(0),
+    });
+    let readers = [(); 2].map(|()| {
+        let cache = Arc::clone(&cache);
+        thread::spawn(move || {
+            let acknowledged = cache.acknowledged.load(Ordering::SeqCst);
+            let value = cache.get();
+            assert!(value >= acknowledged, "{value} after {acknowledged} was acknowledged");
+        })
+    });
+    cache.put(1, Some(1), Ok(()));
+    cache.replace(2);
+    for reader in readers {
+        reader.join().expect("the reader does not panic");
+    }
+    assert_eq!(cache.get(), 2);
+}
+
 fn explore(schedules_max: Option<usize>, scenario: impl Fn() + Send + Sync + 'static) {
     let schedules = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = std::sync::Arc::clone(&schedules);
@@ -184,6 +220,7 @@ fn no_interleaving_serves_an_old_value() {
         || scenario::<ModelLock>(true, Ok(())),
         || scenario::<ModelLock>(false, Ok(())),
         || scenario::<ModelLock>(true, Err(())),
+        scenario_of_a_removal::<ModelLock>,
     ];
     for scenario in scenarios {
         explore(Some(20_000), scenario);
@@ -194,6 +231,7 @@ fn no_interleaving_serves_an_old_value() {
 #[test]
 fn a_protocol_without_epochs_is_caught() {
     assert!(is_caught(|| scenario::<LockWithoutEpoch>(false, Ok(()))));
+    assert!(is_caught(scenario_of_a_removal::<LockWithoutEpoch>));
 }
 
 #[test]

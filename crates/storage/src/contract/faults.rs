@@ -9,7 +9,7 @@ use std::thread;
 use super::{Model, TestEngine, run};
 use crate::{
     Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Keyspace, Part, Result,
-    Snapshot, Visit, parts,
+    Snapshot, Visit, parts, range,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,10 @@ enum Fault {
     PartsBackwards,
     PrefixLost,
     FirstPartAlone,
+    RemovalIncludesItsEnd,
+    RemovalLeavesTheLast,
+    RemovalOfOneStep,
+    RemovalInEveryKeyspace,
 }
 
 struct Faulty {
@@ -100,6 +104,31 @@ impl Engine for Faulty {
         self.commit(&parts::join(&parts), durability)
     }
 
+    fn remove_range(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<()> {
+        let longer = bounds.end.map(|end| [end, b"\0"].concat());
+        let longer = Bounds { start: bounds.start, end: longer.as_deref() };
+        match self.fault {
+            Fault::RemovalIncludesItsEnd => self.model.remove_range(keyspace, longer),
+            Fault::RemovalOfOneStep => range::remove(&*self.model, keyspace, bounds, 1).map(|_| ()),
+            Fault::RemovalInEveryKeyspace => {
+                self.model.remove_range(Keyspace(0), bounds)?;
+                self.model.remove_range(Keyspace(1), bounds)
+            }
+            Fault::RemovalLeavesTheLast => {
+                let mut last = None;
+                let mut visit = |key: &[u8], _: &[u8]| {
+                    last = Some(key.to_vec());
+                    ControlFlow::Break(())
+                };
+                let snapshot = self.model.snapshot()?;
+                snapshot.scan(keyspace, bounds, Direction::Backward, &mut visit)?;
+                let Some(last) = last else { return Ok(()) };
+                self.model.remove_range(keyspace, Bounds { end: Some(&last), ..bounds })
+            }
+            _ => self.model.remove_range(keyspace, bounds),
+        }
+    }
+
     fn sync(&self) -> Result<()> {
         self.model.sync()
     }
@@ -161,6 +190,10 @@ fn every_planted_fault_is_found() {
         Fault::PartsBackwards,
         Fault::PrefixLost,
         Fault::FirstPartAlone,
+        Fault::RemovalIncludesItsEnd,
+        Fault::RemovalLeavesTheLast,
+        Fault::RemovalOfOneStep,
+        Fault::RemovalInEveryKeyspace,
     ] {
         let make = || TestEngine {
             engine: Arc::new(Faulty { model: Arc::new(Model::new(2)), fault }),

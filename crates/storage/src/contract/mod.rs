@@ -12,6 +12,7 @@ mod faults;
 mod model;
 mod parts;
 mod random;
+mod ranges;
 mod restarts;
 mod snapshots;
 mod suite;

@@ -15,7 +15,10 @@ pub(super) const CHECKS: &[Check] = &[
     ("parts_survive_a_restart", parts_survive_a_restart),
 ];
 
-fn batch_of(writes: &[(&[u8], Option<&[u8]>)]) -> Batch {
+/// A key, and its new value or none.
+type Change<'a> = (&'a [u8], Option<&'a [u8]>);
+
+fn batch_of(writes: &[Change<'_>]) -> Batch {
     let mut batch = Batch::new();
     for (key, value) in writes {
         match value {

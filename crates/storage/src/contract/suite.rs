@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{basics, concurrency, differential, parts, restarts, snapshots};
+use super::{basics, concurrency, differential, parts, ranges, restarts, snapshots};
 use crate::{Batch, Bounds, Direction, Durability, Engine, Keyspace, Part, Snapshot};
 
 /// An engine under test.
@@ -26,6 +26,7 @@ pub fn checks() -> Vec<Check> {
         basics::CHECKS,
         parts::CHECKS,
         snapshots::CHECKS,
+        ranges::CHECKS,
         concurrency::CHECKS,
         differential::CHECKS,
         restarts::CHECKS,

@@ -15,17 +15,21 @@ use fjall::AbstractTree;
 use super::error;
 use super::journal;
 use super::options::LsmOptions;
+use super::reclaim;
 use super::snapshot::{Held, State};
 use super::space::Space;
 use super::writer::Writer;
 use crate::{
-    Batch, Blob, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Part, Purpose,
-    Quiet, Result, Snapshot, parts,
+    Batch, Blob, Bounds, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Part,
+    Purpose, Quiet, Result, Snapshot, parts, range,
 };
 
 /// How long the last reads of a closed store are waited for.
 const READ_WAIT: Duration = Duration::from_millis(1);
 const READ_WAITS_MAX: u32 = 1000;
+
+/// How many bytes of a range are removed before the tables that held them are dropped.
+const REMOVED_BYTES_MAX: u64 = 256 << 20;
 
 /// An engine that keeps its data on disk.
 pub struct Lsm {
@@ -184,6 +188,41 @@ impl Lsm {
         Ok(restarted? && merged.lacked_room)
     }
 
+    /// Drops the tables that have no key outside of `bounds`, where all keys are deleted. Whether there
+    /// were any.
+    ///
+    /// Of such a key an older version may come to light that a table which reaches beyond the bounds
+    /// has, since the deletion that hid it went: it has to be deleted again. From a journal none comes
+    /// back, since every journal that has a version of a key has its later deletion too. Snapshots from
+    /// before go on reading the tables.
+    fn drop_tables(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<bool> {
+        let _one = self.reclaiming.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.published.load_full();
+        let state = state.map_or_else(|| self.reopened(), Ok)?;
+        if reclaim::bytes_within(state.tree(keyspace)?, bounds) == 0 {
+            return Ok(false);
+        }
+        drop(state);
+        // Tables go for good. What they are dropped for may not be lost with a journal's end.
+        self.sync()?;
+        let Some(dropping) = self.writer().begin_dropping() else { return Ok(false) };
+        dropping.drop_tables(keyspace, bounds).map_err(|error| {
+            let place = || "dropping tables".to_owned();
+            error::store("removing a range in", self.space.path(), place, &error)
+        })?;
+        self.publish_again();
+        Ok(true)
+    }
+
+    /// Shows readers the same batches in the tables that there are now.
+    fn publish_again(&self) {
+        // A batch that waits for its fsync is not shown.
+        let _one = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = self.writer().state() {
+            self.published.store(Some(Arc::new(state)));
+        }
+    }
+
     /// Whether there is room for `bytes` that are to be committed later, beside those that are on
     /// their way already.
     pub(crate) fn check_room(&self, bytes: u64, on_the_way: u64, purpose: Purpose) -> Result<()> {
@@ -247,6 +286,19 @@ impl Engine for Lsm {
         if durability == Durability::Disk {
             self.sync_to(number)?;
             self.publish(&mut self.writer());
+        }
+        Ok(())
+    }
+
+    fn remove_range(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<()> {
+        let mut rest = Some(bounds.start.to_vec());
+        while let Some(start) = rest {
+            let left = Bounds { start: &start, end: bounds.end };
+            rest = range::remove(self, keyspace, left, REMOVED_BYTES_MAX)?.rest;
+            let removed = Bounds { start: bounds.start, end: rest.as_deref().or(bounds.end) };
+            if self.drop_tables(keyspace, removed)? {
+                range::remove(self, keyspace, removed, u64::MAX)?;
+            }
         }
         Ok(())
     }

@@ -15,16 +15,23 @@
 //! Where room is short, shorter journals are begun anew too, and for tables alone that the store has
 //! merged by itself: it keeps their files for a while.
 //!
+//! The tables that lie within a range of which every key is deleted are not merged but dropped, see
+//! [`Reclaiming::drop_tables`].
+//!
 //! # Caveats
 //!
 //! A tree above [`TREE_BYTES_MAX`] is left to the store's own merging: all of it at once would take
 //! long, and as much room again.
 
+use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use fjall::{AbstractTree, AnyTree, PersistMode};
+use lsm_tree::Table;
+
+use crate::{Bounds, Keyspace};
 
 /// A tree of less is not worth it.
 const TREE_BYTES_MIN: u64 = 256 << 10;
@@ -92,6 +99,14 @@ impl Reclaiming {
         Reclaiming { database, keyspaces, _busy: busy.begin() }
     }
 
+    /// Drops the tables of a keyspace that have no key outside of these bounds, with their deletions.
+    /// Their files go when nobody reads them any more.
+    pub(super) fn drop_tables(self, keyspace: Keyspace, bounds: Bounds<'_>) -> fjall::Result<()> {
+        let end = bounds.end.map_or(Bound::Unbounded, Bound::Excluded);
+        let tree = &self.keyspaces[usize::from(keyspace.0)].tree;
+        Ok(tree.drop_range::<&[u8], _>((Bound::Included(bounds.start), end))?)
+    }
+
     /// Merges the trees that are deleted for a large part; `has_room` says whether so many bytes
     /// may be written.
     pub(super) fn merge(self, has_room: impl Fn(u64) -> bool) -> fjall::Result<Merged> {
@@ -112,6 +127,17 @@ impl Reclaiming {
         }
         Ok(merged)
     }
+}
+
+/// The bytes of the tables that have no key outside of these bounds.
+pub(super) fn bytes_within(tree: &AnyTree, bounds: Bounds<'_>) -> u64 {
+    let is_within = |table: &&Table| {
+        let keys = &table.metadata.key_range;
+        bounds.start <= &keys.min()[..] && bounds.end.is_none_or(|end| &keys.max()[..] < end)
+    };
+    let version = tree.current_version();
+    let tables = version.iter_tables().filter(is_within);
+    tables.map(|table| table.metadata.file_size).sum()
 }
 
 /// What came of merging.

@@ -48,7 +48,7 @@ impl State {
         &self.trees.trees
     }
 
-    fn tree(&self, keyspace: Keyspace) -> Result<&AnyTree> {
+    pub(super) fn tree(&self, keyspace: Keyspace) -> Result<&AnyTree> {
         let tree = self.trees.trees.get(usize::from(keyspace.0));
         tree.ok_or_else(|| Error::Invalid {
             what: format!("the engine has no keyspace {}", keyspace.0),

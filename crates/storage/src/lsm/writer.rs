@@ -177,6 +177,13 @@ impl Writer {
         Ok(Some(store.begin_reclaiming(&self.busy)))
     }
 
+    /// Begins to reclaim space, whether that is worth it or not. `None` when the store is closed.
+    pub(super) fn begin_dropping(&mut self) -> Option<Reclaiming> {
+        let Health::Working(store) = &self.store else { return None };
+        self.busy.wait();
+        Some(store.begin_reclaiming(&self.busy))
+    }
+
     /// Whether the device is short of room that closing the store gives back: that of journals, which
     /// have so many bytes, and of tables that were merged into others and are still there.
     fn is_worth_restarting(&self, journal_bytes: u64) -> bool {

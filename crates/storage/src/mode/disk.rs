@@ -7,7 +7,7 @@ use super::syncer::Syncer;
 use crate::cache::{Cached, Fill};
 use crate::lsm::Lsm;
 use crate::{
-    Batch, Blob, Durability, Engine, EngineStats, Keyspace, Part, Quiet, Result, Snapshot,
+    Batch, Blob, Bounds, Durability, Engine, EngineStats, Keyspace, Part, Quiet, Result, Snapshot,
 };
 
 /// The LSM engine behind the document cache, with fsyncs in the background.
@@ -43,6 +43,10 @@ impl Engine for Disk {
 
     fn commit_all(&self, parts: &[Part<'_>], durability: Durability) -> Result<()> {
         self.engine.commit_all(parts, durability)
+    }
+
+    fn remove_range(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<()> {
+        self.engine.remove_range(keyspace, bounds)
     }
 
     fn sync(&self) -> Result<()> {

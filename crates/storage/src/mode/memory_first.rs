@@ -265,6 +265,14 @@ impl Engine for MemoryFirst {
         Ok(())
     }
 
+    /// Removes the range on the device beside the queue, in which nothing of it is left by then: what
+    /// is on its way there comes from other keys.
+    fn remove_range(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<()> {
+        self.sync()?;
+        self.shared.lsm.remove_range(keyspace, bounds)?;
+        self.memory.remove_range(keyspace, bounds)
+    }
+
     fn sync(&self) -> Result<()> {
         let mut queue = self.shared.queue();
         let (target, attempts) = (queue.committed, queue.attempts);

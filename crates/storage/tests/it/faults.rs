@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use velocitydb_storage::lsm::{Lsm, LsmOptions};
 use velocitydb_storage::mode::{self, Mode, Options};
-use velocitydb_storage::{Batch, Durability, Engine, Error, Part, Purpose};
+use velocitydb_storage::{Batch, Bounds, Durability, Engine, Error, Part, Purpose};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::folder::{FIRST, SECOND, content, files, open, options, put};
@@ -336,6 +336,48 @@ fn what_frees_space_is_taken_when_the_rest_is_refused() {
         engine.close().unwrap();
         assert!(engine.get(FIRST, b"before").unwrap().is_none());
         fs::remove_file(ballast).unwrap();
+    }
+}
+
+/// On a full device a range is removed when other writes are refused, which go on with the space that it
+/// gave back.
+#[test]
+fn a_range_is_removed_from_a_full_disk() {
+    for mode in [Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
+        let Some(disk) = SmallDisk::mount(32) else { return };
+        let open = || {
+            let (path, memory_bytes) = (Some(disk.data()), 16 << 20);
+            let options =
+                Options { path, memory_bytes, ..Options::new(mode, &["first", "second"]) };
+            mode::open(&options).unwrap()
+        };
+        let engine = open();
+        let mut acknowledged = 0;
+        let key = |n: u32| [if n % 4 == 0 { &b"a"[..] } else { b"b" }, &number(n).0].concat();
+        let error = loop {
+            match put(&*engine, &key(acknowledged), &number(acknowledged).1, Durability::Os) {
+                Ok(()) => acknowledged += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::DiskFull { .. }), "{mode:?}: {error}");
+        engine.remove_range(FIRST, Bounds::range(b"b", b"c")).unwrap();
+        let check = |engine: &dyn Engine, count: u32| {
+            let found = &content(engine).unwrap()[0];
+            assert_eq!(found.len() as u32, acknowledged.div_ceil(4) + count, "{mode:?}");
+            for n in (0..acknowledged).step_by(4) {
+                assert_eq!(found[&key(n)], number(n).1, "{mode:?}");
+            }
+        };
+        check(&*engine, 0);
+        engine.reclaim(&|work| work()).unwrap();
+        let key = |n: u32| [b"c", &number(n).0[..]].concat();
+        let write = |n: &u32| put(&*engine, &key(*n), &[7; 1000], Durability::Os).is_ok();
+        let more = (0..acknowledged / 4).take_while(write).count() as u32;
+        assert!(more > acknowledged / 10, "{mode:?}: {more} after {acknowledged}");
+        engine.close().unwrap();
+        drop(engine);
+        check(&*open(), more);
     }
 }
 

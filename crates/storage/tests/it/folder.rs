@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use velocitydb_storage::lsm::{Lsm, LsmOptions};
-use velocitydb_storage::{Batch, Bounds, Direction, Durability, Engine, Keyspace, Result};
+use velocitydb_storage::{
+    Batch, Bounds, Direction, Durability, Engine, Keyspace, Result, Snapshot,
+};
 
 pub const FIRST: Keyspace = Keyspace(0);
 pub const SECOND: Keyspace = Keyspace(1);
@@ -33,7 +36,10 @@ pub fn put(engine: &dyn Engine, key: &[u8], value: &[u8], durability: Durability
 }
 
 pub fn content(engine: &dyn Engine) -> Result<Content> {
-    let snapshot = engine.snapshot()?;
+    content_of(&*engine.snapshot()?)
+}
+
+pub fn content_of(snapshot: &dyn Snapshot) -> Result<Content> {
     let mut content = Content::default();
     for (keyspace, pairs) in [FIRST, SECOND].into_iter().zip(&mut content) {
         snapshot.scan(keyspace, Bounds::ALL, Direction::Forward, &mut |key, value| {
@@ -60,6 +66,25 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+/// What the files beneath a folder occupy.
+pub fn occupied(folder: &Path) -> u64 {
+    let files = files(folder);
+    let blocks = files.iter().map(|file| fs::metadata(folder.join(file)).unwrap().blocks());
+    blocks.sum::<u64>() * 512
+}
+
+/// Bytes that do not compress, the same for the same seed.
+pub fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = u64::from(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    std::iter::repeat_with(step).take(length).collect()
 }
 
 /// A folder in memory, without the zeros at the ends of its files.
@@ -108,5 +133,19 @@ impl Image {
     pub fn journal(&self) -> PathBuf {
         let is_journal = |file: &&PathBuf| file.extension().is_some_and(|name| name == "jnl");
         self.files.keys().rfind(is_journal).unwrap().clone()
+    }
+
+    /// Where batches end in a journal: after each end magic.
+    pub fn batch_ends(&self, journal: &Path) -> Vec<usize> {
+        let windows = self.files[journal].0.windows(4).enumerate();
+        windows.filter(|(_, bytes)| bytes == b"FJL\x03").map(|(start, _)| start + 4).collect()
+    }
+
+    /// The image with a journal that ends after `length` bytes.
+    pub fn cut(&self, journal: &Path, length: usize) -> Self {
+        let mut files = self.files.clone();
+        let bytes = files[journal].0[..length].to_vec();
+        files.insert(journal.to_owned(), (bytes, length as u64));
+        Image { files }
     }
 }

@@ -8,4 +8,5 @@ mod corruption;
 mod faults;
 mod folder;
 mod modes;
+mod ranges;
 mod reclaim;

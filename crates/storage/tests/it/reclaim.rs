@@ -1,8 +1,6 @@
 //! The space of what was deleted comes back, and a folder that holds little is opened in a moment.
 
-use std::fs;
 use std::ops::ControlFlow;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,28 +8,9 @@ use velocitydb_storage::lsm::{Lsm, LsmOptions};
 use velocitydb_storage::mode::{self, Mode, Options};
 use velocitydb_storage::{Batch, Bounds, Direction, Durability, Engine};
 
-use crate::folder::{FIRST, SECOND, content, files};
+use crate::folder::{FIRST, SECOND, content, noise, occupied};
 
 const MIB: u64 = 1 << 20;
-
-/// What the files beneath a folder occupy.
-fn occupied(folder: &Path) -> u64 {
-    let files = files(folder);
-    let blocks = files.iter().map(|file| fs::metadata(folder.join(file)).unwrap().blocks());
-    blocks.sum::<u64>() * 512
-}
-
-/// Bytes that do not compress, the same for the same seed.
-fn noise(seed: u32, length: usize) -> Vec<u8> {
-    let mut state = u64::from(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let step = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
-    };
-    std::iter::repeat_with(step).take(length).collect()
-}
 
 fn each(engine: &dyn Engine, numbers: std::ops::Range<u32>, act: impl Fn(&mut Batch, u32)) {
     let mut batch = Batch::new();
