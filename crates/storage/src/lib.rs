@@ -16,6 +16,7 @@ pub mod lsm;
 pub mod memory;
 pub mod mode;
 mod overlay;
+pub mod partition;
 mod parts;
 mod range;
 
@@ -28,4 +29,5 @@ pub use engine::{
 pub use error::{Error, Result, Room};
 pub use mode::Mode;
 pub use overlay::Overlay;
+pub use partition::{Partition, PartitionId, Partitions, Replacement};
 pub use parts::Part;

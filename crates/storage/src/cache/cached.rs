@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
-use super::coherent::{Coherent, Lock, Map, Stripe};
+use super::coherent::{Coherent, Lock, Map, See, Stripe};
 use super::counter::Counter;
 use crate::batch::Write;
 use crate::hash::hash;
@@ -62,11 +62,7 @@ impl<E: Engine> Cached<E> {
 
     /// Shows the documents that `parts` write, with the hash of each, and with its value where the
     /// cache is to hold that.
-    fn documents<'w>(
-        &self,
-        parts: &'w [Part<'w>],
-        see: &mut dyn FnMut(&[u8], u64, Option<&'w [u8]>),
-    ) {
+    fn documents<'w>(&self, parts: &'w [Part<'w>], see: &mut See<'_, &'w [u8]>) {
         let mut composed = Vec::new();
         for Part { prefix, batch } in parts {
             let is_document = |write: &Write<'_>| write.keyspace == self.keyspace;

@@ -60,6 +60,9 @@ pub(super) struct Stripe {
     pub(super) epoch: u64,
 }
 
+/// What is shown each key that is written, with its hash, and with its value where that is to be held.
+pub(super) type See<'s, V> = dyn FnMut(&[u8], u64, Option<V>) + 's;
+
 /// A map kept coherent with a store that publishes one state after another.
 pub(super) struct Coherent<M, L> {
     map: M,
@@ -112,7 +115,7 @@ impl<M: Map, L: Lock> Coherent<M, L> {
     /// in at a time.
     pub(super) fn write<V, E>(
         &self,
-        writes: impl Fn(&mut dyn FnMut(&[u8], u64, Option<V>)),
+        writes: impl Fn(&mut See<'_, V>),
         commit: impl FnOnce() -> Result<(), E>,
         keep: impl Fn(V) -> M::Value,
     ) -> Result<(), E> {

@@ -8,7 +8,7 @@ use shuttle::sync::atomic::{AtomicU32, Ordering};
 use shuttle::sync::{Arc, Mutex};
 use shuttle::thread;
 
-use super::{Coherent, Lock, Map, Stripe};
+use super::{Coherent, Lock, Map, See, Stripe};
 
 const KEY: &[u8] = b"key";
 
@@ -101,7 +101,7 @@ impl<L: Lock> Cache<L> {
     }
 
     fn put(&self, value: u32, held: Option<u32>, outcome: Result<(), ()>) {
-        let writes = |see: &mut dyn FnMut(&[u8], u64, Option<u32>)| see(KEY, 0, held);
+        let writes = |see: &mut See<'_, u32>| see(KEY, 0, held);
         let commit = || {
             if outcome.is_ok() {
                 self.published.store(value, Ordering::SeqCst);

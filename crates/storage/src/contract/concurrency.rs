@@ -26,7 +26,16 @@ const COMMITS: Range<u64> = 2_000..50_000;
 const READS: u64 = 500;
 
 /// Commits one round after the other on this thread, while two others read.
-pub(super) fn while_writing(mut write: impl FnMut(u64), read: impl Fn(&mut Random) + Sync) {
+pub(super) fn while_writing(write: impl FnMut(u64), read: impl Fn(&mut Random) + Sync) {
+    while_writing_rounds(COMMITS, write, read);
+}
+
+/// The same with other numbers of rounds, at least and at most.
+pub(super) fn while_writing_rounds(
+    rounds: Range<u64>,
+    mut write: impl FnMut(u64),
+    read: impl Fn(&mut Random) + Sync,
+) {
     let done = AtomicBool::new(false);
     let reads = [AtomicU64::new(0), AtomicU64::new(0)];
     let seed = Random::announced("contract").number();
@@ -44,9 +53,9 @@ pub(super) fn while_writing(mut write: impl FnMut(u64), read: impl Fn(&mut Rando
         // Also a panic of the writer ends the readers.
         let _guard = SetOnDrop(&done);
         let enough = || reads.iter().all(|reads| reads.load(Ordering::Relaxed) >= READS);
-        for round in 1..COMMITS.end {
+        for round in 1..rounds.end {
             write(round);
-            if round >= COMMITS.start && enough() {
+            if round >= rounds.start && enough() {
                 break;
             }
         }

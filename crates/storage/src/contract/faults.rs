@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use super::{Model, TestEngine, run};
+use super::{Model, TestEngine, checks, run};
 use crate::{
     Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Keyspace, Part, Result,
     Snapshot, Visit, parts, range,
@@ -199,7 +199,7 @@ fn every_planted_fault_is_found() {
             engine: Arc::new(Faulty { model: Arc::new(Model::new(2)), fault }),
             reopen: None,
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(&make)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(checks(), &make)));
         assert!(outcome.is_err(), "the suite missed {fault:?}");
     }
 }

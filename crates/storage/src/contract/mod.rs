@@ -10,7 +10,10 @@ mod differential;
 #[cfg(test)]
 mod faults;
 mod model;
+mod neighbours;
+mod partitions;
 mod parts;
+mod puppet;
 mod random;
 mod ranges;
 mod restarts;
@@ -18,8 +21,9 @@ mod snapshots;
 mod suite;
 
 pub use model::Model;
+pub use neighbours::between_neighbours;
 pub use random::Random;
-pub use suite::{Check, Reopen, TestEngine, checks, run};
+pub use suite::{Check, Reopen, TestEngine, checks, partition_checks, run};
 
 use suite::{
     FIRST, SECOND, all, commit, commit_all, delete, get, get_at, number, put, scan, snapshot,

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{basics, concurrency, differential, parts, ranges, restarts, snapshots};
+use super::{basics, concurrency, differential, partitions, parts, ranges, restarts, snapshots};
 use crate::{Batch, Bounds, Direction, Durability, Engine, Keyspace, Part, Snapshot};
 
 /// An engine under test.
@@ -34,13 +34,18 @@ pub fn checks() -> Vec<Check> {
     .concat()
 }
 
-/// Runs every check on an engine of its own.
+/// Every check of what [`Partitions`](crate::Partitions) make of an engine.
+pub fn partition_checks() -> Vec<Check> {
+    partitions::CHECKS.to_vec()
+}
+
+/// Runs these checks, each on an engine of its own.
 ///
 /// # Panics
 ///
 /// When the engine breaks the contract. The last check named on standard output is the one.
-pub fn run(make: &dyn Fn() -> TestEngine) {
-    for (name, check) in checks() {
+pub fn run(checks: Vec<Check>, make: &dyn Fn() -> TestEngine) {
+    for (name, check) in checks {
         println!("contract: {name}");
         check(make());
     }
@@ -112,12 +117,15 @@ pub(super) fn number(value: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Model;
+    use crate::contract::{Model, between_neighbours};
     use crate::{Blob, EngineStats, Result};
 
     #[test]
     fn the_model_keeps_the_contract() {
-        run(&|| TestEngine { engine: Arc::new(Model::new(2)), reopen: None });
+        let make = || TestEngine { engine: Arc::new(Model::new(2)), reopen: None };
+        run(checks(), &make);
+        run(checks(), &|| between_neighbours(make()));
+        run(partition_checks(), &make);
     }
 
     /// An engine that leaves to the trait what it can.
@@ -147,6 +155,8 @@ mod tests {
 
     #[test]
     fn the_defaults_of_the_trait_keep_the_contract() {
-        run(&|| TestEngine { engine: Arc::new(Plain(Model::new(2))), reopen: None });
+        let make = || TestEngine { engine: Arc::new(Plain(Model::new(2))), reopen: None };
+        run(checks(), &make);
+        run(partition_checks(), &make);
     }
 }

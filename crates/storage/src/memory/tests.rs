@@ -44,8 +44,8 @@ fn memory_bytes(engine: &Memory) -> u64 {
 #[cfg(not(miri))]
 #[test]
 fn memory_keeps_the_contract() {
-    use crate::contract::{TestEngine, run};
-    run(&|| TestEngine { engine: Arc::new(Memory::new(2)), reopen: None });
+    use crate::contract::{TestEngine, checks, run};
+    run(checks(), &|| TestEngine { engine: Arc::new(Memory::new(2)), reopen: None });
 }
 
 /// Keys come, change and go in ranges, so that nodes are split, emptied, merged and dropped.

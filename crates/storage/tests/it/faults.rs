@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use velocitydb_storage::lsm::{Lsm, LsmOptions};
 use velocitydb_storage::mode::{self, Mode, Options};
-use velocitydb_storage::{Batch, Bounds, Durability, Engine, Error, Part, Purpose};
+use velocitydb_storage::{
+    Batch, Bounds, Durability, Engine, Error, Part, PartitionId, Partitions, Purpose, Replacement,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::folder::{FIRST, SECOND, content, files, open, options, put};
@@ -353,7 +355,8 @@ fn a_range_is_removed_from_a_full_disk() {
         };
         let engine = open();
         let mut acknowledged = 0;
-        let key = |n: u32| [if n % 4 == 0 { &b"a"[..] } else { b"b" }, &number(n).0].concat();
+        let key =
+            |n: u32| [if n.is_multiple_of(4) { &b"a"[..] } else { b"b" }, &number(n).0].concat();
         let error = loop {
             match put(&*engine, &key(acknowledged), &number(acknowledged).1, Durability::Os) {
                 Ok(()) => acknowledged += 1,
@@ -378,6 +381,59 @@ fn a_range_is_removed_from_a_full_disk() {
         engine.close().unwrap();
         drop(engine);
         check(&*open(), more);
+    }
+}
+
+/// A replacement that a full device has no room for leaves the old content, and its space comes back;
+/// one that is refused for a while goes on where it was.
+#[test]
+fn a_replacement_on_a_full_disk_leaves_the_old_content() {
+    for mode in [Mode::MemoryFirst, Mode::Persistent] {
+        let Some(disk) = SmallDisk::mount(32) else { return };
+        let options = Options {
+            path: Some(disk.data()),
+            memory_bytes: 16 << 20,
+            behind_bytes_max: 100_000,
+            ..Options::new(mode, &["first", "second"])
+        };
+        let engine = mode::open(&options).unwrap();
+        let partitions = Partitions::open(Arc::clone(&engine)).unwrap();
+        let partition = partitions.create(PartitionId(1)).unwrap();
+        for n in 0..1_000 {
+            let (key, value) = number(n);
+            put(&*partition, &key, &value, Durability::Os).unwrap();
+        }
+        let old = content(&*partition).unwrap();
+        let mut replacement = partitions.replace(PartitionId(1)).unwrap();
+        let put = |replacement: &mut Replacement, n: u32| {
+            replacement.put(FIRST, &number(n).0, &number(n).1)
+        };
+        let error = (0..40_000).find_map(|n| put(&mut replacement, n).err()).unwrap();
+        assert!(matches!(error, Error::DiskFull { .. }) && error.is_retryable(), "{error}");
+        assert!(content(&*partition).unwrap() == old, "{mode:?}");
+        drop(replacement);
+        // As maintenance does: what is refused for want of room is tried again once space is reclaimed.
+        let is_removed = (0..100).any(|_| {
+            let removed = partitions.remove_leftovers();
+            let _ = engine.reclaim(&|work| work());
+            removed.is_ok()
+        });
+        assert!(is_removed, "{mode:?}");
+        assert!(content(&*partition).unwrap() == old, "{mode:?}");
+        let mut replacement = partitions.replace(PartitionId(1)).unwrap();
+        let ballast = disk.fill(256 << 10);
+        let refused = (0..4_000).find(|n| put(&mut replacement, *n).is_err()).unwrap();
+        assert!(replacement.finish().is_err_and(|error| error.is_retryable()), "{mode:?}");
+        assert!(content(&*partition).unwrap() == old, "{mode:?}");
+        fs::remove_file(ballast).unwrap();
+        for n in refused..refused + 100 {
+            assert!((0..100).any(|_| put(&mut replacement, n).is_ok()), "{mode:?}");
+        }
+        // Until the persister has tried again it goes by what it met before.
+        assert!((0..100).any(|_| engine.sync().and_then(|()| replacement.finish()).is_ok()));
+        let [found, second] = content(&*partition).unwrap();
+        assert_eq!((found.len() as u32, second.len()), (refused + 100, 0), "{mode:?}");
+        assert!((0..refused + 100).all(|n| found[&number(n).0[..]] == number(n).1), "{mode:?}");
     }
 }
 

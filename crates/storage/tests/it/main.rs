@@ -8,5 +8,6 @@ mod corruption;
 mod faults;
 mod folder;
 mod modes;
+mod partitions;
 mod ranges;
 mod reclaim;
