@@ -2,8 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use velocitydb_storage::{Bounds, Direction, EngineStats, Keyspace, Mode};
-use xxhash_rust::xxh3::Xxh3;
+use velocitydb_storage::{Bounds, Direction, EngineStats, Keyspace, Mode, StateHasher};
 
 use crate::catalog;
 use crate::keys::KEYSPACE_NAMES;
@@ -109,18 +108,13 @@ impl Snapshot {
     ///
     /// When storage fails.
     pub fn state_hash(&self) -> Result<u128> {
-        let mut hasher = Xxh3::new();
-        for number in 0..KEYSPACE_NAMES.len() as u8 {
-            let keyspace = Keyspace(number);
+        let mut hasher = StateHasher::new(KEYSPACE_NAMES.len());
+        for keyspace in (0..KEYSPACE_NAMES.len() as u8).map(Keyspace) {
             self.state().scan(keyspace, Bounds::ALL, Direction::Forward, &mut |key, value| {
-                for part in [key, value] {
-                    hasher.update(&(part.len() as u64).to_le_bytes());
-                    hasher.update(part);
-                }
+                hasher.add(keyspace, key, value);
                 ControlFlow::Continue(())
             })?;
-            hasher.update(&u64::MAX.to_le_bytes());
         }
-        Ok(hasher.digest128())
+        Ok(hasher.finish())
     }
 }

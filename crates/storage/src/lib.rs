@@ -19,6 +19,7 @@ mod overlay;
 pub mod partition;
 mod parts;
 mod range;
+mod state_hash;
 
 pub use batch::{Batch, Purpose, Savepoint};
 pub use blob::Blob;
@@ -31,3 +32,4 @@ pub use mode::Mode;
 pub use overlay::Overlay;
 pub use partition::{Partition, PartitionId, Partitions, Replacement};
 pub use parts::Part;
+pub use state_hash::StateHasher;
