@@ -71,7 +71,8 @@ mod typed;
 
 pub use aggregate::Aggregate;
 pub use apply::{
-    Cause, Change, Effect, REQUEST_BYTES_MAX, REQUEST_COUNT_MAX, REQUEST_DOCUMENT_BYTES_MAX,
+    Cause, Change, DocumentChange, Effect, REQUEST_BYTES_MAX, REQUEST_COUNT_MAX,
+    REQUEST_DOCUMENT_BYTES_MAX,
 };
 pub use batch::{BatchOutcomes, BatchWritten, WriteBatch};
 pub use batch_typed::BatchCollection;

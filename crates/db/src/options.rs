@@ -160,7 +160,8 @@ impl Options {
     /// db.documents("jobs").insert("first", object! { "state": "waiting" })?;
     /// let changes = tells.recv().expect("the insert");
     /// assert!(matches!(changes[0].effect, Effect::Created));
-    /// assert!(matches!(&changes[1].effect, Effect::Document { version: 1, before: None, .. }));
+    /// let Effect::Document(document) = &changes[1].effect else { panic!("the document") };
+    /// assert!(document.version == 1 && document.before.is_none());
     /// # Ok(())
     /// # }
     /// ```

@@ -26,18 +26,22 @@ pub enum Effect {
     /// The collection was dropped, with all its documents, of which nothing more is said.
     Dropped,
     /// A document was written or removed.
-    Document {
-        /// Its id.
-        id: DocumentId,
-        /// Its version from here on: that of the deletion, if it is gone.
-        version: u64,
-        /// The document as it was; `None` when it is new.
-        before: Option<Document>,
-        /// The document as it is; `None` when it is gone.
-        after: Option<Document>,
-        /// Why.
-        cause: Cause,
-    },
+    Document(Box<DocumentChange>),
+}
+
+/// What happened to a document.
+#[derive(Debug, Clone)]
+pub struct DocumentChange {
+    /// Its id.
+    pub id: DocumentId,
+    /// Its version from here on: that of the deletion, if it is gone.
+    pub version: u64,
+    /// The document as it was; `None` when it is new.
+    pub before: Option<Document>,
+    /// The document as it is; `None` when it is gone.
+    pub after: Option<Document>,
+    /// Why.
+    pub cause: Cause,
 }
 
 /// Why a document changed.
@@ -81,8 +85,8 @@ impl Machine {
             record.map(|record| Document::new(id.clone(), Blob::copy_of(record))).transpose()
         };
         let (before, after) = (document(before)?, document(after)?);
-        let effect = Effect::Document { id, version, before, after, cause };
-        self.note_change(collection, effect);
+        let change = DocumentChange { id, version, before, after, cause };
+        self.note_change(collection, Effect::Document(Box::new(change)));
         Ok(())
     }
 }

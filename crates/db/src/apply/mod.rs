@@ -23,7 +23,7 @@ mod unique;
 mod verdict;
 mod write;
 
-pub use changes::{Cause, Change, Effect};
+pub use changes::{Cause, Change, DocumentChange, Effect};
 pub(crate) use claims::PASSED_OVER_MAX;
 pub(crate) use due_next::DueNext;
 pub(crate) use machine::{Machine, purpose_of};

@@ -1,6 +1,7 @@
 //! One replica of the state: what brings commands to the machine, and what it tells of them.
 
 mod changes;
+mod core;
 pub(crate) mod group;
 pub(crate) mod maintenance;
 mod pause;
@@ -10,6 +11,7 @@ mod queue;
 mod sync;
 pub(crate) mod views;
 
+pub(crate) use self::core::Core;
 pub(crate) use changes::OnChanges;
 pub(crate) use maintenance::{Alarm, Maintenance};
 pub(crate) use pipeline::Pipeline;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use velocitydb::{
-    Cause, Change, CollectionName, Consistency, Database, Document, Effect, Mode, Object, Update,
-    object,
+    Cause, Change, CollectionName, Consistency, Database, Document, DocumentChange, Effect, Mode,
+    Object, Update, object,
 };
 use velocitydb_storage::contract::Random;
 
@@ -54,7 +54,8 @@ impl State {
             Effect::Dropped => {
                 assert!(self.collections.remove(&change.collection).is_some(), "{change:?}");
             }
-            Effect::Document { id, version, before, after, .. } => {
+            Effect::Document(document) => {
+                let DocumentChange { id, version, before, after, .. } = &**document;
                 let documents = self.collections.get_mut(&change.collection).unwrap();
                 let known = match after {
                     Some(after) => {
@@ -129,7 +130,7 @@ fn changes_are_told_in_order_when_they_are_settled() {
     let local = docs.at(Consistency::Local);
     let ids = || {
         let id = |change: &Change| match &change.effect {
-            Effect::Document { id, .. } => id.as_str().to_owned(),
+            Effect::Document(document) => document.id.as_str().to_owned(),
             other => format!("{other:?}"),
         };
         told.lock().drain(..).map(|change| id(&change)).collect::<Vec<_>>()
@@ -179,8 +180,9 @@ fn changes_say_why() {
         .lock()
         .iter()
         .filter_map(|change| match &change.effect {
-            Effect::Document { id, cause, after, .. } => {
-                Some((id.as_str().to_owned(), *cause, after.is_some()))
+            Effect::Document(document) => {
+                let id = document.id.as_str().to_owned();
+                Some((id, document.cause, document.after.is_some()))
             }
             _ => None,
         })
@@ -205,7 +207,8 @@ fn whoever_is_told_may_write() {
         let (slot, seen) = (slot.clone(), seen.clone());
         move |changes: Vec<Change>| {
             for change in changes {
-                let Effect::Document { id, .. } = change.effect else { continue };
+                let Effect::Document(document) = change.effect else { continue };
+                let id = document.id;
                 seen.lock().push(id.as_str().to_owned());
                 let db = slot.lock().clone();
                 if let Some(db) = db.filter(|_| id.as_str() == "first") {

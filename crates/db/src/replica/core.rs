@@ -1,0 +1,217 @@
+//! [`Core`]: the parts of an open database, which its handles and the maintenance thread share.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use velocitydb_core::{
+    Body, Command, Consistency, IdGenerator, Maintain, MaintainScope, Request, SchemaChange, Time,
+};
+use velocitydb_storage::Engine;
+
+use super::group::Committed;
+use super::{Alarm, Done, Local, Pipeline, Proposer, Views};
+use crate::apply::{DueNext, Machine, Reply};
+use crate::catalog::{self, is_stale};
+use crate::indexes::build_body;
+use crate::known_outcome::KnownOutcome;
+use crate::names::Names;
+use crate::options::Options;
+use crate::query::Statistics;
+use crate::{Environment, Error, Result};
+
+/// What the handles and the maintenance thread share.
+pub(crate) struct Core {
+    pub(crate) alarm: Arc<Alarm>,
+    pub(crate) engine: Arc<dyn Engine>,
+    /// What brings commands to the machine; it is let go before that.
+    pub(crate) proposer: Box<dyn Proposer>,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) views: Arc<Views>,
+    pub(crate) names: Arc<Names>,
+    pub(crate) environment: Arc<dyn Environment>,
+    pub(crate) ids: Mutex<IdGenerator>,
+    pub(crate) options: Options,
+    /// What maintenance could not do the last time that it tried.
+    maintenance_problems: Mutex<Vec<String>>,
+    due_next: Arc<DueNext>,
+    pub(crate) outcome: KnownOutcome,
+}
+
+impl Core {
+    /// The parts around the state that `engine` holds.
+    pub(crate) fn open(engine: Arc<dyn Engine>, options: Options) -> Result<Self> {
+        let names = Arc::new(Names::default());
+        let machine = Machine::new(engine.clone(), names.clone())?;
+        let due_next = machine.due_next_shared();
+        let views = Arc::new(Views::new(engine.clone(), due_next.clone()));
+        let alarm = Arc::new(Alarm::default());
+        alarm.set(machine.due_next());
+        let on_changes = options.on_changes.clone();
+        let pipeline = Pipeline::new(machine, engine.clone(), views.clone(), on_changes, {
+            let (alarm, names) = (alarm.clone(), names.clone());
+            move |committed: &Committed| {
+                alarm.set(committed.due_next);
+                if committed.has_leftovers {
+                    alarm.wake();
+                }
+                for (index, collection) in &committed.stale {
+                    names.note_stale(*index, collection.clone());
+                }
+            }
+        });
+        let pipeline = Arc::new(pipeline);
+        let proposer = Box::new(Local::new(pipeline.clone(), options.storage.mode));
+        let environment = options.environment.clone();
+        let ids = Mutex::new(IdGenerator::default());
+        Ok(Core {
+            alarm,
+            engine,
+            proposer,
+            pipeline,
+            views,
+            names,
+            environment,
+            ids,
+            options,
+            maintenance_problems: Mutex::default(),
+            due_next,
+            outcome: KnownOutcome::default(),
+        })
+    }
+
+    /// What is done by whoever leads from now on, before anybody else proposes something: a schema that
+    /// is proposed and not confirmed is withdrawn, since whoever would have confirmed it is gone.
+    pub(crate) fn begin_to_lead(&self) -> Result<()> {
+        for (collection, version) in self.pipeline.ask(|machine| machine.proposals()) {
+            let change = SchemaChange::Withdraw(version);
+            self.submit(Body::SetSchema { collection, change }, None, Consistency::Strong)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn submit(
+        &self,
+        body: Body,
+        request: Option<Request>,
+        level: Consistency,
+    ) -> Result<Reply> {
+        let mut command = Command { now: self.environment.now(), request, body };
+        loop {
+            let copy = self.can_be_behind(&command).then(|| command.clone());
+            let reply = self.outcome.of(|| self.proposer.submit(command, level))?;
+            if !reply.is_behind {
+                return Ok(reply);
+            }
+            self.do_what_is_due()?;
+            let waiting = self.pipeline.waiting();
+            command = copy.ok_or(Error::Overloaded { waiting })?;
+            command.now = self.environment.now();
+        }
+    }
+
+    /// Proposes a command that nothing has to come before, and leaves what is called when its fate is
+    /// known.
+    pub(crate) fn propose(
+        &self,
+        body: Body,
+        request: Option<Request>,
+        level: Consistency,
+        done: Done,
+    ) {
+        let command = Command { now: self.environment.now(), request, body };
+        self.proposer.propose(command, level, self.outcome.of_later(done));
+    }
+
+    /// Whether a command may find more that is due first than it may do itself.
+    fn can_be_behind(&self, command: &Command) -> bool {
+        let is_about_others = match &command.body {
+            Body::Modify(_) => true,
+            Body::Write(write) => !write.checks.is_empty(),
+            _ => false,
+        };
+        is_about_others && self.due_next.is_due(command.now)
+    }
+
+    /// Expires all documents and ends all leases that are due.
+    pub(crate) fn do_what_is_due(&self) -> Result<()> {
+        while self.due_next.is_due(self.environment.now())
+            && self.maintain_within(MaintainScope::Due)?
+        {}
+        Ok(())
+    }
+
+    /// One step of maintenance, and of building indexes that nobody builds; whether there is more to
+    /// do.
+    pub(crate) fn maintenance_step(&self) -> Result<bool> {
+        Ok(self.maintain_within(MaintainScope::All)? | self.build_step()?)
+    }
+
+    fn maintain_within(&self, scope: MaintainScope) -> Result<bool> {
+        let now = self.environment.now();
+        let before = |age: Duration| {
+            let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+            Time::from_micros(now.as_micros().saturating_sub(age)).unwrap_or(Time::MIN)
+        };
+        let body = Body::Maintain(Maintain {
+            forget_deleted_before: before(self.options.tombstone_retention),
+            forget_requests_before: before(self.options.request_retention),
+            count_max: self.options.maintenance_step,
+            scope,
+        });
+        let reply = self.submit(body, None, Consistency::Local)?;
+        if scope == MaintainScope::All {
+            *self.maintenance_problems.lock() = reply.problems;
+        }
+        Ok(reply.has_more)
+    }
+
+    /// Fails when the node has failed and takes no commands any more.
+    pub(crate) fn check_running(&self) -> Result<()> {
+        self.pipeline.ask(|machine| machine.check_broken())
+    }
+
+    pub(crate) fn maintenance_problems(&self) -> Vec<String> {
+        self.maintenance_problems.lock().clone()
+    }
+
+    /// Gives the space of what was deleted back.
+    pub(crate) fn reclaim(&self) -> Result<()> {
+        Ok(self.engine.reclaim(&|work| self.pipeline.while_settled(work))?)
+    }
+
+    /// Goes on building an index that nobody builds; whether there is more to do.
+    fn build_step(&self) -> Result<bool> {
+        let Some((collection, name)) = self.names.first_building() else { return Ok(false) };
+        self.submit(build_body(&collection, &name), None, Consistency::Local)?;
+        Ok(self.names.first_building().is_some())
+    }
+
+    /// Looks at how the values of indexes are distributed where that has changed.
+    pub(crate) fn analyze(&self, is_stopped: &dyn Fn() -> bool) -> Result<()> {
+        while let Some((number, collection)) = self.names.take_stale() {
+            let Some(index) = self.names.index(&collection, number) else { continue };
+            let known = index.statistics.load().as_ref().map_or(0, |known| known.entries);
+            let state = self.engine.snapshot()?;
+            let Some(totals) = catalog::index_totals(&*state, number)? else { continue };
+            if !is_stale(known, totals.entries) {
+                continue;
+            }
+            let Some(found) = Statistics::collect(&*state, number, is_stopped)? else {
+                self.names.note_stale(number, collection);
+                return Ok(());
+            };
+            index.statistics.store(Some(Arc::new(found)));
+        }
+        Ok(())
+    }
+
+    /// When the clock of this process will show `time`, as far as can be told now.
+    pub(crate) fn instant_of(&self, time: Time) -> Instant {
+        let wait = time.as_micros().saturating_sub(self.environment.now().as_micros());
+        Instant::now() + Duration::from_micros(u64::try_from(wait).unwrap_or(0)).min(WAIT_MAX)
+    }
+}
+
+/// The longest single wait of the maintenance thread: what a clock that is set anew can cost.
+const WAIT_MAX: Duration = Duration::from_secs(60);
