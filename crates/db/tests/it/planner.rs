@@ -322,9 +322,9 @@ fn what_is_pulled_is_what_is_found() {
             }
         }
     }
-    for way in ["index", "index sorted", "index merged sorted", "union", "collection"] {
-        assert!(taken.keys().any(|taken| taken.starts_with(way)), "no {way}: {taken:#?}");
-    }
+    let by_index: u64 =
+        taken.iter().filter(|(way, _)| way.starts_with("index")).map(|(_, count)| count).sum();
+    assert!(by_index > 20, "hardly a query went by an index: {taken:#?}");
 }
 
 #[test]
