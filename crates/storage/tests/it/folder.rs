@@ -71,7 +71,9 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 /// What the files beneath a folder occupy.
 pub fn occupied(folder: &Path) -> u64 {
     let files = files(folder);
-    let blocks = files.iter().map(|file| fs::metadata(folder.join(file)).unwrap().blocks());
+    // The store may remove one of them meanwhile.
+    let blocks =
+        files.iter().filter_map(|file| Some(fs::metadata(folder.join(file)).ok()?.blocks()));
     blocks.sum::<u64>() * 512
 }
 
