@@ -48,7 +48,13 @@ use crate::{Error, Result};
 /// for the last.
 pub(super) const GROUP_COMMANDS_MAX: usize = 1_024;
 
-/// How often a waiting writer looks before it sleeps: about a microsecond. Falling asleep and being
+/// How often a writer that finds the machine taken tries again before it queues up: for as long as some
+/// commands take. With a few threads that is cheaper than to be woken, and what it applies by itself, it
+/// need not be told of.
+const TRIES: u32 = 16;
+const SPINS_PER_TRY: u32 = 16;
+
+/// How often a writer in the queue looks before it sleeps: about a microsecond. Falling asleep and being
 /// woken costs more.
 const SPINS: u32 = 64;
 
@@ -134,7 +140,7 @@ impl Pipeline {
         if durability == Durability::Disk {
             self.pause.wait();
         }
-        let (reply, commit) = match self.machine.try_lock() {
+        let (reply, commit) = match self.try_machine() {
             Some(machine) => {
                 let group = self.take_group(GROUP_COMMANDS_MAX - 1);
                 let lead = Lead::new(self, machine, &group);
@@ -243,6 +249,17 @@ impl Pipeline {
     /// How many commands wait to be taken into a group.
     pub(crate) fn waiting(&self) -> usize {
         self.queue.lock().len()
+    }
+
+    /// The machine, if it is free or becomes so in a moment.
+    fn try_machine(&self) -> Option<MutexGuard<'_, Machine>> {
+        for _ in 0..TRIES {
+            if let Some(machine) = self.machine.try_lock() {
+                return Some(machine);
+            }
+            (0..SPINS_PER_TRY).for_each(|_| std::hint::spin_loop());
+        }
+        None
     }
 
     /// The way of a command that finds the machine taken.
