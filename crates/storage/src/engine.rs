@@ -120,6 +120,8 @@ pub trait Engine: Send + Sync + 'static {
     /// No other key is touched, and snapshots go on showing what they showed. Nobody may write within
     /// `bounds` meanwhile: what is written there may be removed too, or stay.
     ///
+    /// On a full device it is refused on the way, as other commits are that give space back.
+    ///
     /// The space goes back to the device: what an engine can give back by the file at once, the rest
     /// when it puts its files in order, see [`reclaim`](Engine::reclaim).
     fn remove_range(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<()> {
