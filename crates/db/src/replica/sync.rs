@@ -85,14 +85,17 @@ impl Pipeline {
             return Err(error);
         }
         self.views.settle(last);
-        self.tell_changes();
-        if self.has_unpublished.load(Ordering::Relaxed) {
-            let has_more = self.ask(|machine| machine.publish_settled(last));
-            self.has_unpublished.store(has_more, Ordering::Relaxed);
+        // Taken back first, so that what is dropped meanwhile is not forgotten.
+        if self.has_unpublished.swap(false, Ordering::Relaxed)
+            && self.ask(|machine| machine.publish_settled(last))
+        {
+            self.has_unpublished.store(true, Ordering::Relaxed);
         }
         let sync_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.sync_ns.store(sync_ns, Ordering::Relaxed);
         drop(turn);
+        // Whoever is told may write, and wait for an fsync.
+        self.tell_changes();
         Ok(())
     }
 

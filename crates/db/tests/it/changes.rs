@@ -198,9 +198,15 @@ fn changes_say_why() {
     assert_eq!(causes, expected.map(|(id, cause, is_there)| (id.to_owned(), cause, is_there)));
 }
 
-/// Whoever is told may write, and is told of that when it has returned.
+/// Whoever is told may write, and is told of that when it has returned: also where its write waits for
+/// an fsync, which whoever tells it has just done.
 #[test]
 fn whoever_is_told_may_write() {
+    MODES.into_iter().for_each(writes_when_told);
+}
+
+fn writes_when_told(mode: Mode) {
+    let folder = tempfile::tempdir().unwrap();
     let slot: Arc<Mutex<Option<Database>>> = Arc::default();
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let listener = {
@@ -218,7 +224,11 @@ fn whoever_is_told_may_write() {
             }
         }
     };
-    let db = velocitydb::Options::new().on_changes(listener).open_in_memory().unwrap();
+    let options = options(mode, World::new()).on_changes(listener);
+    let db = match mode {
+        Mode::MemoryOnly => options.open_in_memory().unwrap(),
+        _ => options.open(folder.path()).unwrap(),
+    };
     *slot.lock() = Some(db.clone());
     db.documents("docs").insert("first", object! {}).unwrap();
     assert_eq!(*seen.lock(), ["first", "second"]);
