@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::error;
+use super::options::LsmOptions;
 use crate::error::Room;
 use crate::{Error, Purpose, Result};
 
@@ -23,6 +24,8 @@ pub(super) struct Space {
     path: PathBuf,
     /// Bytes that stay free; `None` is what the store needs.
     reserve_bytes: Option<u64>,
+    /// The most that the store needs, whatever it has.
+    needed_bytes_max: u64,
     /// The bytes that the store needs to put what it has in order.
     needed_bytes: AtomicU64,
     asked: Mutex<Asked>,
@@ -36,9 +39,14 @@ struct Asked {
 }
 
 impl Space {
-    pub(super) fn new(path: PathBuf, reserve_bytes: Option<u64>) -> Self {
-        let (needed_bytes, asked) = (AtomicU64::new(0), Mutex::default());
-        Space { path, reserve_bytes, needed_bytes, asked }
+    pub(super) fn new(options: &LsmOptions) -> Self {
+        Space {
+            path: options.path.clone(),
+            reserve_bytes: options.disk_reserve_bytes,
+            needed_bytes_max: options.working_bytes(),
+            needed_bytes: AtomicU64::new(0),
+            asked: Mutex::default(),
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -50,8 +58,11 @@ impl Space {
         self.needed_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    fn reserve(&self, purpose: Purpose) -> u64 {
+    /// What stays free while so many bytes are on their way, which will be in the write buffers as
+    /// others are, see [`LsmOptions::needed_bytes`].
+    fn reserve(&self, on_the_way: u64, purpose: Purpose) -> u64 {
         let needed = self.needed_bytes.load(Ordering::Relaxed);
+        let needed = needed.saturating_add(2 * on_the_way).min(self.needed_bytes_max);
         let reserve = self.reserve_bytes.unwrap_or(needed);
         match purpose {
             Purpose::Keep => reserve,
@@ -69,7 +80,8 @@ impl Space {
             return Ok(());
         }
         asked.at = None;
-        let needed_bytes = self.reserve(purpose).saturating_add(on_the_way).saturating_add(bytes);
+        let needed_bytes =
+            self.reserve(on_the_way, purpose).saturating_add(on_the_way).saturating_add(bytes);
         let free_bytes = self.free_bytes()?;
         if free_bytes < needed_bytes {
             let room = Some(Room { free_bytes, needed_bytes });
@@ -83,7 +95,7 @@ impl Space {
 
     /// The error of a device that turned out to be full.
     pub(super) fn is_full(&self) -> Error {
-        let needed_bytes = self.reserve(Purpose::Keep);
+        let needed_bytes = self.reserve(0, Purpose::Keep);
         let room = self.free_bytes().ok().map(|free_bytes| Room { free_bytes, needed_bytes });
         Error::DiskFull { path: self.path.clone(), room }
     }
@@ -95,7 +107,7 @@ impl Space {
 
     /// Whether the device has less than `bytes` free, or than the reserve.
     pub(super) fn is_short_of(&self, bytes: u64) -> bool {
-        let reserve = self.reserve(Purpose::Keep);
+        let reserve = self.reserve(0, Purpose::Keep);
         self.free_bytes().is_ok_and(|free| free < reserve.max(bytes))
     }
 

@@ -90,7 +90,7 @@ impl Writer {
         }
         let has_keyspaces = marker.keyspaces.len();
         let mut writer = Writer {
-            space: Arc::new(Space::new(options.path.clone(), options.disk_reserve_bytes)),
+            space: Arc::new(Space::new(&options)),
             options,
             number: 0,
             acknowledged: 0,

@@ -217,19 +217,29 @@ impl Shared {
     }
 
     /// Waits until there is room for more, or says why there will be none. What is acknowledged has
-    /// room on the device, beside all that is on its way there.
+    /// room on the device, beside all that is on its way there; what that takes is known once it has
+    /// come there, so that nothing is refused for it before.
     fn wait_for_room(&self, parts: &[Part<'_>]) -> Result<MutexGuard<'_, Queue>> {
+        let (bytes, purpose) = (parts::byte_length(parts) as u64, parts::purpose(parts));
         let mut queue = self.queue();
-        if !parts::are_empty(parts) {
-            let bytes = parts::byte_length(parts) as u64;
-            self.lsm.check_room(bytes, queue.behind_bytes(), parts::purpose(parts))?;
-        }
         loop {
-            match &queue.failure {
-                Some(failure) if !failure.is_retryable() => return Err(failure.clone()),
-                _ if queue.behind_bytes() < self.behind_bytes_max => return Ok(queue),
-                Some(failure) => return Err(failure.clone()),
-                None => {}
+            if let Some(failure) = queue.failure.as_ref().filter(|one| !one.is_retryable()) {
+                return Err(failure.clone());
+            }
+            let behind = queue.behind_bytes();
+            let room = match parts::are_empty(parts) {
+                true => Ok(()),
+                false => self.lsm.check_room(bytes, behind, purpose),
+            };
+            match (room, &queue.failure) {
+                (Ok(()), _) if behind < self.behind_bytes_max => return Ok(queue),
+                (Ok(()), Some(failure)) => return Err(failure.clone()),
+                (Ok(()), None) => {}
+                (Err(refusal), failure) if behind == 0 || failure.is_some() => return Err(refusal),
+                (Err(_), _) => {
+                    queue.is_urgent = true;
+                    self.wanted.notify_one();
+                }
             }
             queue = self.done.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
