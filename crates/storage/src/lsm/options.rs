@@ -17,8 +17,8 @@ pub struct LsmOptions {
     pub memory_bytes: u64,
     /// Writes are refused while the device has less than this many bytes free, and those that give
     /// space back while it has less than half of them. `None` goes by what the store has to put in
-    /// order: as much as is on disk and twice what is or will be in the write buffers, beside 4 MiB, but never
-    /// more than a full journal and two rounds of write buffers.
+    /// order: as much as is on disk and twice what is in the write buffers or on its way there, beside
+    /// 4 MiB, but never more than a full journal and two rounds of write buffers.
     pub disk_reserve_bytes: Option<u64>,
     /// What is called before each fsync of the journal.
     pub fsync_hook: FsyncHook,
