@@ -14,9 +14,9 @@ use velocitydb_core::Time;
 use velocitydb_storage::{Bounds, Direction, lsm, mode};
 
 use self::indexes::Indexes;
-use crate::catalog::{Catalog, Postponed, SystemTotals, Tombstone, Totals};
-use crate::collection_schema::CollectionSchema;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
+use crate::state::catalog::{Catalog, Postponed, SystemTotals, Tombstone, Totals};
+use crate::state::collection_schema::CollectionSchema;
 use crate::{Document, Options, Result, Snapshot};
 
 /// How many problems a [`Report`] lists. Where everything is damaged, more of them tell nothing more.

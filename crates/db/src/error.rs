@@ -1,5 +1,7 @@
 //! What can go wrong, by what the caller can do about it.
 
+mod class;
+
 use std::fmt;
 
 use velocitydb_core::{

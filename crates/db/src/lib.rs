@@ -22,89 +22,60 @@
 #[cfg(test)]
 extern crate self as velocitydb;
 
-mod aggregate;
-mod apply;
-mod batch;
-mod batch_typed;
-mod cancellation;
-mod catalog;
-mod claim;
-mod collection_schema;
-mod cursor;
-mod database;
+// From what users hold down to what is stored; each storey knows those below it.
 mod doctor;
-mod document;
-mod documents;
+mod handle;
+mod options;
+mod replica;
+
+mod apply;
+mod state;
+
+mod index;
+mod query;
+pub mod schema;
+
+mod cancellation;
 mod environment;
 mod error;
-mod error_class;
-mod explain;
-mod fields;
-mod find;
-mod index;
-mod indexes;
 mod keys;
-mod known_outcome;
-mod lease;
-mod lease_guard;
-mod lease_keeper;
-mod modify;
-mod names;
-mod options;
-mod page;
-mod pending;
-mod queried;
-mod query;
-mod replica;
-pub mod schema;
-mod schemas;
-mod snapshot;
-mod snapshot_typed;
-mod stats;
-mod swap;
-mod txn;
-mod txn_aggregate;
-mod txn_leases;
-mod txn_run;
-mod txn_typed;
-mod typed;
 
-pub use aggregate::Aggregate;
 pub use apply::{
     Cause, Change, DocumentChange, Effect, REQUEST_BYTES_MAX, REQUEST_COUNT_MAX,
     REQUEST_DOCUMENT_BYTES_MAX,
 };
-pub use batch::{BatchOutcomes, BatchWritten, WriteBatch};
-pub use batch_typed::BatchCollection;
 pub use cancellation::Cancellation;
-pub use claim::{
+pub use doctor::{PROBLEMS_MAX, Report, doctor};
+pub use environment::{Environment, SystemEnvironment, now};
+pub use error::{Error, RefusedBatch, Result};
+pub use handle::aggregate::Aggregate;
+pub use handle::batch::{BatchOutcomes, BatchWritten, WriteBatch};
+pub use handle::claim::{
     CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, Misfit, PassedOver, RETRY_AT_FIELD,
     RETRY_REASON_FIELD,
 };
-pub use cursor::Cursor;
-pub use database::Database;
-pub use doctor::{PROBLEMS_MAX, Report, doctor};
-pub use document::{Document, FromDocument, Typed};
-pub use documents::{Documents, Written};
-pub use environment::{Environment, SystemEnvironment, now};
-pub use error::{Error, RefusedBatch, Result};
-pub use explain::Explanation;
-pub use fields::IntoFields;
-pub use find::Find;
-pub use indexes::{IndexBuild, IndexStats};
-pub use lease_guard::LeaseGuard;
-pub use lease_keeper::LEASE_GUARDS_MAX;
-pub use modify::{Changed, FindAndModify, Modified};
+pub use handle::cursor::Cursor;
+pub use handle::database::Database;
+pub use handle::documents::{Documents, Written};
+pub use handle::explain::Explanation;
+pub use handle::fields::IntoFields;
+pub use handle::find::Find;
+pub use handle::indexes::{IndexBuild, IndexStats};
+pub use handle::lease_guard::LeaseGuard;
+pub use handle::lease_keeper::LEASE_GUARDS_MAX;
+pub use handle::modify::{Changed, FindAndModify, Modified};
+pub use handle::page::{Page, PageToken};
+pub use handle::schemas::{Existing, SchemaInfo};
+pub use handle::stats::{Health, Stats};
+pub use handle::swap::{CompareAndSwap, Swapped};
+pub use handle::transaction::Transaction;
+pub use handle::typed::Collection;
+pub use handle::typed::batch::BatchCollection;
+pub use handle::typed::snapshot::SnapshotCollection;
+pub use handle::typed::transaction::TransactionCollection;
 pub use options::{MaintenanceMode, Options, open, open_in_memory};
-pub use page::{Page, PageToken};
-pub use schemas::{Existing, SchemaInfo};
-pub use snapshot::{CollectionStats, Snapshot};
-pub use snapshot_typed::SnapshotCollection;
-pub use stats::{Health, Stats};
-pub use swap::{CompareAndSwap, Swapped};
-pub use txn::Transaction;
-pub use txn_typed::TransactionCollection;
-pub use typed::Collection;
+pub use state::document::{Document, FromDocument, Typed};
+pub use state::snapshot::{CollectionStats, Snapshot};
 /// What can be wrong with input, as [`Error::Invalid`] says it.
 pub use velocitydb_core::Error as InputError;
 /// Pipelines and what they are made of.

@@ -23,9 +23,9 @@ use super::hints::Search;
 use super::write::Asked;
 use super::{Found, Machine, Reply};
 use crate::Result;
-use crate::catalog::corrupt;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::query::{Accept, At, Moves, Verdict};
+use crate::state::catalog::corrupt;
 
 /// How many documents one claim tries in vain at the most.
 pub(crate) const PASSED_OVER_MAX: usize = 1_000;

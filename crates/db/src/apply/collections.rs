@@ -3,8 +3,8 @@
 use velocitydb_core::{CollectionName, CollectionOptions, Time};
 
 use super::{Machine, Reply};
-use crate::catalog::{self, Collection, Tombstone, Totals};
 use crate::keys::{self, SYSTEM};
+use crate::state::catalog::{self, Collection, Tombstone, Totals};
 use crate::{Error, Result};
 
 impl Machine {

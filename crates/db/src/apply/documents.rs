@@ -14,9 +14,9 @@ use velocitydb_storage::Blob;
 
 use super::Machine;
 use super::changes::Cause;
-use crate::catalog::{Tombstone, corrupt};
 use crate::keys::{self, DOCUMENTS, Key, SYSTEM};
-use crate::lease::LeaseRecord;
+use crate::state::catalog::{Tombstone, corrupt};
+use crate::state::lease::LeaseRecord;
 use crate::{Error, Result};
 
 /// A document as it is stored now.

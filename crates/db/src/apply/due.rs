@@ -13,8 +13,8 @@ use super::Machine;
 use super::documents::{Place, Stored};
 use super::machine::STEP_BYTES_MAX;
 use super::write::Asked;
-use crate::catalog::Postponed;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
+use crate::state::catalog::Postponed;
 use crate::{Error, Result};
 
 /// How long it takes until what could not be done is tried again, in microseconds: a minute.

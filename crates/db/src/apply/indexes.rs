@@ -17,9 +17,9 @@ use velocitydb_storage::{Blob, Bounds, Direction, Overlay, Snapshot};
 use super::documents::{is_expired, refusable};
 use super::machine::STEP_BYTES_MAX;
 use super::{Machine, Reply};
-use crate::catalog::{Index, corrupt};
 use crate::index::{Definition, Entries, Entry, IndexState, IndexTotals, owner_of};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key, SYSTEM};
+use crate::state::catalog::{Index, corrupt};
 use crate::{Error, Result};
 
 /// Bytes of documents that one step of building looks at, at the most.

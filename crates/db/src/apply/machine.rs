@@ -17,8 +17,8 @@ use super::hints::Hints;
 use super::reply::Reply;
 use super::unique::Contests;
 use super::verdict::{Answer, Fatal, Rejection};
-use crate::catalog::{Catalog, Collection, SystemTotals};
-use crate::names::Names;
+use crate::state::catalog::{Catalog, Collection, SystemTotals};
+use crate::state::names::Names;
 use crate::{Error, Result};
 
 /// The state machine of one shard.

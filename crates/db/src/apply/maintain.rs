@@ -17,8 +17,8 @@ use super::fronts::Leftover;
 use super::machine::STEP_BYTES_MAX;
 use super::{Machine, Reply};
 use crate::Result;
-use crate::catalog::{Tombstone, corrupt};
 use crate::keys::{self, DOCUMENTS, INDEXES, Key, SYSTEM};
+use crate::state::catalog::{Tombstone, corrupt};
 
 /// One step of maintenance: how much it may still do.
 struct Step {

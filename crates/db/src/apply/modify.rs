@@ -21,13 +21,13 @@ use super::machine::{CHANGED_BYTES, effects_within};
 use super::unique::Contests;
 use super::write::Asked;
 use super::{Found, Machine, Reply};
-use crate::catalog::Collection;
 use crate::index::IndexState;
 use crate::keys::{self, DOCUMENTS};
 use crate::query::{
     Accept, Control, Examined, Execution, Known, Order, Passed, Plan, Selection, Target,
     UsableIndex, run, select,
 };
+use crate::state::catalog::Collection;
 use crate::{Error, Result};
 
 impl Machine {

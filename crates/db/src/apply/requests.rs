@@ -16,8 +16,8 @@ use velocitydb_core::{
 use velocitydb_storage::{Blob, Snapshot};
 
 use super::{Found, Machine, Reply};
-use crate::catalog::corrupt;
 use crate::keys::{self, SYSTEM};
+use crate::state::catalog::corrupt;
 use crate::{Error, Result};
 
 /// How many request ids are remembered: about 100 MiB at the longest ids. A retry comes within

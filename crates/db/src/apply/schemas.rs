@@ -8,8 +8,8 @@ use velocitydb_core::{
 
 use super::documents::refusable;
 use super::{Machine, Reply};
-use crate::collection_schema::{CollectionSchema, Rules};
 use crate::keys::{self, SYSTEM};
+use crate::state::collection_schema::{CollectionSchema, Rules};
 use crate::{Error, Result};
 
 impl Machine {

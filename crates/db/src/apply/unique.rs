@@ -25,9 +25,9 @@ use super::Machine;
 use super::documents::{Stored, is_expired, refusable};
 use super::indexes::Moved;
 use crate::Result;
-use crate::catalog::corrupt;
 use crate::index::{Definition, Entry, owner_of};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key};
+use crate::state::catalog::corrupt;
 
 /// The entries of unique indexes that the documents of one command took from each other.
 #[derive(Default)]

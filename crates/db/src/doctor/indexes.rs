@@ -14,9 +14,9 @@ use velocitydb_storage::{Bounds, Direction, Snapshot};
 
 use super::Report;
 use crate::Result;
-use crate::catalog::{Catalog, Index};
 use crate::index::{Definition, IndexState, IndexTotals, split_entry};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, IndexNumber, SYSTEM};
+use crate::state::catalog::{Catalog, Index};
 
 /// The indexes of a state, and what has been counted of them.
 pub(super) struct Indexes<'a> {

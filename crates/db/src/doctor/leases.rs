@@ -7,7 +7,7 @@ use velocitydb_storage::Snapshot;
 use super::Report;
 use crate::Result;
 use crate::keys::{self, DOCUMENTS, SYSTEM};
-use crate::lease::LeaseRecord;
+use crate::state::lease::LeaseRecord;
 
 /// Checks that a document's lease, if it has one, has its update and its place in the order.
 pub(super) fn check_document(

@@ -12,12 +12,12 @@ use velocitydb_storage::Engine;
 use super::group::Committed;
 use super::{Alarm, Done, Local, Pipeline, Proposer, Views};
 use crate::apply::{DueNext, Machine, Reply};
-use crate::catalog::{self, is_stale};
-use crate::indexes::build_body;
-use crate::known_outcome::KnownOutcome;
-use crate::names::Names;
+use crate::handle::indexes::build_body;
 use crate::options::Options;
 use crate::query::Statistics;
+use crate::replica::KnownOutcome;
+use crate::state::catalog::{self, is_stale};
+use crate::state::names::Names;
 use crate::{Environment, Error, Result};
 
 /// What the handles and the maintenance thread share.

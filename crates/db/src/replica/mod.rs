@@ -3,8 +3,10 @@
 mod changes;
 mod core;
 pub(crate) mod group;
+mod known_outcome;
 pub(crate) mod maintenance;
 mod pause;
+mod pending;
 pub(crate) mod pipeline;
 mod proposer;
 mod queue;
@@ -13,7 +15,9 @@ pub(crate) mod views;
 
 pub(crate) use self::core::Core;
 pub(crate) use changes::OnChanges;
+pub(crate) use known_outcome::KnownOutcome;
 pub(crate) use maintenance::{Alarm, Maintenance};
+pub(crate) use pending::pending;
 pub(crate) use pipeline::Pipeline;
 pub(crate) use proposer::{Done, Local, Proposer};
 pub(crate) use views::Views;

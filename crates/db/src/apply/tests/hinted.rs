@@ -17,7 +17,7 @@ use velocitydb_storage::{Bounds, Direction, Durability, Engine};
 
 use super::{Machine, Reply};
 use crate::keys::{DOCUMENTS, INDEXES, SYSTEM};
-use crate::names::Names;
+use crate::state::names::Names;
 
 const ROUNDS: u64 = 40;
 const COMMANDS: u64 = 400;

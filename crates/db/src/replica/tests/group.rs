@@ -10,8 +10,8 @@ use velocitydb_storage::Engine;
 use velocitydb_storage::memory::Memory;
 
 use super::*;
-use crate::catalog::load_system;
 use crate::keys::KEYSPACE_NAMES;
+use crate::state::catalog::load_system;
 use crate::{Error, Snapshot};
 
 fn command(id: &str, condition: Condition, action: Action) -> Command {

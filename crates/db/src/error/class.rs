@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_documentation_has_every_variant_under_its_class() {
-        let documented = include_str!("../../../docs/errors.md");
+        let documented = include_str!("../../../../docs/errors.md");
         let row = |class: ErrorClass| {
             let start = format!("| `{class}` |");
             let row = documented.lines().find(|line| line.starts_with(&start));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Database, Inner};
+use super::database::{Database, Inner};
 use crate::{Error, Result};
 
 impl Database {

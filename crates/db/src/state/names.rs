@@ -22,10 +22,10 @@ use rapidhash::fast::RandomState;
 use smallvec::SmallVec;
 use velocitydb_core::{CollectionName, IndexName};
 
-use crate::catalog::{Catalog, Collection, Entry};
 use crate::index::{Definition, IndexState};
 use crate::keys::IndexNumber;
 use crate::query::Statistics;
+use crate::state::catalog::{Catalog, Collection, Entry};
 
 /// Into how many parts the names are divided. With a million collections each has 250: replacing one
 /// takes a microsecond or two, less than the rest of what creating a collection does.
@@ -235,7 +235,7 @@ mod tests {
     use velocitydb_core::CollectionOptions;
 
     use super::*;
-    use crate::catalog::Totals;
+    use crate::state::catalog::Totals;
 
     fn collection(number: u32) -> Collection {
         Collection::new(number, CollectionOptions::default(), Totals::default())

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use velocitydb_core::{CollectionName, DocumentId};
 use velocitydb_storage::Blob;
 
-use crate::find::Query;
-use crate::queried::Queried;
+use crate::handle::find::Query;
+use crate::handle::queried::Queried;
 use crate::query::{Control, Need, Pause, Paused, Selection};
 use crate::{Document, FromDocument, Result};
 

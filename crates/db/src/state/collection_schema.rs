@@ -9,9 +9,9 @@ use velocitydb_core::{
 };
 use velocitydb_storage::Snapshot;
 
-use crate::catalog::corrupt;
 use crate::keys::{self, CollectionNumber, SYSTEM};
 use crate::schema::Schema;
+use crate::state::catalog::corrupt;
 use crate::{Error, Result};
 
 /// The schema of a collection.

@@ -8,9 +8,9 @@ use velocitydb_core::{
     object,
 };
 
-use crate::collection_schema::CollectionSchema;
 use crate::query::{Control, Order, Selection, select};
 use crate::schema::Schema;
+use crate::state::collection_schema::CollectionSchema;
 use crate::{Database, Documents, Error, Result};
 
 /// What a new schema means for documents that exist.

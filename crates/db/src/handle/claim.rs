@@ -20,8 +20,8 @@ use velocitydb_core::{
 };
 
 use crate::apply::{Found, PASSED_OVER_MAX};
-use crate::lease_guard::Before;
-use crate::lease_keeper;
+use crate::handle::lease_guard::Before;
+use crate::handle::lease_keeper;
 use crate::{Document, Documents, Error, Explanation, FromDocument, LeaseGuard, Result, Typed};
 
 /// The field that a claimant's name is written to, unless another one is chosen.

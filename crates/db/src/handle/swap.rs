@@ -7,8 +7,8 @@ use velocitydb_core::{
     Action, Condition, DocumentId, Filter, Object, Outcome, Path, Refusal, Update, Value,
 };
 
-use crate::fields::check_condition;
-use crate::typed::AsFields;
+use crate::handle::fields::check_condition;
+use crate::handle::typed::AsFields;
 use crate::{Document, Documents, Encoded, Error, FromDocument, IntoFields, Result, Typed};
 
 /// A compare-and-swap that is being put together; see

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use velocitydb_storage::{Bounds, Direction, EngineStats, Keyspace, Mode, StateHasher};
 
-use crate::catalog;
 use crate::keys::KEYSPACE_NAMES;
+use crate::state::catalog;
 use crate::{CollectionStats, Database, Result, Snapshot};
 
 /// What a database holds and has done since it was opened.

@@ -16,8 +16,8 @@ use velocitydb_core::{
     CollectionName, Consistency, DocumentView, Filter, Object, Path, Sort, Time, limits,
 };
 
-use crate::explain::Explanation;
-use crate::queried::Queried;
+use crate::handle::explain::Explanation;
+use crate::handle::queried::Queried;
 use crate::query::{Control, Need, Order, Record, Selection, select};
 use crate::{Cancellation, Database, Documents, Error, Result, Snapshot};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use velocitydb_core::{Expiry, LeaseChange, Refusal, Time, Update};
 
-use crate::claim::{RETRY_AT_FIELD, RETRY_REASON_FIELD};
-use crate::txn::{New, Place, place};
+use crate::handle::claim::{RETRY_AT_FIELD, RETRY_REASON_FIELD};
+use crate::handle::transaction::{New, Place, place};
 use crate::{Document, Error, Result, Transaction};
 
 impl Transaction {

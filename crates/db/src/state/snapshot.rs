@@ -8,9 +8,9 @@ use std::sync::Arc;
 use velocitydb_core::{CollectionName, CollectionOptions, DocumentId, Header, Time};
 use velocitydb_storage::{Bounds, Direction};
 
-use crate::catalog::{self, Totals};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
-use crate::lease::LeaseRecord;
+use crate::state::catalog::{self, Totals};
+use crate::state::lease::LeaseRecord;
 use crate::{Document, Result};
 
 /// One unchanging state of the database, at the time when it was taken: documents that had expired

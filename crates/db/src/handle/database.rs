@@ -1,7 +1,5 @@
 //! [`Database`]: an open database, and the handles to what is in it.
 
-mod closing;
-
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,25 +10,25 @@ use velocitydb_core::{
 use velocitydb_storage::{Blob, Engine, Keyspace, Mode};
 
 use crate::apply::{Reply, Searched, find_answer};
-use crate::batch::{BatchOutcomes, BatchWritten, WriteBatch, check_outcomes};
-use crate::catalog::{self, Entry};
+use crate::handle::batch::{BatchOutcomes, BatchWritten, WriteBatch, check_outcomes};
 use crate::options::{MaintenanceMode, Options};
-use crate::pending::pending;
+use crate::replica::pending;
 use crate::replica::{Core, Maintenance};
+use crate::state::catalog::{self, Entry};
 use crate::{Collection, CollectionStats, Documents, Error, Explanation, Result, Snapshot};
 
 /// An open database. Clones are handles to the same one, which closes with the last of them.
 #[derive(Clone)]
 pub struct Database {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     /// What the next call through this handle is an attempt at.
     request: Option<RequestId>,
 }
 
 /// The order matters: the maintenance thread ends before the core is let go.
-struct Inner {
-    _maintenance: Option<Maintenance>,
-    core: Arc<Core>,
+pub(super) struct Inner {
+    pub(super) _maintenance: Option<Maintenance>,
+    pub(super) core: Arc<Core>,
 }
 
 /// What a level is asked for.

@@ -6,6 +6,10 @@
 //! read is still so and then writes, or else is a conflict. That makes transactions serializable:
 //! write skew is a conflict too, since reads are checked, not only writes. Nothing is ever locked.
 
+pub(crate) mod aggregate;
+pub(crate) mod leases;
+pub(crate) mod run;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
@@ -16,10 +20,10 @@ use velocitydb_core::{
 };
 
 use crate::apply::{Fingerprint, unmet, unmet_by_none};
-use crate::database::Access;
-use crate::fields::check_condition;
+use crate::handle::database::Access;
+use crate::handle::fields::check_condition;
+use crate::handle::transaction::run::request;
 use crate::query::{Control, Order, Selection, select};
-use crate::txn_run::request;
 use crate::{Database, Document, Error, IntoFields, Result, Snapshot};
 
 /// A transaction that is under way; see [`Database::transaction`].

@@ -1,5 +1,9 @@
 //! [`Collection`]: a collection whose documents have a type of the caller's.
 
+pub(crate) mod batch;
+pub(crate) mod snapshot;
+pub(crate) mod transaction;
+
 use std::marker::PhantomData;
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::lease_guard::Held;
+use crate::handle::lease_guard::Held;
 use crate::{Error, Result};
 
 /// How many leases one process has renewed by itself at the most. Each takes an fsync a third of its

@@ -1,7 +1,7 @@
 //! The collections: which there are, how they behave, and what they add up to.
 //!
 //! The catalog is a decoded copy of part of the state. The applier owns the one that changes;
-//! readers see [`Names`](crate::names::Names).
+//! readers see [`Names`](crate::state::names::Names).
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -13,9 +13,9 @@ use velocitydb_core::{
 };
 use velocitydb_storage::{Batch, Bounds, Direction, Snapshot};
 
-use crate::collection_schema::CollectionSchema;
 use crate::index::{Definition, IndexTotals};
 use crate::keys::{self, CollectionNumber, IndexNumber, SYSTEM};
+use crate::state::collection_schema::CollectionSchema;
 use crate::{Error, Result};
 
 /// What a collection adds up to.

@@ -2,8 +2,8 @@
 
 use velocitydb_core::{Body, CollectionName, Consistency, IndexName, IndexSpec};
 
-use crate::catalog;
 use crate::index::IndexState;
+use crate::state::catalog;
 use crate::{Cancellation, Database, Documents, Error, Result, Snapshot};
 
 /// What is known of an index.

@@ -8,7 +8,7 @@ use velocitydb_core::{
 };
 
 use crate::apply::Reply;
-use crate::fields::{check_action, check_condition};
+use crate::handle::fields::{check_action, check_condition};
 use crate::{Error, IntoFields, RefusedBatch, Result};
 
 /// Writes and compares that are applied together or not at all; see

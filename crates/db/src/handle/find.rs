@@ -12,9 +12,9 @@ use velocitydb_core::{
     Value, limits,
 };
 
-use crate::explain::Explanation;
-use crate::page::PageToken;
-use crate::queried::Queried;
+use crate::handle::explain::Explanation;
+use crate::handle::page::PageToken;
+use crate::handle::queried::Queried;
 use crate::query::{Control, Hit, Need, Order, Record, Selection, count, order_key, select};
 use crate::{
     Cancellation, Cursor, Database, Document, Documents, Error, FromDocument, Page, Result,

@@ -9,11 +9,11 @@ use velocitydb_core::{
 };
 
 use crate::apply::Reply;
-use crate::batch::{WriteBatch, check_outcomes};
-use crate::database::{Access, Database};
-use crate::fields::check_action;
+use crate::handle::batch::{WriteBatch, check_outcomes};
+use crate::handle::database::{Access, Database};
+use crate::handle::fields::check_action;
+use crate::handle::swap::CompareAndSwap;
 use crate::keys::{self, DOCUMENTS};
-use crate::swap::CompareAndSwap;
 use crate::{Document, Error, IntoFields, Result};
 
 /// A collection of documents of any shape, and how its operations are to be done.

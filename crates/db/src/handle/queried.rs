@@ -5,10 +5,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use velocitydb_core::{CollectionName, Consistency, Time};
 
-use crate::catalog::{self, Totals};
-use crate::database::Access;
+use crate::handle::database::Access;
 use crate::keys::CollectionNumber;
 use crate::query::{Target, UsableIndex};
+use crate::state::catalog::{self, Totals};
 use crate::{Database, Result, Snapshot};
 
 /// A collection in one state.

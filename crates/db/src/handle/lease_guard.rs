@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use velocitydb_core::{CollectionName, DocumentId, Time, Update};
 
-use crate::lease_keeper::{self, Place};
+use crate::handle::lease_keeper::{self, Place};
 use crate::{Document, Documents, Error, Result};
 
 /// Claimed work whose lease is renewed by itself, for as long as this is held; see

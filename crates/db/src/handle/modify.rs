@@ -9,8 +9,8 @@ use velocitydb_core::{
 };
 
 use crate::apply::{Found, Reply};
-use crate::database::Access;
-use crate::fields::check_action;
+use crate::handle::database::Access;
+use crate::handle::fields::check_action;
 use crate::query::{Control, Need, Order, Selection, select};
 use crate::{Document, Documents, Error, FromDocument, IntoFields, Result, Typed};
 

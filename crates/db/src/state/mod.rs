@@ -1,0 +1,8 @@
+//! The state as it is stored: the catalog, documents and leases, and the snapshots that show them.
+
+pub(crate) mod catalog;
+pub(crate) mod collection_schema;
+pub(crate) mod document;
+pub(crate) mod lease;
+pub(crate) mod names;
+pub(crate) mod snapshot;
