@@ -5,6 +5,7 @@
 
 mod indexes;
 mod leases;
+pub(crate) mod report;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,48 +15,14 @@ use velocitydb_core::Time;
 use velocitydb_storage::{Bounds, Direction, lsm, mode};
 
 use self::indexes::Indexes;
+use self::report::Report;
+use crate::Result;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
+use crate::options::Options;
 use crate::state::catalog::{Catalog, Postponed, SystemTotals, Tombstone, Totals};
 use crate::state::collection_schema::CollectionSchema;
-use crate::{Document, Options, Result, Snapshot};
-
-/// How many problems a [`Report`] lists. Where everything is damaged, more of them tell nothing more.
-pub const PROBLEMS_MAX: usize = 1_000;
-
-/// What [`doctor`] found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
-    /// What is wrong, each with its place: the first [`PROBLEMS_MAX`]. Empty for a healthy folder.
-    pub problems: Vec<String>,
-    /// How many problems there are.
-    pub problem_count: u64,
-    /// Files whose every byte agrees with its checksum.
-    pub files: u64,
-    /// Documents that were checked.
-    pub documents: u64,
-    /// Collections that were checked.
-    pub collections: u64,
-    /// Indexes that were checked.
-    pub indexes: u64,
-}
-
-impl Report {
-    /// Whether nothing is wrong.
-    pub fn is_healthy(&self) -> bool {
-        self.problem_count == 0
-    }
-
-    fn note(&mut self, problem: String) {
-        self.problem_count += 1;
-        if self.problems.len() < PROBLEMS_MAX {
-            self.problems.push(problem);
-        }
-    }
-
-    fn note_all(&mut self, problems: impl IntoIterator<Item = String>) {
-        problems.into_iter().for_each(|problem| self.note(problem));
-    }
-}
+use crate::state::document::Document;
+use crate::state::snapshot::Snapshot;
 
 /// Checks the data folder `path`, which no process may have open: every file, every document, and
 /// whether counts, tombstones, the order of expiry, leases and indexes agree with the documents. A

@@ -28,6 +28,8 @@ use smallvec::SmallVec;
 use velocitydb_core::{CollectionName, Time};
 use velocitydb_storage::Keyspace;
 
+use crate::Error;
+
 /// Document contents.
 pub(crate) const DOCUMENTS: Keyspace = Keyspace(0);
 /// Everything else.
@@ -163,6 +165,14 @@ pub(crate) fn end_of(prefix: &[u8]) -> Option<Key> {
 
 fn ordered(time: Time) -> [u8; 8] {
     (time.as_micros() as u64 ^ (1 << 63)).to_be_bytes()
+}
+
+/// The error for a system value that cannot be read.
+pub(crate) fn corrupt(key: &[u8]) -> Error {
+    Error::Corrupt {
+        place: format!("system key {}", key.escape_ascii()),
+        what: "a value that cannot be read".to_owned(),
+    }
 }
 
 #[cfg(test)]

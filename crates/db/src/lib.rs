@@ -45,7 +45,8 @@ pub use apply::{
     REQUEST_DOCUMENT_BYTES_MAX,
 };
 pub use cancellation::Cancellation;
-pub use doctor::{PROBLEMS_MAX, Report, doctor};
+pub use doctor::doctor;
+pub use doctor::report::{PROBLEMS_MAX, Report};
 pub use environment::{Environment, SystemEnvironment, now};
 pub use error::{Error, RefusedBatch, Result};
 pub use handle::aggregate::Aggregate;
@@ -64,6 +65,7 @@ pub use handle::indexes::{IndexBuild, IndexStats};
 pub use handle::lease_guard::LeaseGuard;
 pub use handle::lease_keeper::LEASE_GUARDS_MAX;
 pub use handle::modify::{Changed, FindAndModify, Modified};
+pub use handle::opening::{open, open_in_memory};
 pub use handle::page::{Page, PageToken};
 pub use handle::schemas::{Existing, SchemaInfo};
 pub use handle::stats::{Health, Stats};
@@ -73,7 +75,7 @@ pub use handle::typed::Collection;
 pub use handle::typed::batch::BatchCollection;
 pub use handle::typed::snapshot::SnapshotCollection;
 pub use handle::typed::transaction::TransactionCollection;
-pub use options::{MaintenanceMode, Options, open, open_in_memory};
+pub use options::{MaintenanceMode, Options};
 pub use state::document::{Document, FromDocument, Typed};
 pub use state::snapshot::{CollectionStats, Snapshot};
 /// What can be wrong with input, as [`Error::Invalid`] says it.

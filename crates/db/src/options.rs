@@ -1,16 +1,13 @@
 //! [`Options`]: how a database is opened.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use velocitydb_storage::{Mode, mode};
 
-use crate::apply::Change;
-use crate::environment::SystemEnvironment;
+use crate::apply::{Change, OnChanges};
+use crate::environment::{Environment, SystemEnvironment};
 use crate::keys::{DOCUMENTS, KEYSPACE_NAMES};
-use crate::replica::OnChanges;
-use crate::{Database, Environment, Result};
 
 /// How a database is opened.
 ///
@@ -39,7 +36,7 @@ pub enum MaintenanceMode {
     /// A thread of the database.
     #[default]
     Automatic,
-    /// The caller, by [`Database::maintain`] or [`Database::maintain_step`].
+    /// The caller, by [`Database::maintain`](crate::Database::maintain) or [`maintain_step`](crate::Database::maintain_step).
     Manual,
 }
 
@@ -132,17 +129,6 @@ impl Options {
         Options { maintenance_step: count.max(1), ..self }
     }
 
-    /// Opens the database in the folder `path`, which is made when it does not exist.
-    ///
-    /// # Errors
-    ///
-    /// When another process has it open, it is not a data folder, its format is newer than this
-    /// version, its data are corrupt, or an option is out of bounds.
-    pub fn open(mut self, path: impl AsRef<Path>) -> Result<Database> {
-        self.storage.path = Some(path.as_ref().to_path_buf());
-        self.start()
-    }
-
     /// Calls `listener` with what was changed, in the order in which it was, when reads at every level
     /// see it: after the fsync, where one was asked for. What is refused changes nothing.
     ///
@@ -180,43 +166,4 @@ impl Options {
         self.storage.fsync_hook = velocitydb_storage::lsm::FsyncHook::new(before);
         self
     }
-
-    /// Opens a database on an engine of the caller's, for tests that let engines fail.
-    #[doc(hidden)]
-    pub fn open_engine(self, engine: Arc<dyn velocitydb_storage::Engine>) -> Result<Database> {
-        Database::start(engine, self)
-    }
-
-    /// Opens a database that lives in memory alone, whatever mode was chosen.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system gives no thread.
-    pub fn open_in_memory(self) -> Result<Database> {
-        self.mode(Mode::MemoryOnly).start()
-    }
-
-    fn start(self) -> Result<Database> {
-        let engine = mode::open(&self.storage)?;
-        Database::start(engine, self)
-    }
-}
-
-/// Opens the database in the folder `path` with the default options: persistent, every
-/// acknowledged write on the disk. The folder is made when it does not exist.
-///
-/// # Errors
-///
-/// As for [`Options::open`].
-pub fn open(path: impl AsRef<Path>) -> Result<Database> {
-    Options::new().open(path)
-}
-
-/// Opens a database that lives in memory alone and ends with its last handle.
-///
-/// # Errors
-///
-/// As for [`Options::open_in_memory`].
-pub fn open_in_memory() -> Result<Database> {
-    Options::new().open_in_memory()
 }

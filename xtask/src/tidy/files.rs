@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::source::Source;
-use super::{layout, links, records, text, wording};
+use super::{layout, links, records, storeys, text, wording};
 use crate::error::Error;
 use crate::project::{Project, expect_no_arguments};
 use crate::report::{self, Violation};
@@ -21,6 +21,7 @@ const RUST_RULES: &[fn(&Source) -> Vec<Violation>] = &[
     layout::is_not_too_long,
     layout::only_declares,
     records::are_written_in_one_place,
+    storeys::know_only_those_below,
     wording::is_finished,
     wording::does_not_unwrap,
     wording::ignores_no_test,

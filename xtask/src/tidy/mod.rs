@@ -7,6 +7,7 @@ mod layout;
 mod links;
 mod records;
 mod source;
+mod storeys;
 mod text;
 mod wording;
 

@@ -4,8 +4,8 @@ use velocitydb_core::{CollectionName, DocumentId};
 use velocitydb_storage::Blob;
 
 use super::Machine;
-use crate::Document;
 use crate::Result;
+use crate::state::document::Document;
 
 /// One effect of a command on a collection or on a document.
 #[derive(Debug, Clone)]
@@ -54,6 +54,9 @@ pub enum Cause {
     /// The time of the lease on it was over.
     LeaseEnded,
 }
+
+/// Whoever is told of changes.
+pub(crate) type OnChanges = dyn Fn(Vec<Change>) + Send + Sync;
 
 impl Machine {
     /// Remembers what changes from here on, until it is committed.

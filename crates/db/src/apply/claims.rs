@@ -25,7 +25,6 @@ use super::{Found, Machine, Reply};
 use crate::Result;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::query::{Accept, At, Moves, Verdict};
-use crate::state::catalog::corrupt;
 
 /// How many documents one claim tries in vain at the most.
 pub(crate) const PASSED_OVER_MAX: usize = 1_000;
@@ -77,7 +76,7 @@ impl Free<'_> {
         let Some(shape) = self.shape else { return Ok(Accept::Yes) };
         let key = keys::of_document(keys::UNFIT, &keys::document(number, id));
         let Some(bytes) = state.get(SYSTEM, &key)? else { return Ok(Accept::Yes) };
-        let marks = decode_marks(&bytes).ok_or_else(|| corrupt(&key))?;
+        let marks = decode_marks(&bytes).ok_or_else(|| keys::corrupt(&key))?;
         let mark = marks.into_iter().find(|(other, until)| *other == shape && *until > now);
         let Some((_, until)) = mark else { return Ok(Accept::Yes) };
         let bound = u16::try_from(self.bounds).unwrap_or(u16::MAX);
@@ -201,7 +200,7 @@ impl Machine {
         let key = keys::of_document(keys::UNFIT, &place.key);
         let before = self.get(SYSTEM, &key)?;
         let is_new = before.is_none();
-        let marks = before.map(|bytes| decode_marks(&bytes).ok_or_else(|| corrupt(&key)));
+        let marks = before.map(|bytes| decode_marks(&bytes).ok_or_else(|| keys::corrupt(&key)));
         let mut marks = marks.transpose()?.unwrap_or_default();
         marks.retain(|(other, _)| *other != shape);
         if marks.len() >= SHAPES_MAX {

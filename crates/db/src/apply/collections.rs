@@ -30,8 +30,7 @@ impl Machine {
         let dropped_key = keys::named(keys::DROPPED, name.as_str());
         let mut version_floor = 0;
         if let Some(bytes) = self.get(SYSTEM, &dropped_key)? {
-            let dropped =
-                Tombstone::decode(&bytes).ok_or_else(|| catalog::corrupt(&dropped_key))?;
+            let dropped = Tombstone::decode(&bytes).ok_or_else(|| keys::corrupt(&dropped_key))?;
             version_floor = dropped.version;
             self.batch.delete(SYSTEM, &dropped_key);
             self.batch.delete(SYSTEM, &keys::dropped_age(dropped.deleted, name));

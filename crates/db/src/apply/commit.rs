@@ -2,16 +2,31 @@
 
 use std::sync::Arc;
 
-use velocitydb_core::CollectionName;
+use velocitydb_core::{CollectionName, Time};
 use velocitydb_storage::{Durability, Purpose};
 
-use super::{Fatal, Machine};
+use super::{Change, Fatal, Machine};
 use crate::Result;
-use crate::replica::Views;
-use crate::replica::group::Committed;
+use crate::keys::IndexNumber;
+use crate::state::Views;
 
 /// A batch of more is not kept for its memory.
 const KEPT_BYTES_MAX: usize = 1 << 20;
+
+/// What was committed, for those who live off it.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    /// Whether readers are to be told of names once it is settled.
+    pub(crate) has_unpublished: bool,
+    /// What was changed, in order, where somebody asks for that.
+    pub(crate) changes: Vec<Change>,
+    /// A time before which no document expires and no lease ends.
+    pub(crate) due_next: Option<Time>,
+    /// Whether something was dropped that maintenance is to remove.
+    pub(crate) has_leftovers: bool,
+    /// Indexes of which so much changed that how their values are distributed is not known any more.
+    pub(crate) stale: Vec<(IndexNumber, CollectionName)>,
+}
 
 impl Machine {
     /// Commits the effects of all commands since the last time, as one batch, which is visible then.

@@ -15,7 +15,7 @@ use velocitydb_storage::Blob;
 use super::Machine;
 use super::changes::Cause;
 use crate::keys::{self, DOCUMENTS, Key, SYSTEM};
-use crate::state::catalog::{Tombstone, corrupt};
+use crate::state::catalog::Tombstone;
 use crate::state::lease::LeaseRecord;
 use crate::{Error, Result};
 
@@ -257,7 +257,8 @@ impl Machine {
         if totals.tombstones > 0 {
             let tombstone_key = keys::of_document(keys::TOMBSTONE, key);
             if let Some(bytes) = self.get(SYSTEM, &tombstone_key)? {
-                let tombstone = Tombstone::decode(&bytes).ok_or_else(|| corrupt(&tombstone_key))?;
+                let tombstone =
+                    Tombstone::decode(&bytes).ok_or_else(|| keys::corrupt(&tombstone_key))?;
                 self.forget_tombstone(Some(collection), key, tombstone.deleted);
                 return Ok(tombstone.version);
             }
@@ -329,8 +330,8 @@ impl Machine {
     /// What is kept of the lease on a document.
     pub(super) fn lease_of(&self, key: &[u8]) -> Result<LeaseRecord> {
         let lease_key = keys::of_document(keys::LEASE, key);
-        let bytes = self.get(SYSTEM, &lease_key)?.ok_or_else(|| corrupt(&lease_key))?;
-        LeaseRecord::decode(&bytes).ok_or_else(|| corrupt(&lease_key))
+        let bytes = self.get(SYSTEM, &lease_key)?.ok_or_else(|| keys::corrupt(&lease_key))?;
+        LeaseRecord::decode(&bytes).ok_or_else(|| keys::corrupt(&lease_key))
     }
 
     /// Puts a key into one of the lists that maintenance works off.

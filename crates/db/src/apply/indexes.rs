@@ -19,7 +19,7 @@ use super::machine::STEP_BYTES_MAX;
 use super::{Machine, Reply};
 use crate::index::{Definition, Entries, Entry, IndexState, IndexTotals, owner_of};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key, SYSTEM};
-use crate::state::catalog::{Index, corrupt};
+use crate::state::catalog::Index;
 use crate::{Error, Result};
 
 /// Bytes of documents that one step of building looks at, at the most.
@@ -264,7 +264,7 @@ impl Machine {
         record: &[u8],
         now: Time,
     ) -> Result<Option<String>> {
-        let (number, id) = keys::split_document(key).ok_or_else(|| corrupt(key))?;
+        let (number, id) = keys::split_document(key).ok_or_else(|| keys::corrupt(key))?;
         let view = DocumentView::decode(id, record)?;
         if is_expired(&view.header, now) {
             // It goes here and now: an index that is ready has every document that there is. It

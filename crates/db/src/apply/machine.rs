@@ -10,13 +10,13 @@ use std::sync::Arc;
 use velocitydb_core::{Action, Body, CollectionName, Command, Time, limits};
 use velocitydb_storage::{Batch, Blob, Engine, Keyspace, Purpose, Savepoint, Snapshot};
 
-use super::DueNext;
 use super::changes::{Change, Effect};
 use super::fronts::Fronts;
 use super::hints::Hints;
 use super::reply::Reply;
 use super::unique::Contests;
 use super::verdict::{Answer, Fatal, Rejection};
+use crate::state::DueNext;
 use crate::state::catalog::{Catalog, Collection, SystemTotals};
 use crate::state::names::Names;
 use crate::{Error, Result};

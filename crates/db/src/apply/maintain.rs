@@ -18,7 +18,7 @@ use super::machine::STEP_BYTES_MAX;
 use super::{Machine, Reply};
 use crate::Result;
 use crate::keys::{self, DOCUMENTS, INDEXES, Key, SYSTEM};
-use crate::state::catalog::{Tombstone, corrupt};
+use crate::state::catalog::Tombstone;
 
 /// One step of maintenance: how much it may still do.
 struct Step {
@@ -122,8 +122,8 @@ impl Machine {
         let kind = keys::TOMBSTONE_AGE;
         let end = keys::timed(kind, step.maintain.forget_deleted_before, &[]);
         for key in self.take_list(kind, &end, step)? {
-            let (deleted, document) = keys::split_timed(&key).ok_or_else(|| corrupt(&key))?;
-            let (number, _) = keys::split_document(document).ok_or_else(|| corrupt(&key))?;
+            let (deleted, document) = keys::split_timed(&key).ok_or_else(|| keys::corrupt(&key))?;
+            let (number, _) = keys::split_document(document).ok_or_else(|| keys::corrupt(&key))?;
             let name = self.catalog.name_of(number).cloned();
             self.forget_tombstone(name.as_ref(), document, deleted);
         }
@@ -134,7 +134,7 @@ impl Machine {
         let kind = keys::DROPPED_AGE;
         let end = keys::timed(kind, step.maintain.forget_deleted_before, &[]);
         for key in self.take_list(kind, &end, step)? {
-            let (_, name) = keys::split_timed(&key).ok_or_else(|| corrupt(&key))?;
+            let (_, name) = keys::split_timed(&key).ok_or_else(|| keys::corrupt(&key))?;
             self.batch.delete(SYSTEM, &keys::of_document(keys::DROPPED, name));
             self.batch.delete(SYSTEM, &key);
         }
@@ -147,7 +147,7 @@ impl Machine {
     fn purge_dropped(&mut self, step: &mut Step) -> Result<()> {
         let start = self.fronts.of_list(keys::PURGE);
         for key in self.keys_of(SYSTEM, &start, &[keys::PURGE + 1], step)? {
-            let prefix = key.get(1..).ok_or_else(|| corrupt(&key))?;
+            let prefix = key.get(1..).ok_or_else(|| keys::corrupt(&key))?;
             for document in self.take_range(Leftover::Documents, DOCUMENTS, prefix, step)? {
                 self.remove_leftover(&document)?;
             }
@@ -173,7 +173,7 @@ impl Machine {
     fn purge_indexes(&mut self, step: &mut Step) -> Result<()> {
         let start = self.fronts.of_list(keys::INDEX_PURGE);
         for key in self.keys_of(SYSTEM, &start, &[keys::INDEX_PURGE + 1], step)? {
-            let prefix = key.get(1..).ok_or_else(|| corrupt(&key))?;
+            let prefix = key.get(1..).ok_or_else(|| keys::corrupt(&key))?;
             for entry in self.take_range(Leftover::Entries, INDEXES, prefix, step)? {
                 self.batch.delete(INDEXES, &entry);
             }
@@ -208,7 +208,7 @@ impl Machine {
         step: &mut Step,
     ) -> Result<Vec<Key>> {
         let start = self.fronts.of_leftover(leftover, prefix);
-        let end = keys::end_of(prefix).ok_or_else(|| corrupt(prefix))?;
+        let end = keys::end_of(prefix).ok_or_else(|| keys::corrupt(prefix))?;
         let budget = step.budget;
         let keys = self.keys_of(keyspace, &start, &end, step)?;
         step.spend(keys.len());

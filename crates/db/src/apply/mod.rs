@@ -6,7 +6,6 @@ mod collections;
 mod commit;
 mod documents;
 mod due;
-mod due_next;
 mod fronts;
 #[cfg(test)]
 #[path = "tests/hinted.rs"]
@@ -23,9 +22,10 @@ mod unique;
 mod verdict;
 mod write;
 
+pub(crate) use changes::OnChanges;
 pub use changes::{Cause, Change, DocumentChange, Effect};
 pub(crate) use claims::PASSED_OVER_MAX;
-pub(crate) use due_next::DueNext;
+pub(crate) use commit::Committed;
 pub(crate) use machine::{Machine, purpose_of};
 pub(crate) use modify::{Fingerprint, Searched};
 pub(crate) use reply::{Found, Reply};

@@ -17,7 +17,6 @@ use velocitydb_storage::{Blob, Snapshot};
 
 use super::{Found, Machine, Reply};
 use crate::keys::{self, SYSTEM};
-use crate::state::catalog::corrupt;
 use crate::{Error, Result};
 
 /// How many request ids are remembered: about 100 MiB at the longest ids. A retry comes within
@@ -72,10 +71,10 @@ impl Machine {
             return Ok(false);
         }
         let age_key = keys::request_age(system.request_first);
-        let request = self.get(SYSTEM, &age_key)?.ok_or_else(|| corrupt(&age_key))?;
+        let request = self.get(SYSTEM, &age_key)?.ok_or_else(|| keys::corrupt(&age_key))?;
         let key = keys::of_document(keys::REQUEST, &request);
-        let bytes = self.get(SYSTEM, &key)?.ok_or_else(|| corrupt(&key))?;
-        let remembered = Remembered::decode(&bytes).ok_or_else(|| corrupt(&key))?;
+        let bytes = self.get(SYSTEM, &key)?.ok_or_else(|| keys::corrupt(&key))?;
+        let remembered = Remembered::decode(&bytes).ok_or_else(|| keys::corrupt(&key))?;
         if remembered.answered >= time {
             return Ok(false);
         }
@@ -86,9 +85,9 @@ impl Machine {
     fn forget_oldest_request(&mut self) -> Result<()> {
         let number = self.catalog.system.request_first;
         let age_key = keys::request_age(number);
-        let request = self.get(SYSTEM, &age_key)?.ok_or_else(|| corrupt(&age_key))?;
+        let request = self.get(SYSTEM, &age_key)?.ok_or_else(|| keys::corrupt(&age_key))?;
         let key = keys::of_document(keys::REQUEST, &request);
-        let length = self.get(SYSTEM, &key)?.ok_or_else(|| corrupt(&key))?.len() as u64;
+        let length = self.get(SYSTEM, &key)?.ok_or_else(|| keys::corrupt(&key))?.len() as u64;
         self.batch.delete(SYSTEM, &key);
         self.batch.delete(SYSTEM, &age_key);
         let system = self.change_system();
@@ -106,7 +105,7 @@ pub(crate) fn find_answer(state: &dyn Snapshot, request: &Request) -> Result<Opt
 
 /// What is remembered of a request, if that was this one.
 fn answer_to(request: &Request, key: &[u8], bytes: &[u8]) -> Result<Reply> {
-    let remembered = Remembered::decode(bytes).ok_or_else(|| corrupt(key))?;
+    let remembered = Remembered::decode(bytes).ok_or_else(|| keys::corrupt(key))?;
     match remembered.fingerprint == request.fingerprint {
         true => Ok(remembered.reply),
         false => Err(Error::RequestReused { request: request.id.clone() }),

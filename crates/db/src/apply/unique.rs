@@ -27,7 +27,6 @@ use super::indexes::Moved;
 use crate::Result;
 use crate::index::{Definition, Entry, owner_of};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key};
-use crate::state::catalog::corrupt;
 
 /// The entries of unique indexes that the documents of one command took from each other.
 #[derive(Default)]
@@ -152,12 +151,12 @@ impl Machine {
         now: Time,
     ) -> Result<Owner> {
         let Some(value) = self.get(INDEXES, key)? else { return Ok(Owner::Nobody) };
-        let owner = owner_of(&value).ok_or_else(|| corrupt(key))?;
+        let owner = owner_of(&value).ok_or_else(|| keys::corrupt(key))?;
         if owner == moved.id {
             return Ok(Owner::Itself);
         }
         let document = keys::document(moved.number, owner);
-        let record = self.get(DOCUMENTS, &document)?.ok_or_else(|| corrupt(key))?;
+        let record = self.get(DOCUMENTS, &document)?.ok_or_else(|| keys::corrupt(key))?;
         let stored = Stored::read(record)?;
         if is_expired(&stored.header, now) {
             self.remove_document(collection, &document, &stored.record, now)?;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use velocitydb_core::DocumentView;
 use velocitydb_storage::{Bounds, Direction, Snapshot};
 
-use super::Report;
+use super::report::Report;
 use crate::Result;
 use crate::index::{Definition, IndexState, IndexTotals, split_entry};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, IndexNumber, SYSTEM};

@@ -4,7 +4,7 @@
 use velocitydb_core::{Header, Time};
 use velocitydb_storage::Snapshot;
 
-use super::Report;
+use super::report::Report;
 use crate::Result;
 use crate::keys::{self, DOCUMENTS, SYSTEM};
 use crate::state::lease::LeaseRecord;

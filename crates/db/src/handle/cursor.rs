@@ -5,13 +5,13 @@ use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
-use velocitydb_core::{CollectionName, DocumentId};
+use velocitydb_core::{CollectionName, DocumentId, Filter, Sort};
 use velocitydb_storage::Blob;
 
 use crate::handle::find::Query;
 use crate::handle::queried::Queried;
 use crate::query::{Control, Need, Pause, Paused, Selection};
-use crate::{Document, FromDocument, Result};
+use crate::{Document, Documents, Find, FromDocument, Result, Snapshot};
 
 /// How many documents a cursor fetches at first, and at the most: enough to make the way to them
 /// cheap, and few enough to hold.
@@ -44,13 +44,61 @@ struct Left {
     paused: Paused,
 }
 
+impl Documents {
+    /// All documents as of now in the order of ids, fetched as they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Find::iter`].
+    pub fn iter(&self) -> Result<Cursor> {
+        self.find(Filter::all()).sort(Sort::new()).iter()
+    }
+}
+
+impl Snapshot {
+    /// All documents of a collection in the order of ids, fetched as they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Find::iter`].
+    pub fn iter(&self, collection: &str) -> Result<Cursor> {
+        self.find(collection, Filter::all()).sort(Sort::new()).iter()
+    }
+}
+
+impl<D: FromDocument> Find<D> {
+    /// The documents one by one, fetched as they are asked for. What is iterated over is the state and
+    /// the plan of this moment, for as long as the cursor is held.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let users = db.documents("users");
+    /// users.insert("alice", object! { "age": 28 })?;
+    /// users.insert("bob", object! { "age": 17 })?;
+    /// for user in users.find(object! { "age": { "$gte": 18 } }).iter()? {
+    ///     assert_eq!(user?.id().as_str(), "alice");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`documents`](Self::documents); what is met later is an item that is an error, and the
+    /// last one.
+    pub fn iter(self) -> Result<Cursor<D>> {
+        self.query.check()?;
+        let (queried, name) = (self.queried()?, self.name()?.clone());
+        Cursor::new(queried, name, self.query)
+    }
+}
+
 impl<D> Cursor<D> {
     /// Of a query on a collection; `None` where that does not exist.
-    pub(crate) fn new(
-        queried: Option<Queried>,
-        name: CollectionName,
-        query: Query,
-    ) -> Result<Self> {
+    fn new(queried: Option<Queried>, name: CollectionName, query: Query) -> Result<Self> {
         let control = query.control();
         let left = match queried {
             Some(queried) => {

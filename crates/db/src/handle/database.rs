@@ -13,9 +13,9 @@ use crate::apply::{Reply, Searched, find_answer};
 use crate::handle::batch::{BatchOutcomes, BatchWritten, WriteBatch, check_outcomes};
 use crate::options::{MaintenanceMode, Options};
 use crate::replica::pending;
-use crate::replica::{Core, Maintenance};
+use crate::replica::{Core, Maintained, Maintenance};
 use crate::state::catalog::{self, Entry};
-use crate::{Collection, CollectionStats, Documents, Error, Explanation, Result, Snapshot};
+use crate::{CollectionStats, Error, Explanation, Result, Snapshot};
 
 /// An open database. Clones are handles to the same one, which closes with the last of them.
 #[derive(Clone)]
@@ -81,16 +81,6 @@ impl Database {
     /// What the calls through this handle are attempts at.
     pub(crate) fn request_id(&self) -> Option<&RequestId> {
         self.request.as_ref()
-    }
-
-    /// A collection of documents of any shape. It is created by its first insert.
-    pub fn documents(&self, name: &str) -> Documents {
-        Documents::new(self.clone(), name)
-    }
-
-    /// A collection whose documents have the type `T`. It is created by its first insert.
-    pub fn collection<T>(&self, name: &str) -> Collection<T> {
-        Collection::new(self.documents(name))
     }
 
     /// Creates a collection with options.

@@ -12,7 +12,6 @@ use crate::apply::Reply;
 use crate::handle::batch::{WriteBatch, check_outcomes};
 use crate::handle::database::{Access, Database};
 use crate::handle::fields::check_action;
-use crate::handle::swap::CompareAndSwap;
 use crate::keys::{self, DOCUMENTS};
 use crate::{Document, Error, IntoFields, Result};
 
@@ -45,6 +44,13 @@ pub struct Written {
     pub consistency: Consistency,
     /// Whether this answers an earlier call with the same request id.
     pub is_replayed: bool,
+}
+
+impl Database {
+    /// A collection of documents of any shape. It is created by its first insert.
+    pub fn documents(&self, name: &str) -> Documents {
+        Documents::new(self.clone(), name)
+    }
 }
 
 impl Documents {
@@ -243,29 +249,6 @@ impl Documents {
     /// As for [`insert`](Self::insert), except that the id may be taken.
     pub fn delete(&self, id: &str) -> Result<Written> {
         self.write_one(DocumentId::new(id)?, Action::Delete)
-    }
-
-    /// Begins a compare-and-swap: state what must hold, then what is to be done.
-    ///
-    /// ```
-    /// # fn main() -> velocitydb::Result<()> {
-    /// use velocitydb::object;
-    ///
-    /// let db = velocitydb::open_in_memory()?;
-    /// let jobs = db.documents("jobs");
-    /// jobs.insert("job1", object! { "state": "waiting" })?;
-    /// let claim = |executor: &str| {
-    ///     jobs.compare_and_swap("job1")
-    ///         .field("state", "waiting")
-    ///         .update(object! { "state": "running", "executor": executor })
-    /// };
-    /// assert!(claim("executor1")?.is_applied);
-    /// assert!(!claim("executor2")?.is_applied);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn compare_and_swap<'a>(&'a self, id: &'a str) -> CompareAndSwap<'a> {
-        CompareAndSwap::new(self, id)
     }
 
     /// Applies one operation, and turns a refusal into an error.

@@ -1,8 +1,9 @@
 //! [`IntoFields`]: what can be given as the fields of a document.
 
+use serde::Serialize;
 use velocitydb_core::{Action, Condition, Encoded, Object, check_own_fields};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// What can be given as the fields of a document: its own ones, none of `_id`, `_version` and the
 /// others that the database keeps. For types of your own, use a typed
@@ -37,6 +38,15 @@ impl IntoFields for Encoded {
 impl IntoFields for &Encoded {
     fn into_fields(self) -> Result<Encoded> {
         Ok(self.clone())
+    }
+}
+
+/// A value of the caller's as the fields of a document.
+pub(crate) struct AsFields<'a, T>(pub(crate) &'a T);
+
+impl<T: Serialize> IntoFields for AsFields<'_, T> {
+    fn into_fields(self) -> Result<Encoded> {
+        Encoded::from_serialize(self.0).map_err(Error::from)
     }
 }
 

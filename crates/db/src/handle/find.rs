@@ -17,8 +17,7 @@ use crate::handle::page::PageToken;
 use crate::handle::queried::Queried;
 use crate::query::{Control, Hit, Need, Order, Record, Selection, count, order_key, select};
 use crate::{
-    Cancellation, Cursor, Database, Document, Documents, Error, FromDocument, Page, Result,
-    Snapshot, Typed,
+    Cancellation, Database, Document, Documents, Error, FromDocument, Page, Result, Snapshot, Typed,
 };
 
 /// A query that is being put together; see [`Documents::find`]. Its results are documents as they are
@@ -29,7 +28,7 @@ use crate::{
 pub struct Find<D = Document> {
     source: Source,
     collection: std::result::Result<CollectionName, velocitydb_core::Error>,
-    query: Query,
+    pub(super) query: Query,
     rows: PhantomData<fn() -> D>,
 }
 
@@ -93,15 +92,6 @@ impl Documents {
     pub fn find_one(&self, filter: impl Into<Filter>) -> Result<Option<Document>> {
         self.find(filter).first()
     }
-
-    /// All documents as of now in the order of ids, fetched as they are asked for.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Find::iter`].
-    pub fn iter(&self) -> Result<Cursor> {
-        self.find(Filter::all()).sort(Sort::new()).iter()
-    }
 }
 
 impl Snapshot {
@@ -109,15 +99,6 @@ impl Snapshot {
     pub fn find(&self, collection: &str, filter: impl Into<Filter>) -> Find {
         let name = CollectionName::new(collection).map_err(Error::from);
         Find::new(Source::Snapshot(self.clone()), name, filter.into())
-    }
-
-    /// All documents of a collection in the order of ids, fetched as they are asked for.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Find::iter`].
-    pub fn iter(&self, collection: &str) -> Result<Cursor> {
-        self.find(collection, Filter::all()).sort(Sort::new()).iter()
     }
 }
 
@@ -380,12 +361,12 @@ impl<D> Find<D> {
         Explanation::new(&queried.target(), &self.query.control(), &selection)
     }
 
-    fn name(&self) -> Result<&CollectionName> {
+    pub(super) fn name(&self) -> Result<&CollectionName> {
         Ok(self.collection.as_ref().map_err(Clone::clone)?)
     }
 
     /// The state that the query reads; `None` when the collection does not exist there.
-    fn queried(&self) -> Result<Option<Queried>> {
+    pub(super) fn queried(&self) -> Result<Option<Queried>> {
         let name = self.name()?;
         match &self.source {
             Source::Newest(db, level) => db.queried(name, *level),
@@ -444,34 +425,6 @@ impl<D: FromDocument> Find<D> {
     pub fn each(self, mut visit: impl FnMut(D) -> Result<ControlFlow<()>>) -> Result<()> {
         let (query, name) = (&self.query, self.name()?);
         self.run(query.order(), Need::Documents, &[], &mut |hit| visit(read(hit, name)?))
-    }
-
-    /// The documents one by one, fetched as they are asked for. What is iterated over is the state and
-    /// the plan of this moment, for as long as the cursor is held.
-    ///
-    /// ```
-    /// # fn main() -> velocitydb::Result<()> {
-    /// use velocitydb::object;
-    ///
-    /// let db = velocitydb::open_in_memory()?;
-    /// let users = db.documents("users");
-    /// users.insert("alice", object! { "age": 28 })?;
-    /// users.insert("bob", object! { "age": 17 })?;
-    /// for user in users.find(object! { "age": { "$gte": 18 } }).iter()? {
-    ///     assert_eq!(user?.id().as_str(), "alice");
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for [`documents`](Self::documents); what is met later is an item that is an error, and the
-    /// last one.
-    pub fn iter(self) -> Result<Cursor<D>> {
-        self.query.check()?;
-        let (queried, name) = (self.queried()?, self.name()?.clone());
-        Cursor::new(queried, name, self.query)
     }
 
     /// The documents up to the limit, and where the next page begins. Without a sort they are in the
@@ -549,7 +502,7 @@ impl Query {
         Control::new(Some(self.cancellation.clone()), self.memory_bytes_max)
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         self.filter.check()?;
         self.sort.as_ref().map_or(Ok(()), Sort::check)?;
         Ok(())

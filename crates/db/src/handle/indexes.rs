@@ -3,6 +3,7 @@
 use velocitydb_core::{Body, CollectionName, Consistency, IndexName, IndexSpec};
 
 use crate::index::IndexState;
+use crate::replica::Maintained;
 use crate::state::catalog;
 use crate::{Cancellation, Database, Documents, Error, Result, Snapshot};
 
@@ -37,9 +38,6 @@ pub enum IndexBuild {
         reason: String,
     },
 }
-
-/// Documents that one step of building enters, so that other writers wait for a millisecond or two.
-const STEP_DOCUMENTS: u32 = 512;
 
 impl Documents {
     /// Creates an index, and returns when it is ready. The collection is created if need be.
@@ -99,7 +97,7 @@ impl Documents {
                 Err(error) => Err(error),
             }
         };
-        while db.build_step(&collection, &name)? {
+        while db.core().build_step(&collection, &name, Consistency::Strong)? {
             if let Err(stopped) = cancellation.check() {
                 drop_again()?;
                 return Err(stopped);
@@ -165,17 +163,6 @@ impl Database {
         self.core().analyze(&|| cancellation.is_over())?;
         cancellation.check()
     }
-
-    /// One step of building an index; whether there is more to do.
-    pub(crate) fn build_step(&self, collection: &CollectionName, name: &IndexName) -> Result<bool> {
-        let body = build_body(collection, name);
-        Ok(self.submit(body, None, Consistency::Strong)?.has_more)
-    }
-}
-
-pub(crate) fn build_body(collection: &CollectionName, name: &IndexName) -> Body {
-    let (collection, name) = (collection.clone(), name.clone());
-    Body::BuildIndex { collection, name, count_max: STEP_DOCUMENTS }
 }
 
 impl Snapshot {

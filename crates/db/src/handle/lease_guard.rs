@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use velocitydb_core::{CollectionName, DocumentId, Time, Update};
 
-use crate::handle::lease_keeper::{self, Place};
+use crate::handle::lease_keeper::{self, Place, Renewed};
 use crate::{Document, Documents, Error, Result};
 
 /// Claimed work whose lease is renewed by itself, for as long as this is held; see
@@ -125,9 +125,8 @@ const RETRIED_AFTER: u32 = 10;
 /// The longest such wait.
 const RETRIED_AFTER_MAX: Duration = Duration::from_secs(1);
 
-impl Held {
-    /// Renews the lease, unless it is lost or settled. Returns when to do that next, if ever.
-    pub(crate) fn renew(&self) -> Option<Instant> {
+impl Renewed for Held {
+    fn renew(&self) -> Option<Instant> {
         let _turn = self.turn.lock();
         let (documents, version) = {
             let mut state = self.state.lock();
@@ -163,16 +162,22 @@ impl Held {
         }
     }
 
-    /// Notes where the thread has it, for the guard to take it from there. Returns the place that is
-    /// not needed: the one before, or this one when there is nothing to renew any more.
-    pub(crate) fn set_place(&self, place: Place) -> Option<Place> {
+    fn set_place(&self, place: Place) -> Option<Place> {
         let mut state = self.state.lock();
         let is_open = state.documents.is_some() && state.lost.is_none();
         if is_open { state.place.replace(place) } else { Some(place) }
     }
+}
 
+impl Held {
     fn next_renewal(&self, before: Before) -> Instant {
         before.instant.checked_add(self.duration / RENEWED_AFTER).unwrap_or(before.instant + A_YEAR)
+    }
+
+    /// Has it renewed by itself at a time.
+    fn keep_until(self: &Arc<Self>, at: Instant) {
+        let held: Arc<dyn Renewed> = self.clone();
+        lease_keeper::keep(&held, at);
     }
 
     /// Why the lease is lost, if it is by now.
@@ -243,7 +248,7 @@ impl<D> LeaseGuard<D> {
         };
         let (turn, state) = (Mutex::new(()), Mutex::new(state));
         let held = Arc::new(Held { collection, id, duration, turn, state });
-        lease_keeper::keep(&held, held.next_renewal(before));
+        held.keep_until(held.next_renewal(before));
         Ok(LeaseGuard { held, document })
     }
 
@@ -297,7 +302,7 @@ impl<D> LeaseGuard<D> {
         let place = self.held.state.lock().place.take();
         place.into_iter().for_each(lease_keeper::forget);
         if let Some(next) = self.held.renew() {
-            lease_keeper::keep(&self.held, next);
+            self.held.keep_until(next);
         }
         self.check()
     }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::handle::lease_guard::Held;
 use crate::{Error, Result};
 
 /// How many leases one process has renewed by itself at the most. Each takes an fsync a third of its
@@ -22,13 +21,23 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 /// When a lease is to be renewed, and a number that tells it from others.
 pub(crate) type Place = (Instant, u64);
 
+/// A lease that is renewed by itself.
+pub(crate) trait Renewed: Send + Sync {
+    /// Renews the lease, unless it is lost or settled. Returns when to do that next, if ever.
+    fn renew(&self) -> Option<Instant>;
+
+    /// Notes where the thread has it, for the guard to take it from there. Returns the place that is
+    /// not needed: the one before, or this one when there is nothing to renew any more.
+    fn set_place(&self, place: Place) -> Option<Place>;
+}
+
 struct Keeper {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
-    due: BTreeMap<Place, Weak<Held>>,
+    due: BTreeMap<Place, Weak<dyn Renewed>>,
     number_next: u64,
     is_running: bool,
 }
@@ -65,7 +74,7 @@ fn start(state: &mut State) -> Result<()> {
 }
 
 /// Renews a lease at a time, and from then on when its guard wants it, until that is gone.
-pub(crate) fn keep(held: &Arc<Held>, at: Instant) {
+pub(crate) fn keep(held: &Arc<dyn Renewed>, at: Instant) {
     let place = {
         let mut state = KEEPER.state.lock();
         let place = (at, state.number_next);

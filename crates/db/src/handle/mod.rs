@@ -15,6 +15,7 @@ pub(crate) mod indexes;
 pub(crate) mod lease_guard;
 pub(crate) mod lease_keeper;
 pub(crate) mod modify;
+pub(crate) mod opening;
 pub(crate) mod page;
 mod queried;
 pub(crate) mod schemas;

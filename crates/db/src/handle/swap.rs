@@ -7,8 +7,8 @@ use velocitydb_core::{
     Action, Condition, DocumentId, Filter, Object, Outcome, Path, Refusal, Update, Value,
 };
 
+use crate::handle::fields::AsFields;
 use crate::handle::fields::check_condition;
-use crate::handle::typed::AsFields;
 use crate::{Document, Documents, Encoded, Error, FromDocument, IntoFields, Result, Typed};
 
 /// A compare-and-swap that is being put together; see
@@ -46,6 +46,31 @@ pub struct Swapped<D = Document> {
     /// Whether this answers an earlier call with the same request id. Then `current` is the
     /// document as it is now, which others may have changed since.
     pub is_replayed: bool,
+}
+
+impl Documents {
+    /// Begins a compare-and-swap: state what must hold, then what is to be done.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let jobs = db.documents("jobs");
+    /// jobs.insert("job1", object! { "state": "waiting" })?;
+    /// let claim = |executor: &str| {
+    ///     jobs.compare_and_swap("job1")
+    ///         .field("state", "waiting")
+    ///         .update(object! { "state": "running", "executor": executor })
+    /// };
+    /// assert!(claim("executor1")?.is_applied);
+    /// assert!(!claim("executor2")?.is_applied);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn compare_and_swap<'a>(&'a self, id: &'a str) -> CompareAndSwap<'a> {
+        CompareAndSwap::new(self, id)
+    }
 }
 
 impl<'a> CompareAndSwap<'a> {

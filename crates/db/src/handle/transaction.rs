@@ -15,14 +15,13 @@ use std::ops::ControlFlow;
 
 use velocitydb_core::{
     Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, Encoded, Expiry,
-    Filter, Header, LeaseChange, Operation, Outcome, QueryCheck, Refusal, Sort, Time, Update,
-    Write, check_own_fields, limits,
+    Filter, Header, LeaseChange, Operation, Outcome, QueryCheck, Refusal, Request, Sort, Time,
+    Update, Write, check_own_fields, limits,
 };
 
 use crate::apply::{Fingerprint, unmet, unmet_by_none};
 use crate::handle::database::Access;
 use crate::handle::fields::check_condition;
-use crate::handle::transaction::run::request;
 use crate::query::{Control, Order, Selection, select};
 use crate::{Database, Document, Error, IntoFields, Result, Snapshot};
 
@@ -498,6 +497,15 @@ impl Transaction {
         }
         Ok(name)
     }
+}
+
+/// The fingerprint of every transaction. What one asks for is in its closure, which cannot be compared;
+/// what comes of that depends on what it reads.
+const FINGERPRINT: u128 = u128::from_be_bytes(*b"   transaction  ");
+
+/// The request that a transaction of this handle is an attempt at.
+fn request(db: &Database) -> Option<Request> {
+    db.request_id().map(|id| Request { id: id.clone(), fingerprint: FINGERPRINT })
 }
 
 fn within(what: &'static str, found: usize, max: usize) -> Result<()> {

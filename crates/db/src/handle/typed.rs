@@ -14,10 +14,11 @@ use velocitydb_core::{
     CollectionName, Consistency, Encoded, Filter, IndexSpec, RequestId, Sort, Time, Update,
 };
 
+use crate::handle::fields::AsFields;
 use crate::schema::Schema;
 use crate::{
-    Aggregate, Claim, CompareAndSwap, Cursor, Documents, Error, Existing, Find, FindAndModify,
-    FromDocument, IndexStats, IntoFields, Modified, Result, SchemaInfo, Typed, Written,
+    Aggregate, Claim, CompareAndSwap, Cursor, Database, Documents, Existing, Find, FindAndModify,
+    FromDocument, IndexStats, Modified, Result, SchemaInfo, Typed, Written,
 };
 
 /// A collection whose documents have the type `T`, through serde: a thin layer on [`Documents`], which
@@ -47,6 +48,13 @@ pub struct Collection<T> {
     documents: Documents,
     /// A collection makes and takes values of `T`; it holds none.
     types: PhantomData<fn(T) -> T>,
+}
+
+impl Database {
+    /// A collection whose documents have the type `T`. It is created by its first insert.
+    pub fn collection<T>(&self, name: &str) -> Collection<T> {
+        Collection::new(self.documents(name))
+    }
 }
 
 impl<T> Clone for Collection<T> {
@@ -397,14 +405,5 @@ impl<T: DeserializeOwned> Collection<T> {
 
     fn read(&self, document: crate::Document) -> Result<Typed<T>> {
         Typed::from_document(document, self.documents.name()?)
-    }
-}
-
-/// A value of the caller's as the fields of a document.
-pub(crate) struct AsFields<'a, T>(pub(crate) &'a T);
-
-impl<T: Serialize> IntoFields for AsFields<'_, T> {
-    fn into_fields(self) -> Result<Encoded> {
-        Encoded::from_serialize(self.0).map_err(Error::from)
     }
 }

@@ -8,10 +8,9 @@ use velocitydb_core::{DocumentId, Path, Value};
 use velocitydb_storage::Direction as ScanDirection;
 
 use super::access::{Access, IndexScan, Merge, OrderAt, Range};
-use super::estimate::Estimate;
+use super::candidate::{Candidate, Estimate};
 use super::implied::{is_implied, is_present};
 use super::interval::{Interval, Intervals};
-use super::plan::Candidate;
 use super::target::{Order, Request, Target, UsableIndex};
 use crate::index::Definition;
 use crate::keys::{self, Key};

@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use velocitydb_core::limits;
 
-use crate::{Cancellation, Error, Result};
+use crate::cancellation::Cancellation;
+use crate::{Error, Result};
 
 /// What a query may take.
 #[derive(Debug)]
@@ -58,5 +59,32 @@ impl Control {
     /// Gives bytes back.
     pub(crate) fn give_back(&self, bytes: usize) {
         self.memory_bytes.set(self.memory_bytes.get().saturating_sub(bytes));
+    }
+}
+
+/// Whether a query is to be stopped for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Pause {
+    is_wanted: Cell<bool>,
+    is_unread: Cell<bool>,
+}
+
+impl Pause {
+    /// Asks for a stop, which comes at once or once those that a sort does not tell apart are shown.
+    pub(crate) fn want(&self) {
+        self.is_wanted.set(true);
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_wanted.get()
+    }
+
+    /// Notes that the document that was come to last is not shown, so that it comes again.
+    pub(super) fn leave_unread(&self) {
+        self.is_unread.set(true);
+    }
+
+    pub(super) fn is_unread(&self) -> bool {
+        self.is_unread.get()
     }
 }

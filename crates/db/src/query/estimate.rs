@@ -7,22 +7,11 @@
 use std::ops::ControlFlow;
 
 use super::access::{Access, IndexScan, Range};
-use super::plan::Candidate;
+use super::candidate::{Candidate, Estimate};
 use super::target::{Request, Target};
 use super::walk::{Parts, visit_part};
 use crate::Result;
 use crate::keys::INDEXES;
-
-/// What a way is expected to cost.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Estimate {
-    /// Entries of indexes that are read.
-    pub(crate) keys: u64,
-    /// Documents that are read.
-    pub(crate) documents: u64,
-    /// In documents fetched by id.
-    pub(crate) cost: f64,
-}
 
 /// How many entries of a range are counted at the most.
 const COUNTED_MAX: u64 = 64;

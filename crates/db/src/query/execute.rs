@@ -10,17 +10,16 @@ use velocitydb_core::{DocumentView, Filter, Object, Time};
 use velocitydb_storage::{Bounds, Direction};
 
 use super::access::{Access, IndexScan, Merge, Range};
-use super::control::Control;
+use super::control::{Control, Pause};
 use super::hit::{Accept, Demand, Examined, Hit, Need, Record, Visit};
 use super::known::{Known, Moves, Reached};
 use super::merge::Merged;
-use super::pause::Pause;
 use super::plan::Plan;
 use super::target::Target;
-use super::walk::{Parts, Verdict, Walk, Walks, visit_part};
+use super::walk::{Parts, Verdict, Walk, Walks, corrupt_entry, visit_part};
+use crate::Result;
 use crate::index::{Definition, split_entry};
 use crate::keys::{self, DOCUMENTS, INDEXES, Key};
-use crate::{Error, Result};
 
 /// Ids that were shown.
 pub(super) type Seen = HashSet<Box<str>>;
@@ -560,8 +559,4 @@ fn covered(definition: &Definition, key: &[u8], id: &str) -> Result<Object> {
         }
     }
     Ok(object)
-}
-
-pub(super) fn corrupt_entry(what: &str, key: &[u8]) -> Error {
-    Error::Corrupt { place: format!("index key {}", key.escape_ascii()), what: what.to_owned() }
 }

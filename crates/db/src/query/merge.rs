@@ -8,9 +8,8 @@ use std::ops::ControlFlow;
 use velocitydb_storage::{Direction, Snapshot};
 
 use super::access::{IndexScan, Range};
-use super::execute::corrupt_entry;
 use super::known::{Known, Reached};
-use super::walk::{Parts, visit_part};
+use super::walk::{Parts, corrupt_entry, visit_part};
 use crate::Result;
 use crate::index::{Definition, append_id, owner_of};
 use crate::keys::{INDEXES, Key};

@@ -11,6 +11,7 @@
 //! in the middle of a group. Nothing here knows which, writes anything, or holds a lock.
 
 mod access;
+mod candidate;
 mod candidates;
 mod control;
 mod estimate;
@@ -33,13 +34,14 @@ mod target;
 mod walk;
 
 pub(crate) use access::{Access, IndexScan, Merge, Range};
-pub(crate) use control::Control;
+pub(crate) use candidate::Candidate;
+pub(crate) use control::{Control, Pause};
 pub(crate) use execute::Execution;
 pub(crate) use hit::{Accept, Examined, Hit, Need, Record};
 pub(crate) use known::{At, Known, Moves};
 pub(crate) use passed::Passed;
-pub(crate) use pause::{Pause, Paused};
-pub(crate) use plan::{Candidate, Plan};
+pub(crate) use pause::Paused;
+pub(crate) use plan::Plan;
 pub(crate) use select::{Selection, allowed_need, count, order_key, run, select};
 pub(crate) use statistics::Statistics;
 pub(crate) use target::{Order, Remembered, Target, UsableIndex};

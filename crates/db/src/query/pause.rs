@@ -5,13 +5,11 @@
 //! costs a seek in each range. Where a plan puts documents into order first, they are all shown at
 //! once, and whoever pauses holds them.
 
-use std::cell::Cell;
-
 use velocitydb_core::DocumentId;
 use velocitydb_storage::Direction;
 
 use super::access::{Access, Range};
-use super::control::Control;
+use super::control::{Control, Pause};
 use super::execute::{Execution, Seen};
 use super::hit::Visit;
 use super::known::Reached;
@@ -20,33 +18,6 @@ use super::select::{Selection, run};
 use super::target::Target;
 use super::walk::{Walk, Walks};
 use crate::Result;
-
-/// Whether a query is to be stopped for a while.
-#[derive(Debug, Default)]
-pub(crate) struct Pause {
-    is_wanted: Cell<bool>,
-    is_unread: Cell<bool>,
-}
-
-impl Pause {
-    /// Asks for a stop, which comes at once or once those that a sort does not tell apart are shown.
-    pub(crate) fn want(&self) {
-        self.is_wanted.set(true);
-    }
-
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.is_wanted.get()
-    }
-
-    /// Notes that the document that was come to last is not shown, so that it comes again.
-    pub(super) fn leave_unread(&self) {
-        self.is_unread.set(true);
-    }
-
-    pub(super) fn is_unread(&self) -> bool {
-        self.is_unread.get()
-    }
-}
 
 /// A plan that is carried out bit by bit.
 pub(crate) struct Paused {

@@ -5,8 +5,9 @@
 //! a total one, by id in the end, from every plan.
 
 use super::access::Access;
+use super::candidate::{Candidate, Estimate};
 use super::candidates::{collection, index_scans, union};
-use super::estimate::{Estimate, intersection};
+use super::estimate::intersection;
 use super::target::{Order, Request, Target};
 use crate::Result;
 
@@ -21,14 +22,6 @@ pub(crate) struct Plan {
     pub(crate) estimate: Estimate,
     /// The other ways, with what they were expected to cost.
     pub(crate) rejected: Vec<Candidate>,
-}
-
-/// A way that could be taken.
-pub(crate) struct Candidate {
-    pub(crate) access: Access,
-    pub(crate) is_exact: bool,
-    pub(crate) is_sorted: bool,
-    pub(crate) estimate: Estimate,
 }
 
 /// Decides how the documents are come by.

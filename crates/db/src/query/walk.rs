@@ -5,8 +5,8 @@ use velocitydb_storage::{Bounds, Direction, Keyspace, Snapshot, Visit};
 
 use super::access::{Access, Range};
 use super::known::{Known, Mark, Moves, Reached};
-use crate::Result;
 use crate::keys::{CollectionNumber, DOCUMENTS, INDEXES, Key};
+use crate::{Error, Result};
 
 /// How many marks are made in one range; what a search comes to behind them is not remembered.
 const MARKS_MAX: usize = 65_536;
@@ -174,4 +174,8 @@ impl Access {
             Access::Nothing | Access::Ids(_) | Access::Intersection(..) => {}
         }
     }
+}
+
+pub(super) fn corrupt_entry(what: &str, key: &[u8]) -> Error {
+    Error::Corrupt { place: format!("index key {}", key.escape_ascii()), what: what.to_owned() }
 }

@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::Views;
-use crate::apply::Change;
-
-/// What is told of changes.
-pub(crate) type OnChanges = dyn Fn(Vec<Change>) + Send + Sync;
+use crate::apply::{Change, OnChanges};
+use crate::state::Views;
 
 /// The changes that are still to be told of.
 pub(super) struct Changes {

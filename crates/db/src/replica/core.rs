@@ -5,20 +5,21 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use velocitydb_core::{
-    Body, Command, Consistency, IdGenerator, Maintain, MaintainScope, Request, SchemaChange, Time,
+    Body, CollectionName, Command, Consistency, IdGenerator, IndexName, Maintain, MaintainScope,
+    Request, SchemaChange, Time,
 };
 use velocitydb_storage::Engine;
 
-use super::group::Committed;
-use super::{Alarm, Done, Local, Pipeline, Proposer, Views};
-use crate::apply::{DueNext, Machine, Reply};
-use crate::handle::indexes::build_body;
+use super::{Alarm, Done, Local, Maintained, Pipeline, Proposer};
+use crate::apply::{Committed, Machine, Reply};
+use crate::environment::Environment;
 use crate::options::Options;
 use crate::query::Statistics;
 use crate::replica::KnownOutcome;
 use crate::state::catalog::{self, is_stale};
 use crate::state::names::Names;
-use crate::{Environment, Error, Result};
+use crate::state::{DueNext, Views};
+use crate::{Error, Result};
 
 /// What the handles and the maintenance thread share.
 pub(crate) struct Core {
@@ -141,12 +142,6 @@ impl Core {
         Ok(())
     }
 
-    /// One step of maintenance, and of building indexes that nobody builds; whether there is more to
-    /// do.
-    pub(crate) fn maintenance_step(&self) -> Result<bool> {
-        Ok(self.maintain_within(MaintainScope::All)? | self.build_step()?)
-    }
-
     fn maintain_within(&self, scope: MaintainScope) -> Result<bool> {
         let now = self.environment.now();
         let before = |age: Duration| {
@@ -175,20 +170,45 @@ impl Core {
         self.maintenance_problems.lock().clone()
     }
 
-    /// Gives the space of what was deleted back.
-    pub(crate) fn reclaim(&self) -> Result<()> {
-        Ok(self.engine.reclaim(&|work| self.pipeline.while_settled(work))?)
+    /// One step of building an index; whether there is more to do.
+    pub(crate) fn build_step(
+        &self,
+        collection: &CollectionName,
+        name: &IndexName,
+        level: Consistency,
+    ) -> Result<bool> {
+        let (collection, name) = (collection.clone(), name.clone());
+        let body = Body::BuildIndex { collection, name, count_max: STEP_DOCUMENTS };
+        Ok(self.submit(body, None, level)?.has_more)
     }
 
     /// Goes on building an index that nobody builds; whether there is more to do.
-    fn build_step(&self) -> Result<bool> {
+    fn build_next(&self) -> Result<bool> {
         let Some((collection, name)) = self.names.first_building() else { return Ok(false) };
-        self.submit(build_body(&collection, &name), None, Consistency::Local)?;
+        self.build_step(&collection, &name, Consistency::Local)?;
         Ok(self.names.first_building().is_some())
     }
+}
 
-    /// Looks at how the values of indexes are distributed where that has changed.
-    pub(crate) fn analyze(&self, is_stopped: &dyn Fn() -> bool) -> Result<()> {
+impl Maintained for Core {
+    fn alarm(&self) -> &Arc<Alarm> {
+        &self.alarm
+    }
+
+    fn instant_of(&self, time: Time) -> Instant {
+        let wait = time.as_micros().saturating_sub(self.environment.now().as_micros());
+        Instant::now() + Duration::from_micros(u64::try_from(wait).unwrap_or(0)).min(WAIT_MAX)
+    }
+
+    fn maintenance_step(&self) -> Result<bool> {
+        Ok(self.maintain_within(MaintainScope::All)? | self.build_next()?)
+    }
+
+    fn reclaim(&self) -> Result<()> {
+        Ok(self.engine.reclaim(&|work| self.pipeline.while_settled(work))?)
+    }
+
+    fn analyze(&self, is_stopped: &dyn Fn() -> bool) -> Result<()> {
         while let Some((number, collection)) = self.names.take_stale() {
             let Some(index) = self.names.index(&collection, number) else { continue };
             let known = index.statistics.load().as_ref().map_or(0, |known| known.entries);
@@ -205,13 +225,10 @@ impl Core {
         }
         Ok(())
     }
-
-    /// When the clock of this process will show `time`, as far as can be told now.
-    pub(crate) fn instant_of(&self, time: Time) -> Instant {
-        let wait = time.as_micros().saturating_sub(self.environment.now().as_micros());
-        Instant::now() + Duration::from_micros(u64::try_from(wait).unwrap_or(0)).min(WAIT_MAX)
-    }
 }
+
+/// Documents that one step of building enters, so that other writers wait for a millisecond or two.
+const STEP_DOCUMENTS: u32 = 512;
 
 /// The longest single wait of the maintenance thread: what a clock that is set anew can cost.
 const WAIT_MAX: Duration = Duration::from_secs(60);

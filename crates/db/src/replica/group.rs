@@ -1,13 +1,12 @@
 //! [`Group`]: commands that are applied to one batch and committed together. Nothing else drives a
 //! machine: whoever orders commands, a queue of threads or a log, brings them here.
 
-use velocitydb_core::{CollectionName, Command, Time};
+use velocitydb_core::Command;
 use velocitydb_storage::Durability;
 
-use super::Views;
 use crate::Result;
-use crate::apply::{Answer, Change, Fatal, Machine};
-use crate::keys::IndexNumber;
+use crate::apply::{Answer, Committed, Fatal, Machine};
+use crate::state::Views;
 
 /// Bytes of effects that are committed together at the most, so that the first command of a group does
 /// not wait long for the last.
@@ -26,21 +25,6 @@ pub(crate) enum Commit<'a> {
     /// Visible at once, and in the window of these views until an fsync has made it durable. An engine
     /// that is short of room may need the window to be empty: the function settles what is in it.
     Within(&'a Views, &'a dyn Fn() -> velocitydb_storage::Result<()>),
-}
-
-/// What was committed, for those who live off it.
-#[derive(Debug, Default)]
-pub(crate) struct Committed {
-    /// Whether readers are to be told of names once it is settled.
-    pub(crate) has_unpublished: bool,
-    /// What was changed, in order, where somebody asks for that.
-    pub(crate) changes: Vec<Change>,
-    /// A time before which no document expires and no lease ends.
-    pub(crate) due_next: Option<Time>,
-    /// Whether something was dropped that maintenance is to remove.
-    pub(crate) has_leftovers: bool,
-    /// Indexes of which so much changed that how their values are distributed is not known any more.
-    pub(crate) stale: Vec<(IndexNumber, CollectionName)>,
 }
 
 impl<'a> Group<'a> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use velocitydb_core::Time;
 
-use super::Core;
+use crate::Result;
 
 /// How often a database is looked at when nothing expires. Tombstones and request ids live for hours,
 /// so a minute more is no matter.
@@ -40,10 +40,28 @@ struct Served {
     has_thread: bool,
 }
 
+/// What the thread can do for a database.
+pub(crate) trait Maintained: Send + Sync {
+    /// What the database tells the thread.
+    fn alarm(&self) -> &Arc<Alarm>;
+
+    /// When the clock of this process will show `time`, as far as can be told now.
+    fn instant_of(&self, time: Time) -> Instant;
+
+    /// One step of what time makes due; whether there is more to do.
+    fn maintenance_step(&self) -> Result<bool>;
+
+    /// Gives the space of what was deleted back.
+    fn reclaim(&self) -> Result<()>;
+
+    /// Looks at how the values of indexes are distributed where that has changed.
+    fn analyze(&self, is_stopped: &dyn Fn() -> bool) -> Result<()>;
+}
+
 /// A database, and when it is to be looked at.
 struct Client {
     number: u64,
-    core: Arc<Core>,
+    database: Arc<dyn Maintained>,
     agenda: Agenda,
     /// Whether it is being looked at.
     is_busy: bool,
@@ -100,8 +118,8 @@ pub(crate) struct Maintenance {
 }
 
 impl Maintenance {
-    pub(crate) fn start(core: Arc<Core>) -> std::io::Result<Self> {
-        let alarm = core.alarm.clone();
+    pub(crate) fn start(database: Arc<dyn Maintained>) -> std::io::Result<Self> {
+        let alarm = database.alarm().clone();
         let mut served = SERVICE.served.lock();
         if !served.has_thread {
             let thread = std::thread::Builder::new().name("velocitydb-maintenance".to_owned());
@@ -113,7 +131,7 @@ impl Maintenance {
         // An index whose building was interrupted does not wait for the first tick.
         let (tick, not_before) = (Instant::now(), Instant::now());
         let agenda = Agenda { tick, not_before, reclaims: false };
-        served.databases.push(Client { number, core, agenda, is_busy: false });
+        served.databases.push(Client { number, database, agenda, is_busy: false });
         SERVICE.changed.notify_all();
         Ok(Maintenance { alarm, number })
     }
@@ -152,11 +170,11 @@ impl Client {
     /// When it is to be looked at.
     fn due(&self) -> Instant {
         let Agenda { tick, not_before, .. } = self.agenda;
-        let state = self.core.alarm.state.lock();
+        let state = self.database.alarm().state.lock();
         if state.is_wanted {
             return not_before;
         }
-        let expiry = state.expiry_next.map(|time| self.core.instant_of(time));
+        let expiry = state.expiry_next.map(|time| self.database.instant_of(time));
         expiry.map_or(tick, |expiry| tick.min(expiry)).max(not_before)
     }
 }
@@ -176,10 +194,10 @@ fn serve() {
         }
         let client = served.client(number).expect("it was found just now");
         client.is_busy = true;
-        let (core, agenda) = (client.core.clone(), client.agenda);
+        let (database, agenda) = (client.database.clone(), client.agenda);
         let next = MutexGuard::unlocked(&mut served, || {
             // A panic has been reported by its own message, and the machine is stopped if it was there.
-            catch_unwind(AssertUnwindSafe(|| look_after(core, agenda))).unwrap_or_default()
+            catch_unwind(AssertUnwindSafe(|| look_after(&*database, agenda))).unwrap_or_default()
         });
         match (served.client(number), next) {
             (Some(client), Some(agenda)) => {
@@ -194,11 +212,11 @@ fn serve() {
 
 /// Does one step for a database. Returns when it is to be looked at next; `None` when its machine has
 /// stopped.
-fn look_after(core: Arc<Core>, agenda: Agenda) -> Option<Agenda> {
-    let is_wanted = std::mem::take(&mut core.alarm.state.lock().is_wanted);
+fn look_after(database: &dyn Maintained, agenda: Agenda) -> Option<Agenda> {
+    let is_wanted = std::mem::take(&mut database.alarm().state.lock().is_wanted);
     let reclaims = agenda.reclaims | is_wanted;
     let is_tick = agenda.tick <= Instant::now();
-    match core.maintenance_step() {
+    match database.maintenance_step() {
         // What a bounded step has left does not wait for the next tick.
         Ok(true) => {
             Some(Agenda { not_before: Instant::now(), tick: Instant::now(), reclaims: true })
@@ -206,11 +224,11 @@ fn look_after(core: Arc<Core>, agenda: Agenda) -> Option<Agenda> {
         Ok(false) => {
             if is_tick || reclaims {
                 // Who writes next is told why it did not work.
-                let _ = core.reclaim();
+                let _ = database.reclaim();
             }
             if is_tick {
                 // Plans do without what cannot be read; who reads it next is told why.
-                let _ = core.analyze(&|| core.alarm.is_stopped.load(Ordering::Relaxed));
+                let _ = database.analyze(&|| database.alarm().is_stopped.load(Ordering::Relaxed));
             }
             let not_before = Instant::now() + GATHERING;
             Some(Agenda { not_before, tick: Instant::now() + TICK, reclaims: false })
@@ -219,7 +237,7 @@ fn look_after(core: Arc<Core>, agenda: Agenda) -> Option<Agenda> {
         Err(error) => {
             if error.is_disk_full() {
                 // There may be room for the next attempt.
-                let _ = core.reclaim();
+                let _ = database.reclaim();
             }
             let not_before = Instant::now() + PAUSE_AFTER_FAILURE;
             Some(Agenda { not_before, tick: Instant::now() + TICK, reclaims })

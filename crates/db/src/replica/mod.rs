@@ -11,13 +11,10 @@ pub(crate) mod pipeline;
 mod proposer;
 mod queue;
 mod sync;
-pub(crate) mod views;
 
 pub(crate) use self::core::Core;
-pub(crate) use changes::OnChanges;
 pub(crate) use known_outcome::KnownOutcome;
-pub(crate) use maintenance::{Alarm, Maintenance};
+pub(crate) use maintenance::{Alarm, Maintained, Maintenance};
 pub(crate) use pending::pending;
 pub(crate) use pipeline::Pipeline;
 pub(crate) use proposer::{Done, Local, Proposer};
-pub(crate) use views::Views;

@@ -35,13 +35,12 @@ use smallvec::SmallVec;
 use velocitydb_core::Command;
 use velocitydb_storage::{Durability, Engine, Purpose};
 
-use super::Views;
-use super::changes::{Changes, OnChanges};
-use super::group::{Commit, Committed, Group};
+use super::changes::Changes;
+use super::group::{Commit, Group};
 use super::pause::Pause;
-use super::queue::{Done, Load, Waiter};
-use super::sync::Sleeper;
-use crate::apply::{Answer, Fatal, Machine, Reply, purpose_of};
+use super::queue::{Done, Load, Sleeper, Waiter};
+use crate::apply::{Answer, Committed, Fatal, Machine, OnChanges, Reply, purpose_of};
+use crate::state::Views;
 use crate::{Error, Result};
 
 /// Commands that are committed together at the most, so that the first of them does not wait long

@@ -1,5 +1,6 @@
 //! Commands that wait: how many there may be, and how each is told what became of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::Thread;
 
@@ -147,5 +148,27 @@ impl Waiter {
         }
         let commit = self.commit.load(Ordering::Relaxed);
         Some((self.reply.lock().take()?, (commit > 0).then_some(commit)))
+    }
+}
+
+/// Who waits for an fsync.
+pub(super) enum Sleeper {
+    Thread(Thread),
+    /// Whoever is called for this.
+    Call(Arc<Waiter>),
+}
+
+impl From<&Arc<Waiter>> for Sleeper {
+    fn from(waiter: &Arc<Waiter>) -> Self {
+        match waiter.thread() {
+            Some(thread) => Sleeper::Thread(thread.clone()),
+            None => Sleeper::Call(waiter.clone()),
+        }
+    }
+}
+
+impl Sleeper {
+    pub(super) fn is_thread(&self, thread: &Thread) -> bool {
+        matches!(self, Sleeper::Thread(one) if one.id() == thread.id())
     }
 }

@@ -1,24 +1,15 @@
 //! The second half of a write that waits for the disk: the fsync, which all share who wait by then.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::pipeline::{GROUP_COMMANDS_MAX, Pipeline, Role};
-use super::queue::Waiter;
+use super::queue::Sleeper;
 use crate::{Error, Result};
-
-/// Who waits for an fsync.
-pub(super) enum Sleeper {
-    Thread(Thread),
-    /// Whoever is called for this.
-    Call(Arc<Waiter>),
-}
 
 impl Pipeline {
     /// Waits until a commit is on the disk, and fsyncs if nobody else does.
@@ -110,21 +101,6 @@ impl Pipeline {
         while self.unsynced.lock().len() + 1 < writers && begin.elapsed() < time_max {
             std::thread::yield_now();
         }
-    }
-}
-
-impl From<&Arc<Waiter>> for Sleeper {
-    fn from(waiter: &Arc<Waiter>) -> Self {
-        match waiter.thread() {
-            Some(thread) => Sleeper::Thread(thread.clone()),
-            None => Sleeper::Call(waiter.clone()),
-        }
-    }
-}
-
-impl Sleeper {
-    fn is_thread(&self, thread: &Thread) -> bool {
-        matches!(self, Sleeper::Thread(one) if one.id() == thread.id())
     }
 }
 

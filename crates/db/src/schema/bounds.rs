@@ -7,10 +7,10 @@ use jsonschema::PatternOptions;
 use regex::{Regex, RegexBuilder};
 use velocitydb_core::limits::{DEPTH_MAX, REGEX_BYTES_MAX};
 
+use super::meter::Weights;
 use super::pattern;
-use super::problem::problem;
-use super::subschemas::{Number, Subschemas, place_text};
-use super::view::Weights;
+use super::problem::{Number, problem};
+use super::subschemas::{Subschemas, place_text};
 use crate::Result;
 
 /// How often schemas may look at one value, at the most.

@@ -36,6 +36,13 @@ pub struct SchemaBuilder {
     whole: Field,
 }
 
+impl Schema {
+    /// Writes a schema without writing JSON.
+    pub fn builder() -> SchemaBuilder {
+        SchemaBuilder::new()
+    }
+}
+
 impl SchemaBuilder {
     pub(super) fn new() -> Self {
         SchemaBuilder { whole: Field::object() }

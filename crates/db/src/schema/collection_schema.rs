@@ -6,23 +6,12 @@ use std::sync::Arc;
 
 use velocitydb_core::{Encoded, Object, RawObject, Violations};
 
-use super::builder::SchemaBuilder;
 use super::compile::{Compiled, compile};
 use super::explain::explain;
 use super::indexes::IndexRequest;
-use super::view::{Meter, View};
+use super::meter::{Meter, steps_max};
+use super::view::View;
 use crate::Result;
-
-/// How many steps validating a document takes at the most, beside those for its size.
-///
-/// A look of a rule at a value is one step and takes some nanoseconds; matching patterns and
-/// comparing large values takes more.
-pub const STEPS_MAX: u64 = 10_000_000;
-
-/// How many further steps it takes for each encoded byte.
-///
-/// The shortest element of a large array has six bytes, so that twelve rules can look at each.
-pub const STEPS_A_BYTE: u64 = 2;
 
 /// The schema of a collection's documents: JSON Schema 2020-12, checked and compiled. Cheap to
 /// clone.
@@ -70,11 +59,6 @@ impl Schema {
         Self::from_object(&Object::from_json(text)?)
     }
 
-    /// Writes a schema without writing JSON.
-    pub fn builder() -> SchemaBuilder {
-        SchemaBuilder::new()
-    }
-
     /// The schema as it was given.
     pub fn to_object(&self) -> &Object {
         &self.0.object
@@ -120,11 +104,6 @@ impl Schema {
     fn meter(&self, fields: RawObject<'_>) -> Meter {
         Meter::new(steps_max(fields), self.0.compiled.weights)
     }
-}
-
-/// How many steps may be taken for a document.
-pub(super) fn steps_max(fields: RawObject<'_>) -> u64 {
-    STEPS_MAX + STEPS_A_BYTE * fields.as_encoded().len() as u64
 }
 
 fn too_many_steps(fields: RawObject<'_>) -> Violations {

@@ -12,12 +12,13 @@ use velocitydb_core::{Object, Value};
 use super::defaults::Defaults;
 use super::indexes::{self, IndexRequest};
 use super::keywords::{STORED_TYPE, StoredType};
+use super::meter::Weights;
 use super::problem::{dotted, problem};
 use super::references::References;
 use super::rules::Rules;
 use super::subschemas::Subschemas;
 use super::values::to_json;
-use super::view::{Stored, Weights};
+use super::view::Stored;
 use super::{bounds, scopes, violation};
 use crate::Result;
 

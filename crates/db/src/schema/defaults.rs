@@ -5,9 +5,9 @@ use velocitydb_core::limits::{DEPTH_MAX, DOCUMENT_BYTES_MAX};
 use velocitydb_core::{Encoded, Object, RawObject, RawValue, Value};
 
 use super::bounds;
-use super::collection_schema::{STEPS_MAX, steps_max};
-use super::problem::problem;
-use super::subschemas::{Number, Subschemas, place_text};
+use super::meter::{STEPS_MAX, steps_max};
+use super::problem::{Number, problem};
+use super::subschemas::{Subschemas, place_text};
 use crate::Result;
 
 /// The largest size of all defaults of a schema, each with the defaults inside of it: 4 MiB.

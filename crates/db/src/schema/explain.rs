@@ -10,11 +10,12 @@ use velocitydb_core::{More, RawObject, Value, Violation, Violations};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::judge::Judge;
+use super::meter::{BYTES_A_STEP, Meter};
+use super::problem::Number;
 use super::problem::dotted;
 use super::rules::{Keyword, METASCHEMA, Rule, Rules};
-use super::subschemas::Number;
 use super::values::to_json;
-use super::view::{BYTES_A_STEP, Meter, View};
+use super::view::View;
 use super::violation::{
     TEXT_CHARS_MAX, demand, is_about_value, of_schema, pointer_steps, shorten, shortened, start_of,
 };

@@ -3,8 +3,8 @@
 use velocitydb_core::Path;
 use velocitydb_core::limits::DEPTH_MAX;
 
-use super::problem::{dotted, problem};
-use super::subschemas::{Index, Number, Subschemas, place_text};
+use super::problem::{Number, dotted, problem};
+use super::subschemas::{Index, Subschemas, place_text};
 use crate::Result;
 
 /// The largest number of indexes that a schema may ask for.

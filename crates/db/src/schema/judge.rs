@@ -8,9 +8,10 @@ use jsonschema::JsonType;
 use jsonschema::json::{Array as _, JsonNumber as _, Node as _, Object as _};
 use jsonschema_value::numeric;
 
+use super::meter::Meter;
+use super::problem::Number;
 use super::rules::{Fields, Keyword, Rule, Rules};
-use super::subschemas::Number;
-use super::view::{Meter, View};
+use super::view::View;
 
 /// How many answers are remembered, so that what is asked again on another way takes no steps again.
 const ANSWERS_MAX: usize = 50_000;

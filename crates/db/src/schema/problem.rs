@@ -1,7 +1,9 @@
 //! Errors of schemas, and where in a schema they are. Owns the text of places.
 
-use super::subschemas::Number;
 use crate::Error;
+
+/// The number of a schema within a schema.
+pub(super) type Number = usize;
 
 /// An error of a schema: the place as a dotted path, and the end of a sentence.
 pub(super) fn problem(place: String, problem: String) -> Error {

@@ -8,7 +8,8 @@ use regex::Regex;
 use serde_json::Value as Json;
 
 use super::keywords::{STORED_TYPE, StoredType};
-use super::subschemas::{Number, Subschemas};
+use super::problem::Number;
+use super::subschemas::Subschemas;
 
 /// What stands for a keyword where a schema of the metaschema is meant, which has no rules here.
 pub(super) const METASCHEMA: &str = "$schema";

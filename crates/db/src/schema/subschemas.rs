@@ -8,7 +8,7 @@ use referencing::{Draft, Resolver};
 use serde_json::Value as Json;
 use velocitydb_core::Value;
 
-use super::problem::{Place, problem};
+use super::problem::{Number, Place, problem};
 use super::references::References;
 use crate::Result;
 
@@ -21,9 +21,6 @@ pub const SUBSCHEMAS_MAX: usize = 10_000;
 ///
 /// Each is looked for in the whole of it.
 const UNUSUAL_TARGETS_MAX: usize = 100;
-
-/// The number of a schema within a schema.
-pub(super) type Number = usize;
 
 /// One schema of a schema.
 pub(super) struct Subschema<'a> {

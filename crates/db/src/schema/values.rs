@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jsonschema::json::JsonNumber;
 use velocitydb_core::{Kind, RawValue};
 
-use super::view::{BYTES_A_STEP, Meter};
+use super::meter::{BYTES_A_STEP, Meter};
 
 /// The text of a value that JSON Schema sees as a string.
 pub(super) fn text_of(value: RawValue<'_>) -> velocitydb_core::Result<Option<Cow<'_, str>>> {

@@ -2,7 +2,6 @@
 //! look, so that validating ends. Knows no keyword and no rule.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::cmp::Ordering;
 
 use jsonschema::JsonType;
@@ -11,73 +10,8 @@ use jsonschema_value::LazyInstance;
 use velocitydb_core::raw::{RawFields, RawItems};
 use velocitydb_core::{Kind, RawArray, RawObject, RawValue};
 
+use super::meter::{BYTES_A_STEP, Meter};
 use super::values::{Number, equals, number_of, text_of, to_json};
-
-/// How many bytes are read in one step where they are only read.
-pub(super) const BYTES_A_STEP: u64 = 32;
-
-/// Counts the steps of one validation, and notes damage.
-///
-/// When the steps are used up, everything looks like null and every container looks empty, so that
-/// the validator comes to an end; what it says then means nothing.
-pub(super) struct Meter {
-    left: Cell<u64>,
-    corrupt: Cell<Option<velocitydb_core::Error>>,
-    weights: Weights,
-}
-
-/// What looks cost beyond one step, since the schema does more with what is seen.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Weights {
-    /// Steps a byte of a string, for the heaviest pattern that may be matched against it.
-    pub(super) string_byte: u64,
-    /// Steps a byte of a field's name, for all patterns that are matched against names.
-    pub(super) name_byte: u64,
-    /// Steps a field's name, for the schema of names.
-    pub(super) name: u64,
-}
-
-impl Meter {
-    /// So many steps.
-    pub(super) fn new(steps: u64, weights: Weights) -> Self {
-        Meter { left: Cell::new(steps), corrupt: Cell::new(None), weights }
-    }
-
-    /// Whether the steps were used up.
-    pub(super) fn is_exhausted(&self) -> bool {
-        self.left.get() == 0
-    }
-
-    /// The damage that was met, if any was.
-    pub(super) fn take_corruption(&self) -> Option<velocitydb_core::Error> {
-        self.corrupt.take()
-    }
-
-    /// Takes one look of one step.
-    #[inline]
-    fn look(&self) -> bool {
-        self.spend(1)
-    }
-
-    /// Takes steps, and says whether there were as many.
-    #[inline]
-    pub(super) fn spend(&self, steps: u64) -> bool {
-        let left = self.left.get().saturating_sub(steps);
-        self.left.set(left);
-        left > 0
-    }
-
-    /// What was read, or nothing where it was damaged; then nothing else is looked at either.
-    #[inline]
-    fn read<T>(&self, result: velocitydb_core::Result<T>) -> Option<T> {
-        result
-            .map_err(|error| {
-                self.corrupt.set(Some(error));
-                self.left.set(0);
-            })
-            .ok()
-    }
-}
 
 /// The representation: documents as they are stored.
 pub(super) struct Stored;

@@ -221,7 +221,7 @@ impl Catalog {
         let mut totals = all_totals(snapshot)?;
         for (name, number, options) in all_names(snapshot)? {
             let key = || keys::numbered(keys::COLLECTION_TOTALS, number);
-            let totals = totals.remove(&number).ok_or_else(|| corrupt(&key()))?;
+            let totals = totals.remove(&number).ok_or_else(|| keys::corrupt(&key()))?;
             catalog.insert(name, Collection::new(number, options, totals));
         }
         let mut numbers = Vec::new();
@@ -358,11 +358,11 @@ pub(crate) fn load_system(snapshot: &dyn Snapshot) -> Result<SystemTotals> {
     let Some(bytes) = snapshot.get(SYSTEM, &[keys::TOTALS])? else {
         return Ok(SystemTotals::default());
     };
-    let version = decode_varint(&mut &*bytes).ok_or_else(|| corrupt(&[keys::TOTALS]))?;
+    let version = decode_varint(&mut &*bytes).ok_or_else(|| keys::corrupt(&[keys::TOTALS]))?;
     if version != STATE_VERSION {
         return Err(Error::StateVersion { found: version, supported: STATE_VERSION });
     }
-    SystemTotals::decode(&bytes).ok_or_else(|| corrupt(&[keys::TOTALS]))
+    SystemTotals::decode(&bytes).ok_or_else(|| keys::corrupt(&[keys::TOTALS]))
 }
 
 /// Calls `visit` with every system key of a kind and its value, until the end; one that it cannot
@@ -381,7 +381,7 @@ fn scan_kind(
         &mut |key, value| match visit(key, value) {
             Some(()) => ControlFlow::Continue(()),
             None => {
-                unreadable = Some(corrupt(key));
+                unreadable = Some(keys::corrupt(key));
                 ControlFlow::Break(())
             }
         },
@@ -418,7 +418,8 @@ fn load_collection(snapshot: &dyn Snapshot, name: &CollectionName) -> Result<Opt
     let Some(Entry { number, options }) = find(snapshot, name)? else { return Ok(None) };
     let key = keys::numbered(keys::COLLECTION_TOTALS, number);
     let totals = snapshot.get(SYSTEM, &key)?.as_deref().and_then(Totals::decode);
-    let mut collection = Collection::new(number, options, totals.ok_or_else(|| corrupt(&key))?);
+    let mut collection =
+        Collection::new(number, options, totals.ok_or_else(|| keys::corrupt(&key))?);
     collection.indexes = load_indexes(snapshot, number)?;
     collection.schema = CollectionSchema::load(snapshot, number)?.map(Arc::new);
     Ok(Some(collection))
@@ -438,9 +439,9 @@ pub(crate) fn load_indexes(
         ControlFlow::Continue(())
     })?;
     let load = |(key, definition): (Vec<u8>, Option<Definition>)| {
-        let definition = definition.ok_or_else(|| corrupt(&key))?;
+        let definition = definition.ok_or_else(|| keys::corrupt(&key))?;
         let totals = index_totals(snapshot, definition.number)?;
-        let totals = totals.ok_or_else(|| corrupt(&key))?;
+        let totals = totals.ok_or_else(|| keys::corrupt(&key))?;
         Ok(Index::new(Arc::new(definition), totals))
     };
     found.into_iter().map(load).collect()
@@ -453,14 +454,14 @@ pub(crate) fn index_totals(
 ) -> Result<Option<IndexTotals>> {
     let key = keys::numbered(keys::INDEX_TOTALS, index);
     let Some(bytes) = snapshot.get(SYSTEM, &key)? else { return Ok(None) };
-    Ok(Some(IndexTotals::decode(&bytes).ok_or_else(|| corrupt(&key))?))
+    Ok(Some(IndexTotals::decode(&bytes).ok_or_else(|| keys::corrupt(&key))?))
 }
 
 /// The entry of one collection in a state; `None` when it does not exist.
 pub(crate) fn find(snapshot: &dyn Snapshot, name: &CollectionName) -> Result<Option<Entry>> {
     let key = keys::named(keys::COLLECTION, name.as_str());
     let Some(bytes) = snapshot.get(SYSTEM, &key)? else { return Ok(None) };
-    let (number, options) = decode_collection(&bytes).ok_or_else(|| corrupt(&key))?;
+    let (number, options) = decode_collection(&bytes).ok_or_else(|| keys::corrupt(&key))?;
     Ok(Some(Entry { number, options }))
 }
 
@@ -547,13 +548,5 @@ impl<'a> Postponed<'a> {
         let (since, reason) = bytes.split_first_chunk::<8>()?;
         let since = Time::from_micros(i64::from_le_bytes(*since)).ok()?;
         Some(Postponed { since, reason: std::str::from_utf8(reason).ok()? })
-    }
-}
-
-/// The error for a system value that cannot be read.
-pub(crate) fn corrupt(key: &[u8]) -> Error {
-    Error::Corrupt {
-        place: format!("system key {}", key.escape_ascii()),
-        what: "a value that cannot be read".to_owned(),
     }
 }

@@ -11,7 +11,6 @@ use velocitydb_storage::Snapshot;
 
 use crate::keys::{self, CollectionNumber, SYSTEM};
 use crate::schema::Schema;
-use crate::state::catalog::corrupt;
 use crate::{Error, Result};
 
 /// The schema of a collection.
@@ -78,7 +77,7 @@ impl CollectionSchema {
     ) -> Result<Option<Self>> {
         let key = keys::numbered(keys::SCHEMA, collection);
         let Some(bytes) = snapshot.get(SYSTEM, &key)? else { return Ok(None) };
-        Ok(Some(Self::decode(&bytes).ok_or_else(|| corrupt(&key))?))
+        Ok(Some(Self::decode(&bytes).ok_or_else(|| keys::corrupt(&key))?))
     }
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {

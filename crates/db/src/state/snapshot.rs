@@ -8,10 +8,11 @@ use std::sync::Arc;
 use velocitydb_core::{CollectionName, CollectionOptions, DocumentId, Header, Time};
 use velocitydb_storage::{Bounds, Direction};
 
+use crate::Result;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::state::catalog::{self, Totals};
+use crate::state::document::Document;
 use crate::state::lease::LeaseRecord;
-use crate::{Document, Result};
 
 /// One unchanging state of the database, at the time when it was taken: documents that had expired
 /// by then are not in it, and those that expire later stay.
@@ -169,7 +170,7 @@ impl Snapshot {
         self.expired(&mut |number| *expired.entry(number).or_default() += 1)?;
         let stats = |(name, number, options)| {
             let key = || keys::numbered(keys::COLLECTION_TOTALS, number);
-            let totals = totals.remove(&number).ok_or_else(|| catalog::corrupt(&key()))?;
+            let totals = totals.remove(&number).ok_or_else(|| keys::corrupt(&key()))?;
             let expired = expired.get(&number).copied().unwrap_or(0);
             let Totals { bytes, writes, tombstones, unfit, .. } = totals;
             let count = totals.count.saturating_sub(expired);
@@ -197,7 +198,7 @@ impl Snapshot {
     pub(crate) fn totals_of(&self, number: CollectionNumber) -> Result<Option<Totals>> {
         let key = keys::numbered(keys::COLLECTION_TOTALS, number);
         let Some(bytes) = self.state.get(SYSTEM, &key)? else { return Ok(None) };
-        Ok(Some(Totals::decode(&bytes).ok_or_else(|| catalog::corrupt(&key))?))
+        Ok(Some(Totals::decode(&bytes).ok_or_else(|| keys::corrupt(&key))?))
     }
 
     pub(crate) fn number(&self, collection: &CollectionName) -> Result<Option<CollectionNumber>> {
@@ -212,7 +213,7 @@ impl Snapshot {
     ) -> Result<LeaseRecord> {
         let number = self.number(collection)?.unwrap_or_default();
         let key = keys::of_document(keys::LEASE, &keys::document(number, id));
-        let bytes = self.state.get(SYSTEM, &key)?.ok_or_else(|| catalog::corrupt(&key))?;
-        LeaseRecord::decode(&bytes).ok_or_else(|| catalog::corrupt(&key))
+        let bytes = self.state.get(SYSTEM, &key)?.ok_or_else(|| keys::corrupt(&key))?;
+        LeaseRecord::decode(&bytes).ok_or_else(|| keys::corrupt(&key))
     }
 }

@@ -1,18 +1,13 @@
 //! Running transactions: beginning them, again and again where they conflict, and at most once under a
 //! request id.
 
-use velocitydb_core::Request;
-
+use super::request;
 use crate::apply::find_answer;
 use crate::{Database, Error, Result, Transaction};
 
 /// How often [`Database::transaction`] runs a closure at the most. After this many conflicts in a
 /// row, others are at the same documents all the time, and trying on only adds to it.
 const ATTEMPTS_MAX: u32 = 100;
-
-/// The fingerprint of every transaction. What one asks for is in its closure, which cannot be compared;
-/// what comes of that depends on what it reads.
-const FINGERPRINT: u128 = u128::from_be_bytes(*b"   transaction  ");
 
 impl Database {
     /// Runs `body` as a transaction and commits it, as often as it takes to do so without a
@@ -136,9 +131,4 @@ impl Database {
         }
         Ok(Transaction::new(self.clone(), snapshot))
     }
-}
-
-/// The request that a transaction of this handle is an attempt at.
-pub(crate) fn request(db: &Database) -> Option<Request> {
-    db.request_id().map(|id| Request { id: id.clone(), fingerprint: FINGERPRINT })
 }

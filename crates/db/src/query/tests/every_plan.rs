@@ -9,9 +9,10 @@ use std::ops::ControlFlow;
 use velocitydb_core::{CollectionName, Object, Path, Sort};
 use velocitydb_storage::contract::Random;
 
+use super::candidate::Candidate;
 use super::execute::Execution;
 use super::hit::{Hit, Need, Record};
-use super::plan::{Candidate, Plan};
+use super::plan::Plan;
 use super::select::{Selection, order_key, run};
 use super::target::{Order, Target};
 use super::{Access, Control, Merge};

@@ -29,7 +29,7 @@ use parking_lot::{Condvar, Mutex};
 use velocitydb_core::{Consistency, Time};
 use velocitydb_storage::{Batch, Blob, Engine, Keyspace, Snapshot};
 
-use crate::apply::DueNext;
+use crate::state::DueNext;
 use crate::{Error, Result};
 
 /// What readers see.

@@ -48,13 +48,13 @@ impl DueNext {
     }
 
     /// What is about to be committed may be due earlier. Called by nobody at the same time.
-    pub(super) fn lower(&self, next: Option<Time>) {
+    pub(crate) fn lower(&self, next: Option<Time>) {
         self.micros.fetch_min(micros(next), Ordering::SeqCst);
     }
 
     /// What was due before `next` is gone from the committed state. Called by nobody at the same
     /// time.
-    pub(super) fn set(&self, next: Option<Time>) {
+    pub(crate) fn set(&self, next: Option<Time>) {
         if micros(next) > self.micros.load(Ordering::SeqCst) {
             self.raises.fetch_add(1, Ordering::SeqCst);
         }

@@ -1,0 +1,61 @@
+//! Opening a database: in a folder, in memory, or on an engine of the caller's.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use velocitydb_storage::{Engine, Mode, mode};
+
+use super::database::Database;
+use crate::{Options, Result};
+
+impl Options {
+    /// Opens the database in the folder `path`, which is made when it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// When another process has it open, it is not a data folder, its format is newer than this
+    /// version, its data are corrupt, or an option is out of bounds.
+    pub fn open(mut self, path: impl AsRef<Path>) -> Result<Database> {
+        self.storage.path = Some(path.as_ref().to_path_buf());
+        self.start()
+    }
+
+    /// Opens a database on an engine of the caller's, for tests that let engines fail.
+    #[doc(hidden)]
+    pub fn open_engine(self, engine: Arc<dyn Engine>) -> Result<Database> {
+        Database::start(engine, self)
+    }
+
+    /// Opens a database that lives in memory alone, whatever mode was chosen.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no thread.
+    pub fn open_in_memory(self) -> Result<Database> {
+        self.mode(Mode::MemoryOnly).start()
+    }
+
+    fn start(self) -> Result<Database> {
+        let engine = mode::open(&self.storage)?;
+        Database::start(engine, self)
+    }
+}
+
+/// Opens the database in the folder `path` with the default options: persistent, every
+/// acknowledged write on the disk. The folder is made when it does not exist.
+///
+/// # Errors
+///
+/// As for [`Options::open`].
+pub fn open(path: impl AsRef<Path>) -> Result<Database> {
+    Options::new().open(path)
+}
+
+/// Opens a database that lives in memory alone and ends with its last handle.
+///
+/// # Errors
+///
+/// As for [`Options::open_in_memory`].
+pub fn open_in_memory() -> Result<Database> {
+    Options::new().open_in_memory()
+}
