@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use velocitydb::{Filter, InputError, Object, Sort, Update, Value, limits};
 
 use crate::args::Source;
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::output;
 
 /// The name of standard input on the command line.

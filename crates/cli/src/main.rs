@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod demo;
 mod exit;
+mod failure;
 mod format;
 mod input;
 mod output;
@@ -20,6 +21,6 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => exit::report(&failure),
     }
 }

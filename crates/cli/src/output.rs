@@ -12,7 +12,7 @@ use comfy_table::{ContentArrangement, Table, TableComponent, presets};
 use velocitydb::{Document, Object, Value};
 
 use crate::args::Format;
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 
 /// The columns of a table where the terminal does not say how wide it is.
 const WIDTH_DEFAULT: u16 = 120;

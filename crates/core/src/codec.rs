@@ -43,42 +43,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoder::Encoder;
-use crate::limits::{DEPTH_MAX, FIELD_NAME_BYTES_MAX, PATH_BYTES_MAX};
+use crate::encoder::append;
+use crate::format::{Names, tag};
 use crate::{
     Error, Kind, Object, RawObject, RawValue, Result, Value, json, serializer::Serializer,
 };
-
-/// The tags, and the choices that make the encoding canonical.
-pub(crate) mod tag {
-    pub(crate) const NULL: u8 = 0x00;
-    pub(crate) const FALSE: u8 = 0x01;
-    pub(crate) const TRUE: u8 = 0x02;
-    pub(crate) const INT: u8 = 0x03;
-    pub(crate) const UINT: u8 = 0x04;
-    pub(crate) const FLOAT: u8 = 0x05;
-    pub(crate) const STRING: u8 = 0x06;
-    pub(crate) const BYTES: u8 = 0x07;
-    pub(crate) const TIME: u8 = 0x08;
-    pub(crate) const ARRAY: u8 = 0x09;
-    pub(crate) const OBJECT: u8 = 0x0c;
-    pub(crate) const MAX: u8 = 0x0e;
-
-    /// How many bytes of two's complement hold the integer.
-    pub(crate) const fn int_bytes(value: i64) -> usize {
-        let magnitude_bits = 64 - (value ^ (value >> 63)).leading_zeros();
-        if value == 0 { 0 } else { magnitude_bits as usize / 8 + 1 }
-    }
-
-    /// The `w` of a container with a body of that many bytes.
-    pub(crate) const fn width(body_bytes: usize) -> u8 {
-        match body_bytes {
-            ..0x100 => 0,
-            0x100..0x1_0000 => 1,
-            _ => 2,
-        }
-    }
-}
 
 /// An encoded object: canonical bytes that keep all limits. What a document's fields are stored as.
 ///
@@ -159,10 +128,13 @@ impl Encoded {
     pub fn deserialize<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
         self.view().deserialize()
     }
+}
 
-    /// Copies a view, whose header has been checked.
-    pub(crate) fn from_view(view: RawObject<'_>) -> Self {
-        Self(view.as_encoded().to_vec())
+impl RawObject<'_> {
+    /// Copies the bytes into a buffer of their own. They are taken as they are: a view that was
+    /// not validated gives an `Encoded` that is not valid either.
+    pub fn to_encoded(self) -> Encoded {
+        Encoded(self.as_encoded().to_vec())
     }
 }
 
@@ -210,56 +182,9 @@ pub fn encode_serialize_into<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<
     ensure_object(&buffer[start..]).inspect_err(|_| buffer.truncate(start))
 }
 
-/// Runs an encoder on the end of a buffer, and undoes what it wrote if it fails.
-pub(crate) fn append(
-    buffer: &mut Vec<u8>,
-    names: Names,
-    encode: impl FnOnce(&mut Encoder<'_>) -> Result<()>,
-) -> Result<()> {
-    let base = buffer.len();
-    let result = encode(&mut Encoder::new(buffer, names));
-    if result.is_err() {
-        buffer.truncate(base);
-    }
-    result
-}
-
 fn ensure_object(encoded: &[u8]) -> Result<()> {
     match RawValue::new(encoded)?.kind() {
         Kind::Object => Ok(()),
         found => Err(Error::Conversion { expected: "an object, as a document has to be", found }),
-    }
-}
-
-/// Which names fields may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Names {
-    /// No name may begin with `$`: operators and extended JSON could not be told from data.
-    Document,
-    /// Any name: what is encoded is itself an update or a filter.
-    Operators,
-}
-
-impl Names {
-    /// How many levels of operators there can be around a value: `{"$push": {"path": {"$each": []}}}`.
-    pub(crate) const OPERATOR_LEVELS: usize = 4;
-
-    pub(crate) const fn depth_max(self) -> usize {
-        match self {
-            Self::Document => DEPTH_MAX,
-            Self::Operators => DEPTH_MAX + Self::OPERATOR_LEVELS,
-        }
-    }
-
-    /// How many bytes a name may have. Among operators, names are paths too.
-    pub(crate) const fn bytes_max(self) -> usize {
-        match self {
-            Self::Document => FIELD_NAME_BYTES_MAX,
-            Self::Operators => PATH_BYTES_MAX,
-        }
-    }
-
-    pub(crate) fn allow(self, name: &str) -> bool {
-        self == Self::Operators || !name.starts_with('$')
     }
 }

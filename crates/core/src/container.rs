@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use crate::codec::{Names, tag};
+use crate::format::{Names, tag};
 use crate::{Error, Result};
 
 /// An array or object, taken apart.

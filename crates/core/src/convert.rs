@@ -5,7 +5,9 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer as AnySerializer, de};
 
-use crate::codec::{Names, append, encode_value_into};
+use crate::codec::encode_value_into;
+use crate::encoder::append;
+use crate::format::Names;
 use crate::serializer::Serializer;
 use crate::{
     CollectionName, DocumentId, Encoded, IndexName, Object, RawValue, RequestId, Result, Value,

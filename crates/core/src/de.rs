@@ -17,7 +17,7 @@ use serde::forward_to_deserialize_any;
 use crate::node::{Node, Shape};
 use crate::raw::{RawFields, RawItems};
 use crate::ser::{NATIVE, TIME};
-use crate::{Bytes, Error, Kind, Object, RawValue, Result, Time, Value, json};
+use crate::{Bytes, Error, Kind, Object, RawValue, Result, Time, Value, extended};
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -155,15 +155,22 @@ pub(crate) fn collect_fields<'de, A: MapAccess<'de>>(
         return Err(de::Error::custom(Error::DuplicateField { path: twice[0].0.clone() }));
     }
     let object = Object::from_sorted(fields).expect("they were just sorted");
-    match json::extended(&object).map_err(de::Error::custom)? {
+    match extended::extended(&object).map_err(de::Error::custom)? {
         Some(value) => Ok(value),
         None => Ok(Value::Object(object)),
     }
 }
 
+impl<'a> RawValue<'a> {
+    /// Reads the value as a Rust type, which may borrow strings and bytes from it.
+    pub fn deserialize<T: Deserialize<'a>>(self) -> Result<T> {
+        T::deserialize(Deserializer::new(self))
+    }
+}
+
 /// Reads one encoded value.
 #[derive(Clone, Copy)]
-pub(crate) struct Deserializer<'de> {
+struct Deserializer<'de> {
     value: RawValue<'de>,
     /// The number of arrays and objects around it.
     depth: usize,
@@ -180,7 +187,8 @@ impl<'de> Deserializer<'de> {
         if self.native {
             visitor.visit_map(MapDeserializer::new([(TIME, time.as_micros())].into_iter()))
         } else {
-            visitor.visit_map(MapDeserializer::new([(json::DATE, time.to_string())].into_iter()))
+            visitor
+                .visit_map(MapDeserializer::new([(extended::DATE, time.to_string())].into_iter()))
         }
     }
 
@@ -188,8 +196,8 @@ impl<'de> Deserializer<'de> {
         if self.native {
             return visitor.visit_borrowed_bytes(bytes);
         }
-        let payload = BTreeMap::from(json::binary_payload(bytes));
-        visitor.visit_map(MapDeserializer::new([(json::BINARY, payload)].into_iter()))
+        let payload = BTreeMap::from(extended::binary_payload(bytes));
+        visitor.visit_map(MapDeserializer::new([(extended::BINARY, payload)].into_iter()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use crate::codec::{Names, tag};
+use crate::format::{Names, tag};
 use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::{Error, Object, RawValue, Result, Time, Value};
 
@@ -306,4 +306,18 @@ fn write_numbers(table: &mut [u8], width: u8, numbers: impl Iterator<Item = usiz
     for (slot, number) in table.chunks_exact_mut(1 << width).zip(numbers) {
         slot.copy_from_slice(&number.to_le_bytes()[..1 << width]);
     }
+}
+
+/// Runs an encoder on the end of a buffer, and undoes what it wrote if it fails.
+pub(crate) fn append(
+    buffer: &mut Vec<u8>,
+    names: Names,
+    encode: impl FnOnce(&mut Encoder<'_>) -> Result<()>,
+) -> Result<()> {
+    let base = buffer.len();
+    let result = encode(&mut Encoder::new(buffer, names));
+    if result.is_err() {
+        buffer.truncate(base);
+    }
+    result
 }

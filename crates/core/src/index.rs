@@ -1,7 +1,8 @@
 //! What an index is: [`IndexSpec`]. How it is kept and used is the database's.
 
-use crate::codec::{Names, append};
 use crate::document::META;
+use crate::encoder::append;
+use crate::format::Names;
 use crate::{Error, Filter, IndexName, Object, RawValue, Result, Sort, Value, object};
 
 /// An index to be made: over which paths, in which directions, of which documents.

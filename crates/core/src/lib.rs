@@ -24,6 +24,8 @@ mod container;
 mod convert;
 pub mod de;
 mod encoder;
+mod extended;
+mod format;
 pub mod json;
 pub mod key;
 pub mod order;

@@ -9,12 +9,12 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::codec::{Names, tag};
 use crate::container::{Container, Entries, ensure, split_field};
+use crate::format::{Names, tag};
 use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::node::{Node, Shape};
 use crate::path::Segment;
-use crate::{Encoded, Error, Kind, Object, Path, Result, Time, Value, de};
+use crate::{Error, Kind, Object, Path, Result, Time, Value};
 
 /// An encoded value of any type.
 ///
@@ -137,11 +137,6 @@ impl<'a> RawValue<'a> {
     /// Decodes the value.
     pub fn to_value(self) -> Result<Value> {
         self.decode(0)
-    }
-
-    /// Reads the value as a Rust type, which may borrow strings and bytes from it.
-    pub fn deserialize<T: Deserialize<'a>>(self) -> Result<T> {
-        T::deserialize(de::Deserializer::new(self))
     }
 
     fn decode(self, depth: usize) -> Result<Value> {
@@ -418,12 +413,6 @@ impl<'a> RawObject<'a> {
     /// Decodes the object.
     pub fn to_object(self) -> Result<Object> {
         decode_fields(self.iter(), 0)
-    }
-
-    /// Copies the bytes into a buffer of their own. They are taken as they are: a view that was
-    /// not validated gives an `Encoded` that is not valid either.
-    pub fn to_encoded(self) -> Encoded {
-        Encoded::from_view(self)
     }
 
     /// Reads the object as a Rust type, which may borrow strings and bytes from it.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::ser::{self, SerializeMap, SerializeSeq};
 
 use crate::node::{Node, Shape};
-use crate::{Bytes, Object, RawArray, RawObject, RawValue, Result, Time, Value, json, node};
+use crate::{Bytes, Object, RawArray, RawObject, RawValue, Result, Time, Value, extended, node};
 
 /// The name of the newtype around a time.
 pub(crate) const TIME: &str = "$velocitydb::Time";
@@ -30,7 +30,7 @@ impl Serialize for TimeBody {
         if !serializer.is_human_readable() {
             return serializer.serialize_i64(self.0.as_micros());
         }
-        single_field(serializer, json::DATE, &self.0.to_string())
+        single_field(serializer, extended::DATE, &self.0.to_string())
     }
 }
 
@@ -47,7 +47,11 @@ impl Serialize for BytesBody<'_> {
         if !serializer.is_human_readable() {
             return serializer.serialize_bytes(self.0);
         }
-        single_field(serializer, json::BINARY, &BTreeMap::from(json::binary_payload(self.0)))
+        single_field(
+            serializer,
+            extended::BINARY,
+            &BTreeMap::from(extended::binary_payload(self.0)),
+        )
     }
 }
 
@@ -59,7 +63,7 @@ impl Serialize for NonFiniteBody {
         if !serializer.is_human_readable() {
             return serializer.serialize_f64(self.0);
         }
-        single_field(serializer, json::NUMBER_DOUBLE, json::non_finite_name(self.0))
+        single_field(serializer, extended::NUMBER_DOUBLE, extended::non_finite_name(self.0))
     }
 }
 

@@ -4,7 +4,7 @@ use velocitydb::{Aggregate, Documents, Pipeline};
 
 use super::rows::Rows;
 use crate::args::{self, Bounds};
-use crate::exit::Result;
+use crate::failure::Result;
 use crate::input;
 use crate::output::Output;
 

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use velocitydb::{Mode, Object, Options, object};
 
 use crate::args::{Bench, Format, mode_name};
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::format;
 use crate::output::Output;
 use crate::workload::{Kind, Measured, Workload};

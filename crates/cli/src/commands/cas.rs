@@ -3,7 +3,7 @@
 use velocitydb::{CompareAndSwap, Document, Swapped, object};
 
 use crate::args::{Cas, Comparison, Format};
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::Output;
 

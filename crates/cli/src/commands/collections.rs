@@ -3,7 +3,7 @@
 use velocitydb::{CollectionOptions, CollectionStats, Consistency, Database, Object, object};
 
 use crate::args::{Collections, CollectionsCommand};
-use crate::exit::Result;
+use crate::failure::Result;
 use crate::output::Output;
 
 /// What is printed of a collection, in this order.

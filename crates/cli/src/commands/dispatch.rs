@@ -2,7 +2,8 @@
 
 use crate::args::{Args, Command};
 use crate::demo;
-use crate::exit::{Failure, Result};
+use crate::exit;
+use crate::failure::{Failure, Result};
 use crate::output::{Output, Unwritten};
 
 use super::{
@@ -23,7 +24,7 @@ pub fn run(args: Args) -> Result {
     match (result, output.finish()) {
         (Err(Failure::Write(error)), _) => Err(Failure::Write(error)),
         (Err(failure), Err(unwritten)) => {
-            unwritten.report();
+            exit::report(&unwritten);
             Err(failure)
         }
         (result, finished) => result.and(finished),

@@ -3,7 +3,7 @@
 use velocitydb::{Value, doctor, object};
 
 use crate::args::{self, Format};
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::output::Output;
 
 /// Prints what was checked, and every problem.

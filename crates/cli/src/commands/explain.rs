@@ -5,7 +5,7 @@ use velocitydb::{Explanation, Object, Value};
 use super::aggregate;
 use super::find::Question;
 use crate::args::{self, Format};
-use crate::exit::Result;
+use crate::failure::Result;
 use crate::format;
 use crate::output::Output;
 

@@ -4,7 +4,7 @@ use velocitydb::{Document, Documents, Filter, Find, Object, PageToken, Projectio
 
 use super::rows::Rows;
 use crate::args::{self, Bounds, Format, Selection};
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::{self, Output};
 

@@ -6,7 +6,7 @@ use velocitydb::{Database, Documents, Mode, Options};
 
 use crate::allocator;
 use crate::args::{Folder, Target, WriteOptions};
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 
 impl Folder {
     /// Opens the folder, which has to exist: a misspelt path must not become an empty database.

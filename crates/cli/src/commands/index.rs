@@ -8,7 +8,7 @@ use std::time::Duration;
 use velocitydb::{Database, IndexBuild, IndexSpec, IndexStats, Object, object};
 
 use crate::args::{self, CreateIndex, IndexCommand};
-use crate::exit::Result;
+use crate::failure::Result;
 use crate::input;
 use crate::output::Output;
 

@@ -6,7 +6,7 @@ use velocitydb::{Database, Documents, Encoded, IntoFields, check_own_fields, obj
 
 use super::write::written;
 use crate::args::{self, Format};
-use crate::exit::{Failure, Progress, Result};
+use crate::failure::{Failure, Progress, Result};
 use crate::input;
 use crate::output::{self, Output};
 

@@ -3,7 +3,7 @@
 use velocitydb::{Documents, Modified, Object, RequestId, object};
 
 use crate::args;
-use crate::exit::Result;
+use crate::failure::Result;
 use crate::input;
 use crate::output::Output;
 

@@ -4,7 +4,7 @@ use velocitydb::{Filter, Sort, object};
 
 use super::rows::Rows;
 use crate::args;
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::output::Output;
 
 /// Prints the documents with these ids, as of one moment. Those that exist are printed also when

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use velocitydb::Object;
 
 use crate::args::Format;
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::output::{Output, TABLE_BYTES};
 
 /// How many share a table.

@@ -5,7 +5,7 @@ use velocitydb::{Database, Document, Existing, SchemaInfo, Violations, object};
 
 use super::rows::Rows;
 use crate::args::{self, Format, SchemaCommand, Source};
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::Output;
 

@@ -4,7 +4,7 @@ use velocitydb::{EngineStats, Object, Stats, Value, object};
 
 use super::collections::{COLUMNS, collection};
 use crate::args::{Folder, Format, mode_name};
-use crate::exit::Result;
+use crate::failure::Result;
 use crate::format;
 use crate::output::Output;
 

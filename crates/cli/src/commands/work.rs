@@ -5,7 +5,7 @@ use velocitydb::{Filter, Lost, Object, PassedOver, Release, object};
 use super::explain;
 use super::many::with_request;
 use crate::args::{self, Token};
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::{Output, note};
 

@@ -3,7 +3,7 @@
 use velocitydb::{Object, Written, object};
 
 use crate::args;
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::Output;
 

@@ -11,7 +11,7 @@ use velocitydb::{
 
 use super::narrator::Narrator;
 use super::prototype::text;
-use crate::exit::Result;
+use crate::failure::Result;
 
 const RACERS: usize = 16;
 const ACCOUNTS: usize = 4;

@@ -6,7 +6,7 @@ use velocitydb::{Database, doctor, object};
 
 use super::narrator::Narrator;
 use super::prototype::health;
-use crate::exit::Result;
+use crate::failure::Result;
 
 const DOCUMENTS: usize = 1_000;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::output::{Output, Paint};
 
 /// Columns of what was done, before what came out.

@@ -3,7 +3,7 @@
 use velocitydb::{Database, Health, Object, Result as DbResult, Swapped, object};
 
 use super::narrator::Narrator;
-use crate::exit::Result;
+use crate::failure::Result;
 
 /// Tells the chapters of the prototype.
 pub fn tell(db: &Database, narrator: &mut Narrator<'_>) -> Result {

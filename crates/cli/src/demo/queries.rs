@@ -7,7 +7,7 @@ use velocitydb::{
 };
 
 use super::narrator::Narrator;
-use crate::exit::Result;
+use crate::failure::Result;
 
 const CUSTOMERS: usize = 20_000;
 const BATCH: usize = 1_000;

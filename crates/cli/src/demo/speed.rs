@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::narrator::Narrator;
-use crate::exit::Result;
+use crate::failure::Result;
 use crate::format;
 use crate::workload::{Kind, Workload};
 

@@ -2,7 +2,7 @@
 
 use crate::demo::narrator::Narrator;
 use crate::demo::{beyond, durable, prototype, queries, speed, work};
-use crate::exit::{Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::output::Output;
 
 /// Tells the whole story.

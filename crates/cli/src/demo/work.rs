@@ -8,7 +8,7 @@ use std::time::Duration;
 use velocitydb::{Database, Error, IndexSpec, Result as DbResult, Sort, object};
 
 use super::narrator::Narrator;
-use crate::exit::Result;
+use crate::failure::Result;
 
 const EXECUTORS: usize = 8;
 const JOBS: usize = 1_000;

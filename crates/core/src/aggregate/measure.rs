@@ -1,7 +1,7 @@
 //! How large values are: in memory, for the bounds of a query, and encoded, for the bounds of a
 //! document.
 
-use crate::codec::tag;
+use crate::format::tag;
 use crate::limits::{DEPTH_MAX, DOCUMENT_BYTES_MAX, FIELD_NAME_BYTES_MAX};
 use crate::{Error, Object, Result, Value};
 

@@ -25,8 +25,8 @@ use super::{
     LeaseChange, Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall, Request,
     RequestId, SchemaChange, Write,
 };
-use crate::codec::Names;
 use crate::container::ensure;
+use crate::format::Names;
 use crate::{
     CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, Object,
     RawObject, RawValue, Release, Result, Sort, Time, Update, Value, decode_varint,

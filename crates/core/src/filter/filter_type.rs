@@ -9,7 +9,8 @@ use super::evaluate::{self, Element};
 use super::measure;
 use super::parse::parse_filter;
 use super::predicate::Predicate;
-use crate::codec::{Names, append};
+use crate::encoder::append;
+use crate::format::Names;
 use crate::{DocumentView, Error, Object, Path, RawValue, Result, Value};
 
 /// Which documents a query is about.

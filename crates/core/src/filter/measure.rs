@@ -1,7 +1,7 @@
 //! How large and how deep filters are, so that both can be bounded.
 
 use super::predicate::{Predicate, Test};
-use crate::codec::Names;
+use crate::format::Names;
 use crate::limits::QUERY_NODES_MAX;
 use crate::{Error, Result, Value};
 

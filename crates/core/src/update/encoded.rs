@@ -3,8 +3,9 @@
 use smallvec::SmallVec;
 
 use super::operation::{Operation, Update};
-use crate::codec::{self, Names};
 use crate::encoder::Container;
+use crate::encoder::append;
+use crate::format::Names;
 use crate::{Encoded, Object, RawObject, Result, Time};
 
 /// The names of top-level fields, in canonical order.
@@ -47,7 +48,7 @@ impl Update {
 /// The fields with `changed` in the place of those that were touched.
 fn merge(fields: RawObject<'_>, touched: &[&str], changed: &Object) -> Result<Encoded> {
     let mut bytes = Vec::with_capacity(fields.as_encoded().len() + 64);
-    codec::append(&mut bytes, Names::Document, |encoder| {
+    append(&mut bytes, Names::Document, |encoder| {
         encoder.begin(Container::Object)?;
         let mut changed = changed.iter().peekable();
         for field in fields.iter() {

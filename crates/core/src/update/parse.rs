@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize, de};
 
 use super::array::{Pull, Push, SortKey};
 use super::operation::{Action, End, Operation, Update};
-use crate::codec::{Names, append};
+use crate::encoder::append;
 use crate::filter::{
     has_operators, operators_to_object, parse_filter, parse_operators, tests_a_value,
 };
+use crate::format::Names;
 use crate::vocabulary::{self, Kind};
 use crate::{Error, Object, Path, RawValue, Result, Value, json, value};
 

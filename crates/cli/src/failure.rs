@@ -1,0 +1,221 @@
+//! [`Failure`]: why a command did not do what it was asked, as one sentence with what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use velocitydb::{InputError, Refusal};
+
+use crate::violations;
+
+/// The result of a command.
+pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The database refused or failed.
+    #[error(transparent)]
+    Database(#[from] velocitydb::Error),
+    /// One of many documents could not be read or inserted.
+    #[error("input line {line}: {source}; {progress}")]
+    Line {
+        /// Its line, from 1; of a batch that failed as a whole, the first one.
+        line: usize,
+        /// What is in the database now.
+        progress: Progress,
+        /// Why.
+        source: Box<Failure>,
+    },
+    /// A document that was asked for does not exist.
+    #[error("document {id:?} does not exist in collection {collection:?}")]
+    NotFound {
+        /// Where it was looked for.
+        collection: String,
+        /// Its id.
+        id: String,
+    },
+    /// What was given as one of several arguments is wrong.
+    #[error("{name}: {source}")]
+    Argument {
+        /// Which one.
+        name: &'static str,
+        /// What is wrong with it.
+        source: Box<velocitydb::Error>,
+    },
+    /// No document satisfies the filter, where one was asked for.
+    #[error("no document of collection {collection:?} satisfies the filter")]
+    NoneFound {
+        /// Where it was looked for.
+        collection: String,
+    },
+    /// A collection has no schema.
+    #[error("collection {collection:?} has no schema")]
+    NoSchema {
+        /// Its name.
+        collection: String,
+    },
+    /// Documents violate the schema. The result has said which, and how.
+    #[error("documents that violate the schema: {count}")]
+    Violated {
+        /// How many.
+        count: u64,
+    },
+    /// The retry of a claim gave nothing.
+    #[error("{count} claimed before, of which none is as the claim left it")]
+    Lost {
+        /// How many it had given.
+        count: usize,
+    },
+    /// The comparison did not hold. The result has said so.
+    #[error("the comparison did not hold")]
+    NotSwapped {
+        /// Why.
+        refusal: Option<Refusal>,
+    },
+    /// There is no data folder to read from.
+    #[error("there is no data folder {path}", path = .path.display())]
+    NoFolder {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The JSON given is not what this command takes.
+    #[error("{what}")]
+    Input {
+        /// What is wrong with it, and what is right.
+        what: String,
+    },
+    /// A file could not be read.
+    #[error("reading {path} failed: {source}", path = .path.display())]
+    Read {
+        /// The file, or `-` for standard input.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// A line of the input, or all of it, is longer than any document.
+    #[error("the input is longer than {max} bytes, which is more than any document takes")]
+    TooLong {
+        /// The most bytes.
+        max: usize,
+    },
+    /// The result of a command that changes nothing could not be written.
+    #[error("writing the result failed: {0}")]
+    Write(#[from] io::Error),
+    /// The result of a command could not be written, which has gone to its end all the same.
+    #[error("the command went to its end, but writing its result failed: {0}")]
+    Unwritten(io::Error),
+    /// A temporary folder could not be made or removed.
+    #[error("making or removing the temporary folder in {path} failed: {source}", path = .path.display())]
+    TemporaryFolder {
+        /// Where.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The doctor found something. The result has said what.
+    #[error("the data folder has {count} problems")]
+    Unhealthy {
+        /// How many.
+        count: u64,
+    },
+    /// The demo did not come out as it has to.
+    #[error("{count} outcomes of the demo are not what they have to be")]
+    Demo {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// How much of many documents has been inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// How many documents.
+    pub inserted: usize,
+    /// The line of the last of them, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Progress { inserted: 0, .. } => write!(f, "no document was inserted"),
+            Progress { inserted: 1, line } => {
+                write!(f, "1 document was inserted, that of line {line}")
+            }
+            Progress { inserted, line } => {
+                write!(f, "{inserted} documents were inserted, those up to line {line}")
+            }
+        }
+    }
+}
+
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        Failure::Database(error.into())
+    }
+}
+
+impl Failure {
+    /// What failed; a list of violations stands below it.
+    pub fn sentence(&self) -> String {
+        match (self, self.database().and_then(violations::heading)) {
+            (Failure::Line { line, progress, .. }, Some(heading)) => {
+                format!("input line {line}: {progress}; {heading}")
+            }
+            (_, Some(heading)) => heading,
+            (_, None) => self.to_string(),
+        }
+    }
+
+    /// What stands below the sentence, line by line.
+    pub fn details(&self) -> Vec<String> {
+        self.database().map(violations::lines).unwrap_or_default()
+    }
+
+    /// What the database said, if it was the database.
+    fn database(&self) -> Option<&velocitydb::Error> {
+        match self {
+            Failure::Database(error) => Some(error),
+            Failure::Line { source, .. } => source.database(),
+            Failure::Argument { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// What to do about it, where the sentence itself does not say so.
+    pub fn remedy(&self) -> Option<&'static str> {
+        use velocitydb::Error as Db;
+        match self {
+            Failure::Database(Db::NotFound { .. }) => {
+                Some("create it with `velocitydb insert` or `velocitydb upsert`")
+            }
+            Failure::NotFound { .. } => Some("`velocitydb list COLLECTION` shows what there is"),
+            Failure::Database(Db::NoCollection { .. }) => {
+                Some("`velocitydb collections` shows what there is")
+            }
+            Failure::Database(Db::ConsistencyTooWeak { .. }) => {
+                Some("give a stronger level with --consistency")
+            }
+            Failure::Database(Db::NoIndex { .. }) => {
+                Some("`velocitydb index list COLLECTION` shows what there is")
+            }
+            Failure::Database(Db::SchemaViolated { .. }) => {
+                Some("mend them, or leave them as they are with --keep-existing")
+            }
+            Failure::Database(Db::VersionMismatch { .. }) => {
+                Some("give the work up: it is somebody else's, or was changed")
+            }
+            Failure::Database(Db::MemoryExceeded { .. }) => {
+                Some("narrow the filter, sort by an index, or give more with --memory")
+            }
+            Failure::NoSchema { .. } => Some("give it one with `velocitydb schema set`"),
+            Failure::NoFolder { .. } => {
+                Some("name another one with --path, or make it by inserting a document")
+            }
+            Failure::Unhealthy { .. } => Some("restore the folder from a backup"),
+            Failure::Demo { .. } => Some("this is a bug of velocitydb, please report it"),
+            _ => None,
+        }
+    }
+}
