@@ -185,6 +185,8 @@ pub fn encode_serialize_into<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<
 fn ensure_object(encoded: &[u8]) -> Result<()> {
     match RawValue::new(encoded)?.kind() {
         Kind::Object => Ok(()),
-        found => Err(Error::Conversion { expected: "an object, as a document has to be", found }),
+        found => {
+            Err(Error::Conversion { expected: "an object, as a document has to be".into(), found })
+        }
     }
 }

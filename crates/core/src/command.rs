@@ -10,7 +10,6 @@
 mod bounds;
 mod decoding;
 mod encoding;
-mod refusal;
 #[cfg(test)]
 mod tests;
 

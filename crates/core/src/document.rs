@@ -125,7 +125,7 @@ pub fn check_own_fields(fields: RawObject<'_>) -> Result<(), Error> {
         }
         if let Some(advice) = advice_for_document(name) {
             let path = name.to_owned();
-            return Err(Error::EngineField { operator: "", path, advice });
+            return Err(Error::EngineField { operator: "".into(), path, advice: advice.into() });
         }
     }
     Ok(())

@@ -270,7 +270,7 @@ impl<'b> Encoder<'b> {
         }
         let what = "size of a document in bytes";
         Err(Error::LimitExceeded {
-            what,
+            what: what.into(),
             path: String::new(),
             found: size,
             max: DOCUMENT_BYTES_MAX,
@@ -278,7 +278,7 @@ impl<'b> Encoder<'b> {
     }
 
     fn limit(&self, what: &'static str, found: usize, max: usize) -> Error {
-        Error::LimitExceeded { what, path: self.path(), found, max }
+        Error::LimitExceeded { what: what.into(), path: self.path(), found, max }
     }
 
     /// The dotted path of the entry that is being written.

@@ -1,6 +1,8 @@
 //! The one error type of the document model. Variants say what the caller can do, fields carry
 //! the details, and the text says what was wrong, where, and what would be right.
 
+use std::borrow::Cow;
+
 use crate::{ErrorClass, Kind};
 
 /// The result of everything that can fail here.
@@ -16,7 +18,7 @@ pub enum Error {
     #[error("{what}{} is {found}, and at most {max} is allowed", At(.path))]
     LimitExceeded {
         /// What is too large, as in "document size in bytes".
-        what: &'static str,
+        what: Cow<'static, str>,
         /// The dotted path of the place, empty for the whole document.
         path: String,
         /// How large it is; as far as it was read, where reading stopped at the limit.
@@ -68,9 +70,9 @@ pub enum Error {
     #[error("`{key}` has a wrong payload; it takes {expected}")]
     ExtendedJson {
         /// The key that was recognised.
-        key: &'static str,
+        key: Cow<'static, str>,
         /// What it takes.
-        expected: &'static str,
+        expected: Cow<'static, str>,
     },
 
     /// An integer is outside of -2^63 to 2^64 - 1.
@@ -90,7 +92,7 @@ pub enum Error {
         /// The text.
         text: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
 
     /// A text is not a path.
@@ -101,7 +103,7 @@ pub enum Error {
         /// Where in it, in bytes from 0.
         position: usize,
         /// What is wrong there.
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
 
     /// A path cannot be followed in a document, because a value on the way has no such part.
@@ -112,7 +114,7 @@ pub enum Error {
         /// The type of the value that has no such part.
         found: Kind,
         /// What would have been right.
-        expected: &'static str,
+        expected: Cow<'static, str>,
     },
 
     /// A document id is invalid.
@@ -121,7 +123,7 @@ pub enum Error {
         /// The id, shortened if it is long.
         id: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
 
     /// A request id is empty or too long.
@@ -137,7 +139,7 @@ pub enum Error {
         /// The name, shortened if it is long.
         name: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
 
     /// A text names no consistency level.
@@ -160,11 +162,11 @@ pub enum Error {
     #[error("{}field {path:?} belongs to the database and cannot be written; {advice}", By(.operator))]
     EngineField {
         /// The operator of an update; empty for a field of a whole document.
-        operator: &'static str,
+        operator: Cow<'static, str>,
         /// The dotted path of the field.
         path: String,
         /// What to do instead.
-        advice: &'static str,
+        advice: Cow<'static, str>,
     },
 
     /// An update has operators and plain fields side by side.
@@ -178,11 +180,11 @@ pub enum Error {
     #[error("{operator}{} takes {expected}", At(.path))]
     InvalidOperand {
         /// The operator.
-        operator: &'static str,
+        operator: Cow<'static, str>,
         /// The path it was to change, empty for the operator itself.
         path: String,
         /// What it takes.
-        expected: &'static str,
+        expected: Cow<'static, str>,
     },
 
     /// Two parts of one update change the same place.
@@ -198,11 +200,11 @@ pub enum Error {
     #[error("{operator} at {path:?} works on {expected}, and found a value of type {found}")]
     WrongType {
         /// The operator.
-        operator: &'static str,
+        operator: Cow<'static, str>,
         /// Where it was applied.
         path: String,
         /// What it works on.
-        expected: &'static str,
+        expected: Cow<'static, str>,
         /// The type of what it found there.
         found: Kind,
     },
@@ -211,7 +213,7 @@ pub enum Error {
     #[error("{operator} at {path:?} overflows 64 bits; the value was left unchanged")]
     Overflow {
         /// The operator.
-        operator: &'static str,
+        operator: Cow<'static, str>,
         /// Where it was applied.
         path: String,
     },
@@ -220,7 +222,7 @@ pub enum Error {
     #[error("{what}{} {problem}", At(.place))]
     InvalidQuery {
         /// What it was to be: "filter", "sort", "projection", "pipeline", "index", "schema".
-        what: &'static str,
+        what: Cow<'static, str>,
         /// Where in it, as a dotted path from its outside, such as `$and.1.age.$gte`; empty for the
         /// whole.
         place: String,
@@ -233,7 +235,7 @@ pub enum Error {
     #[error("{operator} {problem}")]
     Expression {
         /// The operator.
-        operator: &'static str,
+        operator: Cow<'static, str>,
         /// What it cannot do, as the end of a sentence.
         problem: String,
     },
@@ -248,7 +250,7 @@ pub enum Error {
     #[error("{what}{} is {found}, and at most {max} is allowed", At(.place))]
     MemoryExceeded {
         /// What it is held for, as in "memory of a query for sorting in bytes".
-        what: &'static str,
+        what: Cow<'static, str>,
         /// The stage or operator of a pipeline; empty for what is none.
         place: String,
         /// How many bytes it would be.
@@ -261,7 +263,7 @@ pub enum Error {
     #[error("a value of type {found} is not {expected}")]
     Conversion {
         /// The type asked for.
-        expected: &'static str,
+        expected: Cow<'static, str>,
         /// The type of the value.
         found: Kind,
     },
@@ -280,26 +282,21 @@ pub enum Error {
     #[error("encoded bytes are corrupt: {problem}")]
     Corrupt {
         /// What is wrong with them.
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
 
-    /// A command is encoded in a version that is not known here, be it by a later release.
+    /// A command or an answer is encoded in a version that is not known here, be it by a later release.
     #[error(
-        "a command is encoded in version {found}, and only version {known} is known here; use the \
+        "{what} is encoded in version {found}, and only version {known} is known here; use the \
          release that wrote it, or a later one"
     )]
-    UnknownCommandVersion {
+    UnknownVersion {
+        /// What is encoded: "a command" or "an answer".
+        what: Cow<'static, str>,
         /// The version of the encoding, its first byte.
         found: u8,
         /// The version that is known.
         known: u8,
-    },
-
-    /// What the first attempt at a request was refused with, as its retry is told.
-    #[error("{message}")]
-    Remembered {
-        /// The words of the error then.
-        message: String,
     },
 }
 
@@ -332,12 +329,11 @@ impl Error {
             | Self::InvalidQuery { .. }
             | Self::Expression { .. }
             | Self::Conversion { .. }
-            | Self::Serde { .. }
-            | Self::Remembered { .. } => ErrorClass::Invalid,
+            | Self::Serde { .. } => ErrorClass::Invalid,
             Self::DeadlineExceeded => ErrorClass::Timeout,
             Self::MemoryExceeded { .. } => ErrorClass::ResourceLimit,
             // It was written by a release that this one cannot take the place of.
-            Self::UnknownCommandVersion { .. } => ErrorClass::Unavailable,
+            Self::UnknownVersion { .. } => ErrorClass::Unavailable,
             Self::Corrupt { .. } => ErrorClass::Corrupt,
         }
     }
@@ -356,7 +352,7 @@ impl Error {
 
     /// Corruption, in short.
     pub(crate) const fn corrupt(problem: &'static str) -> Self {
-        Self::Corrupt { problem }
+        Self::Corrupt { problem: Cow::Borrowed(problem) }
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn extended(object: &Object) -> Result<Option<Value>> {
         BINARY => "{\"base64\": …, \"subType\": \"00\"}, and no other fields beside it",
         _ => "a number as a string, and no other fields beside it",
     };
-    value.map(Some).ok_or(Error::ExtendedJson { key, expected })
+    value.map(Some).ok_or(Error::ExtendedJson { key: key.into(), expected: expected.into() })
 }
 
 fn extended_payload(key: &str, payload: &Value) -> Option<Value> {

@@ -46,7 +46,7 @@ impl DocumentId {
         } else {
             return Ok(());
         };
-        Err(Error::InvalidDocumentId { id: shortened(id), problem })
+        Err(Error::InvalidDocumentId { id: shortened(id), problem: problem.into() })
     }
 
     /// The text.
@@ -96,7 +96,7 @@ impl CollectionName {
         } else {
             return Ok(());
         };
-        Err(Error::InvalidCollectionName { name: shortened(name), problem })
+        Err(Error::InvalidCollectionName { name: shortened(name), problem: problem.into() })
     }
 
     /// The text.
@@ -138,7 +138,7 @@ impl IndexName {
             return Ok(());
         };
         let problem = format!("name {:?} is invalid: {problem}", shortened(name));
-        Err(Error::InvalidQuery { what: "index", place: String::new(), problem })
+        Err(Error::InvalidQuery { what: "index".into(), place: String::new(), problem })
     }
 
     /// The text.

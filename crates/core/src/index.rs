@@ -180,5 +180,9 @@ impl PartialEq for IndexSpec {
 }
 
 fn invalid(place: &str, problem: &str) -> Error {
-    Error::InvalidQuery { what: "index", place: place.to_owned(), problem: problem.to_owned() }
+    Error::InvalidQuery {
+        what: "index".into(),
+        place: place.to_owned(),
+        problem: problem.to_owned(),
+    }
 }

@@ -428,7 +428,10 @@ impl<'de> Visitor<'de> for FieldName<'_, '_, '_> {
             Some(_) if self.position == 0 => return Ok(Name::Extended(name.to_owned())),
             Some(key) => {
                 let expected = "an object of its own, and no other fields beside it";
-                return self.target.check(Err(Error::ExtendedJson { key, expected }));
+                return self.target.check(Err(Error::ExtendedJson {
+                    key: key.into(),
+                    expected: expected.into(),
+                }));
             }
             None => {}
         }

@@ -45,6 +45,7 @@ pub mod projection;
 mod release;
 pub mod sort;
 pub mod update;
+pub mod wire;
 
 pub use codec::Encoded;
 pub use command::{

@@ -194,7 +194,7 @@ impl Path {
         let padding = index.saturating_sub(len);
         if padding > ARRAY_PADDING_MAX {
             return Err(Error::LimitExceeded {
-                what: "number of nulls to insert before the position",
+                what: "number of nulls to insert before the position".into(),
                 path: self.text_up_to(at),
                 found: padding,
                 max: ARRAY_PADDING_MAX,
@@ -204,7 +204,11 @@ impl Path {
     }
 
     fn blocked(&self, at: usize, found: &Value, expected: &'static str) -> Error {
-        Error::PathBlocked { path: self.text_up_to(at), found: found.kind(), expected }
+        Error::PathBlocked {
+            path: self.text_up_to(at),
+            found: found.kind(),
+            expected: expected.into(),
+        }
     }
 
     fn text_up_to(&self, at: usize) -> String {
@@ -212,12 +216,12 @@ impl Path {
     }
 
     fn invalid(text: &str, position: usize, problem: &'static str) -> Error {
-        Error::InvalidPath { text: text.to_owned(), position, problem }
+        Error::InvalidPath { text: text.to_owned(), position, problem: problem.into() }
     }
 
     fn too_long(found: usize) -> Error {
         let what = "length of a path in bytes";
-        Error::LimitExceeded { what, path: String::new(), found, max: PATH_BYTES_MAX }
+        Error::LimitExceeded { what: what.into(), path: String::new(), found, max: PATH_BYTES_MAX }
     }
 }
 

@@ -53,7 +53,7 @@ impl Release {
     pub fn check(&self) -> Result<()> {
         if self.choices.len() > RELEASE_CHOICES_MAX {
             return Err(Error::LimitExceeded {
-                what: "number of updates for the end of one lease",
+                what: "number of updates for the end of one lease".into(),
                 path: String::new(),
                 found: self.choices.len(),
                 max: RELEASE_CHOICES_MAX,

@@ -216,7 +216,12 @@ impl Sort {
         if self.keys.len() >= SORT_KEYS_MAX {
             let (what, path) = ("number of keys of one sort", String::new());
             let found = self.keys.len() + 1;
-            return Err(Error::LimitExceeded { what, path, found, max: SORT_KEYS_MAX });
+            return Err(Error::LimitExceeded {
+                what: what.into(),
+                path,
+                found,
+                max: SORT_KEYS_MAX,
+            });
         }
         if self.keys.iter().any(|other| other.path == key.path) {
             let problem = format!("has the path {:?} twice; keep one of them", key.path);
@@ -228,7 +233,7 @@ impl Sort {
 }
 
 fn invalid(place: String, problem: &str) -> Error {
-    Error::InvalidQuery { what: "sort", place, problem: problem.to_owned() }
+    Error::InvalidQuery { what: "sort".into(), place, problem: problem.to_owned() }
 }
 
 fn unordered(keys: &Object) -> Error {

@@ -121,7 +121,10 @@ impl FromStr for Time {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let invalid = |problem| Error::InvalidTime { text: shortened(text), problem };
+        let invalid = |problem: &'static str| Error::InvalidTime {
+            text: shortened(text),
+            problem: problem.into(),
+        };
         let mut rest = Digits(text.as_bytes());
         let micros = rest.rfc3339().map_err(invalid)?;
         if !rest.0.is_empty() {

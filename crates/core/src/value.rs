@@ -374,7 +374,7 @@ macro_rules! try_from {
 
             fn try_from($value: Value) -> Result<Self> {
                 let found = $value.kind();
-                $option.ok_or(Error::Conversion { expected: $expected, found })
+                $option.ok_or(Error::Conversion { expected: $expected.into(), found })
             }
         }
     )*};

@@ -1,7 +1,11 @@
 //! What can go wrong, by what the caller can do about it.
 
 mod class;
+#[cfg(test)]
+#[path = "error/tests/every.rs"]
+pub(crate) mod every;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use velocitydb_core::{
@@ -231,7 +235,7 @@ pub enum Error {
         /// The collection.
         collection: CollectionName,
         /// "reads" or "writes".
-        action: &'static str,
+        action: Cow<'static, str>,
         /// The weakest level that it takes.
         floor: Consistency,
         /// The level that was asked for.
@@ -260,7 +264,7 @@ pub enum Error {
     #[error("{what}{place} is {found}, and at most {max} is allowed", place = AtPlace(.place))]
     MemoryExceeded {
         /// What it is held for, as in "memory of a query for sorting in bytes".
-        what: &'static str,
+        what: Cow<'static, str>,
         /// The stage or operator of a pipeline; empty for what is none.
         place: String,
         /// How many bytes it would be.
@@ -272,7 +276,7 @@ pub enum Error {
     #[error("{what} is {found}, and at most {max} is allowed; do it in parts")]
     CommandTooLarge {
         /// What there is too much of.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// How much there is, as far as it was counted.
         found: usize,
         /// How much there may be.
@@ -361,7 +365,7 @@ impl From<velocitydb_core::Error> for Error {
                 Error::MemoryExceeded { what, place, found, max }
             }
             Core::Corrupt { problem } => {
-                let (place, what) = ("an encoded value".to_owned(), problem.to_owned());
+                let (place, what) = ("an encoded value".to_owned(), problem.into_owned());
                 Error::Corrupt { place, what }
             }
             error => Error::Invalid(error),

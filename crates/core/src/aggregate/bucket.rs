@@ -64,7 +64,7 @@ impl Bucket {
         let inside = (1..self.boundaries.len()).contains(&above);
         let name = if inside { self.boundaries.get(above - 1) } else { self.default.as_ref() };
         name.ok_or_else(|| Error::Expression {
-            operator: "$bucket",
+            operator: "$bucket".into(),
             problem: format!(
                 "found a value of type {} outside of its boundaries, and has no `default`",
                 item.kind_name()

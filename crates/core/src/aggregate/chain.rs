@@ -174,7 +174,7 @@ fn replace(operator: &'static str, root: &Node, row: &Row<'_>, world: World<'_>)
     match item.into_value()? {
         Value::Object(object) => Ok(object),
         _ => Err(Error::Expression {
-            operator,
+            operator: operator.into(),
             problem: format!("takes an object, and found a value of type {found}"),
         }),
     }

@@ -114,7 +114,7 @@ impl<'c> Shared<'c> {
     pub(super) fn admit(&self, operator: &'static str, measure: Measure) -> Result<()> {
         if measure.depth > DEPTH_MAX {
             return Err(Error::LimitExceeded {
-                what: "nesting depth of a value",
+                what: "nesting depth of a value".into(),
                 path: operator.to_owned(),
                 found: measure.depth,
                 max: DEPTH_MAX,
@@ -129,7 +129,12 @@ impl<'c> Shared<'c> {
 
     fn exhausted(&self, place: &str, found: usize) -> Error {
         let what = "query memory in bytes";
-        Error::MemoryExceeded { what, place: place.to_owned(), found, max: self.memory_max }
+        Error::MemoryExceeded {
+            what: what.into(),
+            place: place.to_owned(),
+            found,
+            max: self.memory_max,
+        }
     }
 }
 

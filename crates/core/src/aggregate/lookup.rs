@@ -130,7 +130,7 @@ impl Lookup {
         Filter::from_object(&object! { (foreign.as_str()): condition }).map_err(|error| match error
         {
             Error::InvalidQuery { problem, .. } => Error::Expression {
-                operator: "$lookup",
+                operator: "$lookup".into(),
                 problem: format!("found a value that cannot be looked up: it {problem}"),
             },
             other => other,

@@ -54,7 +54,7 @@ pub(super) fn check_result(object: &Object) -> Result<()> {
     let found = encoded_object(object, 1)?;
     if found > DOCUMENT_BYTES_MAX {
         return Err(Error::LimitExceeded {
-            what: "size of a result in bytes",
+            what: "size of a result in bytes".into(),
             path: String::new(),
             found,
             max: DOCUMENT_BYTES_MAX,
@@ -78,7 +78,7 @@ fn check_name(name: &str) -> Result<()> {
     }
     if name.len() > FIELD_NAME_BYTES_MAX {
         return Err(Error::LimitExceeded {
-            what: "length of a field name in bytes",
+            what: "length of a field name in bytes".into(),
             path: String::new(),
             found: name.len(),
             max: FIELD_NAME_BYTES_MAX,
@@ -108,7 +108,7 @@ fn encoded(value: &Value, depth: usize) -> Result<usize> {
 fn container(entries: usize, body: usize, depth: usize) -> Result<usize> {
     if depth > DEPTH_MAX {
         return Err(Error::LimitExceeded {
-            what: "nesting depth of a result",
+            what: "nesting depth of a result".into(),
             path: String::new(),
             found: depth,
             max: DEPTH_MAX,

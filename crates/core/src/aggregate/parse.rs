@@ -135,7 +135,7 @@ impl Parser {
                 stages.stages.iter().find(|stage| matches!(stage.kind, Kind::Facet(_)))
             {
                 return Err(Error::InvalidQuery {
-                    what: "pipeline",
+                    what: "pipeline".into(),
                     place: inner.place.clone(),
                     problem: "is inside of another $facet, which is not allowed".to_owned(),
                 });

@@ -184,7 +184,7 @@ fn merge(merged: &mut Object, item: Item<'_>) -> Result<usize> {
     let kind = item.kind_name();
     let Value::Object(object) = item.into_value()? else {
         return Err(Error::Expression {
-            operator: "$mergeObjects",
+            operator: "$mergeObjects".into(),
             problem: format!("takes objects, and found a value of type {kind}"),
         });
     };

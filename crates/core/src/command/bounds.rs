@@ -35,5 +35,5 @@ fn bound(what: &'static str, found: usize, max: usize) -> Result<()> {
     if found <= max {
         return Ok(());
     }
-    Err(Error::LimitExceeded { what, path: String::new(), found, max })
+    Err(Error::LimitExceeded { what: what.into(), path: String::new(), found, max })
 }

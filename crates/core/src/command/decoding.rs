@@ -58,7 +58,7 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownCommandVersion`] when the first byte is not [`COMMAND_VERSION`];
+    /// [`Error::UnknownVersion`] when the first byte is not [`COMMAND_VERSION`];
     /// [`Error::Corrupt`] when these are not the bytes of a command, or not those that it is encoded
     /// as; [`Error::LimitExceeded`], and what names, filters, updates and the like have to say of
     /// themselves, when a part of it is not valid.
@@ -81,7 +81,11 @@ impl<'a> Reader<'a> {
     fn command(&mut self) -> Result<Command> {
         let found = self.byte()?;
         if found != COMMAND_VERSION {
-            return Err(Error::UnknownCommandVersion { found, known: COMMAND_VERSION });
+            return Err(Error::UnknownVersion {
+                what: "a command".into(),
+                found,
+                known: COMMAND_VERSION,
+            });
         }
         let now = self.time()?;
         let request = match self.text()? {

@@ -323,7 +323,10 @@ fn another_version_is_named() {
     for found in [0, COMMAND_VERSION + 1, u8::MAX] {
         bytes[0] = found;
         let error = Command::decode(&bytes).unwrap_err();
-        assert_eq!(error, Error::UnknownCommandVersion { found, known: COMMAND_VERSION });
+        assert_eq!(
+            error,
+            Error::UnknownVersion { what: "a command".into(), found, known: COMMAND_VERSION }
+        );
         let text = format!("in version {found}, and only version {COMMAND_VERSION} is known");
         assert!(error.to_string().contains(&text), "{error}");
     }

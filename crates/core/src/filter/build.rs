@@ -142,7 +142,11 @@ impl Field {
                 Ok(test) => Filter::from_predicate(Predicate::Field { path, test }),
                 Err(Mistake(problem)) => {
                     let place = path.to_string();
-                    Filter::from_problem(Error::InvalidQuery { what: "filter", place, problem })
+                    Filter::from_problem(Error::InvalidQuery {
+                        what: "filter".into(),
+                        place,
+                        problem,
+                    })
                 }
             },
         }

@@ -20,7 +20,7 @@ fn bound(what: &'static str, found: usize, max: usize) -> Result<()> {
     if found <= max {
         return Ok(());
     }
-    Err(Error::LimitExceeded { what, path: String::new(), found, max })
+    Err(Error::LimitExceeded { what: what.into(), path: String::new(), found, max })
 }
 
 /// Checks that a value can be compared with: that it is not too deep, and could be in a document.

@@ -300,7 +300,12 @@ impl Parser {
         if self.place.len() > LEVELS_MAX {
             let what = "depth of a filter";
             let found = self.place.len();
-            return Err(Error::LimitExceeded { what, path: String::new(), found, max: LEVELS_MAX });
+            return Err(Error::LimitExceeded {
+                what: what.into(),
+                path: String::new(),
+                found,
+                max: LEVELS_MAX,
+            });
         }
         let read = read(self)?;
         self.place.pop();
@@ -339,6 +344,6 @@ impl Parser {
 
     fn fail(&self, problem: impl Into<String>) -> Error {
         let place = self.place.join(".");
-        Error::InvalidQuery { what: "filter", place, problem: problem.into() }
+        Error::InvalidQuery { what: "filter".into(), place, problem: problem.into() }
     }
 }

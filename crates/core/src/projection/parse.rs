@@ -129,5 +129,5 @@ fn inside(name: &str, error: Error) -> Error {
 }
 
 fn invalid(place: String, problem: String) -> Error {
-    Error::InvalidQuery { what: "projection", place, problem }
+    Error::InvalidQuery { what: "projection".into(), place, problem }
 }

@@ -158,7 +158,7 @@ impl Projection {
         if parts.len() > QUERY_NODES_MAX {
             let (what, path) = ("number of paths in one projection", String::new());
             return Err(Error::LimitExceeded {
-                what,
+                what: what.into(),
                 path,
                 found: parts.len(),
                 max: QUERY_NODES_MAX,
@@ -269,7 +269,7 @@ fn insert(rules: &mut Rules, path: &Path, rule: Rule) {
 }
 
 fn invalid(path: &Path, problem: String) -> Error {
-    Error::InvalidQuery { what: "projection", place: path.to_string(), problem }
+    Error::InvalidQuery { what: "projection".into(), place: path.to_string(), problem }
 }
 
 /// The test with `$elemMatch` and this operand.

@@ -81,7 +81,7 @@ impl Operation {
             NoResult::NotANumber => self.wrong_type("a number", found),
             NoResult::Overflow => {
                 let (operator, path) = (self.action.operator(), self.path.to_string());
-                Error::Overflow { operator, path }
+                Error::Overflow { operator: operator.into(), path }
             }
         })?;
         Ok(())
@@ -92,7 +92,12 @@ impl Operation {
             if let Some(array) = path.array_on_the_way(fields) {
                 let (operator, path) = (self.action.operator(), path.to_string());
                 let (expected, found) = ("fields of objects", array.kind());
-                return Err(Error::WrongType { operator, path, expected, found });
+                return Err(Error::WrongType {
+                    operator: operator.into(),
+                    path,
+                    expected: expected.into(),
+                    found,
+                });
             }
         }
         if let Some(value) = self.path.remove(fields) {
@@ -120,6 +125,11 @@ impl Operation {
 
     fn wrong_type(&self, expected: &'static str, found: &Value) -> Error {
         let (operator, path) = (self.action.operator(), self.path.to_string());
-        Error::WrongType { operator, path, expected, found: found.kind() }
+        Error::WrongType {
+            operator: operator.into(),
+            path,
+            expected: expected.into(),
+            found: found.kind(),
+        }
     }
 }

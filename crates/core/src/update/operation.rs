@@ -93,16 +93,20 @@ impl Operation {
         for place in operation.places() {
             let first = place.segments()[0].name();
             if let Some(advice) = document::advice_for_update(first) {
-                return Err(Error::EngineField { operator, path: place.to_string(), advice });
+                return Err(Error::EngineField {
+                    operator: operator.into(),
+                    path: place.to_string(),
+                    advice: advice.into(),
+                });
             }
         }
         let Self { path, action } = operation;
         match &action {
             Action::Increment(by) | Action::Multiply(by) if !super::number::is_number(by) => {
                 Err(Error::InvalidOperand {
-                    operator,
+                    operator: operator.into(),
                     path: path.to_string(),
-                    expected: "a number",
+                    expected: "a number".into(),
                 })
             }
             _ => Ok(Self { path, action }),
@@ -363,7 +367,12 @@ fn in_turn(one: &Path, other: &Path) -> Ordering {
 
 fn too_many(found: usize) -> Error {
     let what = "number of changed paths in one update";
-    Error::LimitExceeded { what, path: String::new(), found, max: UPDATE_OPERATIONS_MAX }
+    Error::LimitExceeded {
+        what: what.into(),
+        path: String::new(),
+        found,
+        max: UPDATE_OPERATIONS_MAX,
+    }
 }
 
 fn conflict(one: &Path, other: &Path) -> Error {

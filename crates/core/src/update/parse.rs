@@ -45,15 +45,21 @@ impl Update {
             let operator = known(name)?;
             let Value::Object(operands) = operands else {
                 let expected = "an object of paths and operands, as in {\"$set\": {\"age\": 29}}";
-                return Err(Error::InvalidOperand { operator, path: String::new(), expected });
+                return Err(Error::InvalidOperand {
+                    operator: operator.into(),
+                    path: String::new(),
+                    expected: expected.into(),
+                });
             };
             for (path, operand) in operands {
                 let path: Path = path.parse()?;
                 let action =
                     Action::parse(operator, &path, operand).map_err(|refusal| match refusal {
-                        Refused::Operand(expected) => {
-                            Error::InvalidOperand { operator, path: path.to_string(), expected }
-                        }
+                        Refused::Operand(expected) => Error::InvalidOperand {
+                            operator: operator.into(),
+                            path: path.to_string(),
+                            expected: expected.into(),
+                        },
                         Refused::Path(error) => error,
                     })?;
                 operations.push(Operation::new(path, action)?);
@@ -68,13 +74,13 @@ impl Update {
         match json::parse_query(text)? {
             Value::Object(update) => Self::from_object(update),
             Value::Array(_) => Err(Error::InvalidQuery {
-                what: "update",
+                what: "update".into(),
                 place: String::new(),
                 problem: "is a pipeline, and pipelines as updates are not supported yet; write \
                           operators, as in {\"$set\": {\"age\": 29}}"
                     .to_owned(),
             }),
-            other => Err(Error::Conversion { expected: "an object", found: other.kind() }),
+            other => Err(Error::Conversion { expected: "an object".into(), found: other.kind() }),
         }
     }
 

@@ -18,7 +18,7 @@ use velocitydb_core::{
 use velocitydb_storage::Snapshot;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::documents::{Place, Stored};
+use super::documents::{Address, Stored};
 use super::hints::Search;
 use super::write::Asked;
 use super::{Found, Machine, Reply};
@@ -103,39 +103,43 @@ fn component_of(time: Time) -> Vec<u8> {
 impl Machine {
     /// Takes documents that can be taken, up to the limit.
     pub(super) fn take(&mut self, now: Time, modify: &Modify) -> Result<Reply> {
-        let limit = modify.limit.map_or(limits::COMMAND_OPERATIONS_MAX, |limit| limit as usize);
+        let limit =
+            modify.limit.map_or(limits::COMMAND_OPERATIONS_MAX, |limit| limit as usize) as u64;
         let number = self.catalog.collections[&modify.collection].number;
         let (mut reply, mut taken) = (Reply::default(), HashSet::new());
         let bytes_before = self.batch.byte_length();
         let has_room =
             |machine: &Self| machine.batch.byte_length() - bytes_before < TAKEN_BYTES_MAX;
-        while reply.found.len() < limit
+        while reply.found_count < limit
             && reply.passed_over_count < PASSED_OVER_MAX
             && has_room(self)
         {
-            let left = limit - reply.found.len();
+            let left = limit - reply.found_count;
             let Some(free) = self.free(modify, taken) else { break };
-            let wanted = self.find(modify, left as u64, Some(&free), now, None)?;
-            let is_last = wanted.len() < left;
+            let wanted = self.find(modify, left, Some(&free), now, None)?;
+            let is_last = (wanted.len() as u64) < left;
             taken = free.taken;
             for (id, record) in wanted {
                 if !has_room(self) {
                     break;
                 }
                 let key = keys::document(number, &id);
-                let place = Place { collection: &modify.collection, key };
+                let place = Address { collection: &modify.collection, key };
                 let stored = Stored::read(record)?;
                 match self.take_one(now, modify, &place, &stored)? {
                     Ok(version) => {
-                        let after = self.get(DOCUMENTS, &place.key)?;
                         taken.insert(id.clone());
                         reply.found_count += 1;
-                        reply.found.push(Found { id, version, before: Some(stored.record), after });
+                        if self.is_asked {
+                            let after = self.get(DOCUMENTS, &place.key)?;
+                            let before = Some(stored.record);
+                            reply.found.push(Found { id, version, before, after });
+                        }
                     }
                     Err(refusal) => {
                         self.mark_unfit(&place, shape_of(&modify.action), &refusal, now)?;
                         reply.passed_over_count += 1;
-                        if reply.passed_over.len() < REPORTED_MAX {
+                        if self.is_asked && reply.passed_over.len() < REPORTED_MAX {
                             reply.passed_over.push((id, refusal));
                         }
                     }
@@ -166,7 +170,7 @@ impl Machine {
         &mut self,
         now: Time,
         modify: &Modify,
-        place: &Place<'_>,
+        place: &Address<'_>,
         stored: &Stored,
     ) -> Result<std::result::Result<u64, Refusal>> {
         let (action, lease) = (&modify.action, modify.lease.as_ref());
@@ -186,7 +190,7 @@ impl Machine {
 
     fn mark_unfit(
         &mut self,
-        place: &Place<'_>,
+        place: &Address<'_>,
         shape: u64,
         refusal: &Refusal,
         now: Time,

@@ -42,12 +42,12 @@ impl Stored {
 }
 
 /// Where a document is.
-pub(super) struct Place<'a> {
+pub(super) struct Address<'a> {
     pub(super) collection: &'a CollectionName,
     pub(super) key: Key,
 }
 
-impl Place<'_> {
+impl Address<'_> {
     pub(super) fn id(&self) -> Result<&str> {
         id_of(&self.key)
     }
@@ -76,7 +76,11 @@ pub(super) enum NewLease<'a> {
 impl Machine {
     /// The document at `place`, as time has left it: one that has expired goes here and now, and a
     /// lease that is over ends.
-    pub(super) fn live_document(&mut self, place: &Place<'_>, now: Time) -> Result<Option<Stored>> {
+    pub(super) fn live_document(
+        &mut self,
+        place: &Address<'_>,
+        now: Time,
+    ) -> Result<Option<Stored>> {
         let Some(record) = self.get(DOCUMENTS, &place.key)? else { return Ok(None) };
         let stored = Stored::read(record)?;
         if is_expired(&stored.header, now) {
@@ -93,12 +97,12 @@ impl Machine {
     /// Writes a document, and all that hangs on it. Returns its new version, or why it cannot be.
     pub(super) fn put_document(
         &mut self,
-        place: &Place<'_>,
+        place: &Address<'_>,
         stored: Option<&Stored>,
         new: &New<'_>,
         now: Time,
     ) -> Result<std::result::Result<u64, Refusal>> {
-        let Place { collection, key } = place;
+        let Address { collection, key } = place;
         let completed;
         let fields = match self.keep_to_schema(collection, new.fields.view())? {
             Ok(None) => new.fields,
@@ -129,7 +133,7 @@ impl Machine {
     /// this is possible whatever the schema says by now.
     pub(super) fn drop_lease(
         &mut self,
-        place: &Place<'_>,
+        place: &Address<'_>,
         stored: &Stored,
         now: Time,
     ) -> Result<std::result::Result<u64, Refusal>> {
@@ -141,14 +145,14 @@ impl Machine {
     /// cannot be written. Nothing else writes one.
     fn write_record(
         &mut self,
-        place: &Place<'_>,
+        place: &Address<'_>,
         stored: Option<&Stored>,
         header: &Header,
         fields: RawObject<'_>,
         lease: &NewLease<'_>,
         now: Time,
     ) -> Result<std::result::Result<u64, Refusal>> {
-        let Place { collection, key } = place;
+        let Address { collection, key } = place;
         let view = DocumentView { id: place.id()?, header: *header, fields };
         let before = stored.map(|stored| stored.view(view.id)).transpose()?;
         let savepoint = self.batch.savepoint();
@@ -204,7 +208,13 @@ impl Machine {
         Ok(())
     }
 
-    fn count_put(&mut self, place: &Place<'_>, stored: Option<&Stored>, version: u64, bytes: u64) {
+    fn count_put(
+        &mut self,
+        place: &Address<'_>,
+        stored: Option<&Stored>,
+        version: u64,
+        bytes: u64,
+    ) {
         let id_length = place.key.len() - size_of::<keys::CollectionNumber>();
         let collection = self.change_collection(place.collection).expect("it was found");
         let totals = &mut collection.totals;

@@ -10,7 +10,7 @@ use velocitydb_core::{Action, CollectionName, Expiry, Outcome, Time};
 use velocitydb_storage::{Bounds, Direction, Overlay, Snapshot};
 
 use super::Machine;
-use super::documents::{Place, Stored};
+use super::documents::{Address, Stored};
 use super::machine::STEP_BYTES_MAX;
 use super::write::Asked;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
@@ -202,7 +202,7 @@ impl Machine {
         let stored = record.map(Stored::read).transpose()?;
         match stored.filter(|stored| stored.header.lease == Some(due.time)) {
             Some(stored) => {
-                let place = Place { collection: name, key: due.document.clone() };
+                let place = Address { collection: name, key: due.document.clone() };
                 self.end_lease(&place, &stored, now)
             }
             None => {
@@ -216,7 +216,7 @@ impl Machine {
     /// still so. Where it is not, or that cannot be done any more, the lease just ends.
     pub(super) fn end_lease(
         &mut self,
-        place: &Place<'_>,
+        place: &Address<'_>,
         stored: &Stored,
         now: Time,
     ) -> Result<()> {
@@ -236,7 +236,7 @@ impl Machine {
         self.just_end_lease(place, stored, now)
     }
 
-    fn just_end_lease(&mut self, place: &Place<'_>, stored: &Stored, now: Time) -> Result<()> {
+    fn just_end_lease(&mut self, place: &Address<'_>, stored: &Stored, now: Time) -> Result<()> {
         match self.drop_lease(place, stored, now)? {
             Ok(_) => Ok(()),
             Err(refusal) => Err(Error::Corrupt {

@@ -50,14 +50,14 @@ pub(super) struct Hints {
 #[derive(Debug, Default)]
 struct Ranges {
     /// By the prefix that all keys of the range begin with.
-    by_prefix: HashMap<Key, Vec<Place>, rapidhash::fast::RandomState>,
+    by_prefix: HashMap<Key, Vec<KnownRange>, rapidhash::fast::RandomState>,
     /// The indexes or collections that are searched, and the lengths of the prefixes.
     lengths: Vec<(u32, usize)>,
 }
 
 /// What is known of a range for one search.
 #[derive(Debug)]
-struct Place {
+struct KnownRange {
     search: u128,
     known: Known,
     /// Its number among all places ever.
@@ -161,7 +161,7 @@ impl Hints {
             ranges.lengths.push((number_of, prefix.len()));
         }
         let places = ranges.by_prefix.entry(Key::from_slice(prefix)).or_default();
-        places.push(Place { search: search.name, known, number, used });
+        places.push(KnownRange { search: search.name, known, number, used });
         if places.len() > SEARCHES_MAX
             && let Some(oldest) = (0..places.len()).min_by_key(|at| places[*at].used)
         {

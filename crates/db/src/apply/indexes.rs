@@ -150,7 +150,7 @@ impl Machine {
         let found = &self.catalog.collections[collection];
         if found.indexes.len() >= limits::INDEXES_MAX {
             return Err(velocitydb_core::Error::LimitExceeded {
-                what: "number of indexes of one collection",
+                what: "number of indexes of one collection".into(),
                 path: String::new(),
                 found: found.indexes.len() + 1,
                 max: limits::INDEXES_MAX,

@@ -51,6 +51,8 @@ pub(crate) struct Machine {
     pub(super) names_unsettled: Vec<(CollectionName, u64)>,
     /// Whether the group has come to another position of the log that it is from.
     pub(super) has_moved: bool,
+    /// Whether somebody wants to know more of the command that is being applied than whether it was.
+    pub(super) is_asked: bool,
     /// Commands that have been tried, whatever became of them.
     attempt: u64,
     /// How many bytes the batch had before the command that is being applied, if those that it adds
@@ -98,6 +100,7 @@ impl Machine {
             names_changed: Vec::new(),
             names_unsettled: Vec::new(),
             has_moved: false,
+            is_asked: true,
             attempt: 0,
             bytes_before: 0,
             undo: Vec::new(),
@@ -134,6 +137,22 @@ impl Machine {
     ///
     /// When this node fails, which stops the machine: what the batch holds is not committed any more.
     pub(crate) fn apply(&mut self, command: &Command) -> std::result::Result<Answer, Fatal> {
+        self.is_asked = true;
+        self.apply_as_asked(command)
+    }
+
+    /// Applies `command` like [`apply`](Self::apply), where nobody asked for an answer: none is put
+    /// together, but for what is remembered of a request.
+    ///
+    /// # Errors
+    ///
+    /// As for [`apply`](Self::apply).
+    pub(crate) fn follow(&mut self, command: &Command) -> std::result::Result<(), Fatal> {
+        self.is_asked = command.request.is_some();
+        self.apply_as_asked(command).map(|_| ())
+    }
+
+    fn apply_as_asked(&mut self, command: &Command) -> std::result::Result<Answer, Fatal> {
         self.check_broken().map_err(Fatal::new)?;
         match self.try_apply(command) {
             Ok(reply) => Ok(Ok(reply)),
@@ -395,7 +414,7 @@ pub(super) fn effects_within(what: &'static str, found: usize) -> Result<()> {
     if found <= max {
         return Ok(());
     }
-    Err(Error::CommandTooLarge { what, found, max })
+    Err(Error::CommandTooLarge { what: what.into(), found, max })
 }
 
 /// Whether a command gives space back, so that it is applied when the device has no room for others.

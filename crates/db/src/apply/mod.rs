@@ -1,5 +1,6 @@
 //! Applying commands: the deterministic heart of the database.
 
+mod answer;
 mod changes;
 mod claims;
 mod collections;

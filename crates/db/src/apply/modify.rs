@@ -16,7 +16,7 @@ use velocitydb_storage::{Blob, Overlay, Snapshot};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::claims::{Free, TAKEN_BYTES_MAX};
-use super::documents::{Place, Stored};
+use super::documents::{Address, Stored};
 use super::machine::{CHANGED_BYTES, effects_within};
 use super::unique::Contests;
 use super::write::Asked;
@@ -49,7 +49,7 @@ impl Machine {
         };
         if wanted.len() > limits::COMMAND_OPERATIONS_MAX {
             return Err(Error::CommandTooLarge {
-                what: "number of documents that one command changes",
+                what: "number of documents that one command changes".into(),
                 found: wanted.len(),
                 max: limits::COMMAND_OPERATIONS_MAX,
             });
@@ -62,7 +62,7 @@ impl Machine {
                 contests.operation = position;
             }
             let key = keys::document(number, &id);
-            let place = Place { collection: &modify.collection, key };
+            let place = Address { collection: &modify.collection, key };
             let stored = Stored::read(record)?;
             let asked = Asked { action, expiry: modify.expiry, lease, is_claim: false };
             let version = match self.act(now, &asked, Some(&place), Some(&stored))? {
@@ -70,7 +70,7 @@ impl Machine {
                 outcome => return Ok(refused(id, outcome)),
             };
             reply.found_count += 1;
-            if modify.recall == Recall::Count {
+            if modify.recall == Recall::Count || !self.is_asked {
                 continue;
             }
             let after = match action {
@@ -96,7 +96,7 @@ impl Machine {
         let number = self.catalog.collections[collection].number;
         let (mut found, mut bytes) = (Vec::with_capacity(ids.len()), 0);
         for id in ids {
-            let place = Place { collection, key: keys::document(number, id) };
+            let place = Address { collection, key: keys::document(number, id) };
             let Some(stored) = self.live_document(&place, now)? else { continue };
             if modify.filter.matches(&stored.view(id)?)? {
                 bytes += stored.record.len();

@@ -9,10 +9,8 @@
 //! A command that failed as a whole (its collection exists already, it conflicts with another
 //! transaction) has no answer, and its retry is tried anew.
 
-use velocitydb_core::{
-    Action, Body, DocumentId, Operation, Outcome, Recall, Refusal, Request, Time, decode_varint,
-    encode_varint,
-};
+use velocitydb_core::wire::Wire;
+use velocitydb_core::{Action, Body, DocumentId, Operation, Outcome, Recall, Request, Time};
 use velocitydb_storage::{Blob, Snapshot};
 
 use super::{Found, Machine, Reply};
@@ -45,7 +43,7 @@ impl Machine {
         reply: &Reply,
     ) -> Result<()> {
         let number = self.catalog.system.request_next;
-        let answer = encode(request.fingerprint, now, body, reply);
+        let answer = Remembered::encode(request, now, body, reply);
         let id = request.id.as_str();
         self.batch.put(SYSTEM, &keys::named(keys::REQUEST, id), &answer);
         self.batch.put(SYSTEM, &keys::request_age(number), id.as_bytes());
@@ -119,151 +117,64 @@ struct Remembered {
     reply: Reply,
 }
 
-const APPLIED_NEW: u8 = 0;
-const APPLIED_EXISTED: u8 = 1;
-const HELD: u8 = 2;
-const FOUND: u8 = 3;
-const APPLIED_NEW_ID: u8 = 4;
-const REFUSED: u8 = 5;
-const ABANDONED: u8 = 6;
-const FOUND_COUNT: u8 = 7;
-const FOUND_DOCUMENTS: u8 = 8;
-const SCHEMA_VERSION: u8 = 9;
-
-fn encode(fingerprint: u128, now: Time, body: &Body, reply: &Reply) -> Vec<u8> {
-    let mut bytes = now.as_micros().to_le_bytes().to_vec();
-    bytes.extend_from_slice(&fingerprint.to_le_bytes());
-    encode_varint(reply.index, &mut bytes);
-    let operations = match body {
-        Body::Write(write) => &write.operations[..],
-        _ => &[],
-    };
-    for (position, outcome) in reply.outcomes.iter().enumerate() {
-        encode_outcome(outcome, operations.get(position), &mut bytes);
-    }
+/// What is remembered of a reply: what the command asks to be recalled, and the ids that were made up,
+/// since a retry has made up others.
+fn to_recall(body: &Body, reply: &Reply) -> Reply {
     let recall = match body {
         Body::Modify(modify) => modify.recall,
         _ => Recall::Versions,
     };
-    if recall == Recall::Count && !reply.is_refused() {
-        numbered(FOUND_COUNT, reply.found_count, &mut bytes);
-    }
-    for found in &reply.found {
-        encode_found(found, recall, &mut bytes);
-    }
-    if reply.schema_version > 0 {
-        numbered(SCHEMA_VERSION, reply.schema_version, &mut bytes);
-    }
-    bytes
-}
-
-fn encode_outcome(outcome: &Outcome, operation: Option<&Operation>, bytes: &mut Vec<u8>) {
-    match outcome {
-        Outcome::Applied { version, existed: false } => match operation {
-            Some(Operation { id, action: Action::InsertNew(_), .. }) => {
-                numbered(APPLIED_NEW_ID, *version, bytes);
-                put(id.as_bytes(), bytes);
-            }
-            _ => numbered(APPLIED_NEW, *version, bytes),
-        },
-        Outcome::Applied { version, existed: true } => numbered(APPLIED_EXISTED, *version, bytes),
-        Outcome::Held { version } => numbered(HELD, *version, bytes),
-        Outcome::Refused(refusal) => {
-            bytes.push(REFUSED);
-            refusal.encode_into(bytes);
-        }
-        Outcome::Abandoned => bytes.push(ABANDONED),
+    let found = reply.found.iter().map(|found| {
+        let has_documents = recall == Recall::Documents && found.is_small();
+        let documents = |record: &Option<Blob>| record.clone().filter(|_| has_documents);
+        let (before, after) = (documents(&found.before), documents(&found.after));
+        Found { before, after, ..found.clone() }
+    });
+    let has_count = recall == Recall::Count && !reply.is_refused();
+    Reply {
+        index: reply.index,
+        outcomes: reply.outcomes.clone(),
+        found: found.collect(),
+        found_count: if has_count { reply.found_count } else { reply.found.len() as u64 },
+        new_ids: made_up(body, reply),
+        schema_version: reply.schema_version,
+        ..Reply::default()
     }
 }
 
-fn encode_found(found: &Found, recall: Recall, bytes: &mut Vec<u8>) {
-    let Found { id, version, before, after } = found;
-    let length = |record: &Option<Blob>| record.as_ref().map_or(0, |record| record.len());
-    let is_small = length(before) + length(after) <= REQUEST_DOCUMENT_BYTES_MAX;
-    let has_documents = recall == Recall::Documents && is_small;
-    numbered(if has_documents { FOUND_DOCUMENTS } else { FOUND }, *version, bytes);
-    put(id.as_bytes(), bytes);
-    if has_documents {
-        // No stored document is empty.
-        for record in [before, after] {
-            put(record.as_deref().unwrap_or_default(), bytes);
-        }
+/// The ids that were made up for documents that were created, with the places of their operations.
+fn made_up(body: &Body, reply: &Reply) -> Vec<(usize, DocumentId)> {
+    let Body::Write(write) = body else { return Vec::new() };
+    let done = write.operations.iter().zip(&reply.outcomes).enumerate();
+    let id_of = |(position, (operation, outcome)): (usize, (&Operation, &Outcome))| {
+        let is_new = matches!(operation.action, Action::InsertNew(_))
+            && matches!(outcome, Outcome::Applied { existed: false, .. });
+        is_new.then(|| (position, operation.id.clone()))
+    };
+    done.filter_map(id_of).collect()
+}
+
+impl Found {
+    /// Whether its documents are small enough to be remembered.
+    fn is_small(&self) -> bool {
+        let length = |record: &Option<Blob>| record.as_ref().map_or(0, |record| record.len());
+        length(&self.before) + length(&self.after) <= REQUEST_DOCUMENT_BYTES_MAX
     }
 }
 
 impl Remembered {
+    fn encode(request: &Request, now: Time, body: &Body, reply: &Reply) -> Vec<u8> {
+        let mut bytes = now.as_micros().to_le_bytes().to_vec();
+        bytes.extend_from_slice(&request.fingerprint.to_le_bytes());
+        to_recall(body, reply).put(&mut bytes);
+        bytes
+    }
+
     fn decode(bytes: &[u8]) -> Option<Self> {
         let (answered, rest) = bytes.split_first_chunk::<8>()?;
         let answered = Time::from_micros(i64::from_le_bytes(*answered)).ok()?;
         let (fingerprint, mut rest) = rest.split_first_chunk::<16>()?;
-        let index = decode_varint(&mut rest)?;
-        let mut reply = Reply { index, is_replayed: true, ..Reply::default() };
-        while let Some((&tag, tail)) = rest.split_first() {
-            rest = tail;
-            take_part(tag, &mut rest, &mut reply)?;
-        }
+        let reply = Reply { is_replayed: true, ..Reply::take(&mut rest)? };
         Some(Remembered { answered, fingerprint: u128::from_le_bytes(*fingerprint), reply })
     }
-}
-
-/// Reads one part of an answer.
-fn take_part(tag: u8, rest: &mut &[u8], reply: &mut Reply) -> Option<()> {
-    match tag {
-        REFUSED => reply.outcomes.push(Outcome::Refused(Refusal::decode(rest).ok()?)),
-        ABANDONED => reply.outcomes.push(Outcome::Abandoned),
-        _ => {
-            let number = decode_varint(rest)?;
-            let applied = |existed| Outcome::Applied { version: number, existed };
-            match tag {
-                APPLIED_NEW => reply.outcomes.push(applied(false)),
-                APPLIED_EXISTED => reply.outcomes.push(applied(true)),
-                APPLIED_NEW_ID => {
-                    let position = reply.outcomes.len();
-                    reply.outcomes.push(applied(false));
-                    reply.new_ids.push((position, take_id(rest)?));
-                }
-                HELD => reply.outcomes.push(Outcome::Held { version: number }),
-                FOUND_COUNT => reply.found_count = number,
-                FOUND | FOUND_DOCUMENTS => {
-                    let id = take_id(rest)?;
-                    let mut found = Found { id, version: number, before: None, after: None };
-                    if tag == FOUND_DOCUMENTS {
-                        found.before = take_record(rest)?;
-                        found.after = take_record(rest)?;
-                    }
-                    reply.found_count += 1;
-                    reply.found.push(found);
-                }
-                SCHEMA_VERSION => reply.schema_version = number,
-                _ => return None,
-            }
-        }
-    }
-    Some(())
-}
-
-fn numbered(tag: u8, number: u64, out: &mut Vec<u8>) {
-    out.push(tag);
-    encode_varint(number, out);
-}
-
-fn put(bytes: &[u8], out: &mut Vec<u8>) {
-    encode_varint(bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
-}
-
-fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(decode_varint(rest)?).ok()?;
-    let (taken, tail) = rest.split_at_checked(length)?;
-    *rest = tail;
-    Some(taken)
-}
-
-fn take_id(rest: &mut &[u8]) -> Option<DocumentId> {
-    DocumentId::new(std::str::from_utf8(take(rest)?).ok()?).ok()
-}
-
-fn take_record(rest: &mut &[u8]) -> Option<Option<Blob>> {
-    let record = take(rest)?;
-    Some((!record.is_empty()).then(|| Blob::copy_of(record)))
 }

@@ -6,8 +6,12 @@
 //! none, since another node may well read what this one could not: it stops the machine, so that
 //! nothing that follows is built on what was left out.
 
+use velocitydb_core::wire::Wire;
+use velocitydb_core::wire_enum;
+
 use super::Reply;
 use crate::Error;
+use crate::error::RefusedBatch;
 
 /// What the state says to a command.
 pub(crate) type Answer = std::result::Result<Reply, Rejection>;
@@ -27,11 +31,6 @@ impl Rejection {
     /// the state, the same on every node that has it, and so they reject.
     pub(super) fn of(error: Error) -> std::result::Result<Self, Fatal> {
         match error {
-            Error::Storage(_)
-            | Error::Thread { .. }
-            | Error::InUse { .. }
-            | Error::StateVersion { .. }
-            | Error::OutcomeUnknown { .. } => Err(Fatal(error)),
             Error::Invalid(_)
             | Error::NotFound { .. }
             | Error::AlreadyExists { .. }
@@ -41,11 +40,7 @@ impl Rejection {
             | Error::VersionMismatch { .. }
             | Error::ConditionFailed { .. }
             | Error::NotLeased { .. }
-            | Error::LeaseLost { .. }
-            | Error::TooManyLeases { .. }
-            | Error::Unfinished { .. }
             | Error::Conflict
-            | Error::Contention { .. }
             | Error::CollectionExists { .. }
             | Error::NoCollection { .. }
             | Error::IndexExists { .. }
@@ -53,17 +48,75 @@ impl Rejection {
             | Error::IndexFailed { .. }
             | Error::SchemaSuperseded { .. }
             | Error::SchemaViolated { .. }
+            | Error::MemoryExceeded { .. }
+            | Error::CommandTooLarge { .. }
+            | Error::RequestReused { .. }
+            | Error::Corrupt { .. } => Ok(Rejection(error)),
+            Error::Storage(_)
+            | Error::Thread { .. }
+            | Error::InUse { .. }
+            | Error::StateVersion { .. }
+            | Error::OutcomeUnknown { .. } => Err(Fatal(error)),
+            // What handles say, and no state: a machine that says it is not one to go on with.
+            Error::LeaseLost { .. }
+            | Error::TooManyLeases { .. }
+            | Error::Unfinished { .. }
+            | Error::Contention { .. }
             | Error::ConsistencyTooWeak { .. }
             | Error::Type { .. }
             | Error::DeadlineExceeded
             | Error::Cancelled
-            | Error::MemoryExceeded { .. }
-            | Error::CommandTooLarge { .. }
             | Error::Overloaded { .. }
-            | Error::RequestReused { .. }
-            | Error::DoneBefore { .. }
-            | Error::Corrupt { .. } => Ok(Rejection(error)),
+            | Error::DoneBefore { .. } => Err(Fatal(error)),
         }
+    }
+}
+
+// The errors that reject. No other is ever put.
+wire_enum!(Error {
+    0 Invalid(error);
+    1 NotFound { collection, id, batch };
+    2 AlreadyExists { collection, id, version, batch };
+    3 Duplicate { collection, id, index, other, batch };
+    4 SchemaViolation { collection, id, violations, batch };
+    5 Inapplicable { collection, id, reason, batch };
+    6 VersionMismatch { collection, id, expected, found, batch };
+    7 ConditionFailed { collection, id, path, version, batch };
+    8 NotLeased { collection, id, version, batch };
+    9 Conflict;
+    10 CollectionExists { collection };
+    11 NoCollection { collection };
+    12 IndexExists { collection, index };
+    13 NoIndex { collection, index };
+    14 IndexFailed { collection, index, reason };
+    15 SchemaSuperseded { collection };
+    16 SchemaViolated { collection, count, offenders };
+    17 MemoryExceeded { what, place, found, max };
+    18 CommandTooLarge { what, found, max };
+    19 RequestReused { request };
+    20 Corrupt { place, what };
+    else unreachable!("an error that is no rejection")
+});
+
+impl Wire for Box<RefusedBatch> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.position.put(out);
+        self.outcomes.put(out);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        let (position, outcomes) = Wire::take(bytes)?;
+        Some(Box::new(RefusedBatch { position, outcomes }))
+    }
+}
+
+impl Wire for Rejection {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        Error::take(bytes).map(Rejection)
     }
 }
 

@@ -8,7 +8,7 @@ use velocitydb_core::{
 };
 use velocitydb_storage::Blob;
 
-use super::documents::{New, NewLease, Place, Stored, is_expired, refusable};
+use super::documents::{Address, New, NewLease, Stored, is_expired, refusable};
 use super::unique::Contests;
 use super::{Machine, Reply};
 use crate::Result;
@@ -85,8 +85,10 @@ impl Machine {
             self.make_collection(collection, &CollectionOptions::default())?;
         }
         let number = self.catalog.collections.get(collection).map(|found| found.number);
-        let place = number
-            .map(|number| Place { collection, key: keys::document(number, operation.id.as_str()) });
+        let place = number.map(|number| Address {
+            collection,
+            key: keys::document(number, operation.id.as_str()),
+        });
         let stored = match &place {
             Some(place) => self.live_document(place, now)?,
             None => None,
@@ -99,7 +101,7 @@ impl Machine {
                 self.act(now, &asked, place.as_ref(), stored.as_ref())?
             }
         };
-        if operation.condition == Condition::Always {
+        if operation.condition == Condition::Always || !self.is_asked {
             return Ok((outcome, None));
         }
         let current = match (&outcome, &place) {
@@ -114,7 +116,7 @@ impl Machine {
         &mut self,
         now: Time,
         asked: &Asked<'_>,
-        place: Option<&Place<'_>>,
+        place: Option<&Address<'_>>,
         stored: Option<&Stored>,
     ) -> Result<Outcome> {
         let version = stored.map_or(0, |stored| stored.header.version);

@@ -143,7 +143,7 @@ impl Aggregate {
         self.pipeline.check()?;
         let name = self.collection.clone()?;
         let queried = self.queried(&name)?;
-        let world = World::new(&self, queried.as_ref().map(|queried| &queried.snapshot));
+        let world = SnapshotContext::new(&self, queried.as_ref().map(|queried| &queried.snapshot));
         let result = self.run(&world, queried.as_ref(), &mut |object| {
             visit(object).map_err(|error| world.keep(error))
         });
@@ -179,7 +179,7 @@ impl Aggregate {
 
     fn run(
         &self,
-        world: &World<'_>,
+        world: &SnapshotContext<'_>,
         queried: Option<&Queried>,
         sink: &mut dyn FnMut(Object) -> velocitydb_core::Result<ControlFlow<()>>,
     ) -> Result<()> {
@@ -237,7 +237,7 @@ impl<'p> Planned<'p> {
 }
 
 /// What a pipeline can ask for: the other collections of the same state, and the time.
-struct World<'a> {
+struct SnapshotContext<'a> {
     snapshot: Option<&'a Snapshot>,
     now: Time,
     control: Control,
@@ -248,9 +248,9 @@ struct World<'a> {
     error: RefCell<Option<Error>>,
 }
 
-impl<'a> World<'a> {
+impl<'a> SnapshotContext<'a> {
     fn new(aggregate: &Aggregate, snapshot: Option<&'a Snapshot>) -> Self {
-        World {
+        SnapshotContext {
             snapshot,
             now: aggregate.now,
             control: aggregate.control(),
@@ -289,7 +289,7 @@ impl<'a> World<'a> {
     }
 }
 
-impl Context for World<'_> {
+impl Context for SnapshotContext<'_> {
     fn lookup(
         &self,
         collection: &str,

@@ -274,7 +274,7 @@ impl WriteBatch {
         let count = self.write.operations.len() + 1;
         if count > limits::COMMAND_OPERATIONS_MAX {
             return Err(velocitydb_core::Error::LimitExceeded {
-                what: "the number of operations of one batch",
+                what: "the number of operations of one batch".into(),
                 path: String::new(),
                 found: count,
                 max: limits::COMMAND_OPERATIONS_MAX,

@@ -330,7 +330,7 @@ impl<D: FromDocument> Claim<'_, D> {
             return Ok(());
         }
         Err(velocitydb_core::Error::LimitExceeded {
-            what: "number of documents of one claim",
+            what: "number of documents of one claim".into(),
             path: String::new(),
             found: self.limit as usize,
             max: CLAIM_COUNT_MAX as usize,
@@ -363,7 +363,9 @@ impl<D: FromDocument> Claim<'_, D> {
         let Some((duration, _)) = &self.lease else {
             let (what, place) = ("claim", String::new());
             let problem = "has no lease to be held; give it one with `lease`".to_owned();
-            return Err(velocitydb_core::Error::InvalidQuery { what, place, problem }.into());
+            return Err(
+                velocitydb_core::Error::InvalidQuery { what: what.into(), place, problem }.into()
+            );
         };
         let (documents, duration) = (self.documents, *duration);
         self.check_limit()?;

@@ -14,7 +14,7 @@ use crate::handle::batch::{BatchOutcomes, BatchWritten, WriteBatch, check_outcom
 use crate::options::{MaintenanceMode, Options};
 use crate::replica::pending;
 use crate::replica::{Core, Maintained, Maintenance};
-use crate::state::catalog::{self, Entry};
+use crate::state::catalog::{self, CollectionEntry};
 use crate::{CollectionStats, Error, Explanation, Result, Snapshot};
 
 /// An open database. Clones are handles to the same one, which closes with the last of them.
@@ -346,7 +346,7 @@ impl Database {
         name: &CollectionName,
         access: Access,
         level: Consistency,
-    ) -> Result<Option<Entry>> {
+    ) -> Result<Option<CollectionEntry>> {
         if access == Access::Read {
             self.inner.core.proposer.read_barrier(level)?;
         }
@@ -363,9 +363,12 @@ impl Database {
             Access::Write => (entry.options.min_write, "writes"),
         };
         match floor {
-            Some(floor) if level < floor => {
-                Err(Error::ConsistencyTooWeak { collection: name.clone(), action, floor, level })
-            }
+            Some(floor) if level < floor => Err(Error::ConsistencyTooWeak {
+                collection: name.clone(),
+                action: action.into(),
+                floor,
+                level,
+            }),
             _ => Ok(Some(entry)),
         }
     }

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use velocitydb_core::{CollectionName, DocumentId, Time, Update};
 
-use crate::handle::lease_keeper::{self, Place, Renewed};
+use crate::handle::lease_keeper::{self, Renewal, Renewed};
 use crate::{Document, Documents, Error, Result};
 
 /// Claimed work whose lease is renewed by itself, for as long as this is held; see
@@ -77,7 +77,7 @@ struct State {
     /// Why the lease is lost, if it is.
     lost: Option<Error>,
     /// Where the thread has it.
-    place: Option<Place>,
+    place: Option<Renewal>,
 }
 
 /// Until when a lease is held, by two clocks.
@@ -162,7 +162,7 @@ impl Renewed for Held {
         }
     }
 
-    fn set_place(&self, place: Place) -> Option<Place> {
+    fn set_place(&self, place: Renewal) -> Option<Renewal> {
         let mut state = self.state.lock();
         let is_open = state.documents.is_some() && state.lost.is_none();
         if is_open { state.place.replace(place) } else { Some(place) }

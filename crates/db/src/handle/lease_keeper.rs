@@ -19,7 +19,7 @@ pub const LEASE_GUARDS_MAX: usize = 1_000;
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// When a lease is to be renewed, and a number that tells it from others.
-pub(crate) type Place = (Instant, u64);
+pub(crate) type Renewal = (Instant, u64);
 
 /// A lease that is renewed by itself.
 pub(crate) trait Renewed: Send + Sync {
@@ -28,7 +28,7 @@ pub(crate) trait Renewed: Send + Sync {
 
     /// Notes where the thread has it, for the guard to take it from there. Returns the place that is
     /// not needed: the one before, or this one when there is nothing to renew any more.
-    fn set_place(&self, place: Place) -> Option<Place>;
+    fn set_place(&self, place: Renewal) -> Option<Renewal>;
 }
 
 struct Keeper {
@@ -37,7 +37,7 @@ struct Keeper {
 }
 
 struct State {
-    due: BTreeMap<Place, Weak<dyn Renewed>>,
+    due: BTreeMap<Renewal, Weak<dyn Renewed>>,
     number_next: u64,
     is_running: bool,
 }
@@ -91,7 +91,7 @@ pub(crate) fn keep(held: &Arc<dyn Renewed>, at: Instant) {
 }
 
 /// Forgets a lease.
-pub(crate) fn forget(place: Place) {
+pub(crate) fn forget(place: Renewal) {
     KEEPER.state.lock().due.remove(&place);
 }
 

@@ -48,7 +48,7 @@ fn sort_id(sort: &Sort) -> u64 {
 
 fn token_error(problem: &str) -> velocitydb_core::Error {
     let (what, place, problem) = ("page token", String::new(), problem.to_owned());
-    velocitydb_core::Error::InvalidQuery { what, place, problem }
+    velocitydb_core::Error::InvalidQuery { what: what.into(), place, problem }
 }
 
 impl fmt::Display for PageToken {

@@ -30,13 +30,13 @@ pub struct Transaction {
     db: Database,
     snapshot: Snapshot,
     /// The headers of the documents that were read; `None` where there was none.
-    documents: HashMap<Place, Option<Header>>,
+    documents: HashMap<DocumentRef, Option<Header>>,
     /// The last commands that had changed the collections that were read as a whole; 0 for none.
     collections: HashMap<CollectionName, u64>,
     /// What queries found, as it is checked.
     queries: Vec<Check>,
     /// What is to be written; `None` deletes.
-    writes: BTreeMap<Place, Option<New>>,
+    writes: BTreeMap<DocumentRef, Option<New>>,
     /// About how many bytes all of these have in the command that commits.
     bytes: usize,
 }
@@ -58,7 +58,7 @@ impl New {
     }
 }
 
-pub(crate) type Place = (CollectionName, DocumentId);
+pub(crate) type DocumentRef = (CollectionName, DocumentId);
 
 impl Transaction {
     pub(crate) fn new(db: Database, snapshot: Snapshot) -> Self {
@@ -173,7 +173,7 @@ impl Transaction {
         self.update_at(place(collection, id)?, &update.into())
     }
 
-    fn update_at(&mut self, place: Place, update: &Update) -> Result<()> {
+    fn update_at(&mut self, place: DocumentRef, update: &Update) -> Result<()> {
         let document = self.existing(&place)?;
         let fields = self.updated(&place, &document, update)?;
         self.set(place, Some(New { fields, expires: document.expires(), lease: None }))
@@ -339,7 +339,7 @@ impl Transaction {
             checks: documents.chain(collections).chain(self.queries).collect(),
             operations: operations.collect(),
         };
-        let places: Vec<Place> =
+        let places: Vec<DocumentRef> =
             write.operations.iter().map(|one| (one.collection.clone(), one.id.clone())).collect();
         let request = request(&self.db);
         let reply = self.db.submit_last(Body::Write(write), request.clone())?;
@@ -360,7 +360,7 @@ impl Transaction {
     }
 
     /// The document as this transaction sees it.
-    pub(crate) fn current(&mut self, place: &Place) -> Result<Option<Document>> {
+    pub(crate) fn current(&mut self, place: &DocumentRef) -> Result<Option<Document>> {
         match self.writes.get(place) {
             Some(Some(new)) => return self.written(place, new).map(Some),
             Some(None) => return Ok(None),
@@ -374,7 +374,7 @@ impl Transaction {
         Ok(document)
     }
 
-    pub(crate) fn existing(&mut self, place: &Place) -> Result<Document> {
+    pub(crate) fn existing(&mut self, place: &DocumentRef) -> Result<Document> {
         self.current(place)?.ok_or_else(|| {
             let (collection, id) = place.clone();
             Error::refused(collection, id, Refusal::Missing, None)
@@ -382,7 +382,7 @@ impl Transaction {
     }
 
     /// A document as this transaction has written it.
-    fn written(&self, place: &Place, new: &New) -> Result<Document> {
+    fn written(&self, place: &DocumentRef, new: &New) -> Result<Document> {
         let now = self.now();
         let before = self.documents.get(place).copied().flatten();
         let header = match before {
@@ -407,14 +407,17 @@ impl Transaction {
         Document::of_parts(place.1.clone(), &header, &new.fields)
     }
 
-    fn writes_to(&self, name: &CollectionName) -> impl Iterator<Item = (&Place, &Option<New>)> {
+    fn writes_to(
+        &self,
+        name: &CollectionName,
+    ) -> impl Iterator<Item = (&DocumentRef, &Option<New>)> {
         self.writes.iter().filter(move |((other, _), _)| other == name)
     }
 
     /// The fields of a document after an update.
     pub(crate) fn updated(
         &self,
-        place: &Place,
+        place: &DocumentRef,
         document: &Document,
         update: &Update,
     ) -> Result<Encoded> {
@@ -430,7 +433,11 @@ impl Transaction {
     }
 
     /// The update that the lease on a document holds for its end, for the document as it is.
-    pub(crate) fn release_of(&self, place: &Place, document: &Document) -> Result<Option<Update>> {
+    pub(crate) fn release_of(
+        &self,
+        place: &DocumentRef,
+        document: &Document,
+    ) -> Result<Option<Update>> {
         let lease = self.snapshot.lease_of(&place.0, &place.1)?;
         Ok(lease.release.choose(&document.view()?)?.cloned())
     }
@@ -440,7 +447,7 @@ impl Transaction {
     }
 
     /// Remembers what a document is to become. What has become of its lease stays so.
-    pub(crate) fn set(&mut self, place: Place, mut write: Option<New>) -> Result<()> {
+    pub(crate) fn set(&mut self, place: DocumentRef, mut write: Option<New>) -> Result<()> {
         let lease = match self.writes.get(&place) {
             Some(Some(before)) => before.lease,
             // It was deleted, and its lease went along.
@@ -512,14 +519,20 @@ fn within(what: &'static str, found: usize, max: usize) -> Result<()> {
     if found <= max {
         return Ok(());
     }
-    Err(velocitydb_core::Error::LimitExceeded { what, path: String::new(), found, max }.into())
+    Err(velocitydb_core::Error::LimitExceeded {
+        what: what.into(),
+        path: String::new(),
+        found,
+        max,
+    }
+    .into())
 }
 
-pub(crate) fn place(collection: &str, id: &str) -> Result<Place> {
+pub(crate) fn place(collection: &str, id: &str) -> Result<DocumentRef> {
     Ok((CollectionName::new(collection)?, DocumentId::new(id)?))
 }
 
 /// About how many bytes a place has in a command.
-fn length_of(place: &Place) -> usize {
+fn length_of(place: &DocumentRef) -> usize {
     place.0.as_str().len() + place.1.as_str().len()
 }

@@ -159,7 +159,7 @@ impl Definition {
             return Ok(());
         }
         let what = "size of the entries of one document in one index in bytes";
-        Err(Error::LimitExceeded { what, path: self.path_list(), found, max }.into())
+        Err(Error::LimitExceeded { what: what.into(), path: self.path_list(), found, max }.into())
     }
 
     fn check_length(&self, found: usize) -> Result<()> {
@@ -168,7 +168,7 @@ impl Definition {
             return Ok(());
         }
         let what = "size of the values of an index entry in bytes";
-        Err(Error::LimitExceeded { what, path: self.path_list(), found, max }.into())
+        Err(Error::LimitExceeded { what: what.into(), path: self.path_list(), found, max }.into())
     }
 
     /// Two arrays would make combinations of values that are together in no element, and such a
@@ -181,7 +181,7 @@ impl Definition {
             "{} is unique, and the document has arrays on two of its paths; it can have one",
             self.name
         );
-        Err(Error::InvalidQuery { what: "index", place: String::new(), problem }.into())
+        Err(Error::InvalidQuery { what: "index".into(), place: String::new(), problem }.into())
     }
 
     fn check_count(&self, found: usize) -> Result<()> {
@@ -190,7 +190,7 @@ impl Definition {
             return Ok(());
         }
         let what = "number of index entries of one document";
-        Err(Error::LimitExceeded { what, path: self.path_list(), found, max }.into())
+        Err(Error::LimitExceeded { what: what.into(), path: self.path_list(), found, max }.into())
     }
 
     fn path_list(&self) -> String {

@@ -53,7 +53,7 @@ impl Control {
             return Ok(());
         }
         let (place, max) = (String::new(), self.memory_bytes_max);
-        Err(Error::MemoryExceeded { what, place, found, max })
+        Err(Error::MemoryExceeded { what: what.into(), place, found, max })
     }
 
     /// Gives bytes back.

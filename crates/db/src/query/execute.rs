@@ -192,7 +192,7 @@ impl<'a> Execution<'a> {
         let is_ahead = self.need == Need::Documents && self.ahead > 1 && !is_noted;
         let state = self.target.state;
         for number in numbers {
-            let place = Place { scan, number, of_all: first + number };
+            let place = ScanRange { scan, number, of_all: first + number };
             let mut parts = Parts::of(&scan.ranges[number], scan.direction);
             let mut ahead = Ahead::default();
             while let Some(part) = parts.next(self.known(place.of_all)) {
@@ -222,7 +222,7 @@ impl<'a> Execution<'a> {
     /// Notes one entry of an index, and looks at the documents once there are some.
     fn enter_ahead(
         &mut self,
-        place: &Place<'_>,
+        place: &ScanRange<'_>,
         key: &[u8],
         value: &[u8],
         ahead: &mut Ahead,
@@ -243,7 +243,7 @@ impl<'a> Execution<'a> {
     /// Looks at the documents of the entries that were noted.
     fn catch_up(
         &mut self,
-        place: &Place<'_>,
+        place: &ScanRange<'_>,
         ahead: &mut Ahead,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
@@ -277,7 +277,7 @@ impl<'a> Execution<'a> {
         while flow.is_continue()
             && let Some((number, key, value)) = merged.next()?
         {
-            let place = Place { scan, number, of_all: first + number };
+            let place = ScanRange { scan, number, of_all: first + number };
             flow = self.enter(&place, &key, &value, visit)?;
             last = Some((place.of_all, key));
         }
@@ -297,7 +297,7 @@ impl<'a> Execution<'a> {
     #[inline]
     fn enter(
         &mut self,
-        place: &Place<'_>,
+        place: &ScanRange<'_>,
         key: &[u8],
         value: &[u8],
         visit: &mut Visit<'_>,
@@ -333,7 +333,7 @@ impl<'a> Execution<'a> {
     fn fetch(
         &mut self,
         id: &str,
-        entry: Option<(&Place<'_>, &[u8])>,
+        entry: Option<(&ScanRange<'_>, &[u8])>,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
         let key = keys::document(self.target.number, id);
@@ -345,7 +345,7 @@ impl<'a> Execution<'a> {
         &mut self,
         id: &str,
         key: &[u8],
-        entry: Option<(&Place<'_>, &[u8])>,
+        entry: Option<(&ScanRange<'_>, &[u8])>,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
         let record = self.target.state.get(DOCUMENTS, key)?;
@@ -496,7 +496,7 @@ impl<'a> Execution<'a> {
 }
 
 /// A range of a scan.
-struct Place<'a> {
+struct ScanRange<'a> {
     scan: &'a IndexScan,
     /// Its number in the scan.
     number: usize,
@@ -504,7 +504,7 @@ struct Place<'a> {
     of_all: usize,
 }
 
-impl Place<'_> {
+impl ScanRange<'_> {
     /// The id that an entry is of, and whether its key is exact.
     fn split_entry<'e>(&self, key: &'e [u8], value: &'e [u8]) -> Result<(Cow<'e, str>, bool)> {
         let (scan, start) = (self.scan, self.scan.prefixes[self.number]);

@@ -381,7 +381,7 @@ fn seek_index(scan: &mut IndexScan, sort: &Sort, after: &[u8]) -> bool {
 }
 
 /// A place in the order as the bytes of index keys.
-struct Place {
+struct OrderBound {
     bytes: Key,
     /// Whether they end where a key ends; an id is left out where the index is unique.
     is_whole: bool,
@@ -405,7 +405,7 @@ fn id_of_place(sort: &Sort, place: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-fn entry_place(scan: &IndexScan, sort: &Sort, after: &[u8]) -> Option<Place> {
+fn entry_place(scan: &IndexScan, sort: &Sort, after: &[u8]) -> Option<OrderBound> {
     let components = after.get(..components_of_place(sort, after)?)?;
     let is_unique = scan.definition.spec.is_unique();
     let mut bytes = Key::from_slice(components);
@@ -420,5 +420,5 @@ fn entry_place(scan: &IndexScan, sort: &Sort, after: &[u8]) -> Option<Place> {
     } else if scan.direction == ScanDirection::Backward {
         bytes.iter_mut().for_each(|byte| *byte = !*byte);
     }
-    Some(Place { bytes, is_whole: !is_unique })
+    Some(OrderBound { bytes, is_whole: !is_unique })
 }

@@ -42,6 +42,16 @@ impl<'a> Group<'a> {
         self.machine.apply(command)
     }
 
+    /// Applies a command like [`apply`](Self::apply), for nobody who would want an answer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`apply`](Self::apply).
+    #[cfg_attr(not(test), expect(dead_code, reason = "a replicated log is the caller to come"))]
+    pub(crate) fn follow(&mut self, command: &Command) -> std::result::Result<(), Fatal> {
+        self.machine.follow(command)
+    }
+
     /// Notes that what was applied came from a log, up to this position. It is committed with the rest,
     /// also where that has no effect.
     #[cfg_attr(not(test), expect(dead_code, reason = "a replicated log is the caller to come"))]

@@ -10,7 +10,7 @@ use velocitydb_core::limits::DEPTH_MAX;
 use velocitydb_core::{Object, Value};
 
 use super::defaults::Defaults;
-use super::indexes::{self, IndexRequest};
+use super::index_requests::{self, IndexRequest};
 use super::keywords::{STORED_TYPE, StoredType};
 use super::meter::Weights;
 use super::problem::{dotted, problem};
@@ -57,7 +57,7 @@ pub(super) fn compile(schema: &Object) -> Result<Compiled> {
         let text = "is for a field that belongs to the database; leave it out".to_owned();
         return Err(problem(place, text));
     }
-    let indexes = indexes::requests(&schemas)?;
+    let indexes = index_requests::requests(&schemas)?;
     // The library's panics are known to be rare and not known to be absent, and a schema comes from
     // outside.
     let translated = with_translated_patterns(&json, &schemas, &patterns);

@@ -333,7 +333,7 @@ impl Full {
             Full::Depth => ("nesting with defaults", DEPTH_MAX),
         };
         let (path, found) = (String::new(), max + 1);
-        velocitydb_core::Error::LimitExceeded { what, path, found, max }.into()
+        velocitydb_core::Error::LimitExceeded { what: what.into(), path, found, max }.into()
     }
 }
 

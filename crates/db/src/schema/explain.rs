@@ -35,7 +35,7 @@ pub(super) fn explain(
 ) -> velocitydb_core::Result<Violations> {
     let mut explanation = Explanation {
         judge: Judge::new(rules, meter),
-        places: vec![Place { within: 0, step: Step::Field("") }],
+        places: vec![Location { within: 0, step: Step::Field("") }],
         looked_into: HashSet::new(),
         open: Vec::new(),
         found: Found::default(),
@@ -57,7 +57,7 @@ pub(super) fn explain(
 struct Explanation<'s, 'd> {
     judge: Judge<'s, 'd>,
     /// The places of what is looked into, each with the way to it.
-    places: Vec<Place<'d>>,
+    places: Vec<Location<'d>>,
     looked_into: HashSet<(Number, usize)>,
     open: Vec<Open<'d>>,
     found: Found,
@@ -73,7 +73,7 @@ struct Open<'d> {
     place: usize,
 }
 
-struct Place<'d> {
+struct Location<'d> {
     within: usize,
     step: Step<'d>,
 }
@@ -105,7 +105,7 @@ impl<'s, 'd> Explanation<'s, 'd> {
     /// As [`Self::descend`], into a part of a value.
     fn descend_to(&mut self, schema: Number, value: View<'d>, within: usize, step: Step<'d>) {
         if self.judge.holds(schema, value) != Some(true) {
-            self.places.push(Place { within, step });
+            self.places.push(Location { within, step });
             self.look_into(schema, value, self.places.len() - 1);
         }
     }

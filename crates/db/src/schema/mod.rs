@@ -3,11 +3,10 @@
 
 mod bounds;
 mod builder;
-mod collection_schema;
 mod compile;
 mod defaults;
 mod explain;
-mod indexes;
+mod index_requests;
 mod judge;
 mod keywords;
 mod meter;
@@ -15,6 +14,7 @@ mod pattern;
 mod problem;
 mod references;
 mod rules;
+mod schema_type;
 mod scopes;
 mod subschemas;
 #[cfg(test)]
@@ -25,10 +25,10 @@ mod violation;
 
 pub use bounds::{ENTERED_SCHEMAS_MAX, LOOKS_AT_A_VALUE_MAX, PATTERNS_BYTES_MAX};
 pub use builder::{Field, SchemaBuilder};
-pub use collection_schema::Schema;
 pub use compile::SCHEMA_BYTES_MAX;
 pub use defaults::DEFAULTS_BYTES_MAX;
-pub use indexes::{INDEX_REQUESTS_MAX, IndexRequest};
+pub use index_requests::{INDEX_REQUESTS_MAX, IndexRequest};
 pub use meter::{STEPS_A_BYTE, STEPS_MAX};
+pub use schema_type::Schema;
 pub use scopes::WAYS_MAX;
 pub use subschemas::SUBSCHEMAS_MAX;

@@ -7,39 +7,39 @@ pub(super) type Number = usize;
 
 /// An error of a schema: the place as a dotted path, and the end of a sentence.
 pub(super) fn problem(place: String, problem: String) -> Error {
-    Error::Invalid(velocitydb_core::Error::InvalidQuery { what: "schema", place, problem })
+    Error::Invalid(velocitydb_core::Error::InvalidQuery { what: "schema".into(), place, problem })
 }
 
 /// Where a schema stands: in which one, and the way from there. Kept as a link, since ways can be
 /// long and many schemas share them.
-pub(super) struct Place<'a> {
+pub(super) struct SchemaPath<'a> {
     within: Option<Number>,
     keyword: Option<&'a str>,
     way: Vec<String>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> SchemaPath<'a> {
     /// The whole.
     pub(super) fn root() -> Self {
-        Place { within: None, keyword: None, way: Vec::new() }
+        SchemaPath { within: None, keyword: None, way: Vec::new() }
     }
 
     /// A way from the whole.
     pub(super) fn at(way: Vec<String>) -> Self {
-        Place { within: None, keyword: None, way }
+        SchemaPath { within: None, keyword: None, way }
     }
 
     /// The value of a keyword of another schema, or something in that value.
     pub(super) fn within(number: Number, keyword: &'a str, step: Option<String>) -> Self {
         let way = step.into_iter().collect();
-        Place { within: Some(number), keyword: Some(keyword), way }
+        SchemaPath { within: Some(number), keyword: Some(keyword), way }
     }
 
     /// The dotted path of a schema, and of something in it.
     pub(super) fn text<'p>(
         number: Number,
         steps: &[&str],
-        place_of: impl Fn(Number) -> &'p Place<'a>,
+        place_of: impl Fn(Number) -> &'p SchemaPath<'a>,
     ) -> String
     where
         'a: 'p,

@@ -8,7 +8,7 @@ use referencing::{Draft, Resolver};
 use serde_json::Value as Json;
 use velocitydb_core::Value;
 
-use super::problem::{Number, Place, problem};
+use super::problem::{Number, SchemaPath, problem};
 use super::references::References;
 use crate::Result;
 
@@ -25,7 +25,7 @@ const UNUSUAL_TARGETS_MAX: usize = 100;
 /// One schema of a schema.
 pub(super) struct Subschema<'a> {
     /// Where it stands: in which schema, and the way from there.
-    pub(super) place: Place<'a>,
+    pub(super) place: SchemaPath<'a>,
     /// The schemas that judge the same value.
     pub(super) same_value: Vec<Number>,
     /// The schemas that judge a part of the value.
@@ -95,7 +95,7 @@ impl<'a> Subschemas<'a> {
             metaschema: None,
             references,
         };
-        walk.visit(json, written, &references.root(), Place::root())?;
+        walk.visit(json, written, &references.root(), SchemaPath::root())?;
         while let Some(pending) = walk.pending.pop() {
             walk.follow(&pending)?;
         }
@@ -126,7 +126,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         json: &'a Json,
         written: &'a Value,
         resolver: &Resolver<'r>,
-        place: Place<'a>,
+        place: SchemaPath<'a>,
     ) -> Result<Number> {
         if let Some(number) = self.known.get(&std::ptr::from_ref(json)) {
             return Ok(*number);
@@ -149,7 +149,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         Ok(number)
     }
 
-    fn push(&mut self, place: Place<'a>) -> Result<Number> {
+    fn push(&mut self, place: SchemaPath<'a>) -> Result<Number> {
         if self.all.len() >= SUBSCHEMAS_MAX {
             return Err(problem(
                 String::new(),
@@ -283,7 +283,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         written: &'a Value,
         resolver: &Resolver<'r>,
     ) -> Result<Vec<(&'a str, Number)>> {
-        let place = |step| Place::within(number, keyword, step);
+        let place = |step| SchemaPath::within(number, keyword, step);
         let mut found = Vec::new();
         match (keyword, value, written) {
             ("allOf" | "anyOf" | "oneOf" | "prefixItems", Json::Array(json), Value::Array(own)) => {
@@ -359,7 +359,7 @@ impl<'a, 'r> Walk<'a, 'r> {
                         put what it leads to into $defs";
             return Err(problem(self.text(from, &[keyword]), text.to_owned()));
         };
-        self.visit(json, written, resolver, Place::at(way))
+        self.visit(json, written, resolver, SchemaPath::at(way))
     }
 
     /// The metaschema of 2020-12, in place of all the schemas that it is made of.
@@ -367,7 +367,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         if let Some(number) = self.metaschema {
             return Ok(number);
         }
-        let number = self.push(Place::root())?;
+        let number = self.push(SchemaPath::root())?;
         self.metaschema = Some(number);
         let this = &mut self.all[number];
         this.keywords = 500;
@@ -375,7 +375,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         this.parts.push(number);
         // It has eight parts, each of which refers to further ones.
         for _ in 0..8 {
-            let part = self.push(Place::root())?;
+            let part = self.push(SchemaPath::root())?;
             let outer = self.all.len() - 2;
             self.all[outer].same_value.push(part);
         }
@@ -397,7 +397,7 @@ impl<'a, 'r> Walk<'a, 'r> {
 
 /// The dotted path of a schema, and of something in it.
 pub(super) fn place_text(all: &[Subschema<'_>], number: Number, steps: &[&str]) -> String {
-    Place::text(number, steps, |number| &all[number].place)
+    SchemaPath::text(number, steps, |number| &all[number].place)
 }
 
 /// Finds a value by its address, and the way to it.

@@ -343,7 +343,7 @@ pub(crate) fn is_stale(known: u64, entries: u64) -> bool {
 
 /// What readers need to know of a collection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry {
+pub(crate) struct CollectionEntry {
     pub(crate) number: CollectionNumber,
     pub(crate) options: CollectionOptions,
 }
@@ -415,7 +415,7 @@ pub(crate) fn all_totals(snapshot: &dyn Snapshot) -> Result<HashMap<CollectionNu
 
 /// One collection of a state, with all that belongs to it; `None` when it does not exist.
 fn load_collection(snapshot: &dyn Snapshot, name: &CollectionName) -> Result<Option<Collection>> {
-    let Some(Entry { number, options }) = find(snapshot, name)? else { return Ok(None) };
+    let Some(CollectionEntry { number, options }) = find(snapshot, name)? else { return Ok(None) };
     let key = keys::numbered(keys::COLLECTION_TOTALS, number);
     let totals = snapshot.get(SYSTEM, &key)?.as_deref().and_then(Totals::decode);
     let mut collection =
@@ -458,11 +458,14 @@ pub(crate) fn index_totals(
 }
 
 /// The entry of one collection in a state; `None` when it does not exist.
-pub(crate) fn find(snapshot: &dyn Snapshot, name: &CollectionName) -> Result<Option<Entry>> {
+pub(crate) fn find(
+    snapshot: &dyn Snapshot,
+    name: &CollectionName,
+) -> Result<Option<CollectionEntry>> {
     let key = keys::named(keys::COLLECTION, name.as_str());
     let Some(bytes) = snapshot.get(SYSTEM, &key)? else { return Ok(None) };
     let (number, options) = decode_collection(&bytes).ok_or_else(|| keys::corrupt(&key))?;
-    Ok(Some(Entry { number, options }))
+    Ok(Some(CollectionEntry { number, options }))
 }
 
 /// The stored form of a collection: its number and its options.

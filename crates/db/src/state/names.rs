@@ -25,7 +25,7 @@ use velocitydb_core::{CollectionName, IndexName};
 use crate::index::{Definition, IndexState};
 use crate::keys::IndexNumber;
 use crate::query::Statistics;
-use crate::state::catalog::{Catalog, Collection, Entry};
+use crate::state::catalog::{Catalog, Collection, CollectionEntry};
 
 /// Into how many parts the names are divided. With a million collections each has 250: replacing one
 /// takes a microsecond or two, less than the rest of what creating a collection does.
@@ -37,7 +37,7 @@ type Shard = HashMap<CollectionName, Published, RandomState>;
 /// What readers know of a collection.
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
-    pub(crate) entry: Entry,
+    pub(crate) entry: CollectionEntry,
     /// The indexes that can be used, if it has any. Whether one can be in a certain state, its
     /// totals in that state tell.
     pub(crate) indexes: Option<Arc<[Arc<PublishedIndex>]>>,
@@ -85,7 +85,7 @@ impl Names {
 
     /// The number and the options of a collection, if it is known.
     #[inline]
-    pub(crate) fn entry(&self, name: &CollectionName) -> Option<Entry> {
+    pub(crate) fn entry(&self, name: &CollectionName) -> Option<CollectionEntry> {
         self.shards[self.shard_of(name)].load().get(name).map(|published| published.entry)
     }
 
@@ -200,7 +200,7 @@ impl Names {
 impl Published {
     /// A collection as it is in the catalog; what is known of its indexes stays.
     fn of(collection: &Collection, before: Option<&Published>) -> Self {
-        let entry = Entry { number: collection.number, options: collection.options };
+        let entry = CollectionEntry { number: collection.number, options: collection.options };
         let known = before.and_then(|before| before.indexes.as_deref()).unwrap_or_default();
         let ready = collection.indexes.iter().filter(|index| index.totals.is_ready);
         let indexes: Arc<[_]> = ready

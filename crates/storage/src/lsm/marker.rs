@@ -29,7 +29,7 @@ pub(super) const NEW_FILE_NAME: &str = "VELOCITYDB.new";
 const MAGIC: &[u8; 8] = b"VELOCITY";
 
 /// The format that this version writes, and the only one that it reads.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 
 const STATE_CREATING: u8 = 1;
 const STATE_READY: u8 = 2;

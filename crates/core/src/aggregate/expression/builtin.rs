@@ -101,7 +101,7 @@ impl<'e> Call<'e> {
 
     /// An error of this operator.
     pub(super) fn fail(&self, problem: impl Into<String>) -> Error {
-        Error::Expression { operator: self.name(), problem: problem.into() }
+        Error::Expression { operator: self.name().into(), problem: problem.into() }
     }
 
     /// The error that says what was expected and what was found.

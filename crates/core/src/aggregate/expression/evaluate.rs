@@ -151,7 +151,7 @@ fn elements(operator: &'static str, input: Item<'_>) -> Result<Option<Vec<Value>
             _ => Ok(None),
         },
         Some(kind) => Err(Error::Expression {
-            operator,
+            operator: operator.into(),
             problem: format!("takes an array as `input`, and found a value of type {kind}"),
         }),
     }
@@ -184,7 +184,7 @@ fn filter<'e>(
             let whole = limit.number()?.and_then(|number| number.as_whole());
             let limit = whole.filter(|limit| *limit > 0).and_then(|limit| limit.try_into().ok());
             limit.ok_or_else(|| Error::Expression {
-                operator: "$filter",
+                operator: "$filter".into(),
                 problem: "takes a positive integer as `limit`".to_owned(),
             })?
         }
@@ -237,7 +237,7 @@ fn switch<'e>(
     }
     default.map(|default| default.eval(env)).unwrap_or_else(|| {
         Err(Error::Expression {
-            operator: "$switch",
+            operator: "$switch".into(),
             problem: "found no case that is true, and has no `default`".to_owned(),
         })
     })
@@ -249,7 +249,7 @@ pub(super) fn admit_text(operator: &'static str, found: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::LimitExceeded {
-        what: "length of a text in bytes",
+        what: "length of a text in bytes".into(),
         path: operator.to_owned(),
         found,
         max: DOCUMENT_BYTES_MAX,

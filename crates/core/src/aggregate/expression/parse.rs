@@ -96,7 +96,11 @@ impl Parser {
     }
 
     pub(in crate::aggregate) fn error(&self, problem: impl Into<String>) -> Error {
-        Error::InvalidQuery { what: "pipeline", place: self.place(), problem: problem.into() }
+        Error::InvalidQuery {
+            what: "pipeline".into(),
+            place: self.place(),
+            problem: problem.into(),
+        }
     }
 
     /// The error for an operator that there is not.

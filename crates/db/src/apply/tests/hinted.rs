@@ -8,13 +8,14 @@ use std::time::Duration;
 use smallvec::smallvec;
 use velocitydb_core::{
     Action, Body, CollectionName, Command, Condition, DocumentId, Encoded, Expiry, Filter,
-    IndexSpec, Lease, Maintain, MaintainScope, Modify, Object, Operation, PassOver, Recall, Sort,
-    Time, Update, Value, Write, object,
+    IndexSpec, Lease, Maintain, MaintainScope, Modify, Object, Operation, PassOver, Recall,
+    Request, RequestId, Sort, Time, Update, Value, Write, object,
 };
 use velocitydb_storage::contract::Random;
 use velocitydb_storage::memory::Memory;
 use velocitydb_storage::{Bounds, Direction, Durability, Engine};
 
+use super::answer::{decode_answer, encode_answer};
 use super::{Machine, Reply};
 use crate::keys::{DOCUMENTS, INDEXES, SYSTEM};
 use crate::state::names::Names;
@@ -37,8 +38,11 @@ impl Side {
         Side { engine, machine }
     }
 
+    /// Applies a command, and tells of its answer as somebody far away is told.
     fn apply(&mut self, command: &Command) -> String {
-        match self.machine.apply(command).unwrap() {
+        let mut bytes = Vec::new();
+        encode_answer(&self.machine.apply(command).unwrap(), &mut bytes);
+        match decode_answer(&bytes).unwrap() {
             Ok(reply) => describe(&reply),
             Err(rejection) => crate::Error::from(rejection).to_string(),
         }
@@ -77,7 +81,7 @@ impl Side {
 
 fn describe(reply: &Reply) -> String {
     let found: Vec<_> = reply.found.iter().map(|one| (one.id.to_string(), one.version)).collect();
-    format!("{:?} {found:?}", reply.outcomes)
+    format!("{:?} {found:?} {:?}", reply.outcomes, reply.passed_over)
 }
 
 fn jobs() -> CollectionName {
@@ -300,7 +304,12 @@ impl Maker {
             1..8 => self.now += self.number(0..3),
             _ => {}
         }
-        Command { now: time(self.now), request: None, body: self.body() }
+        let body = self.body();
+        let request = self.random.one_in(4).then(|| {
+            let id = RequestId::new(&format!("r{}", self.random.within(0..100))).unwrap();
+            Request { id, fingerprint: body.fingerprint().unwrap() }
+        });
+        Command { now: time(self.now), request, body }
     }
 }
 
@@ -318,20 +327,25 @@ fn what_is_found_does_not_depend_on_what_is_remembered() {
     let mut random = Random::announced("what_is_found_does_not_depend_on_what_is_remembered");
     for _ in 0..ROUNDS {
         let (mut hot, mut cold) = (Side::new(), Side::new());
+        // One that is asked for no answer.
+        let mut follower = Side::new();
         let mut maker = Maker { random: Random::from_seed(random.number()), now: 1_000 };
         for n in 0..3 {
             let spec = maker.index().named(format!("i{n}"));
             let body = Body::CreateIndex { collection: jobs(), spec: Box::new(spec) };
             let command = Command { now: time(1_000), request: None, body };
             assert_eq!(hot.apply(&command), cold.apply(&command));
+            follower.machine.follow(&command).unwrap();
         }
         for _ in 0..COMMANDS {
             let command = maker.command();
             cold.machine.hints.clear();
             let (found, expected) = (hot.apply(&command), cold.apply(&command));
             assert_eq!(found, expected, "{command:#?}");
-            build(&mut hot, &command);
-            build(&mut cold, &command);
+            follower.machine.follow(&command).unwrap();
+            for side in [&mut hot, &mut cold, &mut follower] {
+                build(side, &command);
+            }
             // What has been learned in a group is learned of a state that is not yet committed.
             if maker.random.one_in(3) {
                 hot.commit();
@@ -339,7 +353,9 @@ fn what_is_found_does_not_depend_on_what_is_remembered() {
             cold.commit();
         }
         hot.commit();
+        follower.commit();
         assert_eq!(hot.state(), cold.state());
+        assert_eq!(follower.state(), cold.state());
     }
 }
 

@@ -41,7 +41,8 @@ impl Transaction {
         let leading = pipeline.leading().filter.cloned();
         let found = self.find(collection, leading.unwrap_or_else(Filter::all))?;
         let now = self.now();
-        let world = World { transaction: RefCell::new(self), now, error: RefCell::new(None) };
+        let world =
+            TransactionContext { transaction: RefCell::new(self), now, error: RefCell::new(None) };
         let result = run(pipeline, &world, &found);
         match world.error.into_inner() {
             Some(error) if result.is_err() => Err(error),
@@ -64,20 +65,24 @@ impl<T> TransactionCollection<'_, T> {
     }
 }
 
-fn run(pipeline: &Pipeline, world: &World<'_>, found: &[Document]) -> Result<Vec<Object>> {
+fn run(
+    pipeline: &Pipeline,
+    world: &TransactionContext<'_>,
+    found: &[Document],
+) -> Result<Vec<Object>> {
     let rows = found.iter().map(Document::view).collect::<Result<Vec<_>>>()?;
     Ok(pipeline.run(world, rows.into_iter().map(Row::Document))?)
 }
 
 /// What a pipeline can ask for: the other collections as the transaction sees them, and the time.
-struct World<'a> {
+struct TransactionContext<'a> {
     transaction: RefCell<&'a mut Transaction>,
     now: Time,
     /// An error that is not one of pipelines, behind the one that stopped the run.
     error: RefCell<Option<Error>>,
 }
 
-impl Context for World<'_> {
+impl Context for TransactionContext<'_> {
     fn lookup(
         &self,
         collection: &str,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use velocitydb_core::{Expiry, LeaseChange, Refusal, Time, Update};
 
 use crate::handle::claim::{RETRY_AT_FIELD, RETRY_REASON_FIELD};
-use crate::handle::transaction::{New, Place, place};
+use crate::handle::transaction::{DocumentRef, New, place};
 use crate::{Document, Error, Result, Transaction};
 
 impl Transaction {
@@ -137,7 +137,7 @@ impl Transaction {
 
     /// The document, if it has this version: what it was at the beginning of the transaction, with
     /// the transaction's own writes.
-    fn held(&mut self, place: &Place, version: u64) -> Result<Document> {
+    fn held(&mut self, place: &DocumentRef, version: u64) -> Result<Document> {
         let document = self.current(place)?;
         let found = document.as_ref().map_or(0, Document::version);
         match document {
@@ -149,7 +149,7 @@ impl Transaction {
         }
     }
 
-    fn leased(&mut self, place: &Place, version: u64) -> Result<Document> {
+    fn leased(&mut self, place: &DocumentRef, version: u64) -> Result<Document> {
         let document = self.held(place, version)?;
         if document.header().lease.is_none() {
             let refusal = Refusal::NoLease { version };
@@ -158,7 +158,7 @@ impl Transaction {
         Ok(document)
     }
 
-    fn settle(&mut self, place: Place, new: New, version: u64) -> Result<u64> {
+    fn settle(&mut self, place: DocumentRef, new: New, version: u64) -> Result<u64> {
         self.set(place, Some(new))?;
         // The commit checks that the document still is what was read, and writes it once.
         Ok(version + 1)

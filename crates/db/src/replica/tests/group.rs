@@ -83,6 +83,14 @@ fn a_log_is_replayed_from_where_the_state_is() {
         })
         .collect();
     assert!(answers.iter().filter(|answer| answer.contains("Refused")).count() >= 6);
+    // Who wants no answers comes to the same state.
+    let followed = engine();
+    let mut follower = machine(&followed);
+    let mut group = Group::begin(&mut follower);
+    log.iter().for_each(|command| group.follow(command).unwrap());
+    group.move_to(log.len() as u64);
+    group.commit(Commit::At(Durability::Os)).unwrap();
+    assert_eq!(hash(&followed), hash(&expected));
     for group_length in 1..=log.len() {
         for lost in 0..=group_length {
             let engine = engine();

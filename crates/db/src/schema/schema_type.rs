@@ -8,7 +8,7 @@ use velocitydb_core::{Encoded, Object, RawObject, Violations};
 
 use super::compile::{Compiled, compile};
 use super::explain::explain;
-use super::indexes::IndexRequest;
+use super::index_requests::IndexRequest;
 use super::meter::{Meter, steps_max};
 use super::view::View;
 use crate::Result;
