@@ -11,7 +11,7 @@ pub const USAGE: &str = "\
 usage: velocitydb-bench SUITE [OPTION...]
 
 suites: all, memory, scaling, footprint, disk, budget, queries, claims, collections,
-        levels
+        levels, writers
 
   --quick         smaller sets of documents, 3 rounds
   --rounds N      how often each measurement is taken (default 5)
@@ -51,6 +51,8 @@ pub enum Suite {
     Collections,
     /// Writes that wait for no disk, beside those that do.
     Levels,
+    /// Many threads that write at once, beside one alone.
+    Writers,
 }
 
 /// How a run is to be done.
@@ -75,7 +77,7 @@ pub struct Arguments {
 }
 
 impl Suite {
-    const ALL: [Suite; 9] = [
+    const ALL: [Suite; 10] = [
         Suite::Memory,
         Suite::Scaling,
         Suite::Footprint,
@@ -85,6 +87,7 @@ impl Suite {
         Suite::Claims,
         Suite::Collections,
         Suite::Levels,
+        Suite::Writers,
     ];
 
     /// The word on the command line.
@@ -99,6 +102,7 @@ impl Suite {
             Suite::Claims => "claims",
             Suite::Collections => "collections",
             Suite::Levels => "levels",
+            Suite::Writers => "writers",
         }
     }
 }

@@ -28,6 +28,7 @@ mod results;
 mod scaling;
 mod targets;
 mod velocity;
+mod writers;
 
 use std::process::ExitCode;
 
@@ -68,6 +69,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Suite::Claims => claims::run(arguments, &mut results)?,
             Suite::Collections => collections::run(arguments, &mut results)?,
             Suite::Levels => levels::run(arguments, &mut results)?,
+            Suite::Writers => writers::run(arguments, &mut results)?,
         }
     }
     let report = report::markdown(arguments, &machine, &results);

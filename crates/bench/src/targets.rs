@@ -5,7 +5,7 @@ use crate::documents::Size;
 use crate::memory::{self, COUNTS};
 use crate::peers::NAMES;
 use crate::results::{Results, Unit};
-use crate::{budget, claims, disk, footprint, queries, scaling, velocity};
+use crate::{budget, claims, disk, footprint, queries, scaling, velocity, writers};
 
 /// A number that was set before anything was measured.
 pub struct Target {
@@ -64,6 +64,7 @@ pub fn all(results: &Results) -> Vec<Target> {
     targets.extend(by_size(results));
     targets.extend(of_queries(results));
     targets.extend(of_claims(results));
+    targets.push(of_writers(results));
     targets.retain(|target| !target.found.is_empty());
     targets
 }
@@ -205,6 +206,21 @@ fn of_queries(results: &Results) -> Vec<Target> {
         target("group by the best peer", Unit::Times, 3.0, found(&group_by_best_peer)),
         target("insert beside two indexes", Unit::PerSecond, 2.5e5, inserts.collect()),
     ]
+}
+
+fn of_writers(results: &Results) -> Target {
+    let mut found = Vec::new();
+    for (_, table) in writers::TABLES {
+        for operation in writers::OPERATIONS {
+            for threads in writers::THREADS {
+                let row = writers::row_of_ratio(operation, threads);
+                let times = median(results, table, &row, velocity::NAME);
+                found.extend(times.map(|times| (format!("{table}: {row}"), times)));
+            }
+        }
+    }
+    let (unit, bound) = (Unit::Times, Bound::AtLeast(0.9));
+    Target { name: "many writers in memory by one", unit, bound, found }
 }
 
 fn of_claims(results: &Results) -> Vec<Target> {

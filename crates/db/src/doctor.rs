@@ -16,13 +16,13 @@ use velocitydb_storage::{Bounds, Direction, lsm, mode};
 
 use self::indexes::Indexes;
 use self::report::Report;
-use crate::Result;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::options::Options;
 use crate::state::catalog::{Catalog, Postponed, SystemTotals, Tombstone, Totals};
 use crate::state::collection_schema::CollectionSchema;
 use crate::state::document::Document;
 use crate::state::snapshot::Snapshot;
+use crate::{Error, Result};
 
 /// Checks the data folder `path`, which no process may have open: every file, every document, and
 /// whether counts, tombstones, the order of expiry, leases and indexes agree with the documents. A
@@ -109,36 +109,31 @@ impl Snapshot {
         counted: &mut BTreeMap<CollectionNumber, Counted>,
         expiries: &mut u64,
     ) -> Result<()> {
-        let mut failed = Ok(());
-        self.state().scan(DOCUMENTS, Bounds::ALL, Direction::Forward, &mut |key, record| {
-            report.documents += 1;
-            let Some((number, id)) = keys::split_document(key) else {
-                report.note(format!("document key {}: not one", key.escape_ascii()));
-                return ControlFlow::Continue(());
-            };
-            let header = match Document::validate(record) {
-                Ok(header) => header,
-                Err(error) => {
-                    report.note(format!("document {id:?} of collection {number}: {error}"));
-                    return ControlFlow::Continue(());
-                }
-            };
-            let counted = counted.entry(number).or_default();
-            counted.count += 1;
-            counted.bytes += (id.len() + record.len()) as u64;
-            counted.version_max = counted.version_max.max(header.version);
-            *expiries += u64::from(header.expires.is_some());
-            let checked = self
-                .check_expiry(report, key, header.expires)
-                .and_then(|()| leases::check_document(self.state(), report, key, header.lease))
-                .and_then(|()| indexes.check_document(report, number, id, record));
-            if let Err(error) = checked {
-                failed = Err(error);
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        })?;
-        failed
+        let flow =
+            self.state().try_scan(DOCUMENTS, Bounds::ALL, Direction::Forward, |key, record| {
+                report.documents += 1;
+                let Some((number, id)) = keys::split_document(key) else {
+                    report.note(format!("document key {}: not one", key.escape_ascii()));
+                    return Ok(ControlFlow::Continue(()));
+                };
+                let header = match Document::validate(record) {
+                    Ok(header) => header,
+                    Err(error) => {
+                        report.note(format!("document {id:?} of collection {number}: {error}"));
+                        return Ok(ControlFlow::Continue(()));
+                    }
+                };
+                let counted = counted.entry(number).or_default();
+                counted.count += 1;
+                counted.bytes += (id.len() + record.len()) as u64;
+                counted.version_max = counted.version_max.max(header.version);
+                *expiries += u64::from(header.expires.is_some());
+                self.check_expiry(report, key, header.expires)?;
+                leases::check_document(self.state(), report, key, header.lease)?;
+                indexes.check_document(report, number, id, record)?;
+                Ok(ControlFlow::Continue(()))
+            });
+        flow.map(|_| ())
     }
 
     /// Checks that a document that expires is in the order of expiry.
@@ -164,8 +159,7 @@ impl Snapshot {
     ) -> Result<()> {
         let (mut due, mut aged, mut tombstones, mut requests, mut request_ages) = (0, 0, 0, 0, 0);
         let (mut dropped, mut dropped_ages) = (0, 0);
-        let mut failed = Ok(());
-        self.state().scan(SYSTEM, Bounds::ALL, Direction::Forward, &mut |key, value| {
+        let _ = self.state().try_scan(SYSTEM, Bounds::ALL, Direction::Forward, |key, value| {
             let problem = match key.first() {
                 Some(&(keys::EXPIRY | keys::LEASE_END)) if !value.is_empty() => {
                     due += u64::from(key[0] == keys::EXPIRY);
@@ -195,13 +189,9 @@ impl Snapshot {
                 }
                 _ => Ok(None),
             };
-            match problem {
-                Ok(problem) => report.note_all(problem),
-                Err(error) => failed = Err(error),
-            }
-            ControlFlow::Continue(())
+            report.note_all(problem?);
+            Ok::<_, Error>(ControlFlow::Continue(()))
         })?;
-        failed?;
         let pairs = [
             ("documents that expire", expiries, "entries in the order of expiry", due),
             ("tombstones", tombstones, "entries in the order of their age", aged),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use crate::lsm::StoredBytes;
 use crate::memory::SharedRecord;
 
 /// Immutable bytes, shared with the engine that they came from. Cloning and slicing are O(1).
@@ -18,7 +19,7 @@ pub struct Blob {
 enum Owner {
     Shared(Arc<[u8]>),
     /// From the LSM engine; it may keep the block alive that it was read in.
-    Stored(fjall::Slice),
+    Stored(StoredBytes),
     /// From the memory engine: the key and then the value.
     Record(SharedRecord),
 }
@@ -27,7 +28,7 @@ impl Owner {
     fn bytes(&self) -> &[u8] {
         match self {
             Owner::Shared(bytes) => bytes,
-            Owner::Stored(bytes) => bytes,
+            Owner::Stored(bytes) => bytes.bytes(),
             Owner::Record(record) => record.bytes(),
         }
     }
@@ -56,8 +57,8 @@ impl Blob {
     }
 }
 
-impl From<fjall::Slice> for Blob {
-    fn from(bytes: fjall::Slice) -> Self {
+impl From<StoredBytes> for Blob {
+    fn from(bytes: StoredBytes) -> Self {
         Self::whole(Owner::Stored(bytes))
     }
 }

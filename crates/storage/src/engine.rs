@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::{Batch, Blob, Part, Result, parts, range};
+use crate::{Batch, Blob, Error, Part, Result, parts, range};
 
 /// One of an engine's independent ordered maps, numbered from 0.
 ///
@@ -193,6 +193,32 @@ pub trait Snapshot: Send + Sync {
             })?;
         }
         Ok(count)
+    }
+}
+
+impl dyn Snapshot + '_ {
+    /// Visits keys like [`scan`](Snapshot::scan), until `visit` breaks or fails. Returns what it said last.
+    ///
+    /// # Errors
+    ///
+    /// As for [`scan`](Snapshot::scan), and the one that `visit` failed with.
+    #[inline]
+    pub fn try_scan<E: From<Error>>(
+        &self,
+        keyspace: Keyspace,
+        bounds: Bounds<'_>,
+        direction: Direction,
+        mut visit: impl FnMut(&[u8], &[u8]) -> std::result::Result<ControlFlow<()>, E>,
+    ) -> std::result::Result<ControlFlow<()>, E> {
+        let mut outcome = Ok(ControlFlow::Continue(()));
+        self.scan(keyspace, bounds, direction, &mut |key, value| {
+            outcome = visit(key, value);
+            match outcome {
+                Ok(flow) => flow,
+                Err(_) => ControlFlow::Break(()),
+            }
+        })?;
+        outcome
     }
 }
 

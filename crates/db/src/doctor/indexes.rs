@@ -13,10 +13,10 @@ use velocitydb_core::DocumentView;
 use velocitydb_storage::{Bounds, Direction, Snapshot};
 
 use super::report::Report;
-use crate::Result;
 use crate::index::{Definition, IndexState, IndexTotals, split_entry};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, IndexNumber, SYSTEM};
 use crate::state::catalog::{Catalog, Index};
+use crate::{Error, Result};
 
 /// The indexes of a state, and what has been counted of them.
 pub(super) struct Indexes<'a> {
@@ -128,20 +128,11 @@ impl<'a> Indexes<'a> {
 
     /// Checks that every entry is one of a document, and counts them.
     pub(super) fn check_entries(&mut self, report: &mut Report) -> Result<()> {
-        let (state, mut failed) = (self.state, Ok(()));
-        state.scan(INDEXES, Bounds::ALL, Direction::Forward, &mut |key, value| match self
-            .entry_problem(key, value)
-        {
-            Ok(problem) => {
-                report.note_all(problem);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failed = Err(error);
-                ControlFlow::Break(())
-            }
+        let state = self.state;
+        let _ = state.try_scan(INDEXES, Bounds::ALL, Direction::Forward, |key, value| {
+            report.note_all(self.entry_problem(key, value)?);
+            Ok::<_, Error>(ControlFlow::Continue(()))
         })?;
-        failed?;
         for index in self.by_collection.values().flatten() {
             let is_failed = matches!(index.definition.state, IndexState::Failed { .. });
             if !is_failed && index.entries != index.totals.entries {

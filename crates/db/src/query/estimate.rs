@@ -124,9 +124,10 @@ fn count_entries(target: &Target<'_>, request: &Request<'_>, scan: &IndexScan) -
         while count < COUNTED_MAX
             && let Some(part) = parts.next(known)
         {
-            visit_part(target.state, INDEXES, &part, scan.direction, &mut |_, _| {
+            let _ = visit_part(target.state, INDEXES, &part, scan.direction, |_, _| {
                 count += 1;
-                if count < COUNTED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                let is_enough = count >= COUNTED_MAX;
+                Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             })?;
         }
     }

@@ -141,15 +141,10 @@ impl<'a> Execution<'a> {
         let (state, place) = (self.target.state, self.take_places(1));
         let mut parts = Parts::of(range, direction);
         while let Some(part) = parts.next(self.known(place)) {
-            let mut outcome = Ok(ControlFlow::Continue(()));
-            visit_part(state, DOCUMENTS, &part, direction, &mut |key, record| {
-                outcome = self.scan_document(place, key, record, visit);
-                match outcome {
-                    Ok(flow) => flow,
-                    Err(_) => ControlFlow::Break(()),
-                }
-            })?;
-            if outcome?.is_break() {
+            let flow = visit_part(state, DOCUMENTS, &part, direction, |key, record| {
+                self.scan_document(place, key, record, visit)
+            });
+            if flow?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -196,18 +191,18 @@ impl<'a> Execution<'a> {
             let mut parts = Parts::of(&scan.ranges[number], scan.direction);
             let mut ahead = Ahead::default();
             while let Some(part) = parts.next(self.known(place.of_all)) {
-                let mut outcome = Ok(ControlFlow::Continue(()));
-                visit_part(state, INDEXES, &part, scan.direction, &mut |key, value| {
-                    outcome = match is_ahead {
-                        true => self.enter_ahead(&place, key, value, &mut ahead, visit),
-                        false => self.enter(&place, key, value, visit),
-                    };
-                    match outcome {
-                        Ok(flow) => flow,
-                        Err(_) => ControlFlow::Break(()),
-                    }
-                })?;
-                if outcome?.is_break() {
+                let flow =
+                    visit_part(
+                        state,
+                        INDEXES,
+                        &part,
+                        scan.direction,
+                        |key, value| match is_ahead {
+                            true => self.enter_ahead(&place, key, value, &mut ahead, visit),
+                            false => self.enter(&place, key, value, visit),
+                        },
+                    );
+                if flow?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -472,22 +467,15 @@ impl<'a> Execution<'a> {
         let left = scan.definition.paths().len() - scan.fixed;
         let state = self.target.state;
         for (range, prefix) in scan.ranges.iter().zip(&scan.prefixes) {
-            let mut outcome = Ok(ControlFlow::Continue(()));
             let bounds = Bounds { start: &range.low, end: range.high.as_deref() };
-            state.scan(INDEXES, bounds, Direction::Forward, &mut |key, value| {
+            let flow = state.try_scan(INDEXES, bounds, Direction::Forward, |key, value| {
                 self.examined.keys += 1;
+                self.control.step()?;
                 let id = split_entry(&scan.definition, key, value, *prefix, left);
-                outcome = match (id, self.control.step()) {
-                    (_, Err(error)) => Err(error),
-                    (None, _) => Err(corrupt_entry("index entry", key)),
-                    (Some((id, _)), _) => visit(self, &id),
-                };
-                match outcome {
-                    Ok(flow) => flow,
-                    Err(_) => ControlFlow::Break(()),
-                }
-            })?;
-            if outcome?.is_break() {
+                let (id, _) = id.ok_or_else(|| corrupt_entry("index entry", key))?;
+                visit(self, &id)
+            });
+            if flow?.is_break() {
                 return Ok(());
             }
         }

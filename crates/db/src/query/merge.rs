@@ -124,14 +124,11 @@ impl Stream<'_> {
             let Some(mut part) = part else { break };
             let (fetched, wanted) = (&mut self.fetched, self.fetch_next);
             let mut has_more = false;
-            visit_part(state, INDEXES, &part, direction, &mut |key, value| {
+            let _ = visit_part(state, INDEXES, &part, direction, |key, value| {
                 fetched.push_back((Key::from_slice(key), Key::from_slice(value)));
                 bytes += key.len() + value.len();
                 has_more = fetched.len() == wanted || bytes >= bytes_max;
-                match has_more {
-                    false => ControlFlow::Continue(()),
-                    true => ControlFlow::Break(()),
-                }
+                Ok(if has_more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             })?;
             if has_more && let Some((last, _)) = fetched.back() {
                 match direction {

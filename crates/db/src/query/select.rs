@@ -90,16 +90,10 @@ pub(crate) fn count(target: &Target<'_>, control: &Control, filter: &Filter) -> 
     if let (true, Access::Index(scan)) = (is_counted && !plan.access.has_repeats(), &plan.access) {
         for range in &scan.ranges {
             let bounds = Bounds { start: &range.low, end: range.high.as_deref() };
-            let mut outcome = Ok(());
-            target.state.scan(INDEXES, bounds, scan.direction, &mut |_, _| {
+            let _ = target.state.try_scan(INDEXES, bounds, scan.direction, |_, _| {
                 count += 1;
-                outcome = control.step();
-                match outcome {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
-                }
+                control.step().map(ControlFlow::Continue)
             })?;
-            outcome?;
         }
         return Ok(count);
     }

@@ -1,7 +1,9 @@
 //! [`Walks`]: the ways of a search through the ranges of a plan, past what is [`Known`] of them, and
 //! what it makes of the keys on them.
 
-use velocitydb_storage::{Bounds, Direction, Keyspace, Snapshot, Visit};
+use std::ops::ControlFlow;
+
+use velocitydb_storage::{Bounds, Direction, Keyspace, Snapshot};
 
 use super::access::{Access, Range};
 use super::known::{Known, Mark, Moves, Reached};
@@ -110,25 +112,25 @@ impl Parts {
     }
 }
 
-/// Visits the keys of a part.
+/// Visits the keys of a part, until `visit` breaks or fails. Returns what it said last.
 pub(super) fn visit_part(
     state: &dyn Snapshot,
     keyspace: Keyspace,
     part: &Range,
     direction: Direction,
-    visit: &mut Visit<'_>,
-) -> Result<()> {
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>>,
+) -> Result<ControlFlow<()>> {
     if part.is_empty() {
-        return Ok(());
+        return Ok(ControlFlow::Continue(()));
     }
     if is_one_key(part) {
-        if let Some(value) = state.get(keyspace, &part.low)? {
-            let _ = visit(&part.low, &value);
-        }
-        return Ok(());
+        return match state.get(keyspace, &part.low)? {
+            Some(value) => visit(&part.low, &value),
+            None => Ok(ControlFlow::Continue(())),
+        };
     }
     let bounds = Bounds { start: &part.low, end: part.high.as_deref() };
-    Ok(state.scan(keyspace, bounds, direction, visit)?)
+    state.try_scan(keyspace, bounds, direction, visit)
 }
 
 /// Whether there is only one key in a range.

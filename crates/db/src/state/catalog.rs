@@ -372,21 +372,11 @@ fn scan_kind(
     kind: u8,
     mut visit: impl FnMut(&[u8], &[u8]) -> Option<()>,
 ) -> Result<()> {
-    let mut unreadable = None;
     let bounds = Bounds { start: &[kind], end: Some(&[kind + 1]) };
-    snapshot.scan(
-        SYSTEM,
-        bounds,
-        Direction::Forward,
-        &mut |key, value| match visit(key, value) {
-            Some(()) => ControlFlow::Continue(()),
-            None => {
-                unreadable = Some(keys::corrupt(key));
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    unreadable.map_or(Ok(()), Err)
+    let flow = snapshot.try_scan(SYSTEM, bounds, Direction::Forward, |key, value| {
+        visit(key, value).map(ControlFlow::Continue).ok_or_else(|| keys::corrupt(key))
+    });
+    flow.map(|_| ())
 }
 
 /// The collections of a state, by name in order.

@@ -10,6 +10,7 @@ use lsm_tree::{Guard, UserKey};
 
 use super::error;
 use super::folder::Folder;
+use super::stored::StoredBytes;
 use crate::{Blob, Bounds, Direction, Error, Keyspace, Result, Snapshot, Visit};
 
 /// What the trees of one opened store have in common for all of its states.
@@ -62,7 +63,7 @@ impl State {
             key => tree.get(key, self.sequence),
         };
         let value = value.map_err(|error| self.failed(keyspace, key, error))?;
-        Ok(value.map(Blob::from))
+        Ok(value.map(|bytes| Blob::from(StoredBytes::new(bytes))))
     }
 
     pub(super) fn scan(

@@ -99,22 +99,14 @@ fn load(lsm: &Lsm, memory: &Memory, keyspaces: usize) -> Result<()> {
     let snapshot = lsm.snapshot()?;
     let mut batch = Batch::new();
     for keyspace in (0..keyspaces as u8).map(Keyspace) {
-        let mut failure = None;
-        snapshot.scan(keyspace, Bounds::ALL, Direction::Forward, &mut |key, value| {
+        let _ = snapshot.try_scan(keyspace, Bounds::ALL, Direction::Forward, |key, value| {
             batch.put(keyspace, key, value);
-            if batch.byte_length() < LOAD_BYTES {
-                return ControlFlow::Continue(());
+            if batch.byte_length() >= LOAD_BYTES {
+                memory.commit(&batch, Durability::Memory)?;
+                batch.clear();
             }
-            failure = memory.commit(&batch, Durability::Memory).err();
-            batch.clear();
-            match failure {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
-            }
+            Ok::<_, Error>(ControlFlow::Continue(()))
         })?;
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
     }
     memory.commit(&batch, Durability::Memory)
 }
