@@ -19,6 +19,7 @@ pub const SUMMARY: &str = "check the rules of style that the compiler does not k
 const RUST_RULES: &[fn(&Source) -> Vec<Violation>] = &[
     layout::opens_with_its_purpose,
     layout::is_not_too_long,
+    layout::functions_are_short,
     layout::only_declares,
     records::are_written_in_one_place,
     storeys::know_only_those_below,

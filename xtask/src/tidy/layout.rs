@@ -4,6 +4,7 @@ use super::source::{Source, without_visibility};
 use crate::report::Violation;
 
 const LINES_MAX: usize = 600;
+const FUNCTION_LINES_MAX: usize = 70;
 
 /// A file opens with `//!`.
 pub fn opens_with_its_purpose(source: &Source) -> Vec<Violation> {
@@ -22,6 +23,38 @@ pub fn is_not_too_long(source: &Source) -> Vec<Violation> {
     }
     let what = format!("{lines} lines before the tests, at most {LINES_MAX} are allowed");
     vec![source.violation(LINES_MAX, &what, "give one of its types a file of its own")]
+}
+
+/// A function fits a screen.
+pub fn functions_are_short(source: &Source) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for (index, line) in source.code[..source.lines_before_tests].iter().enumerate() {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        if source.is_test(index) || !is_function(line.trim()) {
+            continue;
+        }
+        // In formatted code, it ends with the first line that goes back to where it began and closes
+        // something: its signature ends with a bracket that goes on, or a semicolon.
+        let is_end = |line: &String| {
+            line.strip_prefix(indent).is_some_and(|rest| rest == "}" || rest.ends_with(';'))
+                && !line.starts_with(&format!("{indent} "))
+        };
+        let is_whole = line.ends_with(['}', ';']);
+        let length = match is_whole {
+            true => 1,
+            false => 1 + source.code[index..].iter().position(is_end).unwrap_or(0),
+        };
+        if length > FUNCTION_LINES_MAX {
+            let what = format!("{length} lines, at most {FUNCTION_LINES_MAX} are allowed");
+            found.push(source.violation(index, &what, "give a part of it a name of its own"));
+        }
+    }
+    found
+}
+
+fn is_function(line: &str) -> bool {
+    let mut words = without_visibility(line).split(' ');
+    words.find(|word| !matches!(*word, "const" | "async" | "unsafe")) == Some("fn")
 }
 
 /// A `lib.rs` or `mod.rs` holds declarations, re-exports, attributes and docs.
@@ -84,6 +117,30 @@ mod tests {
         let tests = |count: usize| format!("#[cfg(test)]\nmod tests {{\n{}}}\n", lines(count));
         assert_eq!(places(is_not_too_long, "a.rs", &(lines(600) + &tests(900))), [""; 0]);
         assert_eq!(places(is_not_too_long, "a.rs", &(lines(601) + &tests(0))), ["a.rs:601"]);
+    }
+
+    #[test]
+    fn a_long_function_is_caught_and_tests_do_not_count() {
+        let rule = functions_are_short;
+        let function = |head: &str, lines: usize| {
+            format!("impl A {{\n    {head} {{\n{}    }}\n}}\n", "        a;\n".repeat(lines))
+        };
+        for head in ["fn a()", "pub(crate) const fn a()", "fn a(\n        b: u8,\n    )"] {
+            let head_lines = head.lines().count();
+            assert_eq!(places(rule, "a.rs", &function(head, 69 - head_lines)), [""; 0], "{head}");
+            assert_eq!(
+                places(rule, "a.rs", &function(head, 70 - head_lines)),
+                ["a.rs:2"],
+                "{head}"
+            );
+        }
+        let long = function("fn a()", 80);
+        assert_eq!(places(rule, "a/tests/b.rs", &long), [""; 0]);
+        let declared = format!(
+            "trait A {{\n    fn a();\n    fn b(\n        c: u8,\n    );\n{}}}\n",
+            "    a;\n".repeat(80)
+        );
+        assert_eq!(places(rule, "a.rs", &declared), [""; 0]);
     }
 
     #[test]

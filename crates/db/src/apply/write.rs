@@ -121,7 +121,7 @@ impl Machine {
     ) -> Result<Outcome> {
         let version = stored.map_or(0, |stored| stored.header.version);
         let has_lease = stored.is_some_and(|stored| stored.header.lease.is_some());
-        let updated;
+        let mut updated = None;
         let fields = match (asked.action, stored) {
             (Action::Insert(_) | Action::InsertNew(_), Some(_)) => {
                 return Ok(Outcome::Refused(Refusal::Exists { version }));
@@ -144,10 +144,7 @@ impl Machine {
                 return Ok(Outcome::Refused(Refusal::NoLease { version }));
             }
             (Action::Replace(fields) | Action::Settle(fields, _), Some(_)) => fields,
-            (Action::Renew(_), Some(stored)) => {
-                updated = stored.fields()?.to_encoded();
-                &updated
-            }
+            (Action::Renew(_), Some(stored)) => &*updated.insert(stored.fields()?.to_encoded()),
             (Action::Release, Some(stored)) => {
                 let place = place.expect("a stored document has a place");
                 let lease = self.lease_of(&place.key)?;
@@ -157,19 +154,13 @@ impl Machine {
                         .map(|version| applied(version, true));
                 };
                 match updated_fields(update, stored, now)? {
-                    Ok(fields) => {
-                        updated = fields;
-                        &updated
-                    }
+                    Ok(fields) => &*updated.insert(fields),
                     Err(error) => return Ok(Outcome::Refused(Refusal::Update(error))),
                 }
             }
             (Action::Update(update) | Action::Complete(update), Some(stored)) => {
                 match updated_fields(update, stored, now)? {
-                    Ok(fields) => {
-                        updated = fields;
-                        &updated
-                    }
+                    Ok(fields) => &*updated.insert(fields),
                     Err(error) => return Ok(Outcome::Refused(Refusal::Update(error))),
                 }
             }

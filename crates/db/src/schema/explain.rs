@@ -13,7 +13,7 @@ use super::judge::Judge;
 use super::meter::{BYTES_A_STEP, Meter};
 use super::problem::Number;
 use super::problem::dotted;
-use super::rules::{Keyword, METASCHEMA, Rule, Rules};
+use super::rules::{Fields, Keyword, METASCHEMA, Rule, Rules};
 use super::values::to_json;
 use super::view::View;
 use super::violation::{
@@ -143,25 +143,10 @@ impl<'s, 'd> Explanation<'s, 'd> {
             },
             Rule::DependentSchemas(schemas) => {
                 let Some(object) = value.as_object() else { return Ok(()) };
-                for (name, schema) in schemas {
-                    if object.get(name).is_some() {
-                        self.descend(*schema, value, place);
-                    }
-                }
+                let there = schemas.iter().filter(|(name, _)| object.get(name).is_some());
+                there.for_each(|(_, schema)| self.descend(*schema, value, place));
             }
-            Rule::Fields(fields) => {
-                for (name, field) in
-                    value.as_object().into_iter().flat_map(|object| object.members())
-                {
-                    for schema in fields.judges(name) {
-                        if fields.additional == Some(schema) && self.judge.rules.is_false(schema) {
-                            self.report_unknown(place, name, "additionalProperties", field)?;
-                        } else {
-                            self.descend_to(schema, field, place, Step::Field(name));
-                        }
-                    }
-                }
-            }
+            Rule::Fields(fields) => self.explain_fields(fields, value, place)?,
             Rule::Items { prefix, rest } => {
                 let items = value.as_array().into_iter().flat_map(|array| array.elements());
                 for (at, item) in items.enumerate() {
@@ -170,16 +155,16 @@ impl<'s, 'd> Explanation<'s, 'd> {
                 }
             }
             Rule::UnevaluatedProperties(inner) => {
-                match self.judge.unevaluated_fields(schema, value) {
-                    Some(others) if self.judge.rules.is_false(*inner) => {
-                        for (name, field) in others {
-                            self.report_unknown(place, name, keyword.name, field)?;
-                        }
+                let others = self.judge.unevaluated_fields(schema, value);
+                let is_false = self.judge.rules.is_false(*inner);
+                if others.is_none() {
+                    self.note_unclear(open, keyword);
+                }
+                for (name, field) in others.into_iter().flatten() {
+                    match is_false {
+                        true => self.report_unknown(place, name, keyword.name, field)?,
+                        false => self.descend_to(*inner, field, place, Step::Field(name)),
                     }
-                    Some(others) => others.into_iter().for_each(|(name, field)| {
-                        self.descend_to(*inner, field, place, Step::Field(name));
-                    }),
-                    None => self.note_unclear(open, keyword),
                 }
             }
             Rule::UnevaluatedItems(inner) if !self.judge.rules.is_false(*inner) => {
@@ -198,13 +183,30 @@ impl<'s, 'd> Explanation<'s, 'd> {
             }
             Rule::DependentRequired(all) => {
                 let Some(object) = value.as_object() else { return Ok(()) };
-                for (_, names) in all.iter().filter(|(name, _)| object.get(name).is_some()) {
-                    for name in names {
-                        self.report_missing(place, value, name, keyword.name);
-                    }
+                let there = all.iter().filter(|(name, _)| object.get(name).is_some());
+                for name in there.flat_map(|(_, names)| names) {
+                    self.report_missing(place, value, name, keyword.name);
                 }
             }
             _ => self.report(open, keyword)?,
+        }
+        Ok(())
+    }
+
+    fn explain_fields(
+        &mut self,
+        fields: &Fields,
+        value: View<'d>,
+        place: usize,
+    ) -> velocitydb_core::Result<()> {
+        for (name, field) in value.as_object().into_iter().flat_map(|object| object.members()) {
+            for schema in fields.judges(name) {
+                if fields.additional == Some(schema) && self.judge.rules.is_false(schema) {
+                    self.report_unknown(place, name, "additionalProperties", field)?;
+                } else {
+                    self.descend_to(schema, field, place, Step::Field(name));
+                }
+            }
         }
         Ok(())
     }
@@ -266,16 +268,8 @@ impl<'s, 'd> Explanation<'s, 'd> {
                 (keyword.name, "must have no fields".to_owned())
             }
             Rule::Names(schema) => {
-                let object = value.as_object().into_iter();
-                let mut names = object.flat_map(|object| object.members()).map(|(name, _)| name);
-                let name =
-                    names.find(|name| self.judge.holds(*schema, View::Name(name)) == Some(false));
-                let name = name.unwrap_or_default();
-                let demand = self.first_demand(*schema, View::Name(name));
-                let quoted = shorten(&Value::from(name).to_json(), TEXT_CHARS_MAX);
-                let message =
-                    format!("must have field names that fit: one {demand}, and is {quoted}");
-                (keyword.name, message)
+                let one = self.name_demand(*schema, value);
+                (keyword.name, format!("must have field names that fit: one {one}"))
             }
             Rule::UnevaluatedItems(_) => {
                 let others = self.judge.unevaluated_items(open.schema, value).unwrap_or_default();
@@ -294,6 +288,16 @@ impl<'s, 'd> Explanation<'s, 'd> {
                 (keyword.name, message)
             }
         }
+    }
+
+    /// What a schema of names demands of the first name that violates it, and that name.
+    fn name_demand(&mut self, schema: Number, value: View<'d>) -> String {
+        let object = value.as_object().into_iter();
+        let mut names = object.flat_map(|object| object.members()).map(|(name, _)| name);
+        let name = names.find(|name| self.judge.holds(schema, View::Name(name)) == Some(false));
+        let name = name.unwrap_or_default();
+        let demand = self.first_demand(schema, View::Name(name));
+        format!("{demand}, and is {}", shorten(&Value::from(name).to_json(), TEXT_CHARS_MAX))
     }
 
     /// What would be right, by some of the schemas of which one has to be satisfied.

@@ -207,12 +207,7 @@ impl<'s, 'd> Judge<'s, 'd> {
                     evaluated.first = evaluated.first.max(prefix.len());
                 }
                 Rule::Contains { schema, .. } => {
-                    let items = value.as_array().into_iter().flat_map(|array| array.elements());
-                    for (at, item) in items.enumerate() {
-                        if self.holds(*schema, item)? {
-                            evaluated.items.insert(at);
-                        }
-                    }
+                    self.evaluate_contained(*schema, value, evaluated)?;
                 }
                 Rule::UnevaluatedProperties(_) if matches!(whose, Whose::Others) => {
                     evaluated.all |= value.as_object().is_some();
@@ -251,6 +246,22 @@ impl<'s, 'd> Judge<'s, 'd> {
                     }
                 }
                 _ => {}
+            }
+        }
+        Some(())
+    }
+
+    /// Notes the items that satisfy a schema.
+    fn evaluate_contained(
+        &mut self,
+        schema: Number,
+        value: View<'d>,
+        evaluated: &mut Evaluated<'d>,
+    ) -> Option<()> {
+        let items = value.as_array().into_iter().flat_map(|array| array.elements());
+        for (at, item) in items.enumerate() {
+            if self.holds(schema, item)? {
+                evaluated.items.insert(at);
             }
         }
         Some(())

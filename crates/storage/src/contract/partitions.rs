@@ -434,22 +434,8 @@ fn partitions_agree_with_models(test: TestEngine) {
                 commit(&models[index], &batch);
             }
             11..14 => {
-                let batch = random_batch(&mut random);
-                let mut replacement = partitions.replace(IDS[index]).expect("it begins");
-                for write in batch.writes().filter(|write| write.value.is_some()) {
-                    let value = write.value.expect("deletions are left out");
-                    replacement.put(write.keyspace, write.key, value).expect("a key is put");
-                }
-                if !random.one_in(4) {
-                    replacement.finish().expect("a replacement is finished");
-                    models[index] = Model::new(2);
-                    let mut puts = Batch::new();
-                    for write in batch.writes() {
-                        if let Some(value) = write.value {
-                            puts.put(write.keyspace, write.key, value);
-                        }
-                    }
-                    commit(&models[index], &puts);
+                if let Some(model) = random_replacement(&partitions, IDS[index], &mut random) {
+                    models[index] = model;
                 }
             }
             14 => {
@@ -486,6 +472,29 @@ fn partitions_agree_with_models(test: TestEngine) {
             }
         }
     }
+}
+
+/// Replaces a partition's content, and returns a model of the new one, or gives up before the end.
+fn random_replacement(
+    partitions: &Arc<Partitions>,
+    id: PartitionId,
+    random: &mut Random,
+) -> Option<Model> {
+    let (batch, mut puts) = (random_batch(random), Batch::new());
+    let mut replacement = partitions.replace(id).expect("it begins");
+    for write in batch.writes() {
+        if let Some(value) = write.value {
+            replacement.put(write.keyspace, write.key, value).expect("a key is put");
+            puts.put(write.keyspace, write.key, value);
+        }
+    }
+    if random.one_in(4) {
+        return None;
+    }
+    replacement.finish().expect("a replacement is finished");
+    let model = Model::new(2);
+    commit(&model, &puts);
+    Some(model)
 }
 
 fn random_batch(random: &mut Random) -> Batch {
