@@ -216,7 +216,7 @@ impl Machine {
         bytes: u64,
     ) {
         let id_length = place.key.len() - size_of::<keys::CollectionNumber>();
-        let collection = self.change_collection(place.collection).expect("it was found");
+        let collection = self.change_documents(place.collection).expect("it was found");
         let totals = &mut collection.totals;
         totals.writes += 1;
         totals.version_max = totals.version_max.max(version);
@@ -252,7 +252,7 @@ impl Machine {
         self.batch.put(SYSTEM, &keys::of_document(keys::TOMBSTONE, key), &tombstone.encode());
         self.put_in_list(&keys::timed(keys::TOMBSTONE_AGE, now, key), &[]);
         let id_length = key.len() - size_of::<keys::CollectionNumber>();
-        let totals = &mut self.change_collection(collection).expect("it was found").totals;
+        let totals = &mut self.change_documents(collection).expect("it was found").totals;
         totals.writes += 1;
         totals.count -= 1;
         totals.bytes -= (record.len() + id_length) as u64;

@@ -368,8 +368,15 @@ impl Machine {
             collection.is_changed = true;
             self.catalog.touch(name);
         }
-        let collection = self.catalog.collections.get_mut(name)?;
-        collection.totals.index = self.index;
+        self.catalog.collections.get_mut(name).map(|collection| &mut **collection)
+    }
+
+    /// The collection of this name, whose documents are about to be changed: transactions that have
+    /// read all of them are told by that.
+    pub(super) fn change_documents(&mut self, name: &CollectionName) -> Option<&mut Collection> {
+        let index = self.index;
+        let collection = self.change_collection(name)?;
+        collection.totals.index = index;
         Some(collection)
     }
 

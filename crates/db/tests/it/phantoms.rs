@@ -3,7 +3,8 @@
 
 use std::thread;
 
-use velocitydb::{Database, Error, Filter, IndexSpec, Sort, Transaction, Update, object};
+use velocitydb::schema::{Field, Schema};
+use velocitydb::{Database, Error, Existing, Filter, IndexSpec, Sort, Transaction, Update, object};
 
 use crate::world::in_every_mode;
 
@@ -114,6 +115,46 @@ fn what_is_outside_of_a_predicate_is_no_conflict() {
             db.documents("jobs").create_index(IndexSpec::on("n").named("later")).unwrap();
         }));
         assert!(!is_conflict(db, |db| drop(db.documents("other").insert("a", object! {}))));
+    });
+}
+
+/// The building of an index, the setting of a schema and the marks of claims in vain counted as changes of
+/// the documents: whoever had listed a collection was told of a conflict with nobody.
+#[test]
+fn who_lists_a_collection_is_in_conflict_with_changes_of_documents_alone() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let jobs = db.documents("jobs");
+        jobs.insert("job1", object! { "state": "waiting", "n": 1 }).unwrap();
+        let is_conflict = |change: &dyn Fn()| {
+            ["count", "find"].map(|read| {
+                let mut txn = db.begin().unwrap();
+                let seen = match read {
+                    "count" => txn.count("jobs").unwrap() as usize,
+                    _ => txn.find("jobs", object! {}).unwrap().len(),
+                };
+                assert_eq!(seen, 1);
+                txn.upsert("other", read, object! {}).unwrap();
+                change();
+                matches!(txn.commit(), Err(Error::Conflict))
+            })
+        };
+        let index = IndexSpec::on("n").named("later");
+        assert_eq!(is_conflict(&|| jobs.create_index(index.clone()).unwrap()), [false; 2]);
+        assert_eq!(is_conflict(&|| drop(jobs.drop_index("later"))), [false; 2]);
+        let schema = Schema::builder().field("n", Field::int()).build().unwrap();
+        assert_eq!(
+            is_conflict(&|| assert!(jobs.set_schema(&schema, Existing::Check).is_ok())),
+            [false; 2]
+        );
+        let in_vain = || {
+            let claim = jobs.claim(object! { "n": 1 });
+            let claimed = claim.update(Update::new().set("n", "no number")).unwrap();
+            assert!(claimed.documents.is_empty());
+        };
+        assert_eq!(is_conflict(&in_vain), [false; 2]);
+        let revised = || drop(jobs.update("job1", Update::new().inc("n", 1)).unwrap());
+        assert_eq!(is_conflict(&revised), [true; 2]);
     });
 }
 

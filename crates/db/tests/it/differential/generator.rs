@@ -365,7 +365,8 @@ impl Generator {
                 let version = self.random.within(1..9);
                 TransactionStep::Settle(collection, id, version, self.settling())
             }
-            24..27 => TransactionStep::Find(collection, self.filter()),
+            24..26 => TransactionStep::Find(collection, self.filter()),
+            26 => TransactionStep::Find(collection, Filter::all()),
             0..5 => TransactionStep::Get(collection, id),
             5 => TransactionStep::Count(collection),
             6 => TransactionStep::List(collection),

@@ -348,7 +348,7 @@ impl Model {
             let count = collection.tombstones.len();
             collection.tombstones.retain(|_, (_, deleted)| *deleted >= before);
             if collection.tombstones.len() < count {
-                state.touch(&name);
+                state.alter(&name);
             }
         }
         let count = state.dropped.len() + state.requests.len();

@@ -78,7 +78,7 @@ impl State {
 
     /// Marks a document that claims of this shape cannot take.
     fn mark_unfit(&mut self, collection: &str, id: &str, shape: &str, until: i64) {
-        let unfit = &mut self.touch(collection).documents.get_mut(id).unwrap().unfit;
+        let unfit = &mut self.alter(collection).documents.get_mut(id).unwrap().unfit;
         unfit.retain(|(other, _)| other != shape);
         if unfit.len() == 8 {
             unfit.remove(0);
@@ -143,7 +143,7 @@ impl Model {
                 if !found.is_some_and(|found| found.indexes.remove(index)) {
                     return failed("no index");
                 }
-                self.state.touch(collection);
+                self.state.alter(collection);
                 self.state.index += 1;
                 self.state.is_purge_due = true;
                 Answer::Done
@@ -416,11 +416,11 @@ impl Model {
         if self.state.collections[collection].indexes.contains(&index) {
             return Answer::Done;
         }
-        self.state.touch(collection);
+        self.state.alter(collection);
         self.state.index += 1;
         let ids: Vec<_> = self.state.collections[collection].documents.keys().cloned().collect();
         if ids.is_empty() {
-            self.state.touch(collection).indexes.insert(index);
+            self.state.alter(collection).indexes.insert(index);
             return Answer::Done;
         }
         // One step enters all, and one finds that there are no more; or one fails, and it is dropped.
@@ -431,13 +431,13 @@ impl Model {
             let Some(document) = self.state.document(collection, &id) else { continue };
             let values = rules::unique_values(index, &document.fields);
             if values.as_ref().is_none_or(|values| !entered.is_disjoint(values)) {
-                self.state.touch(collection);
+                self.state.alter(collection);
                 self.state.is_purge_due = true;
                 return failed("index failed");
             }
             entered.extend(values.unwrap_or_default());
         }
-        self.state.touch(collection).indexes.insert(index);
+        self.state.alter(collection).indexes.insert(index);
         Answer::Done
     }
 
@@ -514,7 +514,7 @@ impl Model {
             self.state.create(collection, None, None);
         }
         self.state.index += 1;
-        let found = self.state.touch(collection);
+        let found = self.state.alter(collection);
         found.schema_version += 1;
         found
     }

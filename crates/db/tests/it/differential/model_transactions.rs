@@ -180,13 +180,18 @@ impl Transaction {
     }
 
     fn find(&mut self, collection: &str, filter: &Filter) -> Answer {
-        self.queries.push(Query {
-            collection: collection.to_owned(),
-            touched: self.begin.touched(collection),
-            filter: filter.clone(),
-            found: self.begin.matching_live(collection, filter, i64::MIN),
-        });
-        let all = self.all(collection);
+        let all = match filter.is_all() {
+            true => self.list(collection),
+            false => {
+                self.queries.push(Query {
+                    collection: collection.to_owned(),
+                    touched: self.begin.touched(collection),
+                    filter: filter.clone(),
+                    found: self.begin.matching_live(collection, filter, i64::MIN),
+                });
+                self.all(collection)
+            }
+        };
         let mut objects = self.begin.objects(collection, i64::MIN);
         for (place, write) in self.writes.iter().filter(|((other, _), _)| other == collection) {
             let Some((fields, _)) = write else {

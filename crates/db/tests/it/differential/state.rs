@@ -204,6 +204,13 @@ impl State {
         Answer::Page(all, next)
     }
 
+    /// Something of the collection, and none of its documents, is about to change.
+    pub fn alter(&mut self, collection: &str) -> &mut Collection {
+        self.touches += 1;
+        self.collections.get_mut(collection).unwrap()
+    }
+
+    /// Documents of the collection are about to change.
     pub fn touch(&mut self, collection: &str) -> &mut Collection {
         self.touches += 1;
         let found = self.collections.get_mut(collection).unwrap();
