@@ -74,7 +74,7 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 /// - *Atomic.* After [`commit`](Engine::commit) returned `Ok`, every read and every snapshot taken
 ///   from then on, on any thread, sees the whole batch. Before its effects become visible nobody
 ///   sees a part of it, not even two single [`get`](Engine::get)s in a row. After `Err`, unless the
-///   error is [`Error::Poisoned`](crate::Error::Poisoned), nothing of it is visible, now or after a restart.
+///   error is [`Error::Poisoned`], nothing of it is visible, now or after a restart.
 /// - *Ordered.* Commits take effect one after another, in the order in which they were called; a
 ///   crash loses a suffix of that order, never a middle.
 /// - *Durable.* When `commit` returns, the batch has the durability asked for, and a batch is

@@ -17,4 +17,4 @@ pub use folder::{Folder, Source, Target, WriteOptions, mode_name};
 pub use many::{DeleteMany, UpdateMany};
 pub use program::{Args, Command, Format};
 pub use query::{Aggregate, Bounds, Explain, Find, Selection};
-pub use work::{Claim, Complete, Release, Renew, Token};
+pub use work::{Claim, Complete, Release, Renew, Retry, Token};

@@ -9,7 +9,7 @@ use super::documents::{Cas, Change, Count, Delete, Get, Insert, List};
 use super::folder::Folder;
 use super::many::{DeleteMany, UpdateMany};
 use super::query::{Aggregate, Explain, Find};
-use super::work::{Claim, Complete, Release, Renew};
+use super::work::{Claim, Complete, Release, Renew, Retry};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -181,6 +181,14 @@ pub enum Command {
     /// Give claimed work back, by what its lease holds for its end
     #[command(after_help = "Example:\n  velocitydb release jobs job1 2")]
     Release(Release),
+    /// Give claimed work back, to be tried again later and for a reason
+    ///
+    /// Does what its lease holds for its end, and sets `retry_at` and `retry_reason`. `claim --due`
+    /// passes over it until then.
+    #[command(
+        after_help = "Example:\n  velocitydb retry jobs job1 2 --in 30s --reason 'no answer'"
+    )]
+    Retry(Retry),
     /// Compare a document, and swap in a change if the comparison holds
     ///
     /// Without a comparison the document must exist. Without a swap it is only compared. When the
@@ -265,6 +273,7 @@ impl Command {
             | Command::Complete(_)
             | Command::Renew(_)
             | Command::Release(_)
+            | Command::Retry(_)
             | Command::Cas(_)
             | Command::Doctor(_) => false,
         }

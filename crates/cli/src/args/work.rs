@@ -1,4 +1,4 @@
-//! The arguments of `claim`, `complete`, `renew` and `release`.
+//! The arguments of `claim`, `complete`, `renew`, `release` and `retry`.
 
 use std::time::Duration;
 
@@ -37,6 +37,9 @@ pub struct Claim {
     /// Where the claimant is written
     #[arg(long, value_name = "PATH", requires = "claimant", default_value = CLAIMANT_FIELD)]
     pub claimant_field: String,
+    /// Takes what is due only: passes over what `velocitydb retry` has given back for later
+    #[arg(long)]
+    pub due: bool,
     /// Takes documents that are under somebody's lease too
     #[arg(long)]
     pub even_if_leased: bool,
@@ -102,4 +105,19 @@ pub struct Release {
     pub target: Target,
     #[command(flatten)]
     pub token: Token,
+}
+
+/// The arguments of `retry`.
+#[derive(Debug, ClapArgs)]
+pub struct Retry {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub token: Token,
+    /// When it may be tried again, counted from now, such as 30s
+    #[arg(long = "in", value_name = "TIME", value_parser = format::parse_duration)]
+    pub delay: Duration,
+    /// Why it did not work this time
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }

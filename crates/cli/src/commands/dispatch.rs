@@ -51,6 +51,7 @@ fn run_command(command: Command, output: &mut Output) -> Result {
         Command::Complete(args) => work::complete(&args, output),
         Command::Renew(args) => work::renew(&args, output),
         Command::Release(args) => work::release(&args, output),
+        Command::Retry(args) => work::retry(&args, output),
         Command::Cas(args) => cas::compare_and_swap(*args, output),
         Command::Collections(args) => collections::run(&args, output),
         Command::Index(args) => index::run(&args, output),

@@ -1,4 +1,4 @@
-//! `claim`, `complete`, `renew` and `release`.
+//! `claim`, `complete`, `renew`, `release` and `retry`.
 
 use velocitydb::{Filter, Lost, Object, PassedOver, Release, object};
 
@@ -30,6 +30,9 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
     }
     if let (Some(duration), Some(release)) = (args.lease, release) {
         claim = claim.lease(duration, release);
+    }
+    if args.due {
+        claim = claim.due();
     }
     if args.even_if_leased {
         claim = claim.even_if_leased();
@@ -97,6 +100,15 @@ pub fn release(args: &args::Release, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let db = args.target.folder.open_existing()?;
     output.object(&settled(id, args.target.documents(&db).release(id, *version)?))
+}
+
+/// Gives claimed work back, to be tried again later.
+pub fn retry(args: &args::Retry, output: &mut Output) -> Result {
+    let Token { id, version } = &args.token;
+    let db = args.target.folder.open_existing()?;
+    let not_before = db.now().saturating_add(args.delay);
+    let documents = args.target.documents(&db);
+    output.object(&settled(id, documents.retry(id, *version, not_before, &args.reason)?))
 }
 
 fn settled(id: &str, version: u64) -> Object {

@@ -367,7 +367,7 @@ impl<T: DeserializeOwned> Collection<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Type`] when it does not fit `T`; and as for [`Documents::get`].
+    /// [`Error::Type`](crate::Error::Type) when it does not fit `T`; and as for [`Documents::get`].
     pub fn get(&self, id: &str) -> Result<Option<Typed<T>>> {
         self.documents.get(id)?.map(|document| self.read(document)).transpose()
     }

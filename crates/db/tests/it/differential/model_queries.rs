@@ -115,7 +115,8 @@ impl State {
 
     fn end_lease(&mut self, collection: &str, id: &str, now: i64) {
         let before = self.clone();
-        let document = self.document(collection, id).unwrap();
+        // What ended before it may have taken the values of a document that has expired, which goes.
+        let Some(document) = self.document(collection, id) else { return };
         if !document.lease.as_ref().unwrap().is_as_claimed(&document.fields) {
             self.just_end_lease(collection, id);
             return;
