@@ -71,6 +71,7 @@ pub use handle::schemas::{Existing, SchemaInfo};
 pub use handle::stats::{Health, Stats};
 pub use handle::swap::{CompareAndSwap, Swapped};
 pub use handle::transaction::Transaction;
+pub use handle::transaction::query::TransactionQuery;
 pub use handle::typed::Collection;
 pub use handle::typed::batch::BatchCollection;
 pub use handle::typed::snapshot::SnapshotCollection;

@@ -4,12 +4,16 @@ use std::marker::PhantomData;
 
 use serde::Serialize;
 use velocitydb_core::{
-    Action, Condition, DocumentId, Filter, Object, Outcome, Path, Refusal, Update, Value,
+    Action, CollectionName, Condition, DocumentId, Filter, Object, Outcome, Path, Refusal, Update,
+    Value,
 };
 
-use crate::handle::fields::AsFields;
-use crate::handle::fields::check_condition;
-use crate::{Document, Documents, Encoded, Error, FromDocument, IntoFields, Result, Typed};
+use crate::apply::{unmet, unmet_by_none};
+use crate::handle::fields::{AsFields, check_action, check_condition};
+use crate::handle::transaction::DocumentRef;
+use crate::{
+    Document, Documents, Encoded, Error, FromDocument, IntoFields, Result, Transaction, Typed,
+};
 
 /// A compare-and-swap that is being put together; see
 /// [`Documents::compare_and_swap`].
@@ -18,11 +22,18 @@ use crate::{Document, Documents, Encoded, Error, FromDocument, IntoFields, Resul
 /// counts. Without any, the document must exist.
 #[must_use = "a compare-and-swap does nothing until it is told what to swap in"]
 pub struct CompareAndSwap<'a, D = Document> {
-    documents: &'a Documents,
+    of: Of<'a>,
     id: &'a str,
     /// The first mistake in stating the comparison, which the swap reports.
     condition: Result<Condition>,
     rows: PhantomData<fn() -> D>,
+}
+
+/// Where the document is.
+enum Of<'a> {
+    Documents(&'a Documents),
+    /// As a transaction sees it, in this collection.
+    Transaction(&'a mut Transaction, &'a str),
 }
 
 /// What became of a compare-and-swap.
@@ -41,7 +52,7 @@ pub struct Swapped<D = Document> {
     pub version: u64,
     /// Why it was not done.
     pub refusal: Option<Refusal>,
-    /// The place in the order of all commands.
+    /// The place in the order of all commands; 0 in a transaction, which is not committed yet.
     pub index: u64,
     /// Whether this answers an earlier call with the same request id. Then `current` is the
     /// document as it is now, which others may have changed since.
@@ -69,21 +80,21 @@ impl Documents {
     /// # }
     /// ```
     pub fn compare_and_swap<'a>(&'a self, id: &'a str) -> CompareAndSwap<'a> {
-        CompareAndSwap::new(self, id)
+        CompareAndSwap::new(Of::Documents(self), id)
     }
 }
 
 impl<'a> CompareAndSwap<'a> {
-    pub(crate) fn new(documents: &'a Documents, id: &'a str) -> Self {
+    fn new(of: Of<'a>, id: &'a str) -> Self {
         let condition = Ok(Condition::Fields(Vec::new()));
-        CompareAndSwap { documents, id, condition, rows: PhantomData }
+        CompareAndSwap { of, id, condition, rows: PhantomData }
     }
 
     /// The same, the document of the answer of the type `T`. Where it does not fit, the error is
     /// [`Error::Type`], and what was to be done is done all the same.
     pub fn typed<T>(self) -> CompareAndSwap<'a, Typed<T>> {
-        let CompareAndSwap { documents, id, condition, .. } = self;
-        CompareAndSwap { documents, id, condition, rows: PhantomData }
+        let CompareAndSwap { of, id, condition, .. } = self;
+        CompareAndSwap { of, id, condition, rows: PhantomData }
     }
 }
 
@@ -188,28 +199,104 @@ impl<D: FromDocument> CompareAndSwap<'_, D> {
     }
 
     fn run(self, action: Action) -> Result<Swapped<D>> {
-        let id = DocumentId::new(self.id)?;
-        let documents = self.documents;
-        let reply = documents.submit_one(id.clone(), self.condition?, action)?;
-        let current = match reply.is_replayed {
-            true => documents.for_answer(self.id)?,
-            false => reply.current.map(|record| Document::new(id.clone(), record)).transpose()?,
-        };
-        let name = documents.name()?;
-        let current = current.map(|document| D::from_document(document, name)).transpose();
-        let (is_applied, version, refusal) = match reply.outcomes.into_iter().next() {
-            Some(Outcome::Applied { version, .. }) => (true, version, None),
-            // That it cannot be done at all is no matter of the comparison.
-            Some(Outcome::Refused(
-                refusal @ (Refusal::Update(_) | Refusal::Schema(_) | Refusal::Duplicate { .. }),
-            )) => return Err(Error::refused(name.clone(), id, refusal, None)),
-            Some(Outcome::Refused(refusal)) => (false, version_of(&refusal), Some(refusal)),
-            Some(Outcome::Held { version }) => (false, version, None),
-            Some(Outcome::Abandoned) | None => unreachable!("there is one operation"),
-        };
-        let (held, index, is_replayed) = (refusal.is_none(), reply.index, reply.is_replayed);
-        Ok(Swapped { is_applied, held, current: current?, version, refusal, index, is_replayed })
+        let (id, condition) = (DocumentId::new(self.id)?, self.condition?);
+        match self.of {
+            Of::Documents(documents) => run(documents, id, condition, action),
+            Of::Transaction(transaction, collection) => {
+                let name = CollectionName::new(collection)?;
+                transaction.swap((name, id), &condition, action)
+            }
+        }
     }
+}
+
+impl Transaction {
+    /// Begins a compare-and-swap of the document as this transaction sees it. See
+    /// [`Documents::compare_and_swap`]. What is compared is checked again when the transaction commits.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::object;
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// db.documents("jobs").insert("job1", object! { "state": "waiting" })?;
+    /// let swapped = db.transaction(|txn| {
+    ///     let waiting = txn.compare_and_swap("jobs", "job1").field("state", "waiting");
+    ///     waiting.update(object! { "state": "running" })
+    /// })?;
+    /// assert!(swapped.is_applied);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The [`index`](Swapped::index) of the answer is 0, since it is not committed yet.
+    pub fn compare_and_swap<'t>(
+        &'t mut self,
+        collection: &'t str,
+        id: &'t str,
+    ) -> CompareAndSwap<'t> {
+        CompareAndSwap::new(Of::Transaction(self, collection), id)
+    }
+
+    fn swap<D: FromDocument>(
+        &mut self,
+        place: DocumentRef,
+        condition: &Condition,
+        action: Action,
+    ) -> Result<Swapped<D>> {
+        check_action(&action)?;
+        let before = self.current(&place)?;
+        let refusal = match &before {
+            Some(document) => unmet(condition, &document.view()?)?,
+            None => unmet_by_none(condition),
+        };
+        let held = refusal.is_none();
+        let is_applied = held
+            && match (action, &before) {
+                (Action::Update(update), Some(document)) => {
+                    self.update_document(&place, document, &update)?;
+                    true
+                }
+                (Action::Upsert(fields), _) => {
+                    self.upsert(place.0.as_str(), &place.1, fields)?;
+                    true
+                }
+                (Action::Delete, Some(_)) => self.delete(place.0.as_str(), &place.1)?,
+                _ => false,
+            };
+        let after = if is_applied { self.current(&place)? } else { before };
+        let version = after.as_ref().map_or(0, Document::version);
+        let current = after.map(|document| D::from_document(document, &place.0)).transpose()?;
+        let (index, is_replayed) = (0, false);
+        Ok(Swapped { is_applied, held, current, version, refusal, index, is_replayed })
+    }
+}
+
+fn run<D: FromDocument>(
+    documents: &Documents,
+    id: DocumentId,
+    condition: Condition,
+    action: Action,
+) -> Result<Swapped<D>> {
+    let reply = documents.submit_one(id.clone(), condition, action)?;
+    let current = match reply.is_replayed {
+        true => documents.for_answer(&id)?,
+        false => reply.current.map(|record| Document::new(id.clone(), record)).transpose()?,
+    };
+    let name = documents.name()?;
+    let current = current.map(|document| D::from_document(document, name)).transpose();
+    let (is_applied, version, refusal) = match reply.outcomes.into_iter().next() {
+        Some(Outcome::Applied { version, .. }) => (true, version, None),
+        // That it cannot be done at all is no matter of the comparison.
+        Some(Outcome::Refused(
+            refusal @ (Refusal::Update(_) | Refusal::Schema(_) | Refusal::Duplicate { .. }),
+        )) => return Err(Error::refused(name.clone(), id, refusal, None)),
+        Some(Outcome::Refused(refusal)) => (false, version_of(&refusal), Some(refusal)),
+        Some(Outcome::Held { version }) => (false, version, None),
+        Some(Outcome::Abandoned) | None => unreachable!("there is one operation"),
+    };
+    let (held, index, is_replayed) = (refusal.is_none(), reply.index, reply.is_replayed);
+    Ok(Swapped { is_applied, held, current: current?, version, refusal, index, is_replayed })
 }
 
 fn checked(condition: Condition) -> Result<Condition> {

@@ -8,21 +8,20 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod leases;
+pub(crate) mod query;
 pub(crate) mod run;
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
 
 use velocitydb_core::{
     Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, Encoded, Expiry,
-    Filter, Header, LeaseChange, Operation, Outcome, QueryCheck, Refusal, Request, Sort, Time,
-    Update, Write, check_own_fields, limits,
+    Filter, Header, LeaseChange, Operation, Outcome, Refusal, Request, Time, Update, Write,
+    check_own_fields, limits,
 };
 
-use crate::apply::{Fingerprint, unmet, unmet_by_none};
+use crate::apply::{unmet, unmet_by_none};
 use crate::handle::database::Access;
 use crate::handle::fields::check_condition;
-use crate::query::{Control, Order, Selection, select};
 use crate::{Database, Document, Error, IntoFields, Result, Snapshot};
 
 /// A transaction that is under way; see [`Database::transaction`].
@@ -175,8 +174,17 @@ impl Transaction {
 
     fn update_at(&mut self, place: DocumentRef, update: &Update) -> Result<()> {
         let document = self.existing(&place)?;
-        let fields = self.updated(&place, &document, update)?;
-        self.set(place, Some(New { fields, expires: document.expires(), lease: None }))
+        self.update_document(&place, &document, update)
+    }
+
+    pub(crate) fn update_document(
+        &mut self,
+        place: &DocumentRef,
+        document: &Document,
+        update: &Update,
+    ) -> Result<()> {
+        let fields = self.updated(place, document, update)?;
+        self.set(place.clone(), Some(New { fields, expires: document.expires(), lease: None }))
     }
 
     /// Deletes a document; whether there was one.
@@ -208,7 +216,7 @@ impl Transaction {
     }
 
     /// The documents that satisfy a filter, with this transaction's own writes, in the order of ids;
-    /// `object! {}` finds all. If what the filter finds has changed when the transaction commits (a
+    /// `object! {}` finds all, and [`query`](Self::query) finds them in another order and in part. If what the filter finds has changed when the transaction commits (a
     /// document would come in, go, or be another version), that is a conflict: there are no phantoms.
     ///
     /// ```
@@ -230,49 +238,7 @@ impl Transaction {
     ///
     /// As for [`get`](Self::get), and when the filter is invalid.
     pub fn find(&mut self, collection: &str, filter: impl Into<Filter>) -> Result<Vec<Document>> {
-        let (name, filter) = (CollectionName::new(collection)?, filter.into());
-        filter.check()?;
-        let queried = self.snapshot.queried(&name)?;
-        let mut found = BTreeMap::new();
-        let mut fingerprint = Fingerprint::default();
-        if let Some(queried) = &queried {
-            let sort = Sort::new();
-            let selection = Selection { order: Order::By(&sort), ..Selection::new(&filter) };
-            let control = Control::new(None, limits::QUERY_MEMORY_BYTES_MAX);
-            select(&queried.target(), &control, &selection, &mut |hit| {
-                let id = DocumentId::new(hit.id)?;
-                let document = Document::new(id.clone(), hit.record.into_blob())?;
-                fingerprint.add(&id, document.version());
-                found.insert(id, document);
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
-        for (place, write) in self.writes_to(&name) {
-            found.remove(&place.1);
-            let Some(new) = write else { continue };
-            let document = self.written(place, new)?;
-            if filter.matches(&document.view()?)? {
-                found.insert(place.1.clone(), document);
-            }
-        }
-        if filter.is_all() {
-            // Every write to the collection changes what is found.
-            self.read_collection(collection)?;
-            return Ok(found.into_values().collect());
-        }
-        let index = queried.map_or(0, |queried| queried.index);
-        let check = Check::Query(Box::new(QueryCheck {
-            collection: name,
-            index,
-            filter,
-            sort: Sort::new(),
-            offset: 0,
-            limit: None,
-            fingerprint: fingerprint.finish(),
-        }));
-        self.holds(check.encoded_length_max()?)?;
-        self.queries.push(check);
-        Ok(found.into_values().collect())
+        self.query(collection, filter).documents()
     }
 
     /// Changes all documents that satisfy a filter; how many. See [`find`](Self::find).

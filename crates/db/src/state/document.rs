@@ -51,6 +51,11 @@ impl Document {
         Self::new(id, Blob::copy_of(&record))
     }
 
+    /// The document as it is stored.
+    pub(crate) fn record(&self) -> &[u8] {
+        &self.record
+    }
+
     pub(crate) fn header(&self) -> Header {
         self.header
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use velocitydb::{Condition, Error, Filter, object};
+use velocitydb::{Condition, Document, Error, Filter, IndexSpec, Sort, Update, object};
 
 use crate::world::in_every_mode;
 
@@ -138,5 +138,106 @@ fn conditions_are_stated_of_what_the_transaction_sees() {
         first.insert("log", "no bob", object! {}).unwrap();
         db.collection("accounts").insert("bob", &Account { balance: 0 }).unwrap();
         assert!(matches!(first.commit(), Err(Error::Conflict)));
+    });
+}
+
+/// Queries in an order and in part find what they would find once the transaction is committed, whatever
+/// it has written, and only what happens in that part is a conflict.
+#[test]
+fn a_part_in_an_order_is_that_of_what_will_be_committed() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let jobs = db.documents("jobs");
+        for n in 0..20 {
+            jobs.insert(&format!("job{n:02}"), object! { "n": n % 5, "open": n % 2 == 0 }).unwrap();
+        }
+        jobs.create_index(IndexSpec::on("n")).unwrap();
+        let sort = || Sort::new().descending("n").ascending("_id");
+        for offset in 0..4 {
+            for limit in [1, 3, 7, 100] {
+                let mut txn = db.begin().unwrap();
+                txn.delete("jobs", "job04").unwrap();
+                txn.insert("jobs", "new1", object! { "n": 9, "open": true }).unwrap();
+                txn.insert("jobs", "new2", object! { "n": 3, "open": true }).unwrap();
+                txn.update("jobs", "job14", object! { "open": false }).unwrap();
+                txn.update("jobs", "job16", object! { "n": 8 }).unwrap();
+                let open = txn.query("jobs", object! { "open": true }).sort(sort());
+                let found = open.offset(offset).limit(limit).documents().unwrap();
+                let ids = |found: &[Document]| -> Vec<_> {
+                    found.iter().map(|one| one.id().clone()).collect()
+                };
+                let found = ids(&found);
+                // In another database, so that each round begins with the same.
+                let there = velocitydb::open_in_memory().unwrap();
+                let all = txn.find("jobs", object! {}).unwrap();
+                for one in &all {
+                    there.documents("jobs").insert(one.id(), one.fields().unwrap()).unwrap();
+                }
+                let jobs = there.documents("jobs");
+                let expected = jobs.find(object! { "open": true }).sort(sort()).offset(offset);
+                assert_eq!(found, ids(&expected.limit(limit).documents().unwrap()));
+            }
+        }
+    });
+}
+
+#[test]
+fn what_happens_behind_a_part_is_no_conflict() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let jobs = db.documents("jobs");
+        for n in 0..10 {
+            jobs.insert(&format!("job{n}"), object! { "n": n }).unwrap();
+        }
+        let is_conflict = |change: &dyn Fn()| {
+            let mut txn = db.begin().unwrap();
+            let first = txn.query("jobs", object! { "n": { "$gte": 0 } }).limit(3);
+            assert_eq!(first.documents().unwrap().len(), 3);
+            txn.upsert("other", "a", object! {}).unwrap();
+            change();
+            matches!(txn.commit(), Err(Error::Conflict))
+        };
+        assert!(!is_conflict(&|| drop(jobs.update("job3", object! { "x": 1 }).unwrap())));
+        assert!(!is_conflict(&|| drop(jobs.delete("job9").unwrap())));
+        assert!(is_conflict(&|| drop(jobs.update("job2", object! { "x": 1 }).unwrap())));
+        assert!(is_conflict(&|| drop(jobs.insert("job00", object! { "n": 1 }).unwrap())));
+        assert!(is_conflict(&|| drop(jobs.delete("job0").unwrap())));
+    });
+}
+
+#[test]
+fn a_swap_in_a_transaction_answers_and_is_checked_at_its_end() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let jobs = db.documents("jobs");
+        jobs.insert("job1", object! { "state": "waiting" }).unwrap();
+        let mut txn = db.begin().unwrap();
+        let other = txn.compare_and_swap("jobs", "job1").field("state", "done");
+        let other = other.update(object! { "state": "waiting" }).unwrap();
+        assert!(!other.held && !other.is_applied && other.refusal.is_some());
+        assert_eq!(other.current.unwrap().fields().unwrap()["state"], "waiting".into());
+        let swapped = txn.compare_and_swap("jobs", "job1").field("state", "waiting");
+        let swapped = swapped.update(object! { "state": "running" }).unwrap();
+        assert!(swapped.held && swapped.is_applied);
+        let again = txn.compare_and_swap("jobs", "job1").field("state", "running");
+        assert!(again.compare().unwrap().held);
+        let created = txn.compare_and_swap("jobs", "job2").absent();
+        assert!(created.replace(object! { "state": "new" }).unwrap().is_applied);
+        let gone = txn.compare_and_swap("jobs", "job3").delete().unwrap();
+        assert!(!gone.held && gone.current.is_none());
+        txn.commit().unwrap();
+        assert_eq!(jobs.get("job1").unwrap().unwrap().version(), 2);
+        assert_eq!(jobs.count().unwrap(), 2);
+        let mut txn = db.begin().unwrap();
+        let swap = txn.compare_and_swap("jobs", "job1").field("state", "running");
+        assert!(swap.delete().unwrap().is_applied);
+        jobs.update("job1", object! { "progress": 1 }).unwrap();
+        assert!(matches!(txn.commit(), Err(Error::Conflict)));
+        let wrong = db
+            .begin()
+            .unwrap()
+            .compare_and_swap("jobs", "job2")
+            .update(Update::new().inc("state", 1));
+        assert!(matches!(wrong, Err(Error::Inapplicable { .. })), "{wrong:?}");
     });
 }

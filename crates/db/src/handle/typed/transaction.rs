@@ -9,7 +9,7 @@ use velocitydb_core::{
     CollectionName, Condition, DocumentId, Encoded, Expiry, Filter, Time, Update,
 };
 
-use crate::{Document, FromDocument, Result, Transaction, Typed};
+use crate::{CompareAndSwap, Document, FromDocument, Result, Transaction, TransactionQuery, Typed};
 
 /// A collection whose documents have the type `T`, within a transaction: reads see what it has
 /// written. See [`Transaction::collection`].
@@ -229,6 +229,16 @@ impl<T: DeserializeOwned> TransactionCollection<'_, T> {
     pub fn find(&mut self, filter: impl Into<Filter>) -> Result<Vec<Typed<T>>> {
         let found = self.transaction.find(self.name, filter)?;
         found.into_iter().map(|document| self.read(document)).collect()
+    }
+
+    /// Begins a compare-and-swap. See [`Transaction::compare_and_swap`].
+    pub fn compare_and_swap<'t>(&'t mut self, id: &'t str) -> CompareAndSwap<'t, Typed<T>> {
+        self.transaction.compare_and_swap(self.name, id).typed()
+    }
+
+    /// Begins a query. See [`Transaction::query`].
+    pub fn query(&mut self, filter: impl Into<Filter>) -> TransactionQuery<'_, Typed<T>> {
+        self.transaction.query(self.name, filter).typed()
     }
 
     fn read(&self, document: Document) -> Result<Typed<T>> {
