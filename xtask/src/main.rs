@@ -6,6 +6,7 @@
 mod crash;
 mod error;
 mod fix;
+mod miri;
 mod oracle;
 mod project;
 mod report;
@@ -29,6 +30,7 @@ const COMMANDS: &[(&str, &str, Run)] = &[
     ("fix", fix::SUMMARY, fix::run),
     ("crash", crash::SUMMARY, crash::run),
     ("oracle", oracle::SUMMARY, oracle::run),
+    ("miri", miri::SUMMARY, miri::run),
     ("walls", walls::SUMMARY, walls::run),
     ("tidy", tidy::SUMMARY, tidy::run),
 ];

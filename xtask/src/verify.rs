@@ -9,11 +9,11 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::project::{Invocation, Project, expect_no_arguments};
 use crate::report::{self, Violation};
-use crate::{oracle, test, tidy, walls};
+use crate::{miri, oracle, test, tidy, walls};
 
 /// What the usage says about this command.
 pub const SUMMARY: &str =
-    "all that a change has to pass: format, tidy, walls, lints, docs, tests, oracle";
+    "all that a change has to pass: format, tidy, walls, lints, docs, tests, oracle, miri";
 
 enum Action {
     /// A command whose output matters only when it fails.
@@ -58,6 +58,7 @@ fn steps() -> Vec<(&'static str, Action)> {
         ("docs", Action::Quiet(docs.with_variable("RUSTDOCFLAGS", "-D warnings"))),
         ("test", Action::Shown(test::invocation(&[]))),
         ("oracle", Action::Task(oracle::verify)),
+        ("miri", Action::Task(miri::verify)),
     ]
 }
 

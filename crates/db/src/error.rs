@@ -134,7 +134,7 @@ pub enum Error {
         collection: CollectionName,
         /// The document.
         id: DocumentId,
-        /// Why it could not be renewed; `None` when its time is over.
+        /// Why it could not be renewed; `None` when it has expired.
         cause: Option<Box<Error>>,
     },
     /// More leases would be [held](crate::Claim::hold) by this process than it renews. Nothing was

@@ -122,7 +122,7 @@ pub enum Command {
   velocitydb find users '{"city": "Bonn"}' --count
   velocitydb find users --distinct city"#)]
     Find(Box<Find>),
-    /// Show how a query is carried out, and what that takes
+    /// Show how a query is executed, and what that takes
     #[command(after_help = r#"Examples:
   velocitydb explain users '{"city": "Bonn"}' --sort=-age --limit 10
   velocitydb explain users --pipeline '[{"$match": {"city": "Bonn"}}, {"$count": "users"}]'"#)]

@@ -1,4 +1,4 @@
-//! `explain`: how a query is carried out, and what that takes.
+//! `explain`: how a query is executed, and what that takes.
 
 use velocitydb::{Explanation, Object, Value};
 

@@ -172,7 +172,7 @@ fn time_to_live(db: &Database, narrator: &mut Narrator<'_>) -> Result {
         &format!("a session that may live {} ms", TIME_TO_LIVE.as_millis()),
         &format!("gone after {} ms", lived.as_millis()),
         lived >= TIME_TO_LIVE && lived < EXPIRY_DELAY_MAX,
-        "gone when its time is over",
+        "gone when it has expired",
     )
 }
 

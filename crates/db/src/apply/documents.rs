@@ -75,7 +75,7 @@ pub(super) enum NewLease<'a> {
 
 impl Machine {
     /// The document at `place`, as time has left it: one that has expired goes here and now, and a
-    /// lease that is over ends.
+    /// lease that has expired ends.
     pub(super) fn live_document(
         &mut self,
         place: &Address<'_>,
@@ -389,7 +389,7 @@ pub(super) fn refusable<T>(
 fn id_of(key: &[u8]) -> Result<&str> {
     let (_, id) = keys::split_document(key).ok_or_else(|| Error::Corrupt {
         place: format!("document key {}", key.escape_ascii()),
-        what: "an id that is none".to_owned(),
+        what: "an invalid id".to_owned(),
     })?;
     Ok(id)
 }

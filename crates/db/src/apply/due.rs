@@ -1,4 +1,4 @@
-//! Applying: what is due. Documents that have expired go, and leases that are over end.
+//! Applying: what is due. Documents that have expired go, and expired leases end.
 //!
 //! One of them that cannot be done (bytes that cannot be read) must not keep the others waiting. It is
 //! rolled back, counted and *postponed*: its key moves to a later place in the order of time, with a
@@ -20,11 +20,11 @@ use crate::{Error, Result};
 /// How long it takes until what could not be done is tried again, in microseconds: a minute.
 const POSTPONED_MICROS: i64 = 60_000_000;
 
-/// How many leases that are over, of any collection, a command that is about something else looks at:
+/// How many expired leases, of any collection, a command that is about something else looks at:
 /// as many as a step of maintenance.
 const DUE_COUNT_MAX: usize = 1_000;
 
-/// A document that has expired, or a lease that is over: its key in the order of time.
+/// A document that has expired, or a lease that has expired: its key in the order of time.
 pub(super) struct Due {
     /// Which order.
     kind: u8,
@@ -105,7 +105,7 @@ impl Machine {
         Ok([expiry?, lease?].into_iter().flatten().min())
     }
 
-    /// Ends the leases in a collection that are over, so that what is looked for there is found
+    /// Ends the expired leases of a collection, so that what is looked for there is found
     /// released. False when so many are due, or such large ones, that maintenance has to come first;
     /// nothing of the command is done then.
     pub(super) fn end_leases(&mut self, name: &CollectionName, now: Time) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! Applying: what time makes due, and what is left to be removed.
 //!
-//! Expired documents become tombstones, leases that are over end, old tombstones and request ids are
+//! Expired documents become tombstones, expired leases end, old tombstones and request ids are
 //! forgotten, and what dropped collections and indexes left behind is removed, a bounded number of
 //! keys in one command.
 //!

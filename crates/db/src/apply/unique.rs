@@ -142,7 +142,7 @@ impl Machine {
         self.contests.as_ref().is_some_and(|contests| contests.entries.contains_key(key))
     }
 
-    /// Whose the entry of a unique index is. A document whose time is over goes here and now.
+    /// Whose the entry of a unique index is. One that has expired goes here and now.
     fn owner(
         &mut self,
         collection: &CollectionName,

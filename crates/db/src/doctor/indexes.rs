@@ -159,7 +159,7 @@ impl<'a> Indexes<'a> {
     fn entry_problem(&mut self, key: &[u8], value: &[u8]) -> Result<Option<String>> {
         let place = || format!("index entry {}", key.escape_ascii());
         let Some((number, _)) = key.split_first_chunk::<4>() else {
-            return Ok(Some(format!("{}: a key that is none", place())));
+            return Ok(Some(format!("{}: an invalid key", place())));
         };
         let number = u32::from_be_bytes(*number);
         let Some((collection, position)) = self.places.get(&number).copied() else {

@@ -49,7 +49,7 @@ pub(super) fn lease_problem(
 /// What is wrong with a place in the order of the ends of leases.
 pub(super) fn end_problem(state: &dyn Snapshot, key: &[u8]) -> Result<Option<String>> {
     let Some((time, document)) = keys::split_timed(key) else {
-        return Ok(Some(format!("end of a lease {}: a key that is none", key.escape_ascii())));
+        return Ok(Some(format!("end of a lease {}: an invalid key", key.escape_ascii())));
     };
     Ok(match lease_of(state, document)? {
         Some(found) if found == time => None,

@@ -426,7 +426,7 @@ impl<D: FromDocument> Claim<'_, D> {
         let (passed_over, passed_over_count) = (passed_over.collect(), passed_over_count as u64);
         let (mut documents, mut lost) = (Vec::with_capacity(reply.found.len()), Vec::new());
         let now = self.documents.db.now();
-        // One whose lease is over is taken back by whoever comes to it next.
+        // One whose lease has expired is taken back by whoever comes to it next.
         let is_still_had = |document: &Document, version| {
             document.version() == version && document.header().lease.is_none_or(|end| end > now)
         };

@@ -1,4 +1,4 @@
-//! [`Explanation`]: how a query is carried out, and what that took.
+//! [`Explanation`]: how a query is executed, and what that took.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::query::{
     Plan, Range, Selection, Target, Walked, allowed_need, run,
 };
 
-/// How a query was carried out, and what that took; see [`Find::explain`](crate::Find::explain) and
+/// How a query was executed, and what that took; see [`Find::explain`](crate::Find::explain) and
 /// [`Claim::explain`](crate::Claim::explain).
 #[derive(Debug, Clone)]
 pub struct Explanation {

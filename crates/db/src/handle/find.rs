@@ -342,7 +342,7 @@ impl<D> Find<D> {
         Ok(values.into_values().collect())
     }
 
-    /// How the query would be carried out, and what that took.
+    /// How the query would be executed, and what that took.
     ///
     /// # Errors
     ///

@@ -278,7 +278,7 @@ impl<D> LeaseGuard<D> {
     ///
     /// # Errors
     ///
-    /// [`Error::LeaseLost`] when the lease is lost: its time is over, somebody else has changed the
+    /// [`Error::LeaseLost`] when the lease is lost: it has expired, somebody else has changed the
     /// work, or it could not be renewed.
     pub fn check(&self) -> Result<()> {
         self.held.look(|_, _| ())

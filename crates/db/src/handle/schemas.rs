@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use velocitydb_core::{
     Action, Body, CollectionName, Consistency, DocumentId, DocumentView, Error as InputError,
     Expiry, Filter, IndexSpec, Modify, PassOver, Recall, SchemaChange, Sort, Update, Violations,
-    object,
+    limits, object,
 };
 
 use crate::query::{Control, Order, Selection, select};
 use crate::schema::Schema;
 use crate::state::collection_schema::CollectionSchema;
-use crate::{Database, Documents, Error, Result};
+use crate::{Cancellation, Database, Documents, Error, Result};
 
 /// What a new schema means for documents that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,6 +82,22 @@ impl Documents {
     /// so. [`Error::SchemaSuperseded`] when somebody else changed it meanwhile, and as for
     /// [`create_index`](Self::create_index).
     pub fn set_schema(&self, schema: &Schema, existing: Existing) -> Result<u64> {
+        self.set_schema_until(schema, existing, &Cancellation::never())
+    }
+
+    /// As [`set_schema`](Self::set_schema), until it is cancelled: then nothing is set. Once the
+    /// documents are checked and the schema is in force it goes to its end.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_schema`](Self::set_schema), and [`Error::Cancelled`] or
+    /// [`Error::DeadlineExceeded`] when it was stopped.
+    pub fn set_schema_until(
+        &self,
+        schema: &Schema,
+        existing: Existing,
+        cancellation: &Cancellation,
+    ) -> Result<u64> {
         let (db, name) = (self.database(), self.name()?.clone());
         let object = schema.to_object().clone();
         let change = match existing {
@@ -93,15 +109,17 @@ impl Documents {
         if let Some(answer) = answer {
             return Ok(answer.schema_version);
         }
+        cancellation.check()?;
         match existing {
             Existing::Keep => {
-                db.create_requested(&name, schema)?;
+                db.create_requested(&name, schema, cancellation)?;
                 Ok(db.submit_last(body, request)?.schema_version)
             }
             Existing::Check => {
                 let proposed = db.change_schema(&name, SchemaChange::Propose(object))?;
-                let checked = db.check_existing(&name, schema);
-                if let Err(error) = checked.and_then(|()| db.create_requested(&name, schema)) {
+                let checked = db.check_existing(&name, schema, cancellation);
+                let made = checked.and_then(|()| db.create_requested(&name, schema, cancellation));
+                if let Err(error) = made {
                     return match db.change_schema(&name, SchemaChange::Withdraw(proposed)) {
                         Ok(_) | Err(Error::SchemaSuperseded { .. }) => Err(error),
                         Err(error) => Err(error),
@@ -149,7 +167,12 @@ impl Documents {
 impl Database {
     /// Creates the indexes that a schema asks for. When one cannot be, those that were created for
     /// it are dropped again.
-    fn create_requested(&self, name: &CollectionName, schema: &Schema) -> Result<()> {
+    fn create_requested(
+        &self,
+        name: &CollectionName,
+        schema: &Schema,
+        cancellation: &Cancellation,
+    ) -> Result<()> {
         let documents = self.without_request().documents(name.as_str());
         let before = documents.indexes()?;
         let mut created = Vec::new();
@@ -158,7 +181,7 @@ impl Database {
             let index = if request.is_unique { index.unique().sparse() } else { index };
             let index_name = index.name();
             let is_new = before.iter().all(|other| other.name.as_str() != index_name);
-            match documents.create_index(index) {
+            match documents.create_index_until(index, cancellation) {
                 Ok(()) if is_new => created.push(index_name),
                 Ok(()) => {}
                 Err(error) => {
@@ -178,9 +201,14 @@ impl Database {
     }
 
     /// Looks whether all documents that exist satisfy a schema. Those that are written meanwhile do.
-    fn check_existing(&self, name: &CollectionName, schema: &Schema) -> Result<()> {
+    fn check_existing(
+        &self,
+        name: &CollectionName,
+        schema: &Schema,
+        cancellation: &Cancellation,
+    ) -> Result<()> {
         let mut offenders = Offenders::default();
-        self.every_document(name, &Filter::all(), &mut |id, document| {
+        self.every_document(name, &Filter::all(), cancellation, &mut |id, document| {
             let completed = match schema.apply_defaults(document.fields) {
                 Err(Error::Invalid(error @ InputError::LimitExceeded { .. })) => {
                     let text = format!("cannot take the defaults of the schema: {error}");
@@ -209,7 +237,7 @@ impl Database {
         let mut rest = Filter::all();
         loop {
             let (mut waiting, mut bytes) = (Vec::new(), 0);
-            self.every_document(name, &rest, &mut |id, document| {
+            self.every_document(name, &rest, &Cancellation::never(), &mut |id, document| {
                 if schema.apply_defaults(document.fields)?.is_none() {
                     return Ok(ControlFlow::Continue(()));
                 }
@@ -230,10 +258,12 @@ impl Database {
         &self,
         name: &CollectionName,
         filter: &Filter,
+        cancellation: &Cancellation,
         show: &mut dyn FnMut(&str, &DocumentView<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let Some(queried) = self.queried(name, Consistency::Strong)? else { return Ok(()) };
-        let (by_id, control) = (Sort::new().ascending("_id"), Control::of_command());
+        let by_id = Sort::new().ascending("_id");
+        let control = Control::new(Some(cancellation.clone()), limits::QUERY_MEMORY_BYTES_MAX);
         let selection = Selection { order: Order::By(&by_id), ..Selection::new(filter) };
         select(&queried.target(), &control, &selection, &mut |hit| {
             show(hit.id, &DocumentView::decode(hit.id, hit.record.bytes())?)

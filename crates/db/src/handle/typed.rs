@@ -17,8 +17,8 @@ use velocitydb_core::{
 use crate::handle::fields::AsFields;
 use crate::schema::Schema;
 use crate::{
-    Aggregate, Claim, CompareAndSwap, Cursor, Database, Documents, Existing, Find, FindAndModify,
-    FromDocument, IndexStats, Modified, Result, SchemaInfo, Typed, Written,
+    Aggregate, Cancellation, Claim, CompareAndSwap, Cursor, Database, Documents, Existing, Find,
+    FindAndModify, FromDocument, IndexStats, Modified, Result, SchemaInfo, Typed, Written,
 };
 
 /// A collection whose documents have the type `T`, through serde: a thin layer on [`Documents`], which
@@ -272,6 +272,20 @@ impl<T> Collection<T> {
     /// As for [`Documents::set_schema`].
     pub fn set_schema(&self, schema: &Schema, existing: Existing) -> Result<u64> {
         self.documents.set_schema(schema, existing)
+    }
+
+    /// The same, until it is cancelled. See [`Documents::set_schema_until`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Documents::set_schema_until`].
+    pub fn set_schema_until(
+        &self,
+        schema: &Schema,
+        existing: Existing,
+        cancellation: &Cancellation,
+    ) -> Result<u64> {
+        self.documents.set_schema_until(schema, existing, cancellation)
     }
 
     /// Takes the schema away. See [`Documents::remove_schema`].

@@ -1,4 +1,4 @@
-//! [`Execution`]: carries out a plan, and shows every document that satisfies the filter.
+//! [`Execution`]: executes a plan, and shows every document that satisfies the filter.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -7,7 +7,7 @@
 //!      estimates ─────┘           └── the documents, the filter
 //! ```
 //!
-//! A query is carried out on any state: that of a reader's snapshot, or the one that a command sees
+//! A query is executed on any state: that of a reader's snapshot, or the one that a command sees
 //! in the middle of a group. Nothing here knows which, writes anything, or holds a lock.
 
 mod access;

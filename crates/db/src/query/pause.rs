@@ -19,7 +19,7 @@ use super::target::Target;
 use super::walk::{Walk, Walks};
 use crate::Result;
 
-/// A plan that is carried out bit by bit.
+/// A plan that is executed step by step.
 pub(crate) struct Paused {
     plan: Plan,
     seen: Option<Seen>,

@@ -68,7 +68,7 @@ fn no_read_finds_what_has_expired_between_the_steps_of_maintenance() {
     });
 }
 
-/// A queue whose jobs were all claimed, under leases that are over.
+/// A queue whose jobs were all claimed, under expired leases.
 fn fill(home: &Home, queue: &str, count: i64) {
     let jobs = home.db().documents(queue);
     let job = |n: i64| (format!("{n:04}"), object! { "state": "waiting", "priority": n });

@@ -3,8 +3,10 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use velocitydb::schema::{Field, Schema};
 use velocitydb::{
-    Cancellation, Database, Error, ErrorClass, IndexSpec, Mode, Pipeline, Result, Sort, object,
+    Cancellation, Database, Error, ErrorClass, Existing, IndexSpec, Mode, Pipeline, Result, Sort,
+    object,
 };
 
 use crate::world::{World, options};
@@ -18,7 +20,7 @@ fn start() -> Database {
 
 type Call = (&'static str, fn(&Database, &Cancellation) -> Result<()>);
 
-const CALLS: [Call; 7] = [
+const CALLS: [Call; 8] = [
     ("find", |db, until| {
         db.documents("docs").find(object! { "n": -1 }).until(until).documents().map(drop)
     }),
@@ -39,6 +41,10 @@ const CALLS: [Call; 7] = [
     }),
     ("create_index", |db, until| {
         db.documents("docs").create_index_until(IndexSpec::on("n"), until)
+    }),
+    ("set_schema", |db, until| {
+        let schema = Schema::builder().field("n", Field::int()).build()?;
+        db.documents("docs").set_schema_until(&schema, Existing::Check, until).map(drop)
     }),
     ("analyze", |db, until| db.analyze_until(until)),
 ];

@@ -155,11 +155,7 @@ fn damage_of_entries_is_found() {
             }),
             "index entry",
         ),
-        (
-            "a key that is none",
-            diagnose(|_, batch| batch.put(INDEXES, b"abc", &[])),
-            "a key that is none",
-        ),
+        ("an invalid key", diagnose(|_, batch| batch.put(INDEXES, b"abc", &[])), "an invalid key"),
         (
             "a wrong note on exactness",
             diagnose(|engine, batch| {

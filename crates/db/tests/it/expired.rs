@@ -1,4 +1,4 @@
-//! Nobody reads what has expired, and no claim misses work whose lease is over: at any time, after any
+//! Nobody reads what has expired, and no claim misses work whose lease has expired: at any time, after any
 //! pause, whether or not maintenance has been there.
 //!
 //! Reads did not look at the clock: after `insert --ttl 50ms; sleep 1` a `get` in the next process
@@ -125,7 +125,7 @@ fn what_has_expired_is_in_nobodys_way() {
     });
 }
 
-/// Work is claimed with a lease, the folder is closed, and opened after the lease is over.
+/// Work is claimed with a lease, the folder is closed, and opened after the lease has expired.
 #[test]
 fn a_lease_that_is_over_has_ended_for_whoever_acts() {
     in_every_mode(|home| {

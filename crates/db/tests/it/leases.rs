@@ -211,7 +211,7 @@ fn a_document_under_a_lease_is_taken_by_nobody_else() {
             let expected = ["0", "1", "2"].map(|id| Some(id.to_owned()));
             assert_eq!(ids[..3], expected);
             assert_eq!(ids[3], None);
-            // One that was completed can be had again, and so can one whose lease is over.
+            // One that was completed can be had again, and so can one whose lease has expired.
             jobs.complete("1", 2, object! { "taken": false }).unwrap();
             assert_eq!(claim().unwrap(), "1");
             home.world.advance(HOUR);

@@ -351,7 +351,7 @@ mod tests {
     }
 
     /// The claim in between was made after the lease was over, and is lost: then the next one takes the
-    /// job from the first, whose lease is over as well.
+    /// job from the first, whose lease has expired as well.
     #[test]
     fn a_lost_claim_does_not_make_the_one_before_younger() {
         let told = |hours: u64| {

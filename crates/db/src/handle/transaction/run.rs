@@ -108,7 +108,7 @@ impl Database {
                 Err(error) if is_conflict(&error) => {}
                 Err(error) => return Err(error),
             }
-            // A lease that is over is read as it was until it has ended in the log.
+            // A lease that has expired is read as it was until it has ended in the log.
             self.core().do_what_is_due()?;
             std::thread::yield_now();
         }

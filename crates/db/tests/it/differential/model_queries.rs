@@ -95,7 +95,7 @@ impl State {
         }
     }
 
-    /// Ends the leases that are over, of one collection or of all, in the order of their ends.
+    /// Ends the expired leases, of one collection or of all, in the order of their ends.
     pub fn end_leases(&mut self, of: Option<&str>, now: i64) {
         let mut due = Vec::new();
         let all = self.collections.iter();

@@ -34,7 +34,7 @@ pub fn is_violated(rules: Rules, fields: &Object) -> bool {
 /// What unique indexes say to what a document is to be.
 #[derive(Default)]
 pub struct InTheWay {
-    /// The documents whose time is over that have a value that it is to have.
+    /// The expired documents that have a value that it is to have.
     pub stale: BTreeSet<String>,
     /// The first index in which one has such a value whose time is not over.
     pub duplicate: Option<usize>,
