@@ -57,6 +57,11 @@ const SPINS_PER_TRY: u32 = 16;
 /// woken costs more.
 const SPINS: u32 = 64;
 
+/// Among more writers than this, those that wait for the disk do not try again, and sleep at once: each is
+/// woken once in any case, when its fsync is done, and until then whoever spins takes the processor from
+/// those who have something to do.
+const SPINNING_WRITERS_MAX: usize = 4;
+
 /// The way to the state machine.
 pub(crate) struct Pipeline {
     machine: Mutex<Machine>,
@@ -139,7 +144,7 @@ impl Pipeline {
         if durability == Durability::Disk {
             self.pause.wait();
         }
-        let (reply, commit) = match self.try_machine() {
+        let (reply, commit) = match self.try_machine(durability) {
             Some(machine) => {
                 let group = self.take_group(GROUP_COMMANDS_MAX - 1);
                 let lead = Lead::new(self, machine, &group);
@@ -250,13 +255,23 @@ impl Pipeline {
         self.queue.lock().len()
     }
 
+    /// Whether a writer is to look again before it sleeps.
+    fn spins(&self, durability: Durability) -> bool {
+        durability < Durability::Disk
+            || self.writers.load(Ordering::Relaxed) <= SPINNING_WRITERS_MAX
+    }
+
     /// The machine, if it is free or becomes so in a moment.
-    fn try_machine(&self) -> Option<MutexGuard<'_, Machine>> {
-        for _ in 0..TRIES {
+    fn try_machine(&self, durability: Durability) -> Option<MutexGuard<'_, Machine>> {
+        let machine = self.machine.try_lock();
+        if machine.is_some() || !self.spins(durability) {
+            return machine;
+        }
+        for _ in 1..TRIES {
+            (0..SPINS_PER_TRY).for_each(|_| std::hint::spin_loop());
             if let Some(machine) = self.machine.try_lock() {
                 return Some(machine);
             }
-            (0..SPINS_PER_TRY).for_each(|_| std::hint::spin_loop());
         }
         None
     }
@@ -265,7 +280,7 @@ impl Pipeline {
     fn queue_up(&self, command: Command, durability: Durability) -> (Result<Reply>, Option<u64>) {
         let waiter = Arc::new(Waiter::of_thread(command, durability));
         self.push(waiter.clone());
-        let mut spins_left = SPINS;
+        let mut spins_left = if self.spins(durability) { SPINS } else { 0 };
         loop {
             if let Some(answer) = waiter.take_reply() {
                 return answer;
