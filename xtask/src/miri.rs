@@ -11,7 +11,8 @@ use crate::project::{Invocation, Project, expect_no_arguments};
 pub const SUMMARY: &str = "run the memory engine's tests under miri, of a nightly toolchain";
 
 /// The tests of the engine, but for those that make interleavings by themselves, with stacks of their own.
-const TESTS: &str = "+nightly miri test -p velocitydb-storage --lib memory:: -- --skip clock_model";
+const TESTS: &str =
+    "run nightly cargo miri test -p velocitydb-storage --lib memory:: -- --skip clock_model";
 
 /// Seeds come from the system. The library that frees what readers may still look at finds its own parts by
 /// pointers to their first fields, which the stricter rules of aliasing do not know, keeps tags in pointers,
@@ -27,7 +28,7 @@ pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
 
 /// Runs the tests where there is a toolchain for it, and says so where there is none.
 pub fn verify(project: &Project) -> Result<(), Error> {
-    let output = project.capture(&Invocation::cargo("+nightly miri --version"));
+    let output = project.capture(&Invocation::new("rustup", "run nightly cargo miri --version"));
     if !output.is_ok_and(|output| output.status.success()) {
         println!("not interpreted: there is no nightly toolchain with miri");
         return Ok(());
@@ -36,5 +37,5 @@ pub fn verify(project: &Project) -> Result<(), Error> {
 }
 
 fn invocation() -> Invocation {
-    Invocation::cargo(TESTS).with_variable("MIRIFLAGS", FLAGS)
+    Invocation::new("rustup", TESTS).with_variable("MIRIFLAGS", FLAGS)
 }
