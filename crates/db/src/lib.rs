@@ -23,8 +23,9 @@
 extern crate self as velocitydb;
 
 // From what users hold down to what is stored; each storey knows those below it.
-mod doctor;
 mod handle;
+
+mod doctor;
 mod options;
 mod replica;
 
