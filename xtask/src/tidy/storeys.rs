@@ -43,7 +43,7 @@ pub fn know_only_those_below(source: &Source) -> Vec<Violation> {
         Some(other) => other <= floor,
         None => floor + 1 == STOREYS.len() || COMMON.contains(&name),
     };
-    let used = used_of_root(source).into_iter();
+    let used = used_of_root(source, depth(&source.path[DATABASE.len()..])).into_iter();
     used.filter(|(line, name)| !source.is_test(*line) && !is_allowed(name))
         .map(|(line, name)| source.violation(line, &format!("{own} uses crate::{name}"), remedy))
         .collect()
@@ -55,11 +55,18 @@ fn module(path: &str) -> &str {
     first.strip_suffix(".rs").unwrap_or(first)
 }
 
-/// The names that stand behind `crate::`, each with its line.
-fn used_of_root(source: &Source) -> Vec<(usize, String)> {
+/// How many modules a file is below the root of the crate.
+fn depth(path: &str) -> usize {
+    path.split('/').filter(|part| *part != "mod.rs").count()
+}
+
+/// The names that stand behind the root of the crate, each with its line: behind `crate::`, and behind as
+/// many `super::` as lead there from the file.
+fn used_of_root(source: &Source, depth: usize) -> Vec<(usize, String)> {
     let code = source.code.join("\n");
+    let climb = "super::".repeat(depth);
     let mut found = Vec::new();
-    for (at, start) in code.match_indices("crate::") {
+    for (at, start) in code.match_indices("crate::").chain(code.match_indices(climb.as_str())) {
         let line = code[..at].matches('\n').count();
         let rest = &code[at + start.len()..];
         match rest.strip_prefix('{') {
@@ -115,6 +122,8 @@ mod tests {
             [""; 0]
         );
         assert_eq!(found("lib.rs", &["crate::handle::x()"]), [""; 0]);
+        assert_eq!(found("query/plan.rs", &["use super::access::Access;"]), [""; 0]);
+        assert_eq!(found("doctor.rs", &["use super::state::catalog;"]), [""; 0]);
     }
 
     #[test]
@@ -124,6 +133,7 @@ mod tests {
             ("use crate::state::catalog;", "state"),
             ("fn f(db: &crate::Database) {}", "Database"),
             ("use crate::{Error, keys::{A, B}, handle::C};", "handle"),
+            ("use super::super::handle::find;", "handle"),
             ("use crate::{\n    Error,\n    Snapshot,\n};", "Snapshot"),
         ] {
             assert_eq!(found("query/plan.rs", &[line]), [place(what)]);
