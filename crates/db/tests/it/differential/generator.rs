@@ -358,15 +358,21 @@ impl Generator {
 
     fn transaction_step(&mut self) -> TransactionStep {
         let (collection, id) = (self.collection(), self.id());
-        match self.random.within(0..33) {
+        match self.random.within(0..35) {
             27 | 28 => TransactionStep::Document(collection, id),
             29 | 30 => TransactionStep::Compare(collection, id, self.condition()),
             31 | 32 => {
                 let version = self.random.within(1..9);
                 TransactionStep::Settle(collection, id, version, self.settling())
             }
-            24..26 => TransactionStep::Find(collection, self.filter()),
-            26 => TransactionStep::Find(collection, Filter::all()),
+            24 => TransactionStep::Find(collection, self.filter()),
+            25 => TransactionStep::Find(collection, Filter::all()),
+            26 | 33 | 34 => {
+                let filter = if self.random.one_in(4) { Filter::all() } else { self.filter() };
+                let limit = (!self.random.one_in(4)).then(|| self.random.within(0..4));
+                let (sort, offset) = (self.sort(), self.random.within(0..3));
+                TransactionStep::Query(collection, filter, sort, offset, limit)
+            }
             0..5 => TransactionStep::Get(collection, id),
             5 => TransactionStep::Count(collection),
             6 => TransactionStep::List(collection),

@@ -55,6 +55,19 @@ impl State {
         found.keys().map(|id| (id.clone(), version(id))).collect()
     }
 
+    /// The same of the first of them in an order.
+    pub fn first_live(
+        &self,
+        collection: &str,
+        (filter, sort, limit): (&Filter, &Sort, Option<u64>),
+        now: i64,
+    ) -> Vec<(String, u64)> {
+        let mut ids = self.find(collection, filter, sort, now);
+        ids.truncate(limit.map_or(usize::MAX, |limit| limit as usize));
+        let version = |id: &String| self.document(collection, id).unwrap().version;
+        ids.into_iter().map(|id| (id.clone(), version(&id))).collect()
+    }
+
     fn find(&self, collection: &str, filter: &Filter, sort: &Sort, now: i64) -> Vec<String> {
         sorted(&matching(&self.objects(collection, now), filter), sort)
     }

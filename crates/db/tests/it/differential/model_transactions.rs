@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use velocitydb::{Filter, Object, Time, Value};
+use velocitydb::{Filter, Object, Sort, Time, Value};
 
 use super::model::{Model, failed, micros};
 use super::state::{self, Document, Expiry, Outcome, Refusal, State, change};
 use super::step::{Action, Answer, Condition, Operation, Seen, Settling, TransactionStep};
-use crate::queries::matching;
+use crate::queries::{matching, sorted};
 
 impl Model {
     pub(super) fn transaction(&mut self, steps: &[TransactionStep]) -> Answer {
@@ -67,8 +67,7 @@ impl Model {
         }
         for query in &transaction.queries {
             if self.state.touched(&query.collection) != query.touched
-                && self.state.matching_live(&query.collection, &query.filter, self.now)
-                    != query.found
+                && self.state.first_live(&query.collection, query.part(), self.now) != query.found
             {
                 return failed("conflict");
             }
@@ -116,14 +115,23 @@ struct Query {
     collection: String,
     touched: u64,
     filter: Filter,
+    sort: Sort,
+    /// How many of them were looked at: as many as its own writes may have taken away are among them.
+    limit: Option<u64>,
     found: Vec<(String, u64)>,
+}
+
+impl Query {
+    fn part(&self) -> (&Filter, &Sort, Option<u64>) {
+        (&self.filter, &self.sort, self.limit)
+    }
 }
 
 impl Transaction {
     fn run(&mut self, step: &TransactionStep) -> Answer {
         use TransactionStep::{
-            Compare, Count, Delete, Document, Find, Get, Insert, List, Other, Replace, Settle,
-            Update, Upsert,
+            Compare, Count, Delete, Document, Find, Get, Insert, List, Other, Query, Replace,
+            Settle, Update, Upsert,
         };
         match step {
             Get(collection, id) => {
@@ -137,7 +145,10 @@ impl Transaction {
                 let all = self.list(collection).into_iter().filter_map(one);
                 Answer::Fields(Some(all.collect::<Vec<_>>().join("\n")))
             }
-            Find(collection, filter) => self.find(collection, filter),
+            Find(collection, filter) => self.find(collection, filter, &Sort::new(), 0, None),
+            Query(collection, filter, sort, offset, limit) => {
+                self.find(collection, filter, sort, *offset, *limit)
+            }
             Insert(collection, id, fields) => match self.read(collection, id) {
                 Some(_) => failed(format!("exists {}", self.version(collection, id))),
                 None => self.write(collection, id, Some((fields.clone(), None))),
@@ -179,15 +190,27 @@ impl Transaction {
         }
     }
 
-    fn find(&mut self, collection: &str, filter: &Filter) -> Answer {
-        let all = match filter.is_all() {
-            true => self.list(collection),
-            false => {
+    fn find(
+        &mut self,
+        collection: &str,
+        filter: &Filter,
+        sort: &Sort,
+        offset: u64,
+        limit: Option<u64>,
+    ) -> Answer {
+        let all = match (filter.is_all(), limit) {
+            (true, None) => self.list(collection),
+            _ => {
+                let own = self.writes.keys().filter(|(other, _)| other == collection).count();
+                let looked_at = limit.map(|limit| limit + offset + own as u64);
+                let part = (filter, sort, looked_at);
                 self.queries.push(Query {
                     collection: collection.to_owned(),
                     touched: self.begin.touched(collection),
                     filter: filter.clone(),
-                    found: self.begin.matching_live(collection, filter, i64::MIN),
+                    sort: sort.clone(),
+                    limit: looked_at,
+                    found: self.begin.first_live(collection, part, i64::MIN),
                 });
                 self.all(collection)
             }
@@ -210,8 +233,9 @@ impl Transaction {
             object.extend(until.map(|until| ("_lease", Value::from(until))));
             objects.insert(place.1.clone(), object);
         }
-        let found = matching(&objects, filter);
-        let found = found.keys().map(|id| format!("{id} {}", all[id].to_json()));
+        let found = sorted(&matching(&objects, filter), sort).into_iter().skip(offset as usize);
+        let found = found.take(limit.map_or(usize::MAX, |limit| limit as usize));
+        let found = found.map(|id| format!("{id} {}", all[&id].to_json()));
         Answer::Fields(Some(found.collect::<Vec<_>>().join("\n")))
     }
 

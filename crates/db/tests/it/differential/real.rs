@@ -183,6 +183,14 @@ fn transaction_step(txn: &mut Transaction, step: &TransactionStep) -> Result<Ans
         TransactionStep::Find(collection, filter) => {
             return in_lines(&txn.find(collection, filter.clone())?);
         }
+        TransactionStep::Query(collection, filter, sort, offset, limit) => {
+            let mut query = txn.query(collection, filter.clone()).sort(sort.clone());
+            query = query.offset(*offset);
+            if let Some(limit) = limit {
+                query = query.limit(*limit);
+            }
+            return in_lines(&query.documents()?);
+        }
         TransactionStep::Insert(collection, id, fields) => txn.insert(collection, id, fields)?,
         TransactionStep::Replace(collection, id, fields) => txn.replace(collection, id, fields)?,
         TransactionStep::Upsert(collection, id, fields) => txn.upsert(collection, id, fields)?,

@@ -272,6 +272,8 @@ pub enum TransactionStep {
     Count(String),
     List(String),
     Find(String, Filter),
+    /// A part in an order.
+    Query(String, Filter, Sort, u64, Option<u64>),
     Insert(String, String, Object),
     Replace(String, String, Object),
     Upsert(String, String, Object),
