@@ -67,21 +67,35 @@ pub fn rate_of_threads(threads: usize, work: impl Fn(usize) -> Result<u64> + Syn
 }
 
 /// Operations a second of several threads during a fixed time; each operation has a number of its
-/// own.
+/// own. A quarter of that time is not counted, in which threads and the memory that they allocate
+/// become warm.
 pub fn rate_during(
     duration: Duration,
     threads: usize,
     operate: impl Fn(u64) -> Result<()> + Sync,
 ) -> Result<f64> {
-    let next = AtomicU64::new(0);
-    rate_of_threads(threads, |_| {
-        let end = Instant::now() + duration;
+    let (next, counted) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (is_warm, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let work = || {
         let mut count = 0;
-        while Instant::now() < end {
+        while !is_over.load(Ordering::Relaxed) {
             operate(next.fetch_add(1, Ordering::Relaxed))?;
-            count += 1;
+            count += u64::from(is_warm.load(Ordering::Relaxed));
         }
-        Ok(count)
+        counted.fetch_add(count, Ordering::Relaxed);
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        thread::sleep(duration / 4);
+        let start = Instant::now();
+        is_warm.store(true, Ordering::Relaxed);
+        thread::sleep(duration);
+        is_over.store(true, Ordering::Relaxed);
+        let passed = start.elapsed();
+        let mut ends = workers.into_iter().map(|one| one.join().expect("workers report errors"));
+        ends.try_for_each(|end: Result<()>| end)?;
+        Ok(counted.load(Ordering::Relaxed) as f64 / passed.as_secs_f64())
     })
 }
 

@@ -3,7 +3,7 @@
 //!
 //! There is no writer thread. Whoever finds the machine free leads: it applies its own command and all
 //! that wait in the queue, commits their effects as one batch, and gives the machine back. Whoever finds
-//! it taken queues up. A commit that has to survive the loss of power is in the window of [`Views`] then,
+//! it taken queues up, or gets in the [`Line`] if it waits for no disk. A commit that has to survive the loss of power is in the window of [`Views`] then,
 //! and its commands wait for an fsync: whoever finds the turn free fsyncs, with nothing held but that,
 //! for all that was committed by then. So one writer alone never switches threads, the next groups are
 //! applied while one is being fsynced, and nobody who waits for no disk waits behind one who does.
@@ -11,7 +11,7 @@
 //! ```text
 //!   writer ── machine free? ─yes─▶ lead: drain queue, apply each, commit ──▶ waits for no disk: answer
 //!      │                                                                          │
-//!      └─────no──▶ queue, sleep                                                  no
+//!      └─────no──▶ queue or line, sleep                                          no
 //!                                                                                 ▼
 //!                  answer all that were committed ◀── fsync ◀──yes── turn free? ──no──▶ sleep
 //! ```
@@ -37,6 +37,7 @@ use velocitydb_storage::{Durability, Engine, Purpose};
 
 use super::changes::Changes;
 use super::group::{Commit, Group};
+use super::line::Line;
 use super::pause::Pause;
 use super::queue::{Done, Load, Sleeper, Waiter};
 use crate::apply::{Answer, Committed, Fatal, Machine, OnChanges, Reply, purpose_of};
@@ -47,9 +48,9 @@ use crate::{Error, Result};
 /// for the last.
 pub(super) const GROUP_COMMANDS_MAX: usize = 1_024;
 
-/// How often a writer that finds the machine taken tries again before it queues up: for as long as some
-/// commands take. With a few threads that is cheaper than to be woken, and what it applies by itself, it
-/// need not be told of.
+/// How often a writer that waits for the disk and finds the machine taken tries again before it queues up:
+/// for as long as some commands take. With a few threads that is cheaper than to be woken, and what it
+/// applies by itself, it need not be told of.
 const TRIES: u32 = 16;
 const SPINS_PER_TRY: u32 = 16;
 
@@ -64,7 +65,7 @@ const SPINNING_WRITERS_MAX: usize = 4;
 
 /// The way to the state machine.
 pub(crate) struct Pipeline {
-    machine: Mutex<Machine>,
+    pub(super) machine: Mutex<Machine>,
     /// Commands that wait to be applied.
     queue: Mutex<VecDeque<Arc<Waiter>>>,
     /// How many they are, or were a moment ago.
@@ -73,6 +74,8 @@ pub(crate) struct Pipeline {
     pub(super) unsynced: Mutex<VecDeque<(u64, Sleeper)>>,
     /// Held by who fsyncs.
     pub(super) turn: Mutex<()>,
+    /// Threads that wait for the machine, and for no disk.
+    pub(super) line: Line,
     pause: Pause,
     pub(super) load: Load,
     /// How many writers there were when the last fsync ended: those that it served, and those that
@@ -123,6 +126,7 @@ impl Pipeline {
             queued: AtomicUsize::new(0),
             unsynced: Mutex::default(),
             turn: Mutex::new(()),
+            line: Line::default(),
             pause: Pause::default(),
             load: Load::default(),
             writers: AtomicUsize::new(0),
@@ -144,13 +148,14 @@ impl Pipeline {
         if durability == Durability::Disk {
             self.pause.wait();
         }
-        let (reply, commit) = match self.try_machine(durability) {
-            Some(machine) => {
-                let group = self.take_group(GROUP_COMMANDS_MAX - 1);
-                let lead = Lead::new(self, machine, &group);
-                self.lead(lead, Some((&command, durability))).expect("its own reply")
-            }
-            None => self.queue_up(command, durability),
+        let (reply, commit) = if durability < Durability::Disk {
+            self.submit_in_line(command, durability)
+        } else if let Some(machine) = self.try_machine() {
+            let group = self.take_group(GROUP_COMMANDS_MAX - 1);
+            let lead = Lead::new(self, machine, &group);
+            self.lead(lead, Some((&command, durability))).expect("its own reply")
+        } else {
+            self.submit_in_queue(command, durability)
         };
         if let Some(commit) = commit {
             self.await_sync(commit)?;
@@ -250,21 +255,20 @@ impl Pipeline {
         }
     }
 
-    /// How many commands wait to be taken into a group.
+    /// How many commands wait to be applied.
     pub(crate) fn waiting(&self) -> usize {
-        self.queue.lock().len()
+        self.queue.lock().len() + self.line.len()
     }
 
-    /// Whether a writer is to look again before it sleeps.
-    fn spins(&self, durability: Durability) -> bool {
-        durability < Durability::Disk
-            || self.writers.load(Ordering::Relaxed) <= SPINNING_WRITERS_MAX
+    /// Whether a writer that waits for the disk is to look again before it sleeps.
+    fn spins(&self) -> bool {
+        self.writers.load(Ordering::Relaxed) <= SPINNING_WRITERS_MAX
     }
 
     /// The machine, if it is free or becomes so in a moment.
-    fn try_machine(&self, durability: Durability) -> Option<MutexGuard<'_, Machine>> {
+    fn try_machine(&self) -> Option<MutexGuard<'_, Machine>> {
         let machine = self.machine.try_lock();
-        if machine.is_some() || !self.spins(durability) {
+        if machine.is_some() || !self.spins() {
             return machine;
         }
         for _ in 1..TRIES {
@@ -276,11 +280,16 @@ impl Pipeline {
         None
     }
 
-    /// The way of a command that finds the machine taken.
-    fn queue_up(&self, command: Command, durability: Durability) -> (Result<Reply>, Option<u64>) {
+    /// Leaves a command that waits for the disk to whoever leads next, which may be this thread. Returns
+    /// what it was answered, and the commit to wait for.
+    fn submit_in_queue(
+        &self,
+        command: Command,
+        durability: Durability,
+    ) -> (Result<Reply>, Option<u64>) {
         let waiter = Arc::new(Waiter::of_thread(command, durability));
         self.push(waiter.clone());
-        let mut spins_left = if self.spins(durability) { SPINS } else { 0 };
+        let mut spins_left = if self.spins() { SPINS } else { 0 };
         loop {
             if let Some(answer) = waiter.take_reply() {
                 return answer;
@@ -310,7 +319,15 @@ impl Pipeline {
         fence(Ordering::SeqCst);
     }
 
+    /// The commands that the next leader applies.
     fn take_group(&self, count_max: usize) -> Vec<Arc<Waiter>> {
+        let mut group = self.take_queue(count_max);
+        self.line.drain_to(&mut group, count_max);
+        group
+    }
+
+    /// Commands of the queue.
+    pub(super) fn take_queue(&self, count_max: usize) -> Vec<Arc<Waiter>> {
         if self.queued.load(Ordering::Relaxed) == 0 {
             return Vec::new();
         }
@@ -324,7 +341,7 @@ impl Pipeline {
     /// Leads: applies and commits a group, and a command of the leader's own behind it, gives the
     /// machine back, and answers. Returns what became of the leader's own, and the commit that it has
     /// to wait for.
-    fn lead(
+    pub(super) fn lead(
         &self,
         mut lead: Lead<'_>,
         own: Option<Member<'_>>,
@@ -466,9 +483,9 @@ impl Pipeline {
         }
     }
 
-    /// Wakes the first in the queue, to lead if nobody else does. The machine has been given back.
+    /// Wakes the first in the queue, to lead if nobody else does. The machine has been given back, with a
+    /// fence behind that.
     fn wake_next(&self) {
-        fence(Ordering::SeqCst);
         if self.queued.load(Ordering::Relaxed) == 0 {
             return;
         }
@@ -483,19 +500,24 @@ impl Pipeline {
 
 /// The lead over a group. When it ends by a panic, the group is answered, and the machine stopped: a
 /// bug must not leave anybody asleep for ever, nor anything built on a state that is half changed.
-struct Lead<'a> {
+pub(super) struct Lead<'a> {
     pipeline: &'a Pipeline,
     machine: Option<MutexGuard<'a, Machine>>,
     group: &'a [Arc<Waiter>],
+    /// Whether whoever leads will do so again in a moment, in its slice.
+    pub(super) keeps_machine: bool,
 }
 
 impl<'a> Lead<'a> {
-    fn new(
+    pub(super) fn new(
         pipeline: &'a Pipeline,
         machine: MutexGuard<'a, Machine>,
         group: &'a [Arc<Waiter>],
     ) -> Self {
-        Lead { pipeline, machine: Some(machine), group }
+        let leads = &pipeline.line.leads;
+        // Nobody else writes it.
+        leads.store(leads.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        Lead { pipeline, machine: Some(machine), group, keeps_machine: false }
     }
 
     fn machine(&mut self) -> &mut Machine {
@@ -503,7 +525,7 @@ impl<'a> Lead<'a> {
     }
 
     /// Gives the machine back.
-    fn end(mut self) {
+    pub(super) fn end(mut self) {
         self.machine = None;
     }
 }
@@ -520,7 +542,9 @@ impl Drop for Lead<'_> {
                 waiter.tell(&self.pipeline.load, None);
             }
         }
+        fence(Ordering::SeqCst);
         self.pipeline.wake_next();
+        self.pipeline.line.wake_first(self.keeps_machine);
     }
 }
 

@@ -141,9 +141,13 @@ impl Waiter {
         }
     }
 
+    pub(super) fn is_answered(&self) -> bool {
+        self.is_answered.load(Ordering::Acquire)
+    }
+
     /// What became of the command, once, and the commit to wait for.
     pub(super) fn take_reply(&self) -> Option<(Result<Reply>, Option<u64>)> {
-        if !self.is_answered.load(Ordering::Acquire) {
+        if !self.is_answered() {
             return None;
         }
         let commit = self.commit.load(Ordering::Relaxed);

@@ -110,3 +110,52 @@ fn maintenance_in_a_group_does_as_alone() {
     assert_eq!(hash(&engine_alone), hash(&engine_grouped));
     assert!(engine_grouped.stats().commits < engine_alone.stats().commits);
 }
+
+/// Whoever is first in the line finds out by itself that the owner does not come back within its slice.
+#[test]
+fn the_first_in_the_line_waits_for_no_owner_who_went_away() {
+    let (pipeline, _) = pipeline();
+    let insert = |id: &str| insert(0, id, Expiry::Keep);
+    std::thread::scope(|scope| {
+        let mut owner = Lead::new(&pipeline, pipeline.machine.lock(), &[]);
+        owner.keeps_machine = true;
+        let writers = ["first", "second", "third"].map(|id| {
+            let pipeline = &pipeline;
+            scope.spawn(move || pipeline.submit(insert(id), Durability::Memory).unwrap())
+        });
+        while pipeline.waiting() < writers.len() {
+            std::thread::yield_now();
+        }
+        // It is as good as gone now, and nobody else is there to wake them.
+        owner.end();
+        let mut indexes = writers.map(|writer| writer.join().unwrap().index);
+        indexes.sort_unstable();
+        assert_eq!(indexes, [1, 2, 3]);
+    });
+    assert_eq!(pipeline.waiting(), 0);
+}
+
+/// Threads that write without a pause, at all levels, and one who asks: everybody gets his turn.
+#[test]
+fn busy_writers_at_all_levels_take_turns() {
+    const WRITES: usize = 300;
+    let (pipeline, engine) = pipeline();
+    let levels = [Durability::Memory, Durability::Os, Durability::Disk];
+    std::thread::scope(|scope| {
+        for writer in 0..12 {
+            let (pipeline, durability) = (&pipeline, levels[writer % levels.len()]);
+            scope.spawn(move || {
+                for number in 0..WRITES {
+                    let command = insert(0, &format!("{writer}-{number}"), Expiry::Keep);
+                    pipeline.submit(command, durability).unwrap();
+                    if number % 100 == 0 {
+                        pipeline.ask(|_| ());
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(pipeline.waiting(), 0);
+    let state = Snapshot::of_everything(engine.snapshot().unwrap());
+    assert_eq!(state.count("docs").unwrap(), 12 * WRITES as u64);
+}
