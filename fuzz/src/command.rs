@@ -89,7 +89,7 @@ fn operation(input: &mut Unstructured<'_>) -> Result<Operation> {
 }
 
 fn action(input: &mut Unstructured<'_>) -> Result<Action> {
-    Ok(match input.int_in_range(0..=11)? {
+    Ok(match input.int_in_range(0..=12)? {
         0 => Action::Insert(fields(input)?),
         1 => Action::InsertNew(fields(input)?),
         2 => Action::Replace(fields(input)?),
@@ -100,6 +100,7 @@ fn action(input: &mut Unstructured<'_>) -> Result<Action> {
         8 => Action::Renew(duration(input)?),
         9 => Action::Release,
         10 => Action::Compare,
+        11 => Action::Retry(update(input)?),
         _ => {
             let renewed = LeaseChange::Renew(duration(input)?);
             let change = if input.arbitrary()? { LeaseChange::End } else { renewed };

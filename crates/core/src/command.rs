@@ -291,6 +291,10 @@ pub enum Action {
     /// End the lease on it now, with the update that the lease holds for that; refused when there
     /// is no lease.
     Release,
+    /// End the lease on it now as [`Release`](Action::Release) does, and make this change as well:
+    /// what says when the work is to be tried again, and why it was given back. Refused when there
+    /// is no lease.
+    Retry(Update),
     /// Replace its fields and end the lease on it, or let it end later: what completing, renewing
     /// and releasing come to in a transaction, which has read the document. Refused when it does
     /// not exist, and when a lease is to end later that there is none of.

@@ -216,6 +216,7 @@ impl<'a> Reader<'a> {
             8 => Action::Release,
             9 => Action::Compare,
             10 => Action::Settle(self.encoded()?, self.lease_change()?),
+            11 => Action::Retry(self.update()?),
             _ => return Err(Error::corrupt("an action is unknown")),
         })
     }

@@ -399,6 +399,10 @@ impl<'o, O: Output> Writer<'o, O> {
                     }
                 }
             }
+            Action::Retry(update) => {
+                self.byte(11);
+                self.update(update)?;
+            }
         }
         Ok(())
     }

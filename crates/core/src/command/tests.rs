@@ -85,6 +85,7 @@ fn writes() -> impl Iterator<Item = Body> {
         Action::Release,
         Action::Update(update()),
         Action::Complete(update()),
+        Action::Retry(update()),
         Action::Renew(Duration::new(7, 999_999_999)),
     ];
     let actions = actions.map(|one| operation(Condition::Always, one, Expiry::Keep));
@@ -256,7 +257,7 @@ impl Seen {
         });
         note!(self, operation.action, Action {
             Insert(_), InsertNew(_), Replace(_), Upsert(_), Update(_), Delete, Complete(_),
-            Renew(_), Release, Settle(..), Compare,
+            Renew(_), Release, Retry(_), Settle(..), Compare,
         });
         note!(self, operation.expiry, Expiry { Keep, Never, At(_), After(_) });
         if let Action::Settle(_, change) = &operation.action {

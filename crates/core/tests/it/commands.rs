@@ -144,6 +144,7 @@ fn action() -> impl Strategy<Value = Action> {
         update().prop_map(Action::Complete),
         duration().prop_map(Action::Renew),
         Just(Action::Release),
+        update().prop_map(Action::Retry),
         (fields(), change()).prop_map(|(fields, change)| Action::Settle(fields, change)),
         Just(Action::Compare),
     ]

@@ -138,23 +138,24 @@ impl Machine {
             }
             (_, None) => return Ok(Outcome::Refused(Refusal::Missing)),
             (
-                Action::Renew(_) | Action::Release | Action::Settle(_, LeaseChange::Renew(_)),
+                Action::Renew(_)
+                | Action::Release
+                | Action::Retry(_)
+                | Action::Settle(_, LeaseChange::Renew(_)),
                 Some(_),
             ) if !has_lease => {
                 return Ok(Outcome::Refused(Refusal::NoLease { version }));
             }
             (Action::Replace(fields) | Action::Settle(fields, _), Some(_)) => fields,
             (Action::Renew(_), Some(stored)) => &*updated.insert(stored.fields()?.to_encoded()),
-            (Action::Release, Some(stored)) => {
+            (Action::Release | Action::Retry(_), Some(stored)) => {
                 let place = place.expect("a stored document has a place");
-                let lease = self.lease_of(&place.key)?;
-                let Some(update) = lease.release.choose(&stored.view(place.id()?)?)? else {
-                    return self
-                        .drop_lease(place, stored, now)
-                        .map(|version| applied(version, true));
-                };
-                match updated_fields(update, stored, now)? {
-                    Ok(fields) => &*updated.insert(fields),
+                match self.released_fields(asked.action, place, stored, now)? {
+                    Ok(Some(fields)) => &*updated.insert(fields),
+                    Ok(None) => {
+                        let version = self.drop_lease(place, stored, now)?;
+                        return Ok(applied(version, true));
+                    }
                     Err(error) => return Ok(Outcome::Refused(Refusal::Update(error))),
                 }
             }
@@ -177,6 +178,35 @@ impl Machine {
             }
         }
         Ok(applied(written, stored.is_some()))
+    }
+
+    /// The fields of a document that is given back: after the update that its lease holds for that,
+    /// and that of a retry. `None` where there is neither; the inner error is an update's own.
+    fn released_fields(
+        &self,
+        action: &Action,
+        place: &Address<'_>,
+        stored: &Stored,
+        now: Time,
+    ) -> Result<std::result::Result<Option<Encoded>, velocitydb_core::Error>> {
+        let lease = self.lease_of(&place.key)?;
+        let release = lease.release.choose(&stored.view(place.id()?)?)?;
+        let retry = match action {
+            Action::Retry(update) => Some(update),
+            _ => None,
+        };
+        let mut fields: Option<Encoded> = None;
+        for update in release.into_iter().chain(retry) {
+            let before = match &fields {
+                Some(fields) => fields.view(),
+                None => stored.fields()?,
+            };
+            match refusable(update.apply_encoded(before, now).map_err(Into::into))? {
+                Ok(after) => fields = Some(after),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(fields))
     }
 }
 
@@ -225,9 +255,13 @@ impl<'a> Asked<'a> {
             (None, Action::Renew(duration) | Action::Settle(_, LeaseChange::Renew(duration))) => {
                 NewLease::Until(now.saturating_add(*duration))
             }
-            (None, Action::Complete(_) | Action::Release | Action::Settle(_, LeaseChange::End)) => {
-                NewLease::End
-            }
+            (
+                None,
+                Action::Complete(_)
+                | Action::Release
+                | Action::Retry(_)
+                | Action::Settle(_, LeaseChange::End),
+            ) => NewLease::End,
             (None, _) => NewLease::Keep,
         }
     }

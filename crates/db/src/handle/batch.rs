@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use velocitydb_core::{
-    Action, CollectionName, Condition, DocumentId, Expiry, Operation, Outcome, Update, Write,
+    Action, CollectionName, Condition, DocumentId, Expiry, Operation, Outcome, Time, Update, Write,
     limits,
 };
 
 use crate::apply::Reply;
+use crate::handle::claim::retry_update;
 use crate::handle::fields::{check_action, check_condition};
 use crate::{Error, IntoFields, RefusedBatch, Result};
 
@@ -200,6 +201,46 @@ impl WriteBatch {
     /// As for [`insert`](Self::insert).
     pub fn release(&mut self, collection: &str, id: &str, version: u64) -> Result<()> {
         self.settle(collection, id, version, Action::Release)
+    }
+
+    /// Gives claimed work back as [`release`](Self::release) does, to be tried again at a time and for a
+    /// reason: refuses the batch unless the document has this version and a lease, does what that holds
+    /// for its end, and writes time and reason to the fields [`RETRY_AT_FIELD`](crate::RETRY_AT_FIELD) and
+    /// [`RETRY_REASON_FIELD`](crate::RETRY_REASON_FIELD). See [`Documents::retry`](crate::Documents::retry).
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use std::time::Duration;
+    /// use velocitydb::{WriteBatch, object};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let jobs = db.documents("jobs");
+    /// jobs.insert("job1", object! { "state": "waiting" })?;
+    /// let claim = jobs.claim(object! { "state": "waiting" });
+    /// let claim = claim.lease(Duration::from_secs(30), object! { "state": "waiting" });
+    /// let token = claim.update(object! { "state": "running" })?.documents[0].version();
+    /// let later = db.now().saturating_add(Duration::from_secs(60));
+    /// let mut batch = WriteBatch::new();
+    /// batch.retry("jobs", "job1", token, later, "the executor is busy")?;
+    /// batch.insert("failures", "1", object! { "job": "job1" })?;
+    /// db.write(batch)?;
+    /// assert!(jobs.claim(object! { "state": "waiting" }).due().update(object! {})?.documents.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert).
+    pub fn retry(
+        &mut self,
+        collection: &str,
+        id: &str,
+        version: u64,
+        not_before: Time,
+        reason: &str,
+    ) -> Result<()> {
+        self.settle(collection, id, version, Action::Retry(retry_update(not_before, reason)))
     }
 
     /// When the documents expire that items added from here on write: see [`Expiry`]. Settling

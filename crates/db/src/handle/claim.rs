@@ -33,6 +33,11 @@ pub const RETRY_AT_FIELD: &str = "retry_at";
 /// The field that says why it was given back.
 pub const RETRY_REASON_FIELD: &str = "retry_reason";
 
+/// What is written to work that is given back to be tried again.
+pub(crate) fn retry_update(not_before: Time, reason: &str) -> Update {
+    Update::new().set(RETRY_AT_FIELD, not_before).set(RETRY_REASON_FIELD, reason)
+}
+
 /// The most documents that one claim takes.
 pub const CLAIM_COUNT_MAX: u32 = 1_000;
 
@@ -196,12 +201,10 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// As for [`renew`](Self::renew). It is a transaction, at `strong`: the retry of a
-    /// [request](Self::request) is [`Error::DoneBefore`].
+    /// As for [`renew`](Self::renew), and [`Error::Inapplicable`] when the update of the lease cannot
+    /// be made.
     pub fn retry(&self, id: &str, version: u64, not_before: Time, reason: &str) -> Result<u64> {
-        let name = self.name()?.as_str();
-        self.database()
-            .transaction(|transaction| transaction.retry(name, id, version, not_before, reason))
+        self.settle(id, version, Action::Retry(retry_update(not_before, reason)))
     }
 
     fn settle(&self, id: &str, version: u64, action: Action) -> Result<u64> {

@@ -59,7 +59,9 @@ pub(crate) fn check_action(action: &Action) -> Result<()> {
         | Action::Replace(fields)
         | Action::Upsert(fields)
         | Action::Settle(fields, _) => Ok(check_own_fields(fields.view())?),
-        Action::Update(update) | Action::Complete(update) => Ok(update.check()?),
+        Action::Update(update) | Action::Complete(update) | Action::Retry(update) => {
+            Ok(update.check()?)
+        }
         Action::Delete | Action::Renew(_) | Action::Release | Action::Compare => Ok(()),
     }
 }

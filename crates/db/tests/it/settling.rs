@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use velocitydb::{Database, Error, Expiry, WriteBatch, object};
+use velocitydb::{Database, Error, Expiry, RequestId, WriteBatch, object};
 
 use crate::world::{Home, in_every_mode};
 
@@ -131,6 +131,64 @@ fn work_is_renewed_and_given_back() {
         batch.release("jobs", "job", token).unwrap();
         db.write(batch).unwrap();
         assert_eq!(state(db), "waiting");
+    });
+}
+
+/// A batch could not say when work is to be tried again, and the only call that could was a transaction
+/// of its own: the record of a failure and the retry of its job were two commands.
+#[test]
+fn work_is_to_be_tried_again() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let later = db.now().saturating_add(LEASE);
+        let again = |how: usize, token: u64| match how {
+            0 => db.documents("jobs").retry("job", token, later, "no answer").map(drop),
+            1 => {
+                db.transaction(|txn| txn.retry("jobs", "job", token, later, "no answer")).map(drop)
+            }
+            2 => {
+                let mut batch = WriteBatch::new();
+                batch.retry("jobs", "job", token, later, "no answer")?;
+                batch.upsert("failures", "job", object! {})?;
+                db.write(batch).map(drop)
+            }
+            _ => {
+                let mut batch = WriteBatch::new();
+                let mut jobs = batch.collection::<()>("jobs");
+                jobs.retry("job", token, later, "no answer")?;
+                db.write(batch).map(drop)
+            }
+        };
+        let expected = object! {
+            "state": "waiting", "retry_at": later, "retry_reason": "no answer"
+        };
+        for how in 0..4 {
+            let token = claimed(db);
+            let before = db.snapshot().unwrap().index().unwrap();
+            again(how, token).unwrap();
+            assert_eq!(db.snapshot().unwrap().index().unwrap(), before + 1, "it is one command");
+            let job = db.documents("jobs").get("job").unwrap().unwrap();
+            assert_eq!((job.version(), job.fields().unwrap()), (token + 1, expected.clone()));
+            let stale = again(how, token).unwrap_err();
+            assert!(matches!(stale, Error::VersionMismatch { .. }), "{stale}");
+            let none = again(how, token + 1).unwrap_err();
+            assert!(matches!(none, Error::NotLeased { .. }), "{none}");
+        }
+        assert_eq!(db.documents("failures").count().unwrap(), 1);
+    });
+}
+
+/// The retry of the request of a retry was an error that said it had been done, and not at which
+/// version.
+#[test]
+fn the_request_of_a_retry_is_answered_again() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let token = claimed(db);
+        let jobs = db.documents("jobs").request(RequestId::new("r").unwrap());
+        for _ in 0..2 {
+            assert_eq!(jobs.retry("job", token, db.now(), "no answer").unwrap(), token + 1);
+        }
     });
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use velocitydb_core::{Expiry, LeaseChange, Refusal, Time, Update};
 
-use crate::handle::claim::{RETRY_AT_FIELD, RETRY_REASON_FIELD};
+use crate::handle::claim::retry_update;
 use crate::handle::transaction::{DocumentRef, New, place};
 use crate::{Document, Error, Result, Transaction};
 
@@ -110,9 +110,8 @@ impl Transaction {
         not_before: Time,
         reason: &str,
     ) -> Result<u64> {
-        let update = Update::new().set(RETRY_AT_FIELD, not_before).set(RETRY_REASON_FIELD, reason);
         let version = self.release(collection, id, version)?;
-        self.update(collection, id, update)?;
+        self.update(collection, id, retry_update(not_before, reason))?;
         Ok(version)
     }
 

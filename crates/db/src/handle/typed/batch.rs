@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::Serialize;
-use velocitydb_core::{Action, Condition, DocumentId, Encoded, Update};
+use velocitydb_core::{Action, Condition, DocumentId, Encoded, Time, Update};
 
 use crate::{Result, WriteBatch};
 
@@ -89,6 +89,16 @@ impl<T> BatchCollection<'_, T> {
     /// As for [`WriteBatch::release`].
     pub fn release(&mut self, id: &str, version: u64) -> Result<()> {
         self.batch.release(self.name, id, version)
+    }
+
+    /// Gives claimed work back, to be tried again at a time and for a reason. See
+    /// [`WriteBatch::retry`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`WriteBatch::retry`].
+    pub fn retry(&mut self, id: &str, version: u64, not_before: Time, reason: &str) -> Result<()> {
+        self.batch.retry(self.name, id, version, not_before, reason)
     }
 
     /// Refuses the batch unless a condition holds. See [`WriteBatch::compare`].

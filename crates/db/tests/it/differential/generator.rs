@@ -308,15 +308,17 @@ impl Generator {
             Settling::Complete(changes) => Action::Complete(changes),
             Settling::Renew(duration) => Action::Renew(duration),
             Settling::Release => Action::Release,
+            Settling::Retry(not_before, reason) => Action::Retry(not_before, reason),
         };
         let condition = Condition::Version(self.random.within(1..9));
         Operation { condition, action, ..operation }
     }
 
     fn settling(&mut self) -> Settling {
-        match self.random.within(0..3) {
+        match self.random.within(0..4) {
             0 => Settling::Complete(self.changes()),
             1 => Settling::Renew(Duration::from_secs(self.random.within(0..30))),
+            2 => Settling::Retry(self.random.within(0..9) as i64, "it is busy".to_owned()),
             _ => Settling::Release,
         }
     }

@@ -407,6 +407,7 @@ impl Model {
             Settling::Complete(changes) => Action::Complete(changes.clone()),
             Settling::Renew(duration) => Action::Renew(*duration),
             Settling::Release => Action::Release,
+            Settling::Retry(not_before, reason) => Action::Retry(*not_before, reason.clone()),
         };
         let (collection, id) = (collection.to_owned(), id.to_owned());
         let condition = Condition::Version(version);

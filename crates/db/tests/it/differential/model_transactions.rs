@@ -285,11 +285,13 @@ impl Transaction {
             (_, None) => return failed(format!("no lease {version}")),
             (Settling::Renew(duration), Some(_)) => (Some(fields), Some(*duration)),
             (Settling::Release, Some(lease)) => {
-                let mut releases = lease.releases.iter();
-                match releases.find(|(filter, _)| filter.matches_object(&fields)) {
-                    Some((_, changes)) => (change(&fields, changes), None),
-                    None => (Some(fields), None),
-                }
+                let changes = state::release(&lease.releases, &fields).unwrap_or_default();
+                (change(&fields, &changes), None)
+            }
+            (Settling::Retry(not_before, reason), Some(lease)) => {
+                let release = state::release(&lease.releases, &fields).unwrap_or_default();
+                let changes = [release, state::retry_changes(*not_before, reason)].concat();
+                (change(&fields, &changes), None)
             }
         };
         let Some(fields) = fields else { return failed("update") };

@@ -2,8 +2,8 @@
 
 use velocitydb::{
     CollectionOptions, Database, Direction, Document, Documents, Encoded, Error, Expiry, Filter,
-    Find, Outcome, Refusal, RequestId, Result, Snapshot, Sort, Swapped, Transaction, Update,
-    WriteBatch, Written,
+    Find, Outcome, RETRY_AT_FIELD, RETRY_REASON_FIELD, Refusal, RequestId, Result, Snapshot, Sort,
+    Swapped, Time, Transaction, Update, WriteBatch, Written,
 };
 
 use super::real_queries;
@@ -214,6 +214,9 @@ fn transaction_step(txn: &mut Transaction, step: &TransactionStep) -> Result<Ans
                 }
                 Settling::Renew(duration) => txn.renew(collection, id, *version, *duration)?,
                 Settling::Release => txn.release(collection, id, *version)?,
+                Settling::Retry(not_before, reason) => {
+                    txn.retry(collection, id, *version, at(*not_before), reason)?
+                }
             }));
         }
         TransactionStep::Other(_) => unreachable!("it is done outside of the transaction"),
@@ -248,8 +251,17 @@ fn action(action: &Action) -> Result<velocitydb::Action> {
         Action::Complete(changes) => velocitydb::Action::Complete(update(changes)),
         Action::Renew(duration) => velocitydb::Action::Renew(*duration),
         Action::Release => velocitydb::Action::Release,
+        Action::Retry(not_before, reason) => {
+            let update = Update::new().set(RETRY_AT_FIELD, at(*not_before));
+            velocitydb::Action::Retry(update.set(RETRY_REASON_FIELD, reason.as_str()))
+        }
         Action::Settle(..) => unreachable!("transactions alone do so"),
     })
+}
+
+/// So many microseconds after the beginning of 1970.
+pub(super) fn at(micros: i64) -> Time {
+    Time::from_micros(micros).unwrap()
 }
 
 pub(super) fn update(changes: &[Change]) -> Update {

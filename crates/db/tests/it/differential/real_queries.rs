@@ -7,7 +7,7 @@ use velocitydb::{
     Database, Documents, Filter, PageToken, Pipeline, Projection, Release, Result, Sort, Value,
 };
 
-use super::real::{handle, see, update};
+use super::real::{at, handle, see, update};
 use super::rules;
 use super::step::{self, Answer, Claim, Settling, Step};
 
@@ -70,6 +70,9 @@ pub fn run(db: &Database, step: &Step) -> Result<Answer> {
                 Settling::Complete(changes) => docs.complete(id, *version, update(changes))?,
                 Settling::Renew(duration) => docs.renew(id, *version, *duration)?,
                 Settling::Release => docs.release(id, *version)?,
+                Settling::Retry(not_before, reason) => {
+                    docs.retry(id, *version, at(*not_before), reason)?
+                }
             })
         }
         step => unreachable!("{step:?} is no query"),

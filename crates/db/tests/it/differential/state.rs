@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use velocitydb::{Consistency, Direction, Object, Value};
+use velocitydb::{Consistency, Direction, Object, Time, Value};
 
 use super::rules;
 use super::step::{
@@ -332,20 +332,23 @@ impl State {
             (Action::Insert(fields) | Action::Upsert(fields), _) => Ok(fields.clone()),
             (_, None) => return Outcome::Refused(Refusal::Missing),
             (Action::Update(changes) | Action::Complete(changes), _) => changed(changes),
-            (Action::Renew(_) | Action::Release | Action::Settle(_, Some(_)), _)
-                if before.is_none() =>
-            {
+            (
+                Action::Renew(_) | Action::Release | Action::Retry(..) | Action::Settle(_, Some(_)),
+                _,
+            ) if before.is_none() => {
                 return Outcome::Refused(Refusal::NoLease(version));
             }
             (Action::Replace(fields) | Action::Settle(fields, _), _) => Ok(fields.clone()),
             (Action::Renew(_), Some(found)) => Ok(found.fields.clone()),
+            (Action::Retry(not_before, reason), Some(found)) => {
+                let releases = &before.as_ref().expect("it was looked at").releases;
+                let release = release(releases, &found.object()).unwrap_or_default();
+                changed(&[release, retry_changes(*not_before, reason)].concat())
+            }
             (Action::Release, Some(found)) => {
                 let releases = &before.as_ref().expect("it was looked at").releases;
-                let object = found.object();
-                let mut holding =
-                    releases.iter().filter(|(filter, _)| filter.matches_object(&object));
-                match holding.next() {
-                    Some((_, changes)) => changed(changes),
+                match release(releases, &found.object()) {
+                    Some(changes) => changed(&changes),
                     None => {
                         let version = self.just_end_lease(collection, id);
                         return Outcome::Applied { version, existed: true };
@@ -364,7 +367,10 @@ impl State {
                 let until = now + super::model::micros(*duration);
                 before.map(|lease| Lease { until, ..lease })
             }
-            (None, Action::Complete(_) | Action::Release | Action::Settle(_, None)) => None,
+            (
+                None,
+                Action::Complete(_) | Action::Release | Action::Retry(..) | Action::Settle(_, None),
+            ) => None,
             (None, _) => before,
         };
         let expires = match (expiry, action) {
@@ -375,6 +381,7 @@ impl State {
                 | Action::Complete(_)
                 | Action::Renew(_)
                 | Action::Release
+                | Action::Retry(..)
                 | Action::Settle(..),
             ) => found.as_ref().and_then(|one| one.expires),
             (Expiry::Keep, _) => None,
@@ -515,6 +522,21 @@ pub fn refusal(condition: &Condition, id: &str, found: Option<&Document>) -> Opt
         }
     };
     (!holds).then_some(Refusal::Content(found.version))
+}
+
+/// What the end of a lease does to a document: the first whose filter it satisfies.
+pub fn release(releases: &Releases, object: &Object) -> Option<Vec<Change>> {
+    let mut holding = releases.iter().filter(|(filter, _)| filter.matches_object(object));
+    holding.next().map(|(_, changes)| changes.clone())
+}
+
+/// What a retry writes beside that.
+pub fn retry_changes(not_before: i64, reason: &str) -> Vec<Change> {
+    let not_before = Value::from(Time::from_micros(not_before).unwrap());
+    vec![
+        Change::Set("retry_at".to_owned(), not_before),
+        Change::Set("retry_reason".to_owned(), Value::from(reason)),
+    ]
 }
 
 /// The fields with the changes; `None` when they cannot be made.

@@ -158,6 +158,8 @@ pub enum Settling {
     Complete(Vec<Change>),
     Renew(Duration),
     Release,
+    /// Not before this, and for this reason.
+    Retry(i64, String),
 }
 
 /// A schema, of the few that there are.
@@ -245,6 +247,7 @@ pub enum Action {
     /// For so long.
     Renew(Duration),
     Release,
+    Retry(i64, String),
     /// What settling comes to in a transaction: fields, and a new duration or the end of the lease.
     Settle(Object, Option<Duration>),
 }
