@@ -51,6 +51,7 @@ pub use doctor::report::{PROBLEMS_MAX, Report};
 pub use environment::{Environment, SystemEnvironment, now};
 pub use error::{Error, RefusedBatch, Result};
 pub use handle::aggregate::Aggregate;
+pub use handle::asynchronous::Proposed;
 pub use handle::batch::{BatchOutcomes, BatchWritten, WriteBatch};
 pub use handle::claim::{
     CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, Misfit, PassedOver, RETRY_AT_FIELD,

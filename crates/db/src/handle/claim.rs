@@ -16,13 +16,15 @@ use std::time::Duration;
 
 use velocitydb_core::{
     Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Outcome, PassOver,
-    Recall, Release, Sort, Time, Update, field,
+    Recall, Refusal, Release, Sort, Time, Update, field,
 };
 
-use crate::apply::{Found, PASSED_OVER_MAX};
+use crate::apply::{Found, PASSED_OVER_MAX, Reply};
 use crate::handle::lease_guard::Before;
 use crate::handle::lease_keeper;
-use crate::{Document, Documents, Error, Explanation, FromDocument, LeaseGuard, Result, Typed};
+use crate::{
+    Document, Documents, Error, Explanation, FromDocument, LeaseGuard, Proposed, Result, Typed,
+};
 
 /// The field that a claimant's name is written to, unless another one is chosen.
 pub const CLAIMANT_FIELD: &str = "claimed_by";
@@ -210,6 +212,11 @@ impl Documents {
     fn settle(&self, id: &str, version: u64, action: Action) -> Result<u64> {
         let id = DocumentId::new(id)?;
         let reply = self.submit_one(id.clone(), Condition::Version(version), action)?;
+        self.settled(id, &reply)
+    }
+
+    /// The version that claimed work has after an operation that settles it.
+    pub(super) fn settled(&self, id: DocumentId, reply: &Reply) -> Result<u64> {
         match &reply.outcomes[0] {
             Outcome::Applied { version, .. } | Outcome::Held { version } => Ok(*version),
             Outcome::Refused(refusal) => {
@@ -383,6 +390,43 @@ impl<D: FromDocument> Claim<'_, D> {
     }
 
     fn take(self, update: Update) -> Result<Claimed> {
+        let documents = self.documents;
+        let modify = self.into_modify(update)?;
+        let (mut reply, mut passed) = (documents.modify(modify.clone())?, Passed::default());
+        while documents.goes_on_behind(&reply) {
+            passed.note(reply);
+            reply = documents.modify(modify.clone())?;
+        }
+        documents.claimed(reply, passed)
+    }
+
+    /// As [`update`](Self::update), and returns at once: the claim is proposed before that, and made
+    /// whether or not the future is waited for. No thread is held meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update).
+    pub fn update_async(self, update: impl Into<Update>) -> Proposed<Claimed<D>> {
+        let documents = self.documents.clone();
+        let proposed = self.into_modify(update.into()).and_then(|modify| {
+            let reply = documents.propose_modify(&modify)?;
+            Ok((modify, reply))
+        });
+        Proposed::new(async move {
+            let (modify, reply) = proposed?;
+            let (mut reply, mut passed) = (reply.await?, Passed::default());
+            while documents.goes_on_behind(&reply) {
+                passed.note(reply);
+                reply = documents.propose_modify(&modify)?.await?;
+            }
+            let name = documents.name()?;
+            let claimed = documents.claimed(reply, passed)?;
+            claimed.try_map(|document| D::from_document(document, name))
+        })
+    }
+
+    /// What it asks for.
+    fn into_modify(self, update: Update) -> Result<Modify> {
         self.check_limit()?;
         let mut update = update;
         if let Some((path, claimant)) = self.claimant {
@@ -396,7 +440,7 @@ impl<D: FromDocument> Claim<'_, D> {
             }
             None => None,
         };
-        let modify = Modify {
+        Ok(Modify {
             collection: self.documents.name()?.clone(),
             filter: self.filter,
             candidates: None,
@@ -407,35 +451,53 @@ impl<D: FromDocument> Claim<'_, D> {
             lease,
             recall: Recall::Versions,
             pass_over: self.pass_over,
-        };
-        let mut reply = self.documents.modify(modify.clone())?;
-        let mut passed_over_count = reply.passed_over_count;
-        while reply.found.is_empty()
+        })
+    }
+}
+
+/// What claims have passed over that found nothing.
+#[derive(Default)]
+struct Passed {
+    /// What the first of them reported.
+    first: Option<Vec<(DocumentId, Refusal)>>,
+    count: usize,
+}
+
+impl Passed {
+    fn note(&mut self, reply: Reply) {
+        self.count += reply.passed_over_count;
+        self.first.get_or_insert(reply.passed_over);
+    }
+}
+
+impl Documents {
+    /// Whether a claim that found nothing stopped at its bound, with others behind what it passed over.
+    fn goes_on_behind(&self, reply: &Reply) -> bool {
+        reply.found.is_empty()
             && reply.passed_over_count >= PASSED_OVER_MAX
-            && self.documents.request_id().is_none()
-        {
-            // It stopped at its bound, with others behind those.
-            let before = std::mem::take(&mut reply.passed_over);
-            reply = self.documents.modify(modify.clone())?;
-            reply.passed_over = before;
-            passed_over_count += reply.passed_over_count;
-        }
+            && self.request_id().is_none()
+    }
+
+    /// What a claim was answered, the last of those that went on behind what they passed over.
+    fn claimed(&self, reply: Reply, before: Passed) -> Result<Claimed> {
         let (index, is_replayed) = (reply.index, reply.is_replayed);
-        let name = self.documents.name()?;
-        let passed_over = reply.passed_over.into_iter().map(|(id, refusal)| PassedOver {
-            id: id.clone(),
-            reason: Error::refused(name.clone(), id, refusal, None),
-        });
+        let passed_over_count = before.count + reply.passed_over_count;
+        let name = self.name()?;
+        let passed_over =
+            before.first.unwrap_or(reply.passed_over).into_iter().map(|(id, refusal)| PassedOver {
+                id: id.clone(),
+                reason: Error::refused(name.clone(), id, refusal, None),
+            });
         let (passed_over, passed_over_count) = (passed_over.collect(), passed_over_count as u64);
         let (mut documents, mut lost) = (Vec::with_capacity(reply.found.len()), Vec::new());
-        let now = self.documents.db.now();
+        let now = self.db.now();
         // One whose lease has expired is taken back by whoever comes to it next.
         let is_still_had = |document: &Document, version| {
             document.version() == version && document.header().lease.is_none_or(|end| end > now)
         };
         for Found { id, version, after, .. } in reply.found {
             let document = match is_replayed {
-                true => self.documents.for_answer(&id)?.filter(|one| is_still_had(one, version)),
+                true => self.for_answer(&id)?.filter(|one| is_still_had(one, version)),
                 false => after.map(|record| Document::new(id.clone(), record)).transpose()?,
             };
             match document {

@@ -12,7 +12,6 @@ use velocitydb_storage::{Blob, Engine, Keyspace, Mode};
 use crate::apply::{Reply, Searched, find_answer};
 use crate::handle::batch::{BatchOutcomes, BatchWritten, WriteBatch, check_outcomes};
 use crate::options::{MaintenanceMode, Options};
-use crate::replica::pending;
 use crate::replica::{Core, Maintained, Maintenance};
 use crate::state::catalog::{self, CollectionEntry};
 use crate::{CollectionStats, Error, Explanation, Result, Snapshot};
@@ -175,48 +174,6 @@ impl Database {
         written(self.submit_batch(batch, consistency, request)?, places, new_ids)
     }
 
-    /// Like [`write_at`](Self::write_at), and returns at once: the future is ready when the batch is
-    /// applied as the level asks, and needs no runtime. The batch is applied whether or not it is waited
-    /// for; no thread is held meanwhile.
-    ///
-    /// ```
-    /// # fn main() -> velocitydb::Result<()> {
-    /// use velocitydb::{Consistency, WriteBatch, object};
-    ///
-    /// let db = velocitydb::open_in_memory()?;
-    /// let mut batch = WriteBatch::new();
-    /// batch.insert("jobs", "first", object! { "state": "waiting" })?;
-    /// let written = db.write_async(batch, Consistency::Strong, None);
-    /// # async fn waiting(
-    /// #     written: impl Future<Output = velocitydb::Result<velocitydb::BatchWritten>>,
-    /// # ) -> velocitydb::Result<()> {
-    /// assert_eq!(written.await?.index, 1);
-    /// # Ok(())
-    /// # }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for [`write`](Self::write).
-    pub fn write_async(
-        &self,
-        batch: WriteBatch,
-        consistency: Consistency,
-        request: Option<RequestId>,
-    ) -> impl Future<Output = Result<BatchWritten>> + Send + use<> {
-        let (places, new_ids) = (batch.places(), batch.new_ids());
-        let (done, reply) = pending();
-        match self.batch_command(batch, consistency, request) {
-            Ok((body, request)) => {
-                self.inner.core.propose(body, request, consistency, Box::new(done));
-            }
-            Err(error) => done(Err(error)),
-        }
-        async move { written(reply.await?, places, new_ids) }
-    }
-
     /// Like [`write_at`](Self::write_at), for those who ask what becomes of each item: that the batch
     /// is refused is no error.
     ///
@@ -248,7 +205,7 @@ impl Database {
     }
 
     /// What is asked for by a batch.
-    fn batch_command(
+    pub(super) fn batch_command(
         &self,
         batch: WriteBatch,
         consistency: Consistency,
@@ -325,7 +282,7 @@ impl Database {
         &*self.inner.core.engine
     }
 
-    pub(crate) fn core(&self) -> &Core {
+    pub(crate) fn core(&self) -> &Arc<Core> {
         &self.inner.core
     }
 
@@ -413,12 +370,12 @@ impl Database {
 }
 
 /// A request for what `body` asks for.
-fn request_of(id: RequestId, body: &Body) -> Result<Request> {
+pub(super) fn request_of(id: RequestId, body: &Body) -> Result<Request> {
     Ok(Request { fingerprint: body.fingerprint()?, id })
 }
 
 /// What became of a batch.
-fn written(
+pub(super) fn written(
     mut reply: Reply,
     mut places: Vec<(CollectionName, DocumentId)>,
     new_ids: Vec<DocumentId>,

@@ -253,7 +253,12 @@ impl Documents {
 
     /// Applies one operation, and turns a refusal into an error.
     fn write_one(&self, id: DocumentId, action: Action) -> Result<Written> {
-        let mut reply = self.submit_one(id.clone(), Condition::Always, action)?;
+        let reply = self.submit_one(id.clone(), Condition::Always, action)?;
+        self.written_one(id, reply)
+    }
+
+    /// What became of one operation on a document.
+    pub(super) fn written_one(&self, id: DocumentId, mut reply: Reply) -> Result<Written> {
         let id = reply.new_ids.pop().map_or(id, |(_, first)| first);
         match &reply.outcomes[0] {
             Outcome::Refused(refusal) => {

@@ -2,6 +2,7 @@
 //! knows more of the state than what a snapshot shows, and nothing changes it but by a command.
 
 pub(crate) mod aggregate;
+pub(crate) mod asynchronous;
 pub(crate) mod batch;
 pub(crate) mod claim;
 mod closing;

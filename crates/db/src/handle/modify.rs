@@ -12,7 +12,7 @@ use crate::apply::{Found, Reply};
 use crate::handle::database::Access;
 use crate::handle::fields::check_action;
 use crate::query::{Control, Need, Order, Selection, select};
-use crate::{Document, Documents, Error, FromDocument, IntoFields, Result, Typed};
+use crate::{Document, Documents, Error, FromDocument, IntoFields, Proposed, Result, Typed};
 
 /// What became of changing many documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -213,13 +213,22 @@ impl Documents {
     /// Submits a modification, and turns a refusal into an error.
     pub(crate) fn modify(&self, modify: Modify) -> Result<Reply> {
         self.db.entry(self.name()?, Access::Write, self.consistency())?;
-        modify.filter.check()?;
-        modify.sort.check()?;
-        check_action(&modify.action)?;
-        if let Some(lease) = &modify.lease {
-            lease.release.check()?;
-        }
-        let reply = self.submit_body(Body::Modify(Box::new(modify)))?;
+        check_modify(&modify)?;
+        self.modified(self.submit_body(Body::Modify(Box::new(modify)))?)
+    }
+
+    /// Proposes a modification, and turns a refusal into an error.
+    pub(super) fn propose_modify(
+        &self,
+        modify: &Modify,
+    ) -> Result<impl Future<Output = Result<Reply>> + Send + use<>> {
+        check_modify(modify)?;
+        let reply = self.propose(Body::Modify(Box::new(modify.clone())))?;
+        let documents = self.clone();
+        Ok(async move { documents.modified(reply.await?) })
+    }
+
+    fn modified(&self, reply: Reply) -> Result<Reply> {
         match reply.outcomes.first() {
             Some(Outcome::Refused(refusal)) => {
                 let id = reply.found.first().map(|found| found.id.clone());
@@ -229,6 +238,16 @@ impl Documents {
             _ => Ok(reply),
         }
     }
+}
+
+fn check_modify(modify: &Modify) -> Result<()> {
+    modify.filter.check()?;
+    modify.sort.check()?;
+    check_action(&modify.action)?;
+    if let Some(lease) = &modify.lease {
+        lease.release.check()?;
+    }
+    Ok(())
 }
 
 /// The documents of each step: up to a number, and up to a number of bytes or one that has more.
@@ -315,8 +334,27 @@ impl<D: FromDocument> FindAndModify<'_, D> {
         self.run(Action::Update(update.into()))
     }
 
+    /// As [`update_returning_both`](Self::update_returning_both), and returns at once: the change is
+    /// proposed before that, and made whether or not the future is waited for. No thread is held
+    /// meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update).
+    pub fn update_async(self, update: impl Into<Update>) -> Proposed<Option<Changed<D>>> {
+        let documents = self.documents.clone();
+        let modify = self.into_modify(Action::Update(update.into()));
+        let reply = modify.and_then(|modify| documents.propose_modify(&modify));
+        Proposed::new(async move { documents.changed(reply?.await?) })
+    }
+
     fn run(self, action: Action) -> Result<Option<Changed<D>>> {
-        let modify = Modify {
+        let documents = self.documents;
+        documents.changed(documents.modify(self.into_modify(action)?)?)
+    }
+
+    fn into_modify(self, action: Action) -> Result<Modify> {
+        Ok(Modify {
             collection: self.documents.name()?.clone(),
             filter: self.filter,
             candidates: None,
@@ -327,15 +365,20 @@ impl<D: FromDocument> FindAndModify<'_, D> {
             lease: None,
             recall: Recall::Documents,
             pass_over: PassOver::Nothing,
-        };
-        let mut reply = self.documents.modify(modify)?;
+        })
+    }
+}
+
+impl Documents {
+    /// The document that was found and changed, if there was one.
+    fn changed<D: FromDocument>(&self, mut reply: Reply) -> Result<Option<Changed<D>>> {
         let Some(found) = reply.found.pop() else { return Ok(None) };
         let (before, after) = (found.before.is_some(), found.after.is_some());
-        match (before || after, self.documents.request_id()) {
+        match (before || after, self.request_id()) {
             (false, Some(request)) => {
                 Err(Error::DoneBefore { request: request.clone(), index: reply.index })
             }
-            _ => Changed::new(found, self.documents.name()?).map(Some),
+            _ => Changed::new(found, self.name()?).map(Some),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! [`Collection`]: a collection whose documents have a type of the caller's.
 
+mod asynchronous;
 pub(crate) mod batch;
 pub(crate) mod snapshot;
 pub(crate) mod transaction;

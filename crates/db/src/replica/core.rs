@@ -10,7 +10,8 @@ use velocitydb_core::{
 };
 use velocitydb_storage::Engine;
 
-use super::{Alarm, Done, Local, Maintained, Pipeline, Proposer};
+use super::pending::{Pending, pending};
+use super::{Alarm, Local, Maintained, Pipeline, Proposer};
 use crate::apply::{Committed, Machine, Reply};
 use crate::environment::Environment;
 use crate::options::Options;
@@ -111,17 +112,44 @@ impl Core {
         }
     }
 
-    /// Proposes a command that nothing has to come before, and leaves what is called when its fate is
-    /// known.
+    /// Proposes a command, and returns at once: the future gives its answer. Where something that is due
+    /// has to come before it, that is proposed as well once the future is waited for.
     pub(crate) fn propose(
-        &self,
+        self: &Arc<Self>,
         body: Body,
         request: Option<Request>,
         level: Consistency,
-        done: Done,
-    ) {
+    ) -> impl Future<Output = Result<Reply>> + Send + use<> {
+        let core = self.clone();
         let command = Command { now: self.environment.now(), request, body };
-        self.proposer.propose(command, level, self.outcome.of_later(done));
+        let mut copy = core.can_be_behind(&command).then(|| command.clone());
+        let mut reply = core.propose_command(command, level);
+        async move {
+            loop {
+                let answered = reply.await?;
+                if !answered.is_behind {
+                    return Ok(answered);
+                }
+                while core.due_next.is_due(core.environment.now()) {
+                    let (now, body) = core.maintain(MaintainScope::Due);
+                    let maintain = Command { now, request: None, body };
+                    if !core.propose_command(maintain, Consistency::Local).await?.has_more {
+                        break;
+                    }
+                }
+                let waiting = core.pipeline.waiting();
+                let mut command = copy.take().ok_or(Error::Overloaded { waiting })?;
+                command.now = core.environment.now();
+                copy = core.can_be_behind(&command).then(|| command.clone());
+                reply = core.propose_command(command, level);
+            }
+        }
+    }
+
+    fn propose_command(&self, command: Command, level: Consistency) -> Pending<Result<Reply>> {
+        let (done, reply) = pending();
+        self.proposer.propose(command, level, self.outcome.of_later(Box::new(done)));
+        reply
     }
 
     /// Whether a command may find more that is due first than it may do itself.
@@ -142,7 +170,8 @@ impl Core {
         Ok(())
     }
 
-    fn maintain_within(&self, scope: MaintainScope) -> Result<bool> {
+    /// What maintenance asks for, and the time by which it does.
+    fn maintain(&self, scope: MaintainScope) -> (Time, Body) {
         let now = self.environment.now();
         let before = |age: Duration| {
             let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
@@ -154,6 +183,11 @@ impl Core {
             count_max: self.options.maintenance_step,
             scope,
         });
+        (now, body)
+    }
+
+    fn maintain_within(&self, scope: MaintainScope) -> Result<bool> {
+        let (_, body) = self.maintain(scope);
         let reply = self.submit(body, None, Consistency::Local)?;
         if scope == MaintainScope::All {
             *self.maintenance_problems.lock() = reply.problems;

@@ -16,6 +16,5 @@ mod sync;
 pub(crate) use self::core::Core;
 pub(crate) use known_outcome::KnownOutcome;
 pub(crate) use maintenance::{Alarm, Maintained, Maintenance};
-pub(crate) use pending::pending;
 pub(crate) use pipeline::Pipeline;
 pub(crate) use proposer::{Done, Local, Proposer};

@@ -4,10 +4,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use velocitydb::{
-    BatchWritten, Consistency, Database, Error, Mode, Options, RequestId, Result, WriteBatch,
-    object,
+    BatchWritten, Consistency, Database, Error, MaintenanceMode, Mode, Options, Proposed,
+    RequestId, Sort, WriteBatch, object,
 };
 use velocitydb_storage::Error as StorageError;
 
@@ -35,18 +36,14 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn is_ready<T>(future: &mut Pin<Box<impl Future<Output = T>>>) -> bool {
-    future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+fn is_ready<T>(future: &mut Proposed<T>) -> bool {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
-fn insert(
-    db: &Database,
-    id: &str,
-    level: Consistency,
-) -> Pin<Box<impl Future<Output = Result<BatchWritten>> + Send + use<>>> {
+fn insert(db: &Database, id: &str, level: Consistency) -> Proposed<BatchWritten> {
     let mut batch = WriteBatch::new();
     batch.insert("docs", id, object! { "n": 1 }).unwrap();
-    Box::pin(db.write_async(batch, level, None))
+    db.write_async(batch, level, None)
 }
 
 #[test]
@@ -153,4 +150,65 @@ fn whoever_is_called_is_told_of_failures() {
     batch.insert("docs", "a", object! {}).unwrap();
     batch.insert("docs", "a", object! {}).unwrap();
     assert!(wait(db.write_async(batch, Consistency::Strong, None)).is_err());
+}
+
+#[test]
+fn every_write_can_be_proposed() {
+    let db = velocitydb::open_in_memory().unwrap();
+    let docs = db.documents("docs");
+    assert_eq!(wait(docs.insert_async("a", object! { "n": 1 })).unwrap().version, 1);
+    assert!(wait(docs.insert_async("a", object! {})).is_err());
+    assert!(wait(docs.insert_async("", object! {})).is_err());
+    assert_eq!(wait(docs.update_async("a", object! { "$inc": { "n": 1 } })).unwrap().version, 2);
+    assert_eq!(wait(docs.replace_async("a", object! { "n": 5 })).unwrap().version, 3);
+    assert_eq!(wait(docs.upsert_async("b", object! { "n": 7 })).unwrap().version, 1);
+    let new = wait(docs.insert_new_async(object! { "n": 9 })).unwrap();
+    assert!(docs.get(new.id.as_str()).unwrap().is_some());
+    assert!(wait(docs.delete_async("b")).unwrap().existed);
+    let highest = docs.find_and_modify(object! {}).sort(Sort::new().descending("n"));
+    let changed = wait(highest.update_async(object! { "n": 0 })).unwrap().unwrap();
+    assert_eq!(changed.before.unwrap().id(), &new.id);
+    // A retry is told the same.
+    let once = docs.request(RequestId::new("once").unwrap());
+    let attempt = || wait(once.update_async("a", object! { "n": 6 })).unwrap();
+    let (first, second) = (attempt(), attempt());
+    assert_eq!((first.version, second.version), (4, 4));
+    assert!(!first.is_replayed && second.is_replayed);
+}
+
+#[test]
+fn claims_can_be_proposed_and_settled() {
+    let world = World::new();
+    let db = Options::new()
+        .environment(world.clone())
+        .maintenance(MaintenanceMode::Manual)
+        .maintenance_step(1)
+        .open_in_memory()
+        .unwrap();
+    let jobs = db.documents("jobs");
+    for id in ["a", "b", "c"] {
+        jobs.insert(id, object! { "state": "waiting" }).unwrap();
+    }
+    let claim = || {
+        let lease = Duration::from_secs(10);
+        let claim =
+            jobs.claim(object! { "state": "waiting" }).lease(lease, object! { "state": "waiting" });
+        claim.limit(3).update_async(object! { "state": "running" })
+    };
+    assert_eq!(wait(claim()).unwrap().documents.len(), 3);
+    assert!(wait(claim()).unwrap().documents.is_empty());
+    // All leases have expired, more than one command may end: that is proposed as well.
+    world.advance(Duration::from_secs(11));
+    let again = wait(claim()).unwrap();
+    assert_eq!(again.documents.len(), 3);
+    let token = |n: usize| again.documents[n].version();
+    assert_eq!(
+        wait(jobs.renew_async("a", token(0), Duration::from_secs(60))).unwrap(),
+        token(0) + 1
+    );
+    assert!(wait(jobs.complete_async("a", token(0), object! { "state": "done" })).is_err());
+    wait(jobs.complete_async("a", token(0) + 1, object! { "state": "done" })).unwrap();
+    wait(jobs.release_async("b", token(1))).unwrap();
+    wait(jobs.retry_async("c", token(2), db.now(), "busy")).unwrap();
+    assert_eq!(jobs.find(object! { "state": "waiting" }).count().unwrap(), 2);
 }
