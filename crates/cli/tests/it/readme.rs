@@ -72,7 +72,7 @@ pub fn main() -> velocitydb::Result<()> {
     let claim = jobs.claim(object! { "state": "waiting" }).claimant("executor1");
     let claim = claim.sort(Sort::new().descending("priority"));
     let claimed = claim.update(object! { "state": "running" })?;
-    let job = &claimed.documents[0]; // nobody else has it
+    let job = &claimed.documents[0]; // no other claim gets it
     jobs.complete(job.id().as_str(), job.version(), object! { "state": "done" })?;
     Ok(())
 }
