@@ -1,5 +1,4 @@
-//! [`Cancellation`]: whether something that takes long is to stop, at a deadline or because somebody
-//! wants it to.
+//! [`Cancellation`]: stops a long call at a deadline, or when it is cancelled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// Whether something that takes long is to stop: at a deadline, or when it is cancelled. Clones are
-/// cancelled together. Queries, cursors, pipelines, the building of indexes and the making of
-/// statistics look at it some ten thousand times a second, and stop with an error.
+/// Stops a long call: at a deadline, or when it is cancelled. Clones are cancelled together.
+/// Queries, cursors, pipelines, index builds and the making of statistics check it some ten thousand
+/// times a second, and stop with an error.
 ///
 /// ```
 /// # fn main() -> velocitydb::Result<()> {
@@ -31,7 +30,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Cancellation {
     deadline: Option<Instant>,
-    /// None where nobody can cancel it.
+    /// `None` if it cannot be cancelled.
     is_cancelled: Option<Arc<AtomicBool>>,
 }
 
@@ -47,21 +46,21 @@ impl Cancellation {
         Cancellation { deadline: None, is_cancelled: Some(Arc::default()) }
     }
 
-    /// Of what nobody cancels, which costs nothing.
+    /// A token that is never cancelled, which costs nothing.
     pub(crate) fn never() -> Self {
         Cancellation { deadline: None, is_cancelled: None }
     }
 
-    /// The same, cancelled together with this one, that stops when this time has passed from now, or
-    /// earlier where it did so before.
+    /// The same token, cancelled together with this one, with a deadline after `duration` from now;
+    /// an earlier deadline stays.
     pub fn deadline(mut self, duration: Duration) -> Self {
-        // What no clock can show is never reached.
+        // A deadline beyond the range of the clock is never reached.
         let deadline = Instant::now().checked_add(duration);
         self.deadline = [self.deadline, deadline].into_iter().flatten().min();
         self
     }
 
-    /// Stops whatever looks at this or at a clone of it.
+    /// Cancels this and all of its clones.
     pub fn cancel(&self) {
         if let Some(is_cancelled) = &self.is_cancelled {
             is_cancelled.store(true, Ordering::Relaxed);
@@ -73,7 +72,7 @@ impl Cancellation {
         self.check().is_err()
     }
 
-    /// Fails when it is to stop.
+    /// Fails when it was cancelled or its deadline has passed.
     ///
     /// # Errors
     ///

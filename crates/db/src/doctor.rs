@@ -1,7 +1,7 @@
-//! [`doctor`]: checks a data folder from the bytes on disk up to what the totals add up to.
+//! [`doctor`]: checks a data folder, from the bytes on disk up to the totals of collections.
 //!
-//! That documents satisfy their collection's schema is not checked: those from before it may be
-//! kept as they are.
+//! It does not check documents against their collection's schema: those from before it may violate
+//! it.
 
 mod indexes;
 mod leases;
@@ -26,29 +26,30 @@ use crate::{Error, Result};
 
 /// Checks the data folder `path`, which no process may have open: every file, every document, and
 /// whether counts, tombstones, the order of expiry, leases and indexes agree with the documents. A
-/// damaged folder is left as it is; a healthy one is opened, which cuts off the torn end of a log.
+/// damaged folder is left as it is; a healthy one is opened, which truncates a torn end of the
+/// journal.
 ///
 /// # Errors
 ///
-/// When the folder cannot be read at all, is in use, or is not a data folder. What is wrong with
-/// its content is no error but in the report.
+/// When the folder cannot be read at all, is in use, or is not a data folder. Problems of its
+/// content are not errors, but are in the report.
 pub fn doctor(path: impl AsRef<Path>) -> Result<Report> {
     let verified = lsm::verify(path.as_ref())?;
     let findings = verified.findings.into_iter();
     let mut report = Report { files: verified.files_sound.len() as u64, ..Report::default() };
     report.note_all(findings.map(|finding| format!("{}: {}", finding.place, finding.what)));
-    // Without a format there is no more in it than the beginnings of a folder.
+    // Without a format, creating the folder was interrupted, and it has no data.
     if !report.is_healthy() || verified.format == 0 {
         return Ok(report);
     }
-    // Not as a database, which refuses to open what is to be examined here.
+    // Only the engine is opened: `Database` would refuse a damaged state.
     let storage = mode::Options { path: Some(path.as_ref().into()), ..Options::new().storage };
     let engine = mode::open(&storage)?;
     Snapshot::of_everything(engine.snapshot()?).check_into(&mut report)?;
     Ok(report)
 }
 
-/// What the documents of one collection add up to, counted.
+/// The totals of one collection, counted from its documents.
 #[derive(Default)]
 struct Counted {
     count: u64,
@@ -64,7 +65,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When storage fails. What is wrong with the state is no error but in the report.
+    /// When storage fails. Problems of the state are not errors, but are in the report.
     pub fn check(&self) -> Result<Report> {
         let mut report = Report::default();
         self.check_into(&mut report)?;
@@ -113,7 +114,7 @@ impl Snapshot {
             self.state().try_scan(DOCUMENTS, Bounds::ALL, Direction::Forward, |key, record| {
                 report.documents += 1;
                 let Some((number, id)) = keys::split_document(key) else {
-                    report.note(format!("document key {}: not one", key.escape_ascii()));
+                    report.note(format!("document key {}: not valid", key.escape_ascii()));
                     return Ok(ControlFlow::Continue(()));
                 };
                 let header = match Document::validate(record) {
@@ -136,7 +137,7 @@ impl Snapshot {
         flow.map(|_| ())
     }
 
-    /// Checks that a document that expires is in the order of expiry.
+    /// Checks that a document with a time to live is in the order of expiry.
     fn check_expiry(&self, report: &mut Report, key: &[u8], expires: Option<Time>) -> Result<()> {
         let Some(time) = expires else { return Ok(()) };
         if self.state().get(SYSTEM, &keys::timed(keys::EXPIRY, time, key))?.is_none()
@@ -147,8 +148,8 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Checks every entry against the one that it has a counterpart in, and their numbers: so
-    /// each has exactly one.
+    /// Checks that every row has its counterpart, and that their numbers are equal: so each has
+    /// exactly one.
     fn check_system(
         &self,
         report: &mut Report,
@@ -232,7 +233,7 @@ impl Snapshot {
         Ok(is_missing.then(|| format!("document {id:?} of collection {number} {problem}")))
     }
 
-    /// What is wrong with the place of a dropped name in the order of age.
+    /// What is wrong with the key of a dropped name in the order of age.
     fn dropped_problem(&self, key: &[u8]) -> Result<Option<String>> {
         let dropped = match keys::split_timed(key) {
             Some((time, name)) => {
@@ -246,7 +247,7 @@ impl Snapshot {
         Ok(dropped.is_none().then(problem))
     }
 
-    /// What is wrong with the mark of a document that is unfit for some claims.
+    /// What is wrong with the mark of a document that some claims skip as unfit.
     fn unfit_problem(
         &self,
         key: &[u8],
@@ -254,7 +255,10 @@ impl Snapshot {
     ) -> Result<Option<String>> {
         let document = &key[1..];
         let Some((number, id)) = keys::split_document(document) else {
-            return Ok(Some(format!("mark {}: not of a document", key.escape_ascii())));
+            return Ok(Some(format!(
+                "mark {}: its key has no valid document key",
+                key.escape_ascii()
+            )));
         };
         counted.entry(number).or_default().unfit += 1;
         let is_missing = self.state().get(DOCUMENTS, document)?.is_none();
@@ -262,7 +266,7 @@ impl Snapshot {
         Ok(is_missing.then(|| format!("document {id:?} of collection {number} {problem}")))
     }
 
-    /// What is wrong with the place of a request id in the order of age.
+    /// What is wrong with the key of a request id in the order of age.
     fn request_problem(
         &self,
         key: &[u8],
@@ -279,7 +283,7 @@ impl Snapshot {
     }
 }
 
-/// What is wrong with something that was due and could not be done.
+/// The problem of an expiry or a lease's end that was due and failed.
 fn postponed(key: &[u8], value: &[u8]) -> String {
     let what = if key[0] == keys::EXPIRY {
         "document could not be expired"
@@ -288,13 +292,13 @@ fn postponed(key: &[u8], value: &[u8]) -> String {
     };
     let document = keys::split_timed(key).and_then(|(_, document)| keys::split_document(document));
     let (Some((collection, id)), Some(postponed)) = (document, Postponed::decode(value)) else {
-        return format!("entry {} in an order of time: not one", key.escape_ascii());
+        return format!("entry {} in an order of time: not valid", key.escape_ascii());
     };
     let Postponed { since, reason } = postponed;
     format!("document {id:?} of collection {collection}: the {what} at {since}: {reason}")
 }
 
-/// Counts an entry that there is nothing wrong with by itself.
+/// Counts an entry that needs no check of its own.
 fn count(entries: &mut u64) -> Result<Option<String>> {
     *entries += 1;
     Ok(None)
@@ -322,7 +326,7 @@ fn check_totals(report: &mut Report, name: &str, totals: &Totals, counted: &Coun
     }
 }
 
-/// That the schemas of a collection are such as can be kept to.
+/// Checks that the schemas of a collection are valid.
 fn check_schema(report: &mut Report, name: &str, schema: Option<&CollectionSchema>) {
     let Some(schema) = schema else { return };
     for rules in [&schema.current, &schema.proposed].into_iter().flatten() {

@@ -1,23 +1,22 @@
-//! Time and randomness, as arguments: what the database takes from the world around it, so that a
-//! test can put another world in its place.
+//! Time and randomness as arguments, so that a test can simulate them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use velocitydb_core::Time;
 
-/// Where "now" and random numbers come from. They are read when a command is made, never when it
+/// The source of "now" and of random numbers. They are read when a command is created, never when it
 /// is applied.
 pub trait Environment: Send + Sync + 'static {
-    /// The time now. It may jump; the database orders nothing by it.
+    /// The current time. It may jump; the database does not order writes by it.
     fn now(&self) -> Time;
 
-    /// 128 random bits that nobody can guess.
+    /// 128 unpredictable random bits.
     fn random(&self) -> u128;
 }
 
-/// The time now, by the clock of the operating system. `core`, where [`Time`] is, has no clock, so
-/// that applying a command cannot read one; [`Database::now`](crate::Database::now) is the clock of a
-/// database.
+/// The current time, by the clock of the operating system. `core`, where [`Time`] is, has no clock,
+/// so that applying a command cannot read one; [`Database::now`](crate::Database::now) is the clock
+/// of a database.
 ///
 /// ```
 /// use velocitydb::object;

@@ -1,4 +1,4 @@
-//! What can go wrong, by what the caller can do about it.
+//! [`Error`]: the failures of a database call, distinguished by what the caller can do about them.
 
 mod class;
 #[cfg(test)]
@@ -20,7 +20,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The input is not what is allowed. The message says what, where, and what is.
+    /// The input is not valid. The message says what is wrong, where, and what would be right.
     #[error(transparent)]
     Invalid(velocitydb_core::Error),
     /// The document does not exist.
@@ -45,7 +45,7 @@ pub enum Error {
         /// The batch that was refused for it.
         batch: Option<Box<RefusedBatch>>,
     },
-    /// A unique index has the document's values for another one.
+    /// Another document has the same values in a unique index.
     #[error("document {id:?} of collection {collection:?} was refused: document {other:?} has the same values in unique index {index:?}{batch}", id = id.as_str(), other = other.as_str(), index = index.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     Duplicate {
         /// The collection.
@@ -66,14 +66,14 @@ pub enum Error {
         collection: CollectionName,
         /// The document.
         id: DocumentId,
-        /// Each violation, with its place, its rule and the value.
+        /// Each violation, with its path, its rule and the value.
         violations: Violations,
         /// The batch that was refused for it.
         batch: Option<Box<RefusedBatch>>,
     },
-    /// The document cannot be changed so: a number would be added to a text, for instance, or it
-    /// would be larger than a document may be.
-    #[error("document {id:?} of collection {collection:?} cannot be written so: {reason}{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    /// The document cannot be changed like this: a number would be added to a string, for instance,
+    /// or it would be larger than a document may be.
+    #[error("document {id:?} of collection {collection:?} cannot be written: {reason}{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     Inapplicable {
         /// The collection.
         collection: CollectionName,
@@ -84,37 +84,37 @@ pub enum Error {
         /// The batch that was refused for it.
         batch: Option<Box<RefusedBatch>>,
     },
-    /// The document has another version than the one that was expected. Of claimed work: it is
-    /// somebody else's by now, or was changed, and the version was its fencing token.
+    /// The document has another version than expected. If it was claimed, the version was its
+    /// fencing token: it has been changed, or claimed by another claimant.
     #[error("document {id:?} of collection {collection:?} {state}{batch}", state = Stale(*expected, *found), id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     VersionMismatch {
         /// The collection.
         collection: CollectionName,
         /// The document.
         id: DocumentId,
-        /// The version that it was to have: the fencing token.
+        /// The expected version: the fencing token.
         expected: u64,
-        /// The version that it has; 0 when it does not exist.
+        /// The actual version; 0 when it does not exist.
         found: u64,
         /// The batch that was refused for it.
         batch: Option<Box<RefusedBatch>>,
     },
-    /// The document is not what a condition says of its content.
+    /// The content of the document does not satisfy a condition.
     #[error("document {id:?} of collection {collection:?}, at version {version}, {what}{batch}", what = Differing(.path), id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     ConditionFailed {
         /// The collection.
         collection: CollectionName,
         /// The document.
         id: DocumentId,
-        /// The first field that has another value; `None` when the condition is about the document
-        /// as a whole.
+        /// The first field that has another value; `None` when the condition is about the whole
+        /// document.
         path: Option<Path>,
         /// The document's version.
         version: u64,
         /// The batch that was refused for it.
         batch: Option<Box<RefusedBatch>>,
     },
-    /// A lease was to be renewed or released, and nobody has one on the document.
+    /// A lease was to be renewed or released, and the document has none.
     #[error("document {id:?} of collection {collection:?}, at version {version}, has no lease: it was completed, or claimed without one{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     NotLeased {
         /// The collection.
@@ -126,8 +126,8 @@ pub enum Error {
         /// The batch that was refused for it.
         batch: Option<Box<RefusedBatch>>,
     },
-    /// The lease of a [guard](crate::LeaseGuard) is lost. Nothing was changed: stop the work, which
-    /// somebody else may have by now.
+    /// The lease of a [guard](crate::LeaseGuard) is lost. Nothing was changed: stop the work, since
+    /// another claimant may have the document.
     #[error("the lease on document {id:?} of collection {collection:?} is lost: {why}", why = Lost(cause.as_deref()), id = id.as_str(), collection = collection.as_str())]
     LeaseLost {
         /// The collection.
@@ -137,29 +137,29 @@ pub enum Error {
         /// Why it could not be renewed; `None` when it has expired.
         cause: Option<Box<Error>>,
     },
-    /// More leases would be [held](crate::Claim::hold) by this process than it renews. Nothing was
-    /// claimed; retry when some are settled, or claim fewer.
+    /// This process would [hold](crate::Claim::hold) more leases than it can renew. Nothing was
+    /// claimed; retry when some are completed, or claim fewer.
     #[error(
-        "this process holds {held} leases, and would hold more than {max}, which is as many as it renews; complete some first, or claim fewer at a time"
+        "this process holds {held} leases, and can hold at most {max}; complete some first, or claim fewer at a time"
     )]
     TooManyLeases {
         /// How many are held.
         held: usize,
-        /// How many may be.
+        /// How many can be held.
         max: usize,
     },
-    /// Changing many documents stopped between two of its steps.
+    /// A change of many documents stopped between two of its steps.
     #[error("{changed} {of} collection {collection:?} {were} changed, up to {last:?} in the order of ids, and no others: {cause}", of = if *changed == 1 { "document of" } else { "documents of" }, were = if *changed == 1 { "was" } else { "were" }, last = last.as_str(), collection = collection.as_str())]
     Unfinished {
         /// The collection.
         collection: CollectionName,
-        /// How many documents were changed, and stay so.
+        /// How many documents were changed; they stay changed.
         changed: u64,
-        /// The last id up to which that was done, in the order of ids.
+        /// The last id up to which documents were changed, in the order of ids.
         last: DocumentId,
-        /// The place of the last command that changed some in the order of all.
+        /// The position of the last command that changed some, in the order of all commands.
         index: u64,
-        /// Why the others were not; it names the document if it is about one.
+        /// Why the others were not changed; it names the document if one was the cause.
         cause: Box<Error>,
     },
     /// A transaction read something that has changed since. Nothing of it was applied; run it again.
@@ -195,7 +195,7 @@ pub enum Error {
         /// The index's name.
         index: IndexName,
     },
-    /// There is another index of this name.
+    /// Another index has this name.
     #[error("collection {collection:?} has another index {index:?} already; drop it first, or choose another name", collection = collection.as_str(), index = index.as_str())]
     IndexExists {
         /// The collection.
@@ -203,7 +203,7 @@ pub enum Error {
         /// The index's name.
         index: IndexName,
     },
-    /// An index could not be built, since documents are as they are.
+    /// An index could not be built with the existing documents.
     #[error("index {index:?} of collection {collection:?} cannot be built: {reason}", collection = collection.as_str(), index = index.as_str())]
     IndexFailed {
         /// The collection.
@@ -213,20 +213,20 @@ pub enum Error {
         /// Which documents, and why.
         reason: String,
     },
-    /// Another change of the schema came in between.
-    #[error("another change of the schema of collection {collection:?} came in between; nothing was changed, try again", collection = collection.as_str())]
+    /// The schema was changed concurrently.
+    #[error("the schema of collection {collection:?} was changed concurrently; nothing was changed, try again", collection = collection.as_str())]
     SchemaSuperseded {
         /// The collection.
         collection: CollectionName,
     },
-    /// Documents that exist violate a schema that is to be set.
-    #[error("{count} documents of collection {collection:?} violate the schema, among them {offenders}; mend them, or impose the schema as it is", collection = collection.as_str(), offenders = Offenders(.offenders))]
+    /// Existing documents violate the schema that was to be set.
+    #[error("{count} documents of collection {collection:?} violate the schema, among them {offenders}; fix them, or set the schema without checking them", collection = collection.as_str(), offenders = Offenders(.offenders))]
     SchemaViolated {
         /// The collection.
         collection: CollectionName,
-        /// How many documents do.
+        /// How many documents violate it.
         count: u64,
-        /// The first of them, and how.
+        /// The first of them, with their violations.
         offenders: Vec<(DocumentId, Violations)>,
     },
     /// The level is below the collection's floor.
@@ -259,20 +259,20 @@ pub enum Error {
     /// It was [cancelled](crate::Cancellation). Nothing was changed.
     #[error("it was cancelled; nothing was changed")]
     Cancelled,
-    /// A query would hold more memory than it was given. Nothing was changed: narrow its filter, sort
-    /// by an index, or give it more.
+    /// A query would use more memory than its limit. Nothing was changed: narrow its filter, sort by
+    /// an index, or raise the limit.
     #[error("{what}{place} is {found}, and at most {max} is allowed", place = AtPlace(.place))]
     MemoryExceeded {
-        /// What it is held for, as in "memory of a query for sorting in bytes".
+        /// What the memory is used for, as in "memory of a query for sorting in bytes".
         what: Cow<'static, str>,
-        /// The stage or operator of a pipeline; empty for what is none.
+        /// The stage or operator of a pipeline; empty outside of pipelines.
         place: String,
         /// How many bytes it would be.
         found: usize,
-        /// How many it was given.
+        /// The limit, in bytes.
         max: usize,
     },
-    /// One command would change more than one may. Nothing was done: do it in parts.
+    /// The command would do more than one command may. Nothing was done: do it in parts.
     #[error("{what} is {found}, and at most {max} is allowed; do it in parts")]
     CommandTooLarge {
         /// What there is too much of.
@@ -283,16 +283,16 @@ pub enum Error {
         max: usize,
     },
     /// Whether the command was applied is not known: storage failed after it was written and before
-    /// it was known to be durable. Open the database again, and ask again with the same request id,
-    /// or look.
+    /// it was known to be durable. Open the database again, and retry with the same request id, or
+    /// read the data.
     #[error(
-        "whether this was applied is not known: {cause}; then retry with the same request id, or read what is there"
+        "whether this was applied is not known: {cause}; then retry with the same request id, or read the data"
     )]
     OutcomeUnknown {
         /// What failed.
         cause: Box<Error>,
     },
-    /// More requests wait than the database takes. Nothing was done; retry later.
+    /// Too many commands wait. Nothing was done; retry later.
     #[error("overloaded: {waiting} commands wait to be applied; retry later")]
     Overloaded {
         /// How many.
@@ -310,11 +310,12 @@ pub enum Error {
     DoneBefore {
         /// The request id.
         request: RequestId,
-        /// The place of the first attempt in the order of all commands.
+        /// The position of the first attempt in the order of all commands.
         index: u64,
     },
-    /// The database was to be closed, and is held by others. Everything that was acknowledged is as
-    /// durable as the mode can make it, and the database closes with the last of them.
+    /// The database cannot be closed yet: other handles or snapshots hold it. Everything that was
+    /// acknowledged is as durable as the mode can make it, and the database closes when the last of
+    /// them is dropped.
     #[error("the database is still open: {holders} it; drop what holds it, and it closes", holders = Holders(*handles, *snapshots))]
     InUse {
         /// Other handles: of the database, its collections, transactions and queries.
@@ -322,7 +323,7 @@ pub enum Error {
         /// Snapshots and cursors; not counted while there are other handles.
         snapshots: u64,
     },
-    /// Stored bytes are not what was written.
+    /// Stored bytes are damaged.
     #[error(
         "corrupt data at {place}: {what}; run `velocitydb doctor` on the data folder and restore from a backup"
     )]
@@ -332,22 +333,22 @@ pub enum Error {
         /// What was found.
         what: String,
     },
-    /// The state was written by a release that applies commands by later rules.
+    /// The state was written by a newer release, which applies commands by other rules.
     #[error(
-        "the state follows version {found} of the rules, and this release knows version {supported}; use a newer release"
+        "the state was written with version {found} of the rules for applying commands, and this release supports version {supported}; use a newer release"
     )]
     StateVersion {
         /// The version found.
         found: u64,
-        /// The only version that is known.
+        /// The only supported version.
         supported: u64,
     },
-    /// The operating system gave no thread.
+    /// The operating system could not start a thread.
     #[error("the thread {name} could not be started: {reason}")]
     Thread {
         /// Its name.
         name: &'static str,
-        /// The system's words.
+        /// The system's error message.
         reason: String,
     },
     /// Storage failed.
@@ -356,7 +357,7 @@ pub enum Error {
 }
 
 impl From<velocitydb_core::Error> for Error {
-    /// What is no matter of the input has a variant of its own here.
+    /// Errors that are not about the input have variants of their own here.
     fn from(error: velocitydb_core::Error) -> Self {
         use velocitydb_core::Error as Core;
         match error {
@@ -373,12 +374,13 @@ impl From<velocitydb_core::Error> for Error {
     }
 }
 
-/// Where the operation that is an [`Error`] stood in its batch, nothing of which was applied.
+/// Which operation of a batch caused an [`Error`]. Nothing of the batch was applied.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RefusedBatch {
     /// Which operation it is, from 0: the first that was refused.
     pub position: usize,
-    /// What became of each operation, in their order: refused, or abandoned since another one was.
+    /// The outcome of each operation, in order: refused, or abandoned since another one was
+    /// refused.
     pub outcomes: Vec<Outcome>,
 }
 
@@ -413,9 +415,8 @@ impl Error {
         }
     }
 
-    /// Why it failed: of changing many documents that was [`Unfinished`](Error::Unfinished), why
-    /// it stopped; of a command whose [outcome is unknown](Error::OutcomeUnknown), what failed; of
-    /// all else, the error itself.
+    /// The underlying failure: for [`Unfinished`](Error::Unfinished), why it stopped; for
+    /// [`OutcomeUnknown`](Error::OutcomeUnknown), what failed; otherwise the error itself.
     pub fn cause(&self) -> &Error {
         match self {
             Error::Unfinished { cause, .. } | Error::OutcomeUnknown { cause } => cause.cause(),
@@ -423,8 +424,8 @@ impl Error {
         }
     }
 
-    /// The batch that was refused, if it was one: which of its operations this is about, and what
-    /// became of the others.
+    /// If a batch was refused: which of its operations this error is about, and the outcomes of
+    /// all.
     pub fn batch(&self) -> Option<&RefusedBatch> {
         match self {
             Error::NotFound { batch, .. }
@@ -497,7 +498,7 @@ impl fmt::Display for Stale {
             0 => write!(f, "does not exist, and was to have version {expected}"),
             _ => write!(
                 f,
-                "has version {found}, not {expected}: it was changed, or claimed by somebody else"
+                "has version {found}, not {expected}: it was changed, or claimed by another claimant"
             ),
         }
     }
@@ -523,7 +524,7 @@ impl fmt::Display for Within<'_> {
     }
 }
 
-/// What of a document is not as a condition says, in a sentence.
+/// How a document fails a condition, in a sentence.
 struct Differing<'a>(&'a Option<Path>);
 
 impl fmt::Display for Differing<'_> {

@@ -1,4 +1,4 @@
-//! Where everything is kept: the keyspaces, and the form of every key in them.
+//! The keyspaces, and the form of every key in them.
 //!
 //! ```text
 //! documents   collection (u32 BE) | id                      document
@@ -39,13 +39,13 @@ pub(crate) const INDEXES: Keyspace = Keyspace(2);
 /// The names under which a disk engine knows the keyspaces, in their order.
 pub(crate) const KEYSPACE_NAMES: [&str; 3] = ["documents", "system", "indexes"];
 
-/// A key, on the stack for ids of usual length.
+/// A key, stored inline for ids of usual length.
 pub(crate) type Key = SmallVec<[u8; 64]>;
 
-/// The number of a collection, never used again for another one.
+/// The number of a collection, which is never reused.
 pub(crate) type CollectionNumber = u32;
 
-/// The number of an index, never used again for another one.
+/// The number of an index, which is never reused.
 pub(crate) type IndexNumber = u32;
 
 pub(crate) const COLLECTION: u8 = b'c';
@@ -99,7 +99,7 @@ pub(crate) fn index(collection: CollectionNumber, name: &str) -> Key {
     key
 }
 
-/// What the keys of an index's entries begin with.
+/// The prefix of the keys of an index's entries.
 pub(crate) fn entries(index: IndexNumber) -> Key {
     Key::from_slice(&index.to_be_bytes())
 }
@@ -121,7 +121,8 @@ pub(crate) fn timed(kind: u8, time: Time, document: &[u8]) -> Key {
     key
 }
 
-/// A key above all that [`timed`] makes up to and including `time`, and below all later ones.
+/// A key above all keys that [`timed`] makes for times up to and including `time`, and below all later
+/// ones.
 pub(crate) fn timed_after(kind: u8, time: Time) -> Key {
     let mut key = timed(kind, time, &[]);
     let after = u64::from_be_bytes(ordered(time)) + 1;
@@ -129,12 +130,12 @@ pub(crate) fn timed_after(kind: u8, time: Time) -> Key {
     key
 }
 
-/// The key of a dropped name's place in the order of age.
+/// The key of a dropped name in the order of age.
 pub(crate) fn dropped_age(dropped: Time, name: &CollectionName) -> Key {
     timed(DROPPED_AGE, dropped, name.as_str().as_bytes())
 }
 
-/// The key of a request's place in the order of age.
+/// The key of a request id in the order of age.
 pub(crate) fn request_age(number: u64) -> Key {
     let mut key = Key::new();
     key.push(REQUEST_AGE);
@@ -142,14 +143,14 @@ pub(crate) fn request_age(number: u64) -> Key {
     key
 }
 
-/// The time and the document's key of a key made by [`timed`]; `None` when it is not one.
+/// The time and the document's key of a key that [`timed`] made; `None` for any other key.
 pub(crate) fn split_timed(key: &[u8]) -> Option<(Time, &[u8])> {
     let (time, document) = key.get(1..)?.split_first_chunk::<8>()?;
     let micros = (u64::from_be_bytes(*time) ^ (1 << 63)) as i64;
     Some((Time::from_micros(micros).ok()?, document))
 }
 
-/// The collection and the id of a document's key; `None` when it is not one.
+/// The collection and the id of a document's key; `None` for any other key.
 pub(crate) fn split_document(key: &[u8]) -> Option<(CollectionNumber, &str)> {
     let (collection, id) = key.split_first_chunk::<4>()?;
     Some((u32::from_be_bytes(*collection), std::str::from_utf8(id).ok()?))

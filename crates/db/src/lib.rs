@@ -18,7 +18,7 @@
 //! the [`Database`] come [`Documents`] (of any shape), typed [`Collection`]s, [`Snapshot`]s and
 //! [`Transaction`]s. No async runtime is needed; every call is safe from any thread.
 
-// Unit tests share what integration tests make up.
+// Unit tests share the generators of integration tests.
 #[cfg(test)]
 extern crate self as velocitydb;
 

@@ -1,4 +1,4 @@
-//! [`Options`]: how a database is opened.
+//! [`Options`]: the options of opening a database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub struct Options {
     pub(crate) storage: mode::Options,
 }
 
-/// Who does what time makes due.
+/// What runs maintenance: expiring documents, ending leases, removing what was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MaintenanceMode {
     /// A thread of the database.
@@ -47,7 +47,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Persistent, with the defaults of everything.
+    /// Persistent, with all defaults.
     pub fn new() -> Self {
         Options {
             environment: Arc::new(SystemEnvironment),
@@ -77,7 +77,7 @@ impl Options {
         self
     }
 
-    /// For how long a write may stay without an fsync that nobody waits for: the most that a power
+    /// The interval of the background fsync for writes that do not wait for one: the most that a power
     /// failure loses in `hybrid`, and of `local` writes in `persistent`. The default is 100 ms.
     pub fn sync_interval(mut self, interval: Duration) -> Self {
         self.storage.sync_interval = interval;
@@ -93,14 +93,14 @@ impl Options {
         self
     }
 
-    /// How many bytes of the disk stay free: writes are refused below, while reads go on. The
-    /// default leaves room for what the engine has to write to put things in order.
+    /// How many bytes of the disk stay free: with less, writes are refused, while reads go on. The
+    /// default leaves room for flushing and compacting.
     pub fn disk_reserve(mut self, bytes: u64) -> Self {
         self.storage.disk_reserve_bytes = Some(bytes);
         self
     }
 
-    /// For how long the last version of a deleted document is remembered, so that one inserted
+    /// For how long the last version of a deleted document is remembered, so that a document inserted
     /// under the same id continues it. The default is 24 hours.
     pub fn tombstone_retention(self, tombstone_retention: Duration) -> Self {
         Options { tombstone_retention, ..self }
@@ -112,28 +112,29 @@ impl Options {
         Options { request_retention, ..self }
     }
 
-    /// Where time and randomness come from.
+    /// The source of time and randomness.
     pub fn environment(self, environment: Arc<dyn Environment>) -> Self {
         Options { environment, ..self }
     }
 
-    /// Who does what time makes due.
+    /// What runs maintenance: expiring documents, ending leases, removing what was dropped.
     pub fn maintenance(self, maintenance: MaintenanceMode) -> Self {
         Options { maintenance, ..self }
     }
 
     /// How much one step of maintenance does at the most, in documents that expire, leases that end
-    /// and keys that are removed. Others wait for a step, which takes about a millisecond with the
-    /// default, 1,000. 0 is taken as 1.
+    /// and keys that are removed. Writers wait for a step, which takes about a millisecond with the
+    /// default, 1,000. 0 means 1.
     pub fn maintenance_step(self, count: u32) -> Self {
         Options { maintenance_step: count.max(1), ..self }
     }
 
-    /// Calls `listener` with what was changed, in the order in which it was, when reads at every level
-    /// see it: after the fsync, where one was asked for. What is refused changes nothing.
+    /// Calls `listener` with the changes, in their order, once reads at every level see them: after
+    /// the fsync, if one was asked for. Refused commands change nothing.
     ///
-    /// It is called by threads that write, before the writer is answered or soon after, and has to be
-    /// quick: others wait. It may write itself; of that it is told when it has returned.
+    /// The threads that write call it, before the writer is answered or soon after; other writers wait
+    /// meanwhile, so it has to be quick. It may write itself; it is called with those changes after it
+    /// has returned.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -156,8 +157,8 @@ impl Options {
         self
     }
 
-    /// Calls something before each fsync of the journal, which takes as long or fails as that does: for
-    /// tests and benchmarks.
+    /// Calls a hook before each fsync of the journal, which can delay it or make it fail: for tests and
+    /// benchmarks.
     #[doc(hidden)]
     pub fn before_fsync(
         mut self,

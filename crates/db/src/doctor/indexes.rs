@@ -1,9 +1,8 @@
-//! Checks indexes against documents, both ways: what each document should have is there, and what
-//! is there belongs to a document. It changes nothing.
+//! Checks indexes against documents, both ways: every document has its entries, and every entry
+//! belongs to a document. It changes nothing.
 //!
-//! While an index is being built, documents behind the place that the building has come to may
-//! have none, some or all of their entries: those that a write has put. Everything else holds for
-//! it as for one that is ready.
+//! While an index is being built, documents after the position of the build may have none, some or
+//! all of their entries: those that a write has put. Otherwise it is checked like a ready one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -18,12 +17,12 @@ use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, IndexNumber, SYSTE
 use crate::state::catalog::{Catalog, Index};
 use crate::{Error, Result};
 
-/// The indexes of a state, and what has been counted of them.
+/// The indexes of a state, and their counted entries.
 pub(super) struct Indexes<'a> {
     state: &'a dyn Snapshot,
     by_collection: HashMap<CollectionNumber, Vec<Checked>>,
     places: HashMap<IndexNumber, (CollectionNumber, usize)>,
-    /// The indexes that are in no collection, with how many entries each has.
+    /// The indexes that no collection has, with how many entries each has.
     unknown: BTreeMap<IndexNumber, u64>,
 }
 
@@ -99,7 +98,7 @@ impl<'a> Indexes<'a> {
                 Err(_) => continue,
             };
             if is_entered && entries.multikey & !index.totals.multikey != 0 {
-                let problem = "there is an array on a path that is said to have none";
+                let problem = "there is an array on a path that is not marked as multikey";
                 report.note(format!("{}: {problem}", place()));
             }
             for entry in entries.list.iter().filter(|_| is_entered) {
@@ -114,7 +113,7 @@ impl<'a> Indexes<'a> {
                         report.note(format!("{}: unique {problem}", place()));
                     }
                     Some(_) => report.note(format!(
-                        "{}: entry {key} says wrongly whether its key tells the exact values",
+                        "{}: entry {key} says wrongly whether its key has the exact values",
                         place()
                     )),
                     None => {
@@ -141,7 +140,7 @@ impl<'a> Indexes<'a> {
                     index.name, index.totals.entries, index.entries
                 ));
             }
-            // What was entered until it failed is removed by and by.
+            // The entries of a failed index are removed in steps.
             if is_failed && index.entries > 0 {
                 self.unknown.insert(index.definition.number, index.entries);
             }
@@ -167,7 +166,7 @@ impl<'a> Indexes<'a> {
             return Ok(None);
         };
         let index = self.by_collection.get_mut(&collection).and_then(|all| all.get_mut(position));
-        let index = index.expect("every place is that of an index");
+        let index = index.expect("every position has an index");
         index.entries += 1;
         let definition = &index.definition;
         if matches!(definition.state, IndexState::Failed { .. }) {
@@ -177,7 +176,7 @@ impl<'a> Indexes<'a> {
         let count = definition.paths().len();
         let Some((id, _)) = split_entry(definition, key, value, size_of::<IndexNumber>(), count)
         else {
-            return Ok(Some(format!("{} of index {name}: not one", place())));
+            return Ok(Some(format!("{} of index {name}: not valid", place())));
         };
         let document = keys::document(collection, &id);
         let Some(record) = self.state.get(DOCUMENTS, &document)? else {
@@ -195,8 +194,7 @@ impl<'a> Indexes<'a> {
         Ok((!is_one).then(|| format!("{} of index {name}: {}", place(), problem())))
     }
 
-    /// What is wrong with a record of an index that the catalog may not know: one whose collection
-    /// or index is gone.
+    /// What is wrong with a record of an index whose collection or index may not exist.
     pub(super) fn record_problem(&self, key: &[u8]) -> Option<String> {
         let (kind, rest) = key.split_first()?;
         let number = rest.first_chunk::<4>().map(|number| u32::from_be_bytes(*number));
@@ -221,7 +219,7 @@ fn own_problem(name: &str, index: &Index) -> Option<String> {
             "may be used, but is not ready"
         }
         IndexState::Building { after, done } if after.is_some() != (*done > 0) => {
-            "has entered as many documents as cannot be up to there"
+            "counts more documents than can be up to the position of its build"
         }
         IndexState::Failed { .. } if index.totals.entries > 0 => "has failed, but counts entries",
         IndexState::Ready | IndexState::Building { .. } | IndexState::Failed { .. } => {

@@ -1,5 +1,5 @@
-//! Checks leases: a document's header, what is to be done at the lease's end, and the place in the
-//! order of ends have to agree, three ways.
+//! Checks leases: a document's header, the lease's record, and its key in the order of ends have
+//! to agree.
 
 use velocitydb_core::{Header, Time};
 use velocitydb_storage::Snapshot;
@@ -9,7 +9,8 @@ use crate::Result;
 use crate::keys::{self, DOCUMENTS, SYSTEM};
 use crate::state::lease::LeaseRecord;
 
-/// Checks that a document's lease, if it has one, has its update and its place in the order.
+/// Checks that a document's lease, if it has one, has its record and its key in the order of
+/// ends.
 pub(super) fn check_document(
     state: &dyn Snapshot,
     report: &mut Report,
@@ -29,7 +30,7 @@ pub(super) fn check_document(
     Ok(())
 }
 
-/// What is wrong with the update that a lease holds for its end.
+/// What is wrong with the record of a lease.
 pub(super) fn lease_problem(
     state: &dyn Snapshot,
     key: &[u8],
@@ -46,7 +47,7 @@ pub(super) fn lease_problem(
     })
 }
 
-/// What is wrong with a place in the order of the ends of leases.
+/// What is wrong with a key in the order of the ends of leases.
 pub(super) fn end_problem(state: &dyn Snapshot, key: &[u8]) -> Result<Option<String>> {
     let Some((time, document)) = keys::split_timed(key) else {
         return Ok(Some(format!("end of a lease {}: an invalid key", key.escape_ascii())));

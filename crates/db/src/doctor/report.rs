@@ -1,6 +1,6 @@
 //! [`Report`]: what the doctor found.
 
-/// How many problems a [`Report`] lists. Where everything is damaged, more of them tell nothing more.
+/// How many problems a [`Report`] lists; more of them would not help.
 pub const PROBLEMS_MAX: usize = 1_000;
 
 /// What [`doctor`](crate::doctor()) found.

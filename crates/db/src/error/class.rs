@@ -6,8 +6,8 @@ use velocitydb_storage::Error as StorageError;
 use crate::Error;
 
 impl Error {
-    /// What the caller can do about it. Every variant has one class; of one that wraps another, it is
-    /// that of its cause.
+    /// What the caller can do about it. Every variant has one class; a variant that wraps another
+    /// error has that error's class.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -60,9 +60,8 @@ impl Error {
         }
     }
 
-    /// Whether the same call can succeed later without anybody changing it. Only a
-    /// [conflict](ErrorClass::Conflict) or what is [unavailable](ErrorClass::Unavailable) can be
-    /// worth a retry.
+    /// Whether the same call can succeed later. Only errors of the classes
+    /// [conflict](ErrorClass::Conflict) and [unavailable](ErrorClass::Unavailable) can be retryable.
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Conflict
@@ -81,15 +80,14 @@ impl Error {
         matches!(self, Error::Storage(StorageError::Poisoned { .. }))
     }
 
-    /// Whether a command was refused because it has more effects than one may, so that two smaller
-    /// ones can do it.
+    /// Whether a command was rejected because it is too large, so that two smaller ones may succeed.
     pub(crate) fn is_too_large(&self) -> bool {
         matches!(self, Error::CommandTooLarge { .. })
     }
 }
 
-/// A folder in use, one of another format, and storage that failed are all of a kind for who calls:
-/// somebody has to see to the folder or the device first.
+/// A folder in use, one of another format, and failed storage have the same class: the folder or the
+/// device has to be fixed first.
 fn class_of_storage(error: &StorageError) -> ErrorClass {
     match error {
         StorageError::Invalid { .. } => ErrorClass::Invalid,
@@ -103,7 +101,7 @@ mod tests {
     use super::*;
     use crate::error::every::every_variant;
 
-    /// The name of a variant, from the form that is derived.
+    /// The name of a variant, from its derived `Debug` text.
     fn name(error: &Error) -> String {
         let shown = format!("{error:?}");
         shown.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
@@ -152,7 +150,8 @@ mod tests {
         assert_eq!(retryable, 7);
     }
 
-    /// A deadline was an invalid input, and memory a limit of the document model.
+    /// A missed deadline was reported as invalid input, and exceeded memory as a limit of the
+    /// document model.
     #[test]
     fn what_a_pipeline_is_stopped_for_is_no_invalid_input() {
         use velocitydb_core::Error as Core;

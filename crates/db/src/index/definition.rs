@@ -8,29 +8,30 @@ use velocitydb_core::{
 use crate::Result;
 use crate::keys::IndexNumber;
 
-/// An index: what it is, and how far its building has come.
+/// An index: its definition, and the progress of its build.
 #[derive(Debug, Clone)]
 pub(crate) struct Definition {
     pub(crate) number: IndexNumber,
     pub(crate) name: IndexName,
     pub(crate) spec: IndexSpec,
     pub(crate) state: IndexState,
-    /// The names of the top-level fields that decide about a document's entries, in order.
+    /// The names of the top-level fields that determine a document's entries, in order.
     roots: Vec<String>,
 }
 
-/// How far the building of an index has come.
+/// The progress of building an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IndexState {
-    /// Documents up to this id, so many, have been entered; those written since it began too.
+    /// `done` documents, those with ids up to `after`, have their entries; so have those
+    /// written since the build began.
     Building { after: Option<DocumentId>, done: u64 },
-    /// It has all that it should have, and queries may use it.
+    /// It has all of its entries, and queries may use it.
     Ready,
-    /// It could not be built, and has no entries.
+    /// It could not be built; its entries are removed.
     Failed { reason: String },
 }
 
-/// What an index adds up to. Queries read it in the state that they look at.
+/// The totals of an index. A query reads them in the state that it uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct IndexTotals {
     /// Entries that it has.
@@ -74,12 +75,13 @@ impl Definition {
         self.spec.keys().keys()[key].direction
     }
 
-    /// The direction of the last key, which is also that of the ids behind it.
+    /// The direction of the last key, which is also that of the ids after it.
     pub(crate) fn last_direction(&self) -> Direction {
         self.spec.keys().keys().last().map(|key| key.direction).unwrap_or_default()
     }
 
-    /// Whether two versions of a document have the same entries, as far as a glance can tell.
+    /// Whether the indexed fields of two versions of a document have the same bytes, so that
+    /// their entries are the same.
     pub(crate) fn has_same_source(
         &self,
         one: &DocumentView<'_>,

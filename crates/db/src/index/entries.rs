@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! key    number of the index, a component for each of its keys, and the id, unless it is unique
-//! value  of a unique index the id; behind it, a byte if the key does not tell the exact values
+//! value  of a unique index the id; then a byte if the key does not have the exact values
 //! ```
 //!
-//! The id sorts in the direction of the last key. So an index is in the order of a sort by its
-//! keys, forwards, and in that of the opposite sort backwards, ids included.
+//! The id sorts in the direction of the last key. So scanning forwards gives the order of a sort
+//! by its keys, and backwards that of the opposite sort, ids included.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ use crate::keys::{self, Key};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) key: Key,
-    /// Whether decoding the key gives the very values, and not only equal ones: `1`, not `1.0`.
+    /// Whether decoding the key gives the exact values, and not only equal ones: `1`, not `1.0`.
     pub(crate) is_exact: bool,
 }
 
@@ -31,11 +31,11 @@ pub(crate) struct Entry {
 pub(crate) struct Entries {
     /// In the order of their keys, each once.
     pub(crate) list: SmallVec<[Entry; 1]>,
-    /// By key of the index, whether there was an array on its path.
+    /// By key of the index, whether there is an array on its path.
     pub(crate) multikey: u64,
 }
 
-/// What the value of an entry ends with when its key is not exact.
+/// The last byte of an entry's value if its key is not exact.
 const INEXACT: u8 = 0;
 
 impl Definition {
@@ -69,7 +69,7 @@ impl Definition {
         value
     }
 
-    /// The way of most documents: no arrays, one entry, no list of anything.
+    /// The fast path for most documents: no arrays, one entry, no allocated lists.
     fn plain_entry(&self, document: &DocumentView<'_>) -> Result<Plain> {
         let mut entry = Entry { key: keys::entries(self.number), is_exact: true };
         let mut component = Vec::with_capacity(64);
@@ -81,7 +81,7 @@ impl Definition {
                 Leaf::Value(value) => Some(value),
             };
             is_missing &= value.is_none();
-            // Without `a.b` it is open whether there is an `a`.
+            // If `a.b` is missing, the key does not say whether there is an `a`.
             let is_exact = value.map_or(Ok(path.segments().len() == 1), is_exact)?;
             entry.is_exact &= is_exact;
             append(value, self.direction(number), &mut component)?;
@@ -94,7 +94,7 @@ impl Definition {
     }
 
     /// The entries of a document with arrays: one for each combination of the values on its paths.
-    /// None of them is exact: a key tells an element, not the array.
+    /// None of them is exact: a key has an element, not the array.
     fn array_entries(&self, document: &DocumentView<'_>) -> Result<Entries> {
         let mut entries = Entries::default();
         // Components of the keys so far.
@@ -111,7 +111,7 @@ impl Definition {
                 Ok(())
             })?;
             if fanout.leaves == 0 {
-                // No value is there, and a document without an entry could not be found.
+                // There is no value, but without an entry the document could not be found.
                 let mut component = Vec::new();
                 encode_missing(direction, &mut component);
                 components.push(component);
@@ -148,7 +148,7 @@ impl Definition {
         Ok(())
     }
 
-    /// Checks what the product of these would be, before it is made.
+    /// Checks the size of all combinations before they are made.
     fn check_bytes(&self, rows: &[Vec<u8>], components: &[Vec<u8>]) -> Result<()> {
         let longest = |list: &[Vec<u8>]| list.iter().map(Vec::len).max().unwrap_or_default();
         self.check_length(longest(rows) + longest(components))?;
@@ -171,7 +171,7 @@ impl Definition {
         Err(Error::LimitExceeded { what: what.into(), path: self.path_list(), found, max }.into())
     }
 
-    /// Two arrays would make combinations of values that are together in no element, and such a
+    /// Two arrays would give combinations of values that are in no common element, and such a
     /// combination could be refused as a duplicate.
     fn check_arrays(&self, multikey: u64) -> Result<()> {
         if multikey == 0 || !self.spec.is_unique() {
@@ -239,11 +239,11 @@ fn append(
     }
 }
 
-/// Whether the key of a value decodes to the very value.
+/// Whether the key of a value decodes to exactly that value.
 fn is_exact(value: RawValue<'_>) -> velocitydb_core::Result<bool> {
     Ok(match value.kind() {
         Kind::Float => value.as_f64()?.is_none_or(|float| float.fract() != 0.0),
-        // Floats could be anywhere in them.
+        // They can contain floats.
         Kind::Array | Kind::Object => false,
         _ => true,
     })
@@ -265,8 +265,8 @@ pub(crate) fn append_id(id: &str, direction: Direction, key: &mut Key) {
     }
 }
 
-/// The id that an entry is of, where its components begin at `start` of the key and `left` of them
-/// follow, and whether the key is exact. `None` when it is not an entry.
+/// The id of an entry, and whether its key is exact; its components begin at `start` of the key,
+/// and `left` of them follow. `None` when it is not a valid entry.
 pub(crate) fn split_entry<'a>(
     definition: &Definition,
     key: &'a [u8],
@@ -293,7 +293,7 @@ pub(crate) fn split_entry<'a>(
     }
 }
 
-/// The id in the value of an entry of a unique index. `None` when it is not one.
+/// The id in the value of an entry of a unique index. `None` when it is not valid.
 pub(crate) fn owner_of(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value.strip_suffix(&[INEXACT]).unwrap_or(value)).ok()
 }

@@ -1,5 +1,5 @@
-//! Secondary indexes: what they are, and which entries a document has in them. They are kept up by
-//! [`apply`](crate::apply), and used by [`query`](crate::query).
+//! Secondary indexes: their definitions, and which entries a document has in them.
+//! [`apply`](crate::apply) maintains them, [`query`](crate::query) uses them.
 
 mod definition;
 mod entries;

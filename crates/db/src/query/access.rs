@@ -1,4 +1,4 @@
-//! [`Access`]: the ways to documents.
+//! [`Access`]: the access paths to documents.
 
 use std::sync::Arc;
 
@@ -8,20 +8,20 @@ use velocitydb_storage::Direction;
 use crate::index::Definition;
 use crate::keys::Key;
 
-/// A way to documents.
+/// An access path.
 #[derive(Debug, Clone)]
 pub(crate) enum Access {
-    /// There are none: the filter contradicts itself.
+    /// No documents: the filter contradicts itself.
     Nothing,
-    /// Those with these ids, in order.
+    /// The documents with these ids, in order.
     Ids(Vec<DocumentId>),
-    /// All within a range of ids.
+    /// The documents within a range of ids.
     Collection(Range, Direction),
-    /// Those that an index leads to.
+    /// The documents of index entries.
     Index(IndexScan),
-    /// Those that one of several ways leads to, each once.
+    /// The union of several access paths, each document once.
     Union(Vec<Access>),
-    /// Those that both indexes lead to; the ids of the first are held in memory.
+    /// The documents that are in both scans; the ids of the first are held in memory.
     Intersection(Box<IndexScan>, Box<IndexScan>),
 }
 
@@ -32,31 +32,31 @@ pub(crate) struct Range {
     pub(crate) high: Option<Key>,
 }
 
-/// The reading of one or more ranges of an index.
+/// A scan of one or more ranges of an index.
 #[derive(Debug, Clone)]
 pub(crate) struct IndexScan {
     pub(crate) definition: Arc<Definition>,
     /// In the order of keys, without overlap.
     pub(crate) ranges: Vec<Range>,
-    /// By range, how many bytes of its keys are the same for all of them.
+    /// By range, how many leading bytes all of its keys share.
     pub(crate) prefixes: Vec<usize>,
     /// How many keys of the index have the same value in all of a range.
     pub(crate) fixed: usize,
     pub(crate) direction: Direction,
-    /// How the ranges are put together.
+    /// How the ranges are combined.
     pub(crate) merge: Merge,
-    /// By how many bytes of its keys the order that was asked for is preceded, if it is theirs.
+    /// After how many bytes of its keys the requested order begins, if the keys have it.
     pub(crate) order_at: Option<OrderAt>,
-    /// Whether it can lead to a document more than once.
+    /// Whether it can find a document more than once.
     pub(crate) has_repeats: bool,
 }
 
-/// How the ranges of a scan are put together.
+/// How the ranges of a scan are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Merge {
     /// One after another.
     Concatenated,
-    /// By what follows the prefix of each, smallest first.
+    /// Merged by what follows the prefix of each, smallest first.
     Ordered,
 }
 
@@ -67,9 +67,10 @@ pub(crate) enum OrderAt {
     Shared(usize),
     /// After the prefix of each range.
     Prefix,
-    /// It is spread over the keys: a place in the order is found by looking.
+    /// The order is not a contiguous part of the keys: a position in it is found by
+    /// reading.
     Spread,
-    /// The keys have it but for ties, which come in any order.
+    /// The keys have the order except for ties, which come in any order.
     Ties,
 }
 
@@ -80,7 +81,7 @@ impl Range {
 }
 
 impl Access {
-    /// Whether it can lead to a document more than once.
+    /// Whether it can find a document more than once.
     pub(crate) fn has_repeats(&self) -> bool {
         match self {
             Access::Index(scan) => scan.has_repeats,
@@ -92,7 +93,7 @@ impl Access {
         }
     }
 
-    /// Whether documents that the sort does not tell apart come in any order.
+    /// Whether documents with equal sort keys come in any order.
     pub(crate) fn has_open_ties(&self) -> bool {
         matches!(self, Access::Index(scan) if scan.order_at == Some(OrderAt::Ties))
     }

@@ -1,8 +1,8 @@
-//! [`Candidate`]: a way to the documents of a query that could be taken, and its [`Estimate`].
+//! [`Candidate`]: a possible access path of a query, and its [`Estimate`].
 
 use super::access::Access;
 
-/// A way that could be taken.
+/// A possible access path.
 pub(crate) struct Candidate {
     pub(crate) access: Access,
     pub(crate) is_exact: bool,
@@ -10,7 +10,7 @@ pub(crate) struct Candidate {
     pub(crate) estimate: Estimate,
 }
 
-/// What a way is expected to cost.
+/// The expected cost of an access path.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Estimate {
     /// Entries of indexes that are read.

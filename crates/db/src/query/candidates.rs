@@ -1,4 +1,4 @@
-//! The candidates: every way to the documents of a filter that its form allows.
+//! The candidates: every access path that a filter allows.
 
 use smallvec::SmallVec;
 use velocitydb_core::filter::{Predicate, Test};
@@ -15,13 +15,13 @@ use super::target::{Order, Request, Target, UsableIndex};
 use crate::index::Definition;
 use crate::keys::{self, Key};
 
-/// Ranges of one scan at the most: what `$in` lists on several keys multiply to.
+/// The maximum number of ranges of one scan: `$in` lists on several keys multiply.
 const RANGES_MAX: usize = 1_000;
 
 /// How deep unions are planned within unions.
 const UNION_DEPTH_MAX: usize = 2;
 
-/// The parts that must all be satisfied.
+/// The conjuncts of a predicate.
 pub(super) fn conjuncts(predicate: &Predicate) -> Vec<&Predicate> {
     match predicate {
         Predicate::True => Vec::new(),
@@ -30,7 +30,7 @@ pub(super) fn conjuncts(predicate: &Predicate) -> Vec<&Predicate> {
     }
 }
 
-/// The way without an index: by id.
+/// The access path without an index: by id.
 pub(super) fn collection(
     target: &Target<'_>,
     request: &Request<'_>,
@@ -66,7 +66,7 @@ pub(super) fn collection(
         Some(ids) => {
             let low = ids.list.first().map(|first| id_bound(&first.low)).unwrap_or_default();
             let high = ids.list.last().and_then(|last| last.high.as_deref().map(id_bound));
-            // What is between the intervals is left to the filter.
+            // The filter excludes what is between the intervals.
             is_exact &= ids.list.len() == 1;
             estimate = Estimate::of_scan(target.count / 3);
             let high = match high {
@@ -79,7 +79,7 @@ pub(super) fn collection(
     Candidate { access, is_exact, is_sorted, estimate }
 }
 
-/// The direction in which a scan by id gives the order that was asked for, and whether it does.
+/// The direction of a scan by id, and whether that gives the requested order.
 fn id_order(request: &Request<'_>) -> (ScanDirection, bool) {
     let Order::By(sort) = request.order else { return (ScanDirection::Forward, true) };
     let direction = sort.keys().first().map(|key| key.direction).unwrap_or_default();
@@ -96,7 +96,7 @@ pub(super) fn is_id(path: &Path) -> bool {
     matches!(path.segments(), [only] if only.name() == "_id")
 }
 
-/// The id of an interval that is one component; none where that is no string.
+/// The id of an interval that is one component; `None` if that is not a string.
 fn point_id(interval: &Interval) -> Option<DocumentId> {
     let (value, _) = velocitydb_core::key::decode_key(&interval.low, Direction::Ascending).ok()?;
     match value {
@@ -105,14 +105,15 @@ fn point_id(interval: &Interval) -> Option<DocumentId> {
     }
 }
 
-/// The bytes of ids above which a bound of components lies. Ids have no bytes that are escaped.
+/// The lowest id bytes that are not below a bound of components. Ids have no bytes that are
+/// escaped.
 fn id_bound(component: &[u8]) -> Vec<u8> {
     const STRING: u8 = 0x30;
     match component.split_first() {
         Some((&STRING, text)) => match text.split_last() {
             // The end of a string: below all longer ones.
             Some((0, text)) => text.to_vec(),
-            // Right above the end of one.
+            // Right above the end of a string.
             Some((1, text)) => [text, &[0]].concat(),
             _ => text.to_vec(),
         },
@@ -122,7 +123,7 @@ fn id_bound(component: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The ways by one index.
+/// The access paths by one index.
 pub(super) fn index_scans(
     target: &Target<'_>,
     request: &Request<'_>,
@@ -167,7 +168,7 @@ fn index_scan(
     Some(Candidate { access, is_exact, is_sorted, estimate: Estimate::default() })
 }
 
-/// Whether an index has all documents that satisfy the conjuncts.
+/// Whether an index has all documents that match the conjuncts.
 fn has_all(definition: &Definition, conjuncts: &[&Predicate]) -> bool {
     let is_partial_enough = definition
         .spec
@@ -190,10 +191,10 @@ struct Built {
     has_repeats: bool,
 }
 
-/// The intervals of one key of an index, and the conjuncts that they stand for.
+/// The intervals of one key of an index, and the conjuncts that they represent.
 struct KeyBounds {
     intervals: Intervals,
-    /// Numbers of the conjuncts that need not be looked at again.
+    /// Numbers of the conjuncts that need not be evaluated again.
     settled: SmallVec<[usize; 4]>,
 }
 
@@ -214,7 +215,7 @@ impl Built {
         let mut last = None;
         for (key, path) in definition.paths().enumerate() {
             let is_multikey = index.totals.is_multikey(key);
-            // An array can lead to a document more than once, unless its value is given.
+            // An array can have several entries of a document, unless the value is fixed.
             let Some(bounds) = key_bounds(path, is_multikey, conjuncts) else { break };
             built.bounded += 1;
             settled.extend(bounds.settled);
@@ -257,7 +258,7 @@ impl Built {
             return;
         };
         intervals.sort_by(|one, other| one.low.cmp(&other.low));
-        // What a list is too long for is left to the filter.
+        // If the list is too long, the filter checks it instead.
         let (first, end) = (intervals.first().cloned(), intervals.last().cloned());
         if bases.len().saturating_mul(intervals.len()) > RANGES_MAX
             && let (Some(first), Some(end)) = (first, end)
@@ -278,7 +279,7 @@ impl Built {
         }
     }
 
-    /// How the ranges give the order that was asked for, if they can.
+    /// How the ranges give the requested order, if they can.
     fn order(&self, index: &UsableIndex, request: &Request<'_>) -> Option<Found> {
         let Order::By(sort) = request.order else { return None };
         let keys = sort.keys();
@@ -292,7 +293,7 @@ impl Built {
         let merged = || self.direction_of(index, keys, id_direction, self.fixed);
         let is_whole = |order: &(ScanDirection, Ties)| order.1 == Ties::InOrder;
         if let Some((direction, ties)) = concatenated.filter(|order| {
-            // Ranges that are merged may give the whole order where others leave ties.
+            // Merged ranges may give the whole order if concatenated ones leave ties.
             is_whole(order) || !merged().is_some_and(|merged| is_whole(&merged))
         }) {
             let lead = self.constant.iter().take_while(|constant| **constant).count();
@@ -313,8 +314,8 @@ impl Built {
         Some(Found { direction, merge: Merge::Ordered, order_at: Some(order_at) })
     }
 
-    /// In which direction the keys of the index from `first` on are in the order of `keys`, and
-    /// whether of the ids too.
+    /// In which direction the keys of the index from `first` on have the order of `keys`, and
+    /// whether also that of ids.
     fn direction_of(
         &self,
         index: &UsableIndex,
@@ -351,20 +352,19 @@ impl Built {
         if wanted.next().is_some() {
             return None;
         }
-        // No two entries of a unique index have the same values, and ids decide nothing. But two in
-        // different ranges can differ in no more than what the ranges are told apart by.
+        // No two entries of a unique index have the same values, so ids do not matter. But entries
+        // of different ranges may differ only in the ranges' prefixes.
         let is_told_apart = definition.spec.is_unique() && (first == 0 || self.ranges.len() == 1);
         let ids_decide = !is_told_apart && ties == Ties::InOrder;
         if ids_decide && !agree(id_direction == definition.last_direction()) {
             ties = Ties::Open;
         }
-        // Where nothing is in order, all would be one tie.
+        // If no key is in order, all documents would be one tie.
         (matched > 0 || ties == Ties::InOrder)
             .then(|| (found.unwrap_or(ScanDirection::Forward), ties))
     }
 
-    /// How many bytes precede the order in all ranges, if what follows is the order and nothing
-    /// else.
+    /// How many bytes precede the order in all ranges, if exactly the order follows them.
     fn shared_lead(&self, index: &UsableIndex, keys: &[SortKey], lead: usize) -> Option<usize> {
         let is_contiguous = self.constant[lead..].iter().all(|constant| !constant)
             && index.definition.paths().len() - lead == keys.len();
@@ -382,7 +382,7 @@ impl Built {
     }
 }
 
-/// Whether documents that a sort does not tell apart come in the order of their ids.
+/// Whether documents with equal sort keys come in the order of their ids.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ties {
     InOrder,
@@ -401,7 +401,7 @@ fn extend(bases: &[Key], points: &[Interval]) -> Vec<Key> {
     bases.iter().flat_map(|base| points.iter().map(move |point| with(base, point))).collect()
 }
 
-/// What the conjuncts say of the values at a path.
+/// The bounds that the conjuncts put on the values at a path.
 fn key_bounds(path: &Path, is_multikey: bool, conjuncts: &[&Predicate]) -> Option<KeyBounds> {
     let mut bounds: Option<KeyBounds> = None;
     for (number, conjunct) in conjuncts.iter().enumerate() {
@@ -417,7 +417,8 @@ fn key_bounds(path: &Path, is_multikey: bool, conjuncts: &[&Predicate]) -> Optio
         }
         bounds = Some(match bounds {
             None => KeyBounds { intervals, settled },
-            // Different elements of an array may satisfy the two: only one can bound.
+            // Different elements of an array may satisfy the two conjuncts: only one of them can
+            // bound the scan.
             Some(before) if is_multikey => match is_better(&intervals, &before.intervals) {
                 true => KeyBounds { intervals, settled },
                 false => before,
@@ -432,7 +433,7 @@ fn key_bounds(path: &Path, is_multikey: bool, conjuncts: &[&Predicate]) -> Optio
     bounds
 }
 
-/// Whether a test of an array is satisfied by just those documents whose elements have the value.
+/// Whether a test on an array matches exactly the documents with an element of that value.
 fn is_plain_equality(test: &Test) -> bool {
     match test {
         Test::Eq(value) => !matches!(value, Value::Null | Value::Array(_)),
@@ -449,7 +450,7 @@ fn is_better(one: &Intervals, other: &Intervals) -> bool {
     rank(one) < rank(other)
 }
 
-/// The way by several indexes, one for each part of an `$or`.
+/// The union of several access paths, one for each part of an `$or`.
 pub(super) fn union(
     target: &Target<'_>,
     request: &Request<'_>,

@@ -1,4 +1,4 @@
-//! [`Control`]: what a query may take, and whether it is to stop.
+//! [`Control`]: the memory limit of a query, and its cancellation.
 
 use std::cell::Cell;
 
@@ -7,32 +7,32 @@ use velocitydb_core::limits;
 use crate::cancellation::Cancellation;
 use crate::{Error, Result};
 
-/// What a query may take.
+/// The memory limit and the cancellation of a query.
 #[derive(Debug)]
 pub(crate) struct Control {
-    /// None for commands, which are applied to their end.
+    /// `None` for commands, which are applied to their end.
     cancellation: Option<Cancellation>,
     memory_bytes_max: usize,
     memory_bytes: Cell<usize>,
     ticks: Cell<u32>,
 }
 
-/// How many steps are taken between two looks at the clock: some ten microseconds.
+/// How many steps are taken between two checks of the clock: some ten microseconds.
 const TICKS: u32 = 128;
 
 impl Control {
-    /// With so many bytes of memory, until it is cancelled.
+    /// With a limit of memory in bytes, and a cancellation.
     pub(crate) fn new(cancellation: Option<Cancellation>, memory_bytes_max: usize) -> Self {
         let (memory_bytes, ticks) = (Cell::new(0), Cell::new(0));
         Control { cancellation, memory_bytes_max, memory_bytes, ticks }
     }
 
-    /// Without an end before its own: commands are applied to it, on every replica.
+    /// Without a limit or a cancellation: commands are applied to their end, on every replica.
     pub(crate) fn of_command() -> Self {
         Self::new(None, limits::QUERY_MEMORY_BYTES_MAX)
     }
 
-    /// One more step. Fails when it is to stop.
+    /// Counts a step. Fails when the query was cancelled.
     #[inline]
     pub(crate) fn step(&self) -> Result<()> {
         let ticks = self.ticks.get() + 1;
@@ -40,12 +40,12 @@ impl Control {
         if ticks == TICKS { self.check() } else { Ok(()) }
     }
 
-    /// Fails when it is to stop.
+    /// Fails when the query was cancelled.
     pub(crate) fn check(&self) -> Result<()> {
         self.cancellation.as_ref().map_or(Ok(()), Cancellation::check)
     }
 
-    /// Takes so many bytes of memory for `what`. Fails when they are too many.
+    /// Reserves memory for `what`. Fails when the limit is exceeded.
     pub(crate) fn take(&self, what: &'static str, bytes: usize) -> Result<()> {
         let found = self.memory_bytes.get() + bytes;
         self.memory_bytes.set(found);
@@ -56,13 +56,13 @@ impl Control {
         Err(Error::MemoryExceeded { what: what.into(), place, found, max })
     }
 
-    /// Gives bytes back.
+    /// Frees reserved bytes.
     pub(crate) fn give_back(&self, bytes: usize) {
         self.memory_bytes.set(self.memory_bytes.get().saturating_sub(bytes));
     }
 }
 
-/// Whether a query is to be stopped for a while.
+/// A request to suspend a query.
 #[derive(Debug, Default)]
 pub(crate) struct Pause {
     is_wanted: Cell<bool>,
@@ -70,7 +70,8 @@ pub(crate) struct Pause {
 }
 
 impl Pause {
-    /// Asks for a stop, which comes at once or once those that a sort does not tell apart are shown.
+    /// Asks the query to suspend: at once, or after the documents with equal sort keys have been
+    /// shown.
     pub(crate) fn want(&self) {
         self.is_wanted.set(true);
     }
@@ -79,7 +80,7 @@ impl Pause {
         self.is_wanted.get()
     }
 
-    /// Notes that the document that was come to last is not shown, so that it comes again.
+    /// Notes that the last document was not shown, so that it comes again.
     pub(super) fn leave_unread(&self) {
         self.is_unread.set(true);
     }

@@ -1,8 +1,7 @@
-//! [`Estimate`]: what a way is expected to cost.
+//! [`Estimate`]: the expected cost of an access path.
 //!
-//! Small ranges are counted, up to a bound; larger ones are estimated from what is known of the
-//! distribution of an index's values, or else from their form. The unit of cost is the fetching of
-//! one document by its id.
+//! Small ranges are counted, up to a bound; larger ones are estimated from the statistics of the
+//! index, or without them from their form. The unit of cost is fetching one document by its id.
 
 use std::ops::ControlFlow;
 
@@ -16,34 +15,34 @@ use crate::keys::INDEXES;
 /// How many entries of a range are counted at the most.
 const COUNTED_MAX: u64 = 64;
 
-/// With a limit up to this and the right order, an index is taken without counting.
+/// With a limit up to this and the right order, an index is used without counting.
 const LIMIT_SMALL: u64 = 100;
 
 const COST_KEY: f64 = 0.1;
 const COST_SCANNED: f64 = 0.12;
 const COST_SORTED: f64 = 0.2;
 
-/// What part of the documents is assumed to satisfy a filter that nothing is known of.
+/// The assumed fraction of documents that match, if nothing is known about the filter.
 const SELECTIVITY: f64 = 0.1;
 
 impl Estimate {
-    /// Of reading so many documents in a row.
+    /// The cost of scanning documents.
     pub(super) fn of_scan(documents: u64) -> Self {
         Estimate { keys: 0, documents, cost: 1.0 + documents as f64 * COST_SCANNED }
     }
 
-    /// Of fetching so many documents by their ids.
+    /// The cost of fetching documents by their ids.
     pub(super) fn of_gets(documents: u64) -> Self {
         Estimate { keys: 0, documents, cost: documents as f64 }
     }
 
-    /// Estimates all candidates, which are more than one.
+    /// Estimates all candidates, of which there are at least two.
     pub(super) fn all(
         target: &Target<'_>,
         request: &Request<'_>,
         candidates: &mut [Candidate],
     ) -> Result<()> {
-        // Who gets all that is asked for from so few entries need not know how many there are.
+        // If so few entries are enough for the limit, their number does not matter.
         let is_small = request.limit.is_some_and(|limit| limit <= LIMIT_SMALL);
         let is_lone = candidates.len() == 2;
         let is_quick = |candidate: &Candidate| match &candidate.access {
@@ -81,7 +80,7 @@ impl Estimate {
     }
 }
 
-/// How many of `count` are read when they come in order and reading ends at a limit.
+/// How many of `count` documents are read if they come in order and reading stops at a limit.
 fn until_limit(request: &Request<'_>, candidate: &Candidate, count: u64, selectivity: f64) -> f64 {
     let needed = match request.limit {
         Some(limit) if candidate.is_sorted => limit as f64 / selectivity,
@@ -115,7 +114,7 @@ fn entries_in(target: &Target<'_>, request: &Request<'_>, scan: &IndexScan) -> R
     Ok(entries_by_form(target, scan).max(counted))
 }
 
-/// Counts the entries of a scan's ranges, up to the bound, but for those that it is known to pass.
+/// Counts the entries of a scan's ranges, up to the bound, without those that the hints skip.
 fn count_entries(target: &Target<'_>, request: &Request<'_>, scan: &IndexScan) -> Result<u64> {
     let mut count = 0;
     for (range, prefix) in scan.ranges.iter().zip(&scan.prefixes) {
@@ -134,7 +133,7 @@ fn count_entries(target: &Target<'_>, request: &Request<'_>, scan: &IndexScan) -
     Ok(count)
 }
 
-/// About how many entries a scan reads, by what is known of its index.
+/// About how many entries a scan reads, by the statistics of its index.
 fn entries_by_form(target: &Target<'_>, scan: &IndexScan) -> u64 {
     let number = scan.definition.number;
     let index = target.indexes.iter().find(|index| index.definition.number == number);
@@ -150,8 +149,7 @@ fn entries_by_form(target: &Target<'_>, scan: &IndexScan) -> u64 {
     ((each * scan.ranges.len() as f64).min(1.0) * entries) as u64
 }
 
-/// The way by two indexes whose ids are intersected, where that leaves much less to fetch than
-/// either of them.
+/// The intersection of two index scans, if that leaves much less to fetch than either of them.
 pub(super) fn intersection(
     target: &Target<'_>,
     request: &Request<'_>,
@@ -172,7 +170,7 @@ pub(super) fn intersection(
     let common = few as f64 * more as f64 / (target.count.max(1)) as f64;
     let is_sorted = matches!(request.order, super::target::Order::Any);
     let sorted = if is_sorted { 0.0 } else { common * COST_SORTED };
-    // An id is held, or looked for, beside the reading of its entry.
+    // Each entry is read, and its id is stored or looked up.
     let cost = (few + more) as f64 * COST_KEY * 2.0 + common + sorted;
     let estimate = Estimate { keys: few + more, documents: common as u64, cost };
     let access = Access::Intersection(Box::new(first.clone()), Box::new(second.clone()));

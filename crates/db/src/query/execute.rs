@@ -1,4 +1,4 @@
-//! [`Execution`]: executes a plan, and shows every document that satisfies the filter.
+//! [`Execution`]: executes a plan, and passes every matching document to a visitor.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -21,34 +21,34 @@ use crate::Result;
 use crate::index::{Definition, split_entry};
 use crate::keys::{self, DOCUMENTS, INDEXES, Key};
 
-/// Ids that were shown.
+/// Ids of documents that were already found.
 pub(super) type Seen = HashSet<Box<str>>;
 
-/// The carrying out of a plan.
+/// The execution of a plan.
 pub(crate) struct Execution<'a> {
     pub(crate) target: &'a Target<'a>,
     pub(crate) control: &'a Control,
-    /// What is still to be satisfied.
+    /// The part of the filter that the access path does not guarantee.
     pub(crate) filter: Option<&'a Filter>,
     pub(crate) need: Need,
-    /// Documents that have expired by then are none.
+    /// Documents that have expired by then are skipped.
     now: Option<Time>,
     pub(crate) examined: Examined,
-    /// How many entries may be read before the documents that they lead to.
+    /// How many entries may be read ahead of their documents.
     pub(crate) ahead: usize,
-    /// The ids that were shown, where an access leads to a document more than once.
+    /// The ids that were found, if the access path can find a document more than once.
     seen: Option<Seen>,
-    /// What else is asked of a document that satisfies the filter.
+    /// A further condition on documents that match the filter.
     pub(crate) accept: Option<&'a Demand<'a>>,
-    /// What is known of the ranges, and is learned of them, for a search that is made over and over.
+    /// What is known of the ranges and what is learned of them, for a repeated search.
     walks: Option<Walks<'a>>,
-    /// Whether the filter can come to be satisfied by a move of its bounds.
+    /// Whether moving the filter's bounds can make a document match.
     has_bounds: bool,
-    /// How many ranges of other parts of a union have come before.
+    /// How many ranges the earlier parts of a union have.
     ranges_before: usize,
-    /// What was made of the document that was looked at last.
+    /// The verdict on the last document.
     verdict: Verdict,
-    /// Whether to stop for a while, where it is to be gone on with.
+    /// Asks the execution to suspend; `None` if it cannot be resumed.
     pub(super) pause: Option<&'a Pause>,
 }
 
@@ -77,29 +77,29 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Goes on with what was stopped before, or begins what can be gone on with.
+    /// Resumes a suspended execution, or begins one that can be suspended.
     pub(super) fn track(&mut self, walks: Walks<'a>, seen: Option<Seen>, pause: &'a Pause) {
         (self.walks, self.seen, self.pause) = (Some(walks), seen, Some(pause));
     }
 
-    /// The ids that were shown, where an access leads to a document more than once.
+    /// The ids that were found, if the access path can find a document more than once.
     pub(super) fn take_seen(&mut self) -> Option<Seen> {
         self.seen.take()
     }
 
-    /// Leaves out what is known of the ranges of the plan, in the order of
-    /// [`Access::walked`](super::Access::walked), and learns of them.
+    /// Skips the closed keys in the ranges of the plan, in the order of
+    /// [`Access::walked`](super::Access::walked), and records what it learns.
     pub(crate) fn use_known(&mut self, known: Vec<Option<&'a Known>>) {
         self.has_bounds = self.filter.is_some_and(|filter| !filter.bounds().is_empty());
         self.walks = Some(Walks::new(known));
     }
 
-    /// What has been learned of the ranges.
+    /// Returns what was learned of the ranges.
     pub(crate) fn into_walks(self) -> Vec<Walk> {
         self.walks.map(Walks::into_walks).unwrap_or_default()
     }
 
-    /// Shows what the access leads to, until the end or until `visit` breaks.
+    /// Passes the documents of the access path to `visit`, until the end or until it breaks.
     pub(crate) fn run(&mut self, access: &Access, visit: &mut Visit<'_>) -> Result<()> {
         if access.has_repeats() {
             self.seen.get_or_insert_default();
@@ -138,7 +138,7 @@ impl<'a> Execution<'a> {
         direction: Direction,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
-        let (state, place) = (self.target.state, self.take_places(1));
+        let (state, place) = (self.target.state, self.take_numbers(1));
         let mut parts = Parts::of(range, direction);
         while let Some(part) = parts.next(self.known(place)) {
             let flow = visit_part(state, DOCUMENTS, &part, direction, |key, record| {
@@ -174,7 +174,7 @@ impl<'a> Execution<'a> {
     }
 
     fn scan_index(&mut self, scan: &IndexScan, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
-        let first = self.take_places(scan.ranges.len());
+        let first = self.take_numbers(scan.ranges.len());
         if scan.merge == Merge::Ordered && scan.ranges.len() > 1 {
             return self.merge_ranges(scan, first, visit);
         }
@@ -182,7 +182,7 @@ impl<'a> Execution<'a> {
         if scan.direction == Direction::Backward {
             numbers.reverse();
         }
-        // An entry that is passed over must not be noted before those that were read ahead of it.
+        // A skipped entry must not be noted before those that were read ahead of it.
         let is_noted = self.walks.is_some() && self.seen.is_some();
         let is_ahead = self.need == Need::Documents && self.ahead > 1 && !is_noted;
         let state = self.target.state;
@@ -214,7 +214,7 @@ impl<'a> Execution<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Notes one entry of an index, and looks at the documents once there are some.
+    /// Collects one entry of an index, and reads the documents once several are collected.
     fn enter_ahead(
         &mut self,
         place: &ScanRange<'_>,
@@ -235,7 +235,7 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Looks at the documents of the entries that were noted.
+    /// Reads the documents of the collected entries.
     fn catch_up(
         &mut self,
         place: &ScanRange<'_>,
@@ -258,7 +258,7 @@ impl<'a> Execution<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Reads the ranges side by side, in the order of what follows their prefixes.
+    /// Merges the ranges, in the order of what follows their prefixes.
     fn merge_ranges(
         &mut self,
         scan: &IndexScan,
@@ -288,7 +288,7 @@ impl<'a> Execution<'a> {
         Ok(flow)
     }
 
-    /// Looks at one entry of an index.
+    /// Reads one entry of an index.
     #[inline]
     fn enter(
         &mut self,
@@ -304,7 +304,7 @@ impl<'a> Execution<'a> {
         }
         let (id, is_exact) = place.split_entry(key, value)?;
         if !self.is_new(&id)? {
-            // What was made of its document is not known any more.
+            // The verdict on its document is not known any more.
             self.verdict = Verdict::Open;
             self.note(place.of_all, key);
             return Ok(ControlFlow::Continue(()));
@@ -323,8 +323,8 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Gets a document, and shows it if it satisfies the filter. `entry` is where an index led to
-    /// it: an entry without its document is corrupt.
+    /// Gets a document, and shows it if it matches the filter. `entry` is its index entry: an
+    /// entry without its document is corrupt.
     fn fetch(
         &mut self,
         id: &str,
@@ -358,7 +358,7 @@ impl<'a> Execution<'a> {
         Ok(flow)
     }
 
-    /// Shows a document if it satisfies the filter and its time is not over.
+    /// Shows a document if it matches the filter and has not expired.
     #[inline]
     fn show(
         &mut self,
@@ -367,7 +367,7 @@ impl<'a> Execution<'a> {
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
         self.control.step()?;
-        // One that has expired is looked at again: the clock of the next command may be behind.
+        // An expired document stays open: the clock of the next command may be behind.
         self.verdict = Verdict::Open;
         if self.filter.is_some() || self.now.is_some() || self.accept.is_some() {
             let document = DocumentView::decode(id, record.bytes())?;
@@ -397,8 +397,9 @@ impl<'a> Execution<'a> {
         visit(Hit { id, record })
     }
 
-    /// The numbers of the next ranges among all that are walked: the first of so many.
-    fn take_places(&mut self, count: usize) -> usize {
+    /// Takes the next numbers for `count` ranges among all ranges of the plan, and returns
+    /// the first.
+    fn take_numbers(&mut self, count: usize) -> usize {
         let first = self.ranges_before;
         self.ranges_before += count;
         first
@@ -408,7 +409,7 @@ impl<'a> Execution<'a> {
         self.walks.as_ref().and_then(|walks| walks.known(place))
     }
 
-    /// Notes what was made of a key.
+    /// Notes the verdict on a key.
     fn note(&mut self, place: usize, key: &[u8]) {
         let Some(walks) = &mut self.walks else { return };
         match self.pause {
@@ -425,7 +426,7 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Whether a document has not been come to before.
+    /// Whether a document is found for the first time.
     fn is_new(&mut self, id: &str) -> Result<bool> {
         let Some(seen) = &mut self.seen else { return Ok(true) };
         if seen.contains(id) {
@@ -458,7 +459,7 @@ impl<'a> Execution<'a> {
         Ok(flow)
     }
 
-    /// Shows the id of every entry of a scan.
+    /// Visits the id of every entry of a scan.
     fn each_id(
         &mut self,
         scan: &IndexScan,
@@ -488,12 +489,12 @@ struct ScanRange<'a> {
     scan: &'a IndexScan,
     /// Its number in the scan.
     number: usize,
-    /// Its number among all that are walked.
+    /// Its number among all ranges of the plan.
     of_all: usize,
 }
 
 impl ScanRange<'_> {
-    /// The id that an entry is of, and whether its key is exact.
+    /// The id of an entry, and whether its key has the exact values.
     fn split_entry<'e>(&self, key: &'e [u8], value: &'e [u8]) -> Result<(Cow<'e, str>, bool)> {
         let (scan, start) = (self.scan, self.scan.prefixes[self.number]);
         let left = scan.definition.paths().len() - scan.fixed;
@@ -503,7 +504,7 @@ impl ScanRange<'_> {
 }
 
 impl Verdict {
-    /// What is made of a document that does not satisfy a filter.
+    /// The verdict on a document that does not match a filter.
     fn of(filter: &Filter, document: &DocumentView<'_>) -> Result<Self> {
         Ok(match filter.awaits(document)? {
             Awaits::Nothing => Verdict::Open,
@@ -517,11 +518,11 @@ impl Verdict {
     }
 }
 
-/// How many entries are read before their documents at the most: as many as memory can be asked for
+/// How many entries are read ahead of their documents at the most: as many as memory can prefetch
 /// at once.
 pub(super) const AHEAD_MAX: usize = 16;
 
-/// Entries whose documents are still to be looked at: their keys, and those of the documents.
+/// Entries whose documents are still to be read: their keys, and those of the documents.
 #[derive(Default)]
 struct Ahead {
     entries: SmallVec<[(Key, Key); AHEAD_MAX]>,
@@ -529,10 +530,10 @@ struct Ahead {
 
 const SEEN: &str = "memory of a query for the ids that it has seen in bytes";
 
-/// What an id takes in a set beside its bytes.
+/// The overhead of an id in a set, in bytes.
 const SEEN_BYTES: usize = 48;
 
-/// The fields that an entry's key tells, and the id.
+/// The fields in an entry's key, and the id.
 fn covered(definition: &Definition, key: &[u8], id: &str) -> Result<Object> {
     use velocitydb_core::key::{Component, decode_component};
     let mut object = Object::with_capacity(definition.paths().len() + 1);

@@ -1,4 +1,4 @@
-//! [`Hit`]: a document that a query has found, and what is asked of it.
+//! [`Hit`]: a document that a query has found, and how much of it is needed.
 
 use std::ops::ControlFlow;
 
@@ -16,9 +16,9 @@ pub(crate) struct Hit<'a> {
 
 /// What is known of a document that was found.
 pub(crate) enum Record<'a> {
-    /// All, as it lies in the engine.
+    /// All of it, borrowed from the engine.
     Bytes(&'a [u8]),
-    /// All, shared with the engine.
+    /// All of it, shared with the engine.
     Blob(Blob),
     /// The fields that an index has.
     Covered(Object),
@@ -33,7 +33,7 @@ impl Record<'_> {
             Record::Bytes(bytes) => Blob::copy_of(bytes),
             Record::Blob(blob) => blob,
             Record::Covered(_) | Record::NotFetched => {
-                unreachable!("whoever needs documents asks for them")
+                unreachable!("a caller that reads records asks for documents")
             }
         }
     }
@@ -52,9 +52,9 @@ impl Record<'_> {
 pub(crate) enum Need {
     /// All of it.
     Documents,
-    /// The fields of the index that is used. The caller has seen to it that they suffice.
+    /// The fields of the index that is used. The caller guarantees that they suffice.
     IndexedFields,
-    /// Only that they are there.
+    /// Only that they exist.
     Count,
 }
 
@@ -62,14 +62,14 @@ pub(crate) enum Need {
 #[derive(Debug)]
 pub(crate) enum Accept {
     Yes,
-    /// No, and what is made of it.
+    /// No, with the verdict on it.
     No(Verdict),
 }
 
-/// What is asked of a document, by its id and header, beside the filter.
+/// A condition on a document's id and header, beside the filter.
 pub(crate) type Demand<'a> = dyn Fn(&str, &Header) -> Result<Accept> + 'a;
 
-/// What was looked at.
+/// How much was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Examined {
     /// Entries of indexes.
@@ -78,5 +78,5 @@ pub(crate) struct Examined {
     pub(crate) documents: u64,
 }
 
-/// What a document is shown to.
+/// The visitor of found documents.
 pub(crate) type Visit<'a> = dyn FnMut(Hit<'_>) -> Result<ControlFlow<()>> + 'a;

@@ -1,12 +1,12 @@
-//! Whether what a query asks for is within what a partial or sparse index has.
+//! Whether a partial or sparse index has all documents that a query can match.
 
 use velocitydb_core::Path;
 use velocitydb_core::filter::{Predicate, Presence, Test};
 
 use super::interval::Intervals;
 
-/// Whether every document that satisfies the conjuncts satisfies `wanted`. May be false where it
-/// would take more thought.
+/// Whether every document that matches the conjuncts matches `wanted`. Conservative: `false` if
+/// that is hard to decide.
 pub(super) fn is_implied(wanted: &Predicate, conjuncts: &[&Predicate]) -> bool {
     if conjuncts.contains(&wanted) {
         return true;
@@ -25,7 +25,7 @@ pub(super) fn is_implied(wanted: &Predicate, conjuncts: &[&Predicate]) -> bool {
     }
 }
 
-/// Whether the conjuncts say that there is something at a path.
+/// Whether the conjuncts require a value at a path.
 pub(super) fn is_present(path: &Path, conjuncts: &[&Predicate]) -> bool {
     let present = Test::Exists(Presence::Present);
     conjuncts.iter().any(|conjunct| match conjunct {
@@ -36,7 +36,7 @@ pub(super) fn is_present(path: &Path, conjuncts: &[&Predicate]) -> bool {
 
 /// Whether every value that passes `given` passes `wanted`.
 fn is_within(given: &Test, wanted: &Test) -> bool {
-    // That nothing is there says something of all elements of an array, the others of one.
+    // A test for absence is about all elements of an array, the others are about one.
     let is_about_one = |test: &Test| !matches!(test, Test::Exists(Presence::Missing));
     if !is_about_one(wanted) || !is_about_one(given) {
         return given == wanted;

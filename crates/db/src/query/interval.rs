@@ -1,5 +1,5 @@
-//! [`Interval`]: a range of the components that an index key is made of, and which of them a test
-//! can be satisfied by.
+//! [`Interval`]: a range of the components of index keys, and the intervals that can satisfy a
+//! test.
 //!
 //! Components are in ascending form here; [`Interval::in_direction`] gives the range of a
 //! descending key. An interval is a range of bytes: a component is in it if it is not below `low`
@@ -71,7 +71,7 @@ impl Interval {
         }
     }
 
-    /// Of a point the lower end is the component itself.
+    /// The lower end of a point is the component itself.
     fn with_point(mut self, ascending: &[u8]) -> Self {
         if self.is_point {
             self.low = inverted(ascending);
@@ -85,8 +85,8 @@ fn inverted(bytes: &[u8]) -> Key {
 }
 
 impl Intervals {
-    /// What can satisfy a test; `None` where that says nothing. In an index with arrays on the path
-    /// (`is_multikey`), the components are those of their elements.
+    /// The components that can satisfy a test; `None` if they are not bounded. In an index with
+    /// arrays on the path (`is_multikey`), the components are those of their elements.
     pub(super) fn of(test: &Test, is_multikey: bool) -> Option<Intervals> {
         let exact = |list| Some(Intervals { list, is_exact: true });
         match test {
@@ -112,7 +112,7 @@ impl Intervals {
             Test::ElemMatchValue(tests) => {
                 let inner = tests.iter().filter_map(|test| Self::of(test, is_multikey));
                 let inner = inner.reduce(|one, other| one.intersect(&other))?;
-                // Without arrays, nothing is satisfied at all.
+                // Without arrays, nothing matches.
                 Some(Intervals { is_exact: false, ..inner })
             }
             Test::Ne(_) | Test::Nin(_) | Test::Type(_) | Test::Size(_) => None,
@@ -132,7 +132,7 @@ impl Intervals {
         Some(Intervals { list, is_exact: choices.patterns().is_empty() })
     }
 
-    /// What is in both.
+    /// The intersection.
     pub(super) fn intersect(&self, other: &Intervals) -> Intervals {
         let mut list = Vec::new();
         for one in &self.list {
@@ -156,7 +156,7 @@ impl Intervals {
         self.list.iter().all(|interval| interval.is_point)
     }
 
-    /// Sorts, and joins what overlaps.
+    /// Sorts, and joins overlapping intervals.
     fn in_order(mut self) -> Self {
         self.list.retain(|interval| !interval.is_empty());
         self.list.sort_by(|one, other| one.low.cmp(&other.low));
@@ -214,7 +214,7 @@ fn bound(value: &Value, after: After) -> Option<Key> {
     }
 }
 
-/// The components of strings that begin like this.
+/// The components of strings with this prefix.
 fn beginning_with(prefix: &str) -> Interval {
     let mut low = component(&Value::from(prefix));
     low.pop();
@@ -222,8 +222,8 @@ fn beginning_with(prefix: &str) -> Interval {
     Interval::between(low, high)
 }
 
-/// The first bytes of the components that a value can be compared with; `None` for those whose
-/// comparison is not that of components.
+/// The first bytes of the components that a value can be compared with; `None` if components do
+/// not compare like the value.
 fn class_of(value: &Value) -> Option<(u8, u8)> {
     match value.kind() {
         Kind::Null => None,

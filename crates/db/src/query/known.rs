@@ -1,4 +1,4 @@
-//! [`Known`]: which keys of a range a search that is made over and over need not look at again.
+//! [`Known`]: which keys of a range a repeated search need not read again.
 //!
 //! ```text
 //!   keys ─────────────────────────────────────────────────────────────────────▶
@@ -6,12 +6,13 @@
 //!              written since     of a bound
 //! ```
 //!
-//! What a search walked over and did not find is *closed*: deleted entries, and documents that do
-//! not satisfy the filter wherever its bounds are. A document that satisfies it once a bound has
-//! moved far enough, such as a job that is not due before some time, *awaits* that. Everything else
-//! is *open*: what no search has come to, what it found and left, and what was written since.
+//! Keys that a search read and that cannot match are *closed*: deleted entries, and documents that
+//! do not match the filter wherever its bounds are. A document that can match once a bound has moved
+//! far enough, such as a job that is not due before some time, *awaits* that move. Everything else
+//! is *open*: keys that no search has reached, documents that were found and not taken, and keys
+//! written since.
 //!
-//! It may know too little, never too much: opening is always right.
+//! Opening a key is always correct; closing one that could match is not.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,13 +25,13 @@ use velocitydb_storage::Direction;
 use super::access::Range;
 use crate::keys::Key;
 
-/// How many stretches of keys are told apart in one range. Beyond, neighbours become one.
+/// How many stretches of keys are kept for one range. Beyond that, neighbours are merged.
 const STRETCHES_MAX: usize = 16_384;
 
-/// How many bytes their keys take at the most.
+/// How many bytes the keys of the stretches take at the most.
 const BYTES_MAX: usize = 4 << 20;
 
-/// For how many moves one stretch waits at the most; what waits for more is open.
+/// How many moves one stretch can await; one that would await more is open.
 const MOVES_MAX: usize = 8;
 
 type Bytes = Box<[u8]>;
@@ -38,13 +39,13 @@ type Bytes = Box<[u8]>;
 /// What is known of the keys in a range, for one search.
 #[derive(Debug)]
 pub(crate) struct Known {
-    /// What has to be looked at: from a key on, up to another one. They neither overlap nor touch.
+    /// The open stretches: from a key on, up to another one. They neither overlap nor touch.
     open: BTreeMap<Bytes, Bytes>,
-    /// What is to be looked at when one of some moves has been made, by its first key.
+    /// The stretches that are opened by one of some moves, by their first keys.
     waiting: BTreeMap<Bytes, Waiting>,
     /// The same by bound and value.
     moves: BTreeSet<(u16, Bytes, Bytes)>,
-    /// Where the bounds of the search are.
+    /// The current bounds of the search.
     bounds: SmallVec<[At; 2]>,
     /// The bytes of all these keys.
     bytes: usize,
@@ -56,15 +57,15 @@ struct Waiting {
     moves: Moves,
 }
 
-/// Bounds by number, each with the value that it has to come to.
+/// Bounds by number, each with the value that it has to reach.
 pub(crate) type Moves = SmallVec<[(u16, Bytes); 1]>;
 
-/// Where a bound is, as a component of a key.
+/// The position of a bound, as a component of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct At {
     pub(crate) component: Bytes,
     pub(crate) side: Side,
-    /// In which direction it has moved since this is known.
+    /// In which direction it has moved so far.
     moved: Option<Ordering>,
 }
 
@@ -74,27 +75,27 @@ impl At {
     }
 }
 
-/// What a search made of a key that it looked at and did not leave closed.
+/// A key that a search read and did not close.
 #[derive(Debug)]
 pub(crate) struct Mark {
     pub(crate) key: Key,
-    /// `None`: it is to be looked at again.
+    /// `None`: the key is open.
     pub(crate) moves: Option<Moves>,
 }
 
 /// How far a search has come in a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reached {
-    /// Up to a key, which it has looked at.
+    /// Up to and including a key.
     Through(Key),
-    /// Up to a key, which it has not looked at.
+    /// Up to a key, excluding it.
     Before(Key),
     /// All of it.
     End,
 }
 
 impl Known {
-    /// Nothing, of the keys in a range.
+    /// Nothing is known of the keys in a range: all are open.
     pub(crate) fn nothing_of(start: &[u8], end: &[u8], bounds: &[At]) -> Self {
         let (open, waiting, moves) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         let mut known = Known { open, waiting, moves, bounds: SmallVec::from(bounds), bytes: 0 };
@@ -102,19 +103,19 @@ impl Known {
         known
     }
 
-    /// How many stretches are open, and how many wait.
+    /// How many stretches are open, and how many await a move.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.open.len(), self.waiting.len())
     }
 
-    /// How many stretches are told apart.
+    /// How many stretches there are.
     pub(crate) fn len(&self) -> usize {
         self.open.len() + self.waiting.len()
     }
 
-    /// How far it is from these bounds to others: two for each different move, and one if a bound
-    /// moves that has stood still so far. `None` where one would turn round, for then they are not
-    /// those of one search that goes on.
+    /// The distance from these bounds to others: two for each different move, and one if a bound
+    /// moves that has not moved so far. `None` if a bound would reverse its direction: then they
+    /// belong to another search.
     pub(crate) fn distance(&self, bounds: &[At]) -> Option<usize> {
         let mut moves: SmallVec<[(&[u8], &[u8]); 4]> = SmallVec::new();
         let mut has_stood = false;
@@ -135,7 +136,7 @@ impl Known {
         Some(2 * moves.len() + usize::from(has_stood))
     }
 
-    /// Moves the bounds, and opens what waited for that.
+    /// Moves the bounds, and opens the stretches that awaited it.
     pub(crate) fn move_to(&mut self, bounds: &[At]) {
         for (number, to) in bounds.iter().enumerate() {
             let from = &mut self.bounds[number];
@@ -149,7 +150,7 @@ impl Known {
         }
     }
 
-    /// Opens what waited for a bound to come to where it is.
+    /// Opens the stretches that awaited a bound's current position.
     fn open_reached(&mut self, number: u16, at: &[u8], side: Side) {
         let empty = Bytes::default;
         let behind = || Bytes::from([at, &[0]].concat());
@@ -168,12 +169,12 @@ impl Known {
             }
         };
         while let Some((_, _, start)) = self.moves.range(reached.clone()).next().cloned() {
-            let waiting = self.take_waiting(&start).expect("what waits for a move is there");
+            let waiting = self.take_waiting(&start).expect("every move has a waiting stretch");
             self.open_up(start, waiting.end);
         }
     }
 
-    /// The first stretch in a direction that is open, within a range.
+    /// The first open stretch in a direction, within a range.
     pub(crate) fn next_open(&self, within: &Range, direction: Direction) -> Option<Range> {
         let (low, high) = (&within.low[..], within.high.as_deref());
         if high.is_some_and(|high| high <= low) {
@@ -196,7 +197,7 @@ impl Known {
         (&low[..] < high).then(|| Range { high: Some(Key::from_slice(high)), low })
     }
 
-    /// Opens a key that was written, or whose document was.
+    /// Opens a key that was written, or whose document was written.
     pub(crate) fn touch(&mut self, key: &[u8]) {
         let open = self.open.range::<[u8], _>((Unbounded, Included(key))).next_back();
         if open.is_some_and(|(_, end)| &end[..] > key) {
@@ -207,7 +208,8 @@ impl Known {
             && &waiting.end[..] > key
         {
             let start = start.clone();
-            let Waiting { end, moves } = self.take_waiting(&start).expect("it was found");
+            let Waiting { end, moves } =
+                self.take_waiting(&start).expect("the stretch was found above");
             let behind = successor(key);
             if &start[..] < key {
                 self.put_waiting(start, key.into(), moves.clone());
@@ -220,7 +222,7 @@ impl Known {
         self.shrink();
     }
 
-    /// Closes what a search walked over, but for what it marked.
+    /// Closes the keys that a search read, except those that it marked.
     pub(crate) fn learn(
         &mut self,
         walked: &Range,
@@ -249,7 +251,7 @@ impl Known {
         self.shrink();
     }
 
-    /// Takes what is open out of a stretch.
+    /// Removes the open stretches from a range of keys.
     fn close(&mut self, low: &[u8], high: &[u8]) {
         if low >= high {
             return;
@@ -276,7 +278,7 @@ impl Known {
         }
     }
 
-    /// Opens a stretch in which nothing waits.
+    /// Opens a range of keys in which nothing awaits a move.
     fn open_up(&mut self, mut start: Bytes, mut end: Bytes) {
         if let Some((before, its_end)) =
             self.open.range::<[u8], _>((Unbounded, Included(&start[..]))).next_back()
@@ -307,7 +309,7 @@ impl Known {
     }
 
     fn put_waiting(&mut self, start: Bytes, end: Bytes, moves: Moves) {
-        // Two ranges of a union can overlap, and both have led to it.
+        // Two ranges of a union can overlap, and both can have the key.
         self.take_waiting(&start);
         self.bytes += start.len() + end.len();
         for (bound, value) in &moves {
@@ -327,7 +329,7 @@ impl Known {
         Some(waiting)
     }
 
-    /// Makes neighbours one where there are too many.
+    /// Merges neighbouring stretches if there are too many.
     fn shrink(&mut self) {
         let is_too_much = |known: &Known| known.len() > STRETCHES_MAX || known.bytes > BYTES_MAX;
         while is_too_much(self) {
@@ -342,8 +344,8 @@ impl Known {
         }
     }
 
-    /// Joins every other stretch that waits with the one before it, unless something is open between
-    /// them. What is joined waits for what either waited for.
+    /// Merges every other waiting stretch with the one before it, unless there is an open one
+    /// between them. The merged stretch awaits the moves of both.
     fn join_waiting(&mut self) {
         let starts: Vec<Bytes> = self.waiting.keys().cloned().collect();
         for pair in starts.chunks_exact(2) {
@@ -352,8 +354,8 @@ impl Known {
             if between.take(1).count() > 0 {
                 continue;
             }
-            let first = self.take_waiting(&pair[0]).expect("it was listed");
-            let second = self.take_waiting(&pair[1]).expect("it was listed");
+            let first = self.take_waiting(&pair[0]).expect("it is one of the listed keys");
+            let second = self.take_waiting(&pair[1]).expect("it is one of the listed keys");
             let moves = self.either(first.moves, second.moves);
             match moves.len() <= MOVES_MAX {
                 true => self.put_waiting(pair[0].clone(), second.end, moves),
@@ -362,14 +364,14 @@ impl Known {
         }
     }
 
-    /// The moves that make one of these.
+    /// The moves that open either of two stretches.
     fn either(&self, mut one: Moves, other: Moves) -> Moves {
         for (bound, value) in other {
             let Some(same) = one.iter_mut().find(|(number, _)| *number == bound) else {
                 one.push((bound, value));
                 continue;
             };
-            // Whichever the bound comes to first.
+            // The value that the bound reaches first.
             let is_rising =
                 matches!(self.bounds[usize::from(bound)].side, Side::AtLeast | Side::Above);
             let is_sooner = if is_rising { value < same.1 } else { value > same.1 };
@@ -380,7 +382,7 @@ impl Known {
         one
     }
 
-    /// Joins every other open stretch with the one before it, and all that is between them.
+    /// Merges every other open stretch with the one before it, and all keys between them.
     fn join_open(&mut self) {
         let starts: Vec<Bytes> = self.open.keys().cloned().collect();
         for pair in starts.chunks_exact(2) {
@@ -395,7 +397,7 @@ impl Known {
             self.open_up(pair[0].clone(), end);
         }
         if starts.len() < 2 {
-            // One is open, and too much waits: nothing can be joined any more but all.
+            // One stretch is open, and too many wait: only everything can be merged.
             let ends = self.waiting.keys().next().cloned().zip(self.waiting.values().next_back());
             if let Some((start, end)) = ends.map(|(start, last)| (start, last.end.clone())) {
                 self.waiting.clear();
@@ -422,7 +424,7 @@ mod tests {
 
     const SIDES: [Side; 4] = [Side::AtLeast, Side::Above, Side::AtMost, Side::Below];
 
-    /// What is to be looked at, key by key.
+    /// The model of the tests: what is known, key by key.
     #[derive(Debug, Clone, PartialEq)]
     enum State {
         Open,
@@ -454,7 +456,7 @@ mod tests {
         Range { low: Key::from_slice(low), high: Some(Key::from_slice(high)) }
     }
 
-    /// The keys that are to be looked at within a range, in a direction.
+    /// The open keys within a range, in a direction.
     fn open_keys(known: &Known, within: &Range, direction: Direction) -> Vec<Key> {
         let (mut found, mut rest) = (Vec::new(), within.clone());
         while let Some(part) = known.next_open(&rest, direction) {
@@ -528,7 +530,7 @@ mod tests {
             self.known.learn(&within, direction, &reached, marks);
         }
 
-        /// Moves that have not been made.
+        /// Random moves that have not been made.
         fn moves(&mut self) -> Moves {
             let count = 1 + self.number(2);
             let first = self.number(4);
@@ -568,7 +570,7 @@ mod tests {
             self.model.insert(key, State::Open);
         }
 
-        /// What is to be looked at is open. What is open too must be no more than joining has made it.
+        /// Every open key of the model is open. Further open keys must come from merging.
         fn check(&mut self, has_joined: bool) {
             for direction in [Direction::Forward, Direction::Backward] {
                 let mut open = open_keys(&self.known, &range(&[0], &[9]), direction);
@@ -633,7 +635,8 @@ mod tests {
         known.learn(&range(&[], &end), Direction::Forward, &Reached::End, marks.collect());
         assert!(known.len() <= STRETCHES_MAX && known.len() > STRETCHES_MAX / 4, "{}", known.len());
         assert!(known.next_open(&range(&[], &end), Direction::Forward).is_none());
-        // What waits for the first move is opened, with its neighbours, and nothing else.
+        // The stretch that awaits the first move is opened, with its neighbours, and nothing
+        // else.
         known.move_to(&[At::new(component(1).into(), Side::AtLeast)]);
         let first = known.next_open(&range(&[], &end), Direction::Forward).unwrap();
         assert_eq!(&first.low[..], 0_u32.to_be_bytes());

@@ -1,5 +1,5 @@
-//! [`Merged`]: several ranges of an index, read side by side in the order of what follows their
-//! prefixes, ids included.
+//! [`Merged`]: several ranges of an index, merged in the order of what follows their prefixes,
+//! ids included.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -22,15 +22,15 @@ pub(super) struct Merged<'a> {
     streams: Vec<Stream<'a>>,
     /// How many bytes of each range are fetched at a time.
     bytes_max: usize,
-    /// The streams that have an entry, by what follows its prefix.
+    /// The streams that have entries left, by what follows the prefix of their next entry.
     heads: BinaryHeap<Head>,
 }
 
-/// What is left of a range, and what of it has been fetched.
+/// The rest of a range, and its fetched entries.
 struct Stream<'a> {
     known: Option<&'a Known>,
     parts: Parts,
-    /// What is left of the part that is being read.
+    /// The rest of the part that is being read.
     part: Option<Range>,
     prefix: usize,
     fetched: VecDeque<(Key, Key)>,
@@ -47,11 +47,11 @@ struct Head {
 const FETCHED_FIRST: usize = 4;
 const FETCHED_MAX: usize = 256;
 
-/// How many bytes are fetched of all ranges together, as long as each has one entry.
+/// How many bytes are fetched of all ranges together, but at least one entry of each.
 const FETCHED_BYTES: usize = 1 << 20;
 
 impl<'a> Merged<'a> {
-    /// Of the ranges of a scan, of which something may be known.
+    /// Merges the ranges of a scan, skipping what is known of them.
     pub(super) fn new(
         state: &'a dyn Snapshot,
         scan: &'a IndexScan,
@@ -85,7 +85,7 @@ impl<'a> Merged<'a> {
         Ok(Some((stream, key, value)))
     }
 
-    /// How far each range has been read: up to the entry that is next in it.
+    /// How far each range has been read: up to its next entry.
     pub(super) fn reached(&self) -> impl Iterator<Item = Reached> {
         self.streams.iter().map(|stream| match stream.fetched.front() {
             Some((key, _)) => Reached::Before(key.clone()),
@@ -101,7 +101,8 @@ impl<'a> Merged<'a> {
         if let Some((key, value)) = stream.fetched.front() {
             let mut order = Key::from_slice(&key[stream.prefix..]);
             if self.definition.spec.is_unique() {
-                // Entries of different ranges can have the same values, and no id in their keys.
+                // In a unique index entries of different ranges can have the same values, and
+                // their keys have no id.
                 let id = owner_of(value).ok_or_else(|| corrupt_entry("index entry", key))?;
                 append_id(id, self.definition.last_direction(), &mut order);
             }
@@ -147,7 +148,7 @@ impl Stream<'_> {
 }
 
 impl Ord for Head {
-    /// The heap gives the largest first, which is the next one.
+    /// The heap pops the largest first, so the order is reversed.
     fn cmp(&self, other: &Self) -> Ordering {
         let order = match self.direction {
             Direction::Forward => other.order.cmp(&self.order),

@@ -1,4 +1,4 @@
-//! Queries: how documents are found.
+//! Queries: planning and execution.
 //!
 //! ```text
 //!   filter, sort ──▶ plan ──▶ execution ──▶ visit
@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A query is executed on any state: that of a reader's snapshot, or the one that a command sees
-//! in the middle of a group. Nothing here knows which, writes anything, or holds a lock.
+//! in the middle of a group. The code here does not depend on which, writes nothing, and holds
+//! no lock.
 
 mod access;
 mod candidate;

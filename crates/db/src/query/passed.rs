@@ -1,12 +1,12 @@
-//! [`Passed`]: a state that notes what its scans pass, for explanations.
+//! [`Passed`]: a state that records the ranges of its scans, for `explain`.
 
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use velocitydb_storage::{Blob, Bounds, Direction, Keyspace, Result, Snapshot, Visit};
 
-/// A state that notes which ranges of it are scanned, so that it can be counted afterwards how much
-/// the engine had to pass there: not what the scans show, but all that is stored.
+/// A state that records which of its ranges are scanned, to count afterwards how many stored
+/// entries the engine had to pass there, including those that the scans do not show.
 pub(crate) struct Passed<'a> {
     state: &'a dyn Snapshot,
     ranges: Mutex<BTreeMap<Keyspace, Vec<Range>>>,
@@ -47,7 +47,7 @@ impl Snapshot for Passed<'_> {
         direction: Direction,
         visit: &mut Visit<'_>,
     ) -> Result<()> {
-        // The key at which the scan was ended.
+        // The last key of a scan that ended early.
         let mut last = None;
         self.state.scan(keyspace, bounds, direction, &mut |key, value| {
             let flow = visit(key, value);

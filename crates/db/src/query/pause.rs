@@ -1,9 +1,9 @@
-//! Stopping a query for a while, and going on with it in the same state and by the same plan: what a
-//! cursor that is pulled needs, where everything else pushes.
+//! Suspending a query and resuming it in the same state and with the same plan: a cursor is pulled,
+//! where everything else pushes.
 //!
-//! What is left of a plan is what its ranges have behind the places that were reached, so going on
-//! costs a seek in each range. Where a plan puts documents into order first, they are all shown at
-//! once, and whoever pauses holds them.
+//! The rest of a plan is the rest of each of its ranges, so resuming costs a seek in each range. If
+//! a plan sorts in memory, it passes all documents to the visitor at once, and the cursor holds
+//! them.
 
 use velocitydb_core::DocumentId;
 use velocitydb_storage::Direction;
@@ -34,7 +34,7 @@ impl Paused {
     ) -> Result<Self> {
         let mut plan = selection.plan(target)?;
         if let (Access::Intersection(..), true) = (&plan.access, plan.is_sorted) {
-            // Only its ids can be gone on with.
+            // An intersection can only be resumed as a list of its ids.
             let mut ids = Vec::new();
             let mut execution = Execution::new(target, control, &plan, selection.filter);
             execution.run(&plan.access, &mut |hit| {
@@ -47,19 +47,19 @@ impl Paused {
         Ok(Paused { plan, seen: None })
     }
 
-    /// Whether documents come as they are found; else all of them are shown at once.
+    /// Whether documents are shown as they are found; otherwise all of them are shown at once.
     pub(crate) fn can_pause(&self) -> bool {
         self.plan.is_sorted
     }
 
-    /// Whether those that the sort does not tell apart are shown together, so that a visitor says
-    /// that it wants a pause and does not break.
+    /// Whether documents with equal sort keys are shown together, so that a visitor has to ask for
+    /// a pause instead of breaking.
     pub(crate) fn has_ties(&self) -> bool {
         self.plan.access.has_open_ties()
     }
 
-    /// Shows the documents of the selection that have not been shown, until the end or until the
-    /// visitor wants a pause. `last` is the last one that was shown.
+    /// Shows the rest of the selection, until the end or until the visitor wants a pause. `last` is
+    /// the last document that was shown.
     pub(crate) fn run(
         &mut self,
         target: &Target<'_>,
@@ -77,7 +77,7 @@ impl Paused {
         Ok(())
     }
 
-    /// Leaves out the ids up to this one, where a plan is a list of them.
+    /// Removes the ids up to this one from a plan that is a list of ids.
     pub(crate) fn leave_out_through(&mut self, last: &DocumentId) {
         if let Access::Ids(ids) = &mut self.plan.access
             && let Some(position) = ids.iter().position(|id| id == last)
@@ -87,10 +87,10 @@ impl Paused {
     }
 }
 
-const IDS: &str = "memory of a query for the ids that two indexes lead to in bytes";
+const IDS: &str = "memory of a query for the ids that two indexes have in common in bytes";
 
 impl Access {
-    /// Leaves out what has been walked, in the order of [`walked`](Self::walked).
+    /// Removes what has been read from the ranges, in the order of [`walked`](Self::walked).
     fn leave_out(&mut self, walks: &mut dyn Iterator<Item = Walk>) {
         match self {
             Access::Collection(range, direction) => range.leave_out(walks.next(), *direction),

@@ -1,8 +1,8 @@
-//! [`Plan`]: how the documents of a query are come by, and [`plan`], which decides it.
+//! [`Plan`]: how the documents of a query are found, and [`plan`], which decides it.
 //!
-//! Every way that the filter and the order allow becomes a candidate with an estimate of its cost,
-//! and the cheapest is taken. A plan never decides *what* is found: whoever asks for an order gets
-//! a total one, by id in the end, from every plan.
+//! Every access path that the filter and the order allow becomes a candidate with an estimate of
+//! its cost, and the cheapest is used. A plan never decides *what* is found: if an order is
+//! requested, every plan gives the same total order, which ends with the id.
 
 use super::access::Access;
 use super::candidate::{Candidate, Estimate};
@@ -11,20 +11,20 @@ use super::estimate::intersection;
 use super::target::{Order, Request, Target};
 use crate::Result;
 
-/// How the documents of a query are come by.
+/// How the documents of a query are found.
 pub(crate) struct Plan {
     pub(crate) access: Access,
-    /// Whether all that the access leads to satisfies the filter.
+    /// Whether all documents of the access path match the filter.
     pub(crate) is_exact: bool,
-    /// Whether the documents come in the order that was asked for.
+    /// Whether the documents come in the requested order.
     pub(crate) is_sorted: bool,
-    /// What it was expected to cost.
+    /// Its expected cost.
     pub(crate) estimate: Estimate,
-    /// The other ways, with what they were expected to cost.
+    /// The other candidates, with their expected costs.
     pub(crate) rejected: Vec<Candidate>,
 }
 
-/// Decides how the documents are come by.
+/// Chooses the plan of a request.
 pub(crate) fn plan(target: &Target<'_>, request: &Request<'_>) -> Result<Plan> {
     let conjuncts = super::candidates::conjuncts(request.filter.predicate());
     let mut candidates = vec![collection(target, request, &conjuncts)];

@@ -23,19 +23,19 @@ use crate::keys::{INDEXES, Key, end_of};
 pub(crate) struct Selection<'a> {
     pub(crate) filter: &'a Filter,
     pub(crate) order: Order<'a>,
-    /// How many to leave out first.
+    /// How many to skip first.
     pub(crate) offset: u64,
     pub(crate) limit: Option<u64>,
-    /// The place in the order behind which to begin.
+    /// The position in the order after which to begin.
     pub(crate) after: Option<&'a [u8]>,
-    /// What is needed of them, where an index is used that has it.
+    /// How much of the documents is needed.
     pub(crate) need: Need,
-    /// The paths that are needed, where the need is for indexed fields.
+    /// The needed paths, if only indexed fields are needed.
     pub(crate) fields: &'a [Path],
 }
 
 impl<'a> Selection<'a> {
-    /// All documents that satisfy a filter, in any order.
+    /// All documents that match a filter, in any order.
     pub(crate) fn new(filter: &'a Filter) -> Self {
         Selection {
             filter,
@@ -53,12 +53,12 @@ impl<'a> Selection<'a> {
         Request { filter: self.filter, order: self.order, limit, remembered: None }
     }
 
-    /// How the documents are come by.
+    /// The plan of this selection.
     pub(crate) fn plan(&self, target: &Target<'_>) -> Result<Plan> {
         plan(target, &self.request())
     }
 
-    /// As [`plan`](Self::plan), where something may be known of the ranges of indexes.
+    /// As [`plan`](Self::plan), with what is known of the ranges of indexes.
     pub(crate) fn plan_with(
         &self,
         target: &Target<'_>,
@@ -81,7 +81,7 @@ pub(crate) fn select(
     Ok(execution.examined)
 }
 
-/// How many documents satisfy a filter.
+/// How many documents match a filter.
 pub(crate) fn count(target: &Target<'_>, control: &Control, filter: &Filter) -> Result<u64> {
     let selection = Selection { need: Need::Count, ..Selection::new(filter) };
     let mut plan = selection.plan(target)?;
@@ -105,7 +105,7 @@ pub(crate) fn count(target: &Target<'_>, control: &Control, filter: &Filter) -> 
     Ok(count)
 }
 
-/// As [`select`], by a plan that was made for it.
+/// As [`select`], with a given plan.
 pub(crate) fn run(
     plan: &mut Plan,
     execution: &mut Execution<'_>,
@@ -115,7 +115,7 @@ pub(crate) fn run(
     execution.control.check()?;
     execution.need = allowed_need(execution.target, plan, selection);
     if let Some(limit) = selection.request().limit.filter(|_| plan.is_sorted) {
-        // What is read ahead of a limit may be read in vain.
+        // Reading ahead beyond the limit would be in vain.
         execution.ahead = usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, AHEAD_MAX);
     }
     if selection.limit == Some(0) {
@@ -130,7 +130,7 @@ pub(crate) fn run(
     }
 }
 
-/// What of the documents has to be read with this plan.
+/// How much of the documents has to be read with this plan.
 pub(crate) fn allowed_need(target: &Target<'_>, plan: &Plan, selection: &Selection<'_>) -> Need {
     if target.now.is_some() {
         // Entries of indexes do not tell whether their documents have expired.
@@ -162,7 +162,7 @@ fn sort_paths<'a>(selection: &Selection<'a>) -> Vec<&'a Path> {
     }
 }
 
-/// The documents come in order: they are shown as they come.
+/// The documents come in order, and are shown as they come.
 fn stream(
     plan: &mut Plan,
     execution: &mut Execution<'_>,
@@ -184,8 +184,8 @@ fn stream(
     })
 }
 
-/// The documents come in order but for ties: those that the sort does not tell apart are put into
-/// the order of their ids, and then shown.
+/// The documents come in order except for ties: those with equal sort keys are sorted by id, and
+/// then shown.
 fn settle_ties(
     plan: &Plan,
     execution: &mut Execution<'_>,
@@ -223,7 +223,7 @@ fn settle_ties(
     Ok(())
 }
 
-/// What is shown of documents that come in order.
+/// Applies offset and limit to documents that come in order.
 struct Shown<'a, 'v> {
     offset: u64,
     left: Option<u64>,
@@ -253,7 +253,7 @@ impl Shown<'_, '_> {
     }
 }
 
-/// The documents come in any order: they are put into the right one first.
+/// The documents come in any order, and are sorted first.
 fn sort(
     plan: &Plan,
     execution: &mut Execution<'_>,
@@ -274,12 +274,12 @@ fn sort(
     Ok(())
 }
 
-/// The place of a document in an order: bytes that compare as the order does.
+/// The position of a document in an order: bytes that compare as the order does.
 pub(crate) fn order_key(order: Order<'_>, hit: &Hit<'_>) -> Result<Key> {
     order_key_parts(order, hit).map(|(key, _)| key)
 }
 
-/// As [`order_key`], and how many bytes of it are what the document is sorted by before its id.
+/// As [`order_key`], with how many of its bytes precede the id.
 fn order_key_parts(order: Order<'_>, hit: &Hit<'_>) -> Result<(Key, usize)> {
     let Order::By(sort) = order else { return Ok((Key::from_slice(hit.id.as_bytes()), 0)) };
     let mut bytes = Vec::with_capacity(64);
@@ -306,8 +306,8 @@ fn order_key_parts(order: Order<'_>, hit: &Hit<'_>) -> Result<(Key, usize)> {
     Ok((key, values))
 }
 
-/// Lets an access begin behind a place in the order. False where it cannot; then what comes before
-/// it has to be left out.
+/// Makes an access path begin after a position in the order. `false` if it cannot; then earlier
+/// documents have to be skipped.
 fn seek(access: &mut Access, selection: &Selection<'_>, after: &[u8]) -> bool {
     let Order::By(sort) = selection.order else { return false };
     match access {
@@ -335,14 +335,15 @@ fn seek(access: &mut Access, selection: &Selection<'_>, after: &[u8]) -> bool {
 }
 
 fn seek_index(scan: &mut IndexScan, sort: &Sort, after: &[u8]) -> bool {
-    // What an order by id adds to the keys is not in the keys of the index in this form.
+    // The id in an order's position has another encoding than in the keys of the index.
     let has_id =
         sort.keys().iter().any(|key| matches!(key.path.segments(), [one] if one.name() == "_id"));
     if has_id {
         return false;
     }
     let Some(place) = entry_place(scan, sort, after) else { return false };
-    // Behind a place without an id are all entries of its values, if there can be no second one.
+    // Without an id, all entries of the position's values come before it, if there can only be
+    // one.
     let is_merged = scan.merge == Merge::Ordered && scan.ranges.len() > 1;
     let is_told_apart = place.is_whole || !is_merged;
     for number in 0..scan.ranges.len() {
@@ -374,14 +375,14 @@ fn seek_index(scan: &mut IndexScan, sort: &Sort, after: &[u8]) -> bool {
     is_told_apart
 }
 
-/// A place in the order as the bytes of index keys.
+/// A position in the order as the bytes of index keys.
 struct OrderBound {
     bytes: Key,
-    /// Whether they end where a key ends; an id is left out where the index is unique.
+    /// Whether they are a complete key; in a unique index it has no id.
     is_whole: bool,
 }
 
-/// How many bytes of a place in the order are what documents are sorted by before their ids.
+/// How many bytes of a position in the order precede the id.
 fn components_of_place(sort: &Sort, place: &[u8]) -> Option<usize> {
     let mut length = 0;
     for key in sort.keys() {
@@ -390,7 +391,7 @@ fn components_of_place(sort: &Sort, place: &[u8]) -> Option<usize> {
     Some(length)
 }
 
-/// The id of a place in the order, in bytes.
+/// The id of a position in the order, in bytes.
 fn id_of_place(sort: &Sort, place: &[u8]) -> Option<Vec<u8>> {
     let id = place.get(components_of_place(sort, place)?..)?;
     Some(match id_direction(sort) {
@@ -404,7 +405,7 @@ fn entry_place(scan: &IndexScan, sort: &Sort, after: &[u8]) -> Option<OrderBound
     let is_unique = scan.definition.spec.is_unique();
     let mut bytes = Key::from_slice(components);
     if !is_unique {
-        // The id as it stands in the order, and then as it stands in the index.
+        // The id is decoded from the order's encoding, and encoded as in the index.
         let id = id_of_place(sort, after)?;
         let id = std::str::from_utf8(&id).ok()?;
         if scan.direction == ScanDirection::Backward {

@@ -1,4 +1,4 @@
-//! [`Sorter`]: puts documents into order in memory, and keeps only those that are needed.
+//! [`Sorter`]: sorts documents in memory, and keeps only those that are needed.
 
 use velocitydb_core::{Object, Value};
 use velocitydb_storage::Blob;
@@ -8,7 +8,7 @@ use super::hit::{Hit, Record};
 use crate::Result;
 use crate::keys::Key;
 
-/// Documents that are to be put into order.
+/// Documents that are to be sorted.
 pub(super) struct Sorter<'a> {
     control: &'a Control,
     /// How many are needed at the most.
@@ -16,17 +16,17 @@ pub(super) struct Sorter<'a> {
     kept: Vec<Kept>,
     /// The bytes of those that are kept.
     bytes: usize,
-    /// At how many bytes those that are not needed go.
+    /// At how many bytes the documents that are not needed are dropped.
     bytes_next: usize,
 }
 
-/// How many more are kept than twice those that are needed, and how many bytes more than twice theirs,
-/// so that putting them into order is seldom.
+/// How many more documents are kept than twice the needed ones, and how many bytes more than twice
+/// theirs, so that sorting is rare.
 const SURPLUS: usize = 64;
 const SURPLUS_BYTES: usize = 1 << 20;
 
 struct Kept {
-    /// What it is sorted by, and the id.
+    /// The sort key, and the id.
     key: Key,
     id: Box<str>,
     record: KeptRecord,
@@ -40,7 +40,7 @@ enum KeptRecord {
 
 const SORTED: &str = "memory of a query for sorting in bytes";
 
-/// What a document takes beside its key, id and record.
+/// The overhead of a document beside its key, id and record, in bytes.
 const KEPT_BYTES: usize = size_of::<Kept>() + 32;
 
 impl Kept {
@@ -54,7 +54,7 @@ impl Kept {
     }
 }
 
-/// What a value takes in memory, about, with its name.
+/// About how many bytes a value takes in memory, with its name.
 fn value_bytes(value: &Value) -> usize {
     let content = match value {
         Value::String(text) => text.len(),
@@ -71,7 +71,7 @@ impl<'a> Sorter<'a> {
         Sorter { control, limit, kept: Vec::new(), bytes: 0, bytes_next: SURPLUS_BYTES }
     }
 
-    /// Takes a document with what it is sorted by.
+    /// Adds a document with its sort key.
     pub(super) fn push(&mut self, key: Key, hit: Hit<'_>) -> Result<()> {
         let record = match hit.record {
             Record::Covered(object) => KeptRecord::Covered(object),

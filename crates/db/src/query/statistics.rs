@@ -1,6 +1,5 @@
-//! [`Statistics`]: how the entries of an index are distributed. They make plans better and decide
-//! nothing else, so they are no part of the state: who can be asked makes them from a snapshot, in
-//! the background.
+//! [`Statistics`]: how the entries of an index are distributed. They only affect the choice of
+//! plans, so they are not part of the state: they are made from a snapshot, in the background.
 
 use std::ops::ControlFlow;
 
@@ -18,20 +17,22 @@ pub(crate) struct Statistics {
     bounds: Vec<Key>,
 }
 
-/// Into how many parts the entries are divided: the finest part of an index that is told from none.
+/// Into how many parts the entries are divided: the smallest fraction of an index that can be
+/// estimated.
 const PARTS: usize = 256;
 
-/// So many entries are looked at at once, so that no reader's epoch is held for long.
+/// How many entries are read at once, so that no reader's epoch is held for long.
 const CHUNK: usize = 4_096;
 
 impl Statistics {
-    /// Reads the whole index, unless `is_stopped` says not to go on.
+    /// Reads the whole index, unless `is_stopped` returns true.
     pub(crate) fn collect(
         state: &dyn Snapshot,
         index: IndexNumber,
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<Option<Self>> {
-        // The distance between two samples doubles whenever there are twice as many as needed.
+        // The distance between two samples doubles whenever there are twice as many samples as
+        // needed.
         let (mut samples, mut distance, mut entries) = (Vec::new(), 1_u64, 0_u64);
         let mut start = keys::entries(index);
         let end = keys::end_of(&start);
@@ -67,7 +68,7 @@ impl Statistics {
         Ok(Some(Statistics { entries, bounds: samples }))
     }
 
-    /// About what part of the entries is within a range.
+    /// About what fraction of the entries is within a range.
     pub(crate) fn part_of(&self, low: &[u8], high: Option<&[u8]>) -> f64 {
         if self.bounds.is_empty() {
             return 0.0;

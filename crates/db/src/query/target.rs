@@ -1,4 +1,5 @@
-//! [`Target`]: the collection that a query is about, in one state, and what plans are made of.
+//! [`Target`]: the collection that a query reads, in one state, and the [`Request`] that is
+//! planned.
 
 use std::sync::Arc;
 
@@ -22,8 +23,8 @@ pub(crate) struct Target<'a> {
     pub(crate) count: u64,
     /// The indexes that are ready in this state.
     pub(crate) indexes: SmallVec<[UsableIndex; 4]>,
-    /// Documents that have expired by this time are none; `None` when it is known that there are no
-    /// such documents here.
+    /// Documents that have expired by this time are skipped; `None` if there are none in this
+    /// collection.
     pub(crate) now: Option<Time>,
 }
 
@@ -32,32 +33,32 @@ pub(crate) struct Target<'a> {
 pub(crate) struct UsableIndex {
     pub(crate) definition: Arc<Definition>,
     pub(crate) totals: IndexTotals,
-    /// What is known of the distribution of its values, if it has been looked at.
+    /// The distribution of its values, if it has been analysed.
     pub(crate) statistics: Option<Arc<Statistics>>,
 }
 
-/// What is asked for.
+/// What a plan has to find.
 pub(crate) struct Request<'a> {
     pub(crate) filter: &'a Filter,
     pub(crate) order: Order<'a>,
-    /// How many documents are needed at the most, those that are left out included.
+    /// How many documents are needed at the most, skipped ones included.
     pub(crate) limit: Option<u64>,
-    /// What is known of ranges, where the same has been asked for before.
+    /// What is known of ranges, if the same search was made before.
     pub(crate) remembered: Option<&'a dyn Remembered>,
 }
 
-/// What is remembered of a search.
+/// What is remembered of earlier searches of the same shape.
 pub(crate) trait Remembered {
     /// What is known of the keys of an index that begin with a prefix.
     fn of(&self, prefix: &[u8]) -> Option<&Known>;
 }
 
-/// In which order documents are asked for.
+/// The requested order of documents.
 #[derive(Clone, Copy)]
 pub(crate) enum Order<'a> {
-    /// In any.
+    /// Any order.
     Any,
-    /// By these keys, and where they leave it open by id, in the direction of the last key.
+    /// By these keys, and documents with equal keys by id, in the direction of the last key.
     By(&'a Sort),
 }
 
@@ -71,7 +72,7 @@ impl Order<'_> {
     }
 }
 
-/// The direction of the ids where a sort leaves the order open.
+/// The direction of the ids among documents with equal sort keys.
 pub(crate) fn id_direction(sort: &Sort) -> Direction {
     sort.keys().last().map(|key| key.direction).unwrap_or_default()
 }

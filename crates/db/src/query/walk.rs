@@ -1,5 +1,5 @@
-//! [`Walks`]: the ways of a search through the ranges of a plan, past what is [`Known`] of them, and
-//! what it makes of the keys on them.
+//! [`Walks`]: the progress of a search through the ranges of a plan, skipping what is [`Known`] of
+//! them, and its verdicts on their keys.
 
 use std::ops::ControlFlow;
 
@@ -10,35 +10,35 @@ use super::known::{Known, Mark, Moves, Reached};
 use crate::keys::{CollectionNumber, DOCUMENTS, INDEXES, Key};
 use crate::{Error, Result};
 
-/// How many marks are made in one range; what a search comes to behind them is not remembered.
+/// How many marks are made in one range; keys after the last one are not remembered.
 const MARKS_MAX: usize = 65_536;
 
-/// The ways of a search, in the order of the ranges.
+/// The progress of a search, in the order of the ranges.
 pub(super) struct Walks<'a> {
     known: Vec<Option<&'a Known>>,
     walks: Vec<Walk>,
-    /// Whether it is remembered what was made of single keys.
+    /// Whether verdicts on single keys are remembered.
     has_marks: bool,
 }
 
-/// The way through one range.
+/// The progress in one range.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
-    /// How far it led; `None` if nowhere.
+    /// How far it has been read; `None` if not at all.
     pub(crate) reached: Option<Reached>,
-    /// What was not left closed.
+    /// The keys that are not closed.
     pub(crate) marks: Vec<Mark>,
 }
 
-/// What a search makes of a key.
+/// The verdict of a search on a key.
 #[derive(Debug, Default)]
 pub(crate) enum Verdict {
-    /// It need not be looked at again before it is written.
+    /// Closed: it need not be read again before it is written.
     #[default]
     Closed,
-    /// It has to be looked at again.
+    /// It has to be read again.
     Open,
-    /// It has to be when one of these moves has been made.
+    /// It has to be read again after one of these moves.
     Awaits(Moves),
 }
 
@@ -48,17 +48,17 @@ impl<'a> Walks<'a> {
         Walks { known, walks, has_marks: true }
     }
 
-    /// Of a search that only goes on where it was stopped, through so many ranges.
+    /// For a search that is only to be resumed, through so many ranges.
     pub(super) fn without_marks(count: usize) -> Self {
         Walks { has_marks: false, ..Self::new(vec![None; count]) }
     }
 
-    /// What is known of so many ranges from a place on.
+    /// What is known of the range with this number.
     pub(super) fn known(&self, place: usize) -> Option<&'a Known> {
         self.known.get(place).copied().flatten()
     }
 
-    /// Notes what was made of a key.
+    /// Notes the verdict on a key.
     pub(super) fn note(&mut self, place: usize, key: &[u8], verdict: Verdict) {
         let Some(walk) = self.walks.get_mut(place).filter(|walk| !walk.is_full()) else { return };
         let moves = match verdict {
@@ -89,7 +89,7 @@ impl Walk {
     }
 }
 
-/// The parts of a range that are to be read.
+/// The open parts of a range.
 pub(super) struct Parts {
     rest: Option<Range>,
     direction: Direction,
@@ -139,7 +139,7 @@ fn is_one_key(range: &Range) -> bool {
     behind.is_some_and(|(last, key)| *last == 0 && key == &range.low[..])
 }
 
-/// A range of a plan, and the bytes that all keys begin with of which something can be known.
+/// A range of a plan, and the prefix of all keys of which something can be known.
 pub(crate) struct Walked<'a> {
     pub(crate) keyspace: Keyspace,
     pub(crate) range: &'a Range,
@@ -148,7 +148,7 @@ pub(crate) struct Walked<'a> {
 }
 
 impl Access {
-    /// The ranges that are walked, in the order in which they are.
+    /// The ranges that are scanned, in that order.
     pub(crate) fn walked(&self) -> Vec<Walked<'_>> {
         let mut walked = Vec::new();
         self.collect_walked(&mut walked);

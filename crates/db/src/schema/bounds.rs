@@ -1,5 +1,5 @@
-//! What validating can cost, found out from the schema alone, so that a schema that could hang the
-//! engine or exhaust its stack is refused when it is set. Looks at no document.
+//! Bounds of the cost of validating, computed from the schema alone, so that a schema that could
+//! hang the engine or exhaust its stack is refused when it is set. Reads no document.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,10 @@ use super::problem::{Number, problem};
 use super::subschemas::{Subschemas, place_text};
 use crate::Result;
 
-/// How often schemas may look at one value, at the most.
+/// How often one value may be checked by schemas, at the most.
 ///
-/// `allOf` and references multiply: ten levels of two are a thousand. Whatever a document is, this
-/// is how long a validation goes on after its steps are used up.
+/// `allOf` and references multiply: ten levels of two are a thousand. For any document, this also
+/// bounds how long a validation continues after its steps are used up.
 pub const LOOKS_AT_A_VALUE_MAX: u64 = 10_000;
 
 /// How many schemas may be entered before the first of them is left, in a document of 100 levels.
@@ -24,7 +24,7 @@ pub const LOOKS_AT_A_VALUE_MAX: u64 = 10_000;
 /// Each takes some hundreds of bytes of the stack of the thread that validates.
 pub const ENTERED_SCHEMAS_MAX: u32 = 1_000;
 
-/// The sizes of compiled patterns that are told apart, in bytes; the last is the largest allowed.
+/// The size classes of compiled patterns, in bytes; the last is the largest allowed.
 const PATTERN_SIZES: [usize; 5] = [1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10];
 
 /// The largest size of all compiled patterns of a schema, in bytes.
@@ -36,16 +36,16 @@ pub const PATTERNS_BYTES_MAX: usize = 8 << 20;
 /// `[ab]*a[ab]{50}c`, visit all of their states for each byte: then a step takes about 150.
 const PATTERN_BYTES_A_STEP: usize = 128;
 
-/// The patterns of a schema, by how they are written.
+/// The patterns of a schema, by their source text.
 #[derive(Default)]
 pub(super) struct Patterns<'a> {
-    /// Ready to match.
+    /// The compiled pattern.
     pub(super) compiled: HashMap<&'a str, Regex>,
-    /// As the `regex` crate writes them.
+    /// The pattern in the syntax of the `regex` crate.
     pub(super) translated: HashMap<&'a str, String>,
 }
 
-/// Checks the bounds, compiles the patterns, and says what looks at documents cost.
+/// Checks the bounds, compiles the patterns, and computes the cost of reading documents.
 pub(super) fn check<'a>(schemas: &Subschemas<'a>) -> Result<(Weights, Patterns<'a>)> {
     let order = order(schemas)?;
     let looks = looks(schemas, &order)?;
@@ -59,7 +59,7 @@ pub(super) fn check<'a>(schemas: &Subschemas<'a>) -> Result<(Weights, Patterns<'
     Ok((weights, patterns))
 }
 
-/// The schemas, each after those that judge the same value for it.
+/// The schemas, each after those that it applies to the same value.
 pub(super) fn order(schemas: &Subschemas<'_>) -> Result<Vec<Number>> {
     let all = &schemas.all;
     let mut waits_for: Vec<usize> = all.iter().map(|schema| schema.same_value.len()).collect();
@@ -91,17 +91,17 @@ pub(super) fn order(schemas: &Subschemas<'_>) -> Result<Vec<Number>> {
     ))
 }
 
-/// A schema of the circle that a schema leads into.
+/// A schema of the cycle that a schema leads into.
 fn in_circle(schemas: &Subschemas<'_>, waits_for: &[usize], start: Number) -> Number {
     let mut at = start;
     for _ in 0..schemas.all.len() {
         let next = schemas.all[at].same_value.iter().find(|same| waits_for[**same] > 0);
-        at = *next.expect("what waits for ever waits for something that does");
+        at = *next.expect("a schema that is never ready waits for another such schema");
     }
     at
 }
 
-/// How often each schema looks at its value, with all that judge the same value for it.
+/// How often each schema checks its value, including the schemas that it applies to the same value.
 fn looks(schemas: &Subschemas<'_>, order: &[Number]) -> Result<Vec<u64>> {
     let mut looks = vec![0u64; schemas.all.len()];
     for number in order {
@@ -124,7 +124,8 @@ fn looks(schemas: &Subschemas<'_>, order: &[Number]) -> Result<Vec<u64>> {
     Ok(looks)
 }
 
-/// Checks how many schemas can be entered at once: level by level, from the innermost of a document.
+/// Checks how many schemas can be nested while checking: level by level, from the innermost of a
+/// document.
 fn check_entered(schemas: &Subschemas<'_>, order: &[Number]) -> Result<()> {
     let mut below = vec![0u32; schemas.all.len()];
     for _ in 0..=DEPTH_MAX {
@@ -150,7 +151,7 @@ fn check_entered(schemas: &Subschemas<'_>, order: &[Number]) -> Result<()> {
     ))
 }
 
-/// Compiles all patterns, and says what they cost.
+/// Compiles all patterns, and computes their costs.
 fn patterns<'a>(schemas: &Subschemas<'a>) -> Result<(Weights, Patterns<'a>)> {
     let mut patterns = Patterns::default();
     let mut sizes: HashMap<&str, usize> = HashMap::new();
@@ -190,7 +191,7 @@ fn patterns<'a>(schemas: &Subschemas<'a>) -> Result<(Weights, Patterns<'a>)> {
     Ok((weights, patterns))
 }
 
-/// A pattern as the `regex` crate writes it, compiled, and its compiled size; or else what is wrong
+/// A pattern in the syntax of the `regex` crate, compiled, and its compiled size; or what is wrong
 /// with it, as the end of a sentence.
 fn compiled(pattern: &str) -> std::result::Result<(String, Regex, usize), String> {
     if pattern.len() > REGEX_BYTES_MAX {
@@ -216,7 +217,7 @@ fn compiled(pattern: &str) -> std::result::Result<(String, Regex, usize), String
     Err(format!("takes more than {largest} bytes when it is compiled; simplify it"))
 }
 
-/// The options for patterns: what [`check`] has let through.
+/// The options for patterns that have passed [`check`].
 pub(super) fn pattern_options() -> PatternOptions<jsonschema::Regex> {
     PatternOptions::regex().size_limit(PATTERN_SIZES[PATTERN_SIZES.len() - 1])
 }

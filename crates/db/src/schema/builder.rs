@@ -1,5 +1,5 @@
-//! A schema without writing JSON: the common case, field by field. Everything it says is in the
-//! schema that it writes; it adds no rule of its own.
+//! Builds a schema without JSON: the common case, field by field. The generated schema has
+//! everything; the builder adds no rule of its own.
 
 use std::ops::{Bound, RangeBounds};
 
@@ -37,7 +37,7 @@ pub struct SchemaBuilder {
 }
 
 impl Schema {
-    /// Writes a schema without writing JSON.
+    /// Builds a schema without JSON.
     pub fn builder() -> SchemaBuilder {
         SchemaBuilder::new()
     }
@@ -60,17 +60,17 @@ impl SchemaBuilder {
         self
     }
 
-    /// Says what the documents are.
+    /// Describes the documents.
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.whole = self.whole.description(text);
         self
     }
 
-    /// Writes and compiles the schema. An error says which field is wrong.
+    /// Generates and compiles the schema. An error says which field is wrong.
     pub fn build(self) -> Result<Schema> {
         let mut object = self.whole.into_schema(&mut Vec::new())?;
         object.insert("$schema", DRAFT);
-        // Documents are objects, always.
+        // Documents are always objects.
         object.remove("type");
         object.remove("storedType");
         let schema = Schema::from_object(&object)?;
@@ -86,17 +86,17 @@ fn check_defaults(schema: &Schema) -> Result<()> {
     let violations = violations.map(velocitydb_core::Violations::into_vec).unwrap_or_default();
     match violations.into_iter().find(|violation| violation.rule != "required") {
         Some(violation) => {
-            let text = format!("has a default that its field does not take: {violation}");
+            let text = format!("has a default that is not valid for its field: {violation}");
             Err(problem(violation.path, text))
         }
         None => Ok(()),
     }
 }
 
-/// One field of a schema: its type, and what else has to be true of it.
+/// One field of a schema: its type and further rules.
 ///
-/// A field that is not [`required`](Field::required) may be missing; it is null only where it is
-/// [`nullable`](Field::nullable).
+/// A field that is not [`required`](Field::required) may be missing; it can be null only if it
+/// is [`nullable`](Field::nullable).
 #[derive(Debug, Clone)]
 #[must_use = "a field does nothing until it is added to a schema"]
 pub struct Field {
@@ -123,7 +123,7 @@ enum FieldKind {
 }
 
 impl FieldKind {
-    /// The types in JSON Schema and as stored; empty where every type is allowed.
+    /// The types in JSON Schema and as stored; empty if every type is allowed.
     fn types(self) -> (&'static str, &'static str) {
         match self {
             FieldKind::Any => ("", ""),
@@ -177,7 +177,7 @@ impl Field {
         Self::new(FieldKind::Any)
     }
 
-    /// A list of values, each as the given field says.
+    /// A list of values, each valid for the given field.
     pub fn array(items: Field) -> Self {
         let mut field = Self::new(FieldKind::Array);
         field.items = Some(Box::new(items));
@@ -224,36 +224,36 @@ impl Field {
         self
     }
 
-    /// The field may be null as well, as an `Option` that is `None` is. Where it is missing, it is
-    /// missing, and not null. To a unique index null is a value like any other.
+    /// The field may be null as well, like an `Option` that is `None`. A missing field stays
+    /// missing, and is not null. In a unique index null is a value like any other.
     pub fn nullable(mut self) -> Self {
         self.is_nullable = true;
         self
     }
 
-    /// What the field becomes where it is missing.
+    /// The value that a missing field gets.
     pub fn default(mut self, value: impl Into<Value>) -> Self {
         self.schema.insert("default", value);
         self
     }
 
-    /// No two documents have the same value; asks for a unique index.
+    /// No two documents have the same value; requests a unique index.
     pub fn unique(mut self) -> Self {
         self.schema.insert("unique", true);
         self
     }
 
-    /// Asks for an index.
+    /// Requests an index.
     pub fn indexed(mut self) -> Self {
         self.schema.insert("indexed", true);
         self
     }
 
-    /// The only values there are.
+    /// The only valid values.
     pub fn one_of<V: Into<Value>>(self, values: impl IntoIterator<Item = V>) -> Self {
         let values: Vec<Value> = values.into_iter().map(Into::into).collect();
         if values.is_empty() {
-            return self.mistaken("enum", "is empty, so that it takes nothing");
+            return self.mistaken("enum", "is empty, so that no value is valid");
         }
         let kind = self.kind;
         self.set("enum", values, &[kind])
@@ -312,7 +312,7 @@ impl Field {
         self.set("maxItems", count, &[FieldKind::Array])
     }
 
-    /// Says what the field is.
+    /// Describes the field.
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.schema.insert("description", text.into());
         self
@@ -323,7 +323,7 @@ impl Field {
         self.only(keyword, kinds)
     }
 
-    /// Notes a mistake unless the field is of one of these kinds.
+    /// Records a mistake unless the field is of one of these kinds.
     fn only(self, keyword: &'static str, kinds: &[FieldKind]) -> Self {
         if kinds.contains(&self.kind) {
             return self;
@@ -333,13 +333,13 @@ impl Field {
         self.mistaken(keyword, &text)
     }
 
-    /// Notes the first mistake, for [`SchemaBuilder::build`] to report.
+    /// Records the first mistake, for [`SchemaBuilder::build`] to report.
     fn mistaken(mut self, keyword: &'static str, text: &str) -> Self {
         self.mistake.get_or_insert((keyword, text.to_owned()));
         self
     }
 
-    /// The field as a schema; `way` leads to it.
+    /// The field as a schema; `way` is its path.
     fn into_schema(mut self, way: &mut Vec<String>) -> Result<Object> {
         if let Some((keyword, text)) = self.mistake {
             let steps = way.iter().map(String::as_str).chain([keyword]);
@@ -354,7 +354,8 @@ impl Field {
         {
             values.push(Value::Null);
         }
-        // Deeper ones are refused with the whole, and must not exhaust the stack before.
+        // Deeper fields are refused with the whole schema later, and must not exhaust the
+        // stack before.
         if way.len() > 2 * velocitydb_core::limits::DEPTH_MAX {
             return Err(problem(String::new(), "is nested too deeply".to_owned()));
         }

@@ -1,5 +1,5 @@
-//! From a schema to a validator: the checks that come first, in their order, and the options that
-//! make validating deterministic.
+//! Compiles a schema to a validator: the checks before that, in order, and the options that make
+//! validating deterministic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -24,11 +24,11 @@ use crate::Result;
 
 /// The largest schema, in bytes of JSON text: 1 MiB.
 ///
-/// A schema is kept in memory by every replica, and everything that is done with it takes time in
-/// proportion.
+/// A schema is kept in memory by every replica, and working with it takes time in proportion to its
+/// size.
 pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
 
-/// What becomes of a schema.
+/// A compiled schema.
 pub(super) struct Compiled {
     pub(super) validator: Validator<Stored>,
     pub(super) rules: Rules,
@@ -58,8 +58,7 @@ pub(super) fn compile(schema: &Object) -> Result<Compiled> {
         return Err(problem(place, text));
     }
     let indexes = index_requests::requests(&schemas)?;
-    // The library's panics are known to be rare and not known to be absent, and a schema comes from
-    // outside.
+    // The library may panic in rare cases, and a schema is untrusted input.
     let translated = with_translated_patterns(&json, &schemas, &patterns);
     let built = catch_unwind(AssertUnwindSafe(|| {
         options().with_pattern_options(bounds::pattern_options()).build(&translated)
@@ -76,8 +75,8 @@ pub(super) fn compile(schema: &Object) -> Result<Compiled> {
     Ok(Compiled { validator, rules, weights, defaults, indexes })
 }
 
-/// The schema with its patterns as the validator's library matches them. It reads ECMA-262's too,
-/// but for some of them otherwise.
+/// The schema with its patterns translated for the validator's library, which reads ECMA-262's too,
+/// but some of them differently.
 fn with_translated_patterns(
     json: &Json,
     schemas: &Subschemas<'_>,
@@ -99,7 +98,7 @@ fn with_translated_patterns(
                         for (pattern, schema) in inner {
                             let translated = patterns.translated.get(pattern.as_str());
                             let mut name = translated.unwrap_or(pattern).clone();
-                            // Two that are written otherwise can be translated alike.
+                            // Two different patterns can have the same translation.
                             while renamed.contains_key(&name) {
                                 name.push_str("(?:)");
                             }
@@ -117,7 +116,7 @@ fn with_translated_patterns(
     }
 }
 
-/// The options of every validator, without those for patterns.
+/// The options of every validator, except those for patterns.
 pub(super) fn options()
 -> jsonschema::ValidationOptions<'static, std::sync::Arc<dyn referencing::Retrieve>, Stored> {
     jsonschema::options_for::<Stored>()
@@ -154,7 +153,7 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
 
 /// Checks a schema against the metaschema.
 fn check_form(schema: &Json) -> Result<()> {
-    // Said first, since another draft's schema breaks rules of this one.
+    // Checked first, since a schema of another draft violates rules of this one.
     if let Some(draft) = schema.get("$schema") {
         super::keywords::check("$schema", draft)
             .map_err(|text| problem("$schema".to_owned(), text))?;

@@ -1,5 +1,5 @@
-//! Defaults: what is filled in where a field is missing. They are completed when the schema is set,
-//! so that inserting one needs nothing further, and everything is bounded.
+//! Defaults: the values that missing fields get. Each is completed with the defaults inside of it
+//! when the schema is set, so that inserting it needs no further step, and everything is bounded.
 
 use velocitydb_core::limits::{DEPTH_MAX, DOCUMENT_BYTES_MAX};
 use velocitydb_core::{Encoded, Object, RawObject, RawValue, Value};
@@ -12,13 +12,13 @@ use crate::Result;
 
 /// The largest size of all defaults of a schema, each with the defaults inside of it: 4 MiB.
 ///
-/// They are kept in memory, and one of them can hold others, which hold others.
+/// They are kept in memory, and defaults can hold defaults.
 pub const DEFAULTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// All defaults of a schema, by place.
+/// All defaults of a schema, by path.
 #[derive(Default)]
 pub(super) struct Defaults {
-    /// The places that have a default, or lead to one; the first is the whole.
+    /// The paths that have a default, or lead to one; the first is the whole document.
     places: Vec<DefaultPlace>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Defaults {
 #[derive(Default)]
 struct DefaultPlace {
     fields: Vec<Field>,
-    /// The place of the elements, where the value is an array.
+    /// The place of the elements, if the value is an array.
     items: Option<usize>,
     /// Further places for the same value.
     also: Vec<usize>,
@@ -93,7 +93,7 @@ impl Defaults {
         Ok(())
     }
 
-    /// The document with its defaults, if any is missing.
+    /// The document with its defaults filled in, if any was missing.
     pub(super) fn apply(&self, fields: RawObject<'_>) -> Result<Option<Encoded>> {
         if self.places.is_empty() {
             return Ok(None);
@@ -142,7 +142,7 @@ impl Defaults {
         Ok(false)
     }
 
-    /// Fills in what a value lacks. `depth` counts the levels around it.
+    /// Fills in the defaults that a value lacks. `depth` counts the levels around it.
     fn fill_value(
         &self,
         value: &mut Value,
@@ -195,7 +195,7 @@ impl Defaults {
         }
     }
 
-    /// Whether a document that lacks the field of a name gets it.
+    /// Whether a document that lacks the field with this name gets it.
     pub(super) fn is_of_document(&self, name: &str) -> bool {
         let mut seen = vec![false; self.places.len()];
         let mut next: Vec<usize> = (0..self.places.len().min(1)).collect();
@@ -212,7 +212,7 @@ impl Defaults {
         false
     }
 
-    /// A document of all defaults, with the objects around them, for a check of the defaults.
+    /// A document of all defaults, with the objects around them, to check the defaults.
     pub(super) fn example(&self) -> Object {
         let mut example = Value::Object(Object::new());
         let mut on_the_way = vec![false; self.places.len()];
@@ -246,7 +246,7 @@ impl Defaults {
     }
 }
 
-/// The default of each schema: its own, or else that of a schema that always holds with it.
+/// The default of each schema: its own, or that of a schema that always applies with it.
 fn own_defaults<'a>(schemas: &Subschemas<'a>) -> Result<Vec<Option<&'a Value>>> {
     let mut own: Vec<Option<&Value>> = vec![None; schemas.all.len()];
     for number in bounds::order(schemas)? {
@@ -282,7 +282,7 @@ fn leading(schemas: &Subschemas<'_>, own: &[Option<&Value>]) -> Vec<bool> {
     leads
 }
 
-/// What is left of bytes to insert and of steps to take.
+/// The bytes and steps that are left.
 struct Room {
     bytes: usize,
     steps: u64,

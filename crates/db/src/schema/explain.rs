@@ -1,6 +1,6 @@
-//! Why a document violates its schema: the walk from the document down to the rules that are broken.
-//! Keeps a list of bounded size and takes bounded steps, whatever schema and document are. That the
-//! document violates the schema is known before.
+//! Why a document violates its schema: a traversal from the document down to the violated rules. It
+//! keeps a list of bounded size and takes bounded steps, whatever schema and document are. It is only
+//! called for a document that violates its schema.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -20,11 +20,11 @@ use super::violation::{
     TEXT_CHARS_MAX, demand, is_about_value, of_schema, pointer_steps, shorten, shortened, start_of,
 };
 
-/// How many values are looked into, each with one schema, at the most.
+/// How many pairs of a value and a schema are explained at the most.
 const LOOKED_INTO_MAX: usize = 100_000;
 
-/// The largest value, in encoded bytes, of which the library says what it breaks of the metaschema: it
-/// keeps a copy of it for each of its levels.
+/// The largest value, in encoded bytes, for which the library reports violations of the metaschema: it
+/// keeps a copy of the value for each of its levels.
 const METASCHEMA_BYTES_MAX: usize = 16 * 1024;
 
 /// Explains why a document violates a schema.
@@ -56,12 +56,12 @@ pub(super) fn explain(
 
 struct Explanation<'s, 'd> {
     judge: Judge<'s, 'd>,
-    /// The places of what is looked into, each with the way to it.
+    /// The paths of the explained values, each as a link to its parent.
     places: Vec<Location<'d>>,
     looked_into: HashSet<(Number, usize)>,
     open: Vec<Open<'d>>,
     found: Found,
-    /// The first rule that nobody here can judge, and what it is about.
+    /// The first rule that cannot be evaluated here, with its value.
     unclear: Option<(usize, &'static str, View<'d>)>,
 }
 
@@ -84,7 +84,7 @@ enum Step<'d> {
 }
 
 impl<'s, 'd> Explanation<'s, 'd> {
-    /// Puts a value on the list of what is to be explained, unless it is known or there already.
+    /// Adds a value to the list of those to be explained, unless it was added before.
     fn look_into(&mut self, schema: Number, value: View<'d>, place: usize) {
         let Some(address) = value.address() else { return };
         if self.looked_into.len() >= LOOKED_INTO_MAX {
@@ -94,8 +94,8 @@ impl<'s, 'd> Explanation<'s, 'd> {
         }
     }
 
-    /// Looks further into a value, unless it satisfies a schema. Where that is unknown, parts of it
-    /// may be known.
+    /// Explains a value, unless it satisfies a schema. If that is unknown, it may be known for its
+    /// parts.
     fn descend(&mut self, schema: Number, value: View<'d>, place: usize) {
         if self.judge.holds(schema, value) != Some(true) {
             self.look_into(schema, value, place);
@@ -121,7 +121,7 @@ impl<'s, 'd> Explanation<'s, 'd> {
         Ok(())
     }
 
-    /// Explains a keyword whose rule is broken, or may be.
+    /// Explains a keyword whose rule is violated, or may be.
     fn explain_keyword(
         &mut self,
         open: &Open<'d>,
@@ -215,7 +215,7 @@ impl<'s, 'd> Explanation<'s, 'd> {
         self.unclear.get_or_insert((open.place, keyword.name, open.value));
     }
 
-    /// Reports that a value breaks the rule of a keyword.
+    /// Reports that a value violates the rule of a keyword.
     fn report(&mut self, open: &Open<'d>, keyword: &'s Keyword) -> velocitydb_core::Result<()> {
         let found = open.value.raw().map(shortened).transpose()?;
         let text = found.as_ref().map(|found| shorten(&found.to_json(), TEXT_CHARS_MAX));
@@ -224,7 +224,7 @@ impl<'s, 'd> Explanation<'s, 'd> {
         Ok(())
     }
 
-    /// The keyword that is broken, which can be one beside, and the end of the sentence.
+    /// The violated keyword, which can be another one of the schema, and the end of the sentence.
     fn message(
         &mut self,
         open: &Open<'d>,
@@ -262,7 +262,7 @@ impl<'s, 'd> Explanation<'s, 'd> {
                     (true, ..) => "minContains",
                     (false, ..) => "maxContains",
                 };
-                (name, format!("must have as many elements that fit as {name} says"))
+                (name, format!("must have as many matching elements as {name} requires"))
             }
             Rule::Names(schema) if self.judge.rules.is_false(*schema) => {
                 (keyword.name, "must have no fields".to_owned())
@@ -290,7 +290,7 @@ impl<'s, 'd> Explanation<'s, 'd> {
         }
     }
 
-    /// What a schema of names demands of the first name that violates it, and that name.
+    /// What `propertyNames` requires of the first name that violates it, and that name.
     fn name_demand(&mut self, schema: Number, value: View<'d>) -> String {
         let object = value.as_object().into_iter();
         let mut names = object.flat_map(|object| object.members()).map(|(name, _)| name);
@@ -300,7 +300,7 @@ impl<'s, 'd> Explanation<'s, 'd> {
         format!("{demand}, and is {}", shorten(&Value::from(name).to_json(), TEXT_CHARS_MAX))
     }
 
-    /// What would be right, by some of the schemas of which one has to be satisfied.
+    /// The requirements of some of the schemas of which one has to be satisfied.
     fn either(&mut self, schemas: &[Number], value: View<'d>) -> String {
         let mut texts: Vec<String> = Vec::new();
         for schema in schemas.iter().take(3) {
@@ -313,11 +313,11 @@ impl<'s, 'd> Explanation<'s, 'd> {
         texts.join(", or ")
     }
 
-    /// The first thing that a schema demands of a value that violates it, if it is about the value
-    /// itself: others would need a place and more words.
+    /// The first violated requirement of a schema, if it is about the value itself: others would need a
+    /// path and a longer text.
     fn first_demand(&mut self, schema: Number, value: View<'d>) -> String {
         let mut schema = schema;
-        // References and `allOf` lead on, and not in a circle: that was checked before.
+        // This follows references and `allOf`, which have no cycles: that was checked before.
         'lead: loop {
             for keyword in self.judge.rules.of_schema(schema) {
                 if self.judge.keeps(schema, keyword, value) != Some(false) {
@@ -371,7 +371,7 @@ impl<'s, 'd> Explanation<'s, 'd> {
         Ok(())
     }
 
-    /// Adds a violation, unless everything from here on is seen without steps.
+    /// Adds a violation, unless the steps are used up.
     fn add(
         &mut self,
         place: usize,
@@ -420,8 +420,8 @@ impl<'s, 'd> Explanation<'s, 'd> {
         Violations::new(self.found.into_vec(), more)
     }
 
-    /// The violations of a rule that nobody here can judge: of the metaschema, which the library knows,
-    /// or of a reference whose target depends on the way.
+    /// A violation of a rule that cannot be evaluated here: of the metaschema, which only the library
+    /// knows, or of a reference whose target depends on the reference path.
     fn unclear(&self, place: usize, rule: &str, value: View<'d>) -> Violations {
         let outer = self.path(place, None);
         let small = value.raw().filter(|raw| raw.as_encoded().len() <= METASCHEMA_BYTES_MAX);
@@ -462,7 +462,7 @@ struct Found {
     kept: BTreeMap<(String, String, String), Option<Value>>,
     bytes: usize,
     seen: HashSet<u128>,
-    /// Whether something was left out without being counted.
+    /// Whether violations were left out without being counted.
     is_cut: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The indexes that a schema asks for by `unique` and `indexed`. Builds none.
+//! The indexes that a schema requests by `unique` and `indexed`. Builds none.
 
 use velocitydb_core::Path;
 use velocitydb_core::limits::DEPTH_MAX;
@@ -7,15 +7,15 @@ use super::problem::{Number, dotted, problem};
 use super::subschemas::{Index, Subschemas, place_text};
 use crate::Result;
 
-/// The largest number of indexes that a schema may ask for.
+/// The largest number of indexes that a schema may request.
 ///
 /// Each write of a document changes all of them.
 pub const INDEX_REQUESTS_MAX: usize = 64;
 
-/// How many schemas are looked at for requests; references can lead to the same one on many ways.
+/// How many schemas are searched for requests; references can lead to the same one by many paths.
 const VISITS_MAX: usize = 100_000;
 
-/// An index that a schema asks for.
+/// An index that a schema requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexRequest {
     /// The indexed field.
@@ -40,8 +40,8 @@ pub(super) fn requests(schemas: &Subschemas<'_>) -> Result<Vec<IndexRequest>> {
     let lost = (0..schemas.all.len())
         .find(|number| schemas.all[*number].index.is_some() && !search.was_met[*number]);
     if let Some(number) = lost {
-        let text = "asks for an index where no field always is; write unique and indexed under \
-                    properties, items, allOf or what they refer to";
+        let text = "requests an index where the field does not always apply; write unique and \
+                    indexed under properties, items, allOf or what they refer to";
         return Err(problem(place_text(&schemas.all, number, &[]), text.to_owned()));
     }
     search.found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -58,7 +58,8 @@ struct Search<'s, 'a> {
 }
 
 impl Search<'_, '_> {
-    /// Recursion ends: no schema is visited inside of itself, and what refers to what is bounded.
+    /// The recursion ends: no schema is visited inside of itself, and the depth of references is
+    /// bounded.
     fn visit(&mut self, number: Number) -> Result<()> {
         let is_over = self.on_the_way[number] || self.names.len() >= DEPTH_MAX;
         if is_over {
@@ -66,7 +67,7 @@ impl Search<'_, '_> {
         }
         self.visits += 1;
         if self.visits > VISITS_MAX {
-            let text = "asks for indexes behind references that lead there on too many ways";
+            let text = "requests indexes behind references that lead there by too many paths";
             return Err(self.problem(number, text.to_owned()));
         }
         self.on_the_way[number] = true;
@@ -92,14 +93,14 @@ impl Search<'_, '_> {
     fn request(&mut self, number: Number, index: Index) -> Result<()> {
         self.was_met[number] = true;
         if self.names.is_empty() {
-            let text = "asks for an index on the whole document; name a field under properties";
+            let text = "requests an index on the whole document; name a field under properties";
             return Err(self.problem(number, text.to_owned()));
         }
-        // The text of an empty name is that of two quotes, which would be a path.
+        // An empty name is written as two quotes, which would be a valid path.
         let is_empty = self.names.iter().any(|name| name.is_empty());
         let text = if is_empty { String::new() } else { dotted(self.names.iter().copied()) };
         let path: Path = text.parse().map_err(|error| {
-            self.problem(number, format!("asks for an index on a field without a path: {error}"))
+            self.problem(number, format!("requests an index on a field without a path: {error}"))
         })?;
         let is_unique = index == Index::Unique;
         match self.found.iter_mut().find(|request| request.path == path) {
@@ -108,7 +109,7 @@ impl Search<'_, '_> {
         }
         if self.found.len() > INDEX_REQUESTS_MAX {
             let text =
-                format!("is one index too many; a schema asks for at most {INDEX_REQUESTS_MAX}");
+                format!("is one index too many; a schema requests at most {INDEX_REQUESTS_MAX}");
             return Err(self.problem(number, text));
         }
         Ok(())

@@ -1,6 +1,6 @@
-//! Whether a value satisfies a schema, by its rules: what the explanation of a violation asks on its
-//! way. Whether a document is taken is not decided here but by the validator. Everything takes steps
-//! of the same meter; when they are used up, or a reference is unclear, the answer is unknown.
+//! Whether a value satisfies a schema, by its rules: the explanation of a violation needs that.
+//! Whether a document is valid is decided by the validator, not here. Everything takes steps of the
+//! same meter; when they are used up, or a reference is unclear, the answer is unknown.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use super::problem::Number;
 use super::rules::{Fields, Keyword, Rule, Rules};
 use super::view::View;
 
-/// How many answers are remembered, so that what is asked again on another way takes no steps again.
+/// How many answers are remembered, so that a repeated question takes no steps.
 const ANSWERS_MAX: usize = 50_000;
 
 /// Judges the values of one document.
@@ -28,7 +28,7 @@ impl<'s, 'd> Judge<'s, 'd> {
         Judge { rules, meter, answers: HashMap::new() }
     }
 
-    /// Whether a value satisfies a schema, if that can be known.
+    /// Whether a value satisfies a schema; `None` if unknown.
     pub(super) fn holds(&mut self, number: Number, value: View<'d>) -> Option<bool> {
         let key = value.address().map(|address| (number, address));
         if !self.meter.spend(1) {
@@ -55,7 +55,7 @@ impl<'s, 'd> Judge<'s, 'd> {
         answer
     }
 
-    /// Whether a value keeps the rule of one keyword, if that can be known.
+    /// Whether a value satisfies the rule of one keyword; `None` if unknown.
     pub(super) fn keeps(
         &mut self,
         number: Number,
@@ -108,11 +108,11 @@ impl<'s, 'd> Judge<'s, 'd> {
             }
             simple => Some(keeps_simple(keyword.name, simple, value)),
         };
-        // What is seen without steps means nothing.
+        // An answer after the steps were used up means nothing.
         kept.filter(|_| !self.meter.is_exhausted())
     }
 
-    /// How many of the schemas a value satisfies; two stand for more.
+    /// How many of the schemas a value satisfies; 2 means two or more.
     pub(super) fn holding(&mut self, schemas: &[Number], value: View<'d>) -> Option<usize> {
         let (mut holding, mut is_known) = (0, true);
         for schema in schemas {
@@ -127,7 +127,7 @@ impl<'s, 'd> Judge<'s, 'd> {
         is_known.then_some(holding)
     }
 
-    /// How many elements satisfy a schema; a value that is no array satisfies every number.
+    /// How many elements satisfy a schema; a value that is not an array satisfies any number.
     pub(super) fn containing(&mut self, schema: Number, value: View<'d>) -> Option<u64> {
         let Some(array) = value.as_array() else { return Some(1) };
         let mut count = 0;
@@ -150,7 +150,7 @@ impl<'s, 'd> Judge<'s, 'd> {
         answer
     }
 
-    /// The fields that no other keyword of a schema judges, if that can be known.
+    /// The fields that no other keyword of a schema evaluates; `None` if unknown.
     pub(super) fn unevaluated_fields(
         &mut self,
         number: Number,
@@ -165,7 +165,7 @@ impl<'s, 'd> Judge<'s, 'd> {
         Some(object.members().filter(|(name, _)| !evaluated.names.contains(name)).collect())
     }
 
-    /// The elements that no other keyword of a schema judges, if that can be known.
+    /// The elements that no other keyword of a schema evaluates; `None` if unknown.
     pub(super) fn unevaluated_items(
         &mut self,
         number: Number,
@@ -181,7 +181,7 @@ impl<'s, 'd> Judge<'s, 'd> {
         Some(items.filter(|(at, _)| !evaluated.items.contains(at)).collect())
     }
 
-    /// Notes what the keywords of a schema judge of a value that satisfies it.
+    /// Notes what the keywords of a schema evaluate of a value that satisfies it.
     fn evaluate(
         &mut self,
         number: Number,
@@ -268,14 +268,15 @@ impl<'s, 'd> Judge<'s, 'd> {
     }
 }
 
-/// Whose keywords are looked at: of the schema that asks what is left for it, or of those in it.
+/// Whose keywords count: those of the schema with the `unevaluated` keyword, or of the schemas in
+/// it.
 #[derive(Clone, Copy)]
 enum Whose {
     Own,
     Others,
 }
 
-/// What was judged of an object or an array.
+/// The evaluated fields of an object, or elements of an array.
 #[derive(Default)]
 struct Evaluated<'d> {
     all: bool,
@@ -285,7 +286,7 @@ struct Evaluated<'d> {
 }
 
 impl Fields {
-    /// The schemas that judge the field of a name.
+    /// The schemas that apply to the field with this name.
     pub(super) fn judges(&self, name: &str) -> impl Iterator<Item = Number> {
         let named = self.named.get(name).copied();
         let matching = self.patterns.iter().filter(move |(regex, _)| regex.is_match(name));
@@ -295,7 +296,7 @@ impl Fields {
     }
 }
 
-/// Whether all of them are so; a single one that is not decides, whatever is unknown.
+/// Whether all answers are true; a single false one decides, whatever is unknown.
 fn every(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let mut all = Some(true);
     for answer in answers {
@@ -308,7 +309,7 @@ fn every(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     all
 }
 
-/// The rules about a value alone.
+/// The rules that need only the value itself.
 fn keeps_simple(name: &str, rule: &Rule, value: View<'_>) -> bool {
     match rule {
         Rule::False => false,
@@ -347,7 +348,7 @@ fn keeps_simple(name: &str, rule: &Rule, value: View<'_>) -> bool {
                 object.get(name).is_none() || names.iter().all(|name| object.get(name).is_some())
             })
         }),
-        // The others are about more than the value alone.
+        // The other rules need more than the value itself.
         _ => true,
     }
 }
@@ -371,7 +372,7 @@ fn is_within(name: &str, number: super::values::Number, limit: &serde_json::Numb
     }
 }
 
-/// The size that a keyword is about.
+/// The size that a keyword bounds.
 fn size_of(name: &str, value: View<'_>) -> Option<u64> {
     match name {
         "minLength" | "maxLength" => value.string_length(),

@@ -1,5 +1,4 @@
-//! What single keywords of a schema must not say here, although JSON Schema lets them; and our own
-//! keyword `storedType`.
+//! Restrictions of single keywords beyond JSON Schema; and our own keyword `storedType`.
 
 use jsonschema::paths::Location;
 use jsonschema::{Keyword, ValidationError};
@@ -12,7 +11,7 @@ use super::view::{Stored, View};
 /// The keyword that checks the stored type.
 pub(super) const STORED_TYPE: &str = "storedType";
 
-/// The one draft, as `$schema` names it.
+/// The only supported draft, as `$schema` names it.
 pub(super) const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The largest divisor that is not rounded.
@@ -47,7 +46,7 @@ fn is_above(value: &Json, max: u64) -> bool {
     }
 }
 
-/// A name that is longer than any field's would be copied into every violation.
+/// A name that no field can have because of its length would be copied into every violation.
 fn check_names(names: &Json) -> Result<(), String> {
     let names = names.as_array().into_iter().flatten().filter_map(Json::as_str);
     match names.map(str::len).max() {
@@ -106,7 +105,7 @@ impl Allowed {
         }
     }
 
-    /// An integer is a float that happens to be whole, as far as anybody who writes JSON can tell.
+    /// In JSON an integer cannot be distinguished from a float that is whole.
     fn takes(self, kind: Kind) -> bool {
         match kind {
             Kind::Null => self == Allowed::Null,
@@ -127,7 +126,7 @@ impl StoredType {
     pub(super) fn of(value: &Json) -> Result<Self, String> {
         let names = match value {
             Json::Array(names) if !names.is_empty() => names.as_slice(),
-            Json::Array(_) => return Err("is empty, so that it takes nothing".to_owned()),
+            Json::Array(_) => return Err("is empty, so that no value is valid".to_owned()),
             name => std::slice::from_ref(name),
         };
         let allowed = names.iter().map(|name| {
@@ -140,18 +139,18 @@ impl StoredType {
         Ok(StoredType(allowed.collect::<Result<_, _>>()?))
     }
 
-    /// What would be right, and what is there.
+    /// The required types, and the actual one.
     pub(super) fn demand(&self, kind: Kind) -> String {
         let names: Vec<_> = self.0.iter().map(|allowed| allowed.name()).collect();
         format!("must be stored as {}, and is of type {kind}", names.join(" or "))
     }
 
-    /// Whether a value may be stored as that.
+    /// Whether a value may be stored as this type.
     pub(super) fn takes(&self, kind: Kind) -> bool {
         self.0.iter().any(|allowed| allowed.takes(kind))
     }
 
-    /// Makes the keyword for the validator.
+    /// Creates the keyword for the validator.
     pub(super) fn factory<'a>(
         _schema: &'a Map<String, Json>,
         value: &'a Json,

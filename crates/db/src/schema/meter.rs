@@ -6,29 +6,29 @@ use velocitydb_core::RawObject;
 
 /// How many steps validating a document takes at the most, beside those for its size.
 ///
-/// A look of a rule at a value is one step and takes some nanoseconds; matching patterns and
-/// comparing large values takes more.
+/// One check of a value by a rule is one step and takes some nanoseconds; matching patterns and
+/// comparing large values takes more steps.
 pub const STEPS_MAX: u64 = 10_000_000;
 
 /// How many further steps it takes for each encoded byte.
 ///
-/// The shortest element of a large array has six bytes, so that twelve rules can look at each.
+/// The shortest element of a large array has six bytes, so that twelve rules can check each.
 pub const STEPS_A_BYTE: u64 = 2;
 
-/// How many bytes are read in one step where they are only read.
+/// How many bytes one step covers if they are only read.
 pub(super) const BYTES_A_STEP: u64 = 32;
 
-/// Counts the steps of one validation, and notes damage.
+/// Counts the steps of one validation, and records damage.
 ///
-/// When the steps are used up, everything looks like null and every container looks empty, so that
-/// the validator comes to an end; what it says then means nothing.
+/// When the steps are used up, every value appears as null and every container as empty, so that
+/// the validator ends soon; its result then means nothing.
 pub(super) struct Meter {
     left: Cell<u64>,
     corrupt: Cell<Option<velocitydb_core::Error>>,
     pub(super) weights: Weights,
 }
 
-/// What looks cost beyond one step, since the schema does more with what is seen.
+/// The cost of reading a value beyond one step, which depends on the schema.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Weights {
     /// Steps a byte of a string, for the heaviest pattern that may be matched against it.
@@ -40,7 +40,7 @@ pub(super) struct Weights {
 }
 
 impl Meter {
-    /// So many steps.
+    /// With a number of steps.
     pub(super) fn new(steps: u64, weights: Weights) -> Self {
         Meter { left: Cell::new(steps), corrupt: Cell::new(None), weights }
     }
@@ -50,18 +50,18 @@ impl Meter {
         self.left.get() == 0
     }
 
-    /// The damage that was met, if any was.
+    /// The damage that was found, if any.
     pub(super) fn take_corruption(&self) -> Option<velocitydb_core::Error> {
         self.corrupt.take()
     }
 
-    /// Takes one look of one step.
+    /// Takes one step.
     #[inline]
     pub(super) fn look(&self) -> bool {
         self.spend(1)
     }
 
-    /// Takes steps, and says whether there were as many.
+    /// Takes steps, and returns whether enough were left.
     #[inline]
     pub(super) fn spend(&self, steps: u64) -> bool {
         let left = self.left.get().saturating_sub(steps);
@@ -69,7 +69,7 @@ impl Meter {
         left > 0
     }
 
-    /// What was read, or nothing where it was damaged; then nothing else is looked at either.
+    /// The value that was read, or `None` if it was damaged; then nothing else is read either.
     #[inline]
     pub(super) fn read<T>(&self, result: velocitydb_core::Result<T>) -> Option<T> {
         result

@@ -1,5 +1,5 @@
-//! Schemas: which documents a collection takes. JSON Schema 2020-12, and a builder for the common
-//! case. Reads no clock, network or file, and gives the same answer on every machine.
+//! Schemas: which documents a collection accepts. JSON Schema 2020-12, and a builder for the
+//! common case. Reads no clock, network or file, and gives the same answer on every machine.
 
 mod bounds;
 mod builder;

@@ -1,5 +1,5 @@
-//! Regular expressions of schemas: ECMA-262's, written as the `regex` crate reads them. The one place
-//! that knows both. Matches nothing.
+//! Translates the regular expressions of schemas from ECMA-262 to the syntax of the `regex` crate. No
+//! other module knows both. Matches nothing.
 
 use std::fmt::Write as _;
 
@@ -22,8 +22,8 @@ const LINE_END: [(char, char); 3] = [('\n', '\n'), ('\r', '\r'), ('\u{2028}', '\
 
 /// Translates a pattern; an error is the end of a sentence.
 ///
-/// Taken is what ECMA-262 takes with the flag `u`, and what its annex B takes beside, as far as it
-/// means but one thing: escaped punctuation, and braces and brackets that stand alone.
+/// Accepts the syntax of ECMA-262 with the flag `u`, and the unambiguous part of its annex B: escaped
+/// punctuation, and single braces and brackets.
 pub(super) fn translate(pattern: &str) -> Result<String, String> {
     let chars: Vec<char> = pattern.chars().collect();
     Translation { chars: &chars, at: 0, out: String::new(), open: Vec::new() }.run()
@@ -33,26 +33,26 @@ struct Translation<'a> {
     chars: &'a [char],
     at: usize,
     out: String,
-    /// Where the groups that are open begin.
+    /// The positions of the open groups.
     open: Vec<usize>,
 }
 
 /// What an escape stands for.
 enum Escape {
-    /// One character; none where it is half of a surrogate pair, which no text here holds.
+    /// One character; `None` for half of a surrogate pair, which no string here has.
     Char(Option<char>),
     /// Ranges of characters.
     Ranges(Vec<(char, char)>),
-    /// A Unicode property, as both write it.
+    /// A Unicode property, which both syntaxes write alike.
     Property(String),
 }
 
-/// What may follow the last thing.
+/// The last item, which decides what may follow.
 #[derive(Clone, Copy, PartialEq)]
 enum Last {
-    /// Nothing that can be repeated.
+    /// The start, which cannot be repeated.
     Start,
-    /// A place rather than characters.
+    /// A position between characters.
     Assertion,
     /// Something that can be repeated.
     Atom,
@@ -133,7 +133,7 @@ impl Translation<'_> {
         Last::Atom
     }
 
-    /// A class; the empty one matches nothing.
+    /// A class; an empty one matches nothing.
     fn class(&mut self, ranges: &[(char, char)]) {
         self.out.push('[');
         if ranges.is_empty() {
@@ -193,7 +193,7 @@ impl Translation<'_> {
         Ok(Last::Quantifier)
     }
 
-    /// The rest of a quantifier in braces, or none if the brace is but a character.
+    /// The rest of a quantifier in braces, or `None` if the brace is a literal character.
     fn braces(&mut self) -> Result<Option<String>, String> {
         let start = self.at - 1;
         let Some(length) = self.chars[start..].iter().position(|char| *char == '}') else {
@@ -222,7 +222,7 @@ impl Translation<'_> {
         match self.peek() {
             Some(boundary @ ('b' | 'B')) => {
                 self.at += 1;
-                // ECMA-262 knows ASCII words only.
+                // In ECMA-262 words are ASCII only.
                 let _ = write!(self.out, "(?-u:\\{boundary})");
                 return Ok(Last::Assertion);
             }
@@ -383,7 +383,7 @@ impl Translation<'_> {
                         from.filter(|from| *from <= '\u{d7ff}').map(|from| (from, '\u{d7ff}')),
                     );
                 }
-                // A class is no end of a range: then the hyphen is but a character.
+                // A class cannot end a range: then the hyphen is a literal character.
                 Some(Escape::Ranges(more)) => {
                     ranges.extend(from.map(|from| (from, from)));
                     ranges.push(('-', '-'));
@@ -430,10 +430,12 @@ impl Translation<'_> {
 }
 
 fn backtracks(what: &str) -> String {
-    format!("uses {what}, which can take for ever; only what is matched in linear time is taken")
+    format!(
+        "uses {what}, which can take exponential time; only patterns that match in linear time are allowed"
+    )
 }
 
-/// Everything else, as ranges. The given ones are in order and do not touch.
+/// All other characters, as ranges. The given ranges are in order and do not touch.
 fn complement(ranges: &[(char, char)]) -> Vec<(char, char)> {
     let mut others = Vec::new();
     let mut next = Some('\0');
@@ -458,7 +460,7 @@ fn push_ranges(out: &mut String, ranges: &[(char, char)]) {
     }
 }
 
-/// One character, so that it means itself everywhere.
+/// One character, escaped so that it is literal everywhere.
 fn push_char(out: &mut String, char: char) {
     if char.is_alphanumeric() || matches!(char, '_' | '/' | '@' | ',' | '"' | '\'' | ' ') {
         out.push(char);

@@ -1,16 +1,16 @@
-//! Errors of schemas, and where in a schema they are. Owns the text of places.
+//! Errors of schemas, and their paths in a schema. Owns the text of these paths.
 
 use crate::Error;
 
 /// The number of a schema within a schema.
 pub(super) type Number = usize;
 
-/// An error of a schema: the place as a dotted path, and the end of a sentence.
+/// An error of a schema: its dotted path, and the end of a sentence.
 pub(super) fn problem(place: String, problem: String) -> Error {
     Error::Invalid(velocitydb_core::Error::InvalidQuery { what: "schema".into(), place, problem })
 }
 
-/// Where a schema stands: in which one, and the way from there. Kept as a link, since ways can be
+/// The path of a schema: its parent, and the steps from there. Kept as a link, since paths can be
 /// long and many schemas share them.
 pub(super) struct SchemaPath<'a> {
     within: Option<Number>,
@@ -19,12 +19,12 @@ pub(super) struct SchemaPath<'a> {
 }
 
 impl<'a> SchemaPath<'a> {
-    /// The whole.
+    /// The whole schema.
     pub(super) fn root() -> Self {
         SchemaPath { within: None, keyword: None, way: Vec::new() }
     }
 
-    /// A way from the whole.
+    /// A path from the whole schema.
     pub(super) fn at(way: Vec<String>) -> Self {
         SchemaPath { within: None, keyword: None, way }
     }
@@ -56,8 +56,8 @@ impl<'a> SchemaPath<'a> {
     }
 }
 
-/// Steps as a dotted path, as [`velocitydb_core::Path`] writes it. An empty name, which no path can
-/// have, is written as two quotes.
+/// Steps as a dotted path, written as by [`velocitydb_core::Path`]. An empty name, which no path
+/// can have, is written as two quotes.
 pub(super) fn dotted<'a>(steps: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::new();
     for (at, step) in steps.enumerate() {

@@ -1,5 +1,5 @@
-//! References within a schema: what a name stands for. Nothing is ever fetched; what a schema does
-//! not contain is an error with the place that names it.
+//! Resolves references within a schema. Nothing is ever fetched; a reference to something outside
+//! of the schema is an error with the path of the reference.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const METASCHEMA: &str = "https://json-schema.org/draft/2020-12/";
 /// Where the metaschemas of all drafts are.
 const METASCHEMAS: [&str; 2] = ["https://json-schema.org/", "http://json-schema.org/"];
 
-/// What a schema without `$id` is called.
+/// The base URI of a schema without `$id`.
 const DEFAULT_BASE: &str = "json-schema:///";
 
 /// The resources of one schema.
@@ -26,8 +26,8 @@ pub(super) struct References<'a> {
     missing: Missing,
 }
 
-/// Notes what would have to be fetched, and gives something in its place, so that the walk over the
-/// schema comes to the reference and can say where it is.
+/// Records what would have to be fetched, and returns a placeholder, so that the traversal of the
+/// schema reaches the reference and can report its path.
 #[derive(Clone, Default)]
 struct Missing(Arc<Mutex<Vec<String>>>);
 
@@ -55,18 +55,21 @@ impl<'a> References<'a> {
             .add(base.as_str(), schema)
             .and_then(|builder| builder.prepare())
             .map_err(|error| {
-                problem(String::new(), format!("has a reference or name that is wrong: {error}"))
+                problem(
+                    String::new(),
+                    format!("has a reference or name that is not valid: {error}"),
+                )
             })?;
         Ok(References { registry, base, missing })
     }
 
-    /// What resolves the references of the whole.
+    /// The resolver of the whole schema.
     pub(super) fn root(&self) -> Resolver<'_> {
         self.registry.resolver(self.base.clone())
     }
 
-    /// What a reference leads to, and what resolves the references there; or else why not, as the
-    /// end of a sentence.
+    /// The target of a reference, and its resolver; or why there is none, as the end of a
+    /// sentence.
     pub(super) fn resolve<'r>(
         &'r self,
         resolver: &Resolver<'r>,
@@ -91,7 +94,7 @@ impl<'a> References<'a> {
             && !full.starts_with(METASCHEMA)
             && *base.as_str() != *full;
         if is_other_draft {
-            return Err(format!("refers to {full:?}; of the drafts, only 2020-12 is taken"));
+            return Err(format!("refers to {full:?}; the only supported draft is 2020-12"));
         }
         let resolved = resolver.lookup(reference).map_err(|error| {
             if !self.registry.contains_resource(full) {
@@ -99,7 +102,8 @@ impl<'a> References<'a> {
             }
             format!("leads to {reference:?}, which is not in this schema: {error}")
         })?;
-        // The way to a target must not matter here: what is dynamic is followed everywhere.
+        // The path to a target must not matter here: dynamic references are followed to every
+        // target.
         let base = resolved.resolver().base_uri();
         let resolver = self.registry.resolver((*base).clone());
         Ok((resolved.contents(), resolver))
@@ -110,7 +114,7 @@ impl<'a> References<'a> {
         resolver.base_uri().as_str().starts_with(METASCHEMA)
     }
 
-    /// What would have to be fetched.
+    /// The first reference that would have to be fetched.
     pub(super) fn first_missing(&self) -> Option<String> {
         self.missing.0.lock().first().cloned()
     }

@@ -1,5 +1,5 @@
-//! A schema as rules: every keyword of every schema in it, with references resolved, ready to be asked
-//! about a value. Judges nothing, and borrows nothing of what it was made from.
+//! A schema as rules: every keyword of every schema in it, with references resolved, for evaluating
+//! values. Evaluates nothing itself, and borrows nothing from its source.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use super::keywords::{STORED_TYPE, StoredType};
 use super::problem::Number;
 use super::subschemas::Subschemas;
 
-/// What stands for a keyword where a schema of the metaschema is meant, which has no rules here.
+/// The keyword of a placeholder rule for a schema of the metaschema, which has no rules here.
 pub(super) const METASCHEMA: &str = "$schema";
 
-/// The rules of all schemas of a schema; the whole is number 0.
+/// The rules of all schemas of a schema; the whole schema is number 0.
 pub(super) struct Rules(Vec<Vec<Keyword>>);
 
 /// One keyword of a schema.
@@ -23,9 +23,9 @@ pub(super) struct Keyword {
     pub(super) rule: Rule,
 }
 
-/// What a keyword demands.
+/// What a keyword requires.
 pub(super) enum Rule {
-    /// No value at all.
+    /// No value is valid.
     False,
     Type(Vec<JsonType>),
     Stored(StoredType),
@@ -33,7 +33,7 @@ pub(super) enum Rule {
     Const(Json),
     Limit(serde_json::Number),
     MultipleOf(f64),
-    /// Of characters, elements or fields.
+    /// A minimum of characters, elements or fields.
     SizeMin(u64),
     SizeMax(u64),
     Pattern(Pattern),
@@ -42,7 +42,7 @@ pub(super) enum Rule {
     DependentRequired(Vec<(Box<str>, Vec<Box<str>>)>),
     /// Another schema, for the same value.
     Same(Number),
-    /// A reference whose target depends on the way there, or lies outside of the schema.
+    /// A reference whose target depends on the reference path, or is outside of the schema.
     Unclear,
     All(Vec<Number>),
     Any(Vec<Number>),
@@ -69,13 +69,13 @@ pub(super) enum Rule {
     UnevaluatedProperties(Number),
 }
 
-/// A pattern, as it was written and ready to match.
+/// A pattern, as source text and compiled.
 pub(super) struct Pattern {
     pub(super) written: String,
     pub(super) regex: Regex,
 }
 
-/// What the fields of an object have to satisfy.
+/// The rules for the fields of an object.
 #[derive(Default)]
 pub(super) struct Fields {
     pub(super) named: HashMap<Box<str>, Number>,
@@ -84,7 +84,7 @@ pub(super) struct Fields {
 }
 
 impl Rules {
-    /// The rules of the schemas. `compiled` knows each pattern by how it was written.
+    /// The rules of the schemas. `compiled` has each pattern by its source text.
     pub(super) fn of(schemas: &Subschemas<'_>, compiled: &HashMap<&str, Regex>) -> Self {
         let rules = (0..schemas.all.len()).map(|number| {
             let reader = Reader { schemas, compiled, number };
@@ -98,7 +98,7 @@ impl Rules {
         &self.0[number]
     }
 
-    /// Whether a schema takes no value at all, and says so by being `false`.
+    /// Whether a schema is `false`, and so accepts no value.
     pub(super) fn is_false(&self, number: Number) -> bool {
         matches!(self.0[number].as_slice(), [Keyword { rule: Rule::False, .. }])
     }
@@ -212,7 +212,7 @@ impl Reader<'_, '_> {
         ))
     }
 
-    /// Which schema with the dynamic anchor it is depends on the way, unless there is but one.
+    /// The schema of a dynamic anchor depends on the reference path, unless there is only one.
     fn dynamic_reference(&self) -> Option<Rule> {
         let all = &self.schemas.all;
         let target = all[self.number].dynamic_reference?;

@@ -1,4 +1,4 @@
-//! The schema of a collection: checked and compiled once, then cheap to ask. Knows neither
+//! The schema of a collection: checked and compiled once, then cheap to evaluate. Knows neither
 //! collections nor commands.
 
 use std::fmt;
@@ -48,7 +48,7 @@ impl Schema {
     /// Reads a schema: JSON Schema 2020-12, with the annotations `default`, `unique` and `indexed`
     /// and the keyword `storedType`.
     ///
-    /// An error says which place of the schema is wrong, and what would be right.
+    /// An error has the path of the mistake in the schema, and says what would be right.
     pub fn from_object(schema: &Object) -> Result<Self> {
         let compiled = compile(schema)?;
         Ok(Schema(Arc::new(Inner { object: schema.clone(), compiled })))
@@ -64,23 +64,24 @@ impl Schema {
         &self.0.object
     }
 
-    /// The indexes that the schema asks for by `unique` and `indexed`, ordered by path.
+    /// The indexes that the schema requests by `unique` and `indexed`, ordered by path.
     pub fn index_requests(&self) -> &[IndexRequest] {
         &self.0.compiled.indexes
     }
 
-    /// The document with the defaults of the fields that are missing; `None` if none is.
+    /// The document with the defaults of missing fields; `None` if no field is missing.
     ///
-    /// Fields inside of objects and of arrays' elements count where the object around them is there,
-    /// or is itself a default. Fails if the result is larger or deeper than a document can be.
+    /// Fields inside of objects and of arrays' elements are filled in if the object around them
+    /// exists or is itself a default. Fails if the result is larger or deeper than a document can
+    /// be.
     pub fn apply_defaults(&self, fields: RawObject<'_>) -> Result<Option<Encoded>> {
         self.0.compiled.defaults.apply(fields)
     }
 
     /// The violations of a document, up to a number and a size; `None` if it satisfies the schema.
     ///
-    /// An error is damage of the document. A document that takes too many steps is a violation of
-    /// the rule `steps`, and so is one that violates the schema where explaining it takes as many.
+    /// An error means that the document is damaged. A document that takes too many steps violates
+    /// the rule `steps`, also if it takes them only to explain a violation.
     pub fn validate(&self, fields: RawObject<'_>) -> Result<Option<Violations>> {
         let compiled = &self.0.compiled;
         let meter = self.meter(fields);
@@ -121,7 +122,7 @@ impl fmt::Debug for Schema {
 }
 
 impl PartialEq for Schema {
-    /// Whether both are written alike.
+    /// Whether both have the same source.
     fn eq(&self, other: &Self) -> bool {
         self.0.object.is_identical(&other.0.object)
     }

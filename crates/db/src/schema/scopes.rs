@@ -1,6 +1,6 @@
-//! On how many ways a schema refers to the schemas with an `$id` inside of it. The validator
-//! compiles such a schema anew for each way that leads there, since the way decides what
-//! `$dynamicRef` means; so the ways are counted first, and too many are refused.
+//! Counts the reference paths of a schema to the schemas with an `$id` inside of it. The
+//! validator compiles such a schema again for each path that leads there, since the path
+//! decides what `$dynamicRef` means; so the paths are counted first, and too many are refused.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,15 +11,15 @@ use super::problem::problem;
 use super::references::References;
 use crate::Result;
 
-/// The largest number of ways to one schema.
+/// The largest number of reference paths to one schema.
 ///
-/// Their number doubles with each schema that refers to all further ones.
+/// It doubles with each schema that refers to all later ones.
 pub const WAYS_MAX: usize = 256;
 
-/// The largest number of schemas, each counted once for each way that leads there.
+/// The largest number of schemas, each counted once per reference path.
 const COMPILED_MAX: usize = 50_000;
 
-/// Counts the ways of a schema, and refuses too many.
+/// Counts the reference paths of a schema, and refuses too many.
 pub(super) fn check(schema: &Json, references: &References<'_>) -> Result<()> {
     let mut count = Count::default();
     let mut open = vec![Open::new(schema, references.root(), String::new(), &mut count)];
@@ -31,7 +31,7 @@ pub(super) fn check(schema: &Json, references: &References<'_>) -> Result<()> {
             continue;
         };
         let base = resolver.base_uri();
-        // What cannot be resolved was refused before, or will be by the validator.
+        // Unresolvable references were refused before, or will be by the validator.
         let Ok(name) = resolver.resolve_uri(&base.borrow(), reference) else { continue };
         let Ok(target) = resolver.lookup(reference) else { continue };
         let name = name.as_str();
@@ -50,8 +50,8 @@ pub(super) fn check(schema: &Json, references: &References<'_>) -> Result<()> {
         let name = name.to_owned();
         if ways > WAYS_MAX || count.compiled > COMPILED_MAX {
             let text = format!(
-                "refers to {name:?}, and to other schemas with an $id of their own, on too many \
-                 ways; leave out $id and refer to #/$defs/… instead"
+                "refers to {name:?}, and to other schemas with an $id of their own, by too many \
+                 paths; leave out $id and refer to #/$defs/… instead"
             );
             return Err(problem(String::new(), text));
         }
@@ -63,15 +63,15 @@ pub(super) fn check(schema: &Json, references: &References<'_>) -> Result<()> {
 
 #[derive(Default)]
 struct Count {
-    /// The names of what is open.
+    /// The names of the entered schemas.
     entered: HashSet<String>,
-    /// What was found: names, each with the way there.
+    /// The schemas that were found: names, each with the path there.
     ways: HashSet<(String, String)>,
     by_name: HashMap<String, usize>,
     compiled: usize,
 }
 
-/// A schema that was entered on the way, with its references that are still to be followed.
+/// An entered schema, with its references that are still to be followed.
 struct Open<'r> {
     name: String,
     references: Vec<(&'r str, Resolver<'r>)>,
@@ -84,8 +84,8 @@ impl<'r> Open<'r> {
         open
     }
 
-    /// Collects the references of a schema and of those that stand in it. Recursion ends, since
-    /// depth was checked before.
+    /// Collects the references of a schema and of those inside of it. The recursion ends, since
+    /// the depth was checked before.
     fn collect(&mut self, json: &'r Json, resolver: &Resolver<'r>, count: &mut Count) {
         count.compiled += 1;
         let draft = Draft::Draft202012;
@@ -96,7 +96,7 @@ impl<'r> Open<'r> {
             }
         }
         for (keyword, value) in json.as_object().into_iter().flatten() {
-            // These are compiled only where something refers to them.
+            // These are compiled only if something refers to them.
             if matches!(keyword.as_str(), "$defs" | "definitions" | "contentSchema") {
                 continue;
             }
@@ -107,7 +107,7 @@ impl<'r> Open<'r> {
     }
 }
 
-/// The schemas that are the value of a keyword.
+/// The schemas in the value of a keyword.
 fn parts<'a>(keyword: &str, value: &'a Json) -> Vec<&'a Json> {
     match (keyword, value) {
         ("allOf" | "anyOf" | "oneOf" | "prefixItems", Json::Array(schemas)) => {

@@ -1,6 +1,6 @@
-//! Which schemas a schema is made of, and which of them lead to which: the one walk over a schema,
-//! on which bounds, defaults and index requests rest. Resolves references, and refuses those that
-//! lead out of the schema. Compiles and validates nothing.
+//! The schemas inside of a schema, and which of them refer to which: the only traversal of a
+//! schema, whose result bounds, defaults and index requests use. Resolves references, and refuses
+//! those to other schemas. Compiles and validates nothing.
 
 use std::collections::HashMap;
 
@@ -14,48 +14,48 @@ use crate::Result;
 
 /// The largest number of schemas in a schema.
 ///
-/// Each is compiled into some hundreds of bytes, and setting a schema looks at all of them.
+/// Each is compiled into some hundreds of bytes, and setting a schema reads all of them.
 pub const SUBSCHEMAS_MAX: usize = 10_000;
 
-/// How many references may lead to places that are no place for a schema.
+/// How many references may lead to places where no keyword expects a schema.
 ///
-/// Each is looked for in the whole of it.
+/// Each is searched for in the whole schema.
 const UNUSUAL_TARGETS_MAX: usize = 100;
 
 /// One schema of a schema.
 pub(super) struct Subschema<'a> {
-    /// Where it stands: in which schema, and the way from there.
+    /// Its path: the parent schema, and the steps from there.
     pub(super) place: SchemaPath<'a>,
-    /// The schemas that judge the same value.
+    /// The schemas that apply to the same value.
     pub(super) same_value: Vec<Number>,
-    /// The schemas that judge a part of the value.
+    /// The schemas that apply to a part of the value.
     pub(super) parts: Vec<Number>,
     /// The schema of the names of fields.
     pub(super) names: Option<Number>,
-    /// Whether it judges twice, to find out what no other schema has judged.
+    /// Whether it evaluates values twice, to find what no other schema has evaluated.
     pub(super) is_unevaluated: bool,
     /// The number of its keywords.
     pub(super) keywords: u64,
     /// The patterns for values, and those for names.
     pub(super) pattern: Option<&'a str>,
     pub(super) name_patterns: Vec<&'a str>,
-    /// The fields it names, the elements of an array, and what always holds for the same value:
-    /// the places where defaults and indexes count.
+    /// The named fields, the elements of an array, and the schemas that always apply to the same
+    /// value: the places where defaults and indexes take effect.
     pub(super) properties: Vec<(&'a str, Number)>,
     pub(super) items: Option<Number>,
     pub(super) always: Vec<Number>,
-    /// What the annotations say.
+    /// The annotations.
     pub(super) default: Option<&'a Value>,
     pub(super) index: Option<Index>,
-    /// What was written; none of a schema of the metaschema.
+    /// Its source; `None` for a schema of the metaschema.
     pub(super) json: Option<&'a Json>,
-    /// What `$ref` and `$dynamicRef` lead to.
+    /// The targets of `$ref` and `$dynamicRef`.
     pub(super) reference: Option<Number>,
     pub(super) dynamic_reference: Option<Number>,
     pub(super) dynamic_anchor: Option<&'a str>,
 }
 
-/// The index that an annotation asks for.
+/// The index that an annotation requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Index {
     Plain,
@@ -70,14 +70,14 @@ struct Pending<'a, 'r> {
     resolver: Resolver<'r>,
 }
 
-/// All schemas of a schema; the whole is number 0.
+/// All schemas of a schema; the whole schema is number 0.
 pub(super) struct Subschemas<'a> {
     pub(super) all: Vec<Subschema<'a>>,
     known: HashMap<*const Json, Number>,
 }
 
 impl<'a> Subschemas<'a> {
-    /// Walks over a schema, given as JSON and as it was written.
+    /// Traverses a schema, given as JSON and as an object.
     pub(super) fn of<'r>(
         json: &'a Json,
         written: &'a Value,
@@ -103,7 +103,7 @@ impl<'a> Subschemas<'a> {
         Ok(Self { all: walk.all, known: walk.known })
     }
 
-    /// The number of the schema that was written there.
+    /// The number of the schema at this address.
     pub(super) fn number_of(&self, json: &Json) -> Option<Number> {
         self.known.get(&std::ptr::from_ref(json)).copied()
     }
@@ -120,7 +120,8 @@ struct Walk<'a, 'r> {
 }
 
 impl<'a, 'r> Walk<'a, 'r> {
-    /// Notes a schema and all that stand in it. Recursion ends, since depth was checked before.
+    /// Adds a schema and all inside of it. The recursion ends, since the depth was checked
+    /// before.
     fn visit(
         &mut self,
         json: &'a Json,
@@ -233,7 +234,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         Ok(())
     }
 
-    /// The keywords that hold no schema.
+    /// The keywords whose values have no schema.
     fn leaf(
         &mut self,
         number: Number,
@@ -274,7 +275,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         checked.map_err(|text| problem(self.text(number, &[keyword]), text))
     }
 
-    /// Visits the schemas that are the value of a keyword, and says under which names they stand.
+    /// Visits the schemas in the value of a keyword, and returns their names.
     fn within(
         &mut self,
         number: Number,
@@ -311,7 +312,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         Ok(found)
     }
 
-    /// Finds what a reference leads to.
+    /// Finds the target of a reference.
     fn follow(&mut self, pending: &Pending<'a, 'r>) -> Result<()> {
         let Pending { from, keyword, reference, resolver } = pending;
         let place = |walk: &Self| walk.text(*from, &[keyword]);
@@ -333,7 +334,7 @@ impl<'a, 'r> Walk<'a, 'r> {
             return Ok(());
         }
         self.all[*from].dynamic_reference = Some(target);
-        // Which schema with this dynamic anchor it is depends on the way there: it may be any.
+        // The schema of this dynamic anchor depends on the reference path: it may be any of them.
         let Some(anchor) = self.all[target].dynamic_anchor else { return Ok(()) };
         let others = (0..self.all.len())
             .filter(|other| *other != target && self.all[*other].dynamic_anchor == Some(anchor));
@@ -342,7 +343,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         Ok(())
     }
 
-    /// Visits a schema that stands where no keyword expects one, such as within an unknown keyword.
+    /// Visits a schema at a place where no keyword expects one, such as within an unknown keyword.
     fn visit_unusual(
         &mut self,
         target: &Json,
@@ -362,7 +363,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         self.visit(json, written, resolver, SchemaPath::at(way))
     }
 
-    /// The metaschema of 2020-12, in place of all the schemas that it is made of.
+    /// The metaschema of 2020-12, which represents all of its parts.
     fn metaschema(&mut self) -> Result<Number> {
         if let Some(number) = self.metaschema {
             return Ok(number);
@@ -382,7 +383,7 @@ impl<'a, 'r> Walk<'a, 'r> {
         Ok(number)
     }
 
-    /// Where the metaschema leads on to a schema that extends it.
+    /// Links the metaschema to the schemas that extend it.
     fn link_metaschema(&mut self) {
         let Some(metaschema) = self.metaschema else { return };
         let extending =
@@ -400,7 +401,7 @@ pub(super) fn place_text(all: &[Subschema<'_>], number: Number, steps: &[&str]) 
     SchemaPath::text(number, steps, |number| &all[number].place)
 }
 
-/// Finds a value by its address, and the way to it.
+/// Finds a value by its address, with its path.
 fn find<'a>(
     (json, written): (&'a Json, &'a Value),
     target: &Json,

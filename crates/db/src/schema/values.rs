@@ -1,5 +1,4 @@
-//! What each stored type is to JSON Schema: its numbers, which keep all of their bits, and what it
-//! sees as text.
+//! How each stored type appears to JSON Schema: exact numbers, and values that appear as strings.
 
 use std::borrow::Cow;
 
@@ -21,7 +20,7 @@ pub(super) fn text_of(value: RawValue<'_>) -> velocitydb_core::Result<Option<Cow
     })
 }
 
-/// What a float that JSON has no number for is seen as.
+/// The string for a float that JSON cannot write as a number.
 fn non_finite_name(float: f64) -> Option<&'static str> {
     match float {
         _ if float.is_finite() => None,
@@ -31,7 +30,7 @@ fn non_finite_name(float: f64) -> Option<&'static str> {
     }
 }
 
-/// The number that a value is, if it is one that JSON knows.
+/// The value as a number, if JSON can write it as one.
 pub(super) fn number_of(value: RawValue<'_>) -> velocitydb_core::Result<Option<Number>> {
     Ok(match value.kind() {
         Kind::Int => value.as_i64()?.map(Number::Int),
@@ -41,7 +40,7 @@ pub(super) fn number_of(value: RawValue<'_>) -> velocitydb_core::Result<Option<N
     })
 }
 
-/// A number with all of its bits. It is finite.
+/// An exact, finite number.
 #[derive(Clone, Copy)]
 pub(super) enum Number {
     Int(i64),
@@ -127,7 +126,7 @@ impl Number {
     }
 }
 
-/// Whether a value is the one that `const` or `enum` names.
+/// Whether a value equals one of `const` or `enum`.
 pub(super) fn equals(
     value: RawValue<'_>,
     expected: &serde_json::Value,

@@ -1,5 +1,5 @@
-//! How the validator looks at a stored document: field by field, without decoding it. Counts every
-//! look, so that validating ends. Knows no keyword and no rule.
+//! The validator's view of a stored document: field by field, without decoding it. Counts every
+//! access, so that validating ends. Knows no keyword and no rule.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -37,7 +37,7 @@ impl Json for Stored {
 pub(super) enum View<'a> {
     /// A value.
     Value(RawValue<'a>, &'a Meter),
-    /// A name, as the schema of names sees it. It was counted with its field.
+    /// A field's name, for `propertyNames`. It was counted with its field.
     Name(&'a str),
 }
 
@@ -50,7 +50,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The stored value; none of a name.
+    /// The stored value; `None` for a name.
     pub(super) fn raw(&self) -> Option<RawValue<'a>> {
         match self {
             View::Value(value, _) => Some(*value),
@@ -58,7 +58,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What tells the values of one document apart; none of a name.
+    /// An address that is unique among the values of one document; `None` for a name.
     pub(super) fn address(&self) -> Option<usize> {
         self.raw().map(|value| value.as_encoded().as_ptr() as usize)
     }
@@ -72,7 +72,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The text of what JSON Schema sees as a string, and what counts its steps.
+    /// The text of a value that is a string in JSON Schema, and the meter of its steps.
     fn text(&self) -> Option<(Cow<'a, str>, Option<&'a Meter>)> {
         if let View::Name(name) = self {
             return Some((Cow::Borrowed(name), None));
@@ -174,7 +174,7 @@ impl<'a> Node<'a, Stored> for View<'a> {
         })
     }
 
-    /// Errors of the library are not looked at, so they hold no values.
+    /// The library's errors are not used, so they hold no values.
     fn lazy_value(&self) -> LazyInstance<'a> {
         LazyInstance::Ready(Cow::Owned(serde_json::Value::Null))
     }
@@ -256,7 +256,7 @@ impl<'a> Array<'a, Stored> for Items<'a> {
         Elements { items: self.array.iter(), meter: self.meter }
     }
 
-    /// Sorts, since equal values have different bytes where one number is a float.
+    /// Sorts the elements, since equal values have different bytes if one number is a float.
     fn is_unique(&self) -> bool {
         let (count, bytes) = (self.array.len() as u64, self.array.as_encoded().len() as u64);
         let rounds = u64::from(count.max(2).ilog2()) + 1;

@@ -1,4 +1,4 @@
-//! The text of violations: what a rule demands, and what is there instead. Decides nothing.
+//! The text of violations: what a rule requires, and the actual value. Decides nothing.
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Broken};
@@ -15,7 +15,7 @@ const VALUE_BYTES_MAX: usize = 256;
 /// The longest text of a value or of a rule in a message, in characters.
 pub(super) const TEXT_CHARS_MAX: usize = 80;
 
-/// What a rule demands, as the end of a sentence; of a name the value is [`View::Name`].
+/// What a rule requires, as the end of a sentence; for a name the value is [`View::Name`].
 pub(super) fn demand(keyword: &str, rule: &Rule, value: View<'_>) -> String {
     let json = |value: &Json| start_of(value, TEXT_CHARS_MAX);
     let limit = match rule {
@@ -42,7 +42,7 @@ pub(super) fn demand(keyword: &str, rule: &Rule, value: View<'_>) -> String {
     sentence(keyword, &limit)
 }
 
-/// Whether what is there is said beside what would be right.
+/// Whether the message has the actual value beside the requirement.
 pub(super) fn is_about_value(keyword: &str) -> bool {
     let keywords = [
         "type",
@@ -62,7 +62,7 @@ pub(super) fn is_about_value(keyword: &str) -> bool {
     keywords.contains(&keyword)
 }
 
-/// What a keyword demands, given the text of its value.
+/// What a keyword requires, given the text of its value.
 fn sentence(keyword: &str, limit: &str) -> String {
     match keyword {
         "type" => format!("must be of type {limit}"),
@@ -88,8 +88,8 @@ fn sentence(keyword: &str, limit: &str) -> String {
     }
 }
 
-/// What the library says of a schema that breaks a rule of the metaschema, as the end of a sentence;
-/// `found` is the value's text.
+/// The library's error for a schema that violates a rule of the metaschema, as the end of a
+/// sentence; `found` is the value's text.
 pub(super) fn of_schema(error: &ValidationError<'_>, found: &str) -> String {
     let json = |value: &Json| start_of(value, TEXT_CHARS_MAX);
     let keyword = error.kind().keyword();
@@ -143,8 +143,8 @@ pub(super) fn shortened(value: RawValue<'_>) -> velocitydb_core::Result<Value> {
     }))
 }
 
-/// At most that many characters of a value's JSON text. A value can be as large as a schema, so it
-/// is not written any further.
+/// At most that many characters of a value's JSON text. A value can be as large as a schema, so no
+/// more of it is written.
 pub(super) fn start_of(value: &Json, chars: usize) -> String {
     struct Start {
         text: Vec<u8>,

@@ -1,7 +1,7 @@
-//! The collections: which there are, how they behave, and what they add up to.
+//! The catalog: the collections, their options, and their totals.
 //!
-//! The catalog is a decoded copy of part of the state. The applier owns the one that changes;
-//! readers see [`Names`](crate::state::names::Names).
+//! It is a decoded copy of part of the state. The machine owns the one that changes; readers see
+//! [`Names`](crate::state::names::Names).
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ use crate::keys::{self, CollectionNumber, IndexNumber, SYSTEM};
 use crate::state::collection_schema::CollectionSchema;
 use crate::{Error, Result};
 
-/// What a collection adds up to.
+/// The totals of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Totals {
     /// Documents that it has.
@@ -31,11 +31,12 @@ pub(crate) struct Totals {
     pub(crate) tombstones: u64,
     /// The highest version of any of its documents, ever.
     pub(crate) version_max: u64,
-    /// New documents start one above this; above 0 when the name was dropped a short while ago.
+    /// The versions of new documents start one above this; above 0 if a collection of this name was
+    /// dropped within the retention time.
     pub(crate) version_floor: u64,
     /// The number of the last command that changed it.
     pub(crate) index: u64,
-    /// Documents that some claims pass over, since they could not take their update.
+    /// Documents that some claims skip, since their update could not be applied.
     pub(crate) unfit: u64,
 }
 
@@ -74,11 +75,11 @@ impl Totals {
     }
 }
 
-/// The version of the rules by which commands are applied: limits, what is remembered of requests, the
-/// language of queries. A state of a later one is not one that this release can go on from.
+/// The version of the rules by which commands are applied: limits, remembered answers, the query
+/// language. This release cannot open a state of a later version.
 const STATE_VERSION: u64 = 1;
 
-/// What the state as a whole adds up to, and where it stands.
+/// The totals of the whole state, and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct SystemTotals {
     /// The number of the next collection.
@@ -95,8 +96,8 @@ pub(crate) struct SystemTotals {
     pub(crate) next_index: IndexNumber,
     /// Documents that could not be expired and leases that could not be ended when they were due.
     pub(crate) postponed: u64,
-    /// Where commands come from a log: the position there of the last that was applied, refused ones and
-    /// those without effect included. The log is replayed from behind it.
+    /// If commands come from a log: the log position of the last one that was applied, including refused
+    /// ones and those without effect. The log is replayed after it.
     pub(crate) log_position: u64,
 }
 
@@ -152,9 +153,9 @@ pub(crate) struct Collection {
     pub(crate) number: CollectionNumber,
     pub(crate) options: CollectionOptions,
     pub(crate) totals: Totals,
-    /// Whether the totals differ from those that are stored.
+    /// Whether the totals differ from the stored ones.
     pub(crate) is_changed: bool,
-    /// The attempt at a command that remembered how it was before.
+    /// The attempt at a command that saved its state before.
     pub(crate) remembered_in: u64,
     /// In the order of their names.
     pub(crate) indexes: SmallVec<[Index; 2]>,
@@ -166,10 +167,9 @@ pub(crate) struct Collection {
 pub(crate) struct Index {
     pub(crate) definition: Arc<Definition>,
     pub(crate) totals: IndexTotals,
-    /// Whether the totals differ from those that are stored.
+    /// Whether the totals differ from the stored ones.
     pub(crate) is_changed: bool,
-    /// How many entries it had when readers were last asked to look at how its values are
-    /// distributed.
+    /// How many entries it had when statistics were last requested.
     pub(crate) entries_known: u64,
 }
 
@@ -180,7 +180,7 @@ impl Index {
 }
 
 impl Collection {
-    /// A collection without indexes and schema, as it is stored.
+    /// A collection without indexes and a schema, as it is stored.
     pub(crate) fn new(
         number: CollectionNumber,
         options: CollectionOptions,
@@ -196,21 +196,21 @@ impl Collection {
     }
 }
 
-/// A map that every operation looks its collection up in.
+/// A map by collection name, which every operation uses.
 pub(crate) type ByName<T> = HashMap<CollectionName, T, rapidhash::fast::RandomState>;
 
-/// Every collection by name and by number. A command costs the same however many there are: nothing
-/// here is walked but when a state is opened.
+/// Every collection by name and by number. The cost of a command does not depend on their number:
+/// they are iterated over only when a state is opened.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     /// Boxed, so that the map grows without moving them.
     pub(crate) collections: ByName<Box<Collection>>,
     names: HashMap<CollectionNumber, CollectionName, rapidhash::fast::RandomState>,
     pub(crate) system: SystemTotals,
-    /// What the group of commands has touched: all that differs from the committed state is of
-    /// these collections.
+    /// The collections that the group of commands has touched: all others are as in the committed
+    /// state.
     touched: Vec<CollectionName>,
-    /// Indexes of which so much changed that how their values are distributed is not known any more.
+    /// Indexes that have changed so much that their statistics are stale.
     stale: Vec<(IndexNumber, CollectionName)>,
 }
 
@@ -233,7 +233,7 @@ impl Catalog {
             Some(())
         })?;
         for number in numbers {
-            // Those of no collection are found by the doctor.
+            // Totals without a collection are reported by the doctor.
             if let Some(collection) = catalog.by_number(number) {
                 collection.indexes = load_indexes(snapshot, number)?;
             }
@@ -256,7 +256,7 @@ impl Catalog {
         self.collections.get_mut(name).map(|collection| &mut **collection)
     }
 
-    /// Takes all that the group of commands has touched from the committed state again.
+    /// Reloads all that the group of commands has touched from the committed state.
     pub(crate) fn reload_touched(&mut self, snapshot: &dyn Snapshot) -> Result<()> {
         self.system = load_system(snapshot)?;
         for name in std::mem::take(&mut self.touched) {
@@ -273,7 +273,7 @@ impl Catalog {
         self.names.get(&number)
     }
 
-    /// Puts a collection in the place of the one of its name; that one, if there was one.
+    /// Inserts a collection, and returns the one of this name that it replaces.
     pub(crate) fn insert(
         &mut self,
         name: CollectionName,
@@ -328,16 +328,15 @@ impl Catalog {
         batch.put(SYSTEM, &[keys::TOTALS], &self.system.encode());
     }
 
-    /// Takes the indexes of which much has changed.
+    /// Takes the indexes whose statistics are stale.
     pub(crate) fn take_stale(&mut self) -> Vec<(IndexNumber, CollectionName)> {
         std::mem::take(&mut self.stale)
     }
 }
 
-/// Whether so much of an index has changed since it had `known` entries that what was found out
-/// about their distribution is stale.
+/// Whether an index has changed so much since it had `known` entries that its statistics are stale.
 pub(crate) fn is_stale(known: u64, entries: u64) -> bool {
-    // A small index is counted, and needs none.
+    // The ranges of a small index are counted, and need no statistics.
     entries.abs_diff(known) > (known / 5).max(1_000)
 }
 
@@ -353,7 +352,7 @@ pub(crate) fn last_index(snapshot: &dyn Snapshot) -> Result<u64> {
     Ok(load_system(snapshot)?.index)
 }
 
-/// What a state as a whole adds up to.
+/// The totals of a whole state.
 pub(crate) fn load_system(snapshot: &dyn Snapshot) -> Result<SystemTotals> {
     let Some(bytes) = snapshot.get(SYSTEM, &[keys::TOTALS])? else {
         return Ok(SystemTotals::default());
@@ -365,8 +364,8 @@ pub(crate) fn load_system(snapshot: &dyn Snapshot) -> Result<SystemTotals> {
     SystemTotals::decode(&bytes).ok_or_else(|| keys::corrupt(&[keys::TOTALS]))
 }
 
-/// Calls `visit` with every system key of a kind and its value, until the end; one that it cannot
-/// read is corrupt.
+/// Calls `visit` with every system key of a kind and its value; one that `visit` cannot read is
+/// corrupt.
 fn scan_kind(
     snapshot: &dyn Snapshot,
     kind: u8,
@@ -403,7 +402,7 @@ pub(crate) fn all_totals(snapshot: &dyn Snapshot) -> Result<HashMap<CollectionNu
     Ok(totals)
 }
 
-/// One collection of a state, with all that belongs to it; `None` when it does not exist.
+/// One collection of a state, with its indexes and schema; `None` when it does not exist.
 fn load_collection(snapshot: &dyn Snapshot, name: &CollectionName) -> Result<Option<Collection>> {
     let Some(CollectionEntry { number, options }) = find(snapshot, name)? else { return Ok(None) };
     let key = keys::numbered(keys::COLLECTION_TOTALS, number);
@@ -492,7 +491,7 @@ fn decode_level(byte: u8) -> Option<Option<Consistency>> {
     LEVELS.get(usize::from(byte)).copied()
 }
 
-/// What is remembered of a document that was deleted, or of a collection that was dropped.
+/// The record of a deleted document, or of a dropped collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tombstone {
     /// The version of the delete; for a collection, the highest version of its documents.
@@ -516,8 +515,8 @@ impl Tombstone {
     }
 }
 
-/// Something that was due and could not be done: the value of its key in an order of time, where
-/// else there is none.
+/// An expiry or lease end that was due and failed: the value of its key in an order of time, which
+/// is otherwise empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Postponed<'a> {
     /// Since when it has been due.

@@ -1,5 +1,5 @@
-//! [`CollectionSchema`]: the schema of a collection as the catalog knows it, the one that is in
-//! force and the one that is proposed, and its stored form.
+//! [`CollectionSchema`]: the schema of a collection in the catalog, the one in force and the
+//! proposed one, and its stored form.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,17 +16,17 @@ use crate::{Error, Result};
 /// The schema of a collection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CollectionSchema {
-    /// Rises with every change, proposals and withdrawals included.
+    /// Increases with every change, proposals and withdrawals included.
     pub(crate) version: u64,
     pub(crate) current: Option<Arc<Rules>>,
-    /// Holds for writes too, until it is confirmed or withdrawn.
+    /// Writes have to satisfy it too, until it is confirmed or withdrawn.
     pub(crate) proposed: Option<Arc<Rules>>,
 }
 
-/// One schema. It is compiled when something is written under it.
+/// One schema. It is compiled on first use.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    /// The version at which it came.
+    /// The version at which it was set or proposed.
     pub(crate) version: u64,
     pub(crate) object: Object,
     compiled: OnceLock<Schema>,
@@ -37,7 +37,7 @@ impl Rules {
         Rules { version, object, compiled: OnceLock::new() }
     }
 
-    /// Whether it is written like that.
+    /// Whether its source is this object.
     pub(crate) fn is_of(&self, object: &Object) -> bool {
         self.object.is_identical(object)
     }
@@ -60,7 +60,7 @@ impl CollectionSchema {
         }
     }
 
-    /// In which ways the fields violate it, if they do.
+    /// The violations of the fields, if there are any.
     pub(crate) fn violations(&self, fields: RawObject<'_>) -> Result<Option<Violations>> {
         for rules in [&self.current, &self.proposed].into_iter().flatten() {
             if let Some(violations) = rules.schema()?.validate(fields)? {

@@ -1,4 +1,4 @@
-//! [`Document`]: a document as it is handed out, still encoded and shared with the engine.
+//! [`Document`]: a document as callers get it, still encoded and shared with the engine.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use velocitydb_storage::Blob;
 
 use crate::{Error, Result};
 
-/// A document: its id, version and times, and its fields, which are decoded only when they are
-/// looked at. Cloning is cheap.
+/// A document: its id, version and times, and its fields, which are decoded only on access.
+/// Cloning is cheap.
 ///
 /// ```
 /// # fn main() -> velocitydb::Result<()> {
@@ -31,7 +31,7 @@ use crate::{Error, Result};
 pub struct Document {
     id: DocumentId,
     header: Header,
-    /// As it is stored, the header and then the fields.
+    /// The stored bytes: the header and then the fields.
     record: Blob,
     fields_start: usize,
 }
@@ -60,7 +60,7 @@ impl Document {
         self.header
     }
 
-    /// The document as filters and conditions look at it.
+    /// The view of the document for filters and conditions.
     pub(crate) fn view(&self) -> Result<DocumentView<'_>> {
         Ok(DocumentView { id: &self.id, header: self.header, fields: self.raw()? })
     }
@@ -179,10 +179,10 @@ pub struct Typed<T> {
     pub value: T,
 }
 
-/// What documents can be read as: [`Document`], as they are stored, [`Typed`], as a type of the
-/// caller's, or something else that is made of them.
+/// A type that documents can be read as: [`Document`], as they are stored, [`Typed`], as a type
+/// of the caller's, or another type that is made from a document.
 pub trait FromDocument: Sized {
-    /// Makes one of a document of a collection.
+    /// Converts a document of a collection.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! [`DueNext`]: tells readers that nothing in the state that they read has expired, without a look at
-//! it.
+//! [`DueNext`]: lets readers know that nothing in the state that they read has expired, without
+//! reading keys.
 //!
 //! ```text
 //!   machine   lower ─▶ commit ─▶ count, raise
@@ -7,8 +7,9 @@
 //! ```
 //!
 //! The time is lowered before a document that expires earlier becomes visible, and raised only when
-//! what expired before it has been removed. So a time that is read after a state was taken holds for
-//! that state, unless it was raised in between: then what was removed may still be there.
+//! everything that expired before it has been removed. So a time that is read after a state was
+//! taken is valid for that state, unless it was raised in between: then the state may still have
+//! what was removed.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -47,13 +48,14 @@ impl DueNext {
         self.micros.load(Ordering::SeqCst) <= now.as_micros()
     }
 
-    /// What is about to be committed may be due earlier. Called by nobody at the same time.
+    /// Lowers the time before a commit with something that is due earlier. Never called
+    /// concurrently.
     pub(crate) fn lower(&self, next: Option<Time>) {
         self.micros.fetch_min(micros(next), Ordering::SeqCst);
     }
 
-    /// What was due before `next` is gone from the committed state. Called by nobody at the same
-    /// time.
+    /// Sets the time after what was due before `next` is gone from the committed state. Never
+    /// called concurrently.
     pub(crate) fn set(&self, next: Option<Time>) {
         if micros(next) > self.micros.load(Ordering::SeqCst) {
             self.raises.fetch_add(1, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! [`LeaseRecord`]: what is kept of the lease on a document beside the time of its end.
+//! [`LeaseRecord`]: what is stored of a lease on a document beside the time at which it expires.
 
 use velocitydb_core::key::{Direction, encode_key};
 use velocitydb_core::{Path, RawObject, Release, decode_varint, encode_varint};
@@ -6,18 +6,18 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::Result;
 
-/// What is done at the end of a lease, and what the claim had set.
+/// The release of a lease, and what the claim had set.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LeaseRecord {
     pub(crate) release: Release,
-    /// The paths that the claim gave a value, or took it from.
+    /// The paths that the claim set or unset.
     set: Vec<Path>,
-    /// A hash of the values that were there then.
+    /// A hash of the values at these paths after the claim.
     values: u128,
 }
 
 impl LeaseRecord {
-    /// Of a claim that set these paths of the fields as they are now.
+    /// For a claim that set these paths, from the fields after it.
     pub(crate) fn new<'a>(
         release: Release,
         set: impl IntoIterator<Item = &'a Path>,
@@ -28,8 +28,8 @@ impl LeaseRecord {
         Ok(LeaseRecord { release, set, values })
     }
 
-    /// Whether the fields still have the values that the claim set. Whoever has changed one of them
-    /// has settled what becomes of the document.
+    /// Whether the fields still have the values that the claim set. If one was changed, the release
+    /// is not applied.
     pub(crate) fn is_as_claimed(&self, fields: RawObject<'_>) -> Result<bool> {
         Ok(hash_of(&self.set, fields)? == self.values)
     }
@@ -47,7 +47,7 @@ impl LeaseRecord {
         Ok(bytes)
     }
 
-    /// Reads what [`encode`](Self::encode) wrote; `None` when these are not such bytes.
+    /// Decodes what [`encode`](Self::encode) wrote; `None` when the bytes are not valid.
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
         let release = Release::decode(&mut bytes).ok()?;
         let count = decode_varint(&mut bytes)?;

@@ -1,6 +1,6 @@
-//! [`Names`]: what readers know of collections without asking the state.
+//! [`Names`]: what readers know of collections without reading the state.
 //!
-//! Every read and every write begins with a look at a name, so it takes no lock and copies nothing.
+//! Every read and every write begins with looking up a name, which takes no lock and copies nothing.
 //! The names are divided into [`SHARDS`] small maps, each immutable behind an atomic pointer. A
 //! change replaces one of them, so that it costs the same however many collections there are:
 //!
@@ -9,8 +9,8 @@
 //!  readers ──▶ shard of the name ──▶ its collection, or else they look in the state
 //! ```
 //!
-//! Names may lack a collection that was created just now, for which readers look in the state. They
-//! never have one that readers of the state know to be dropped.
+//! Names may lack a collection that was just created; then readers look in the state. They never
+//! have one that is dropped in the visible state.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
@@ -28,7 +28,7 @@ use crate::query::Statistics;
 use crate::state::catalog::{Catalog, Collection, CollectionEntry};
 
 /// Into how many parts the names are divided. With a million collections each has 250: replacing one
-/// takes a microsecond or two, less than the rest of what creating a collection does.
+/// takes a microsecond or two, less than the rest of creating a collection.
 const SHARDS: usize = 4_096;
 
 /// The names of one shard.
@@ -38,8 +38,8 @@ type Shard = HashMap<CollectionName, Published, RandomState>;
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     pub(crate) entry: CollectionEntry,
-    /// The indexes that can be used, if it has any. Whether one can be in a certain state, its
-    /// totals in that state tell.
+    /// The indexes that can be used, if it has any. Whether one is ready in a certain state, its
+    /// totals in that state say.
     pub(crate) indexes: Option<Arc<[Arc<PublishedIndex>]>>,
 }
 
@@ -47,17 +47,17 @@ pub(crate) struct Published {
 #[derive(Debug)]
 pub(crate) struct PublishedIndex {
     pub(crate) definition: Arc<Definition>,
-    /// How its values are distributed, once somebody has looked.
+    /// The distribution of its values, once it was analysed.
     pub(crate) statistics: ArcSwapOption<Statistics>,
 }
 
-/// The names of all collections, and the lists of what is to be done for their indexes.
+/// The names of all collections, and the work lists for their indexes.
 pub(crate) struct Names {
     shards: Box<[ArcSwap<Shard>]>,
     hasher: RandomState,
     /// The indexes that are being built.
     building: Mutex<BTreeMap<CollectionName, SmallVec<[IndexName; 1]>>>,
-    /// The indexes that have changed much since somebody looked at how their values are distributed.
+    /// The indexes whose statistics are stale.
     stale: Mutex<BTreeMap<IndexNumber, CollectionName>>,
     /// How many names have been copied for replacing shards.
     #[cfg(test)]
@@ -83,7 +83,7 @@ impl Names {
         self.hasher.hash_one(name) as usize % SHARDS
     }
 
-    /// The number and the options of a collection, if it is known.
+    /// The number and the options of a collection, if its name is published.
     #[inline]
     pub(crate) fn entry(&self, name: &CollectionName) -> Option<CollectionEntry> {
         self.shards[self.shard_of(name)].load().get(name).map(|published| published.entry)
@@ -104,7 +104,7 @@ impl Names {
         indexes.iter().find(|index| index.definition.number == number).cloned()
     }
 
-    /// Takes from readers those of the names whose collection is about to be dropped, and returns them.
+    /// Removes the names whose collections are about to be dropped, and returns them.
     pub(crate) fn withdraw(
         &self,
         catalog: &Catalog,
@@ -120,7 +120,7 @@ impl Names {
         dropped
     }
 
-    /// Gives readers what is committed of these names.
+    /// Publishes the committed state of these names.
     pub(crate) fn publish(&self, catalog: &Catalog, changed: &[CollectionName]) {
         self.replace(changed.iter(), |name, before| {
             let collection = catalog.collections.get(name)?;
@@ -136,7 +136,7 @@ impl Names {
         }
     }
 
-    /// Gives readers what is committed of all names.
+    /// Publishes the committed state of all names.
     pub(crate) fn publish_all(&self, catalog: &Catalog) {
         let mut shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::default()).collect();
         let (mut building, mut stale) = (BTreeMap::new(), BTreeMap::new());
@@ -186,19 +186,19 @@ impl Names {
         Some((collection.clone(), indexes.first()?.clone()))
     }
 
-    /// Notes that an index has changed much.
+    /// Notes that the statistics of an index are stale.
     pub(crate) fn note_stale(&self, index: IndexNumber, collection: CollectionName) {
         self.stale.lock().insert(index, collection);
     }
 
-    /// Takes an index that has changed much since somebody looked at it.
+    /// Takes an index whose statistics are stale.
     pub(crate) fn take_stale(&self) -> Option<(IndexNumber, CollectionName)> {
         self.stale.lock().pop_first()
     }
 }
 
 impl Published {
-    /// A collection as it is in the catalog; what is known of its indexes stays.
+    /// A collection as it is in the catalog; the statistics of its indexes are kept.
     fn of(collection: &Collection, before: Option<&Published>) -> Self {
         let entry = CollectionEntry { number: collection.number, options: collection.options };
         let known = before.and_then(|before| before.indexes.as_deref()).unwrap_or_default();
@@ -221,7 +221,7 @@ impl Published {
     }
 }
 
-/// The indexes of a collection whose building has not ended.
+/// The indexes of a collection that are being built.
 fn unfinished(collection: &Collection) -> SmallVec<[IndexName; 1]> {
     let indexes = collection.indexes.iter().map(|index| &index.definition);
     let unfinished = indexes.filter(|one| matches!(one.state, IndexState::Building { .. }));
@@ -241,8 +241,7 @@ mod tests {
         Collection::new(number, CollectionOptions::default(), Totals::default())
     }
 
-    /// Every name that was created or dropped once copied all the others: the 8,000th collection
-    /// cost 3.7 ms.
+    /// Creating or dropping a name once copied all others: the 8,000th collection cost 3.7 ms.
     #[test]
     fn a_change_copies_few_names_however_many_there_are() {
         let (names, mut catalog) = (Names::default(), Catalog::default());

@@ -1,5 +1,5 @@
-//! [`Snapshot`]: one unchanging state of the database, for any number of reads. It blocks no
-//! writer, and none blocks it.
+//! [`Snapshot`]: an immutable state of the database, for any number of reads. It blocks no
+//! writer, and no writer blocks it.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -14,8 +14,8 @@ use crate::state::catalog::{self, Totals};
 use crate::state::document::Document;
 use crate::state::lease::LeaseRecord;
 
-/// One unchanging state of the database, at the time when it was taken: documents that had expired
-/// by then are not in it, and those that expire later stay.
+/// An immutable state of the database, at the time when it was taken: documents that had expired
+/// by then are not in it, and those that expire later stay in it.
 ///
 /// It costs memory (or disk, in the disk modes) for what is overwritten while it is held.
 ///
@@ -41,7 +41,7 @@ pub struct Snapshot {
     expiry_next: Time,
 }
 
-/// What is known of a collection without looking at its documents.
+/// The totals and options of a collection, which are known without reading its documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectionStats {
     /// Its name.
@@ -50,14 +50,14 @@ pub struct CollectionStats {
     pub options: CollectionOptions,
     /// Documents that it has.
     pub count: u64,
-    /// Bytes of ids, headers and encoded fields, those of expired documents that are still to be
-    /// removed included.
+    /// Bytes of ids, headers and encoded fields, including those of expired documents that are
+    /// still to be removed.
     pub bytes: u64,
     /// Writes that have been applied to it, deletes and expiries included.
     pub writes: u64,
     /// Deleted documents whose last version is still remembered.
     pub tombstones: u64,
-    /// Documents that claims pass over, since they could not be changed as a claim wanted.
+    /// Documents that claims skip, since a claim's update could not be applied to them.
     pub passed_over: u64,
 }
 
@@ -71,7 +71,7 @@ impl Snapshot {
         Snapshot { state, time, expiry_next }
     }
 
-    /// A state with all that is stored, whatever the time.
+    /// A state with all that is stored, expired documents included.
     pub(crate) fn of_everything(state: Arc<dyn velocitydb_storage::Snapshot>) -> Self {
         Self::new(state, Time::MIN, Time::MAX)
     }
@@ -147,8 +147,8 @@ impl Snapshot {
         ids.into_iter().map(|id| self.get(collection, id)).collect()
     }
 
-    /// How many documents the collection has; 0 when it does not exist. O(1), but for those that
-    /// have expired and are still to be removed.
+    /// How many documents the collection has; 0 when it does not exist. O(1), except for expired
+    /// documents that are still to be removed.
     ///
     /// # Errors
     ///
@@ -180,7 +180,8 @@ impl Snapshot {
         catalog::all_names(self.state())?.into_iter().map(stats).collect()
     }
 
-    /// The place of the last command that changed anything. O(1).
+    /// The position of the last command that changed anything, in the order of all commands.
+    /// O(1).
     ///
     /// # Errors
     ///
@@ -205,7 +206,7 @@ impl Snapshot {
         Ok(catalog::find(self.state(), collection)?.map(|entry| entry.number))
     }
 
-    /// What is kept of the lease on a document.
+    /// The record of the lease on a document.
     pub(crate) fn lease_of(
         &self,
         collection: &CollectionName,

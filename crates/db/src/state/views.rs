@@ -1,8 +1,8 @@
-//! [`Views`]: which state readers see while writes are on their way to the disk.
+//! [`Views`]: which state readers see while writes wait for an fsync.
 //!
 //! Becoming visible and becoming durable are two steps. A group of commands that wait for the disk is
-//! committed, which lets the next commands build on it, and fsynced then, with nobody held up by that.
-//! In between it is in the *window*:
+//! committed first, so that the next commands see its effects, and then fsynced, which delays no other
+//! command. In between it is in the *window*:
 //!
 //! ```text
 //!        commit 1     commit 2      fsync of 1 done           fsync of 2 done
@@ -11,14 +11,14 @@
 //! ```
 //!
 //! - Reads at `local` see the *visible* state, with all that was committed.
-//! - All others see the *settled* state, which no crash takes back but for what was written at
-//!   `local`: the visible one without a window, and within one the state from before its first commit.
-//!   Nobody was told of anything that it lacks.
-//! - Unless somebody was: a write at `local` does not wait for the disk, and is acknowledged on top of
-//!   what is on its way there. Then the others wait for that to be settled, since no state has the one
-//!   without the other.
+//! - All others see the *settled* state, which no crash undoes except for `local` writes: without a
+//!   window the visible state, and with one the state before its first commit. It lacks no
+//!   acknowledged write.
+//! - Except `local` ones: a write at `local` does not wait for the disk, and is acknowledged on top of
+//!   the window. Then other reads wait until it is settled, since no state has it without the commits
+//!   before it.
 //!
-//! A point read looks at the newest value first, and then whether the window has to do with its key.
+//! A point read looks at the newest value first, and then checks whether the window affects its key.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,12 +41,12 @@ pub(crate) struct Views {
     window: ArcSwapOption<Window>,
     /// The number of the last commit that is settled.
     settled: AtomicU64,
-    /// Held by who changes the window, for a moment; the number of the last commit in it.
+    /// Locked briefly to change the window; the number of the last commit in it.
     changing: Mutex<u64>,
     changed: Condvar,
 }
 
-/// What is visible and not settled: at least one commit, in their order.
+/// The commits that are visible and not settled: at least one, in order.
 #[derive(Clone, Default)]
 struct Window {
     commits: VecDeque<Arc<Unsettled>>,
@@ -57,12 +57,12 @@ struct Window {
 /// A commit that waits for the disk.
 struct Unsettled {
     number: u64,
-    /// The state before it, with whatever was committed meanwhile that waits for no disk.
+    /// The state before it, including commits since then that do not wait for the disk.
     before: Arc<dyn Snapshot>,
     /// A time before which nothing of that state is due.
     due_next: Time,
     batch: Arc<Batch>,
-    /// Whether it drops a collection, whose documents may then be removed by what is committed later.
+    /// Whether it drops a collection, whose documents later commits may remove.
     drops: bool,
     /// Whether something was acknowledged on top of it.
     is_built_on: AtomicBool,
@@ -73,7 +73,7 @@ impl Window {
         &self.commits[0]
     }
 
-    /// Whether it may have to do with a key.
+    /// Whether it may affect a key.
     fn has(&self, keyspace: Keyspace, key: &[u8]) -> bool {
         let has = |commit: &Arc<Unsettled>| commit.batch.get(keyspace, key).is_some();
         self.commits.iter().any(|commit| commit.drops || has(commit))
@@ -102,8 +102,8 @@ impl Views {
 
     /// The state that a read at this level sees, and a time before which nothing of it is due.
     pub(crate) fn snapshot(&self, level: Consistency) -> Result<(Arc<dyn Snapshot>, Time)> {
-        // What had been acknowledged when the read began; what is acknowledged while it waits is
-        // nothing that it has to wait for.
+        // The read waits for what was acknowledged when it began, and not for what is acknowledged
+        // while it waits.
         let mut needed = None;
         loop {
             if level > Consistency::Local
@@ -133,7 +133,7 @@ impl Views {
         key: &[u8],
     ) -> Result<Option<Blob>> {
         let value = self.engine.get(keyspace, key)?;
-        // Whoever made the value visible had opened the window before.
+        // The window was opened before the value became visible.
         if level > Consistency::Local && self.has_window.load(Ordering::Acquire) {
             return self.get_settled(value, keyspace, key);
         }
@@ -163,8 +163,8 @@ impl Views {
         }
     }
 
-    /// Takes a batch into the window that is about to be committed, and says whether it drops a
-    /// collection. Returns the number of the commit; the caller sees to it that there is one at a time.
+    /// Adds a batch that is about to be committed to the window; `drops` is whether it drops a
+    /// collection. Returns the number of the commit; the caller calls this for one batch at a time.
     pub(crate) fn open(&self, batch: Arc<Batch>, drops: bool) -> velocitydb_storage::Result<u64> {
         let mut last = self.changing.lock();
         let (before, due_next) = self.due_next.of_state(|| self.engine.snapshot())?;
@@ -180,25 +180,25 @@ impl Views {
         Ok(number)
     }
 
-    /// Takes the last commit out of the window: it did not happen.
+    /// Removes the last commit from the window: it failed.
     pub(crate) fn withdraw(&self, number: u64) {
         self.change(|window| window.commits.retain(|commit| commit.number != number));
     }
 
-    /// Notes that something is acknowledged that does not wait for the disk, on top of all that is on
-    /// its way there. Called by nobody while something is committed.
+    /// Notes that a write that does not wait for the disk is acknowledged on top of the window. Never
+    /// called during a commit.
     pub(crate) fn build_on(&self) {
         if let Some(commit) = self.window().as_ref().and_then(|window| window.commits.back()) {
             commit.is_built_on.store(true, Ordering::Release);
         }
     }
 
-    /// The number of the last commit that is in the window, on which whatever is visible may rest.
+    /// The number of the last commit in the window, on which the visible state may depend.
     pub(crate) fn last(&self) -> Option<u64> {
         self.window().and_then(|window| window.commits.back().map(|commit| commit.number))
     }
 
-    /// Notes that the commits up to a number are on the disk.
+    /// Notes that the commits up to a number are fsynced.
     pub(crate) fn settle(&self, number: u64) {
         self.change(|window| {
             while window.commits.front().is_some_and(|commit| commit.number <= number) {
@@ -208,12 +208,12 @@ impl Views {
         self.settled.fetch_max(number, Ordering::Release);
     }
 
-    /// Whether a commit is on the disk.
+    /// Whether a commit is fsynced.
     pub(crate) fn is_settled(&self, number: u64) -> bool {
         self.settled.load(Ordering::Acquire) >= number
     }
 
-    /// Notes that what is in the window never becomes settled.
+    /// Notes that the commits in the window will never be settled.
     pub(crate) fn fail(&self, error: &Error) {
         self.change(|window| window.failure = Some(error.clone()));
     }
@@ -222,7 +222,7 @@ impl Views {
         if self.has_window.load(Ordering::Acquire) { self.window.load_full() } else { None }
     }
 
-    /// Changes the window, which is gone when nothing is left in it.
+    /// Changes the window, and removes it when it is empty.
     fn change(&self, change: impl FnOnce(&mut Window)) {
         let _one = self.changing.lock();
         let Some(window) = self.window.load_full() else { return };

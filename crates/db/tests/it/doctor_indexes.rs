@@ -164,7 +164,7 @@ fn damage_of_entries_is_found() {
                     batch.put(INDEXES, &key, if value.is_empty() { &[0] } else { &[] });
                 }
             }),
-            "says wrongly whether its key tells the exact values",
+            "says wrongly whether its key has the exact values",
         ),
         (
             "a unique entry of another document",
@@ -220,7 +220,7 @@ fn damage_of_indexes_is_found() {
     };
     assert_found(vec![
         ("a wrong number", diagnose(totals(0, 1, 9, 0)), "says entries 9, but it has 5"),
-        ("arrays that are denied", diagnose(totals(1, 1, 8, 0)), "is said to have none"),
+        ("arrays that are denied", diagnose(totals(1, 1, 8, 0)), "is not marked as multikey"),
         ("ready, and not used", diagnose(totals(0, 0, 5, 0)), "is ready, but may not be used"),
         ("totals that are none", diagnose(totals(0, 7, 5, 0)), "a value that cannot be read"),
         (

@@ -199,7 +199,7 @@ fn embedded_schemas_that_refer_to_each_other_are_compiled_in_bounded_time() {
     schema(&mutual(4));
     for count in [8, 20, 60] {
         let error = refusal(&mutual(count));
-        assert!(error.contains("on too many ways"), "{error}");
+        assert!(error.contains("by too many paths"), "{error}");
     }
 }
 
