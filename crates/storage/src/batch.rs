@@ -1,8 +1,8 @@
-//! [`Batch`]: the writes that become visible together, and what they will make of the state.
+//! [`Batch`]: the writes that become visible together, and their effect on the state.
 //!
-//! A batch is also the overlay that a command is applied on: [`Batch::get`] answers with what the
-//! batch itself wrote last. One arena holds all bytes, so that a batch that is cleared and reused
-//! allocates nothing. Only who scans pays for an order: [`Batch::sort_keys`].
+//! A batch is also the overlay that a command is applied on: [`Batch::get`] returns the last value
+//! that the batch itself wrote. One arena holds all bytes, so that a batch that is cleared and
+//! reused allocates nothing. Keys are only sorted for scans: [`Batch::sort_keys`].
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -25,10 +25,10 @@ pub struct Batch {
     purpose: Purpose,
 }
 
-/// What a batch is for, which decides how much room the device must have for it.
+/// The purpose of a batch, which decides how much room the device must have for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Purpose {
-    /// To give space back, by and by: it is taken when others are refused already.
+    /// To free space eventually: it is accepted when other batches are already refused.
     Free,
     /// Anything else.
     #[default]
@@ -41,7 +41,7 @@ struct Operation {
     is_delete: bool,
     /// Whether a later operation has the same key.
     is_overwritten: bool,
-    /// The newest earlier operation on the same key, to be found again by a rollback.
+    /// The newest earlier operation on the same key, which a rollback restores.
     earlier: Option<u32>,
     hash: u64,
     start: usize,
@@ -52,7 +52,7 @@ struct Operation {
 /// One write of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Write<'a> {
-    /// Where it goes.
+    /// The keyspace.
     pub keyspace: Keyspace,
     /// The key.
     pub key: &'a [u8],
@@ -95,17 +95,17 @@ impl Batch {
         self.push(keyspace, &[], key, None);
     }
 
-    /// What the batch is for. Clearing it makes it [`Purpose::Keep`].
+    /// The purpose of the batch. Clearing the batch resets it to [`Purpose::Keep`].
     pub fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// Says what the batch is for.
+    /// Sets the purpose of the batch.
     pub fn set_purpose(&mut self, purpose: Purpose) {
         self.purpose = purpose;
     }
 
-    /// Makes the writes of `part` that have an effect, behind its prefix.
+    /// Appends the writes of `part` that are not overwritten, with its prefix.
     pub(crate) fn append(&mut self, part: Part<'_>) {
         for write in part.batch.writes().filter(|write| !write.is_overwritten) {
             let value = write.value.as_ref().map(std::slice::from_ref);
@@ -113,7 +113,7 @@ impl Batch {
         }
     }
 
-    /// The key is `prefix` and `key`, one behind the other.
+    /// The key is the concatenation of `prefix` and `key`.
     #[inline]
     fn push(&mut self, keyspace: Keyspace, prefix: &[u8], key: &[u8], value: Option<&[&[u8]]>) {
         let number =
@@ -157,8 +157,8 @@ impl Batch {
         }
     }
 
-    /// What this batch makes of `key`: `None` when it does not touch it, `Some(None)` when it
-    /// deletes it.
+    /// The value of `key` after this batch: `None` when the batch does not touch it, `Some(None)`
+    /// when it deletes it.
     pub fn get(&self, keyspace: Keyspace, key: &[u8]) -> Option<Option<&[u8]>> {
         if self.operations.is_empty() {
             return None;
@@ -171,7 +171,7 @@ impl Batch {
         Some(operation.value(&self.arena))
     }
 
-    /// Puts the keys of all writes in order, for [`touched`](Self::touched).
+    /// Sorts the keys of all writes, for [`touched`](Self::touched).
     pub fn sort_keys(&mut self) {
         for operation in &self.operations[self.sorted..] {
             self.order.insert((operation.keyspace, operation.key(&self.arena).into()));
@@ -180,7 +180,8 @@ impl Batch {
     }
 
     /// The keys within `bounds` that writes up to the last [`sort_keys`](Self::sort_keys) touched,
-    /// in order. Those of writes that were rolled back may be among them: [`get`](Self::get) tells.
+    /// in order. Keys of writes that were rolled back may be among them: check them with
+    /// [`get`](Self::get).
     pub fn touched<'a>(
         &'a self,
         keyspace: Keyspace,
@@ -248,7 +249,7 @@ impl Batch {
         self.sorted = self.sorted.min(self.operations.len());
     }
 
-    /// Forgets everything and keeps the memory, unless one huge batch made that huge.
+    /// Removes all writes and keeps the memory for reuse, up to a bound.
     pub fn clear(&mut self) {
         self.operations.clear();
         self.newest.clear();

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::lsm::StoredBytes;
 use crate::memory::SharedRecord;
 
-/// Immutable bytes, shared with the engine that they came from. Cloning and slicing are O(1).
+/// Immutable bytes, shared with the engine that they were read from. Cloning and slicing are
+/// O(1).
 #[derive(Clone)]
 pub struct Blob {
     owner: Owner,
@@ -18,7 +19,7 @@ pub struct Blob {
 #[derive(Clone)]
 enum Owner {
     Shared(Arc<[u8]>),
-    /// From the LSM engine; it may keep the block alive that it was read in.
+    /// From the LSM engine; it may keep alive the block that it was read from.
     Stored(StoredBytes),
     /// From the memory engine: the key and then the value.
     Record(SharedRecord),

@@ -1,7 +1,7 @@
-//! The contract between the database and whatever keeps its bytes.
+//! The contract between the database and the storage engines.
 //!
-//! Nobody above this trait knows which engine runs. It owns the words (keyspace, bounds,
-//! durability, snapshot) and their meaning; it must not know documents.
+//! No code above this trait depends on the engine. It defines the terms (keyspace, bounds, durability,
+//! snapshot) and their meaning; it must not know documents.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -50,8 +50,7 @@ pub enum Direction {
     Backward,
 }
 
-/// What must have happened to a batch before [`Engine::commit`] returns. Each includes those
-/// above it.
+/// How durable a batch must be before [`Engine::commit`] returns. Each includes those above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
     /// Visible to readers. A crash of the process may lose it, and then all batches after it too.
@@ -72,14 +71,14 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 /// # To ensure correctness
 ///
 /// - *Atomic.* After [`commit`](Engine::commit) returned `Ok`, every read and every snapshot taken
-///   from then on, on any thread, sees the whole batch. Before its effects become visible nobody
-///   sees a part of it, not even two single [`get`](Engine::get)s in a row. After `Err`, unless the
-///   error is [`Error::Poisoned`], nothing of it is visible, now or after a restart.
+///   from then on, on any thread, sees the whole batch. Before that no reader sees a part of it, not
+///   even two single [`get`](Engine::get)s in a row. After `Err`, unless the error is
+///   [`Error::Poisoned`], nothing of it is visible, now or after a restart.
 /// - *Ordered.* Commits take effect one after another, in the order in which they were called; a
 ///   crash loses a suffix of that order, never a middle.
-/// - *Durable.* When `commit` returns, the batch has the durability asked for, and a batch is
-///   not visible before it has it: what a reader saw is not unseen by a crash. An engine that
-///   lives in memory ignores the durability.
+/// - *Durable.* When `commit` returns, the batch has the durability asked for, and a batch is not
+///   visible before it has it: a crash does not undo what a reader saw. An engine that lives in memory
+///   ignores the durability.
 /// - *Readers never wait* for a commit, a flush or a compaction, and block none.
 /// - *A snapshot never changes*, whatever is committed after it, and holds back no writer.
 /// - *Corruption is an error* with the place, never a missing key and never a panic.
@@ -89,7 +88,7 @@ pub trait Engine: Send + Sync + 'static {
     /// The value of `key` in the newest committed state.
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>>;
 
-    /// The newest committed state, which stays as it is for as long as it is held. O(1).
+    /// The newest committed state, which does not change while it is held. O(1).
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>>;
 
     /// Applies a batch as a whole. The batch is left as it is, for the caller to clear and reuse.
@@ -103,7 +102,7 @@ pub trait Engine: Send + Sync + 'static {
     /// the prefix of its part and then its own. Where two parts write the same key, the later one
     /// wins. Without any part it commits an empty batch.
     ///
-    /// An engine puts the keys together while it writes. This default copies all writes into one
+    /// An engine concatenates prefix and key while it writes. This default copies all writes into one
     /// batch, for engines that wrap another one.
     fn commit_all(&self, parts: &[Part<'_>], durability: Durability) -> Result<()> {
         match parts {
@@ -115,15 +114,15 @@ pub trait Engine: Send + Sync + 'static {
     /// Removes every key within `bounds`, however many there are, in commits of bounded size. It is as
     /// durable as commits are that ask for [`Durability::Memory`].
     ///
-    /// It is not one instant. Until it has returned `Ok`, and after an error or a crash, each of these
-    /// keys may be there or not, and with any value that it has had; calling it again removes the rest.
-    /// No other key is touched, and snapshots go on showing what they showed. Nobody may write within
-    /// `bounds` meanwhile: what is written there may be removed too, or stay.
+    /// It is not atomic. Until it has returned `Ok`, and after an error or a crash, each of these keys
+    /// may exist or not, with any value that it has had; calling it again removes the rest. No other
+    /// key is touched, and snapshots do not change. Do not write within `bounds` meanwhile: such a
+    /// write may be removed too, or stay.
     ///
-    /// On a full device it is refused on the way, as other commits are that give space back.
+    /// On a full device it can fail midway, like other commits that free space.
     ///
-    /// The space goes back to the device: what an engine can give back by the file at once, the rest
-    /// when it puts its files in order, see [`reclaim`](Engine::reclaim).
+    /// The space returns to the device: at once if an engine can remove whole files, the rest when it
+    /// compacts its files, see [`reclaim`](Engine::reclaim).
     fn remove_range(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<()> {
         range::remove(self, keyspace, bounds, u64::MAX).map(|_| ())
     }
@@ -131,40 +130,40 @@ pub trait Engine: Send + Sync + 'static {
     /// Makes all that has been committed as durable as [`Durability::Disk`].
     fn sync(&self) -> Result<()>;
 
-    /// Makes all that has been committed durable, before the engine is let go. After `Err` some of
-    /// it is not; dropping the engine tries once more, and has nobody to tell.
+    /// Makes everything committed durable, before the engine is dropped. After `Err` some of it is
+    /// not; dropping the engine tries once more, and cannot report a failure.
     fn close(&self) -> Result<()> {
         self.sync()
     }
 
-    /// Fails when a commit would be refused now, whatever it is: for want of room on the device, or
-    /// because the engine has stopped.
+    /// Fails when any commit would be refused now: because the device is full, or because the engine
+    /// has stopped.
     fn check_writable(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Gives the space of what was deleted back to the device, as far as that is worth its cost.
-    /// Does nothing while snapshots are held, and waits for whoever does it already. What needs that
-    /// nobody holds one, and takes little time, it does within `quiet`.
+    /// Returns the space of deleted keys to the device, as far as that is worth its cost. Does nothing
+    /// while snapshots are held, and waits for a reclaim that is already running. Short steps during
+    /// which no snapshot may be held run within `quiet`.
     fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
         let _ = quiet;
         Ok(())
     }
 
-    /// What the engine holds and has done. Cheap enough to be asked for each second.
+    /// Statistics of the engine. Cheap enough to be called every second.
     fn stats(&self) -> EngineStats;
 }
 
-/// Calls what it is given while its owner holds no snapshots that are soon let go.
+/// Calls a function while its owner holds back snapshots of its own, which would soon be dropped.
 pub type Quiet<'a> = dyn Fn(&mut dyn FnMut()) + Sync + 'a;
 
-/// One unchanging state of an [`Engine`].
+/// An immutable state of an [`Engine`].
 pub trait Snapshot: Send + Sync {
     /// The value of `key` in this state.
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Blob>>;
 
-    /// Says that these keys are about to be asked for. A hint: an engine may use it to wait for memory
-    /// once, and not once for each.
+    /// Announces that these keys will be read soon. A hint: an engine may use it to overlap the memory
+    /// accesses.
     fn prefetch(&self, keyspace: Keyspace, keys: &[&[u8]]) {
         let _ = (keyspace, keys);
     }
@@ -180,10 +179,10 @@ pub trait Snapshot: Send + Sync {
         visit: &mut Visit<'_>,
     ) -> Result<()>;
 
-    /// How many stored entries lie in the way of scans of these ranges: what they visit, and what is
-    /// deleted or younger than this state and still kept, and each version of a key where the engine
-    /// keeps them one beside the other. For explanations: it reads them all, and an engine may leave
-    /// out what it is just writing to another place.
+    /// How many stored entries scans of these ranges pass: visited keys, keys that are deleted or
+    /// newer than this state and still stored, and every version of a key if the engine stores them
+    /// side by side. For `explain`: it reads them all, and an engine may leave out a table in memory
+    /// that it is just flushing.
     fn count_stored(&self, keyspace: Keyspace, ranges: &[Bounds<'_>]) -> Result<u64> {
         let mut count = 0;
         for bounds in ranges {
@@ -197,7 +196,8 @@ pub trait Snapshot: Send + Sync {
 }
 
 impl dyn Snapshot + '_ {
-    /// Visits keys like [`scan`](Snapshot::scan), until `visit` breaks or fails. Returns what it said last.
+    /// Visits keys like [`scan`](Snapshot::scan), until `visit` breaks or fails. Returns the last result of
+    /// `visit`.
     ///
     /// # Errors
     ///
@@ -222,7 +222,7 @@ impl dyn Snapshot + '_ {
     }
 }
 
-/// What one keyspace holds.
+/// Statistics of one keyspace.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyspaceStats {
     /// How many keys it has; an estimate where [`EngineStats::keys_exact`] is false.
@@ -233,7 +233,7 @@ pub struct KeyspaceStats {
     pub disk_bytes: u64,
 }
 
-/// What an engine holds and has done since it was opened.
+/// Statistics of an engine since it was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineStats {
     /// By keyspace, in their order.
@@ -246,7 +246,7 @@ pub struct EngineStats {
     pub fsyncs: u64,
     /// Snapshots that are held now.
     pub snapshots_open: u64,
-    /// Reads answered by the document cache; 0 where there is none.
+    /// Reads answered by the document cache; 0 without one.
     pub cache_hits: u64,
     /// Reads that the document cache could not answer.
     pub cache_misses: u64,
@@ -256,8 +256,9 @@ pub struct EngineStats {
     pub behind_batches: u64,
     /// Bytes of those.
     pub behind_bytes: u64,
-    /// Why what was acknowledged cannot be persisted just now; `None` when it can.
+    /// Why acknowledged batches cannot be persisted now; `None` when they can.
     pub behind_reason: Option<String>,
-    /// Bytes on disk of the journals, which hold what is not in the keyspaces' own files yet.
+    /// Bytes on disk of the journals (write-ahead logs), which hold what is not in the tables of the
+    /// keyspaces yet.
     pub journal_bytes: u64,
 }

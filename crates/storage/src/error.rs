@@ -1,4 +1,4 @@
-//! What can go wrong with storage, by what the caller can do about it.
+//! [`Error`]: the failures of storage, distinguished by what the caller can do about them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The device has no room. Reads go on, and so do deletes and drops for a while longer, which
-    /// give space back; writes work again once there is room.
+    /// The device is full. Reads go on, and deletes and drops, which free space, work for a while
+    /// longer; writes work again once there is room.
     #[error("the disk that holds {path} is full{room}; free space there, or delete documents, and retry; reads go on meanwhile", path = path.display(), room = InWords(.room.as_ref()))]
     DiskFull {
         /// The data folder.
         path: PathBuf,
-        /// How much room there is and has to be, where that is known.
+        /// How much room there is and has to be, if known.
         room: Option<Room>,
     },
     /// Commits that were acknowledged in memory are not on the device.
@@ -31,7 +31,7 @@ pub enum Error {
         /// Why they are not.
         cause: Box<Error>,
     },
-    /// Stored bytes are not what was written. Nothing is served from them.
+    /// Stored bytes are damaged. They are never returned to readers.
     #[error(
         "corrupt data in {place}: {what}; run `velocitydb doctor` on the data folder and restore from a backup"
     )]
@@ -41,7 +41,7 @@ pub enum Error {
         /// What was found there.
         what: String,
     },
-    /// An earlier write could not be made durable, so what is on the device is not known any more.
+    /// An earlier write could not be made durable, so the content of the device is unknown.
     #[error(
         "the engine stopped accepting writes after a failure ({reason}); close the database and open it again"
     )]
@@ -55,14 +55,14 @@ pub enum Error {
         /// The data folder.
         path: PathBuf,
     },
-    /// The data folder was written by a program that this one does not understand.
+    /// The data folder has a format that this version does not read.
     #[error("the data folder {path} has format {found}, and this version reads format {supported}; {advice}", path = path.display(), advice = format_advice(*found, *supported))]
     Format {
         /// The data folder.
         path: PathBuf,
         /// The format found.
         found: u32,
-        /// The only format that is understood.
+        /// The only supported format.
         supported: u32,
     },
     /// An option or argument is outside what is allowed.
@@ -78,7 +78,7 @@ pub enum Error {
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error message.
         reason: String,
     },
 }
@@ -88,11 +88,11 @@ pub enum Error {
 pub struct Room {
     /// Bytes that are free.
     pub free_bytes: u64,
-    /// Bytes that have to be, for what is written and for putting it in order.
+    /// Bytes that have to be free, for the write and for flushing and compacting.
     pub needed_bytes: u64,
 }
 
-/// Room in a sentence.
+/// The room in a sentence.
 struct InWords<'a>(Option<&'a Room>);
 
 impl fmt::Display for InWords<'_> {
@@ -103,7 +103,7 @@ impl fmt::Display for InWords<'_> {
 }
 
 impl Error {
-    /// Whether the same call can succeed later without anybody changing it.
+    /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::DiskFull { .. } => true,
@@ -113,7 +113,7 @@ impl Error {
     }
 }
 
-/// What to do about a folder of another format.
+/// What the user can do about a folder of another format.
 fn format_advice(found: u32, supported: u32) -> &'static str {
     match found > supported {
         true => "use a newer version of velocitydb",

@@ -1,4 +1,4 @@
-//! The hash of keys in tables that live in memory. Seeded at random by process, so that nobody can
+//! The hash of keys in tables in memory. Seeded at random per process, so that an attacker cannot
 //! choose keys that collide; therefore nothing that is stored or replicated may depend on it.
 
 use std::hash::{BuildHasher, RandomState};

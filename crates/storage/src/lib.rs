@@ -1,8 +1,7 @@
-//! Ordered bytes: what VelocityDB stands on, and all that it knows of storage.
+//! The storage engines of VelocityDB: ordered keys and values as bytes.
 //!
-//! [`Engine`] is the contract; the memory engine and the LSM engine keep it, and the four storage
-//! modes are composed of them. This crate knows keys and values, never
-//! documents.
+//! [`Engine`] is the contract; the memory engine and the LSM engine implement it, and the four
+//! storage modes are composed of them. This crate handles keys and values, never documents.
 
 pub mod batch;
 pub mod blob;

@@ -1,19 +1,19 @@
-//! [`Overlay`]: a snapshot with a batch laid over it, which is the state that a command sees in the
-//! middle of a group. Owns the merge of the two; must not write.
+//! [`Overlay`]: a snapshot overlaid with a batch: the state that a command sees within a group.
+//! Owns the merge of the two; must not write.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use crate::{Batch, Blob, Bounds, Direction, Keyspace, Result, Snapshot, Visit};
 
-/// What a snapshot will be once a batch is committed on it.
+/// The state after a batch is committed on a snapshot.
 pub struct Overlay<'a> {
     snapshot: &'a dyn Snapshot,
     batch: &'a Batch,
 }
 
 impl<'a> Overlay<'a> {
-    /// Lays `batch` over `snapshot`, which is the state that it is going to be committed on.
+    /// Overlays `snapshot`, the state that `batch` is going to be committed on, with it.
     pub fn new(snapshot: &'a dyn Snapshot, batch: &'a mut Batch) -> Self {
         batch.sort_keys();
         Overlay { snapshot, batch }
@@ -53,7 +53,7 @@ impl Snapshot for Overlay<'_> {
 }
 
 impl Overlay<'_> {
-    /// Visits what is below and what the batch touched as one order.
+    /// Visits the keys of the snapshot and of the batch in one order.
     fn merge<'k>(
         &self,
         keyspace: Keyspace,

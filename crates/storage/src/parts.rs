@@ -1,11 +1,11 @@
-//! [`Part`]: one of several batches that are committed as one, and where its keys stand.
+//! [`Part`]: one of several batches that are committed as one, with the prefix of its keys.
 //!
-//! Engines put prefix and key together while they write, so that nobody copies a batch to move its
-//! keys. Owns what several parts mean together; must not know how an engine writes.
+//! Engines concatenate prefix and key while they write, so that batches are not copied to add
+//! prefixes. Owns the meaning of several parts; must not know how an engine writes.
 
 use crate::{Batch, Purpose};
 
-/// A batch of a commit, and the bytes that stand before each of its keys.
+/// A batch of a commit, and the prefix of its keys.
 #[derive(Clone, Copy)]
 pub struct Part<'a> {
     /// What is put before every key, in every keyspace. It may be empty.
@@ -43,7 +43,7 @@ pub(crate) fn are_empty(parts: &[Part<'_>]) -> bool {
     parts.iter().all(|part| part.batch.is_empty())
 }
 
-/// What a commit of these parts is for: to give space back if all of them are.
+/// The purpose of a commit of these parts: to free space if that is the purpose of all of them.
 pub(crate) fn purpose(parts: &[Part<'_>]) -> Purpose {
     let purposes = parts.iter().map(|part| part.batch.purpose());
     purposes.max().unwrap_or_default()
@@ -57,8 +57,8 @@ pub(crate) fn join(parts: &[Part<'_>]) -> Batch {
     joined
 }
 
-/// Calls `commit` with parts of which no two write the same key: with these, or with one that says
-/// the same. Engines write each key once in a commit.
+/// Calls `commit` with parts of which no two write the same key: with these, or with one that has
+/// the same effect. Engines write each key once in a commit.
 pub(crate) fn apart<R>(parts: &[Part<'_>], commit: impl FnOnce(&[Part<'_>]) -> R) -> R {
     match may_overlap(parts) {
         true => commit(&[Part::from(&join(parts))]),
@@ -102,7 +102,7 @@ mod tests {
             assert_eq!(may_overlap(&parts), expected, "{prefixes:?}");
         }
         let parts = [Part { prefix: b"a", batch: &batch }, Part { prefix: b"", batch: &empty }];
-        assert!(!may_overlap(&parts), "a part without writes is in nobody's way");
+        assert!(!may_overlap(&parts), "a part without writes overlaps with none");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Removing a range of keys through what every engine can do: bounded steps, each a commit. Must not
-//! know how an engine keeps its keys.
+//! Removes a range of keys in bounded steps, each a commit, through the engine contract alone. Must
+//! not know how an engine stores its keys.
 
 use std::ops::ControlFlow;
 
@@ -12,7 +12,7 @@ const STEP_BYTES_MAX: usize = 128 << 10;
 /// How many bytes of keys and values a step reads.
 const STEP_READ_BYTES_MAX: usize = 4 << 20;
 
-/// What [`remove`] has come to.
+/// The progress of [`remove`].
 #[derive(Debug, Default)]
 pub(crate) struct Removed {
     /// Bytes of the keys and values that were removed.
@@ -51,8 +51,8 @@ pub(crate) fn remove<E: Engine + ?Sized>(
     Ok(removed)
 }
 
-/// Puts the deletions of the first keys of a range into `batch`: how many bytes they and their values
-/// have, and whether these are all. No snapshot is held when it returns.
+/// Puts deletions of the first keys of a range into `batch`. Returns how many bytes they and their
+/// values have, and whether these are all. No snapshot is held when it returns.
 fn read_step<E: Engine + ?Sized>(
     engine: &E,
     keyspace: Keyspace,

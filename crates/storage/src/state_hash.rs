@@ -1,4 +1,4 @@
-//! [`StateHasher`]: one number for all that an engine holds, however it is come by.
+//! [`StateHasher`]: one hash of an engine's whole content, independent of the engine.
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -6,9 +6,9 @@ use crate::Keyspace;
 
 /// Hashes the keys and values of a state, in their order, one after the other.
 ///
-/// Two states have the same hash when they are equal, whatever engines they are in, and in whatever
-/// portions they are read or received: a hasher is kept, or cloned, from one portion to the next.
-/// Other states have another one, unless somebody sets out to find two that do not.
+/// Two equal states have the same hash, whatever engines they are in, and in whatever portions they
+/// are read or received: a hasher is kept, or cloned, from one portion to the next. Different states
+/// have different hashes, unless an attacker constructs a collision.
 #[derive(Clone)]
 pub struct StateHasher {
     hasher: Xxh3,
@@ -17,11 +17,11 @@ pub struct StateHasher {
     keyspace: u8,
 }
 
-/// What ends a keyspace: no key has this length.
+/// The end mark of a keyspace: no key has this length.
 const END: [u8; 8] = u64::MAX.to_le_bytes();
 
 impl StateHasher {
-    /// Begins with a state that has so many keyspaces.
+    /// A hasher for a state with `keyspaces` keyspaces.
     ///
     /// # Panics
     ///
@@ -31,12 +31,12 @@ impl StateHasher {
         StateHasher { hasher: Xxh3::new(), keyspaces: keyspaces as u8, keyspace: 0 }
     }
 
-    /// Adds the next key: behind all that were added, in the order of keyspaces and then of keys. The
-    /// caller sees to the order of keys.
+    /// Adds the next key, in the order of keyspaces and then of keys. The caller ensures the order of
+    /// keys.
     ///
     /// # Panics
     ///
-    /// When the keyspace lies before that of the last key, or is none of the state.
+    /// When the keyspace is before that of the last key, or does not exist in the state.
     pub fn add(&mut self, keyspace: Keyspace, key: &[u8], value: &[u8]) {
         assert!(keyspace.0 < self.keyspaces, "the state has no keyspace {}", keyspace.0);
         assert!(keyspace.0 >= self.keyspace, "keyspaces are added in order");

@@ -14,7 +14,7 @@ use crate::{
     parts,
 };
 
-/// What fills the cache.
+/// Which calls fill the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fill {
     /// Documents that are read.
@@ -29,7 +29,7 @@ pub(crate) struct Cached<E> {
     keyspace: Keyspace,
     fill: Fill,
     coherent: Coherent<Documents, Mutex<Stripe>>,
-    /// The protocol admits one writer at a time.
+    /// The protocol requires one writer at a time.
     writer: Mutex<()>,
     hits: Counter,
     misses: Counter,
@@ -55,13 +55,13 @@ impl<E: Engine> Cached<E> {
     fn load(&self, key: &[u8]) -> Result<Option<Blob>> {
         self.misses.increment();
         let load = || self.engine.get(self.keyspace, key);
-        // A copy, since what the engine hands out keeps the whole block around it in memory.
+        // A copy, since the engine's value keeps its whole block in memory.
         let keep = |value: &Blob| Blob::copy_of(value);
         self.coherent.load(key, hash(self.keyspace, key), load, keep)
     }
 
-    /// Shows the documents that `parts` write, with the hash of each, and with its value where the
-    /// cache is to hold that.
+    /// Passes the documents that `parts` write to `see`, with the hash of each, and with its value
+    /// if the cache is to hold that.
     fn documents<'w>(&self, parts: &'w [Part<'w>], see: &mut See<'_, &'w [u8]>) {
         let mut composed = Vec::new();
         for Part { prefix, batch } in parts {
@@ -118,7 +118,7 @@ impl<E: Engine> Engine for Cached<E> {
 
     fn remove_range(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<()> {
         let result = self.engine.remove_range(keyspace, bounds);
-        // Also what was removed before an error.
+        // Also after an error, since some keys were removed before it.
         if keyspace == self.keyspace {
             let is_within =
                 |key: &[u8]| key >= bounds.start && bounds.end.is_none_or(|end| key < end);
@@ -162,8 +162,8 @@ impl Lock for Mutex<Stripe> {
 /// The documents that the cache holds, bounded by bytes.
 struct Documents(Cache<Box<[u8]>, Blob, Weight, rapidhash::fast::RandomState>);
 
-/// What an entry takes beside its key and value: two allocations, an entry of the map, and its
-/// place in the order of eviction.
+/// The overhead of an entry beside its key and value: two allocations, an entry of the map, and a
+/// position in the order of eviction.
 const ENTRY_BYTES: u64 = 144;
 
 #[derive(Clone)]

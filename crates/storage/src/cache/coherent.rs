@@ -10,14 +10,13 @@
 //!                                                         epoch is the noted one
 //! ```
 //!
-//! Between a writer's two steps the key is in no map, and nobody inserts it. A reader that read
-//! before the publication finds a write in flight, or another epoch, and keeps its value to
-//! itself. So an entry of the map is always the newest published value, and once a reader was
-//! given the new value nobody is given the old one. A write that fails ends like one that
-//! succeeds, without a value.
+//! Between a writer's two steps the key is not in the map, and no reader inserts it. A reader that read
+//! before the publication finds a write in flight, or another epoch, and does not insert its value. So
+//! an entry of the map is always the newest published value, and once a reader has got the new value no
+//! reader gets the old one. A write that fails ends like one that succeeds, without a value.
 //!
-//! The removal of a range is no write of its keys, which nobody has a list of: it is in every stripe as
-//! if one of its keys had been written, and then forgotten.
+//! When a range is removed, its keys are not known one by one: every stripe is treated as if one of its
+//! keys had been written, and then the keys of the range are evicted.
 //!
 //! The protocol is generic over map and lock so that the tests run this very code under every
 //! interleaving.
@@ -27,7 +26,7 @@
 //! Keys share stripes: a write keeps readers of other keys on its stripe from inserting, which
 //! costs them a second read later and is never wrong. Absence is not cached.
 
-/// A concurrent map from keys to values, free to forget any entry at any time.
+/// A concurrent map from keys to values, which may evict any entry at any time.
 pub(super) trait Map {
     /// What it holds.
     type Value: Clone;
@@ -35,23 +34,23 @@ pub(super) trait Map {
     /// The value of `key`, if it is held.
     fn get(&self, key: &[u8]) -> Option<Self::Value>;
 
-    /// Holds `value`, or forgets what was held.
+    /// Stores `value`, or evicts the old one.
     fn insert(&self, key: &[u8], value: Self::Value);
 
-    /// Forgets `key`.
+    /// Removes `key`.
     fn remove(&self, key: &[u8]);
 
-    /// Forgets every key that `is_removed` says.
+    /// Removes every key for which `is_removed` returns true.
     fn remove_all(&self, is_removed: &dyn Fn(&[u8]) -> bool);
 }
 
 /// A lock around the state of one stripe.
 pub(super) trait Lock: Default {
-    /// Runs `f` with the state, and nobody else's at the same time.
+    /// Runs `f` with exclusive access to the state.
     fn with<R>(&self, f: impl FnOnce(&mut Stripe) -> R) -> R;
 }
 
-/// What a stripe knows of the writes to its keys.
+/// The writes to the keys of a stripe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Stripe {
     /// Keys that are being written now.
@@ -60,7 +59,7 @@ pub(super) struct Stripe {
     pub(super) epoch: u64,
 }
 
-/// What is shown each key that is written, with its hash, and with its value where that is to be held.
+/// A visitor of written keys, each with its hash, and with its value if the map is to hold that.
 pub(super) type See<'s, V> = dyn FnMut(&[u8], u64, Option<V>) + 's;
 
 /// A map kept coherent with a store that publishes one state after another.
@@ -84,8 +83,8 @@ impl<M: Map, L: Lock> Coherent<M, L> {
         &self.stripes[hash as usize & (self.stripes.len() - 1)]
     }
 
-    /// The value of a key that the map did not have: reads it with `load` from the state that is
-    /// published at that time, and holds it if that is safe. `keep` is what the map is to hold.
+    /// The value of a key that is not in the map: reads it with `load` from the state that is published
+    /// at that time, and inserts it if that is safe. `keep` makes the value to insert.
     pub(super) fn load<E>(
         &self,
         key: &[u8],
@@ -109,10 +108,10 @@ impl<M: Map, L: Lock> Coherent<M, L> {
         Ok(value)
     }
 
-    /// Runs `commit`, which publishes a state with other values for the given keys before it
-    /// returns `Ok`, and holds what `keep` makes of those that come with a value. `writes` shows each
-    /// key with its hash; it is called twice and shows the same each time. The caller lets one writer
-    /// in at a time.
+    /// Runs `commit`, which publishes a state with other values for the written keys before it returns
+    /// `Ok`, and inserts what `keep` makes of those that come with a value. `writes` passes each key
+    /// with its hash to a visitor; it is called twice and passes the same keys each time. The caller
+    /// ensures that there is one writer at a time.
     pub(super) fn write<V, E>(
         &self,
         writes: impl Fn(&mut See<'_, V>),
@@ -138,8 +137,8 @@ impl<M: Map, L: Lock> Coherent<M, L> {
         result
     }
 
-    /// Forgets every key that `is_removed` says, all of which have had no value in the published states
-    /// for a while; what readers found until then they keep to themselves. Meanwhile old values may
+    /// Forgets every key that `is_removed` says, all of which already have no value in the published
+    /// state; values that readers found before are not inserted any more. Meanwhile old values may
     /// still be served, and writers go on.
     pub(super) fn forget(&self, is_removed: &dyn Fn(&[u8]) -> bool) {
         self.stripes.iter().for_each(|stripe| stripe.with(|stripe| stripe.epoch += 1));

@@ -1,5 +1,5 @@
-//! The protocol of [`Coherent`] under every interleaving of a writer and readers, by `shuttle`,
-//! and protocols with planted bugs, which must be caught.
+//! The protocol of [`Coherent`] under every interleaving of a writer and readers, by `shuttle`, and
+//! protocols with planted bugs, which must be detected.
 
 use std::panic;
 use std::sync::atomic::AtomicUsize;
@@ -113,7 +113,7 @@ impl<L: Lock> Cache<L> {
         }
     }
 
-    /// Publishes a state beside the protocol, as the removal of a range does.
+    /// Publishes a state outside of the protocol, as the removal of a range does.
     fn replace(&self, value: u32) {
         self.published.store(value, Ordering::SeqCst);
         self.coherent.forget(&|key| key == KEY);
@@ -169,7 +169,8 @@ fn scenario_of_one_read<L: Lock + Send + Sync + 'static>() {
     assert_eq!(cache.get(), 1);
 }
 
-/// A removal beside one write and two reads, which see what they will until the removal has returned.
+/// A removal concurrent with one write and two reads, which may see either value until the removal
+/// has returned.
 fn scenario_of_a_removal<L: Lock + Send + Sync + 'static>() {
     let cache = Arc::new(Cache::<L> {
         coherent: Coherent::new(ModelMap::default(), 1),

@@ -1,4 +1,4 @@
-//! The L1 cache: hot documents of a disk engine, decoded blocks and trees out of the way.
+//! The document cache: hot documents of a disk engine, without its blocks and trees.
 
 mod cached;
 mod coherent;

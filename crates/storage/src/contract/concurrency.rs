@@ -125,7 +125,7 @@ fn inserts_and_deletes_appear_together(test: TestEngine) {
     });
 }
 
-/// Who sees a commit sees all those before it.
+/// A reader that sees a commit sees all those before it.
 fn commits_appear_in_order(test: TestEngine) {
     let engine = &*test.engine;
     put(engine, FIRST, b"leads", &0_u64.to_be_bytes());

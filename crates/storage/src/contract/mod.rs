@@ -1,8 +1,9 @@
-//! The contract suite: what every [`Engine`](crate::Engine) has to do, whichever engine and mode it is.
+//! The contract suite: what every [`Engine`](crate::Engine) has to do, in every mode.
 //!
 //! [`run`] makes a fresh engine for every check and panics at the first broken promise. The suite
-//! knows nothing of any engine's inside. Engines compare against [`Model`], the plainest engine
-//! that keeps the contract. The suite itself is tested by engines with planted faults.
+//! does not depend on the internals of any engine. Engines are compared with [`Model`], the
+//! simplest engine that fulfils the contract. The suite itself is tested by engines with planted
+//! faults.
 
 mod basics;
 mod concurrency;

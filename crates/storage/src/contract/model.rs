@@ -1,7 +1,7 @@
-//! [`Model`]: the plainest engine that keeps the contract, to compare the others with.
+//! [`Model`]: the simplest engine that fulfils the contract, to compare the others with.
 //!
-//! One `BTreeMap` a keyspace, copied as a whole when a commit meets an open snapshot. Right by
-//! inspection, and as slow as that sounds.
+//! One `BTreeMap` a keyspace, copied as a whole when a commit meets an open snapshot. Correct
+//! by inspection, and slow.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};

@@ -25,7 +25,7 @@ fn expected() -> Pairs {
     keys.map(|key| (key.to_vec(), b"of a neighbour".to_vec())).to_vec()
 }
 
-/// A partition of the engine under test, which is let go with it.
+/// A partition of the engine under test, which is dropped with it.
 pub fn between_neighbours(test: TestEngine) -> TestEngine {
     let TestEngine { engine, reopen } = test;
     let between = Between::create(&engine);
@@ -33,7 +33,7 @@ pub fn between_neighbours(test: TestEngine) -> TestEngine {
     let whole = Mutex::new(Some(engine));
     let reopen = Box::new(move |between: Arc<dyn Engine>| {
         drop(between);
-        let mut whole = whole.lock().expect("nobody panics with the lock");
+        let mut whole = whole.lock().expect("no holder of the lock panics");
         let engine = reopen(whole.take().expect("it was put back"));
         let between = Between::open(&engine);
         *whole = Some(engine);

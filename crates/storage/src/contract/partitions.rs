@@ -186,8 +186,8 @@ fn commit_of_several_partitions_is_one(test: TestEngine) {
     assert_eq!(handles[0].stats().commits, 2);
 }
 
-/// Until it is finished nobody sees a replacement, and afterwards nobody what was before, but in
-/// snapshots from then. One that is abandoned was never there.
+/// A replacement is invisible until it is finished, and afterwards the old content is only in earlier
+/// snapshots. An abandoned one has no effect.
 fn replacement_is_seen_once_it_is_finished(test: TestEngine) {
     let partitions = open(&test.engine);
     let handles = IDS.map(|id| create(&partitions, id));

@@ -1,5 +1,5 @@
-//! [`Puppet`]: an engine whose commits fail when they are told to, as on a full device, and whose reads
-//! let something else happen first.
+//! [`Puppet`]: an engine whose commits fail on demand, as on a full device, and whose reads can call
+//! something else first.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ pub(super) struct Puppet {
     /// How many commits succeed before the one that fails.
     successes: AtomicU64,
     has_failed: AtomicBool,
-    /// What happens before the next read.
+    /// What is called before the next read.
     interlude: Mutex<Option<Interlude>>,
 }
 
@@ -27,7 +27,7 @@ impl Puppet {
         Puppet { engine, successes, has_failed, interlude: Mutex::default() }
     }
 
-    /// Lets one commit fail, after so many that succeed.
+    /// Makes one commit fail, after `successes` that succeed.
     pub(super) fn fail_after(&self, successes: u64) {
         self.has_failed.store(false, Ordering::SeqCst);
         self.successes.store(successes, Ordering::SeqCst);
@@ -40,11 +40,11 @@ impl Puppet {
 
     /// Calls `interlude` before the next read reads.
     pub(super) fn before_next_read(&self, interlude: impl FnOnce() + Send + 'static) {
-        *self.interlude.lock().expect("nobody panics with the lock") = Some(Box::new(interlude));
+        *self.interlude.lock().expect("no holder of the lock panics") = Some(Box::new(interlude));
     }
 
     fn play(&self) {
-        let interlude = self.interlude.lock().expect("nobody panics with the lock").take();
+        let interlude = self.interlude.lock().expect("no holder of the lock panics").take();
         if let Some(interlude) = interlude {
             interlude();
         }

@@ -1,5 +1,5 @@
-//! Checks of engines that persist: what was synced is there after a restart. Without a reopen
-//! these have nothing to do.
+//! Checks of engines that persist: what was synced is there after a restart. Without a
+//! `reopen` these checks do nothing.
 
 use super::{
     Check, FIRST, SECOND, TestEngine, all, commit, delete, get, get_at, number, put, snapshot,
@@ -46,7 +46,7 @@ fn disk_commits_survive_a_restart(test: TestEngine) {
     assert_eq!(get(&*engine, FIRST, b"key").as_deref(), Some(&b"value"[..]));
 }
 
-/// Writes of several runs lie over one another in their order.
+/// Writes of several runs are kept, in their order.
 fn state_continues_over_restarts(test: TestEngine) {
     let TestEngine { mut engine, reopen } = test;
     let Some(reopen) = reopen else { return };

@@ -1,4 +1,4 @@
-//! Checks of snapshots: a state that stays, and costs nobody anything while it is held.
+//! Checks of snapshots: a state that stays as it is, and blocks nothing while it is held.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,4 @@
-//! Running the checks, and the words that they are written in.
+//! Running the checks, and the helpers that they use.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::{Batch, Bounds, Direction, Durability, Engine, Keyspace, Part, Snapsh
 pub struct TestEngine {
     /// Empty, with at least two keyspaces.
     pub engine: Arc<dyn Engine>,
-    /// Where the engine persists: closes it, which is the last handle, and opens it again.
+    /// If the engine persists: closes it, which is the last handle, and opens it again.
     pub reopen: Option<Box<Reopen>>,
 }
 
@@ -34,7 +34,7 @@ pub fn checks() -> Vec<Check> {
     .concat()
 }
 
-/// Every check of what [`Partitions`](crate::Partitions) make of an engine.
+/// Every check of [`Partitions`](crate::Partitions) on an engine.
 pub fn partition_checks() -> Vec<Check> {
     partitions::CHECKS.to_vec()
 }
@@ -128,7 +128,7 @@ mod tests {
         run(partition_checks(), &make);
     }
 
-    /// An engine that leaves to the trait what it can.
+    /// An engine that uses the trait's default methods.
     struct Plain(Model);
 
     impl Engine for Plain {

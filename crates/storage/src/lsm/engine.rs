@@ -24,7 +24,7 @@ use crate::{
     Purpose, Quiet, Result, Snapshot, parts, range,
 };
 
-/// How long the last reads of a closed store are waited for.
+/// How long closing the store waits for its last reads.
 const READ_WAIT: Duration = Duration::from_millis(1);
 const READ_WAITS_MAX: u32 = 1000;
 
@@ -33,21 +33,21 @@ const REMOVED_BYTES_MAX: u64 = 256 << 20;
 
 /// An engine that keeps its data on disk.
 pub struct Lsm {
-    /// What readers see. Replaced after each commit, once the batch has its durability. `None`
-    /// while the store is opened again after a full disk.
+    /// The state that readers see. Replaced after each commit, once the batch has its durability.
+    /// `None` while the store is reopened after a full disk.
     published: ArcSwapOption<State>,
-    /// Held by whoever commits, until the batch has its durability and is published.
+    /// Locked by a commit, until the batch has its durability and is published.
     committing: Mutex<()>,
-    /// Held by whoever fsyncs, and before `writer`.
+    /// Locked by an fsync, and before `writer`.
     syncing: Mutex<()>,
-    /// Never held through an fsync, but by who closes the store.
+    /// Never held during an fsync, except while the store is closed.
     writer: Mutex<Writer>,
     space: Arc<Space>,
-    /// Where the journals are.
+    /// The folder of the journals.
     path: PathBuf,
-    /// Held by whoever reclaims space.
+    /// Locked while space is reclaimed.
     reclaiming: Mutex<()>,
-    /// Why nothing is written any more.
+    /// Why all writes are refused.
     poisoned: OnceLock<String>,
     snapshots_open: Arc<AtomicU64>,
     commits: AtomicU64,
@@ -80,8 +80,8 @@ impl Lsm {
         if self.writer().is_dirty() { self.sync() } else { Ok(()) }
     }
 
-    /// Fsyncs, beside those who write, unless batch `number` is on the device already. When the batch
-    /// has been refused since, the device is full.
+    /// Fsyncs, concurrently with writers, unless batch `number` is on the device already. If the batch
+    /// has been refused meanwhile, the device is full.
     fn sync_to(&self, number: u64) -> Result<()> {
         let _one = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let fsync = {
@@ -97,8 +97,8 @@ impl Lsm {
         if fsync.number < number { Err(self.space.is_full()) } else { Ok(()) }
     }
 
-    /// Writes `parts`, no two of which write the same key, as one batch as far as the operating
-    /// system, and returns its number. A batch that waits for its fsync may yet be refused.
+    /// Writes `parts`, no two of which write the same key, as one batch to the operating system, and
+    /// returns its number. A batch that waits for its fsync may still be refused.
     fn append(&self, parts: &[Part<'_>], durability: Durability) -> Result<u64> {
         let mut writer = self.writer();
         self.revive(&mut writer, parts::purpose(parts))?;
@@ -118,7 +118,7 @@ impl Lsm {
         Ok(writer.number())
     }
 
-    /// Shows readers the newest state.
+    /// Publishes the newest state to readers.
     fn publish(&self, writer: &mut Writer) {
         writer.acknowledge();
         if let Some(state) = writer.state() {
@@ -127,7 +127,7 @@ impl Lsm {
         self.commits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes what is found out about the engine for those who ask for statistics.
+    /// Records a failure for the engine's statistics.
     fn noted<T>(&self, result: Result<T>) -> Result<T> {
         if let Err(Error::Poisoned { reason }) = &result {
             self.poisoned.get_or_init(|| reason.clone());
@@ -135,7 +135,7 @@ impl Lsm {
         result
     }
 
-    /// Makes the store work again if it was closed because the disk was full.
+    /// Reopens the store if it was closed because the disk was full.
     fn revive(&self, writer: &mut Writer, purpose: Purpose) -> Result<()> {
         if writer.needs_reopening(purpose)? {
             if !self.unpublish() {
@@ -148,8 +148,8 @@ impl Lsm {
         Ok(())
     }
 
-    /// Begins the journals anew, unless somebody holds a snapshot; `writer` has no memtables
-    /// then. Whether it came to that.
+    /// Starts the journals anew, unless a snapshot is held; the memtables of `writer` are empty.
+    /// Returns whether it did.
     fn restart_journals(&self, writer: &mut Writer) -> Result<bool> {
         if self.snapshots_open.load(Ordering::Relaxed) > 0 || !writer.flush()? {
             return Ok(false);
@@ -162,8 +162,8 @@ impl Lsm {
         Ok(true)
     }
 
-    /// Merges what is worth it, and begins the journals anew for that or because they are long.
-    /// Whether there may be room now for a merge that lacked it.
+    /// Compacts the trees that are worth it, and starts the journals anew after that or because they
+    /// are long. Returns whether there may now be room for a compaction that lacked it.
     fn reclaim_once(&self, quiet: &Quiet<'_>) -> Result<bool> {
         let mut begun = Ok(None);
         quiet(&mut || {
@@ -171,7 +171,7 @@ impl Lsm {
                 begun = self.writer().begin_reclaiming();
             }
         });
-        // The writer is let go meanwhile.
+        // The writer is unlocked meanwhile.
         let Some(reclaiming) = begun? else { return Ok(false) };
         let has_room = |bytes| self.space.check(bytes, 0, Purpose::Free).is_ok();
         let merged = reclaiming.merge(has_room).map_err(|error| {
@@ -188,13 +188,13 @@ impl Lsm {
         Ok(restarted? && merged.lacked_room)
     }
 
-    /// Drops the tables that have no key outside of `bounds`, where all keys are deleted. Whether there
-    /// were any.
+    /// Drops the tables that have no key outside of `bounds`, within which all keys are deleted.
+    /// Returns whether there were any.
     ///
-    /// Of such a key an older version may come to light that a table which reaches beyond the bounds
-    /// has, since the deletion that hid it went: it has to be deleted again. From a journal none comes
-    /// back, since every journal that has a version of a key has its later deletion too. Snapshots from
-    /// before go on reading the tables.
+    /// A table that reaches beyond the bounds may have an older version of such a key, which reappears
+    /// since its tombstone was dropped: it has to be deleted again. Replaying a journal brings none
+    /// back, since every journal that has a version of a key has its later tombstone too. Earlier
+    /// snapshots go on reading the tables.
     fn drop_tables(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<bool> {
         let _one = self.reclaiming.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.published.load_full();
@@ -203,7 +203,8 @@ impl Lsm {
             return Ok(false);
         }
         drop(state);
-        // Tables go for good. What they are dropped for may not be lost with a journal's end.
+        // Dropping tables cannot be undone, so the deletions must not be lost with the end of a
+        // journal.
         self.sync()?;
         let Some(dropping) = self.writer().begin_dropping() else { return Ok(false) };
         dropping.drop_tables(keyspace, bounds).map_err(|error| {
@@ -214,23 +215,23 @@ impl Lsm {
         Ok(true)
     }
 
-    /// Shows readers the same batches in the tables that there are now.
+    /// Publishes the same batches again, with the current tables.
     fn publish_again(&self) {
-        // A batch that waits for its fsync is not shown.
+        // A batch that waits for its fsync is not published.
         let _one = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(state) = self.writer().state() {
             self.published.store(Some(Arc::new(state)));
         }
     }
 
-    /// Whether there is room for `bytes` that are to be committed later, beside those that are on
-    /// their way already.
+    /// Checks that there is room for `bytes` that are to be committed later, in addition to the
+    /// pending ones.
     pub(crate) fn check_room(&self, bytes: u64, on_the_way: u64, purpose: Purpose) -> Result<()> {
         self.space.check(bytes, on_the_way, purpose)
     }
 
-    /// Takes the published state back and waits until nobody reads it, unless somebody does for
-    /// long. Whether it came to that.
+    /// Withdraws the published state and waits a short time until no reader uses it. Returns whether
+    /// none does.
     fn unpublish(&self) -> bool {
         let Some(state) = self.published.swap(None) else { return true };
         for _ in 0..READ_WAITS_MAX {
@@ -246,16 +247,16 @@ impl Lsm {
         false
     }
 
-    /// Waits for the store to be opened again, which is the one time that a reader waits.
+    /// Waits for the store to be reopened, which is the only time that a reader waits.
     fn reopened(&self) -> Result<Arc<State>> {
         let _opened = self.writer();
         let state = self.published.load_full();
-        // It is still closed when the disk was too full to open it.
+        // It is still closed if the disk was too full to open it.
         state.ok_or_else(|| self.space.is_full())
     }
 
-    /// The writer, for one caller at a time. Its state is valid after a panic too: what was being
-    /// written then was not published.
+    /// Locks the writer. Its state is valid after a panic too: what was being written then was not
+    /// published.
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -306,7 +307,7 @@ impl Engine for Lsm {
     fn sync(&self) -> Result<()> {
         let number = {
             let mut writer = self.writer();
-            // Where there is no room yet, what the journal has can become durable all the same.
+            // Even without room, the content of the journal can become durable.
             let _ = self.revive(&mut writer, Purpose::Keep);
             writer.number()
         };
@@ -324,7 +325,7 @@ impl Engine for Lsm {
     }
 
     fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
-        // Who else does it may have begun before the last deletions.
+        // Another thread's reclaim may have begun before the last deletions.
         let _one = self.reclaiming.lock().unwrap_or_else(PoisonError::into_inner);
         if self.reclaim_once(quiet)? {
             self.reclaim_once(quiet)?;
@@ -370,7 +371,7 @@ mod tests {
         engine.commit(&batch, durability)
     }
 
-    /// The batch whose fsync failed is not seen before a restart; afterwards it may be there.
+    /// A batch whose fsync failed is not visible before a restart; afterwards it may be.
     #[test]
     fn a_failed_fsync_poisons_writes_and_leaves_reads() {
         let folder = tempfile::tempdir().unwrap();
@@ -409,8 +410,8 @@ mod tests {
         put(&engine, b"after", Durability::Disk).unwrap();
     }
 
-    /// The writer was held through every fsync in the background, so that commits that wait for
-    /// none stood still for as long as the device took.
+    /// The writer was locked during every background fsync, so that commits that wait for none were
+    /// blocked for its duration.
     #[test]
     fn commits_go_on_during_an_fsync() {
         let folder = tempfile::tempdir().unwrap();
@@ -431,7 +432,7 @@ mod tests {
                 put(&engine, &number.to_be_bytes(), Durability::Os).unwrap();
                 assert!(engine.get(DOCUMENTS, &number.to_be_bytes()).unwrap().is_some());
             }
-            // What the fsync does not cover is still to be fsynced.
+            // Batches that the fsync does not cover still have to be fsynced.
             release.send(()).unwrap();
             syncing.join().unwrap().unwrap();
             assert!(engine.writer().is_dirty());
@@ -442,8 +443,8 @@ mod tests {
         release.send(()).unwrap();
     }
 
-    /// The journal of the last fsync was kept open when it was removed, and so occupied a small device
-    /// that was being cleared.
+    /// The journal of the last fsync was kept open after it was removed, and so kept occupying a small
+    /// device.
     #[test]
     #[cfg(target_os = "linux")]
     fn removed_journals_are_not_kept_open() {

@@ -1,4 +1,4 @@
-//! From the store's errors to ours, by what the caller can do.
+//! Converts the store's errors to ours, by what the caller can do about them.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ fn is_io_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// Whether the store met a full device.
+/// Whether the store failed because the device is full.
 pub(super) fn is_full(error: &fjall::Error) -> bool {
     match error {
         fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
@@ -27,7 +27,7 @@ pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Error 
     Error::Io { action, path: path.to_owned(), reason: error.to_string() }
 }
 
-/// The error of a call of the store; `place` is where it was, should it have found corruption.
+/// The error of a call of the store; `place` is where it was, in case it found corruption.
 pub(super) fn store(
     action: &'static str,
     path: &Path,
@@ -37,7 +37,8 @@ pub(super) fn store(
     match error {
         fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
             match error.kind() {
-                // The last is what the system says of an offset that a damaged table made up.
+                // The last one is the system's error for an invalid offset in a damaged
+                // table.
                 io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::NotFound
                 | io::ErrorKind::InvalidInput => Error::Corrupt {

@@ -1,4 +1,4 @@
-//! [`Folder`]: a data folder that is ours alone for as long as this is held.
+//! [`Folder`]: a data folder, locked for exclusive use while this is held.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use super::error;
 use super::marker;
 use crate::{Error, Result};
 
-/// Locked by whoever has the folder open; empty.
+/// The lock file, which is locked while the folder is open; empty.
 const LOCK_FILE_NAME: &str = "LOCK";
-/// Holds the store.
+/// The folder of the store.
 const STORE_FOLDER_NAME: &str = "store";
 
 /// A locked folder that is a data folder, or empty and about to become one.
@@ -19,13 +19,13 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Locks the folder, which is created where it is missing.
+    /// Locks the folder, and creates it if it is missing.
     pub(super) fn create(path: &Path) -> Result<Self> {
         fs::create_dir_all(path).map_err(|error| error::io("creating", path, &error))?;
         Folder::open(path)
     }
 
-    /// Locks a folder that exists. Writes nothing into one that holds anything of others.
+    /// Locks an existing folder. Writes nothing into a folder that has foreign files.
     pub(super) fn open(path: &Path) -> Result<Self> {
         check_owner(path)?;
         let lock_path = path.join(LOCK_FILE_NAME);
@@ -42,7 +42,7 @@ impl Folder {
         Ok(Folder { path: path.to_owned(), lock })
     }
 
-    /// Whether somebody has begun to make a data folder of this one, or has made it.
+    /// Whether creating a data folder here was begun or completed.
     pub(super) fn is_begun(path: &Path) -> Result<bool> {
         for name in [LOCK_FILE_NAME, marker::NEW_FILE_NAME, marker::FILE_NAME] {
             let file = path.join(name);
@@ -57,7 +57,7 @@ impl Folder {
         &self.path
     }
 
-    /// Where the store is.
+    /// The folder of the store.
     pub(super) fn store(&self) -> PathBuf {
         self.path.join(STORE_FOLDER_NAME)
     }
@@ -74,8 +74,8 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Closing is not enough: a process that is being forked right now has the file open too.
-        // Should unlocking fail, closing is what is left.
+        // Closing is not enough: a process that is just being forked has the file open too. If
+        // unlocking fails, closing has to suffice.
         let _ = self.lock.unlock();
     }
 }

@@ -1,9 +1,9 @@
-//! [`Fsync`]: one fsync of the journal, done beside those who write.
+//! [`Fsync`]: one fsync of the journal, concurrent with writers.
 //!
-//! What is to be fsynced is noted while nothing is written, see
-//! [`Writer::begin_fsync`](super::writer::Writer::begin_fsync); what came of it is noted the same way.
-//! In between nobody waits for it but who asked for it. When the store turns to another journal, it
-//! fsyncs the one before by itself, so the newest one is all there is to do.
+//! What is to be fsynced is recorded under the writer's lock, see
+//! [`Writer::begin_fsync`](super::writer::Writer::begin_fsync), and so is the result. In between only
+//! callers that asked for the fsync wait for it. When the store starts another journal, it fsyncs the
+//! one before by itself, so only the newest one has to be fsynced.
 
 use std::fmt;
 use std::fs::File;
@@ -15,13 +15,13 @@ use super::marker::Marker;
 use super::{error, journal};
 use crate::Result;
 
-/// What is called before each fsync of the journal: for tests and benchmarks, in which it takes as
-/// long as a slow device would, or fails.
+/// A hook before each fsync of the journal: for tests and benchmarks, to simulate a slow device or a
+/// failure.
 #[derive(Clone, Default)]
 pub struct FsyncHook(Option<Arc<dyn Fn() -> io::Result<()> + Send + Sync>>);
 
 impl FsyncHook {
-    /// A hook that calls `before`, whose error is that of the fsync.
+    /// A hook that calls `before`, whose error becomes the error of the fsync.
     pub fn new(before: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
         FsyncHook(Some(Arc::new(before)))
     }
@@ -37,7 +37,7 @@ impl fmt::Debug for FsyncHook {
     }
 }
 
-/// The marker of a folder, which may be written by more than one at a time.
+/// The marker of a folder, which several threads may write at a time.
 pub(super) struct SharedMarker {
     folder: PathBuf,
     marker: Mutex<Marker>,
@@ -48,12 +48,12 @@ impl SharedMarker {
         SharedMarker { folder, marker: Mutex::new(marker) }
     }
 
-    /// How many commits it says there are.
+    /// The count of commits in the marker.
     pub(super) fn commits(&self) -> u64 {
         self.marker.lock().unwrap_or_else(PoisonError::into_inner).commits
     }
 
-    /// Notes how many commits there are, all of which are durable, and the keyspaces.
+    /// Writes the number of commits, all of which are durable, and the keyspaces.
     pub(super) fn note(&self, commits: u64, keyspaces: &[String]) -> Result<()> {
         let mut marker = self.marker.lock().unwrap_or_else(PoisonError::into_inner);
         if commits < marker.commits || (commits == marker.commits && marker.keyspaces == keyspaces)
@@ -66,8 +66,8 @@ impl SharedMarker {
     }
 }
 
-/// The newest journal, kept open from one fsync to the next. A file that was removed occupies the device
-/// for as long as it is open, so this goes before a store's journals do.
+/// The newest journal, kept open from one fsync to the next. A removed file occupies the device while it
+/// is open, so this is dropped before a store's journals are removed.
 #[derive(Default)]
 pub(super) struct OpenJournal(Option<(PathBuf, Arc<File>)>);
 
@@ -98,12 +98,12 @@ pub(super) struct Fsync {
     pub(super) number: u64,
     pub(super) journal: Arc<File>,
     pub(super) hook: FsyncHook,
-    /// The marker, where it is to be brought up to date, and the keyspaces to be noted there.
+    /// The marker and the keyspaces to write there, if the marker is to be updated.
     pub(super) mark: Option<(Arc<SharedMarker>, Vec<String>)>,
 }
 
 impl Fsync {
-    /// Does it, which takes as long as the device does.
+    /// Runs the fsync, and blocks until the device is done.
     pub(super) fn run(&self) -> io::Result<()> {
         self.hook.call()?;
         self.journal.sync_data()?;

@@ -1,14 +1,14 @@
-//! The journals of the store, read by ourselves before the store reads them.
+//! Reads and checks the journals (write-ahead logs) of the store before the store reads them.
 //!
-//! The store cuts a journal at the first entry that it cannot read, in silence, since that is what
-//! a crash in the middle of a write leaves. A flipped bit would so lose every batch after it. Here
-//! the two are told apart, before anything is changed:
+//! The store silently truncates a journal at the first entry that it cannot read, since a crash in
+//! the middle of a write leaves such an entry. So a flipped bit would lose every batch after it.
+//! Here the two are distinguished, before anything is changed:
 //!
 //! - The *torn tail* of a crash is the beginning of one batch, and nothing or zeros after it; or,
-//!   after a loss of power, a batch in which a whole sector is zero. The batch was not
-//!   acknowledged as durable. It is cut off.
-//! - Anything else is corruption: an entry that cannot be the beginning of a batch, or one that
-//!   runs over the end of a batch that is there.
+//!   after a loss of power, a batch in which a whole sector is zero. The batch was not acknowledged
+//!   as durable. It is truncated.
+//! - Anything else is corruption: an entry that cannot be the beginning of a batch, or a damaged one
+//!   whose end exists.
 //!
 //! Beyond the store's checksums, which do not cover the head of a batch, every batch carries a
 //! [`Record`]: batches are numbered without a gap over all journals, and a sequence number lies
@@ -18,7 +18,7 @@
 //!
 //! A value that itself contains a zero sector, in the last batch that was ever written, with a
 //! flipped bit in the same batch, looks like a loss of power. The marker's count of commits still
-//! tells, if the folder was closed after that batch or a megabyte was written since.
+//! detects it, if the folder was closed after that batch or a megabyte was written since.
 //!
 //! A batch that begins less than [`ZERO_HEAD_BYTES_MIN`] before the end of a sector, of which a loss
 //! of power has left just those bytes zero, looks like a flipped bit.
@@ -41,25 +41,25 @@ const TAG_END: u8 = 3;
 /// The last bytes of every batch.
 const END_MAGIC: &[u8; 4] = b"FJL\x03";
 
-/// The unit in which the system counts what a file occupies.
+/// The unit in which the system counts the occupied bytes of a file.
 const BLOCK_BYTES: u64 = 512;
 
-/// What the store writes at once; a loss of power leaves each of these written or zero.
+/// The unit of writes; after a loss of power each sector is either written or zero.
 const SECTOR_BYTES: u64 = 512;
-/// How many bytes at the head of a batch have to be zero to tell a loss of power from a flipped bit:
-/// its tag and its count, neither of which is ever zero.
+/// How many bytes at the head of a batch have to be zero to distinguish a loss of power from a
+/// flipped bit: its tag and its count, neither of which is ever zero.
 const ZERO_HEAD_BYTES_MIN: usize = 5;
-/// How far sequence numbers of neighbours can be apart; the store takes some for itself.
+/// How far sequence numbers of consecutive batches can be apart; the store uses some itself.
 const SEQUENCE_GAP_MAX: u64 = 1 << 32;
 
-/// What all journals of a store say together.
+/// The content of all journals of a store.
 #[derive(Debug, Default)]
 pub(super) struct Journals {
     /// The number of the first batch.
     pub(super) first: Option<u64>,
     /// The number of the last one.
     pub(super) last: Option<u64>,
-    /// Where the newest journal is to be cut off.
+    /// Where the newest journal is to be truncated.
     tail: Option<(PathBuf, u64)>,
     /// The files that were read, oldest first.
     pub(super) files: Vec<PathBuf>,
@@ -73,9 +73,9 @@ struct Entry {
 
 /// Why there is no further batch.
 enum Flaw {
-    /// The bytes are at their end.
+    /// The bytes end here.
     End,
-    /// They are not those of a batch.
+    /// The bytes are not a batch.
     Invalid(&'static str),
     Io(io::Error),
 }
@@ -105,7 +105,7 @@ pub(super) fn verify(store: &Path, number_max: Option<u64>) -> Result<Journals> 
 }
 
 impl Journals {
-    /// Cuts off the torn tail, if there is one.
+    /// Truncates the torn tail, if there is one.
     pub(super) fn repair(&self) -> Result<()> {
         let Some((path, length)) = &self.tail else { return Ok(()) };
         OpenOptions::new()
@@ -115,11 +115,11 @@ impl Journals {
                 file.set_len(*length)?;
                 file.sync_all()
             })
-            .map_err(|error| error::io("cutting off the tail of", path, &error))
+            .map_err(|error| error::io("truncating the tail of", path, &error))
     }
 }
 
-/// The bytes that journals occupy on the device, which is less than their length while they are new.
+/// The bytes that journals occupy on the device; while they are new, that is less than their length.
 pub(super) fn occupied_bytes(store: &Path) -> Result<u64> {
     let mut bytes = 0;
     for (_, path) in files(store)? {
@@ -139,14 +139,14 @@ pub(super) fn newest(store: &Path) -> Result<PathBuf> {
     newest.map(|(_, path)| path).ok_or_else(|| corrupt(store, 0, "it has no journal"))
 }
 
-/// The journal that the store turns to after this one.
+/// The journal that the store starts after this one.
 pub(super) fn after(path: &Path) -> Option<PathBuf> {
     let number = path.file_stem()?.to_str()?.parse::<u64>().ok()?;
     Some(path.with_file_name(format!("{}.jnl", number + 1)))
 }
 
-/// Begins a new journal and removes all others. The store must be closed, and everything in its
-/// tables. A crash leaves journals without a gap, whenever it comes.
+/// Starts a new journal and removes all others. The store must be closed, and everything in its
+/// tables. A crash at any point leaves journals without a gap.
 pub(super) fn restart(store: &Path) -> Result<()> {
     let files = list(store)?;
     let Some((newest, _)) = files.last() else { return Ok(()) };
@@ -281,7 +281,7 @@ fn rest(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Whether `rest`, which is not a batch, is what a crash leaves of one.
+/// Whether `rest`, which is not a batch, is the torn tail of one after a crash.
 fn classify(
     rest: &[u8],
     offset: u64,
@@ -295,7 +295,7 @@ fn classify(
     match Batch::new(&mut &*rest).read() {
         Err(Flaw::Invalid(what)) => Err(what),
         Err(Flaw::End) if end.is_none() => Ok(()),
-        _ => Err("a batch is damaged, and its end is there"),
+        _ => Err("a batch is damaged, and its end exists"),
     }
 }
 
@@ -317,8 +317,8 @@ fn find_end(bytes: &[u8], sequence: Option<u64>) -> Option<usize> {
     })
 }
 
-/// Whether a sector of the file, of which `bytes` begin at `offset`, is zero. Of the first one that
-/// is what comes after `offset`: the bytes before it were written earlier, and stayed.
+/// Whether a sector of the file is zero; `bytes` begin at `offset` of the file. Of the first sector
+/// only the part after `offset` counts: the bytes before it were written earlier.
 fn has_zero_sector(bytes: &[u8], offset: u64) -> bool {
     let is_zero = |sector: &[u8]| sector.iter().all(|byte| *byte == 0);
     let begun = (offset.next_multiple_of(SECTOR_BYTES) - offset) as usize;
@@ -345,7 +345,7 @@ impl<'a, R: Read> Batch<'a, R> {
         }
         let count = u32::from_le_bytes(self.take()?);
         let sequence = u64::from_le_bytes(self.take()?);
-        // The checksum is that of the items alone.
+        // The checksum covers the items alone.
         self.hasher = Xxh3Default::new();
         let mut record = None;
         for _ in 0..count {
@@ -365,7 +365,7 @@ impl<'a, R: Read> Batch<'a, R> {
         Ok((Entry { record, sequence }, self.length))
     }
 
-    /// Reads one item; the record, if it is that.
+    /// Reads one item; returns the record, if it is one.
     fn item(&mut self) -> std::result::Result<Option<Record>, Flaw> {
         let head: [u8; 21] = self.take()?;
         let [tag, kind, compression, lengths @ ..] = head;
@@ -429,7 +429,7 @@ mod tests {
     /// `cargo xtask crash --mode power --seed 20261124 --cycles 24` found folders that could not be
     /// opened after a loss of power: the sector in which the durable batches end held zeros after
     /// them, and the sector after it was written. Only sectors that are zero as a whole had been
-    /// taken for the traces of a loss of power.
+    /// recognised as a loss of power.
     #[test]
     fn a_sector_that_was_begun_before_and_not_written_again_is_a_torn_tail() {
         let mut rest = vec![0; 414];

@@ -23,7 +23,7 @@ use super::error;
 use crate::{Error, Result};
 
 pub(super) const FILE_NAME: &str = "VELOCITYDB";
-/// What is renamed to [`FILE_NAME`] once it is complete.
+/// The temporary file that is renamed to [`FILE_NAME`] once it is complete.
 pub(super) const NEW_FILE_NAME: &str = "VELOCITYDB.new";
 
 const MAGIC: &[u8; 8] = b"VELOCITY";
@@ -34,11 +34,11 @@ pub(super) const FORMAT: u32 = 5;
 const STATE_CREATING: u8 = 1;
 const STATE_READY: u8 = 2;
 
-/// What the file says.
+/// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Marker {
     pub(super) format: u32,
-    /// Whether the folder was created to the end. Nothing was acknowledged before that.
+    /// Whether creating the folder was completed. Nothing was acknowledged before that.
     pub(super) is_ready: bool,
     pub(super) commits: u64,
     pub(super) keyspaces: Vec<String>,
@@ -69,7 +69,7 @@ impl Marker {
         marker.map(Some).ok_or_else(|| corrupt("its fields do not fit its length"))
     }
 
-    /// Replaces the marker of `folder`, as a whole or not at all.
+    /// Replaces the marker of `folder` atomically.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         let new = folder.join(NEW_FILE_NAME);
         self.write_new(&new).map_err(|error| error::io("writing", &new, &error))?;
@@ -100,7 +100,7 @@ impl Marker {
     }
 }
 
-/// What lies between format and checksum, and the format, if magic and checksum are right.
+/// The bytes between format and checksum, and the format, if magic and checksum are right.
 fn checked(bytes: &[u8]) -> std::result::Result<(&[u8], &[u8; 4]), &'static str> {
     let (content, checksum) = bytes.split_last_chunk::<8>().ok_or("it is too short")?;
     if xxh3_64(content) != u64::from_le_bytes(*checksum) {
@@ -165,7 +165,7 @@ mod tests {
         }
     }
 
-    /// Format 1 is that of the versions from before the first release, which nothing migrates.
+    /// Format 1 is that of versions before the first release, for which there is no migration.
     #[test]
     fn another_format_is_refused_and_the_error_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();

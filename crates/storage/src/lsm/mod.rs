@@ -1,8 +1,8 @@
 //! The LSM engine: ordered bytes on disk, on the `fjall` store.
 //!
-//! Everything that knows `fjall` is in this folder. What it adds to `fjall` is the engine contract:
-//! publication after durability, commit numbers, a format of our own, detection of what recovery
-//! would drop in silence, and a way back from a full disk.
+//! Only code in this folder uses `fjall`. It adds the engine contract: publication after
+//! durability, commit numbers, a format of our own, detection of what recovery would silently drop,
+//! and recovery from a full disk.
 
 mod engine;
 mod error;

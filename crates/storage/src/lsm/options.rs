@@ -1,36 +1,36 @@
-//! [`LsmOptions`]: what an LSM engine is opened with, and how its memory is divided.
+//! [`LsmOptions`]: the options of an LSM engine, and how its memory is divided.
 
 use std::path::PathBuf;
 
 use super::fsync::FsyncHook;
 use crate::{Error, Keyspace, Result};
 
-/// What an [`Lsm`](super::Lsm) is opened with.
+/// The options of an [`Lsm`](super::Lsm).
 #[derive(Debug, Clone)]
 pub struct LsmOptions {
-    /// The data folder. It is created where it is missing.
+    /// The data folder. It is created if it is missing.
     pub path: PathBuf,
     /// The names of the keyspaces, in the order of their numbers. A folder keeps the list that it
     /// was created with; later lists may only append to it.
     pub keyspaces: Vec<String>,
     /// Bytes of memory for blocks and write buffers together.
     pub memory_bytes: u64,
-    /// Writes are refused while the device has less than this many bytes free, and those that give
-    /// space back while it has less than half of them. `None` goes by what the store has to put in
-    /// order: as much as is on disk and twice what is in the write buffers or on its way there, beside
-    /// 4 MiB, but never more than a full journal and two rounds of write buffers.
+    /// Writes are refused while the device has less than this many bytes free, and those that free
+    /// space while it has less than half of them. `None` is what the store needs for flushing and
+    /// compacting: as much as is on disk and twice what is in the write buffers or pending, plus 4
+    /// MiB, but never more than a full journal and two rounds of write buffers.
     pub disk_reserve_bytes: Option<u64>,
-    /// What is called before each fsync of the journal.
+    /// The hook before each fsync of the journal.
     pub fsync_hook: FsyncHook,
 }
 
 /// The smallest [`LsmOptions::memory_bytes`].
 pub const MEMORY_BYTES_MIN: u64 = 4 << 20;
 
-/// What one journal file occupies before the store starts another.
+/// The size of a journal file at which the store starts another.
 const JOURNAL_BYTES: u64 = 64 << 20;
 
-/// What a store needs that has nothing yet: the files of empty trees, and a journal to begin with.
+/// What an empty store needs: the files of empty trees, and a first journal.
 const SPARE_BYTES: u64 = 4 << 20;
 
 impl LsmOptions {
@@ -78,8 +78,8 @@ impl LsmOptions {
         self.memory_bytes / 8 * 3
     }
 
-    /// Memtables, sealed ones included. The bytes are those of keys and values; the skip lists
-    /// around them take about as much again for small values, and a flush its own.
+    /// Memtables, sealed ones included. The bytes are those of keys and values; the skip lists take
+    /// about as much again for small values, and a flush needs more.
     pub(super) fn write_buffer_bytes(&self) -> u64 {
         self.memory_bytes / 5
     }
@@ -89,8 +89,8 @@ impl LsmOptions {
         JOURNAL_BYTES + 2 * self.write_buffer_bytes()
     }
 
-    /// The free bytes that it needs with so much in the write buffers and so much on disk: to flush
-    /// the ones, and to merge the other.
+    /// The free bytes that it needs with `buffered` bytes in the write buffers and `on_disk` bytes
+    /// in tables: to flush and to compact them.
     pub(super) fn needed_bytes(&self, buffered: u64, on_disk: u64) -> u64 {
         (SPARE_BYTES + 2 * buffered + on_disk).min(self.working_bytes())
     }

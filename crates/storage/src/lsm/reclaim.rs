@@ -1,27 +1,27 @@
-//! [`Reclaiming`]: giving the space of what was deleted back to the device.
+//! [`Reclaiming`]: returns the space of deleted keys to the device.
 //!
-//! The store writes a deletion as one more entry, and drops it with what it deletes only when it
-//! merges the tables that hold both, which for a small or a quiet tree may be never. And it keeps a
-//! journal until 64 MB of it are full, which every opening reads. So:
+//! The store writes a deletion as a tombstone, and drops it with the deleted key only when it
+//! compacts the tables that hold both, which for a small or a quiet tree may be never. And it keeps
+//! a journal until 64 MB of it are full, which every opening reads. So:
 //!
 //! ```text
-//!  flush the memtables ─▶ merge the trees that are deleted for a large part ─▶ begin a new journal
+//!  flush the memtables ─▶ compact trees with a large part of tombstones ─────▶ start a new journal
 //!        └───────── beside readers and writers ──────────┘                  with the store closed
 //! ```
 //!
-//! On a device that is nearly full a merge may have no room before the journals are gone, which
-//! hold again what the flush has just written: then it is done after that.
+//! On a device that is nearly full there may be no room for a compaction before the journals are
+//! removed, whose content the flush has just written to tables: then it runs after that.
 //!
-//! Where room is short, shorter journals are begun anew too, and for tables alone that the store has
-//! merged by itself: it keeps their files for a while.
+//! If room is short, shorter journals are started anew too, also if only obsolete tables are to be
+//! freed: the store keeps their files for a while after compacting them.
 //!
-//! The tables that lie within a range of which every key is deleted are not merged but dropped, see
+//! Tables within a range whose keys are all deleted are not compacted but dropped, see
 //! [`Reclaiming::drop_tables`].
 //!
 //! # Caveats
 //!
-//! A tree above [`TREE_BYTES_MAX`] is left to the store's own merging: all of it at once would take
-//! long, and as much room again.
+//! A tree above [`TREE_BYTES_MAX`] is left to the store's own compaction: all of it at once would
+//! take long, and as much room again.
 
 use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -33,23 +33,23 @@ use lsm_tree::Table;
 
 use crate::{Bounds, Keyspace};
 
-/// A tree of less is not worth it.
+/// A smaller tree is not worth compacting.
 const TREE_BYTES_MIN: u64 = 256 << 10;
-/// A tree of more is not merged as a whole: about two seconds of work.
+/// A larger tree is not compacted as a whole: this size takes about two seconds.
 const TREE_BYTES_MAX: u64 = 512 << 20;
-/// A tree is merged when so many times its deletions are as many as its entries: merging it writes
-/// at most three entries for each that it drops.
+/// A tree is compacted when at least one in this many of its entries is a tombstone: that writes at
+/// most three entries for each that it drops.
 const ENTRIES_PER_DELETION: u64 = 4;
-/// Journals of less are read in a moment, see [`journal_is_long`].
+/// Shorter journals are read quickly, see [`journal_is_long`].
 pub(super) const JOURNAL_BYTES_MIN: u64 = 4 << 20;
-/// What closing and opening the store has to give back on a device that is short of room.
+/// How many bytes reopening the store has to free to be worth it on a device that is short of room.
 pub(super) const RESTART_BYTES_MIN: u64 = 512 << 10;
 
-/// How often, and how long each time, flushes are waited for: two minutes.
+/// How often, and how long each time, to wait for flushes: two minutes in all.
 const WAITS_MAX: u32 = 60_000;
 const WAIT: Duration = Duration::from_millis(2);
 
-/// Whether merging a tree is worth it, of which the memtables hold about `buffered` deletions.
+/// Whether compacting a tree is worth it, of which the memtables hold about `buffered` tombstones.
 pub(super) fn is_worth(tree: &AnyTree, buffered: u64) -> bool {
     let bytes = tree.disk_space();
     let deletions = tree.tombstone_count() + buffered;
@@ -58,12 +58,12 @@ pub(super) fn is_worth(tree: &AnyTree, buffered: u64) -> bool {
         && deletions * ENTRIES_PER_DELETION >= tree.approximate_len() as u64
 }
 
-/// Whether journals hold much more than what there is.
+/// Whether journals are much larger than the trees.
 pub(super) fn journal_is_long(journal_bytes: u64, tree_bytes: u64) -> bool {
     journal_bytes >= JOURNAL_BYTES_MIN && journal_bytes >= 2 * tree_bytes
 }
 
-/// Flushes all memtables, and waits for it. Whether it came to that in time.
+/// Flushes all memtables, and waits for that. Returns whether it was done in time.
 pub(super) fn flush(
     database: &fjall::Database,
     keyspaces: &[fjall::Keyspace],
@@ -82,11 +82,11 @@ pub(super) fn flush(
     Ok(false)
 }
 
-/// Space being reclaimed. The store is not closed for as long as this is held.
+/// Space being reclaimed. The store is not closed while this is held.
 pub(super) struct Reclaiming {
     database: fjall::Database,
     keyspaces: Vec<fjall::Keyspace>,
-    /// The last, so that the handles to the store are gone before.
+    /// The last field, so that the handles to the store are dropped before it.
     _busy: Token,
 }
 
@@ -99,15 +99,15 @@ impl Reclaiming {
         Reclaiming { database, keyspaces, _busy: busy.begin() }
     }
 
-    /// Drops the tables of a keyspace that have no key outside of these bounds, with their deletions.
-    /// Their files go when nobody reads them any more.
+    /// Drops the tables of a keyspace that have no key outside of these bounds, with their
+    /// tombstones. Their files are removed when no snapshot reads them any more.
     pub(super) fn drop_tables(self, keyspace: Keyspace, bounds: Bounds<'_>) -> fjall::Result<()> {
         let end = bounds.end.map_or(Bound::Unbounded, Bound::Excluded);
         let tree = &self.keyspaces[usize::from(keyspace.0)].tree;
         Ok(tree.drop_range::<&[u8], _>((Bound::Included(bounds.start), end))?)
     }
 
-    /// Merges the trees that are deleted for a large part; `has_room` says whether so many bytes
+    /// Compacts the trees with a large part of tombstones; `has_room` says whether that many bytes
     /// may be written.
     pub(super) fn merge(self, has_room: impl Fn(u64) -> bool) -> fjall::Result<Merged> {
         let mut merged = Merged::default();
@@ -140,15 +140,15 @@ pub(super) fn bytes_within(tree: &AnyTree, bounds: Bounds<'_>) -> u64 {
     tables.map(|table| table.metadata.file_size).sum()
 }
 
-/// What came of merging.
+/// The result of compacting.
 #[derive(Default)]
 pub(super) struct Merged {
     pub(super) trees: usize,
-    /// Another tree was worth it, for which the device had no room: what goes now may make some.
+    /// The device had no room for compacting another tree; what is freed now may make some.
     pub(super) lacked_room: bool,
 }
 
-/// Whether somebody works on the files of the store beside its writer.
+/// Whether another thread than the writer works on the files of the store.
 #[derive(Default)]
 pub(super) struct Busy {
     is_busy: Mutex<bool>,
@@ -158,7 +158,7 @@ pub(super) struct Busy {
 struct Token(Arc<Busy>);
 
 impl Busy {
-    /// Waits until nobody does.
+    /// Waits until none does.
     pub(super) fn wait(&self) {
         let busy = self.is_busy.lock().unwrap_or_else(PoisonError::into_inner);
         let _ended = self.ended.wait_while(busy, |is_busy| *is_busy);

@@ -13,10 +13,10 @@ use super::folder::Folder;
 use super::stored::StoredBytes;
 use crate::{Blob, Bounds, Direction, Error, Keyspace, Result, Snapshot, Visit};
 
-/// What the trees of one opened store have in common for all of its states.
+/// What all states of one opened store share.
 pub(super) struct Trees {
-    /// Locked for as long as any state is held: tables that compaction made obsolete are removed
-    /// when the last state that shows them goes, by names that another opening may use again.
+    /// Locked while any state is held: tables that compaction made obsolete are removed when the last
+    /// state that has them is dropped, and a later opening may reuse their names.
     pub(super) folder: Arc<Folder>,
     pub(super) names: Vec<String>,
     /// By keyspace. Trees rather than the store's keyspace handles, since those keep the journal
@@ -26,8 +26,7 @@ pub(super) struct Trees {
     pub(super) record: AnyTree,
 }
 
-/// Where the value of a keyspace's empty key is kept among our own records, since the store has no
-/// empty keys.
+/// The key of our own records for the empty key of a keyspace, since the store has no empty keys.
 pub(super) fn empty_key(keyspace: Keyspace) -> [u8; 2] {
     [b'e', keyspace.0]
 }
@@ -36,7 +35,7 @@ pub(super) fn empty_key(keyspace: Keyspace) -> [u8; 2] {
 pub(super) struct State {
     trees: Arc<Trees>,
     sequence: fjall::SeqNo,
-    /// Keeps compaction from dropping what this state shows.
+    /// Keeps compaction from dropping what this state has.
     _pin: fjall::Snapshot,
 }
 
@@ -121,8 +120,8 @@ impl State {
         }
     }
 
-    /// Every entry of the tables and of the newest table in memory, whatever it says. Those of a table
-    /// in memory that is being written to disk just now are not shown to us.
+    /// Every entry of the tables and of the active memtable, tombstones included. A memtable that is
+    /// just being flushed is not accessible.
     pub(super) fn count_stored(&self, keyspace: Keyspace, ranges: &[Bounds<'_>]) -> Result<u64> {
         let tree = self.tree(keyspace)?;
         let ranges = ranges.iter().filter(|range| range.end.is_none_or(|end| range.start < end));
@@ -151,8 +150,8 @@ impl State {
     }
 }
 
-/// How many keys lie in these ranges, each counted as often as it lies in one. The keys are in order,
-/// and walked once.
+/// How many keys are in these ranges, each counted once per range that has it. The keys are in order,
+/// and are iterated over once.
 fn count_within(keys: impl Iterator<Item = UserKey>, ranges: &[Bounds<'_>]) -> u64 {
     let mut starts: Vec<&[u8]> = ranges.iter().map(|range| range.start).collect();
     let mut ends: Vec<&[u8]> = ranges.iter().filter_map(|range| range.end).collect();
@@ -170,7 +169,7 @@ fn count_within(keys: impl Iterator<Item = UserKey>, ranges: &[Bounds<'_>]) -> u
     count
 }
 
-/// A [`State`] that was handed out, and is counted for as long as it is held.
+/// A [`State`] held by a caller, which is counted while it is held.
 pub(super) struct Held {
     state: Arc<State>,
     open: Arc<AtomicU64>,

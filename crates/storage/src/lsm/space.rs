@@ -1,8 +1,9 @@
-//! [`Space`]: refuses writes before the device is full, so that the store never meets a full one.
+//! [`Space`]: refuses writes before the device is full, so that the store never fails on a full
+//! one.
 //!
-//! How much has to stay free depends on what the store has: what it must be able to write to put
-//! itself in order. The last half of it is for batches that give space back, so that whoever is
-//! refused can delete and drop.
+//! How much has to stay free depends on what the store needs for flushing and compacting. The last
+//! half of it is for batches that free space, so that users whose writes are refused can delete
+//! and drop.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,25 +16,25 @@ use super::options::LsmOptions;
 use crate::error::Room;
 use crate::{Error, Purpose, Result};
 
-/// How much may be written, and how much time may pass, before the device is asked again.
-const UNASKED_BYTES_MAX: u64 = 256 << 10;
-const UNASKED_TIME_MAX: Duration = Duration::from_millis(10);
+/// How much may be written, and how much time may pass, before the free space is read again.
+const UNREAD_BYTES_MAX: u64 = 256 << 10;
+const UNREAD_TIME_MAX: Duration = Duration::from_millis(10);
 
 /// Watches the free bytes of the device that holds the data folder.
 pub(super) struct Space {
     path: PathBuf,
     /// Bytes that stay free; `None` is what the store needs.
     reserve_bytes: Option<u64>,
-    /// The most that the store needs, whatever it has.
+    /// The most that the store ever needs.
     needed_bytes_max: u64,
-    /// The bytes that the store needs to put what it has in order.
+    /// The bytes that the store needs for flushing and compacting.
     needed_bytes: AtomicU64,
-    asked: Mutex<Asked>,
+    last_read: Mutex<LastRead>,
 }
 
 #[derive(Default)]
-struct Asked {
-    unasked_bytes: u64,
+struct LastRead {
+    bytes_since: u64,
     /// When the device last had room.
     at: Option<Instant>,
 }
@@ -45,7 +46,7 @@ impl Space {
             reserve_bytes: options.disk_reserve_bytes,
             needed_bytes_max: options.working_bytes(),
             needed_bytes: AtomicU64::new(0),
-            asked: Mutex::default(),
+            last_read: Mutex::default(),
         }
     }
 
@@ -53,13 +54,13 @@ impl Space {
         &self.path
     }
 
-    /// Says how much the store needs from now on.
+    /// Sets how much the store needs from now on.
     pub(super) fn set_needed(&self, bytes: u64) {
         self.needed_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// What stays free while so many bytes are on their way, which will be in the write buffers as
-    /// others are, see [`LsmOptions::needed_bytes`].
+    /// The bytes that have to stay free with `on_the_way` bytes pending, which will be in the
+    /// write buffers later, see [`LsmOptions::needed_bytes`].
     fn reserve(&self, on_the_way: u64, purpose: Purpose) -> u64 {
         let needed = self.needed_bytes.load(Ordering::Relaxed);
         let needed = needed.saturating_add(2 * on_the_way).min(self.needed_bytes_max);
@@ -70,16 +71,16 @@ impl Space {
         }
     }
 
-    /// Whether `bytes` more may be written, beside those that are on their way already.
+    /// Checks that `bytes` more may be written, in addition to the pending ones.
     pub(super) fn check(&self, bytes: u64, on_the_way: u64, purpose: Purpose) -> Result<()> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.unasked_bytes += bytes;
-        let is_fresh = asked.unasked_bytes < UNASKED_BYTES_MAX
-            && asked.at.is_some_and(|at| at.elapsed() < UNASKED_TIME_MAX);
+        let mut last_read = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
+        last_read.bytes_since += bytes;
+        let is_fresh = last_read.bytes_since < UNREAD_BYTES_MAX
+            && last_read.at.is_some_and(|at| at.elapsed() < UNREAD_TIME_MAX);
         if is_fresh {
             return Ok(());
         }
-        asked.at = None;
+        last_read.at = None;
         let needed_bytes =
             self.reserve(on_the_way, purpose).saturating_add(on_the_way).saturating_add(bytes);
         let free_bytes = self.free_bytes()?;
@@ -88,12 +89,12 @@ impl Space {
             return Err(Error::DiskFull { path: self.path.clone(), room });
         }
         if purpose == Purpose::Keep {
-            *asked = Asked { unasked_bytes: 0, at: Some(Instant::now()) };
+            *last_read = LastRead { bytes_since: 0, at: Some(Instant::now()) };
         }
         Ok(())
     }
 
-    /// The error of a device that turned out to be full.
+    /// The error for a device that turned out to be full.
     pub(super) fn is_full(&self) -> Error {
         let needed_bytes = self.reserve(0, Purpose::Keep);
         let room = self.free_bytes().ok().map(|free_bytes| Room { free_bytes, needed_bytes });
@@ -105,7 +106,7 @@ impl Space {
         self.free_bytes().is_ok_and(|free| free >= bytes)
     }
 
-    /// Whether the device has less than `bytes` free, or than the reserve.
+    /// Whether the device has less than `bytes` or than the reserve free.
     pub(super) fn is_short_of(&self, bytes: u64) -> bool {
         let reserve = self.reserve(0, Purpose::Keep);
         self.free_bytes().is_ok_and(|free| free < reserve.max(bytes))
@@ -114,7 +115,7 @@ impl Space {
     fn free_bytes(&self) -> Result<u64> {
         let stat = rustix::fs::statvfs(&self.path).map_err(|errno| {
             let error = io::Error::from(errno);
-            error::io("asking for the free space of", &self.path, &error)
+            error::io("reading the free space of", &self.path, &error)
         })?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }

@@ -36,26 +36,26 @@ const OPEN_FILES_MAX: usize = 256;
 /// The longest key of the store.
 const KEY_LENGTH_MAX: usize = u16::MAX as usize;
 
-/// What a merge fills one table with: less means shorter merges, for which flushes may have to wait,
-/// and more files.
+/// The size of the tables that a compaction writes: a smaller one means shorter compactions, for
+/// which flushes may have to wait, and more files.
 const TABLE_BYTES: u64 = 16 << 20;
 
-/// How a tree is created; it stays so when it is opened again.
+/// The options of a new tree; they stay when it is opened again.
 fn tree_options() -> KeyspaceCreateOptions {
-    // The filter and the index of a table are read in parts of some kilobytes, but for those of
-    // level 0, which stay in memory. As a whole they have half a megabyte: beside a small cache,
-    // every look for a key that is not there read one.
+    // The filter and the index of a table are read in blocks of some kilobytes, except at level 0,
+    // where they stay in memory. As a whole they have half a megabyte: with a small cache, every
+    // look-up of a missing key read one.
     let parted = || PartitioningPolicy::new([false, true]);
     KeyspaceCreateOptions::default()
-        // Memtables are sealed by us, against one bound for all of them that is free to change from
-        // one opening to the next, which the store's own bound by keyspace is not.
+        // We seal the memtables, by one bound for all of them that can change from one opening to
+        // the next, unlike the store's own bound per keyspace.
         .max_memtable_size(u64::MAX)
         .filter_block_partitioning_policy(parted())
         .index_block_partitioning_policy(parted())
         .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)))
 }
 
-/// What each batch carries beside its writes, so that a lost or doctored batch is noticed.
+/// What each batch has beside its writes, so that a lost or modified batch is detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Record {
     /// 1 for the first batch of a folder, and one more for each.
@@ -91,7 +91,7 @@ pub(super) struct Store {
     record: fjall::Keyspace,
     trees: Arc<Trees>,
     write_buffer_bytes: u64,
-    /// Bytes written since the write buffers were last looked at.
+    /// Bytes written since the write buffers were last checked.
     unchecked_bytes: u64,
 }
 
@@ -133,15 +133,14 @@ impl Store {
         State::new(Arc::clone(&self.trees), self.database.snapshot())
     }
 
-    /// Compares what the store has read with what the journals say; returns the number of the
-    /// newest batch.
+    /// Compares what the store has read with the journals; returns the number of the newest batch.
     pub(super) fn verify(&self, journals: &Journals) -> Result<u64> {
         let newest = self.record_at(fjall::SeqNo::MAX)?.map_or(0, |record| record.number);
         if journals.last.is_some_and(|last| last != newest) {
             return Err(self
                 .corrupt(format!("batch {newest} is the newest, and the journals end otherwise")));
         }
-        // Whatever is in no journal must be in the tables.
+        // Batches that are in no journal must be in the tables.
         let flushed = self.record.tree.get_highest_persisted_seqno();
         let flushed = match flushed {
             Some(sequence) => self.record_at(sequence + 1)?.map_or(0, |record| record.number),
@@ -174,7 +173,8 @@ impl Store {
         Ok(Some(record))
     }
 
-    /// Writes a batch to the journal, as far as the operating system, and to the memtables.
+    /// Writes a batch to the journal (to the operating system, without an fsync), and to the
+    /// memtables.
     pub(super) fn append(&self, batch: fjall::OwnedWriteBatch) -> fjall::Result<()> {
         batch.durability(Some(PersistMode::Buffer)).commit()
     }
@@ -241,8 +241,8 @@ impl Store {
     }
 
     /// Keeps the memtables within their bound before `bytes` more are written: seals the largest
-    /// when they are half full, and waits for flushes when they are full. Whether it has looked at
-    /// them.
+    /// when they are half full, and waits for flushes when they are full. Returns whether it has
+    /// checked them.
     pub(super) fn make_room(&mut self, bytes: u64) -> fjall::Result<bool> {
         self.unchecked_bytes = self.unchecked_bytes.saturating_add(bytes);
         if self.unchecked_bytes < self.write_buffer_bytes / 64 {
@@ -278,8 +278,8 @@ impl Store {
         reclaim::flush(&self.database, &self.all().cloned().collect::<Vec<_>>())
     }
 
-    /// Whether space is worth to be reclaimed, when the memtables have about so many deletions by
-    /// keyspace and journals so many bytes.
+    /// Whether reclaiming space is worth it, with about `deletions` tombstones in the memtables of
+    /// each keyspace and `journal_bytes` bytes of journals.
     pub(super) fn is_worth_reclaiming(&self, deletions: &[u64], journal_bytes: u64) -> bool {
         let deletions = deletions.iter().chain(std::iter::repeat(&0));
         reclaim::journal_is_long(journal_bytes, self.on_disk_bytes())

@@ -1,6 +1,6 @@
-//! [`StoredBytes`]: a value as the store hands it out.
+//! [`StoredBytes`]: a value as the store returns it.
 
-/// A value of the store, which may keep the block alive that it was read in.
+/// A value of the store, which may keep alive the block that it was read from.
 #[derive(Clone)]
 pub(crate) struct StoredBytes(fjall::Slice);
 

@@ -1,9 +1,9 @@
-//! The trees of the store, checked by ourselves before the store reads them.
+//! Checks the trees of the store before the store reads them.
 //!
 //! A tree is a folder with a file `current`, which names a file `v<n>` and has its checksum, which
-//! in turn names the tables and has theirs. The store itself does not look at those checksums: it
-//! would take a damaged list of tables at its word, and remove every table that is not on it.
-//! Blocks within tables are checked by the store whenever it reads one.
+//! in turn names the tables and has theirs. The store itself does not check those checksums: it
+//! would trust a damaged list of tables, and remove every table that is not on it. Blocks within
+//! tables are checked by the store whenever it reads one.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -26,11 +26,11 @@ pub(super) struct Table {
 }
 
 /// Checks the lists of tables of trees 0 to `trees`, exclusive, and returns those tables. There may
-/// be more trees up to `trees_max`, which were being added.
+/// be more trees up to `trees_max`, if adding them was interrupted.
 pub(super) fn verify(store: &Path, trees: usize, trees_max: usize) -> Result<Vec<Table>> {
     let version = store.join(VERSION_FILE_NAME);
     if !version.is_file() {
-        // Without it the store would begin anew.
+        // Without it the store would create an empty tree.
         return Err(corrupt(&version, "it is missing"));
     }
     let folder = store.join(TREES_FOLDER_NAME);
@@ -133,8 +133,8 @@ fn corrupt(path: &Path, what: &str) -> Error {
     Error::Corrupt { place: path.display().to_string(), what: what.to_owned() }
 }
 
-/// The bytes of all tables of a store, those that it has merged into others and not yet removed
-/// included.
+/// The bytes of all tables of a store, including those that were compacted into others and are not
+/// yet removed.
 pub(super) fn occupied_bytes(store: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for tree in fs::read_dir(store.join(TREES_FOLDER_NAME))? {

@@ -1,4 +1,4 @@
-//! [`verify`]: reads a whole data folder and says what is wrong with it, file by file.
+//! [`verify`]: reads a whole data folder and reports what is wrong with it, file by file.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::options::{LsmOptions, MEMORY_BYTES_MIN};
 use super::{journal, tables};
 use crate::{Bounds, Direction, Engine, Error, Keyspace, Result};
 
-/// What a data folder holds, and what is wrong with it.
+/// The content of a data folder, and what is wrong with it.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     /// The format of the folder; 0 if it has none yet.
@@ -20,7 +20,7 @@ pub struct Report {
     pub newest_commit: Option<u64>,
     /// The files whose every byte was read and agreed with its checksum.
     pub files_sound: Vec<PathBuf>,
-    /// By keyspace its name and number of keys; empty unless all files are sound.
+    /// The name and number of keys of each keyspace; empty unless all files are sound.
     pub keys: Vec<(String, u64)>,
     /// What is wrong. Empty when the folder is sound.
     pub findings: Vec<Finding>,
@@ -29,7 +29,7 @@ pub struct Report {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The file, and the offset where it is known.
+    /// The file, and the offset if it is known.
     pub place: String,
     /// What was found there.
     pub what: String,
@@ -48,10 +48,10 @@ impl Report {
     }
 }
 
-/// Reads every byte of the data folder at `path`, which nobody may have open meanwhile.
+/// Reads every byte of the data folder at `path`, which must not be open meanwhile.
 ///
-/// A folder with findings is left as it is. One without is opened and every key is read, which
-/// includes what every opening does: the torn end of a journal is cut off.
+/// A folder with findings is left as it is. One without is opened and every key is read; as
+/// every opening does, this truncates the torn tail of a journal.
 pub fn verify(path: &Path) -> Result<Report> {
     let mut report = Report::default();
     if !Folder::is_begun(path)? {
@@ -59,7 +59,7 @@ pub fn verify(path: &Path) -> Result<Report> {
     }
     let folder = Folder::open(path)?;
     let Some(marker) = report.find(Marker::read(path))? else { return Ok(report) };
-    // Whoever created it was stopped before there was anything in it.
+    // Creating it was interrupted before there was anything in it.
     let Some(marker) = marker else { return Ok(report) };
     report.format = marker.format;
     if !marker.is_ready {
@@ -70,7 +70,7 @@ pub fn verify(path: &Path) -> Result<Report> {
         report.newest_commit = journals.last;
         report.files_sound.extend(journals.files);
     }
-    let trees = marker.keyspaces.len() + super::writer::TREES_BESIDE;
+    let trees = marker.keyspaces.len() + super::writer::TREES_EXTRA;
     let tables = report.find(tables::verify(&store, trees, trees))?;
     for table in tables.unwrap_or_default() {
         if report.find(table.verify())?.is_some() {

@@ -1,4 +1,4 @@
-//! [`Writer`]: the one that writes to a data folder, from its opening to its closing.
+//! [`Writer`]: the only writer of a data folder, from opening to closing it.
 //!
 //! It owns the store, the commit numbers and what happens after a failure:
 //!
@@ -30,23 +30,23 @@ use super::store::Store;
 use super::{journal, tables};
 use crate::{Error, Keyspace, Part, Purpose, Result, parts};
 
-/// How much is written before the marker is brought up to date.
+/// How much is written before the marker is updated.
 const UNMARKED_BYTES_MAX: u64 = 1 << 20;
 
-/// What a flush writes beside the content of the memtables: lists of tables.
+/// What a flush writes in addition to the content of the memtables: lists of tables.
 const FLUSH_BYTES: u64 = 256 << 10;
 
 /// The trees beside those of the keyspaces: the store's own and ours.
-pub(super) const TREES_BESIDE: usize = 2;
+pub(super) const TREES_EXTRA: usize = 2;
 
-/// What a commit needs, and needs alone.
+/// What a commit needs exclusively.
 pub(super) struct Writer {
     options: LsmOptions,
     marker: Arc<SharedMarker>,
     space: Arc<Space>,
     /// The number of the newest batch.
     number: u64,
-    /// The number of the newest batch that was acknowledged. One after it may yet be refused.
+    /// The number of the newest batch that was acknowledged. A later one may still be refused.
     acknowledged: u64,
     /// The number of the newest batch that is known to be on the device.
     synced: u64,
@@ -54,7 +54,7 @@ pub(super) struct Writer {
     unmarked_bytes: u64,
     /// Keys deleted since space was last reclaimed, by keyspace.
     deletions: [u64; Keyspace::COUNT_MAX],
-    /// Who reclaims space, for which the store stays open.
+    /// The thread that reclaims space, for which the store stays open.
     busy: Arc<Busy>,
     store: Health,
     journal: OpenJournal,
@@ -104,20 +104,20 @@ impl Writer {
             folder,
         };
         let state = writer.open_store(has_keyspaces, None)?;
-        // How many of the batches are durable is not known: the system may still have them from a
-        // process that was killed. A marker that is behind is as good, and a full device can still
-        // be read.
+        // How many of the batches are durable is not known: after a killed process they may only be
+        // in the system's cache. A marker that is behind is valid, and a full device can still be
+        // read.
         let _ = writer.marker.note(writer.marker.commits(), &writer.options.keyspaces);
         Ok((writer, state))
     }
 
-    /// Checks everything that the store would not, cuts off the torn tail, and opens the store.
-    /// Batches above `number_max` were refused, and are part of the tail.
-    /// The folder has at least the trees of so many keyspaces.
+    /// Checks everything that the store would not, truncates the torn tail, and opens the store.
+    /// Batches above `number_max` were refused, and are part of the tail. The folder has the trees of
+    /// at least `keyspaces_min` keyspaces.
     fn open_store(&mut self, keyspaces_min: usize, number_max: Option<u64>) -> Result<State> {
         let path = self.folder.store();
-        let trees_max = self.options.keyspaces.len() + TREES_BESIDE;
-        tables::verify(&path, keyspaces_min + TREES_BESIDE, trees_max)?;
+        let trees_max = self.options.keyspaces.len() + TREES_EXTRA;
+        tables::verify(&path, keyspaces_min + TREES_EXTRA, trees_max)?;
         let journals = journal::verify(&path, number_max)?;
         journals.repair()?;
         let store = open(&self.folder, &self.options)?;
@@ -137,24 +137,24 @@ impl Writer {
         Ok(state)
     }
 
-    /// Says how much room there has to be for what the store has.
+    /// Updates how much room the store needs.
     fn note_needs(&self) {
         let Health::Working(store) = &self.store else { return };
         let needed = self.options.needed_bytes(store.buffered_bytes(), store.on_disk_bytes());
         self.space.set_needed(needed);
     }
 
-    /// Where the store is.
+    /// The folder of the store.
     pub(super) fn path(&self) -> PathBuf {
         self.folder.store()
     }
 
-    /// Where the room of the device is asked for.
+    /// The watcher of the device's free space.
     pub(super) fn space(&self) -> Arc<Space> {
         Arc::clone(&self.space)
     }
 
-    /// Whether the store has to be opened again, for which there is room now.
+    /// Whether the store has to be reopened and there is room for that.
     pub(super) fn needs_reopening(&mut self, purpose: Purpose) -> Result<bool> {
         match &self.store {
             Health::Working(_) => Ok(false),
@@ -177,15 +177,15 @@ impl Writer {
         Ok(Some(store.begin_reclaiming(&self.busy)))
     }
 
-    /// Begins to reclaim space, whether that is worth it or not. `None` when the store is closed.
+    /// Begins to reclaim space unconditionally. `None` when the store is closed.
     pub(super) fn begin_dropping(&mut self) -> Option<Reclaiming> {
         let Health::Working(store) = &self.store else { return None };
         self.busy.wait();
         Some(store.begin_reclaiming(&self.busy))
     }
 
-    /// Whether the device is short of room that closing the store gives back: that of journals, which
-    /// have so many bytes, and of tables that were merged into others and are still there.
+    /// Whether the device is short of room that closing the store would free: that of the journals,
+    /// of `journal_bytes` bytes, and of obsolete tables that are not yet removed.
     fn is_worth_restarting(&self, journal_bytes: u64) -> bool {
         let Health::Working(store) = &self.store else { return false };
         if !self.space.is_short_of(0) {
@@ -196,22 +196,21 @@ impl Writer {
         journal_bytes + merged_bytes >= RESTART_BYTES_MIN
     }
 
-    /// Whether journals are longer than is worth to be read again, or to be kept where room is short.
+    /// Whether journals are too long to read again when opening, or to keep if room is short.
     pub(super) fn has_long_journals(&self) -> bool {
         let bytes = journal::occupied_bytes(&self.folder.store());
         bytes.is_ok_and(|bytes| bytes >= JOURNAL_BYTES_MIN || self.is_worth_restarting(bytes))
     }
 
-    /// Whether journals can be begun anew for the room that they occupy: flushing what they hold
-    /// takes room first.
+    /// Whether there is room to start the journals anew: flushing their content needs room first.
     pub(super) fn can_restart_journals(&self) -> bool {
         let Health::Working(store) = &self.store else { return false };
         let buffered = store.buffered_bytes();
         self.has_long_journals() && self.space.has_free(buffered + buffered / 4 + FLUSH_BYTES)
     }
 
-    /// Writes all that journals hold into the tables, so that they can be begun anew. Whether it
-    /// came to that.
+    /// Flushes the content of the journals to tables, so that they can be started anew. Returns
+    /// whether it did.
     pub(super) fn flush(&mut self) -> Result<bool> {
         let Health::Working(store) = &self.store else { return Ok(false) };
         let flushed = store.flush();
@@ -219,8 +218,8 @@ impl Writer {
         flushed.map_err(|error| error::store("flushing", &path, String::new, &error))
     }
 
-    /// After [`flush`](Self::flush): closes the store, and begins the journals anew. The files of
-    /// tables that were merged into others go when it is opened again.
+    /// After [`flush`](Self::flush): closes the store, and starts the journals anew. The files of
+    /// obsolete tables are removed when it is opened again.
     pub(super) fn restart_journals(&mut self) -> Result<()> {
         self.busy.wait();
         self.mark()?;
@@ -230,13 +229,13 @@ impl Writer {
         journal::restart(&self.folder.store())
     }
 
-    /// Whether all that was committed is on the device.
+    /// Whether everything committed is on the device.
     pub(super) fn is_durable(&self) -> bool {
         self.synced == self.number && !self.is_poisoned()
     }
 
-    /// Opens the store again, of which no state may be left: the trees of the old one would remove
-    /// files that the new one may have written.
+    /// Reopens the store. No state of it may be left: the trees of the old one would remove files
+    /// that the new one may have written.
     pub(super) fn reopen(&mut self) -> Result<State> {
         self.open_store(self.options.keyspaces.len(), Some(self.number))
     }
@@ -261,8 +260,8 @@ impl Writer {
         }
     }
 
-    /// Writes `parts`, no two of which write the same key, as one batch as far as the operating
-    /// system. After an error it is not there, unless the error is [`Error::Poisoned`].
+    /// Writes `parts`, no two of which write the same key, as one batch to the operating system.
+    /// After an error it is not stored, unless the error is [`Error::Poisoned`].
     pub(super) fn append(&mut self, parts: &[Part<'_>]) -> Result<()> {
         let bytes = parts::byte_length(parts) as u64;
         self.space.check(bytes, 0, parts::purpose(parts))?;
@@ -298,13 +297,13 @@ impl Writer {
         self.synced
     }
 
-    /// Notes that what was written is not refused any more.
+    /// Notes that the written batches cannot be refused any more.
     pub(super) fn acknowledge(&mut self) {
         self.acknowledged = self.number;
     }
 
-    /// Begins to fsync everything that was committed. That a device is full does not matter: what the
-    /// journal has can become durable without the store.
+    /// Begins to fsync everything committed. A full device does not prevent that: the content of the
+    /// journal can become durable without the store.
     pub(super) fn begin_fsync(&mut self) -> Result<Fsync> {
         if let Health::Working(store) = &self.store
             && let Err(error) = store.check_running()
@@ -327,8 +326,8 @@ impl Writer {
         })
     }
 
-    /// Notes what came of an fsync. What a failed one leaves on the device is not known, nor is it
-    /// after another one, so that the first failure is the last word.
+    /// Records the result of an fsync. After a failed one the content of the device is unknown, even
+    /// if a later one succeeds, so the first failure is final.
     pub(super) fn end_fsync(&mut self, fsync: &Fsync, result: io::Result<()>) -> Result<()> {
         if let Err(error) = result {
             return Err(self.poison(format!("fsync failed: {error}")));
@@ -351,19 +350,18 @@ impl Writer {
         Ok(())
     }
 
-    /// Notes in the marker how many commits there are, all of which are durable.
+    /// Writes the number of commits, all of which are durable, to the marker.
     fn mark(&mut self) -> Result<()> {
         self.unmarked_bytes = 0;
         self.marker.note(self.number, &self.options.keyspaces)
     }
 
-    /// After the store failed to write: finds out what that means. A batch that was not acknowledged
-    /// is refused.
+    /// Handles a failed write of the store. A batch that was not acknowledged is refused.
     fn fail(&mut self, error: &fjall::Error) -> Error {
         self.number = self.acknowledged;
         self.synced = self.synced.min(self.number);
-        // Its workers say only that they stopped. On a device with too little room for their work
-        // that was the reason.
+        // Its workers report only that they stopped. If the device has too little room for their
+        // work, we take that as the reason.
         let is_stopped = matches!(error, fjall::Error::Poisoned);
         let is_full = error::is_full(error)
             || (is_stopped && self.space.is_short_of(self.options.working_bytes()));
@@ -381,8 +379,8 @@ impl Writer {
         Error::Poisoned { reason }
     }
 
-    /// Closes the store, which can complete what it began to write when there is room again, and
-    /// cuts that off: it was refused.
+    /// Closes the store, which could otherwise complete its last write once there is room, and
+    /// truncates that write: it was refused.
     fn close_store(&mut self) -> Result<()> {
         self.busy.wait();
         self.journal.close();
@@ -397,11 +395,11 @@ impl Drop for Writer {
         let is_working = matches!(self.store, Health::Working(_));
         let persisted = if is_working { self.persist() } else { Ok(()) };
         if let Err(error) = &persisted {
-            // There is nobody else to tell: who wants to know calls `Engine::close` before.
-            eprintln!("velocitydb: commits that nobody waited for may be lost: {error}");
+            // A drop cannot return an error; `Engine::close` does.
+            eprintln!("velocitydb: commits that were not fsynced may be lost: {error}");
         }
         if is_working && persisted.is_ok() {
-            // The store is complete without all of this, and there is nobody to tell.
+            // The store is complete without this, and a drop cannot return an error.
             if self.has_long_journals() && self.flush().is_ok_and(|is_flushed| is_flushed) {
                 let _ = self.restart_journals();
             } else {
@@ -412,7 +410,7 @@ impl Drop for Writer {
     }
 }
 
-/// Makes a data folder, from the start if that was begun before.
+/// Creates a data folder; an interrupted creation starts again from the beginning.
 fn create(folder: &Arc<Folder>, options: &LsmOptions) -> Result<Marker> {
     let mut marker = Marker {
         format: FORMAT,

@@ -1,7 +1,7 @@
-//! [`Branch`]: a node above others, with the keys that separate their ranges.
+//! [`Branch`]: an inner node, with the keys that separate the ranges of its children.
 //!
 //! The separators of a branch never change; the pointers to its children do. A branch whose
-//! children become more or fewer is replaced by a new one.
+//! number of children changes is replaced by a new one.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -58,7 +58,7 @@ impl<C> Branch<C> {
     }
 }
 
-/// Ordered keys that stand between the children of a branch.
+/// The ordered keys between the children of a branch.
 pub(super) struct Separators {
     /// All of them, one after the other.
     bytes: Box<[u8]>,

@@ -1,4 +1,4 @@
-//! [`Clock`]: which commits are visible, and which superseded versions somebody can still see.
+//! [`Clock`]: which commits are visible, and which superseded versions a snapshot can still see.
 //!
 //! ```text
 //!   writer    link records of commit 8 ──▶ visible = 8 ──▶ unlink what 8 superseded
@@ -6,14 +6,14 @@
 //!   snapshot  opened at 7 ───────────── the newest version up to 7, always there ─────────▶ closed
 //! ```
 //!
-//! Every commit has a number, and its records carry it. They are linked while nobody may see them;
-//! one store of `visible` shows them all. A version that was superseded is unlinked unless a
-//! snapshot between the two is open, so a version that a snapshot can see is always linked.
+//! Every commit has a number, and its records carry it. They are linked before they are visible;
+//! one store of `visible` makes them all visible. A version that was superseded is unlinked unless
+//! a snapshot between the two is open, so a version that a snapshot can see is always linked.
 //!
-//! A get has no snapshot, and needs none: where the newest version is visible, that is the answer.
-//! Where it is not, the get goes back to the newest version that is, and takes it if no commit has
-//! become visible meanwhile; else the writer may have unlinked a version before its eyes, and it
-//! looks again. It repeats only when a commit succeeded, so it never waits for one.
+//! A get needs no snapshot: if the newest version is visible, that is the result. If not, the get
+//! follows the links to the newest visible version, and takes it if no commit has become visible
+//! meanwhile; otherwise the writer may have unlinked a version concurrently, and the get starts
+//! again. It repeats only when a commit succeeded, so it never waits for one.
 //!
 //! This file uses the atomics and locks of its parent, so that the tests can run it on modelled
 //! ones. It must not know how records are found or freed.
@@ -36,7 +36,7 @@ pub(super) trait Version: Copy {
 /// The numbers of commits that readers and the writer agree on.
 pub(super) struct Clock {
     visible: Line,
-    /// Not above `visible`, and written rarely, so that readers find it in their own cache while
+    /// Not above `visible`, and written rarely, so that it stays in the caches of readers while
     /// the writer commits.
     settled: Line,
     snapshots: Mutex<Snapshots>,
@@ -52,7 +52,7 @@ struct Snapshots {
     /// How many there are of each commit.
     open: BTreeMap<u64, u64>,
     count: u64,
-    /// Counts openings and closings, to tell a copy that is out of date.
+    /// Counts openings and closings, to detect an outdated copy.
     changes: u64,
 }
 
@@ -77,7 +77,7 @@ impl Clock {
         self.visible.0.load(Ordering::Acquire)
     }
 
-    /// Shows commit `sequence`, all of whose records are linked. For the writer alone.
+    /// Makes commit `sequence` visible, all of whose records are linked. For the writer alone.
     pub(super) fn publish(&self, sequence: u64) {
         self.visible.0.store(sequence, Ordering::Release);
         if sequence.is_multiple_of(SETTLED_LAG) {
@@ -93,8 +93,8 @@ impl Clock {
             if newest.sequence() <= self.settled.0.load(Ordering::Acquire) {
                 return Some(newest);
             }
-            // Loaded after the version was found: had that been removed and inserted anew, the
-            // removal is visible by this number.
+            // Loaded after the version was found: if that was removed and inserted again, the
+            // removal is visible at this number.
             let visible = self.visible();
             let version = version_at(Some(newest), visible);
             let is_newest = newest.sequence() <= visible;
@@ -140,7 +140,7 @@ impl Clock {
 }
 
 impl OpenSnapshots {
-    /// Brings the copy up to date. Returns whether anything has changed.
+    /// Updates the copy. Returns whether anything has changed.
     pub(super) fn refresh(&mut self, clock: &Clock) -> bool {
         let snapshots = clock.snapshots();
         let changed = self.changes != snapshots.changes;

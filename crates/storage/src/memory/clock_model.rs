@@ -1,9 +1,9 @@
 //! The [`Clock`] under modelled threads: the file `clock.rs` itself, on the atomics and locks of
 //! `shuttle`, which runs the threads below in thousands of orders chosen at random.
 //!
-//! Every commit writes key `A`; key `C` it puts when its number is odd, and deletes when it is
-//! even. So what a reader sees of one key tells what it must see of the other. Versions are never
-//! freed here, since that none is freed under a reader's eyes is the epoch's promise.
+//! Every commit writes key `A`; key `C` it puts when its number is odd, and deletes when it is even.
+//! So the version of one key that a reader sees determines what it must see of the other. Versions
+//! are never freed here, since the epoch guarantees that none is freed while a reader uses it.
 
 #[expect(dead_code, clippy::duplicate_mod, reason = "it is the same file, on other atomics")]
 #[path = "clock.rs"]
@@ -24,17 +24,18 @@ use clock::{Clock, OpenSnapshots, Version, version_at};
 const COMMITS: u64 = 5;
 const READS: usize = 3;
 const RUNS: usize = 3_000;
-/// How many switches of threads at chosen points a run has: a fault that needs as many is found soon.
+/// How many thread switches at chosen points a run has: a fault that needs up to as many is found
+/// soon.
 const PREEMPTIONS: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    /// A commit is shown before all its records are linked.
+    /// A commit becomes visible before all its records are linked.
     PublishEarly,
     /// Superseded versions are unlinked though snapshots see them.
     UnlinkSeen,
-    /// A get does not look whether a commit became visible meanwhile.
+    /// A get does not check whether a commit became visible meanwhile.
     GetOnce,
     /// A get answers with the newest version, visible or not.
     GetInvisible,

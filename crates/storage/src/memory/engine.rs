@@ -14,7 +14,7 @@ use crate::{
     KeyspaceStats, Part, Result, Snapshot, Visit, parts,
 };
 
-/// How many retained versions are looked at when a snapshot is closed, or statistics are asked for.
+/// How many retained versions are checked when a snapshot is closed, or statistics are read.
 const CLEAN_STEPS: usize = 1024;
 
 /// An [`Engine`] that keeps everything in memory and nothing on disk.
@@ -56,8 +56,8 @@ impl Shared {
         &self.keyspaces[usize::from(keyspace.0)]
     }
 
-    /// Frees a bounded part of what only closed snapshots saw, unless there is a commit, which
-    /// does the same.
+    /// Frees a bounded number of versions that only closed snapshots saw, unless a commit is
+    /// running, which does the same.
     fn clean_a_little(&self) {
         if let Ok(mut writer) = self.writer.try_lock() {
             writer.clean(&self.keyspaces, &self.clock, CLEAN_STEPS);
@@ -96,7 +96,7 @@ impl Engine for Memory {
         Ok(())
     }
 
-    /// There is nothing to make durable. Frees all that only closed snapshots saw.
+    /// There is nothing to make durable. Frees all versions that only closed snapshots saw.
     fn sync(&self) -> Result<()> {
         let shared = &*self.shared;
         while let Ok(mut writer) = shared.writer.lock()

@@ -1,8 +1,8 @@
-//! [`Garbage`]: what was unlinked and waits until no reader can still look at it.
+//! [`Garbage`]: unlinked memory that waits until no reader can still use it.
 //!
-//! Readers pin the epoch. What is handed over here is freed when every reader that was pinned at
-//! that time has gone on. The writer hands over in portions, so that the collector's bookkeeping
-//! is paid once a portion, and lets it free at once what earlier portions left.
+//! Readers pin the epoch. Memory that is handed over here is freed when every reader that was
+//! pinned at that time has unpinned. The writer hands over in portions, so that the collector's
+//! bookkeeping is paid once per portion, and frees earlier portions at that time.
 //!
 //! There is one `Garbage` an engine, inside the writer's lock: to have it is to be the writer.
 //! That is why every function that changes an index takes it.
@@ -38,8 +38,8 @@ unsafe impl Send for Piece {}
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        // SAFETY: who made the piece promised, in `Garbage::retire` or by owning the whole index,
-        // that nobody else can reach it and that it was made once.
+        // SAFETY: the caller that made the piece guaranteed, in `Garbage::retire` or by owning
+        // the whole index, that no other code can reach it and that it was made once.
         unsafe {
             match *self {
                 Piece::Record(header) => drop(SharedRecord::from_raw(header)),
@@ -60,12 +60,12 @@ pub(super) struct Garbage {
 }
 
 impl Garbage {
-    /// Frees `piece`, of about `bytes`, when no reader looks at it any more.
+    /// Frees `piece`, of about `bytes`, when no reader uses it any more.
     ///
     /// # Safety
     ///
-    /// No reader that comes from now on can find it, it is retired once, and nothing is done with
-    /// it afterwards but reading by those who found it before.
+    /// No later reader can find it, it is retired once, and afterwards it is only read, by
+    /// readers that found it before.
     pub(super) unsafe fn retire(&mut self, piece: Piece, bytes: usize) {
         self.pieces.push(piece);
         self.bytes += bytes;
@@ -74,7 +74,7 @@ impl Garbage {
         }
     }
 
-    /// Hands over what there is, and frees what no reader looks at any more.
+    /// Hands over everything, and frees what no reader uses any more.
     pub(super) fn hand_over(&mut self) {
         let guard = epoch::pin();
         if self.pieces.is_empty() {

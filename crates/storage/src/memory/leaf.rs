@@ -1,8 +1,9 @@
 //! [`Leaf`]: up to a few dozen neighbouring records in the order of their keys.
 //!
 //! A leaf is sorted when it is made. Later records are appended behind the sorted ones, so that an
-//! insert writes one word and no reader ever sees one half done; who reads in order sorts these
-//! few in. When there is no room left, or a key goes, the writer makes a new leaf.
+//! insert writes one word and no reader ever sees a partial one; a reader that needs the order
+//! sorts these few in. When there is no room left, or a key is removed, the writer makes a new
+//! leaf.
 //!
 //! An entry is the pointer to the newest version of a key, with the *head* of the key in its tag:
 //! the two bytes behind those that all keys of the leaf's range have in common. Most comparisons
@@ -27,7 +28,7 @@ pub(super) type Entry = *mut Header;
 pub(super) struct Leaf {
     /// How many leading bytes all keys of the leaf's range have in common.
     skip: usize,
-    /// How many entries were there when it was made, in order.
+    /// How many sorted entries it had when it was made.
     sorted: usize,
     /// How many entries there are by now.
     length: AtomicUsize,
@@ -61,7 +62,7 @@ impl Leaf {
         true
     }
 
-    /// Puts the newest version of a key in the place of the one before. For the writer alone.
+    /// Replaces the version of a key by a newer one. For the writer alone.
     pub(super) fn replace(&self, old: Record<'_>, new: Record<'_>) {
         let old = entry(old, self.skip);
         let new = pack(new.as_raw(), unpack(old).1);
@@ -84,7 +85,7 @@ impl Leaf {
     ///
     /// # Safety
     ///
-    /// The caller pinned the epoch before it came upon the leaf, or is the writer.
+    /// The caller pinned the epoch before it found the leaf, or is the writer.
     pub(super) unsafe fn collect(&self, ordered: &mut Vec<Entry>) {
         ordered.clear();
         let (sorted, appended) = self.entries[..self.len()].split_at(self.sorted);
@@ -158,7 +159,7 @@ mod tests {
             assert!(leaf.append(record(raw)));
         }
         let mut ordered = Vec::new();
-        // SAFETY: nobody else knows the leaf.
+        // SAFETY: no other thread has the leaf.
         unsafe { leaf.collect(&mut ordered) };
         assert!(ordered.iter().map(|entry| unpack(*entry).0).eq(records.iter().copied()));
 

@@ -5,18 +5,18 @@
 //!   table    key to newest version, by hash           table.rs
 //!   tree     newest versions in order                 tree.rs, branch.rs, leaf.rs
 //!   clock    which commits and snapshots there are    clock.rs
-//!   writer   commits; unlinks what nobody sees        writer.rs
-//!   garbage  frees what nobody looks at               garbage.rs
+//!   writer   commits; unlinks unseen versions         writer.rs
+//!   garbage  frees unlinked memory after its readers  garbage.rs
 //! ```
 //!
-//! A get goes through the table alone, a scan through the tree alone. Both lead to the newest
-//! version of a key, from where older ones are linked as long as a snapshot sees them.
+//! A get goes through the table alone, a scan through the tree alone. Both find the newest version of a
+//! key, which links to older ones as long as a snapshot sees them.
 //!
 //! # Caveats
 //!
-//! - Nothing is freed while a reader is in the midst of one leaf, so a scan's visitor that takes
-//!   long holds back memory for that time, of the whole process; a scan inside the visitor of
-//!   another one does so for as long as the outer one is at its leaf.
+//! - Nothing is freed while a reader is within a leaf, so a slow visitor of a scan delays freeing memory
+//!   in the whole process; a scan inside the visitor of another one does so for as long as the outer one
+//!   is at its leaf.
 //! - A [`Blob`](crate::Blob) holds its record, key and value, and the statistics do not count it once the
 //!   version is superseded.
 //! - A table keeps its size when keys go, until it is used again.
@@ -38,7 +38,7 @@ mod tagged;
 mod tree;
 mod writer;
 
-/// What the clock counts and locks with.
+/// The atomics and locks that the clock uses.
 mod sync {
     pub(super) use std::sync::atomic::{AtomicU64, Ordering};
     pub(super) use std::sync::{Mutex, MutexGuard};

@@ -1,9 +1,9 @@
-//! Asking memory for what will be needed soon, so that several answers are awaited at once.
+//! Prefetches memory that will be needed soon, so that several cache misses overlap.
 
-/// How far apart the lines are in which memory comes.
+/// The size of a cache line.
 pub(super) const LINE_BYTES: usize = 64;
 
-/// Asks for the line of `pointer`, which need not point to anything. A hint, nothing more.
+/// Prefetches the cache line of `pointer`, which need not be valid. Only a hint.
 #[inline]
 pub(super) fn prefetch<T>(pointer: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -16,7 +16,7 @@ pub(super) fn prefetch<T>(pointer: *const T) {
     let _ = pointer;
 }
 
-/// Asks for every line of `length` bytes from `pointer` on.
+/// Prefetches every cache line of `length` bytes from `pointer` on.
 #[inline]
 pub(super) fn prefetch_bytes<T>(pointer: *const T, length: usize) {
     for offset in (0..length).step_by(LINE_BYTES) {

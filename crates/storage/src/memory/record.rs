@@ -18,21 +18,21 @@ pub(crate) struct Header {
     sequence: u64,
     previous: AtomicPtr<Header>,
     references: AtomicU32,
-    /// The upper bit tells that this version is a deletion.
+    /// The upper bit says that this version is a deletion.
     key_length: u32,
     value_length: u32,
 }
 
 const BYTES_OFFSET: usize = offset_of!(Header, value_length) + size_of::<u32>();
-/// Where a record is longer, the processor sees by itself that it is read in order.
+/// The rest of a longer record is prefetched by the processor, which detects sequential reads.
 const PREFETCHED_BYTES_MAX: usize = 512;
 
 const DELETED_BIT: u32 = 1 << 31;
 
-/// More references than can be held honestly; beyond, the count could wrap.
+/// More references than a correct program can hold; beyond this the count could wrap.
 const REFERENCES_MAX: u32 = 1 << 31;
 
-/// A record that cannot go away during `'a`, because the epoch is pinned or the writer is locked.
+/// A record that is not freed during `'a`, because the epoch is pinned or the writer is locked.
 #[derive(Clone, Copy)]
 pub(super) struct Record<'a> {
     header: NonNull<Header>,
@@ -65,11 +65,12 @@ impl<'a> Record<'a> {
         self.header().sequence
     }
 
-    /// The version that this one superseded, while somebody may need that.
+    /// The version that this one superseded, while a snapshot may need it.
     pub(super) fn previous(self) -> Option<Record<'a>> {
         let previous = self.header().previous.load(Ordering::Acquire);
         // SAFETY: a version is unlinked before it is released, and released only after every
-        // reader that was there is gone; so who could load the link can follow it.
+        // reader that was pinned then has unpinned; so a reader that loaded the link can follow
+        // it.
         unsafe { Record::from_raw(previous) }
     }
 
@@ -99,17 +100,17 @@ impl<'a> Record<'a> {
     #[inline]
     pub(super) fn share(self) -> SharedRecord {
         let before = self.header().references.fetch_add(1, Ordering::Relaxed);
-        assert!(before < REFERENCES_MAX, "a value is held too often");
+        assert!(before < REFERENCES_MAX, "a record has too many references");
         SharedRecord { header: self.header }
     }
 
-    /// Asks memory for its first line.
+    /// Prefetches its first cache line.
     #[inline]
     pub(super) fn prefetch_header(self) {
         prefetch(self.header.as_ptr());
     }
 
-    /// Asks memory for the first few lines behind it, where the header tells that there are any.
+    /// Prefetches the next few cache lines, if the header says that the record has them.
     #[inline]
     pub(super) fn prefetch_bytes(self) {
         let length = self.allocated_bytes().min(PREFETCHED_BYTES_MAX);
@@ -142,8 +143,8 @@ fn layout_of(key_length: usize, value_length: usize) -> Layout {
 /// Key and value, one after the other.
 #[inline]
 fn bytes<'a>(header: NonNull<Header>) -> &'a [u8] {
-    // SAFETY: callers hold the record alive for the lifetime that they give the bytes. All bytes
-    // were written before the pointer was handed to anybody, and are not written again.
+    // SAFETY: callers keep the record alive for the lifetime that they give the bytes. All bytes
+    // were written before the pointer was shared, and are not written again.
     unsafe {
         let header_fields = header.as_ref();
         let length = key_length(header_fields) + header_fields.value_length as usize;
@@ -157,8 +158,8 @@ pub(crate) struct SharedRecord {
     header: NonNull<Header>,
 }
 
-// SAFETY: a record is immutable but for its atomics, and who drops the last reference has
-// synchronized with all others, see `drop`.
+// SAFETY: a record is immutable except for its atomics, and the thread that drops the last
+// reference has synchronized with all others, see `drop`.
 unsafe impl Send for SharedRecord {}
 // SAFETY: as above.
 unsafe impl Sync for SharedRecord {}

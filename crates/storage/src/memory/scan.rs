@@ -9,10 +9,10 @@ use super::leaf::{Entry, LEAF_CAPACITY};
 use super::tree::{Path, Place, Tree};
 use crate::{Bounds, Direction, Visit};
 
-/// How many records ahead memory is asked for the bytes of one.
+/// How many records ahead the bytes of a record are prefetched.
 const PREFETCH_AHEAD: usize = 6;
 
-/// What a scan still has to visit: the keys from `from`, included, to `to`, excluded.
+/// The rest of a scan: the keys from `from`, included, to `to`, excluded.
 struct Rest {
     from: Vec<u8>,
     to: Option<Vec<u8>>,
@@ -38,7 +38,7 @@ pub(super) fn scan(
             Direction::Forward => index + PREFETCH_AHEAD,
             Direction::Backward => index.wrapping_sub(PREFETCH_AHEAD),
         };
-        // Of a leaf that is visited in part, memory is asked for that part alone.
+        // If only a part of a leaf is visited, only that part is prefetched.
         entries[within.clone()].iter().for_each(|entry| path.record(*entry).prefetch_header());
         let mut see = |index: usize| {
             if let Some(entry) = entries.get(ahead(index)) {
@@ -61,8 +61,7 @@ pub(super) fn scan(
     }
 }
 
-/// How many keys the tree has within `bounds`, those included whose newest version says that they
-/// are deleted.
+/// How many keys the tree has within `bounds`, including those whose newest version is a deletion.
 pub(super) fn count(tree: &Tree, bounds: Bounds<'_>) -> u64 {
     let mut rest = Rest { from: bounds.start.to_vec(), to: bounds.end.map(<[u8]>::to_vec) };
     let (mut count, mut entries) = (0, Vec::with_capacity(LEAF_CAPACITY));
@@ -84,7 +83,7 @@ impl Rest {
         self.to.as_ref().is_some_and(|to| *to <= self.from)
     }
 
-    /// Where the next leaf is.
+    /// The position of the next leaf.
     fn place(&self, direction: Direction) -> Place<'_> {
         match (direction, &self.to) {
             (Direction::Forward, _) => Place::Before(&self.from),
@@ -108,7 +107,7 @@ impl Rest {
         start..end
     }
 
-    /// Takes off the leaf's range. False when nothing is left.
+    /// Removes the leaf's range from the rest. False when nothing is left.
     fn go_on(&mut self, path: &Path<'_>, direction: Direction) -> bool {
         match direction {
             Direction::Forward => path.upper().map(|upper| {

@@ -1,13 +1,12 @@
-//! [`Table`]: from the hash of a key to the newest record of the key.
+//! [`Table`]: a hash table from a key to its newest record.
 //!
 //! The upper bits of a hash choose one of many small open tables, so that growing stops the writer
 //! for some thousand entries at most and readers never. One writer stores single words; readers
-//! look through whichever small table they find, pinned. A small table that was replaced stays as
-//! it was.
+//! search the small table that they find, pinned. A replaced small table does not change any more.
 //!
-//! A slot is a record's pointer with 16 bits of the hash in its tag. The place of an entry follows
-//! from the tag alone, so growing touches no record, and a lookup touches, but for one in some
-//! hundred, only the record that it wants.
+//! A slot is a record's pointer with 16 bits of the hash in its tag. The slot of an entry follows
+//! from the tag alone, so growing reads no record, and a lookup, except for about one in a
+//! hundred, reads only the wanted record.
 
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
@@ -28,7 +27,7 @@ const TABLES: usize = 1 << TABLES_BITS;
 /// Capacities are multiples of this: a cache line of slots.
 const CAPACITY_UNIT: usize = 8;
 
-/// How much of a record is asked for before its length is known.
+/// How much of a record is prefetched before its length is known.
 const RECORD_BYTES_USUAL: usize = 192;
 
 /// The hash index of a keyspace.
@@ -38,7 +37,7 @@ pub(super) struct Table {
     allocated_bytes: AtomicU64,
 }
 
-/// What the writer knows of each small table.
+/// The writer's counts of a small table.
 pub(super) struct TableUse {
     occupied: Box<[u32]>,
     live: Box<[u32]>,
@@ -53,7 +52,7 @@ impl TableUse {
     }
 }
 
-/// The mark of a slot whose key was removed: searches go on behind it.
+/// The mark of a slot whose key was removed: searches go on after it.
 fn removed() -> *mut Header {
     std::ptr::without_provenance_mut(1)
 }
@@ -113,14 +112,14 @@ impl Table {
         }
     }
 
-    /// Asks memory for the slot where the search for a hash starts.
+    /// Prefetches the slot where the search for a hash starts.
     pub(super) fn prefetch_slot(&self, hash: u64) {
         let (slots, units) = unpack(self.directory[table_of(hash)].load(Ordering::Acquire));
         let capacity = usize::from(units) * CAPACITY_UNIT;
         prefetch(slots.wrapping_add(home(tag_of(hash), capacity)));
     }
 
-    /// Asks memory for the record that is most likely the one of a hash. For the writer alone.
+    /// Prefetches the record that most likely has a hash. For the writer alone.
     pub(super) fn prefetch_record(&self, hash: u64, _garbage: &Garbage) {
         // SAFETY: the garbage is the writer's, and nothing is retired during this call.
         let slots = unsafe { self.slots(table_of(hash)) };
@@ -129,8 +128,7 @@ impl Table {
         }
     }
 
-    /// Asks memory for the first bytes of the record that is most likely the one of a hash, for a
-    /// reader.
+    /// Prefetches the first bytes of the record that most likely has a hash, for a reader.
     pub(super) fn prefetch_found(&self, hash: u64, _guard: &Guard) {
         // SAFETY: the guard pins the epoch during this call.
         let slots = unsafe { self.slots(table_of(hash)) };
@@ -160,7 +158,7 @@ impl Table {
         *live += 1;
     }
 
-    /// Puts the newest version of a key in the place of the one before.
+    /// Replaces the version of a key by a newer one.
     pub(super) fn replace(slot: &Slot, new: Record<'_>) {
         let tag = unpack(slot.load(Ordering::Relaxed)).1;
         slot.store(pack(new.as_raw(), tag), Ordering::Release);
@@ -172,7 +170,7 @@ impl Table {
         tables.live[table_of(hash)] -= 1;
     }
 
-    /// A small table with room for more than `live` entries in the place of table `index`.
+    /// Replaces small table `index` by one with room for more than `live` entries.
     fn rebuild(&self, index: usize, live: usize, garbage: &mut Garbage) -> &[Slot] {
         // SAFETY: the garbage is the writer's, and these slots are retired at the end.
         let old = unsafe { self.slots(index) };
@@ -257,7 +255,7 @@ impl Drop for Table {
 ///
 /// # Safety
 ///
-/// They are reachable by nobody else, and freed once.
+/// No other code can reach them, and they are freed once.
 pub(super) unsafe fn free_slots(slots: *mut Slot, capacity: usize) {
     let slots = std::ptr::slice_from_raw_parts_mut(slots, capacity);
     // SAFETY: as promised by the caller; they came out of a box of this length.

@@ -1,7 +1,7 @@
 //! Pointers that carry 16 bits of their own in the bits that addresses do not use.
 //!
 //! User space addresses fit in 48 bits on every platform that the engine runs on; [`pack`] checks
-//! it, so that a platform where they do not fails at once rather than loses bits.
+//! it, so that on a platform where they do not, it fails at once instead of losing bits.
 
 const _: () = assert!(usize::BITS == 64, "the memory engine needs addresses of 64 bits");
 

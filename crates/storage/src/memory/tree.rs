@@ -6,14 +6,14 @@
 //!   leaf     records                           replaced when it is full or loses a key
 //! ```
 //!
-//! Three levels, always: a root that grows with the number of keys costs a copy of its pointers
-//! once in some thousand inserts, and saves every other case. One writer changes the tree, by
-//! putting a new node in the place of an old one with one store; readers go through the nodes that
-//! they find, pinned, and never wait or repeat. A node that was replaced stays as it was, so a
-//! reader that is in it sees its range as of a moment after the reader came.
+//! Always three levels: a root that grows with the number of keys costs a copy of its pointers
+//! once in some thousand inserts, and makes everything else simpler. One writer changes the tree,
+//! by replacing an old node with one store; readers follow the nodes that they find, pinned, and
+//! never wait or repeat. A replaced node does not change any more, so a reader that is in it sees
+//! its range as of a moment after the reader arrived.
 //!
-//! Leaves do not know their neighbours. A scan takes from the path the keys between which the leaf
-//! lies, and goes on at the one where it ends.
+//! Leaves have no links to their neighbours. A scan takes the bounds of the leaf from the path,
+//! and goes on from the upper one.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -50,14 +50,14 @@ pub(super) struct Path<'a> {
     lifetime: PhantomData<&'a Tree>,
 }
 
-/// A place between keys.
+/// A position between keys.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place<'k> {
     /// Right before this key: its leaf is the one that has the key, or would have it.
     Before(&'k [u8]),
-    /// Right behind the keys below this one: its leaf is the one that has the last of them.
+    /// Right after the keys below this one: its leaf is the one that has the last of them.
     Behind(&'k [u8]),
-    /// Behind all keys.
+    /// After all keys.
     End,
 }
 
@@ -159,21 +159,21 @@ impl Tree {
         }
     }
 
-    /// Asks memory for the leaf of `key`. For the writer alone.
+    /// Prefetches the leaf of `key`. For the writer alone.
     pub(super) fn prefetch_leaf(&self, key: &[u8], _garbage: &Garbage) {
         // SAFETY: the garbage is the writer's, and nothing is retired during this call.
         let path = unsafe { self.path_unguarded(Place::Before(key)) };
         prefetch_bytes(path.leaf, size_of::<Leaf>());
     }
 
-    /// Puts the newest version of a key in the place of the one before.
+    /// Replaces the version of a key by a newer one.
     pub(super) fn replace(&self, old: Record<'_>, new: Record<'_>, _garbage: &Garbage) {
         // SAFETY: the garbage is the writer's.
         let path = unsafe { self.path_unguarded(Place::Before(new.key())) };
         path.leaf().replace(old, new);
     }
 
-    /// Removes the newest version of a key, and so the key.
+    /// Removes a key, whose newest version this is.
     pub(super) fn remove(&self, record: Record<'_>, garbage: &mut Garbage) {
         // SAFETY: as in `insert`.
         let path = unsafe { self.path_unguarded(Place::Before(record.key())) };
@@ -199,9 +199,9 @@ impl Tree {
         self.retire_leaf(path.leaf, garbage);
     }
 
-    /// Two leaves in the place of one; `at` is where the newest entry is.
+    /// Splits a leaf in two; `at` is the position of the newest entry.
     fn split(&self, path: &Path<'_>, entries: &[Entry], at: usize, garbage: &mut Garbage) {
-        // Ascending keys leave full leaves behind.
+        // For ascending keys the left leaf stays full.
         let middle = if at + 1 == entries.len() { at } else { entries.len() / 2 };
         let (left, right) = entries.split_at(middle);
         let last = path.record(left[middle - 1]).key();
@@ -219,8 +219,7 @@ impl Tree {
         self.retire_leaf(path.leaf, garbage);
     }
 
-    /// One leaf in the place of a small one, with these entries left, and its neighbour, if that is
-    /// small too.
+    /// Merges a small leaf, which has these entries left, with its neighbour, if that is small too.
     fn merge(&self, path: &Path<'_>, entries: &[Entry], garbage: &mut Garbage) {
         // The leaf with its right neighbour, or the last one with its left neighbour.
         let left_index = path.at_inner.min(path.inner().len() - 2);
@@ -245,7 +244,7 @@ impl Tree {
         self.retire_leaf(other.leaf, garbage);
     }
 
-    /// One or two inner branches in the place of one.
+    /// Replaces an inner branch by one or two.
     fn replace_inner(
         &self,
         path: &Path<'_>,
@@ -257,7 +256,7 @@ impl Tree {
             let inner = self.add_branch(separators, children);
             path.root().set_child(path.at_root, inner);
         } else {
-            // As with leaves: where the split is at the end, keys are ascending.
+            // As with leaves: a split at the end means ascending keys.
             let is_last = path.at_inner + 1 == path.inner().len();
             let middle = if is_last { children.len() - 1 } else { children.len() / 2 };
             let (left, right) = children.split_at(middle);
@@ -276,7 +275,7 @@ impl Tree {
 
     /// Gives the range of an inner branch without any key to a neighbour of it.
     fn drop_inner(&self, path: &Path<'_>, garbage: &mut Garbage) {
-        // The neighbour's leaf at the border gets a larger range before it is asked about that.
+        // The neighbour's leaf at the border gets a larger range before its path is read.
         let place = match path.lower() {
             Some(lower) => Place::Behind(lower),
             None => Place::Before(path.upper().expect("the root has another child")),
@@ -337,7 +336,7 @@ impl Tree {
 
     fn retire_leaf(&self, leaf: *mut Leaf, garbage: &mut Garbage) {
         self.count_freed(size_of::<Leaf>());
-        // SAFETY: callers have just put another leaf in its place, and are the one writer.
+        // SAFETY: callers have just replaced the leaf, and are the one writer.
         unsafe { garbage.retire(Piece::Leaf(leaf), size_of::<Leaf>()) };
     }
 

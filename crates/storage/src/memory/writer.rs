@@ -1,8 +1,8 @@
-//! [`Writer`]: the one that commits, and unlinks what nobody can see any more.
+//! [`Writer`]: commits batches, and unlinks versions that no reader can see any more.
 //!
 //! A version that a commit supersedes is unlinked at the end of that commit, unless an open
-//! snapshot sees it. Then it is retained, and looked at again when snapshots were closed: by later
-//! commits, a bounded number each, or when the engine is otherwise asked to.
+//! snapshot sees it. Then it is retained, and checked again when snapshots were closed: by later
+//! commits, a bounded number each, or when the engine cleans up otherwise.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,21 +16,21 @@ use crate::batch::Write;
 use crate::hash::hash;
 use crate::{Keyspace, Part, parts};
 
-/// How many retained versions a commit looks at, beside two for each of its own writes.
+/// How many retained versions a commit checks, beside two for each of its own writes.
 const RETAINED_STEP: usize = 16;
 
-/// How many writes ahead memory is asked for records; for what leads to them, twice as many.
+/// How many writes ahead records are prefetched; their slots and leaves, twice as many.
 const PREFETCH_AHEAD: usize = 6;
 
-/// How many keys are put together at a time, and how many of their bytes are kept for the next.
+/// How many keys are composed at a time, and how much of their memory is kept for reuse.
 const COMPOSED_MAX: usize = 64;
 const COMPOSED_BYTES_MAX: usize = 64 << 10;
 
 /// The indexes of one keyspace.
 pub(super) struct Indexes {
-    /// The keyspace that it is.
+    /// The keyspace.
     pub(super) keyspace: Keyspace,
-    /// From key to newest version. It also owns every version.
+    /// From a key to its newest version. It also owns every version.
     pub(super) table: Table,
     /// The newest versions in order.
     pub(super) tree: Tree,
@@ -40,7 +40,7 @@ pub(super) struct Indexes {
     pub(super) record_bytes: AtomicU64,
 }
 
-/// What the writer alone knows.
+/// The state that only the writer uses.
 pub(super) struct Writer {
     /// By keyspace.
     tables: Vec<TableUse>,
@@ -49,16 +49,16 @@ pub(super) struct Writer {
     /// The records of this commit that have a previous version, by keyspace number.
     superseding: Vec<(usize, *mut Header)>,
     retained: VecDeque<Retained>,
-    /// How many of the retained ones have not been looked at since snapshots were closed.
+    /// How many of the retained ones have not been checked since snapshots were closed.
     unexamined: usize,
     composed: Composed,
 }
 
-/// Keys that were put together from a prefix and the rest.
+/// Keys that were composed from a prefix and the rest.
 #[derive(Default)]
 struct Composed {
     bytes: Vec<u8>,
-    /// Of each key where it ends, and the hash of keyspace and key.
+    /// For each key its end, and the hash of keyspace and key.
     keys: Vec<(usize, u64)>,
 }
 
@@ -97,7 +97,7 @@ impl Writer {
         }
     }
 
-    /// Makes the writes of `parts`, no two of which write the same key, the next commit.
+    /// Commits the writes of `parts`, no two of which write the same key.
     pub(super) fn commit(&mut self, keyspaces: &[Indexes], clock: &Clock, parts: &[Part<'_>]) {
         let sequence = clock.visible() + 1;
         for part in parts {
@@ -111,7 +111,7 @@ impl Writer {
         self.unlink_retained(keyspaces, 2 * parts::len(parts) + RETAINED_STEP);
     }
 
-    /// Makes the writes of a part that has a prefix, some at a time.
+    /// Writes a part that has a prefix, some keys at a time.
     fn write_composed(&mut self, keyspaces: &[Indexes], sequence: u64, part: Part<'_>) {
         let mut composed = std::mem::take(&mut self.composed);
         let mut rest = part.batch.writes().filter(|write| !write.is_overwritten);
@@ -136,16 +136,22 @@ impl Writer {
         sequence: u64,
         writes: impl Iterator<Item = Write<'w>> + Clone,
     ) {
-        // Memory is asked for what a write will need while earlier writes are made.
+        // What a write will need is prefetched during earlier writes.
         let (mut to_find, mut found) = (writes.clone(), writes.clone());
-        to_find.by_ref().take(2 * PREFETCH_AHEAD).for_each(|write| self.ask(keyspaces, write));
-        found.by_ref().take(PREFETCH_AHEAD).for_each(|write| self.ask_more(keyspaces, write));
+        to_find
+            .by_ref()
+            .take(2 * PREFETCH_AHEAD)
+            .for_each(|write| self.prefetch_indexes(keyspaces, write));
+        found
+            .by_ref()
+            .take(PREFETCH_AHEAD)
+            .for_each(|write| self.prefetch_records(keyspaces, write));
         for write in writes {
             if let Some(later) = to_find.next() {
-                self.ask(keyspaces, later);
+                self.prefetch_indexes(keyspaces, later);
             }
             if let Some(later) = found.next() {
-                self.ask_more(keyspaces, later);
+                self.prefetch_records(keyspaces, later);
             }
             if !write.is_overwritten {
                 self.write(&keyspaces[usize::from(write.keyspace.0)], sequence, write);
@@ -153,15 +159,15 @@ impl Writer {
         }
     }
 
-    /// Asks memory for what leads to the record of a write.
-    fn ask(&self, keyspaces: &[Indexes], write: Write<'_>) {
+    /// Prefetches the slot and the leaf of a write's record.
+    fn prefetch_indexes(&self, keyspaces: &[Indexes], write: Write<'_>) {
         let indexes = &keyspaces[usize::from(write.keyspace.0)];
         indexes.table.prefetch_slot(write.hash);
         indexes.tree.prefetch_leaf(write.key, &self.garbage);
     }
 
-    /// Asks memory for the record, by what [`ask`](Self::ask) asked for.
-    fn ask_more(&self, keyspaces: &[Indexes], write: Write<'_>) {
+    /// Prefetches the record, by what [`prefetch_indexes`](Self::prefetch_indexes) prefetched.
+    fn prefetch_records(&self, keyspaces: &[Indexes], write: Write<'_>) {
         let indexes = &keyspaces[usize::from(write.keyspace.0)];
         indexes.table.prefetch_record(write.hash, &self.garbage);
     }
@@ -214,7 +220,7 @@ impl Writer {
         }
     }
 
-    /// Looks at up to `steps_max` retained versions, and unlinks those that no snapshot sees.
+    /// Checks up to `steps_max` retained versions, and unlinks those that no snapshot sees.
     fn unlink_retained(&mut self, keyspaces: &[Indexes], steps_max: usize) {
         for _ in 0..self.unexamined.min(steps_max) {
             self.unexamined -= 1;
@@ -235,7 +241,7 @@ impl Writer {
         }
     }
 
-    /// Unlinks `version`, which nobody can see, from the versions of its key that start with
+    /// Unlinks `version`, which no reader can see, from the versions of its key that start with
     /// `newest`; and the key, when only a deletion is left.
     fn unlink(&mut self, indexes: &Indexes, newest: Record<'_>, version: Record<'_>) {
         let mut newer = newest;
@@ -260,7 +266,7 @@ impl Writer {
         self.retire(indexes, version);
     }
 
-    /// Releases a record that was unlinked, when no reader looks at it.
+    /// Releases an unlinked record, when no reader uses it any more.
     fn retire(&mut self, indexes: &Indexes, record: Record<'_>) {
         let bytes = record.allocated_bytes();
         indexes.record_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
@@ -269,7 +275,7 @@ impl Writer {
     }
 
     /// Unlinks up to `steps_max` versions that no snapshot sees any more, and frees what can be.
-    /// Returns whether there are more to look at.
+    /// Returns whether there are more to check.
     pub(super) fn clean(&mut self, keyspaces: &[Indexes], clock: &Clock, steps_max: usize) -> bool {
         if self.snapshots.refresh(clock) {
             self.unexamined = self.retained.len();
@@ -304,7 +310,7 @@ impl Composed {
 }
 
 impl Indexes {
-    /// Gives a new record to the indexes, which hold it from now on.
+    /// Gives a new record to the indexes, which own it from now on.
     fn link<'w>(&self, record: SharedRecord) -> Record<'w> {
         // SAFETY: it is released by the writer alone, through `retire`, or with the table.
         let record = unsafe { Record::from_raw(record.into_raw()) }.expect("it was allocated");

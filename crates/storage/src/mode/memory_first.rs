@@ -22,12 +22,12 @@ use crate::{
     Purpose, Quiet, Result, Snapshot, parts,
 };
 
-/// How much is read from disk before it is put into memory, while opening.
+/// How much is read from disk at a time while opening.
 const LOAD_BYTES: usize = 4 << 20;
 /// How long the persister waits before it tries a full disk again.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// An engine in memory with a shadow on disk.
+/// An engine in memory with a copy on disk.
 pub(super) struct MemoryFirst {
     memory: Memory,
     shared: Arc<Shared>,
@@ -41,7 +41,7 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Something was committed, a sync is wanted, or the engine closes.
     wanted: Condvar,
-    /// Something was persisted, or failed to be.
+    /// A batch was persisted, or failed to be.
     done: Condvar,
 }
 
@@ -51,7 +51,7 @@ struct Queue {
     pending: Batch,
     pending_since: Option<Instant>,
     pending_batches: u64,
-    /// What the persister has in hand.
+    /// Bytes that the persister is writing.
     persisting_bytes: u64,
     persisting_batches: u64,
     /// Batches ever committed, and how many of those are on disk.
@@ -64,7 +64,7 @@ struct Queue {
     attempts: u64,
     /// Why the last of those failed.
     failure: Option<Error>,
-    /// Whether somebody who closes the engine was told of it.
+    /// Whether closing the engine has reported it.
     is_told: bool,
 }
 
@@ -94,7 +94,7 @@ impl MemoryFirst {
     }
 }
 
-/// Puts everything on disk into memory.
+/// Loads everything on disk into memory.
 fn load(lsm: &Lsm, memory: &Memory, keyspaces: usize) -> Result<()> {
     let snapshot = lsm.snapshot()?;
     let mut batch = Batch::new();
@@ -116,7 +116,7 @@ impl Queue {
         self.pending.byte_length() as u64 + self.persisting_bytes
     }
 
-    /// What is not on disk, if anything, for this reason.
+    /// The error for what is not on disk, with its cause.
     fn unwritten(&self, cause: Error) -> Error {
         Error::Unwritten {
             batches: self.pending_batches + self.persisting_batches,
@@ -140,7 +140,7 @@ impl Queue {
         self.pending_since = None;
         self.pending_batches = 0;
         self.is_urgent = false;
-        // It was acknowledged, and what room it needs was looked for before.
+        // It was acknowledged, after checking that there is room for it.
         self.pending.set_purpose(Purpose::Free);
         std::mem::replace(&mut self.pending, empty)
     }
@@ -163,7 +163,7 @@ impl Shared {
         }
     }
 
-    /// Waits until there is a batch that must go to disk. `None` when the engine closes.
+    /// Waits until there is a batch to write to disk. `None` when the engine closes.
     fn next(&self, spare: Batch) -> Option<Batch> {
         let mut queue = self.queue();
         loop {
@@ -183,7 +183,7 @@ impl Shared {
         }
     }
 
-    /// Commits one batch, again and again while the disk is full. Whether it is on disk.
+    /// Commits one batch, and retries while the disk is full. Returns whether it is on disk.
     fn persist(&self, batch: &Batch) -> bool {
         loop {
             let result = self.lsm.commit(batch, Durability::Disk);
@@ -208,9 +208,9 @@ impl Shared {
         }
     }
 
-    /// Waits until there is room for more, or says why there will be none. What is acknowledged has
-    /// room on the device, beside all that is on its way there; what that takes is known once it has
-    /// come there, so that nothing is refused for it before.
+    /// Waits until there is room for more, or returns why there will be none. A batch is
+    /// acknowledged only if the device has room for it and for all pending ones; how much those take
+    /// is known once they are written, so a batch is not refused because of them before.
     fn wait_for_room(&self, parts: &[Part<'_>]) -> Result<MutexGuard<'_, Queue>> {
         let (bytes, purpose) = (parts::byte_length(parts) as u64, parts::purpose(parts));
         let mut queue = self.queue();
@@ -267,8 +267,8 @@ impl Engine for MemoryFirst {
         Ok(())
     }
 
-    /// Removes the range on the device beside the queue, in which nothing of it is left by then: what
-    /// is on its way there comes from other keys.
+    /// Removes the range on the device outside of the queue, which has none of its keys left by then:
+    /// pending batches are about other keys.
     fn remove_range(&self, keyspace: Keyspace, bounds: Bounds<'_>) -> Result<()> {
         self.sync()?;
         self.shared.lsm.remove_range(keyspace, bounds)?;
@@ -279,7 +279,7 @@ impl Engine for MemoryFirst {
         let mut queue = self.shared.queue();
         let (target, attempts) = (queue.committed, queue.attempts);
         while queue.persisted < target {
-            // A failure from before may be over.
+            // An earlier failure may be resolved.
             let failure = queue.failure.as_ref();
             let failure = failure.filter(|one| queue.attempts > attempts || !one.is_retryable());
             if let Some(failure) = failure {
@@ -307,7 +307,7 @@ impl Engine for MemoryFirst {
     }
 
     fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
-        // What was deleted is on its way.
+        // The deletions are pending.
         let synced = self.sync();
         self.shared.lsm.reclaim(quiet)?;
         match synced {
@@ -348,7 +348,7 @@ impl Drop for MemoryFirst {
         }
         let queue = self.shared.queue();
         if let Some(failure) = queue.failure.clone().filter(|_| !queue.is_told) {
-            // There is nobody else to tell: who wants to know calls `Engine::close` before.
+            // A drop cannot return an error; `Engine::close` does.
             eprintln!("velocitydb: {}", queue.unwritten(failure));
         }
     }

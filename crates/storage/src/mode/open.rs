@@ -1,4 +1,4 @@
-//! [`open`]: from a mode to the engine that serves it.
+//! [`open`]: opens the engine of a mode.
 
 use std::sync::Arc;
 

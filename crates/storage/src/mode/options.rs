@@ -1,4 +1,4 @@
-//! [`Options`]: everything an engine is opened with.
+//! [`Options`]: the options of an engine in any mode.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub enum Mode {
     Persistent,
 }
 
-/// What an engine is opened with.
+/// The options of an engine.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where documents live.
@@ -42,12 +42,13 @@ pub struct Options {
     pub delay_max: Duration,
     /// `memory-first`: how many bytes of commits may be in memory only; then commits wait.
     pub behind_bytes_max: u64,
-    /// `hybrid` and `persistent`: how long a commit that did not ask for an fsync may wait for one.
+    /// `hybrid` and `persistent`: the interval of the background fsync, for commits that did not
+    /// ask for one.
     pub sync_interval: Duration,
     /// Free bytes of the device below which writes are refused, see
     /// [`LsmOptions::disk_reserve_bytes`](crate::lsm::LsmOptions::disk_reserve_bytes).
     pub disk_reserve_bytes: Option<u64>,
-    /// What is called before each fsync of the journal.
+    /// The hook before each fsync of the journal.
     pub fsync_hook: FsyncHook,
 }
 
@@ -55,8 +56,8 @@ pub struct Options {
 /// caches.
 pub const MEMORY_BYTES_MIN: u64 = 16 << 20;
 
-/// What a process that writes as fast as it can takes whatever its budget: code, stacks, open
-/// tables, and what is on its way.
+/// The memory of a process that writes as fast as it can, whatever its budget: code, stacks, open
+/// tables, and pending writes.
 const AROUND_BYTES: u64 = 32 << 20;
 
 impl Options {
@@ -116,9 +117,8 @@ impl Options {
         Ok(())
     }
 
-    /// What cache and store share. The rest of the budget is what the allocator, open tables and
-    /// compactions take around them: a quarter and [`AROUND_BYTES`], or five eighths where that is
-    /// less.
+    /// The memory that cache and store share. The rest of the budget is for the allocator, open
+    /// tables and compactions: a quarter and [`AROUND_BYTES`], or five eighths if that is less.
     fn shared_bytes(&self) -> u64 {
         let eighth = self.memory_bytes / 8;
         (6 * eighth).saturating_sub(AROUND_BYTES).max(3 * eighth)
@@ -133,7 +133,7 @@ impl Options {
         }
     }
 
-    /// The store beneath a mode that has one.
+    /// The options of the LSM engine of a mode that has one.
     pub(super) fn lsm(&self) -> LsmOptions {
         let memory_bytes = match self.mode {
             // It is read once, at the start, and then only written to.

@@ -1,4 +1,4 @@
-//! [`Syncer`]: fsyncs in the background what was committed without one.
+//! [`Syncer`]: fsyncs in the background what was committed without an fsync.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -28,8 +28,7 @@ impl Syncer {
                 let stop = Arc::clone(&stop);
                 move || {
                     while !stop.wait(interval) {
-                        // A failure poisons the engine, which tells it to every commit from then
-                        // on; there is nobody to tell here.
+                        // A failure poisons the engine, and every later commit returns it.
                         let _ = engine.sync_if_needed();
                     }
                 }
@@ -42,7 +41,7 @@ impl Syncer {
 }
 
 impl Stop {
-    /// Waits for `interval`, or less when stopped. Whether it is stopped.
+    /// Waits for `interval`, or less when stopped. Returns whether it is stopped.
     fn wait(&self, interval: Duration) -> bool {
         let is_stopped = self.is_stopped.lock().unwrap_or_else(PoisonError::into_inner);
         let waited =

@@ -1,5 +1,5 @@
 //! [`Directory`]: which range is the content of which partition, and which ranges are to be removed, as
-//! rows of the engine. Owns their bytes; must not decide what they say.
+//! rows of the engine. Owns their encoding; must not decide their content.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -8,7 +8,7 @@ use super::prefixed::PartitionId;
 use super::view::{Key, Range};
 use crate::{Batch, Bounds, Direction, Engine, Error, Keyspace, Result, Snapshot};
 
-/// The range of the directory's own rows, and where it has them.
+/// The range of the directory's own rows, and their keyspace.
 const ROWS: Range = Range(0);
 const ROWS_KEYSPACE: Keyspace = Keyspace(0);
 
@@ -19,19 +19,19 @@ const KIND_LEFTOVER: u8 = 2;
 
 const FORMAT: u8 = 1;
 
-/// What the rows say.
+/// The decoded rows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Directory {
-    /// The range that is used next. All below it are in use, or were.
+    /// The next unused range. All below it are or were in use.
     pub(super) next: Range,
     /// The content of each partition.
     pub(super) partitions: BTreeMap<PartitionId, Range>,
-    /// What is to be removed, unless it is just being written.
+    /// The ranges to be removed, except one that is just being written.
     pub(super) leftovers: BTreeSet<Range>,
 }
 
 impl Directory {
-    /// Reads the rows of `engine`, which has so many keyspaces; `None` when it has nothing at all.
+    /// Reads the rows of `engine`, which has `keyspaces` keyspaces; `None` when it is empty.
     pub(super) fn read(engine: &dyn Engine, keyspaces: usize) -> Result<Option<Self>> {
         let snapshot = engine.snapshot()?;
         let mut rows = Vec::new();
@@ -73,7 +73,7 @@ impl Directory {
         Directory::new(Range(1))
     }
 
-    /// Adds what a row says; returns its range.
+    /// Adds a row; returns its range.
     fn add(&mut self, key: &[u8], value: &[u8]) -> Option<Range> {
         match key {
             [KIND_PARTITION, id @ ..] => {
@@ -146,12 +146,12 @@ fn is_empty(snapshot: &dyn Snapshot, keyspaces: usize) -> Result<bool> {
 }
 
 fn not_ours() -> Error {
-    Error::Invalid { what: "the engine holds something else than partitions".to_owned() }
+    Error::Invalid { what: "the engine has keys that are not of partitions".to_owned() }
 }
 
 fn corrupt(key: &[u8]) -> Error {
     Error::Corrupt {
         place: format!("the directory of partitions, row {}", key.escape_ascii()),
-        what: "it does not say what such a row says, or contradicts another one".to_owned(),
+        what: "it is not a valid row, or contradicts another one".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! Partitions: many engines on one, each a shard's part of a node's engine.
+//! Partitions: many engines in one, each with the data of one shard of the node.
 //!
 //! ```text
 //!   key in the engine:   range, 4 bytes, big-endian │ key in the partition
@@ -12,20 +12,19 @@
 //!                            └─▶ removed, step by step
 //! ```
 //!
-//! A partition's keys stand in a range, and the directory says in which. What is to replace them is
-//! streamed into another range, which nobody sees and which the directory calls a leftover from before
-//! its first key on. One commit makes it the partition's, and the old one a leftover. So after a crash,
-//! whenever it comes, a partition is the one or the other, and everything else is on the list of what
-//! is to be removed.
+//! A partition's keys are in a range, which the directory names. A replacement is streamed into another
+//! range, which is invisible and is listed as a leftover before its first key is written. One commit
+//! makes it the partition's range, and the old one a leftover. So after a crash at any point, a
+//! partition has one content or the other, and everything else is listed as to be removed.
 //!
-//! Numbers of ranges are not used again, so who found one knows that it is still the partition's when
-//! the partition still has the number: readers take no lock.
+//! Range numbers are never reused, so a reader that finds the same number before and after its read has
+//! read the partition's content: readers take no lock.
 //!
 //! # Caveats
 //!
-//! - While a partition is being replaced it occupies what both contents need, and until its leftovers
-//!   are removed too.
-//! - Leftovers are removed by whoever calls [`Partitions::remove_leftovers`], nobody else.
+//! - While a partition is being replaced, and until its leftovers are removed, it occupies the space of
+//!   both contents.
+//! - Leftovers are removed only by [`Partitions::remove_leftovers`].
 
 mod directory;
 mod partitions;

@@ -1,4 +1,4 @@
-//! [`Partitions`]: the owner of an engine's directory. It alone decides which range is whose.
+//! [`Partitions`]: the owner of an engine's directory. It alone assigns ranges to partitions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,26 +33,26 @@ use crate::{Batch, Bounds, Durability, Engine, Error, Keyspace, Part, Result};
 pub struct Partitions {
     engine: Arc<dyn Engine>,
     keyspaces: usize,
-    book: Mutex<Book>,
-    /// Held by whoever removes leftovers.
+    registry: Mutex<Registry>,
+    /// Locked while leftovers are removed.
     removing: Mutex<()>,
 }
 
-/// What the directory says, as handles. It is changed once the rows are.
-struct Book {
+/// The content of the directory, as handles. It is changed after the rows.
+struct Registry {
     next: Range,
     partitions: BTreeMap<PartitionId, Arc<Partition>>,
-    /// What is to be removed. A range that is just being written is not among them.
+    /// The ranges to be removed, except one that is just being written.
     leftovers: BTreeSet<Range>,
 }
 
-/// The number of ranges that an engine can have had. The last two numbers are no range's: of one it
-/// could not be said what comes behind it.
+/// How many ranges an engine can ever have. The last two numbers are not used: the last would have no
+/// key after its range.
 const RANGE_MAX: Range = Range(u32::MAX - 2);
 
 impl Partitions {
-    /// The partitions of `engine`, which has nothing or partitions, and which nobody writes to but
-    /// through them. What a crash left of replacements is on the list of leftovers.
+    /// The partitions of `engine`, which is empty or has partitions, and is only written to through
+    /// them. What a crash left of replacements is listed as leftovers.
     ///
     /// # Errors
     ///
@@ -75,56 +75,57 @@ impl Partitions {
             }
         };
         let open = |(id, range)| (id, Arc::new(Partition::new(Arc::clone(&engine), id, range)));
-        let book = Book { next, partitions: partitions.into_iter().map(open).collect(), leftovers };
-        let book = Mutex::new(book);
-        Ok(Arc::new(Partitions { engine, keyspaces, book, removing: Mutex::default() }))
+        let registry =
+            Registry { next, partitions: partitions.into_iter().map(open).collect(), leftovers };
+        let registry = Mutex::new(registry);
+        Ok(Arc::new(Partitions { engine, keyspaces, registry, removing: Mutex::default() }))
     }
 
-    /// The engine. What it is asked to write goes by the partitions.
+    /// The engine. Writing to it directly bypasses the partitions.
     pub fn engine(&self) -> &Arc<dyn Engine> {
         &self.engine
     }
 
     /// The numbers of all partitions, in order.
     pub fn list(&self) -> Vec<PartitionId> {
-        self.book().partitions.keys().copied().collect()
+        self.registry().partitions.keys().copied().collect()
     }
 
     /// The partition `id`; `None` when there is none.
     pub fn get(&self, id: PartitionId) -> Option<Arc<Partition>> {
-        self.book().partitions.get(&id).cloned()
+        self.registry().partitions.get(&id).cloned()
     }
 
-    /// Makes an empty partition. It survives the loss of power once this has returned.
+    /// Creates an empty partition. It survives a loss of power once this has returned.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] when there is a partition `id`, and what a commit can fail with.
     pub fn create(&self, id: PartitionId) -> Result<Arc<Partition>> {
-        let mut book = self.book();
-        if book.partitions.contains_key(&id) {
+        let mut registry = self.registry();
+        if registry.partitions.contains_key(&id) {
             return Err(Error::Invalid { what: format!("there is a partition {id} already") });
         }
         let mut batch = Batch::new();
-        let range = book.take_range(&mut batch)?;
+        let range = registry.take_range(&mut batch)?;
         directory::put_partition(&mut batch, id, range);
         self.engine.commit(&batch, Durability::Disk)?;
-        book.next = Range(range.0 + 1);
+        registry.next = Range(range.0 + 1);
         let partition = Arc::new(Partition::new(Arc::clone(&self.engine), id, range));
-        book.partitions.insert(id, Arc::clone(&partition));
+        registry.partitions.insert(id, Arc::clone(&partition));
         Ok(partition)
     }
 
-    /// Drops a partition, at one instant and for good; what it had becomes a leftover. Waits for the
-    /// commits that are under way.
+    /// Drops a partition atomically and durably; its content becomes a leftover. Waits for commits in
+    /// flight.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] when there is no partition `id`, or while it is being replaced, and what a
     /// commit can fail with.
     pub fn remove(&self, id: PartitionId) -> Result<()> {
-        let mut book = self.book();
-        let partition = book.partition(id)?;
+        let mut registry = self.registry();
+        let partition = registry.partition(id)?;
         partition.turn(State::Open, State::Dropped)?;
         let range = partition.range()?;
         let mut batch = Batch::new();
@@ -135,8 +136,8 @@ impl Partitions {
             return Err(error);
         }
         partition.set_range(None);
-        book.partitions.remove(&id);
-        book.leftovers.insert(range);
+        registry.partitions.remove(&id);
+        registry.leftovers.insert(range);
         Ok(())
     }
 
@@ -152,8 +153,8 @@ impl Partitions {
         batches: &[(&Partition, &Batch)],
         durability: Durability,
     ) -> Result<()> {
-        // Who is to turn one of them waits for its commits, and they for nobody, since everybody comes
-        // by them in the same order.
+        // Replacing or dropping a partition waits for its commits. There is no deadlock, since all
+        // commits lock partitions in the same order.
         let mut partitions: Vec<&Partition> = batches.iter().map(|(one, _)| *one).collect();
         partitions.sort_by_key(|partition| partition.id());
         partitions.dedup_by_key(|partition| partition.id());
@@ -174,18 +175,18 @@ impl Partitions {
         Ok(())
     }
 
-    /// Begins to replace all that a partition has, in all keyspaces. Waits for the commits that are
-    /// under way; until the replacement has ended, others are refused.
+    /// Begins to replace the whole content of a partition, in all keyspaces. Waits for commits in
+    /// flight; until the replacement has ended, others are refused.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] when there is no partition `id`, or while it is being replaced, and what a
     /// commit can fail with.
     pub fn replace(self: &Arc<Self>, id: PartitionId) -> Result<Replacement> {
-        let mut book = self.book();
-        let partition = book.partition(id)?;
+        let mut registry = self.registry();
+        let partition = registry.partition(id)?;
         partition.turn(State::Open, State::Replacing)?;
-        match self.begin_range(&mut book) {
+        match self.begin_range(&mut registry) {
             Ok(range) => Ok(Replacement::new(Arc::clone(self), partition, range)),
             Err(error) => {
                 partition.turn(State::Replacing, State::Open)?;
@@ -194,20 +195,20 @@ impl Partitions {
         }
     }
 
-    /// A range that is a leftover until it is somebody's content.
-    fn begin_range(&self, book: &mut Book) -> Result<Range> {
+    /// A range that is a leftover until it becomes the content of a partition.
+    fn begin_range(&self, registry: &mut Registry) -> Result<Range> {
         let mut batch = Batch::new();
-        let range = book.take_range(&mut batch)?;
+        let range = registry.take_range(&mut batch)?;
         directory::put_leftover(&mut batch, range);
-        // What is written to it comes later in the order of commits, and so is lost before this is.
+        // The writes to it are later in the order of commits, so a crash loses them before this.
         self.engine.commit(&batch, Durability::Memory)?;
-        book.next = Range(range.0 + 1);
+        registry.next = Range(range.0 + 1);
         Ok(range)
     }
 
     /// Makes `range` the content of a partition that is being replaced, and its old one a leftover.
     pub(super) fn finish(&self, partition: &Partition, range: Range) -> Result<()> {
-        let mut book = self.book();
+        let mut registry = self.registry();
         let old = partition.range()?;
         let mut batch = Batch::new();
         directory::put_partition(&mut batch, partition.id(), range);
@@ -215,24 +216,24 @@ impl Partitions {
         directory::put_leftover(&mut batch, old);
         self.engine.commit(&batch, Durability::Disk)?;
         partition.set_range(Some(range));
-        book.leftovers.insert(old);
+        registry.leftovers.insert(old);
         partition.turn(State::Replacing, State::Open)
     }
 
-    /// Lets a partition that is being replaced be what it was, and `range` go.
+    /// Ends a replacement without effect, and makes `range` a leftover.
     pub(super) fn abandon(&self, partition: &Partition, range: Range) -> Result<()> {
-        self.book().leftovers.insert(range);
+        self.registry().leftovers.insert(range);
         partition.turn(State::Replacing, State::Open)
     }
 
     /// How many ranges are to be removed.
     pub fn leftovers(&self) -> usize {
-        self.book().leftovers.len()
+        self.registry().leftovers.len()
     }
 
-    /// Removes what was dropped, replaced, or abandoned, which takes as long as there is of it, beside
-    /// readers and writers. Snapshots that show it go on showing it. After an error or a crash it is
-    /// called again, and goes on.
+    /// Removes what was dropped, replaced, or abandoned, in time proportional to its size,
+    /// concurrently with readers and writers. Existing snapshots still have it. After an error or a
+    /// crash, calling it again resumes.
     ///
     /// # Errors
     ///
@@ -240,30 +241,30 @@ impl Partitions {
     pub fn remove_leftovers(&self) -> Result<()> {
         let _one = self.removing.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let Some(range) = self.book().leftovers.first().copied() else { return Ok(()) };
+            let Some(range) = self.registry().leftovers.first().copied() else { return Ok(()) };
             for keyspace in (0..self.keyspaces as u8).map(Keyspace) {
                 range.with_bounds(Bounds::ALL, |all| self.engine.remove_range(keyspace, all))?;
             }
             let mut batch = Batch::new();
             directory::delete_leftover(&mut batch, range);
-            let mut book = self.book();
+            let mut registry = self.registry();
             self.engine.commit(&batch, Durability::Memory)?;
-            book.leftovers.remove(&range);
+            registry.leftovers.remove(&range);
         }
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Book {
+impl Registry {
     fn partition(&self, id: PartitionId) -> Result<Arc<Partition>> {
         let partition = self.partitions.get(&id).cloned();
         partition.ok_or_else(|| Error::Invalid { what: format!("there is no partition {id}") })
     }
 
-    /// The range that is used next, which `batch` notes.
+    /// The next unused range, which `batch` records.
     fn take_range(&self, batch: &mut Batch) -> Result<Range> {
         if self.next > RANGE_MAX {
             return Err(Error::Invalid {

@@ -20,13 +20,13 @@ impl fmt::Display for PartitionId {
     }
 }
 
-/// A part of an engine that is an engine itself: it has the same keyspaces, and no keys but its own.
+/// A part of an engine that is an engine itself: it has the same keyspaces, and only its own keys.
 ///
 /// Its batches can be committed with those of other partitions, see
 /// [`Partitions::commit_all`](super::Partitions::commit_all), and all of it can be replaced at once,
-/// see [`Partitions::replace`](super::Partitions::replace). While it is being replaced it is read as
-/// ever, and commits are refused. Once it has been dropped, reads and commits fail with
-/// [`Error::Invalid`]; snapshots from before go on.
+/// see [`Partitions::replace`](super::Partitions::replace). While it is being replaced reads go on, and
+/// commits are refused. Once it has been dropped, reads and commits fail with [`Error::Invalid`];
+/// snapshots from before go on.
 ///
 /// Keys may be 4 bytes shorter than those of the engine.
 ///
@@ -36,9 +36,9 @@ impl fmt::Display for PartitionId {
 pub struct Partition {
     engine: Arc<dyn Engine>,
     id: PartitionId,
-    /// The number of the range that is its content; [`DROPPED`] when there is none any more.
+    /// The number of the range that is its content; [`DROPPED`] after it was dropped.
     range: AtomicU32,
-    /// Held by each commit, and by whoever changes it.
+    /// Locked shared by each commit, and exclusively to change it.
     state: RwLock<State>,
     commits: AtomicU64,
     snapshots_open: Arc<AtomicU64>,
@@ -47,7 +47,7 @@ pub struct Partition {
 /// No range has this number.
 const DROPPED: u32 = u32::MAX;
 
-/// Whether a partition takes commits.
+/// Whether a partition accepts commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Open,
@@ -85,7 +85,7 @@ impl Partition {
         self.range.store(range.map_or(DROPPED, |range| range.0), Ordering::Release);
     }
 
-    /// Goes from one state to another, when the commits that are under way have come to an end.
+    /// Changes from one state to another, after the commits in flight have ended.
     pub(super) fn turn(&self, from: State, to: State) -> Result<()> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if *state != from {
@@ -95,7 +95,7 @@ impl Partition {
         Ok(())
     }
 
-    /// What a commit holds, and the range that it writes to.
+    /// The lock that a commit holds, and the range that it writes to.
     pub(super) fn begin_commit(&self) -> Result<(RwLockReadGuard<'_, State>, Range)> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         match *state {
@@ -124,8 +124,8 @@ impl Partition {
         }
     }
 
-    /// What `read` finds in the range that is the partition's content: if that is another one by then,
-    /// the range may have been removed meanwhile, and it is read again.
+    /// The result of `read` on the range of the partition's content. If the range has changed during
+    /// the read, it may have been removed meanwhile, and `read` is called again.
     fn read<T>(&self, read: impl Fn(Range) -> Result<T>) -> Result<T> {
         loop {
             let range = self.range()?;

@@ -1,4 +1,4 @@
-//! [`Replacement`]: what a partition is to be, while it is being streamed in.
+//! [`Replacement`]: a partition's new content, while it is being streamed in.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use crate::{Batch, Durability, Error, Keyspace, Part, Result};
 /// How many bytes of keys and values are in memory before they are committed.
 const STEP_BYTES: usize = 1 << 20;
 
-/// A new content of a partition, which nobody sees before [`finish`](Self::finish).
+/// A partition's new content, which is not visible before [`finish`](Self::finish).
 ///
-/// It may be of any size: no more than a step of 1 MiB is in memory, and one key and value. Dropping it
-/// abandons it: the partition stays what it was, and what was written is a
-/// [leftover](Partitions::remove_leftovers). So does a crash.
+/// It may be of any size: only a step of 1 MiB is in memory, and one key and value. Dropping it, or a
+/// crash, abandons it: the partition keeps its content, and what was written is a
+/// [leftover](Partitions::remove_leftovers).
 pub struct Replacement {
     partitions: Arc<Partitions>,
     partition: Arc<Partition>,
@@ -37,7 +37,7 @@ impl Replacement {
         self.partition.id()
     }
 
-    /// Puts a key, in any order. Of a key that is put twice, the later value stays.
+    /// Puts a key, in any order. If a key is put twice, the later value wins.
     ///
     /// # Errors
     ///
@@ -47,7 +47,8 @@ impl Replacement {
         if self.is_finished {
             return Err(Error::Invalid { what: "the replacement is finished".to_owned() });
         }
-        // Before, so that an error leaves no more than a step in memory however often it is tried.
+        // Committed before the put, so that after an error no more than a step is in memory, however
+        // often it is retried.
         if self.batch.byte_length() >= STEP_BYTES {
             self.commit()?;
         }
@@ -64,14 +65,14 @@ impl Replacement {
         Ok(())
     }
 
-    /// Makes what was put the content of the partition, at one instant and for good: with one commit
-    /// that waits for the device. The old content becomes a leftover.
+    /// Makes what was put the content of the partition, atomically and durably: with one commit that
+    /// is fsynced. The old content becomes a leftover.
     ///
     /// # Errors
     ///
-    /// What a commit can fail with. The partition is what it was, unless the error is
-    /// [`Error::Poisoned`]: then that is known once the engine is opened again. After one that is
-    /// [retryable](Error::is_retryable) it can be called again.
+    /// What a commit can fail with. The partition keeps its content, unless the error is
+    /// [`Error::Poisoned`]: then its content is known once the engine is opened again. After a
+    /// [retryable](Error::is_retryable) error it can be called again.
     pub fn finish(&mut self) -> Result<()> {
         if self.is_finished {
             return Ok(());

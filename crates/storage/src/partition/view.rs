@@ -1,5 +1,5 @@
 //! [`Range`]: the keys of an engine that begin with one number, and [`View`]: a snapshot of them.
-//! Own how a key in a partition becomes one in the engine and back.
+//! Own the conversion between keys of a partition and keys of the engine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::{Blob, Bounds, Direction, Keyspace, Result, Snapshot, Visit};
 
-/// How long keys in the engine are that need no allocation.
+/// The length up to which keys in the engine need no allocation.
 const KEY_LENGTH_USUAL: usize = 128;
 
 /// A key in the engine.
@@ -21,12 +21,12 @@ pub(super) struct Range(pub(super) u32);
 impl Range {
     const PREFIX_LENGTH: usize = size_of::<u32>();
 
-    /// What its keys begin with.
+    /// The prefix of its keys.
     pub(super) fn prefix(self) -> [u8; Self::PREFIX_LENGTH] {
         self.0.to_be_bytes()
     }
 
-    /// The smallest key behind all of its keys.
+    /// The smallest key after all of its keys.
     pub(super) fn end(self) -> [u8; Self::PREFIX_LENGTH] {
         (self.0 + 1).to_be_bytes()
     }
@@ -54,7 +54,7 @@ impl Range {
     }
 }
 
-/// One unchanging state of a partition.
+/// An immutable state of a partition.
 pub(super) struct View {
     range: Range,
     snapshot: Arc<dyn Snapshot>,
@@ -62,7 +62,7 @@ pub(super) struct View {
 }
 
 impl View {
-    /// What `snapshot` has in `range`; it is counted in `open` for as long as it is held.
+    /// The part of `snapshot` in `range`; it is counted in `open` while it is held.
     pub(super) fn new(range: Range, snapshot: Arc<dyn Snapshot>, open: Arc<AtomicU64>) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
         View { range, snapshot, open }
