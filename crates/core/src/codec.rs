@@ -1,7 +1,8 @@
 //! The compact binary encoding of documents: draws its bytes, and writes them. Reading is in
 //! [`raw`](crate::raw).
 //!
-//! A value is a tag byte and a payload. It does not know its own length: whoever holds it does.
+//! A value is a tag byte and a payload. It does not contain its own length: its container or record
+//! does.
 //!
 //! ```text
 //! tag        value                payload
@@ -49,7 +50,7 @@ use crate::{
     Error, Kind, Object, RawObject, RawValue, Result, Value, json, serializer::Serializer,
 };
 
-/// An encoded object: canonical bytes that keep all limits. What a document's fields are stored as.
+/// An encoded object: canonical bytes within all limits. A document's fields are stored like this.
 ///
 /// ```
 /// use velocitydb_core::{Encoded, object};
@@ -64,7 +65,7 @@ use crate::{
 pub struct Encoded(Vec<u8>);
 
 impl Encoded {
-    /// Encodes an object, or says which limit it breaks, and where.
+    /// Encodes an object, or returns which limit it exceeds, and where.
     pub fn from_object(object: &Object) -> Result<Self> {
         let mut bytes = Vec::with_capacity(256);
         encode_into(object, &mut bytes)?;
@@ -86,14 +87,14 @@ impl Encoded {
         Ok(Self(bytes))
     }
 
-    /// Takes bytes that anybody may have made, after a full check.
+    /// Takes untrusted bytes, after a full check.
     pub fn from_untrusted(bytes: Vec<u8>) -> Result<Self> {
         RawObject::validate(&bytes)?;
         Ok(Self(bytes))
     }
 
-    /// Takes bytes that were validated before, and that a checksum has protected since. Only the
-    /// header is checked here.
+    /// Takes bytes that were validated before, and protected by a checksum since. Only the header
+    /// is checked here.
     pub fn from_trusted(bytes: Vec<u8>) -> Result<Self> {
         RawObject::new(&bytes)?;
         Ok(Self(bytes))
@@ -131,8 +132,8 @@ impl Encoded {
 }
 
 impl RawObject<'_> {
-    /// Copies the bytes into a buffer of their own. They are taken as they are: a view that was
-    /// not validated gives an `Encoded` that is not valid either.
+    /// Copies the bytes into a buffer of their own, without checking them: a view that was not
+    /// validated gives an `Encoded` that may be invalid.
     pub fn to_encoded(self) -> Encoded {
         Encoded(self.as_encoded().to_vec())
     }

@@ -7,11 +7,11 @@ use std::str::FromStr;
 use crate::error::shortened;
 use crate::{Error, Result};
 
-/// How certain an operation has to be before it answers. Chosen per operation.
+/// The consistency of an operation. Chosen per operation.
 ///
-/// A level decides when the caller is told and what the caller may see. It never decides the
-/// order of writes: there is one order per shard, its log. Each level includes the promises of
-/// all weaker ones, and weaker levels compare as less.
+/// A level decides when a write is acknowledged and which writes a read may see. It never decides
+/// the order of writes: there is one order per shard, its log. Each level includes the promises
+/// of all weaker ones, and weaker levels compare as less.
 ///
 /// ```
 /// use velocitydb_core::Consistency;

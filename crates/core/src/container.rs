@@ -1,12 +1,12 @@
-//! The reading of an encoded array or object as a table of entries, whatever the entries are.
-//! [`codec`](crate::codec) draws it.
+//! Reading an encoded array or object as a table of entries. [`codec`](crate::codec) draws its
+//! bytes.
 
 use std::cmp::Ordering;
 
 use crate::format::{Names, tag};
 use crate::{Error, Result};
 
-/// An array or object, taken apart.
+/// A decoded view of an array or object.
 #[derive(Clone, Copy)]
 pub(crate) struct Container<'a> {
     encoded: &'a [u8],
@@ -17,8 +17,8 @@ pub(crate) struct Container<'a> {
 }
 
 impl<'a> Container<'a> {
-    /// Takes a value with the tag of an array or object apart. `depth` is the number of arrays and
-    /// objects around it.
+    /// Splits a value with the tag of an array or object into its parts. `depth` is the number of
+    /// arrays and objects around it.
     #[inline]
     pub(crate) fn new(encoded: &'a [u8], depth: usize) -> Result<Self> {
         if depth >= Names::Operators.depth_max() {
@@ -71,7 +71,7 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// A search for each width, since this is where reading a document spends its time.
+    /// Compiled for each width, since reading a document spends most of its time here.
     fn find_at_width<const WIDTH: u8>(&self, name: &[u8]) -> Result<Option<&'a [u8]>> {
         let (mut low, mut high) = (0, self.ends.len() >> WIDTH);
         while low < high {
@@ -98,7 +98,7 @@ impl<'a> Container<'a> {
             .ok_or_else(|| Error::corrupt("an entry is outside of its array or object"))
     }
 
-    /// Checks what the encoder would have chosen. The entries are checked by reading them.
+    /// Checks that the encoding is canonical. The entries are checked by reading them.
     pub(crate) fn check(&self) -> Result<()> {
         let shortest = tag::width(self.body.len()) == self.width;
         ensure(shortest, "the offsets of an array or object are wider than they need to be")

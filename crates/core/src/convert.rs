@@ -1,6 +1,6 @@
-//! Values from and to any Rust type, through serde, and the ids that can be a part of such types. The
-//! way is that of documents: through the encoding, so that times, bytes and integers of 64 bits come
-//! back as they went in.
+//! Values from and to any Rust type, through serde, and the ids that can be a part of such types.
+//! They are converted through the encoding, as documents are, so that times, bytes and integers of 64
+//! bits are preserved.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer as AnySerializer, de};
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Value {
-    /// Makes a value of any Rust value that serializes.
+    /// Converts any Rust value that serializes.
     ///
     /// ```
     /// use velocitydb_core::{Update, Value, value};
@@ -52,11 +52,11 @@ impl Value {
 }
 
 impl Object {
-    /// Makes an object of a Rust value that serializes as one: a struct, or a map with text keys.
+    /// Converts a Rust value that serializes as an object: a struct, or a map with text keys.
     ///
     /// # Errors
     ///
-    /// As for [`Value::from_serialize`], and when it is no object.
+    /// As for [`Value::from_serialize`], and when it is not an object.
     pub fn from_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
         Encoded::from_serialize(value)?.to_object()
     }
@@ -71,7 +71,7 @@ impl Object {
     }
 }
 
-/// A name is a text in every format, and is checked when it is read.
+/// A name is a string in every format, and is checked when it is deserialized.
 macro_rules! as_text {
     ($($name:ty),*) => {$(
         impl Serialize for $name {

@@ -1,8 +1,8 @@
-//! Serde's way from encoded bytes to Rust types, and from any other format to values.
+//! Deserialization: from encoded bytes to Rust types, and from any other format to values.
 //!
-//! Strings can be borrowed. A visitor that takes anything gets [`Time`] and [`Bytes`] as extended
-//! JSON, so that types such as `serde_json::Value` can hold every document. The types of this
-//! crate get them as they are: they ask for a newtype with a private name.
+//! Strings can be borrowed. A visitor of any type gets [`Time`] and [`Bytes`] as extended JSON,
+//! so that types such as `serde_json::Value` can hold every document. The types of this crate get
+//! them natively: they request a newtype with a private name.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -57,7 +57,7 @@ where
     Value::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
 }
 
-/// Takes anything as a value, extended JSON included.
+/// Reads anything as a value, extended JSON included.
 struct ValueVisitor;
 
 impl<'de> Visitor<'de> for ValueVisitor {
@@ -141,7 +141,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// Takes the rest of an object, which can turn out to be extended JSON.
+/// Reads the rest of an object, which may be extended JSON.
 pub(crate) fn collect_fields<'de, A: MapAccess<'de>>(
     first: Object,
     mut rest: A,
@@ -174,7 +174,7 @@ struct Deserializer<'de> {
     value: RawValue<'de>,
     /// The number of arrays and objects around it.
     depth: usize,
-    /// Whether the visitor is one of this crate, and takes times and bytes as they are.
+    /// Whether the visitor is one of this crate, and gets times and bytes natively.
     native: bool,
 }
 
@@ -282,7 +282,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
     }
 }
 
-/// What an encoded value is, in serde's words.
+/// An encoded value's type, as serde describes it.
 fn unexpected(value: RawValue<'_>) -> Unexpected<'static> {
     match value.kind() {
         Kind::Null => Unexpected::Unit,
@@ -295,7 +295,7 @@ fn unexpected(value: RawValue<'_>) -> Unexpected<'static> {
 /// The elements of an array, for a visitor.
 struct Items<'de> {
     items: RawItems<'de>,
-    /// That of the next element.
+    /// The position of the next element.
     position: usize,
     depth: usize,
 }
@@ -319,7 +319,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 /// The fields of an object, for a visitor.
 struct Fields<'de> {
     fields: RawFields<'de>,
-    /// The value whose name has been read, with the name.
+    /// The next field, if its name has been read and its value has not.
     value: Option<(&'de str, RawValue<'de>)>,
     depth: usize,
 }
@@ -347,7 +347,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     }
 }
 
-/// The name of a field, which can stand for a number where a map's keys are numbers.
+/// The name of a field, which is parsed as a number if a map's keys are numbers.
 struct Name<'de>(&'de str);
 
 macro_rules! deserialize_parsed {

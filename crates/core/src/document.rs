@@ -13,7 +13,7 @@
 use crate::node::{Meta, Node as _};
 use crate::{Error, Object, RawObject, Time, Value};
 
-/// All of a document but its id and fields.
+/// A document's data beside its id and fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// 1 for a new document, and 1 more with every applied write.
@@ -49,7 +49,7 @@ impl Header {
         }
     }
 
-    /// Reads a header from the start of a stored document, and says where its fields begin.
+    /// Reads a header from the start of a stored document, and returns where its fields begin.
     ///
     /// # Errors
     ///
@@ -85,7 +85,8 @@ impl Header {
     }
 }
 
-/// The time that is there if the flag is set; the outer `None` when it is cut off or none.
+/// The time that follows if the flag is set; the outer `None` when it is cut off or not a valid
+/// time.
 #[inline]
 fn take_time(rest: &mut &[u8], flag: u8) -> Option<Option<Time>> {
     match flag {
@@ -94,8 +95,8 @@ fn take_time(rest: &mut &[u8], flag: u8) -> Option<Option<Time>> {
     }
 }
 
-/// A document as queries see it: its fields and, beside them, what the engine knows of it. The
-/// latter is found under [`META`]'s names, which hide a user's own fields of the same name.
+/// A document as queries see it: its fields and its metadata. The latter has the names of
+/// [`META`], which hide a user's own fields of the same name.
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentView<'a> {
     /// Its id.
@@ -106,11 +107,11 @@ pub struct DocumentView<'a> {
     pub fields: RawObject<'a>,
 }
 
-/// The names under which queries find what the engine knows of a document.
+/// The names of a document's metadata in queries.
 pub const META: [&str; 6] = ["_id", "_version", "_created", "_modified", "_expires", "_lease"];
 
-/// Refuses a document that has one of the [`META`] fields: it would be hidden by what the engine
-/// knows, and so be lost without a word.
+/// Refuses a document that has one of the [`META`] fields: it would be hidden by the metadata,
+/// and so be lost silently.
 ///
 /// # Errors
 ///
@@ -143,7 +144,7 @@ fn advice_for_document(name: &str) -> Option<&'static str> {
     }
 }
 
-/// What to do instead of writing a field in an update, if it belongs to the engine.
+/// What to do instead of writing a field in an update, if it is reserved.
 pub(crate) fn advice_for_update(name: &str) -> Option<&'static str> {
     match name {
         "_id" => Some(
@@ -174,14 +175,14 @@ impl<'a> DocumentView<'a> {
         Ok(DocumentView { id, header, fields: RawObject::new(&record[start..])? })
     }
 
-    /// One of the [`META`] fields; `None` when the name is none of them, or when the document has
-    /// no such value: not every one expires or is leased.
+    /// One of the [`META`] fields; `None` when the name is not one of them, or when the document
+    /// has no such value: not every document expires or is leased.
     pub fn meta(&self, name: &str) -> Option<Value> {
         let value = self.meta_node(name)??;
-        Some(value.to_value().expect("what the engine knows can always be read"))
+        Some(value.to_value().expect("metadata can always be read"))
     }
 
-    /// One of the [`META`] fields; `None` when the name is none of them.
+    /// One of the [`META`] fields; `None` when the name is not one of them.
     #[inline]
     pub(crate) fn meta_node(&self, name: &str) -> Option<Option<Meta<'a>>> {
         if !name.starts_with('_') {
@@ -239,7 +240,8 @@ pub fn encode_varint(mut number: u64, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-/// Reads a number in LEB128 and moves `rest` past it; `None` when it is cut off or over 64 bits.
+/// Reads a number in LEB128 and moves `rest` past it; `None` when it is cut off or exceeds 64
+/// bits.
 #[inline]
 pub fn decode_varint(rest: &mut &[u8]) -> Option<u64> {
     let mut number = 0u64;

@@ -1,4 +1,4 @@
-//! Writing the encoding: values piece by piece, with every limit and name checked on the way.
+//! Writing the encoding: values piece by piece, checking every limit and name.
 //! [`codec`](crate::codec) draws the bytes.
 
 use std::borrow::Cow;
@@ -11,8 +11,8 @@ use crate::{Error, Object, RawValue, Result, Time, Value};
 
 /// Writes one value, piece by piece, in any order of fields.
 ///
-/// The entries of a container are written where they will stay, and its header is put before them
-/// when it ends, since only then its size is known.
+/// The entries of a container are written first, and its header is inserted before them when it
+/// ends, since only then its size is known.
 pub(crate) struct Encoder<'b> {
     out: &'b mut Vec<u8>,
     /// Where the value starts in `out`.
@@ -21,7 +21,7 @@ pub(crate) struct Encoder<'b> {
     /// The entries of all open containers.
     entries: SmallVec<[Entry; 16]>,
     open: SmallVec<[Open; 4]>,
-    /// For putting fields into order.
+    /// A buffer for sorting fields.
     scratch: SmallVec<[u8; 512]>,
 }
 
@@ -44,7 +44,7 @@ struct Open {
     first: usize,
 }
 
-/// What can be open.
+/// The kind of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Container {
     Array,
@@ -131,7 +131,7 @@ impl<'b> Encoder<'b> {
         self.scalar(tag::TIME, &value.as_micros().to_le_bytes())
     }
 
-    /// Writes the time of as many microseconds as the integer that `write` writes.
+    /// Writes the integer that `write` writes as a time in microseconds.
     pub(crate) fn time_from_int(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<()>,
@@ -167,7 +167,7 @@ impl<'b> Encoder<'b> {
         Ok(())
     }
 
-    /// Takes back the opening of a container that has no entries yet.
+    /// Undoes opening a container that has no entries yet.
     pub(crate) fn abandon(&mut self) {
         self.open.pop();
     }
@@ -200,7 +200,7 @@ impl<'b> Encoder<'b> {
         self.ensure_size(0)
     }
 
-    /// Closes the innermost container: puts its fields into order, and its header before them.
+    /// Closes the innermost container: sorts its fields, and inserts its header before them.
     pub(crate) fn end(&mut self) -> Result<()> {
         let open = *self.open.last().expect("every end has its begin");
         if open.container == Container::Object {
@@ -252,7 +252,7 @@ impl<'b> Encoder<'b> {
         self.out.resize(body_end + header, 0);
         self.out.copy_within(body..body_end, body + header);
         let (first, numbers) =
-            self.out[body..body + header].split_first_mut().expect("a header has a tag at least");
+            self.out[body..body + header].split_first_mut().expect("a header has at least a tag");
         *first = width + if open.container == Container::Array { tag::ARRAY } else { tag::OBJECT };
         let ends = self.entries[open.first..].iter().skip(1).map(|entry| entry.start);
         let ends = ends.chain((count > 0).then_some(body_end));
@@ -261,8 +261,8 @@ impl<'b> Encoder<'b> {
         Ok(())
     }
 
-    /// Whether there is room for that many bytes more, and for the headers of what is open, which
-    /// take a byte an entry at least.
+    /// Checks that there is room for `more` bytes, and for the headers of open containers, which
+    /// take at least a byte per entry.
     fn ensure_size(&self, more: usize) -> Result<()> {
         let size = self.out.len() - self.base + self.entries.len() + more;
         if size <= DOCUMENT_BYTES_MAX {
@@ -281,7 +281,7 @@ impl<'b> Encoder<'b> {
         Error::LimitExceeded { what: what.into(), path: self.path(), found, max }
     }
 
-    /// The dotted path of the entry that is being written.
+    /// The dotted path of the current entry.
     fn path(&self) -> String {
         let ends = self.open.iter().skip(1).map(|open| open.first).chain([self.entries.len()]);
         let segments = self.open.iter().zip(ends).filter_map(|(open, end)| {

@@ -1,16 +1,16 @@
-//! The one error type of the document model. Variants say what the caller can do, fields carry
-//! the details, and the text says what was wrong, where, and what would be right.
+//! The error type of the document model. Variants say what the caller can do, fields have the
+//! details, and the text says what was wrong, where, and what would be right.
 
 use std::borrow::Cow;
 
 use crate::{ErrorClass, Kind};
 
-/// The result of everything that can fail here.
+/// The result of all calls of this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong with a value, a document, a name or an update.
 ///
-/// No variant is worth a retry: the same input fails in the same way again.
+/// No error is retryable: the same input fails in the same way again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -19,11 +19,11 @@ pub enum Error {
     LimitExceeded {
         /// What is too large, as in "document size in bytes".
         what: Cow<'static, str>,
-        /// The dotted path of the place, empty for the whole document.
+        /// The dotted path, empty for the whole document.
         path: String,
-        /// How large it is; as far as it was read, where reading stopped at the limit.
+        /// Its size; if reading stopped at the limit, the size that was read.
         found: usize,
-        /// How large it may be.
+        /// The limit.
         max: usize,
     },
 
@@ -55,7 +55,7 @@ pub enum Error {
         problem: String,
     },
 
-    /// A JSON text is well formed, but what it says cannot be a value here.
+    /// A JSON text is well formed, but its content is not a valid value.
     #[error("{source} (line {line}, column {column})")]
     RefusedJson {
         /// The line, from 1.
@@ -71,7 +71,7 @@ pub enum Error {
     ExtendedJson {
         /// The key that was recognised.
         key: Cow<'static, str>,
-        /// What it takes.
+        /// What is expected instead.
         expected: Cow<'static, str>,
     },
 
@@ -106,7 +106,7 @@ pub enum Error {
         problem: Cow<'static, str>,
     },
 
-    /// A path cannot be followed in a document, because a value on the way has no such part.
+    /// A path cannot be followed in a document, because a value inside it has no such part.
     #[error("path {path:?} leads through a value of type {found}; {expected}")]
     PathBlocked {
         /// The path up to and including the part that does not exist.
@@ -142,7 +142,7 @@ pub enum Error {
         problem: Cow<'static, str>,
     },
 
-    /// A text names no consistency level.
+    /// A text is not the name of a consistency level.
     #[error("consistency {found:?} is unknown; use local, eventual, quorum or strong")]
     UnknownConsistency {
         /// The text.
@@ -154,11 +154,11 @@ pub enum Error {
     UnknownOperator {
         /// What was given.
         operator: String,
-        /// What it is instead, or was probably meant to be, as the end of a sentence.
+        /// The problem, with the kind of name that it is or a suggestion, as the end of a sentence.
         problem: String,
     },
 
-    /// A field that belongs to the database was to be written.
+    /// A reserved field was to be written.
     #[error("{}field {path:?} belongs to the database and cannot be written; {advice}", By(.operator))]
     EngineField {
         /// The operator of an update; empty for a field of a whole document.
@@ -181,13 +181,13 @@ pub enum Error {
     InvalidOperand {
         /// The operator.
         operator: Cow<'static, str>,
-        /// The path it was to change, empty for the operator itself.
+        /// The path to be changed, empty for the operator itself.
         path: String,
-        /// What it takes.
+        /// What is expected instead.
         expected: Cow<'static, str>,
     },
 
-    /// Two parts of one update change the same place.
+    /// Two parts of one update change the same path.
     #[error("{first:?} and {second:?} overlap, and one update changes a place once; split it")]
     ConflictingPaths {
         /// The shorter path.
@@ -196,16 +196,16 @@ pub enum Error {
         second: String,
     },
 
-    /// An operator of an update met a value of a type that it does not work on.
+    /// An operator of an update was applied to a value of a type that it does not support.
     #[error("{operator} at {path:?} works on {expected}, and found a value of type {found}")]
     WrongType {
         /// The operator.
         operator: Cow<'static, str>,
         /// Where it was applied.
         path: String,
-        /// What it works on.
+        /// The supported types.
         expected: Cow<'static, str>,
-        /// The type of what it found there.
+        /// The type of the value at that path.
         found: Kind,
     },
 
@@ -218,20 +218,19 @@ pub enum Error {
         path: String,
     },
 
-    /// A filter, sort, projection, pipeline or schema is not one.
+    /// A filter, sort, projection, pipeline, index or schema is not valid.
     #[error("{what}{} {problem}", At(.place))]
     InvalidQuery {
-        /// What it was to be: "filter", "sort", "projection", "pipeline", "index", "schema".
+        /// Which of these it is: "filter", "sort", "projection", "pipeline", "index", "schema".
         what: Cow<'static, str>,
-        /// Where in it, as a dotted path from its outside, such as `$and.1.age.$gte`; empty for the
-        /// whole.
+        /// The dotted path of the mistake in it, such as `$and.1.age.$gte`; empty for the whole.
         place: String,
         /// What is wrong there and what would be right, as the end of a sentence: "uses the unknown
         /// operator \"$gts\"; did you mean $gte?".
         problem: String,
     },
 
-    /// An expression of a pipeline met values that it cannot compute with.
+    /// An expression of a pipeline was applied to values that it cannot compute with.
     #[error("{operator} {problem}")]
     Expression {
         /// The operator.
@@ -246,16 +245,16 @@ pub enum Error {
     )]
     DeadlineExceeded,
 
-    /// A query would hold more memory than it was given.
+    /// A query would use more memory than its limit.
     #[error("{what}{} is {found}, and at most {max} is allowed", At(.place))]
     MemoryExceeded {
-        /// What it is held for, as in "memory of a query for sorting in bytes".
+        /// What the memory is used for, as in "memory of a query for sorting in bytes".
         what: Cow<'static, str>,
-        /// The stage or operator of a pipeline; empty for what is none.
+        /// The stage or operator of a pipeline; empty outside of pipelines.
         place: String,
         /// How many bytes it would be.
         found: usize,
-        /// How many it was given.
+        /// The limit, in bytes.
         max: usize,
     },
 
@@ -274,18 +273,19 @@ pub enum Error {
         /// The dotted path of the value that does not fit, empty for the whole document or where it
         /// is not known.
         path: String,
-        /// What serde or the type had to say.
+        /// The message of serde or of the type.
         message: String,
     },
 
-    /// Encoded bytes are not what the encoder writes: they were damaged, or are something else.
+    /// Encoded bytes are not what the encoder writes: they are damaged, or something else.
     #[error("encoded bytes are corrupt: {problem}")]
     Corrupt {
         /// What is wrong with them.
         problem: Cow<'static, str>,
     },
 
-    /// A command or an answer is encoded in a version that is not known here, be it by a later release.
+    /// A command or an answer is encoded in a version that this release does not know, perhaps by a
+    /// later release.
     #[error(
         "{what} is encoded in version {found}, and only version {known} is known here; use the \
          release that wrote it, or a later one"
@@ -295,7 +295,7 @@ pub enum Error {
         what: Cow<'static, str>,
         /// The version of the encoding, its first byte.
         found: u8,
-        /// The version that is known.
+        /// The supported version.
         known: u8,
     },
 }
@@ -332,13 +332,13 @@ impl Error {
             | Self::Serde { .. } => ErrorClass::Invalid,
             Self::DeadlineExceeded => ErrorClass::Timeout,
             Self::MemoryExceeded { .. } => ErrorClass::ResourceLimit,
-            // It was written by a release that this one cannot take the place of.
+            // It was written by another release, which has to be used instead.
             Self::UnknownVersion { .. } => ErrorClass::Unavailable,
             Self::Corrupt { .. } => ErrorClass::Corrupt,
         }
     }
 
-    /// The same, of something within a field or an element of this name, if it is about a type.
+    /// The same error within a field or an element of this name, if it is about a type.
     pub(crate) fn within(self, step: &str) -> Self {
         match self {
             Self::Serde { path, message } => {
@@ -350,7 +350,7 @@ impl Error {
         }
     }
 
-    /// Corruption, in short.
+    /// A [`Corrupt`](Self::Corrupt) error.
     pub(crate) const fn corrupt(problem: &'static str) -> Self {
         Self::Corrupt { problem: Cow::Borrowed(problem) }
     }
@@ -368,10 +368,10 @@ impl serde::de::Error for Error {
     }
 }
 
-/// How much of what somebody has written an error repeats, in bytes.
+/// How much of its input an error repeats, in bytes.
 const SHOWN_BYTES_MAX: usize = 64;
 
-/// The beginning of a text that an error repeats.
+/// The beginning of a text, for an error.
 pub(crate) fn shortened(text: &str) -> String {
     let end = text.floor_char_boundary(SHOWN_BYTES_MAX);
     if end == text.len() { text.to_owned() } else { format!("{}…", &text[..end]) }

@@ -1,27 +1,28 @@
-//! [`ErrorClass`]: what the caller of something that failed can do about it. Owns the classes and
-//! their names; which error has which class is said where the error is.
+//! [`ErrorClass`]: what the caller can do about a failure. Owns the classes and their names; which
+//! error has which class is defined with the error.
 
 use std::fmt;
 
-/// What the caller can do about a failure. Every error has one class, whichever call it comes from,
-/// and the codes of protocols and programs are made of it.
+/// What the caller can do about a failure. Every error has one class, whichever call returns it,
+/// and the codes of protocols and programs are derived from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
-    /// The call is not one that can be answered: change it. It fails in the same way again.
+    /// The call is not valid: change it. It would fail in the same way again.
     Invalid,
-    /// What was asked for does not exist: create it, or ask for something else.
+    /// The document, collection or index does not exist: create it, or use another one.
     NotFound,
-    /// What is stored is not as the call takes it to be: read again, and decide anew.
+    /// The stored data is not in the state that the call expects: read again, and decide anew.
     Conflict,
-    /// It cannot be done now, and nothing was done: retry later, or see to what the error names.
+    /// It cannot be done now, and nothing was done: retry later, or remove the cause that the
+    /// error names.
     Unavailable,
     /// It was stopped before its end, at its deadline or because it was cancelled, and nothing was
-    /// changed: give it more time, or less to do.
+    /// changed: allow more time, or ask for less.
     Timeout,
-    /// It takes more memory than it was given, or is more than one command may do, and nothing was
-    /// changed: give it more, or do it in parts.
+    /// It needs more memory than it was given, or does more than one command may, and nothing was
+    /// changed: allow more memory, or do it in parts.
     ResourceLimit,
-    /// Whether it was done is not known: ask again with the same request id, or look.
+    /// Whether it was done is not known: retry with the same request id, or read the data.
     UnknownOutcome,
     /// Stored bytes are damaged: check the data folder, and restore it from a backup.
     Corrupt,

@@ -1,4 +1,5 @@
-//! Extended JSON: the objects that stand for what JSON lacks. [`json`](crate::json) lists them.
+//! Extended JSON: the objects that represent types that JSON lacks. [`json`](crate::json) lists
+//! them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,7 +30,7 @@ pub(crate) fn non_finite_name(float: f64) -> &'static str {
     }
 }
 
-/// The value that an object stands for, if it is extended JSON.
+/// The value that an object represents, if it is extended JSON.
 pub(crate) fn extended(object: &Object) -> Result<Option<Value>> {
     let Some((key, payload)) =
         NAMES.into_iter().find_map(|key| object.get(key).map(|payload| (key, payload)))

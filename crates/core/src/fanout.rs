@@ -1,13 +1,13 @@
-//! What is at a path of a document when arrays on the way fan out to their elements. Filters, sorts
-//! and indexes all go this way, so that they agree. Owns the traversal, and nothing that is done
-//! with what it finds.
+//! The values at a path of a document, when arrays inside the path fan out to their elements.
+//! Filters, sorts and indexes all use this traversal, so that they agree. Owns the traversal, not
+//! the use of the values.
 //!
 //! - In an object, a segment is the name of a field.
-//! - In an array, a segment goes to every element that is an object. Elements of other types, and
-//!   arrays in arrays, have no such field and are passed over.
-//! - In an array, a number is a position, and also a name in those elements that have it. Where
-//!   there is neither, the value is missing.
-//! - What is found in the end is a *value*. Its *leaves* are the value itself or, if it is an array,
+//! - In an array, a segment applies to every element that is an object. Elements of other types, and
+//!   arrays in arrays, have no such field and are skipped.
+//! - In an array, a number is a position, and also a name in those elements that have it. If there
+//!   is neither, the value is missing.
+//! - At the end of the path is a *value*. Its *leaves* are the value itself or, if it is an array,
 //!   its elements.
 
 use std::cmp::Ordering;
@@ -18,14 +18,14 @@ use crate::path::Segment;
 use crate::{DocumentView, Kind, Path, RawValue, Result, Value};
 
 impl<'a> DocumentView<'a> {
-    /// Visits the leaves at a path, as an index does: the value if it is no array, each element of
-    /// an array, an empty array as itself, and [`Leaf::is_missing`] where a field on the way is
-    /// missing. The names of [`META`](crate::document::META) work too.
+    /// Visits the leaves at a path, as an index does: a value that is not an array, each element of
+    /// an array, an empty array as itself, and a [missing](Leaf::is_missing) leaf if a field of the
+    /// path is missing. The names of [`META`](crate::document::META) work too.
     ///
     /// The relation to filters is exact: a document satisfies `{path: {"$eq": v}}`, for a `v` that
-    /// is no array, if and only if a visited leaf equals `v`, or `v` is null and a visited leaf is
-    /// missing. Arrays that are leaves themselves, being empty or inside of an array, are visited as
-    /// they are; whole arrays that have elements are not visited.
+    /// is not an array, if and only if a visited leaf equals `v`, or `v` is null and a visited leaf
+    /// is missing. Arrays that are leaves themselves, being empty or inside of an array, are visited
+    /// as they are; whole arrays that have elements are not visited.
     ///
     /// There can be nothing to visit: `a.b` leads nowhere in `{"a": []}` and in `{"a": [1]}`, and no
     /// value, null included, is equal to that.
@@ -61,12 +61,13 @@ impl<'a> DocumentView<'a> {
     }
 }
 
-/// What [`DocumentView::for_each_leaf`] met.
+/// What [`DocumentView::for_each_leaf`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fanout {
-    /// How many leaves were visited. None at all is possible.
+    /// How many leaves were visited; it can be zero.
     pub leaves: usize,
-    /// Whether an array was met, on the way or at its end. If not, there was exactly one leaf.
+    /// Whether there was an array, inside the path or at its end. If not, there was exactly one
+    /// leaf.
     pub multikey: bool,
 }
 
@@ -82,13 +83,12 @@ enum Inner<'a> {
 }
 
 impl<'a> Leaf<'a> {
-    /// Whether there is nothing.
+    /// Whether the value is missing.
     pub const fn is_missing(self) -> bool {
         matches!(self.0, Inner::Missing)
     }
 
-    /// The value as it is stored; `None` if it is missing, or not among the fields since the engine
-    /// knows it.
+    /// The value as it is stored; `None` if it is missing, or is metadata and not one of the fields.
     pub const fn as_raw(self) -> Option<RawValue<'a>> {
         match self.0 {
             Inner::Encoded(value) => Some(value),
@@ -105,7 +105,7 @@ impl<'a> Leaf<'a> {
         }
     }
 
-    /// Compares with a value, in the one total order. What is missing is below all values.
+    /// Compares with a value, in the total order. A missing value is below all values.
     pub fn compare_value(self, other: &Value) -> Result<Ordering> {
         match self.0 {
             Inner::Missing => Ok(Ordering::Less),
@@ -158,17 +158,17 @@ fn for_each<'a, N: Node<'a>>(
     Ok(fanout)
 }
 
-/// How a value was come to.
+/// How a value was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// Through objects alone.
     Objects,
-    /// Through an array at least.
+    /// Through at least one array.
     Array,
 }
 
-/// Visits the values at the end of a path, until a visit is true, and says whether one was.
-/// `value` is what its first segment led to, `path` are the others.
+/// Visits the values at the end of a path until a visit returns true, and returns whether one did.
+/// `value` is the value of its first segment, `path` are the other segments.
 #[inline]
 pub(crate) fn values<'a, N: Node<'a>>(
     value: Option<N>,

@@ -1,5 +1,5 @@
-//! What the encoding is made of: its tags, the choices that make it canonical, and the names that fields
-//! may have. [`codec`](crate::codec) draws it.
+//! Parts of the encoding: its tags, the choices that make it canonical, and the names that fields may
+//! have. [`codec`](crate::codec) draws its bytes.
 
 use crate::limits::{DEPTH_MAX, FIELD_NAME_BYTES_MAX, PATH_BYTES_MAX};
 
@@ -37,9 +37,9 @@ pub(crate) mod tag {
 /// Which names fields may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Names {
-    /// No name may begin with `$`: operators and extended JSON could not be told from data.
+    /// No name may begin with `$`: operators and extended JSON could not be distinguished from data.
     Document,
-    /// Any name: what is encoded is itself an update or a filter.
+    /// Any name: the encoded object is an update or a filter.
     Operators,
 }
 

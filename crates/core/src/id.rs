@@ -1,5 +1,5 @@
-//! The names of things: document ids and collection names. Owns their rules, and the making of
-//! new ids from a time and random bits that the caller brings.
+//! Document ids, and names of collections and indexes. Owns their rules, and generates new ids
+//! from a time and random bits that the caller passes.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -28,14 +28,14 @@ use crate::{Error, Result};
 pub struct DocumentId(Box<str>);
 
 impl DocumentId {
-    /// Takes a text as an id, or says with [`Error::InvalidDocumentId`] why it is none.
+    /// Takes a text as an id; [`Error::InvalidDocumentId`] says why it is not valid.
     pub fn new(id: impl Into<Box<str>>) -> Result<Self> {
         let id = id.into();
         Self::check(&id)?;
         Ok(Self(id))
     }
 
-    /// Checks a text without taking it.
+    /// Checks a text without creating anything.
     pub fn check(id: &str) -> Result<()> {
         let problem = if id.is_empty() {
             "it is empty"
@@ -59,8 +59,8 @@ impl DocumentId {
 ///
 /// 1 to 128 ASCII letters, digits, `_`, `-` and `.`; the first one is a letter, a digit or `_`,
 /// so that no name is an option of a command line or a hidden file. Names that begin with
-/// `_system` belong to the database. A clone is shared: every command carries the name of its
-/// collection.
+/// `_system` belong to the database. Clones share the text, since every command has the name of
+/// its collection.
 ///
 /// ```
 /// use velocitydb_core::CollectionName;
@@ -73,14 +73,14 @@ impl DocumentId {
 pub struct CollectionName(Arc<str>);
 
 impl CollectionName {
-    /// Takes a text as a name, or says with [`Error::InvalidCollectionName`] why it is none.
+    /// Takes a text as a name; [`Error::InvalidCollectionName`] says why it is not valid.
     pub fn new(name: impl Into<Arc<str>>) -> Result<Self> {
         let name = name.into();
         Self::check(&name)?;
         Ok(Self(name))
     }
 
-    /// Checks a text without taking it.
+    /// Checks a text without creating anything.
     pub fn check(name: &str) -> Result<()> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         let problem = if name.is_empty() {
@@ -119,14 +119,14 @@ impl CollectionName {
 pub struct IndexName(Arc<str>);
 
 impl IndexName {
-    /// Takes a text as a name, or says with [`Error::InvalidQuery`] why it is none.
+    /// Takes a text as a name; [`Error::InvalidQuery`] says why it is not valid.
     pub fn new(name: impl Into<Arc<str>>) -> Result<Self> {
         let name = name.into();
         Self::check(&name)?;
         Ok(Self(name))
     }
 
-    /// Checks a text without taking it.
+    /// Checks a text without creating anything.
     pub fn check(name: &str) -> Result<()> {
         let problem = if name.is_empty() {
             "it is empty"
@@ -209,10 +209,10 @@ macro_rules! text {
 
 text! { DocumentId CollectionName IndexName }
 
-/// Makes ids that sort by the time of their making: UUIDs of version 7 (RFC 9562).
+/// Generates ids that sort by their time of generation: UUIDs of version 7 (RFC 9562).
 ///
-/// The time and the random bits are the caller's, and the generator remembers the last id that it
-/// made: ids of one generator rise strictly, even if the clock stands still or goes back.
+/// The caller passes the time and the random bits, and the generator remembers its last id: ids
+/// of one generator increase strictly, even if the clock stands still or goes back.
 ///
 /// ```
 /// use velocitydb_core::IdGenerator;
@@ -231,11 +231,11 @@ pub struct IdGenerator {
 impl IdGenerator {
     /// The bits of a UUIDv7 that are neither time, version nor variant.
     const RANDOM_BITS: u32 = 74;
-    /// How far the next id in the same millisecond is ahead at most: enough that it cannot be
-    /// guessed, little enough that a millisecond never runs out of ids.
+    /// The maximum increment of the next id in the same millisecond, in bits: enough that it
+    /// cannot be guessed, little enough that a millisecond never runs out of ids.
     const STEP_BITS: u32 = 32;
 
-    /// A generator that has made no id yet.
+    /// A new generator.
     pub const fn new() -> Self {
         Self { last: 0 }
     }

@@ -1,11 +1,11 @@
-//! What an index is: [`IndexSpec`]. How it is kept and used is the database's.
+//! [`IndexSpec`]: the specification of an index. The database maintains and uses it.
 
 use crate::document::META;
 use crate::encoder::append;
 use crate::format::Names;
 use crate::{Error, Filter, IndexName, Object, RawValue, Result, Sort, Value, object};
 
-/// An index to be made: over which paths, in which directions, of which documents.
+/// The specification of an index: its paths, their directions, and which documents it has.
 ///
 /// Built in Rust, or read from an object. While building, a wrong path is remembered, and reported
 /// by [`IndexSpec::check`] and wherever the specification is used.
@@ -40,13 +40,13 @@ impl IndexSpec {
         Self::new(Sort::new().ascending(path))
     }
 
-    /// Gives it a name. Without one it is called by its paths and directions, `state_1_time_-1`.
+    /// Sets its name. The default consists of its paths and directions, `state_1_time_-1`.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// No two documents may have the same values. A missing value counts as one of its own: with
+    /// No two documents may have the same values. Missing counts as a value: with
     /// [`sparse`](Self::sparse) any number of documents may lack it.
     pub fn unique(mut self) -> Self {
         self.is_unique = true;
@@ -59,7 +59,7 @@ impl IndexSpec {
         self
     }
 
-    /// Only documents that satisfy `filter` have entries, and only among them is it unique.
+    /// Only documents that match `filter` have entries, and `unique` applies only to them.
     pub fn partial(mut self, filter: impl Into<Filter>) -> Self {
         self.partial = Some(filter.into());
         self
@@ -92,7 +92,7 @@ impl IndexSpec {
         self.partial.as_ref()
     }
 
-    /// What is wrong with it, if anything is.
+    /// The first mistake in it, if any.
     pub fn check(&self) -> Result<()> {
         self.keys.check()?;
         IndexName::check(&self.name())?;
@@ -167,7 +167,7 @@ impl IndexSpec {
     }
 }
 
-/// A name that was given and the one that it has without are the same.
+/// An explicit name that equals the default name makes no difference.
 impl PartialEq for IndexSpec {
     fn eq(&self, other: &Self) -> bool {
         let IndexSpec { name: _, keys, is_unique, is_sparse, partial } = self;

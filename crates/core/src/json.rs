@@ -1,4 +1,4 @@
-//! JSON text, in and out. What JSON lacks is written as MongoDB's extended JSON:
+//! Parsing and writing JSON text. Types that JSON lacks are written as MongoDB's extended JSON:
 //!
 //! | value | text |
 //! |---|---|
@@ -15,7 +15,7 @@
 //! have no negative zero. A name that appears twice in one
 //! object is an error. All limits apply while reading, and errors have line and column.
 //!
-//! Parsing is serde_json's; its recursion is bounded, and so is what it allocates.
+//! Parsing uses serde_json; its recursion and its allocations are bounded.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ use crate::format::Names;
 use crate::{Error, Object, RawObject, RawValue, Result, Value, extended};
 
 impl Value {
-    /// Reads JSON text. Any names are taken, so that it can be an update or a filter; those of
+    /// Reads JSON text. Any names are accepted, so that it can be an update or a filter; those of
     /// documents are checked when they are encoded.
     ///
     /// ```
@@ -58,7 +58,7 @@ impl Value {
 }
 
 impl Object {
-    /// Reads JSON text that is an object. Any names are taken, as by [`Value::from_json`].
+    /// Reads JSON text that is an object. Any names are accepted, as by [`Value::from_json`].
     pub fn from_json(text: &str) -> Result<Self> {
         Value::from_json(text)?.try_into()
     }
@@ -110,7 +110,7 @@ impl fmt::Display for Object {
 impl TryFrom<serde_json::Value> for Value {
     type Error = Error;
 
-    /// Takes extended JSON as what it stands for.
+    /// Converts extended JSON to the values that it represents.
     fn try_from(value: serde_json::Value) -> Result<Self> {
         serde_json::from_value(value)
             .map_err(|error| Error::Serde { path: String::new(), message: error.to_string() })
@@ -118,7 +118,7 @@ impl TryFrom<serde_json::Value> for Value {
 }
 
 impl From<&Value> for serde_json::Value {
-    /// Writes what JSON lacks as extended JSON.
+    /// Writes types that JSON lacks as extended JSON.
     fn from(value: &Value) -> Self {
         serde_json::to_value(value).expect("every owned value has a text")
     }
@@ -127,8 +127,8 @@ impl From<&Value> for serde_json::Value {
 /// Reads JSON text as [`Value::from_json`] does, and keeps the order of sorts: an object of several
 /// keys under the name `$sort` becomes the list of its keys, in the order in which they are written.
 ///
-/// Objects have no order, and without this `{"$sort": {"b": 1, "a": 1}}` could not be told from
-/// `{"$sort": {"a": 1, "b": 1}}`.
+/// Objects have no order, and without this `{"$sort": {"b": 1, "a": 1}}` could not be
+/// distinguished from `{"$sort": {"a": 1, "b": 1}}`.
 ///
 /// ```
 /// use velocitydb_core::{json, value};
@@ -181,7 +181,7 @@ fn encode_with(
     })
 }
 
-/// What becomes of an object of several keys under `$sort`.
+/// How an object of several keys under `$sort` is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sorts {
     AsWritten,
@@ -190,11 +190,11 @@ enum Sorts {
 
 const SORT: &str = "$sort";
 
-/// Where a JSON text is encoded to.
+/// The encoder that a JSON text is written to.
 struct Target<'e, 'b> {
     encoder: &'e mut Encoder<'b>,
     sorts: Sorts,
-    /// Why reading was stopped, if it was not for the syntax.
+    /// Why reading was stopped, if not because of the syntax.
     refusal: Option<Error>,
 }
 
@@ -219,7 +219,7 @@ fn refused(error: &serde_json::Error, refusal: Option<Error>) -> Error {
     Error::InvalidJson { line, column, problem }
 }
 
-/// One JSON value on its way to the encoder.
+/// One JSON value that is being encoded.
 struct Json<'t, 'e, 'b>(&'t mut Target<'e, 'b>);
 
 impl<'de> DeserializeSeed<'de> for Json<'_, '_, '_> {
@@ -293,7 +293,7 @@ impl<'de> Visitor<'de> for Json<'_, '_, '_> {
 }
 
 impl Target<'_, '_> {
-    /// Takes an object whose first name is one of extended JSON, or looks like it.
+    /// Reads an object whose first name is, or may be, one of extended JSON.
     fn extended<'de, A: MapAccess<'de>>(
         &mut self,
         name: String,
@@ -308,7 +308,7 @@ impl Target<'_, '_> {
     }
 }
 
-/// An element of an array on its way to the encoder.
+/// An element of an array that is being encoded.
 struct Item<'t, 'e, 'b>(&'t mut Target<'e, 'b>);
 
 impl<'de> DeserializeSeed<'de> for Item<'_, '_, '_> {
@@ -321,7 +321,7 @@ impl<'de> DeserializeSeed<'de> for Item<'_, '_, '_> {
     }
 }
 
-/// The operand of a sort on its way to the encoder.
+/// The operand of a sort that is being encoded.
 struct SortKeys<'t, 'e, 'b>(&'t mut Target<'e, 'b>);
 
 impl<'de> DeserializeSeed<'de> for SortKeys<'_, '_, '_> {
@@ -388,7 +388,7 @@ impl<'de> Visitor<'de> for SortOperand {
     }
 }
 
-/// What a name on its way to the encoder turned out to be.
+/// The kind of a field name that is being encoded.
 enum Name {
     /// It was written.
     Plain,
@@ -398,7 +398,7 @@ enum Name {
     Extended(String),
 }
 
-/// A name on its way to the encoder.
+/// A field name that is being encoded.
 struct FieldName<'t, 'e, 'b> {
     target: &'t mut Target<'e, 'b>,
     position: usize,
@@ -442,13 +442,13 @@ impl<'de> Visitor<'de> for FieldName<'_, '_, '_> {
     }
 }
 
-/// Refuses integers that do not fit 64 bits; the parser has made floats of them. The text is known
-/// to be JSON.
+/// Refuses integers that do not fit 64 bits, which the parser has read as floats. The text is
+/// valid JSON.
 fn refuse_large_integers(text: &str) -> Result<()> {
-    /// The shortest integer that does not fit, -9223372036854775809, has so many digits.
+    /// The number of digits of the shortest integer that does not fit, -9223372036854775809.
     const DIGITS_MIN: usize = 19;
-    // So many digits in a row cannot hide between two bytes that far apart: of most texts only a
-    // small part has to be looked at.
+    // A run of so many digits has one at a multiple of `DIGITS_MIN` bytes: of most texts only
+    // these bytes have to be read.
     let bytes = text.as_bytes();
     let suspect = bytes.iter().skip(DIGITS_MIN - 1).step_by(DIGITS_MIN).any(u8::is_ascii_digit);
     if !suspect {

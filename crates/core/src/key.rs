@@ -1,9 +1,9 @@
 //! The order-preserving encoding of values as keys: comparing the bytes gives the one total order
-//! of [`order`](crate::order). Index entries are built of it.
+//! of [`order`](crate::order). Index entries consist of it.
 //!
-//! A key is a sequence of components, one for each value. Every component knows its own end, so
-//! that components can follow each other, and anything can follow the last one. No component is
-//! a prefix of another one. A descending component is the ascending one with all bits inverted.
+//! A key is a sequence of components, one for each value. Every component is self-delimiting, so
+//! that components can follow each other, and anything can follow the last one. No component is a
+//! prefix of another one. A descending component is the ascending one with all bits inverted.
 //!
 //! ```text
 //! value          component
@@ -22,15 +22,15 @@
 //!
 //! *escaped* text or bytes have `01 01` for 00 and `01 02` for 01.
 //!
-//! Two components stand for no value, and sort before all values. They occur on their own, never
-//! inside of an array or object; other first bytes below 10 are kept free.
+//! Two components represent no value, and sort before all values. They occur on their own, never
+//! inside of an array or object; other first bytes below 10 are unused.
 //!
 //! ```text
 //! 04    an array without elements, in the key of a sort: there is no element to sort by
 //! 08    nothing: the field is missing
 //! ```
 //!
-//! A number is taken exactly, whatever its type: every integer and float here is `m · 2^e` with
+//! A number is encoded exactly, whatever its type: every integer and float here is `m · 2^e` with
 //! `1 <= m < 2` and a fraction of at most 63 bits.
 //!
 //! ```text
@@ -84,7 +84,7 @@ impl Direction {
         }
     }
 
-    /// What each byte of an ascending component is combined with by exclusive or.
+    /// The mask that each byte of an ascending component is XORed with.
     const fn mask(self) -> u8 {
         match self {
             Self::Ascending => 0x00,
@@ -145,7 +145,7 @@ pub fn encode_empty(direction: Direction, key: &mut Vec<u8>) {
     key.push(EMPTY ^ direction.mask());
 }
 
-/// What a component of a key was made of.
+/// The content of a component of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Component {
     /// An array without elements, in the key of a sort.
@@ -156,8 +156,8 @@ pub enum Component {
     Value(Value),
 }
 
-/// What the first component of a key was made of, as [`decode_key`] for a value, and the length of
-/// that component.
+/// The content of the first component of a key, with a value as from [`decode_key`], and the
+/// length of that component.
 ///
 /// ```
 /// use velocitydb_core::key::{Component, Direction, decode_component, encode_missing};
@@ -181,9 +181,9 @@ pub fn skip_key(key: &[u8], direction: Direction) -> Result<usize> {
     Ok(key.len() - reader.rest.len())
 }
 
-/// A value that compares equal to the one that the first component of a key was made of, and the
-/// length of that component. Numbers come back as integers where they are some. Components that
-/// stand for no value are an error; [`decode_component`] reads them too.
+/// A value that equals the encoded one of the first component of a key, and the length of that
+/// component. Whole numbers are returned as integers. Components that represent no value are an
+/// error; [`decode_component`] reads them too.
 pub fn decode_key(key: &[u8], direction: Direction) -> Result<(Value, usize)> {
     let mut reader = Reader { rest: key, mask: direction.mask() };
     let value = reader.value(0)?;
@@ -283,7 +283,7 @@ impl Magnitude {
         (value != 0).then(|| Self { exponent: 63 - zeros as i32, mantissa: value << zeros })
     }
 
-    /// Of a float that is not negative. `None` for zero and NaN.
+    /// From a float that is not negative. `None` for zero and NaN.
     fn of_float(value: f64) -> Option<Self> {
         if value.is_nan() || value == 0.0 {
             return None;
@@ -307,7 +307,7 @@ impl Magnitude {
         let start = key.len();
         let biased = (self.exponent + Self::BIAS) as u16;
         key.extend_from_slice(&biased.to_be_bytes());
-        // The highest bit is always set, and not written.
+        // The highest bit is always set, and is not written.
         let mut bits = self.mantissa << 1;
         loop {
             let byte = (bits >> 56) as u8 & 0xfe;
@@ -322,7 +322,7 @@ impl Magnitude {
         }
     }
 
-    /// The number as an integer if it is one of 64 bits, or as the float that it is.
+    /// The number as an integer if it is whole and fits 64 bits, or as a float.
     fn to_value(self, negative: bool) -> Option<Value> {
         let sign = if negative { -1 } else { 1 };
         if self == Self::INFINITY {
@@ -351,7 +351,7 @@ fn power_of_two(exponent: i32) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << Magnitude::FRACTION_BITS)
 }
 
-/// What is left of a key being read.
+/// The rest of a key that is being read.
 struct Reader<'a> {
     rest: &'a [u8],
     mask: u8,

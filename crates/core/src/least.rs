@@ -1,5 +1,5 @@
-//! What a document sorts by: the least combination of the values on a sort's paths, in the sort's
-//! own order. Owns choosing it where paths lead through arrays, and nothing of keys and their bytes.
+//! The sort key of a document: the least combination of the values at a sort's paths, in the sort's
+//! own order. Owns choosing it if paths lead through arrays, not the encoding of keys.
 //!
 //! ```text
 //! {"a": [{"x": 0, "y": 5}, {"x": 1, "y": 3}]}   by a.x, a.y      (0, 5)   not (0, 3)
@@ -7,14 +7,14 @@
 //!                                               by -a.x, a.y     (1, 3)
 //! ```
 //!
-//! - Paths that lead into one array lead into the same element of it: an element is one combination,
-//!   and the first in the order counts. Into different arrays they lead independently.
-//! - Where a path ends at an array, its elements are what it leads to; an array without elements is
+//! - Paths into one array lead to the same element of it: each element is one combination, and the
+//!   first in the order counts. Paths into different arrays are independent.
+//! - If a path ends at an array, its values are the elements; an array without elements is
 //!   [`Least::Empty`].
-//! - An element that is no object has no fields: what a path asks of it is missing. So is what a path
-//!   asks of an array without elements.
+//! - An element that is not an object has no fields: a path into it is missing. So is a path into an
+//!   array without elements.
 //! - A number is a position in an array, and also a name in those elements that have it. Paths with
-//!   the same number lead to the same of these.
+//!   the same number use the same of these.
 
 use std::cmp::Ordering;
 
@@ -49,12 +49,12 @@ impl<'a, N: Node<'a>> Least<N> {
     }
 }
 
-/// A path on its way: what it has come to, and what is left of it.
+/// A partly followed path: the value that it has reached, and its remaining segments.
 #[derive(Clone, Copy)]
 pub(crate) struct Way<'p, N> {
     at: At<N>,
     left: &'p [Segment],
-    /// How many segments it has gone since all ways were at one value.
+    /// How many segments it has followed since all paths were at one value.
     gone: usize,
     whole: &'p [Segment],
     direction: Direction,
@@ -62,30 +62,30 @@ pub(crate) struct Way<'p, N> {
 
 #[derive(Clone, Copy)]
 enum At<N> {
-    /// A value, or nothing, from where the path goes on.
+    /// A value, or nothing, from which the path continues.
     Value(Option<N>),
-    /// An element at the end of the path, which is taken as it is, be it an array.
+    /// An element at the end of the path, which counts as it is, also if it is an array.
     Element(N),
 }
 
-/// One combination: what each way leads to.
+/// One combination: the value of each path.
 pub(crate) type Combination<N> = SmallVec<[Least<N>; 4]>;
 type Ways<'p, N> = SmallVec<[Way<'p, N>; 4]>;
 
 impl<'p, 'a, N: Node<'a>> Way<'p, N> {
-    /// The way of a path of which the first segment has led to `value`.
+    /// A path whose first segment has led to `value`.
     pub(crate) fn new(value: Option<N>, path: &'p [Segment], direction: Direction) -> Self {
         let (_, left) = path.split_first().expect("a path has a segment");
         Self { at: At::Value(value), left, gone: 1, whole: path, direction }
     }
 
-    /// The way on from a value, where all ways begin anew.
+    /// A path continued from a value that all paths have reached.
     fn from(value: At<N>, left: &'p [Segment], direction: Direction) -> Self {
         Self { at: value, left, gone: 0, whole: left, direction }
     }
 
-    /// Goes through objects, up to an array, the end, or where there is nothing. Returns what the
-    /// path leads to, or the array.
+    /// Follows the path through objects, up to an array, the end, or a missing value. Returns the
+    /// value of the path, or the array.
     fn go(&mut self) -> Result<Stop<N>> {
         let mut value = match self.at {
             At::Element(element) => return Ok(Stop::End(Least::Value(element))),
@@ -106,12 +106,14 @@ impl<'p, 'a, N: Node<'a>> Way<'p, N> {
         }
     }
 
-    /// The position that it goes to in the array at which it stands, if it goes to one.
+    /// The position in the current array that the path continues to, if its next segment is a
+    /// number.
     fn position(&self) -> Option<usize> {
         self.left.first().and_then(Segment::index)
     }
 
-    /// Whether this way and another, both at an array, lead into the same elements of the same one.
+    /// Whether this path and another, both at an array, continue into the same elements of the same
+    /// array.
     fn is_with(&self, other: &Self) -> bool {
         self.whole[..self.gone] == other.whole[..other.gone] && self.position() == other.position()
     }
@@ -122,7 +124,7 @@ enum Stop<N> {
     Array(N),
 }
 
-/// What the ways lead to together: the first of all combinations in the order of their directions.
+/// The first of all combinations, in the order of the paths' directions.
 pub(crate) fn least<'p, 'a, N: Node<'a>>(ways: &mut [Way<'p, N>]) -> Result<Combination<N>> {
     let mut found: Combination<N> = SmallVec::from_elem(Least::Missing, ways.len());
     let mut at_arrays: SmallVec<[(usize, N); 4]> = SmallVec::new();
@@ -146,7 +148,7 @@ pub(crate) fn least<'p, 'a, N: Node<'a>>(ways: &mut [Way<'p, N>]) -> Result<Comb
     Ok(found)
 }
 
-/// The first combination of ways that lead into one array, all to the same elements.
+/// The first combination of paths into one array, all to the same elements.
 fn least_in_array<'p, 'a, N: Node<'a>>(array: N, ways: &[Way<'p, N>]) -> Result<Combination<N>> {
     if let [way] = ways
         && way.left.is_empty()
@@ -183,7 +185,7 @@ fn least_in_array<'p, 'a, N: Node<'a>>(array: N, ways: &[Way<'p, N>]) -> Result<
     }))
 }
 
-/// The first element of an array: what most combinations are, and worth a short cut.
+/// The first element of an array: a fast path for the most common case.
 fn least_element<'a, N: Node<'a>>(array: N, direction: Direction) -> Result<Least<N>> {
     let mut best = Least::Empty;
     for item in array.items()?.into_iter().flatten() {
@@ -204,7 +206,7 @@ fn into_element<'p, 'a, N: Node<'a>>(item: N, way: &Way<'p, N>) -> Way<'p, N> {
     Way::from(at, way.left, way.direction)
 }
 
-/// Considers the element at a position, and what the elements have under that name.
+/// Considers the element at a position, and the fields of that name in the elements.
 fn each_at_position<'p, 'a, N: Node<'a>>(
     array: N,
     index: usize,

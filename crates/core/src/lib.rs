@@ -1,5 +1,5 @@
 //! The document model of VelocityDB: values and their order, their encodings, paths, updates and
-//! names. No IO, no clock, no randomness: what comes out depends on what goes in.
+//! names. No IO, no clock, no randomness: results depend on arguments alone.
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]

@@ -34,7 +34,7 @@ pub const INDEX_NAME_BYTES_MAX: usize = 128;
 
 /// The most indexes of one collection.
 ///
-/// As MongoDB's. Each is looked at by every write.
+/// As MongoDB's. Each is checked by every write.
 pub const INDEXES_MAX: usize = 64;
 
 /// The most entries that one document has in one index.
@@ -56,17 +56,17 @@ pub const INDEX_KEY_BYTES_MAX: usize = 8 * 1024;
 
 /// The longest dotted path, in bytes of UTF-8.
 ///
-/// Several of the longest names; paths are kept in indexes, updates and error messages.
+/// Room for several of the longest names; paths are kept in indexes, updates and error messages.
 pub const PATH_BYTES_MAX: usize = 4096;
 
-/// The largest number of places that one update may change.
+/// The largest number of paths that one update may change.
 ///
 /// They are checked against each other for conflicts, and applied while writers wait.
 pub const UPDATE_OPERATIONS_MAX: usize = 1_000;
 
-/// The largest number of updates that a lease holds for its end, one of which is done.
+/// The largest number of updates in the release of a lease, one of which is applied.
 ///
-/// The filter of each is looked at while writers wait.
+/// The filter of each is evaluated while writers wait.
 pub const RELEASE_CHOICES_MAX: usize = 16;
 
 /// The largest number of `null`s that setting an array element beyond the end may insert.
@@ -80,10 +80,9 @@ pub const ARRAY_PADDING_MAX: usize = 1_000;
 /// A command is applied as one piece, while other writers wait.
 pub const COMMAND_OPERATIONS_MAX: usize = 10_000;
 
-/// The largest number of things that one transaction checks: documents, listings and queries that it
-/// has read.
+/// The largest number of reads that one transaction checks: of documents, listings and queries.
 ///
-/// They are looked at again when it commits, while other writers wait.
+/// They are checked again when it commits, while other writers wait.
 pub const COMMAND_CHECKS_MAX: usize = 10_000;
 
 /// The largest encoded command, in bytes: 64 MiB.
@@ -93,18 +92,17 @@ pub const COMMAND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The most bytes that one command reads to change, and that it writes: 256 MiB each.
 ///
-/// A small command can change many large documents, and a document can have many entries in
-/// indexes. All of it is held in memory until it is committed. It is four times the largest command,
-/// which has room for the entries of what it writes.
+/// A small command can change many large documents, and a document can have many entries in indexes.
+/// All of it is held in memory until it is committed. It is four times the largest command, which
+/// leaves room for the index entries of its documents.
 pub const COMMAND_EFFECT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// The largest number of operators and values in one filter, projection or pipeline.
 ///
-/// They are checked against every document that a query looks at, by commands while writers wait.
+/// They are evaluated on every document that a query reads, by commands while writers wait.
 pub const QUERY_NODES_MAX: usize = 10_000;
 
-/// The default bound of what one query holds in memory for sorting, grouping and faceting, in bytes:
-/// 100 MiB.
+/// The default memory limit of one query for sorting, grouping and faceting, in bytes: 100 MiB.
 ///
 /// As MongoDB's. Queries run side by side, and each may need as much.
 pub const QUERY_MEMORY_BYTES_MAX: usize = 100 * 1024 * 1024;
@@ -116,25 +114,25 @@ pub const SORT_KEYS_MAX: usize = 32;
 
 /// The longest pattern of a regular expression, in bytes, and the largest compiled one.
 ///
-/// Patterns come from outside; matching is linear in the text, and this bounds the factor.
+/// Patterns are untrusted input; matching is linear in the text, and this bounds the factor.
 pub const REGEX_BYTES_MAX: usize = 4096;
 /// See [`REGEX_BYTES_MAX`]: the bytes of the compiled program, 1 MiB.
 pub const REGEX_PROGRAM_BYTES_MAX: usize = 1024 * 1024;
 
-/// The largest number of violations of its schema that are listed of one document.
+/// The largest number of schema violations that are listed for one document.
 ///
-/// Whoever has more of them does not read on, and they are part of answers.
+/// More would not be read, and they are part of answers.
 pub const VIOLATIONS_MAX: usize = 100;
 
 /// The largest size of the paths and messages of the listed violations of one document, in bytes:
-/// 256 KiB. The first one is listed whatever it is; its path is as long as 100 names can be.
+/// 256 KiB. The first one is always listed; its path is at most as long as 100 names.
 pub const VIOLATIONS_BYTES_MAX: usize = 256 * 1024;
 
-/// The largest number of violations of one document that are looked for, so that those beyond the
-/// listed ones can be counted.
+/// The largest number of violations of one document that are counted, including those beyond the
+/// listed ones.
 pub const VIOLATIONS_COUNTED_MAX: usize = 10_000;
 
 /// The largest number of stages of one pipeline, those of the pipelines in it included.
 ///
-/// Rows are handed from stage to stage by recursion where a stage makes several of one.
+/// Rows are passed from stage to stage by recursion if a stage makes several rows of one.
 pub const PIPELINE_STAGES_MAX: usize = 200;

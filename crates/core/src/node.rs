@@ -1,16 +1,17 @@
-//! One way of looking at a value, be it owned or encoded, so that comparing, printing and key
+//! [`Node`]: a common view of owned and encoded values, so that comparing, printing and key
 //! encoding are each written once.
 
 use crate::{Kind, Object, Result, Time, Value, object};
 
-/// A value that can be looked into. Owned values never fail; encoded ones can be corrupt.
+/// A value that can be read. Owned values never fail; encoded ones can be corrupt.
 pub(crate) trait Node<'a>: Copy {
     /// The elements of an array.
     type Items: ExactSizeIterator<Item = Result<Self>>;
     /// The fields of an object, in canonical order.
     type Fields: ExactSizeIterator<Item = Result<(&'a str, Self)>>;
 
-    /// What the value is. `depth` is the number of arrays and objects around it.
+    /// The type and content of the value. `depth` is the number of arrays and objects
+    /// around it.
     fn shape(self, depth: usize) -> Result<Shape<'a, Self::Items, Self::Fields>>;
 
     /// The type.
@@ -29,7 +30,7 @@ pub(crate) trait Node<'a>: Copy {
     fn to_value(self) -> Result<Value>;
 }
 
-/// What a value is, one level deep.
+/// The type and content of a value, one level deep.
 pub(crate) enum Shape<'a, Items, Fields> {
     Null,
     Bool(bool),
@@ -83,7 +84,7 @@ impl<'a> Node<'a> for &'a Value {
     }
 }
 
-/// What the engine knows of a document, as a value that costs nothing to make.
+/// A document's metadata as a value, created without an allocation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Meta<'a> {
     Id(&'a str),
@@ -141,7 +142,7 @@ pub(crate) fn fields(object: &Object) -> Found<object::Iter<'_>> {
     Found(object.iter())
 }
 
-/// An iterator whose items are always there.
+/// An iterator whose items never fail.
 pub(crate) struct Found<I>(I);
 
 impl<I: Iterator> Iterator for Found<I> {

@@ -9,8 +9,8 @@ use crate::Value;
 
 /// Named values, in canonical order: the order of the UTF-8 bytes of their names.
 ///
-/// Fields are a set. In which order they were inserted is not kept, so that equal content always
-/// has equal bytes, on every replica and in every index.
+/// Fields are a set. The order of insertion is not kept, so that equal content always has equal
+/// bytes, on every replica and in every index.
 ///
 /// A sorted vector: lookups are binary searches, and building from an iterator sorts once.
 /// Inserting into the middle moves what follows, so large objects are best collected.
@@ -73,7 +73,7 @@ impl Object {
         &mut self.fields[at].1
     }
 
-    /// Whether the field exists, be it null.
+    /// Whether the field exists, also if it is null.
     pub fn contains_key(&self, name: &str) -> bool {
         self.position(name).is_ok()
     }
@@ -125,7 +125,7 @@ impl Object {
         self.fields.iter().map(|(_, value)| value)
     }
 
-    /// Whether both have the same fields, with values that nobody could tell apart.
+    /// Whether both have the same fields, with identical values.
     pub fn is_identical(&self, other: &Self) -> bool {
         self.len() == other.len()
             && self.iter().zip(other.iter()).all(|((name, value), (other_name, other_value))| {
@@ -133,7 +133,7 @@ impl Object {
             })
     }
 
-    /// Takes fields that are in canonical order; `None` if they are not.
+    /// An object of fields that are in canonical order; `None` if they are not.
     pub(crate) fn from_sorted(fields: Vec<(String, Value)>) -> Option<Self> {
         fields.is_sorted_by(|(a, _), (b, _)| a < b).then_some(Self { fields })
     }

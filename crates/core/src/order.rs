@@ -1,4 +1,4 @@
-//! The one total order over all values. Sorting, comparing, unique sets and index keys all use it.
+//! The total order over all values. Sorting, comparing, unique sets and index keys all use it.
 //!
 //! Values of different classes sort by class, as in MongoDB:
 //!
@@ -6,7 +6,7 @@
 //! null < numbers < strings < objects < arrays < bytes < bools < times
 //! ```
 //!
-//! A field that is missing is not a value; where one has to be sorted, it comes before null.
+//! A missing field is not a value; if one has to be sorted, it comes before null.
 //!
 //! - Numbers compare by their exact value, whatever their type: `1 == 1.0`, `0.0 == -0.0`, and
 //!   `2^53 + 1` is above the float `2^53`. NaN equals itself and is below all other numbers.
@@ -205,12 +205,13 @@ impl Number {
     }
 }
 
-/// Compares exactly: the float is cut to an integer, never the integer rounded to a float.
+/// Compares exactly: the float is truncated to an integer, never the integer rounded to a
+/// float.
 fn integer_and_float(integer: i128, float: f64) -> Ordering {
     if float.is_nan() {
         return Ordering::Greater;
     }
-    // Integers up to here are floats exactly, and their comparison is one instruction.
+    // Integers up to here are exact as floats, and their comparison is one instruction.
     const EXACT_MAX: u64 = 1 << f64::MANTISSA_DIGITS;
     if let Ok(small) = i64::try_from(integer)
         && small.unsigned_abs() <= EXACT_MAX

@@ -10,10 +10,10 @@ use crate::{Error, Object, Result, Value};
 
 /// A place in a document: names of fields and positions in arrays, from the outside to the inside.
 ///
-/// The text joins them with dots. A decimal number is a position where it meets an array, counted
-/// from 0, and a name where it meets an object. A dot or a backslash that belongs to a name has a
-/// backslash before it. Segments are not empty, and do not begin with `$`: a field whose name is
-/// empty can be stored and read, but has no path.
+/// The text joins them with dots. A decimal number is a position in an array, counted from 0, and
+/// a name in an object. A dot or a backslash that belongs to a name has a backslash before it.
+/// Segments are not empty, and do not begin with `$`: a field whose name is empty can be stored
+/// and read, but has no path.
 ///
 /// ```
 /// use velocitydb_core::{Path, Value, object};
@@ -40,12 +40,12 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// The name of the field that it stands for in an object.
+    /// Its field name in an object.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The position that it stands for in an array, if it is a number.
+    /// Its position in an array, if it is a number.
     pub fn index(&self) -> Option<usize> {
         self.index.map(|index| index as usize)
     }
@@ -64,7 +64,7 @@ impl Path {
     pub fn field(name: &str) -> Result<Self> {
         let mut segments = Vec::with_capacity(1);
         let invalid = |position, problem| Self::invalid(name, position, problem);
-        // The text has to be one that can be read.
+        // The text must be short enough to be parsed.
         let escaped = name.bytes().filter(|byte| matches!(byte, b'.' | b'\\')).count();
         if name.len() + escaped > PATH_BYTES_MAX {
             return Err(Self::too_long(name.len() + escaped));
@@ -114,9 +114,9 @@ impl Path {
 
     /// The value at this path, to be changed, and created as null if it is missing.
     ///
-    /// Missing objects on the way are created, and arrays are filled up with null, up to a limit.
-    /// [`Error::PathBlocked`] if the way leads through a value that is neither object nor array,
-    /// or by a name through an array. Objects and elements created before the error remain.
+    /// Missing objects inside the path are created, and arrays are filled up with null, up to a
+    /// limit. [`Error::PathBlocked`] if the path leads through a value that is neither object nor
+    /// array, or by a name through an array. Objects and elements created before the error remain.
     pub fn get_or_create<'a>(&self, object: &'a mut Object) -> Result<&'a mut Value> {
         let (first, rest) = self.split_first();
         let create = || if rest.is_empty() { Value::Null } else { Value::Object(Object::new()) };
@@ -185,7 +185,7 @@ impl Path {
         self.segments.split_first().expect("a path has a segment")
     }
 
-    /// The position that a segment stands for in an array of that many elements.
+    /// The position of a segment in an array of `len` elements.
     fn index_to_create(&self, at: usize, len: usize) -> Result<usize> {
         let Some(index) = self.segments[at].index() else {
             let array = Value::Array(Vec::new());
@@ -225,7 +225,8 @@ impl Path {
     }
 }
 
-/// Appends a segment that starts at a position of a path's text, or says where and why not.
+/// Appends a segment that starts at a position of a path's text, or returns where and why it is
+/// not valid.
 fn push_segment(
     segments: &mut Vec<Segment>,
     name: &str,
@@ -349,7 +350,7 @@ mod tests {
         }
     }
 
-    /// A name of dots had a path whose text was too long to be read, in a command for instance.
+    /// A name of dots had a path whose text was too long to be parsed, in a command for instance.
     #[test]
     fn the_path_of_a_name_can_be_read_from_its_text() {
         let longest = Path::field(&".".repeat(PATH_BYTES_MAX / 2)).unwrap();

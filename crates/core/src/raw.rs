@@ -1,9 +1,9 @@
 //! Borrowed views of encoded values: one field is read without decoding the rest. Owns reading
 //! and checking of the encoding; [`codec`](crate::codec) draws its bytes and writes them.
 //!
-//! No view ever panics, reads out of bounds, or runs out of stack, whatever the bytes are: what
-//! cannot be read is [`Error::Corrupt`]. Only the `validate` functions promise that bytes are what
-//! the encoder writes; do that once with bytes from outside, and keep a checksum afterwards.
+//! No view ever panics, reads out of bounds, or runs out of stack, whatever the bytes are:
+//! unreadable bytes are [`Error::Corrupt`]. Only the `validate` functions guarantee that bytes are
+//! what the encoder writes; call them once for untrusted bytes, and keep a checksum afterwards.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ impl<'a> RawValue<'a> {
         }
     }
 
-    /// A view of bytes that anybody may have made, after a full check.
+    /// A view of untrusted bytes, after a full check.
     pub fn validate(encoded: &'a [u8]) -> Result<Self> {
         Self::validate_names(encoded, Names::Document)
     }
@@ -156,7 +156,7 @@ impl<'a> RawValue<'a> {
         })
     }
 
-    /// Checks everything about the value and what is in it.
+    /// Checks the value and everything in it.
     fn check(self, names: Names, depth: usize) -> Result<()> {
         let payload = self.payload();
         match self.tag() {
@@ -361,7 +361,7 @@ impl<'a> RawObject<'a> {
         }
     }
 
-    /// A view of bytes that anybody may have made, after a full check.
+    /// A view of untrusted bytes, after a full check.
     pub fn validate(encoded: &'a [u8]) -> Result<Self> {
         RawValue::validate(encoded)?;
         Self::new(encoded)

@@ -1,11 +1,11 @@
-//! [`Release`]: what is done to a document when the lease on it ends.
+//! [`Release`]: the update of a document when its lease expires.
 
 use crate::document::{decode_varint, encode_varint};
 use crate::limits::RELEASE_CHOICES_MAX;
 use crate::{DocumentView, Error, Filter, Object, Result, Update};
 
-/// What is done to a document when the lease on it ends: the first of several updates whose filter
-/// the document satisfies, or nothing.
+/// The update of a document when its lease expires: the first of several updates whose filter the
+/// document matches, or none.
 ///
 /// ```
 /// use velocitydb_core::{Release, object};
@@ -23,28 +23,28 @@ pub struct Release {
 }
 
 impl Release {
-    /// This update, whatever the document is like.
+    /// This update, unconditionally.
     pub fn new(update: impl Into<Update>) -> Self {
         Self::when(Filter::all(), update)
     }
 
-    /// This update, if the document satisfies the filter.
+    /// This update, if the document matches the filter.
     pub fn when(filter: impl Into<Filter>, update: impl Into<Update>) -> Self {
         Release { choices: vec![(filter.into(), update.into())] }
     }
 
-    /// Where nothing before is done: this update, if the document satisfies the filter.
+    /// If no earlier filter matches: this update, if the document matches the filter.
     pub fn or_when(mut self, filter: impl Into<Filter>, update: impl Into<Update>) -> Self {
         self.choices.push((filter.into(), update.into()));
         self
     }
 
-    /// Where nothing before is done: this update.
+    /// If no earlier filter matches: this update.
     pub fn or(self, update: impl Into<Update>) -> Self {
         self.or_when(Filter::all(), update)
     }
 
-    /// What is wrong with it, if anything is.
+    /// The first mistake in it, if any.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Release {
         self.choices.iter().try_for_each(|(filter, update)| filter.check().and(update.check()))
     }
 
-    /// The update that is done to this document, if any is.
+    /// The update for this document, if any.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Release {
     ///
     /// # Errors
     ///
-    /// When these are not such bytes.
+    /// When the bytes are not valid.
     pub fn decode(bytes: &mut &[u8]) -> Result<Self> {
         const MALFORMED: Error = Error::corrupt("what is done at the end of a lease is malformed");
         let count = decode_varint(bytes).filter(|count| *count <= RELEASE_CHOICES_MAX as u64);
@@ -130,7 +130,7 @@ impl From<Update> for Release {
 }
 
 impl From<Object> for Release {
-    /// [`Update::from_object`] of this, whatever the document is like.
+    /// The update of [`Update::from_object`], unconditionally.
     fn from(fields: Object) -> Self {
         Self::new(fields)
     }

@@ -1,7 +1,7 @@
-//! Serde's way from values to any format, this crate's and others.
+//! Serialization: from values to any format, this crate's and others.
 //!
-//! Inside of this crate's format, [`Time`] and [`Bytes`] are themselves; to other formats that
-//! people read, they are extended JSON. They find out by a newtype with a private name, inside of
+//! In this crate's format, [`Time`] and [`Bytes`] are native; in other human-readable formats,
+//! they are extended JSON. They detect the format by a newtype with a private name, inside of
 //! which this crate's own serializer is not human-readable.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::{Bytes, Object, RawArray, RawObject, RawValue, Result, Time, Value, e
 
 /// The name of the newtype around a time.
 pub(crate) const TIME: &str = "$velocitydb::Time";
-/// The name of the newtype around what this format has and JSON lacks, beside time.
+/// The name of the newtype around other types that this format has and JSON lacks.
 pub(crate) const NATIVE: &str = "$velocitydb::Native";
 
 impl Serialize for Time {

@@ -1,4 +1,4 @@
-//! Serde's way from Rust types to encoded bytes, without a value in between.
+//! Serialization: from Rust types to encoded bytes, without a value in between.
 
 use serde::Serialize;
 use serde::ser::{self, Impossible, SerializeMap};
@@ -24,7 +24,7 @@ impl<'e, 'b> Serializer<'e, 'b> {
         Ok(Compound { encoder: self.encoder, closes })
     }
 
-    /// Opens the object of one field that an enum's variant with content is.
+    /// Opens the object of one field that represents an enum's variant with content.
     fn begin_variant(&mut self, variant: &'static str) -> Result<()> {
         self.encoder.begin(Container::Object)?;
         self.encoder.key(variant)
@@ -182,7 +182,8 @@ impl<'e, 'b> ser::Serializer for Serializer<'e, 'b> {
 /// An open array or object.
 pub(crate) struct Compound<'e, 'b> {
     encoder: &'e mut Encoder<'b>,
-    /// How many containers end with it: itself, and the object around an enum's variant.
+    /// How many containers end with it: itself, and the object around an enum's variant,
+    /// if any.
     closes: u8,
 }
 
@@ -249,7 +250,7 @@ compound! {
     SerializeStructVariant { serialize_field(name) => field }
 }
 
-/// Writes the name of a field, out of any type that has an obvious text.
+/// Writes the name of a field, from any type with an obvious text.
 struct KeySerializer<'e, 'b>(&'e mut Encoder<'b>);
 
 impl KeySerializer<'_, '_> {

@@ -1,25 +1,25 @@
-//! Which of several equal values is shown. `1` equals `1.0`, and `0` equals `-0.0`, but they look
-//! different; where one stands for all that are equal (a distinct value, the key of a group, a least
-//! value), it must not be whichever happened to come first, since that depends on the plan.
+//! Which of several equal values is returned. `1` equals `1.0`, and `0` equals `-0.0`, but they have
+//! different representations; if one represents all equal ones (a distinct value, the key of a
+//! group, a least value), it must not be the one that came first, since that depends on the plan.
 //!
-//! The *simplest* stands for all: an integer rather than a float, and `0.0` rather than `-0.0`. In
-//! arrays and objects the first number that looks different decides.
+//! The *simplest* represents all: an integer rather than a float, and `0.0` rather than `-0.0`. In
+//! arrays and objects the first number with a different representation decides.
 
 use std::cmp::Ordering;
 
 use crate::Value;
 
 impl Value {
-    /// Whether this value stands for both where another one equals it.
+    /// Whether this value is simpler than an equal one.
     pub fn is_simpler_than(&self, other: &Value) -> bool {
         compare(self, other).is_lt()
     }
 
-    /// Whether no value that equals this one looks different, and simpler.
+    /// Whether no value that equals this one is simpler.
     pub fn is_simplest(&self) -> bool {
         match self {
             Value::Float(float) => {
-                // Beyond, there are no integers that it could equal.
+                // Beyond this there are no integers that it could equal.
                 const END: f64 = 18_446_744_073_709_551_616.0;
                 float.fract() != 0.0 || *float >= END || *float < -END / 2.0
             }
@@ -30,7 +30,7 @@ impl Value {
     }
 }
 
-/// Compares how equal values look.
+/// Compares the representations of equal values.
 fn compare(one: &Value, other: &Value) -> Ordering {
     let first_unequal = |order: Ordering, next: Ordering| order.then(next);
     match (one, other) {

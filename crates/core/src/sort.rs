@@ -1,11 +1,11 @@
-//! Sorts: the order of a query's results. Owns reading and writing them; what a document sorts by is
-//! found by `least`, and the bytes of keys are those of [`key`].
+//! Sorts: the order of a query's results. Owns parsing and writing them; `least` finds a document's
+//! sort key, and [`key`] encodes it.
 //!
-//! - A field that is missing sorts before null, and null before all other values, as in
+//! - A missing field sorts before null, and null before all other values, as in
 //!   [`order`](crate::order).
 //! - An array sorts by its smallest element in ascending order, and by its largest in descending
-//!   order; so does what several elements of an array have on the way. An array without elements
-//!   sorts before a missing field.
+//!   order; so do the elements of an array inside the path. An array without elements sorts before
+//!   a missing field.
 //! - Several paths into one array sort by one element of it: the one that comes first in the order.
 
 use smallvec::SmallVec;
@@ -16,7 +16,7 @@ use crate::limits::SORT_KEYS_MAX;
 use crate::node::{Meta, Node};
 use crate::{DocumentView, Error, Object, Path, Result, Value, json};
 
-/// An order by several fields, the first of which counts most.
+/// An order by several fields, the most significant one first.
 ///
 /// ```
 /// use velocitydb_core::{Sort, object};
@@ -30,11 +30,11 @@ use crate::{DocumentView, Error, Object, Path, Result, Value, json};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sort {
     keys: Vec<SortKey>,
-    /// The first thing that went wrong while building.
+    /// The first mistake that was made while building.
     problem: Option<Box<Error>>,
 }
 
-/// One of the fields that are sorted by.
+/// One field of a sort.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SortKey {
     /// The path, through arrays.
@@ -59,7 +59,7 @@ impl Sort {
         self.with(path, Direction::Descending)
     }
 
-    /// Takes keys, of which there can be [`SORT_KEYS_MAX`], with no path twice.
+    /// A sort by these keys: at most [`SORT_KEYS_MAX`], with no path twice.
     pub fn from_keys(keys: impl IntoIterator<Item = SortKey>) -> Result<Self> {
         let mut sort = Self::new();
         keys.into_iter().try_for_each(|key| sort.add(key, String::new))?;
@@ -71,7 +71,7 @@ impl Sort {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidQuery`] says where and why it is none.
+    /// [`Error::InvalidQuery`] says where and why it is not valid.
     pub fn from_value(sort: &Value) -> Result<Self> {
         let mut read = Self::new();
         match sort {
@@ -108,7 +108,7 @@ impl Sort {
     }
 
     /// Reads a sort from JSON text. The keys of an object count in the order in which they are
-    /// written: `{"b": 1, "a": -1}` sorts by `b`, and by `a` where that is equal.
+    /// written: `{"b": 1, "a": -1}` sorts by `b`, and then by `a`.
     pub fn from_json(text: &str) -> Result<Self> {
         Self::from_value(&json::parse_sort(text)?)
     }
@@ -125,7 +125,7 @@ impl Sort {
         self.keys.iter().map(key).collect()
     }
 
-    /// The fields that are sorted by, the most important first.
+    /// The fields of the sort, the most significant one first.
     pub fn keys(&self) -> &[SortKey] {
         &self.keys
     }
@@ -135,7 +135,7 @@ impl Sort {
         self.keys.is_empty() && self.problem.is_none()
     }
 
-    /// What went wrong while building, if anything did.
+    /// The first mistake that was made while building, if any.
     pub fn check(&self) -> Result<()> {
         self.problem.as_ref().map_or(Ok(()), |problem| Err((**problem).clone()))
     }
@@ -145,7 +145,7 @@ impl Sort {
     /// # Errors
     ///
     /// What [`Sort::check`] says, and [`Error::Corrupt`] when the document cannot be read; the key
-    /// is then left in part.
+    /// is then incomplete.
     pub fn encode_key(&self, document: &DocumentView<'_>, key: &mut Vec<u8>) -> Result<()> {
         self.check()?;
         let mut ways: SmallVec<[_; 4]> = SmallVec::new();
@@ -167,7 +167,7 @@ impl Sort {
     }
 
     /// Appends bytes whose order is this order, for an object between the stages of a pipeline.
-    /// Nothing, if there was a mistake while building.
+    /// Appends nothing, if there was a mistake while building.
     pub fn encode_key_object(&self, object: &Object, key: &mut Vec<u8>) {
         let mut ways: SmallVec<[_; 4]> = SmallVec::new();
         for SortKey { path, direction } in &self.keys {
@@ -180,7 +180,7 @@ impl Sort {
         }
     }
 
-    /// The bytes of [`Sort::encode_key_object`], by themselves.
+    /// The bytes of [`Sort::encode_key_object`] in a new buffer.
     pub fn key_of(&self, object: &Object) -> Result<Vec<u8>> {
         self.check()?;
         let mut key = Vec::new();

@@ -14,8 +14,8 @@ const DAYS_PER_ERA: i64 = 146_097;
 
 /// A point in time: microseconds since the Unix epoch, UTC, in the years 0001 to 9999.
 ///
-/// Its text is RFC 3339. Any offset is understood, and `Z` is written. Digits beyond the
-/// microsecond are an error, since they could not come back.
+/// Its text is RFC 3339. Any offset is read, and `Z` is written. Digits beyond the microsecond
+/// are an error, since they would be lost.
 ///
 /// ```
 /// use velocitydb_core::Time;
@@ -64,14 +64,15 @@ impl Time {
         self.0.div_euclid(1_000)
     }
 
-    /// The time `duration` later, or `None` beyond [`Time::MAX`]. Parts of a microsecond are cut.
+    /// The time `duration` later, or `None` beyond [`Time::MAX`]. Fractions of a microsecond are
+    /// truncated.
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
         let micros = i64::try_from(duration.as_micros()).ok()?;
         Self::from_micros(self.0.checked_add(micros)?).ok()
     }
 
-    /// The time `duration` later, or [`Time::MAX`] if that is beyond it. Parts of a microsecond are
-    /// cut.
+    /// The time `duration` later, or [`Time::MAX`] if that is beyond it. Fractions of a microsecond
+    /// are truncated.
     pub fn saturating_add(self, duration: Duration) -> Self {
         self.checked_add(duration).unwrap_or(Self::MAX)
     }
@@ -85,7 +86,7 @@ impl Time {
 impl TryFrom<SystemTime> for Time {
     type Error = Error;
 
-    /// Cuts the parts of a microsecond.
+    /// Truncates fractions of a microsecond.
     fn try_from(time: SystemTime) -> Result<Self> {
         let micros = match time.duration_since(UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_micros()),
@@ -134,7 +135,7 @@ impl FromStr for Time {
     }
 }
 
-/// What is left of a text being read as RFC 3339.
+/// The rest of a text that is being parsed as RFC 3339.
 struct Digits<'a>(&'a [u8]);
 
 type Parsed<T> = std::result::Result<T, &'static str>;
@@ -157,7 +158,7 @@ impl Digits<'_> {
         Ok(seconds * MICROS_PER_SECOND + micros)
     }
 
-    /// The seconds by which the text's clock is ahead of UTC.
+    /// The text's offset from UTC in seconds.
     fn offset(&mut self) -> Parsed<i64> {
         let sign = match self.any_of(b"Zz+-").ok_or("`Z` or an offset such as +01:00 is missing")? {
             b'+' => 1,

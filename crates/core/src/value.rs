@@ -7,9 +7,9 @@ use crate::{Error, Object, Result, Time};
 
 /// A value of a document.
 ///
-/// Two values are equal (`==`) if neither sorts before the other in the one total order of
+/// Two values are equal (`==`) if neither sorts before the other in the total order of
 /// [`order`](crate::order): `Value::from(1) == Value::from(1.0)`, and both differ from `"1"`.
-/// [`Value::is_identical`] also tells types and bits apart.
+/// [`Value::is_identical`] also distinguishes types and bits.
 ///
 /// ```
 /// use velocitydb_core::{Value, value};
@@ -21,7 +21,7 @@ use crate::{Error, Object, Result, Time};
 /// ```
 #[derive(Clone, Default)]
 pub enum Value {
-    /// The absence of a value, said explicitly.
+    /// An explicit absence of a value.
     #[default]
     Null,
     /// True or false.
@@ -29,7 +29,7 @@ pub enum Value {
     /// An integer.
     Int(i64),
     /// An integer above `i64::MAX`. Smaller ones are `Int`; the `From` implementations and the
-    /// decoders see to it, and the encoder writes both alike.
+    /// decoders ensure that, and the encoder writes both alike.
     UInt(u64),
     /// A double-precision float, NaN and the infinities included.
     Float(f64),
@@ -95,12 +95,12 @@ impl fmt::Display for Kind {
 }
 
 impl Value {
-    /// More than a container, or an entry of one, adds to the encoding of a value: tag, count, end,
-    /// length of a name.
+    /// An upper bound of what a container, or an entry of one, adds to the encoding of a value:
+    /// tag, count, end, length of a name.
     pub(crate) const ENTRY_LENGTH_MAX: usize = 16;
 
-    /// At most how many bytes the encoding takes; `None` when it is nested deeper than anything
-    /// that can be encoded, being so many levels down.
+    /// An upper bound of the encoding's bytes; `None` when the value, at this depth, is nested
+    /// too deeply to be encoded.
     pub(crate) fn encoded_length_max(&self, depth: usize) -> Option<usize> {
         if depth > crate::limits::DEPTH_MAX {
             return None;
@@ -230,8 +230,8 @@ impl Value {
         }
     }
 
-    /// Whether both are of the same type and have the same bits, so that nobody could tell them
-    /// apart. All NaNs are one, since the encoding keeps only one.
+    /// Whether both have the same type and the same bits. All NaNs are identical, since the
+    /// encoding has only one.
     pub fn is_identical(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,

@@ -1,4 +1,4 @@
-//! Violations: what a document breaks of its schema, where, and what would be right. Decides
+//! Violations: which rules of its schema a document violates, where, and what would be right. Decides
 //! nothing.
 
 use std::fmt;
@@ -6,18 +6,18 @@ use std::fmt;
 use crate::limits::VIOLATIONS_MAX;
 use crate::{Object, Value};
 
-/// One rule that a document breaks at one place.
+/// One rule that a document violates at one path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Violation {
-    /// Where, as a dotted path; empty for the whole document. Of a missing field it is the path
-    /// where the field should be.
+    /// The dotted path; empty for the whole document. For a missing field, the path where the field
+    /// should be.
     pub path: String,
-    /// The keyword of the schema: `minimum`, `required`, and so on; `false` where a schema takes no
+    /// The keyword of the schema: `minimum`, `required`, and so on; `false` if a schema accepts no
     /// value at all.
     pub rule: String,
     /// What would be right, as the end of a sentence that begins with the path.
     pub message: String,
-    /// The value that breaks the rule, shortened if it is large; none where it is missing.
+    /// The value that violates the rule, shortened if it is large; `None` if it is missing.
     pub value: Option<Value>,
 }
 
@@ -53,7 +53,7 @@ pub enum More {
     Count(usize),
     /// That many, and some that were not counted.
     AtLeast(usize),
-    /// There may be some: the document is too large for finding out.
+    /// There may be some: the document is too large to find them all.
     Unknown,
 }
 
@@ -65,8 +65,7 @@ pub struct Violations {
 }
 
 impl Violations {
-    /// Takes violations, puts them into order and lists the first of them. `more` says how many there
-    /// are beside.
+    /// Sorts violations and lists the first of them. `more` is how many there are in addition.
     pub fn new(mut all: Vec<Violation>, more: More) -> Self {
         all.sort_by(|a, b| (&a.path, &a.rule, &a.message).cmp(&(&b.path, &b.rule, &b.message)));
         all.dedup();
@@ -93,12 +92,12 @@ impl Violations {
         &self.listed
     }
 
-    /// How many there are beside.
+    /// How many there are in addition.
     pub fn more(&self) -> More {
         self.more
     }
 
-    /// Takes the listed ones out.
+    /// The listed ones, as a vector.
     pub fn into_vec(self) -> Vec<Violation> {
         self.listed
     }

@@ -1,10 +1,10 @@
-//! MongoDB's names, kind by kind, and what is said of a name that is none here: that it is not
-//! supported yet, that it belongs elsewhere, or what it was probably meant to be. Which names are
-//! supported is known to those who read them, not here.
+//! MongoDB's names by kind, and the messages for names that are not valid here: not supported
+//! yet, in the wrong place, or a suggestion. Which names are supported is defined by the parsers,
+//! not here.
 
 use crate::error::shortened;
 
-/// What a name stands for.
+/// The kind of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// In a filter.
@@ -27,7 +27,7 @@ pub(crate) enum Kind {
     Argument,
 }
 
-/// The kinds whose names begin with `$`, in the order in which a name in the wrong place is looked for.
+/// The kinds whose names begin with `$`, in the order in which a name in the wrong place is searched.
 const OPERATORS: [Kind; 6] = [
     Kind::Update,
     Kind::Stage,
@@ -48,7 +48,7 @@ const OPERATORS_OF_PIPELINES: [Kind; 6] = [
 ];
 
 impl Kind {
-    /// What it is called in a sentence.
+    /// The kind as a noun in a sentence.
     const fn noun(self) -> &'static str {
         match self {
             Kind::Filter | Kind::Projection | Kind::Update | Kind::Expression => "operator",
@@ -75,7 +75,8 @@ impl Kind {
         }
     }
 
-    /// The names that MongoDB has, separated by blanks: of arguments, those that are not here.
+    /// MongoDB's names, separated by spaces; for arguments only those that are not supported
+    /// here.
     const fn names(self) -> &'static str {
         match self {
             Kind::Filter => FILTER,
@@ -92,7 +93,7 @@ impl Kind {
         }
     }
 
-    /// The kinds that a name may be of which is none of this kind.
+    /// The other kinds that a name may have that is not of this kind.
     fn others(self) -> impl Iterator<Item = Kind> {
         let others = match self {
             Kind::Stage | Kind::Accumulator | Kind::Expression => OPERATORS_OF_PIPELINES,
@@ -156,30 +157,30 @@ const TYPE: &str = "\
     double string object array binData undefined objectId bool date null regex dbPointer \
     javascript symbol javascriptWithScope int timestamp long decimal minKey maxKey number uuid";
 
-/// What MongoDB has in `$setWindowFields` alone.
+/// MongoDB's names that only `$setWindowFields` has.
 const WINDOW: &str = "\
     $covariancePop $covarianceSamp $denseRank $derivative $documentNumber $expMovingAvg $integral \
     $linearFill $locf $minMaxScaler $rank $shift";
 
-/// The types of extended JSON that are not here.
+/// The types of extended JSON that are not supported.
 const EXTENDED: &str = "\
     $oid $uuid $numberDecimal $timestamp $regularExpression $minKey $maxKey $code $scope $symbol \
     $undefined $dbPointer $ref $id $db";
 
-/// The operator before the dot, the argument behind it.
+/// The operator before the dot, the argument after it.
 const ARGUMENT: &str = "\
     $filter.arrayIndexAs $map.arrayIndexAs $reduce.arrayIndexAs $reduce.as $reduce.valueAs \
     $convert.format $convert.byteOrder $convert.base $convert.subtype $count.collation \
     $median.over $percentile.over $bucket.granularity $merge.into $unionWith.coll \
     $sort.$meta";
 
-/// What is wrong with a name that is none here, as the end of a sentence. `known` are those that
-/// there are.
+/// What is wrong with a name that is not valid here, as the end of a sentence. `known` are the
+/// valid ones.
 pub(crate) fn unknown(kind: Kind, name: &str, known: &[&'static str]) -> String {
     problem(kind, name, &kind.names().split_ascii_whitespace().collect::<Vec<_>>(), known)
 }
 
-/// The same of an argument of an operator or a stage.
+/// The same for an argument of an operator or a stage.
 pub(crate) fn unknown_argument(of: &str, name: &str, known: &[&'static str]) -> String {
     let all = Kind::Argument.names().split_ascii_whitespace();
     let of_this = |entry: &'static str| entry.strip_prefix(of)?.strip_prefix('.');
@@ -202,7 +203,7 @@ fn problem(kind: Kind, name: &str, all: &[&'static str], known: &[&'static str])
         return format!("uses {shown} as {}, and it is {}", kind.belongs(), other.belongs());
     }
     let unknown = format!("uses the unknown {noun} {shown:?}");
-    // Those that are here come first where both are as near.
+    // Supported names come first if both are equally near.
     let names: Vec<_> = known.iter().chain(all).copied().collect();
     match nearest(name, &names) {
         Some(nearest) if known.contains(&nearest) => format!("{unknown}; did you mean {nearest}?"),
@@ -215,7 +216,7 @@ fn problem(kind: Kind, name: &str, all: &[&'static str], known: &[&'static str])
     }
 }
 
-/// What a name stands for in MongoDB that is nothing here, whatever it was to be.
+/// What a name means in MongoDB that is not supported here as any kind.
 fn absent(name: &str) -> Option<&'static str> {
     if WINDOW.split_ascii_whitespace().any(|known| known == name) {
         return Some("an operator of MongoDB's $setWindowFields");
@@ -223,15 +224,14 @@ fn absent(name: &str) -> Option<&'static str> {
     is_absent_type(name).then_some("a type of MongoDB's extended JSON")
 }
 
-/// Whether a field of this name is how extended JSON writes a value of a type that is not here.
+/// Whether extended JSON writes a value of an unsupported type with a field of this name.
 pub(crate) fn is_absent_type(field: &str) -> bool {
     EXTENDED.split_ascii_whitespace().any(|known| known == field)
 }
 
-/// The name that somebody meant who mistyped it, if one is near enough; upper and lower case are
-/// alike.
+/// The most similar name, if one is near enough; case-insensitive.
 fn nearest(name: &str, names: &[&'static str]) -> Option<&'static str> {
-    // A longer text is no typing error, and comparing takes time in proportion to its length.
+    // A longer text is not a typing error, and comparing takes time in proportion to its length.
     let lower: String = name.chars().take(64).flat_map(char::to_lowercase).collect();
     let letters = lower.trim_start_matches('$').chars().count();
     let rank = |known: &&'static str| {
@@ -243,7 +243,7 @@ fn nearest(name: &str, names: &[&'static str]) -> Option<&'static str> {
     if edits(&lower, &nearest.to_lowercase()) <= 1 + letters / 4 || swapped(&lower, nearest) {
         return Some(nearest);
     }
-    // Or else the longest that is spelt out: `$increment` for `$inc`.
+    // Otherwise the longest name that it begins with: `$increment` for `$inc`.
     let shortened = names
         .iter()
         .copied()
@@ -289,7 +289,7 @@ mod tests {
         kind.names().split_ascii_whitespace()
     }
 
-    /// What is said of a name where one of its kind is expected.
+    /// The message for a name where one of this kind is expected.
     fn message(kind: Kind, name: &str) -> Option<String> {
         let operator = |operand: Value| Object::from([(name, operand)]);
         let pipeline = |stage: Value| Pipeline::from_value(&value!([stage])).map(drop);

@@ -1,4 +1,4 @@
-//! [`Wire`]: how the parts of an answer are written as bytes, and read again.
+//! [`Wire`]: encoding and decoding the parts of an answer.
 //!
 //! ```text
 //! number   LEB128
@@ -8,8 +8,7 @@
 //! enum     a tag (1 byte) and the parts of the variant, in their order
 //! ```
 //!
-//! Reading takes bytes that anybody may have sent: it never panics, and takes no more memory than what
-//! was sent calls for.
+//! Decoding accepts untrusted bytes: it never panics, and uses memory only in proportion to the input.
 
 mod answers;
 
@@ -17,13 +16,13 @@ use std::borrow::Cow;
 
 use crate::{CollectionName, DocumentId, IndexName, Path, RequestId, decode_varint, encode_varint};
 
-/// What can be sent as a part of an answer.
+/// A part of an answer that can be encoded.
 pub trait Wire: Sized {
     /// Appends the bytes.
     fn put(&self, out: &mut Vec<u8>);
 
     /// Reads the value from the start of `bytes`, and moves `bytes` past it; `None` when they are not
-    /// those of one.
+    /// valid.
     fn take(bytes: &mut &[u8]) -> Option<Self>;
 }
 
@@ -54,7 +53,7 @@ pub fn take_tag(bytes: &mut &[u8]) -> Option<u8> {
 }
 
 /// Writes and reads an enum: each variant with its tag, and its parts in the order of their bytes.
-/// Every variant is to be listed, unless `else` says what is written of others.
+/// Every variant has to be listed, unless `else` says how the others are written.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! wire_enum {
@@ -176,7 +175,7 @@ impl<T: Wire> Wire for Vec<T> {
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
-        // Nothing is set aside for what may not come.
+        // No capacity is reserved, since the length is untrusted.
         let mut values = Vec::new();
         for _ in 0..usize::take(bytes)? {
             values.push(T::take(bytes)?);

@@ -56,7 +56,7 @@ accumulators! {
     last, "$last";
     /// The values of all rows: `$push`.
     push, "$push";
-    /// The different values, in ascending order: `$addToSet`.
+    /// The distinct values, in ascending order: `$addToSet`.
     add_to_set, "$addToSet";
     /// The standard deviation, the rows being the whole population: `$stdDevPop`.
     std_dev_pop, "$stdDevPop";
@@ -89,7 +89,7 @@ impl Accumulator {
     }
 }
 
-/// An accumulator, read.
+/// A parsed accumulator.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) kind: Kind,

@@ -17,7 +17,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Reads a `$bucket` as the group that it is.
+    /// Reads a `$bucket` as an equivalent group.
     pub(super) fn parse(parser: &mut Parser, operand: &Value) -> Result<Group> {
         let Some(options) = operand.as_object() else {
             return parser.refuse("takes an object with `groupBy` and `boundaries`");

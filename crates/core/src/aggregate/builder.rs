@@ -7,7 +7,7 @@ use super::pipeline::Pipeline;
 use crate::{Filter, Object, Result, Value, object, value};
 
 impl Pipeline {
-    /// A pipeline that hands rows on as they are.
+    /// A pipeline that returns rows unchanged.
     pub fn new() -> Self {
         Self::default()
     }
@@ -33,7 +33,7 @@ impl Pipeline {
 
     fn read(&mut self, stage: Value) -> Result<()> {
         self.source.push(stage);
-        // All of it, since what is bounded is the whole.
+        // The whole pipeline, since its total size is bounded.
         let whole = Value::Array(std::mem::take(&mut self.source));
         let admitted = Parser::default().admit(&whole);
         if let Value::Array(source) = whole {
@@ -50,7 +50,7 @@ impl Pipeline {
         self.stage(value!({ "$match": (filter.to_object()) }))
     }
 
-    /// Groups rows by the value of an expression: `$group`. Null makes one group of all.
+    /// Groups rows by the value of an expression: `$group`. With null all rows are one group.
     pub fn group<N: Into<String>>(
         self,
         key: impl Into<Value>,
@@ -62,8 +62,7 @@ impl Pipeline {
         self.stage(value!({ "$group": group }))
     }
 
-    /// Puts rows into order, by several fields if need be, 1 for ascending and -1 for descending:
-    /// `$sort`.
+    /// Sorts rows by one or more fields, 1 for ascending and -1 for descending: `$sort`.
     pub fn sort<'n>(self, keys: impl IntoIterator<Item = (&'n str, i32)>) -> Self {
         let keys: Value =
             keys.into_iter().map(|(path, direction)| object! { (path): direction }).collect();
@@ -121,7 +120,7 @@ impl Pipeline {
         whole
     }
 
-    /// Gives the number of rows under a name: `$count`.
+    /// Returns one row with the number of rows in the field `name`: `$count`.
     pub fn count(self, name: &str) -> Self {
         self.stage(value!({ "$count": name }))
     }

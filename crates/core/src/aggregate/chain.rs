@@ -1,4 +1,4 @@
-//! The states of the stages of one pipeline, and a row's way through them.
+//! The states of the stages of one pipeline, through which rows pass.
 
 use std::ops::ControlFlow;
 
@@ -14,7 +14,7 @@ use super::stage::{Kind, Stage};
 use super::unwind::Unwind;
 use crate::{Error, Object, Result, Value};
 
-/// Where results go. It breaks when it wants no more.
+/// The receiver of results. It breaks when it needs no more.
 pub(super) type Sink<'s> = &'s mut dyn FnMut(Object) -> Result<ControlFlow<()>>;
 
 /// The states of the stages of one pipeline.
@@ -40,7 +40,7 @@ impl<'p> Chain<'p> {
         Self(stages.iter().enumerate().map(start).collect())
     }
 
-    /// Takes a row. Breaks when no further row can change the results.
+    /// Processes a row. Breaks when no further row can change the results.
     pub(super) fn push(
         &mut self,
         row: Row<'_>,
@@ -50,7 +50,7 @@ impl<'p> Chain<'p> {
         advance(&mut self.0, row, world, sink)
     }
 
-    /// Hands on everything that was held until all rows are known.
+    /// Passes on everything that was held until all rows are known.
     pub(super) fn finish(&mut self, world: World<'_>, sink: Sink<'_>) -> Result<()> {
         for at in 0..self.0.len() {
             let (done, rest) = self.0.split_at_mut(at + 1);
@@ -98,7 +98,7 @@ impl<'p> State<'p> {
     }
 }
 
-/// How many of sorted rows the stages behind the sort let through.
+/// How many of the sorted rows the stages after the sort need.
 fn first_rows(rest: &[Stage]) -> Option<usize> {
     let mut skipped = 0_u64;
     for stage in rest {
@@ -111,7 +111,7 @@ fn first_rows(rest: &[Stage]) -> Option<usize> {
     None
 }
 
-/// Takes a row through as many stages as it can go.
+/// Passes a row through as many stages as possible.
 fn advance(
     states: &mut [State<'_>],
     mut row: Row<'_>,
@@ -163,7 +163,7 @@ fn advance(
     Ok(either(flow, result))
 }
 
-/// Breaks if one of them does.
+/// Breaks if either breaks.
 fn either(a: ControlFlow<()>, b: ControlFlow<()>) -> ControlFlow<()> {
     if a.is_break() { a } else { b }
 }

@@ -1,5 +1,5 @@
-//! What a running pipeline asks of the engine that drives it: other collections, the time, and
-//! whether to go on. Owns the counting of memory; reads no clock.
+//! What a running pipeline needs from its caller: other collections, the time, and whether to
+//! go on. Owns the counting of memory; reads no clock.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -9,14 +9,14 @@ use super::row::Row;
 use crate::limits::{DEPTH_MAX, QUERY_MEMORY_BYTES_MAX};
 use crate::{Error, Filter, Result, Time, Value};
 
-/// What a running pipeline asks of the engine that drives it.
+/// What a running pipeline needs from its caller.
 pub trait Context {
-    /// Gives the documents of a collection that satisfy a filter to `found`, in the order of their
+    /// Passes the documents of a collection that match a filter to `found`, in the order of their
     /// ids, until it breaks or fails. A collection that does not exist is empty.
     ///
     /// # Errors
     ///
-    /// Those of `found`, and the engine's own.
+    /// Those of `found`, and the implementer's own.
     fn lookup(
         &self,
         collection: &str,
@@ -32,12 +32,12 @@ pub trait Context {
     ///
     /// # Errors
     ///
-    /// Whatever the pipeline is to fail with.
+    /// The error that the pipeline is to fail with.
     fn check(&self) -> Result<()> {
         Ok(())
     }
 
-    /// How many bytes the pipeline may hold.
+    /// How many bytes of memory the pipeline may hold.
     fn memory_bytes_max(&self) -> usize {
         QUERY_MEMORY_BYTES_MAX
     }
@@ -75,7 +75,7 @@ impl Context for Alone {
     }
 }
 
-/// What all stages of one run share.
+/// The state that all stages of one run share.
 pub(super) struct Shared<'c> {
     pub(super) context: &'c dyn Context,
     pub(super) now: Value,
@@ -84,7 +84,7 @@ pub(super) struct Shared<'c> {
     ticks: Cell<u32>,
 }
 
-/// How many steps go by between two looks at the deadline.
+/// How many steps are taken between two checks of the deadline.
 pub(super) const STEPS_PER_CHECK: u32 = 1_000;
 
 impl<'c> Shared<'c> {
@@ -98,7 +98,7 @@ impl<'c> Shared<'c> {
         }
     }
 
-    /// Counts a step, and looks at the deadline now and then.
+    /// Counts a step, and checks the deadline once in [`STEPS_PER_CHECK`] steps.
     #[inline]
     pub(super) fn step(&self) -> Result<()> {
         let ticks = self.ticks.get() + 1;
@@ -110,7 +110,7 @@ impl<'c> Shared<'c> {
         self.context.check()
     }
 
-    /// Checks a value that is being built, and is not held yet.
+    /// Checks the size of a value that is being built, and is not counted yet.
     pub(super) fn admit(&self, operator: &'static str, measure: Measure) -> Result<()> {
         if measure.depth > DEPTH_MAX {
             return Err(Error::LimitExceeded {
@@ -155,14 +155,14 @@ impl Held {
         Ok(())
     }
 
-    /// Gives bytes back.
+    /// Frees bytes.
     pub(super) fn give_back(&mut self, shared: &Shared<'_>, bytes: usize) {
         let bytes = bytes.min(self.0);
         self.0 -= bytes;
         shared.memory.set(shared.memory.get() - bytes);
     }
 
-    /// Gives all of it back.
+    /// Frees all bytes.
     pub(super) fn clear(&mut self, shared: &Shared<'_>) {
         self.give_back(shared, self.0);
     }

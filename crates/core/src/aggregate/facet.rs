@@ -1,5 +1,5 @@
-//! `$facet`: several pipelines over the same rows. What a whole document is in them is said by the
-//! pipeline around them, whose needs include theirs.
+//! `$facet`: several pipelines over the same rows. The fields of their input are decided by the
+//! outer pipeline, whose needs include theirs.
 
 use std::ops::ControlFlow;
 
@@ -10,7 +10,7 @@ use super::row::{Row, World};
 use super::stage::Stages;
 use crate::{Object, Result, Value};
 
-/// A `$facet` at work.
+/// A running `$facet`.
 pub(super) struct Facets<'p> {
     facets: Vec<Facet<'p>>,
     place: &'p str,
@@ -48,7 +48,7 @@ impl<'p> Facets<'p> {
         Ok(all)
     }
 
-    /// The one row with the results of all pipelines.
+    /// Returns the one row with the results of all pipelines.
     pub(super) fn take(&mut self, world: World<'_>) -> Result<Object> {
         let mut object = Object::with_capacity(self.facets.len());
         for facet in &mut self.facets {

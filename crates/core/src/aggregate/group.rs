@@ -1,4 +1,5 @@
-//! `$group`, and the stages that are one: a table from keys to the states of accumulators.
+//! `$group`, and the stages that are variants of it: a table from keys to the states of
+//! accumulators.
 
 use std::cmp::Reverse;
 use std::hash::BuildHasher;
@@ -26,7 +27,7 @@ pub(super) struct Group {
     pub(super) order: Order,
 }
 
-/// What rows are grouped by.
+/// The grouping key.
 #[derive(Debug, Clone)]
 pub(super) enum GroupKey {
     Single(Node),
@@ -35,7 +36,7 @@ pub(super) enum GroupKey {
     Bucket(Bucket),
 }
 
-/// The order in which groups come out.
+/// The order in which groups are returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Key,
@@ -61,7 +62,7 @@ impl Group {
         Ok(Self { key, fields: read_fields(parser, &rest)?, order: Order::Key })
     }
 
-    /// `$sortByCount`, which is a group.
+    /// `$sortByCount`, as a group.
     pub(super) fn by_count(parser: &mut Parser, operand: &Value) -> Result<Self> {
         if operand.as_object().is_none()
             && !operand.as_str().is_some_and(|path| path.starts_with('$'))
@@ -92,11 +93,11 @@ pub(super) fn read_fields(parser: &mut Parser, fields: &Object) -> Result<Vec<(S
 
 const ID: &str = "_id";
 
-/// The tag of a missing part of a key, which no value's key begins with.
+/// The tag of a missing part of a key; no value's key begins with it.
 const MISSING: u8 = 0x08;
 
 impl GroupKey {
-    /// Appends bytes that are different for different keys.
+    /// Appends bytes that differ for different keys.
     #[inline]
     fn encode(&self, env: Env<'_>, key: &mut Vec<u8>) -> Result<()> {
         match self {
@@ -153,16 +154,16 @@ fn encode_item(item: &Item<'_>, key: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// A `$group` at work.
+/// A running `$group`.
 pub(super) struct Grouper<'p> {
     plan: &'p Group,
     place: &'p str,
     table: HashTable<u32>,
     hasher: RandomState,
     groups: Vec<Entry>,
-    /// Those of a group beside each other.
+    /// The states of a group are adjacent.
     states: Vec<State>,
-    /// The key of the row at hand.
+    /// The key of the current row.
     key: Vec<u8>,
     held: Held,
 }
@@ -212,7 +213,7 @@ impl<'p> Grouper<'p> {
         Ok(())
     }
 
-    /// Takes the id of a row for that of its group if it is simpler. Returns the group.
+    /// Replaces the group's id by that of the row if it is simpler. Returns the group.
     #[inline]
     fn simplify(&mut self, at: usize, env: Env<'_>) -> Result<usize> {
         let entry = &mut self.groups[at];
@@ -242,7 +243,7 @@ impl<'p> Grouper<'p> {
         Ok(at)
     }
 
-    /// Hands the groups to `next`, in order.
+    /// Passes the groups to `next`, in order.
     pub(super) fn drain(
         &mut self,
         shared: &Shared<'_>,
@@ -268,7 +269,8 @@ impl<'p> Grouper<'p> {
         let entry = |at: &u32| &groups[*at as usize];
         let mut order: Vec<u32> = (0..groups.len() as u32).collect();
         match self.plan.key {
-            // Keys of several parts differ where they should, and do not sort as objects do.
+            // Encoded keys of several parts are distinct for distinct ids, but do not sort
+            // as objects do.
             GroupKey::Object(_) => order.sort_by(|a, b| entry(a).id.cmp(&entry(b).id)),
             _ => order.sort_unstable_by(|a, b| entry(a).key.cmp(&entry(b).key)),
         }
@@ -282,7 +284,7 @@ impl<'p> Grouper<'p> {
         order
     }
 
-    /// A group as an object. Its states are taken.
+    /// Returns a group as an object, and takes its states.
     fn take(&mut self, at: usize) -> Object {
         let fields = &self.plan.fields;
         let states = &mut self.states[at * fields.len()..][..fields.len()];

@@ -1,4 +1,4 @@
-//! `$lookup`: the documents of another collection that belong to a row.
+//! `$lookup`: joins a row with documents of another collection.
 
 use std::ops::ControlFlow;
 
@@ -16,7 +16,7 @@ pub(super) struct Lookup {
     pub(super) from: String,
     pub(super) local: Option<FieldPath>,
     foreign: Option<String>,
-    /// The values of the variables that the stages see.
+    /// The values of the variables of the inner pipeline.
     pub(super) variables: Vec<Node>,
     pub(super) stages: Option<Stages>,
     pub(super) into: FieldPath,
@@ -65,7 +65,7 @@ impl Lookup {
         Ok(Self { from, local, foreign, variables, stages: stages.transpose()?, into })
     }
 
-    /// The row with the documents that belong to it.
+    /// The row with its joined documents.
     pub(super) fn join(&self, row: Row<'_>, place: &str, world: World<'_>) -> Result<Object> {
         let mut held = Held::default();
         let found = self.find(&row, place, world, &mut held);
@@ -112,7 +112,7 @@ impl Lookup {
         Ok(found)
     }
 
-    /// What the documents have to satisfy, beside the stages.
+    /// The filter of the documents, applied before the inner pipeline.
     fn filter(&self, row: &Row<'_>) -> Result<Filter> {
         let (Some(local), Some(foreign)) = (&self.local, &self.foreign) else {
             return Ok(Filter::default());
@@ -122,7 +122,7 @@ impl Lookup {
             Row::Object(object) => local.values_of_object(object)?,
         };
         let condition = match values.len() {
-            // Where there is nothing, it is as if there was null.
+            // If the row has no value, null is looked up.
             0 => value!({ "$eq": null }),
             1 => value!({ "$eq": values.remove(0) }),
             _ => value!({ "$in": values }),

@@ -9,7 +9,7 @@ use crate::{Filter, Object, Path, Result, Value};
 pub(super) struct Match {
     pub(super) filter: Filter,
     pub(super) expression: Option<Node>,
-    /// The top-level fields that the filter looks at.
+    /// The top-level fields that the filter reads.
     fields: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! How large values are: in memory, for the bounds of a query, and encoded, for the bounds of a
+//! The size of values: in memory, for the bounds of a query, and encoded, for the bounds of a
 //! document.
 
 use crate::format::tag;
@@ -8,7 +8,7 @@ use crate::{Error, Object, Result, Value};
 /// The size of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Measure {
-    /// The bytes that it takes up in memory, about.
+    /// About how many bytes of memory it takes.
     pub(super) bytes: usize,
     /// How many arrays and objects there are around its deepest part; 0 for a scalar.
     pub(super) depth: usize,
@@ -38,18 +38,18 @@ impl Measure {
         Self { bytes: size_of::<Value>() + inner.bytes, depth: inner.depth + 1 }
     }
 
-    /// Of both beside each other.
+    /// The measure of both as siblings.
     pub(super) fn with(self, other: Self) -> Self {
         Self { bytes: self.bytes.saturating_add(other.bytes), depth: self.depth.max(other.depth) }
     }
 
-    /// Of an array or object around what was measured.
+    /// The measure of an array or object around the measured value.
     pub(super) fn wrapped(self) -> Self {
         Self { bytes: self.bytes + size_of::<Value>(), depth: self.depth + 1 }
     }
 }
 
-/// Checks that an object keeps the limits of a document, which is what results are.
+/// Checks that an object is within the limits of a document, as results have to be.
 pub(super) fn check_result(object: &Object) -> Result<()> {
     let found = encoded_object(object, 1)?;
     if found > DOCUMENT_BYTES_MAX {

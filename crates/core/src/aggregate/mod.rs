@@ -1,6 +1,6 @@
 //! The aggregation pipeline: MongoDB's stages, accumulators and expressions, as pure code. Rows are
-//! pushed in, by an engine's scan for instance, and results come out; what a pipeline asks of other
-//! collections, the time and the deadline are a [`Context`].
+//! pushed in, by an engine's scan for instance, and results are passed to a sink; other
+//! collections, the time and the deadline are accessed through a [`Context`].
 //!
 //! ```text
 //! Pipeline ── start ──▶ Run ◀── push(Row) ── the engine's scan
@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Results are deterministic: the same rows in the same order give the same results in the same
-//! order. Groups come out in the order of their keys, in the one total order of
+//! order. Groups are returned in the order of their keys, in the total order of
 //! [`order`](crate::order).
 
 mod accumulator;

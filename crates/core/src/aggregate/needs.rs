@@ -1,4 +1,4 @@
-//! Which fields of its input a pipeline looks at, so that no others are decoded.
+//! Which fields of its input a pipeline reads, so that no others are decoded.
 
 use super::expression::Needs;
 use super::group::GroupKey;
@@ -6,7 +6,7 @@ use super::row::Input;
 use super::stage::{Kind, Stage, parent};
 use crate::document::META;
 
-/// What stages need of the rows that come into the first of them.
+/// The fields of its input rows that a list of stages needs.
 pub(super) fn input(stages: &[Stage]) -> Input {
     let mut needs = Needs::default();
     collect(stages, &mut needs);

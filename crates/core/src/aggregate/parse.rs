@@ -1,4 +1,5 @@
-//! Reading the stages of a pipeline. What is in them is read beside what they are.
+//! Parsing the stages of a pipeline. The content of each stage is parsed in the
+//! module of that stage.
 
 use super::bucket::Bucket;
 use super::expression::Parser;
@@ -42,7 +43,7 @@ impl Parser {
         Ok(Stages::new(list.iter().enumerate().map(read).collect::<Result<_>>()?))
     }
 
-    /// Reads one stage, which is the one at that position.
+    /// Parses one stage, at a position.
     pub(super) fn stage(&mut self, at: usize, value: &Value) -> Result<Stage> {
         self.within(at.to_string(), |parser| {
             parser.count_stage()?;
@@ -172,7 +173,7 @@ fn is_field_name(name: &str) -> bool {
     !name.is_empty() && !name.contains('.') && !name.starts_with('$')
 }
 
-/// The top-level fields that a sort looks at; `None` if that is not known.
+/// The top-level fields that a sort reads; `None` if they are not known.
 fn sort_fields(operand: &Value) -> Option<Vec<String>> {
     let first = |path: &str| {
         let path: Path = path.parse().ok()?;

@@ -1,4 +1,4 @@
-//! A pipeline as its users and a planner see it.
+//! [`Pipeline`], for its users and for a planner.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,7 +13,7 @@ use super::run::Run;
 use super::stage::{Kind, Stages};
 use crate::{DocumentView, Error, Filter, Object, Result, Sort, Value, json};
 
-/// A pipeline of stages through which rows go, in MongoDB's words.
+/// A pipeline of stages through which rows pass, in MongoDB's language.
 ///
 /// Read from JSON, or built in Rust. While building, a wrong stage is remembered, and reported by
 /// [`Pipeline::check`] and wherever the pipeline is used.
@@ -47,32 +47,32 @@ pub struct Pipeline {
     pub(super) stages: Stages,
     /// The stages as they were given.
     pub(super) source: Vec<Value>,
-    /// What is known for reading further stages.
+    /// The state for parsing further stages.
     pub(super) parser: Parser,
-    /// The first thing that went wrong while building.
+    /// The first mistake that was made while building.
     pub(super) problem: Option<Box<Error>>,
 }
 
-/// The first stages of a pipeline, as far as a planner can do their work.
+/// The first stages of a pipeline, as far as a planner can execute them.
 ///
-/// They are in this order: filter, sort, skip, limit. Who has done the work of some of them goes on
-/// with [`Pipeline::start_after`].
+/// They are in this order: filter, sort, skip, limit. A planner that has executed some of them
+/// continues with [`Pipeline::start_after`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Leading<'p> {
-    /// What all rows have to satisfy. If no stage is counted for it, it is only a part of what its
-    /// stage asks for.
+    /// A filter that all rows have to satisfy. If no stage is counted for it, it is only a part of
+    /// its stage's condition.
     pub filter: Option<&'p Filter>,
-    /// How many stages the filter is: 0 or 1.
+    /// How many stages the filter replaces: 0 or 1.
     pub filter_stages: usize,
     /// The order in which rows are needed.
     pub sort: Option<&'p Sort>,
-    /// How many stages filter and sort are.
+    /// How many stages filter and sort replace.
     pub sort_stages: usize,
-    /// How many of the rows, in that order, are not needed.
+    /// How many of the first rows, in that order, are skipped.
     pub skip: u64,
-    /// How many of those behind them are needed.
+    /// How many of the rows after them are needed.
     pub limit: Option<u64>,
-    /// How many stages filter, sort, skip and limit are.
+    /// How many stages filter, sort, skip and limit replace.
     pub limit_stages: usize,
 }
 
@@ -84,7 +84,7 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidQuery`], which names the place and what would be right.
+    /// [`Error::InvalidQuery`], with the path of the mistake and what would be right.
     pub fn from_value(pipeline: &Value) -> Result<Self> {
         let mut parser = Parser::default();
         parser.admit(pipeline)?;
@@ -108,7 +108,7 @@ impl Pipeline {
         Value::Array(self.source.clone())
     }
 
-    /// The first thing that went wrong while building.
+    /// The first mistake that was made while building.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl Pipeline {
         self.start_after(0, context, sink)
     }
 
-    /// Starts a run for rows for which the work of the first stages is done, as [`Leading`] counts
+    /// Starts a run on rows for which the first stages were already executed, as [`Leading`] counts
     /// them.
     ///
     /// # Errors
@@ -149,7 +149,7 @@ impl Pipeline {
         Ok(Run::new(Shared::new(context), &self.stages.input, Chain::new(rest), sink))
     }
 
-    /// Runs over rows, and gathers the results, whose memory is bounded as that of the stages.
+    /// Runs over rows, and collects the results, whose memory is bounded like that of the stages.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl Pipeline {
         Ok(results)
     }
 
-    /// The first stages, as far as a planner can do their work.
+    /// The first stages, as far as a planner can execute them.
     pub fn leading(&self) -> Leading<'_> {
         let mut leading = Leading::default();
         let stages = &self.stages.stages;
@@ -211,16 +211,16 @@ impl Pipeline {
         self.stages.input.needed.as_ref()
     }
 
-    /// The collections that it looks up in.
+    /// The collections that its `$lookup` stages read.
     pub fn collections(&self) -> BTreeSet<&str> {
         let mut names = BTreeSet::new();
         self.stages.collect_collections(&mut names);
         names
     }
 
-    /// A document as this pipeline's stages see it as a whole: its fields and `_id`, and of the
-    /// other names of [`META`](crate::document::META) those that the pipeline mentions. If
-    /// [`Pipeline::fields`] are known, those alone.
+    /// A whole document as this pipeline's stages see it: its fields and `_id`, and of the other
+    /// names of [`META`](crate::document::META) those that the pipeline mentions. If
+    /// [`Pipeline::fields`] is known, only those.
     ///
     /// # Errors
     ///

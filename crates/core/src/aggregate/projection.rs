@@ -1,4 +1,5 @@
-//! `$project`, `$addFields`, `$set` and `$unset`: a tree of what becomes of which field.
+//! `$project`, `$addFields`, `$set` and `$unset`: a tree of which fields are kept,
+//! dropped or set.
 
 use super::expression::{Needs, Node};
 use super::measure::Measure;
@@ -7,7 +8,7 @@ use crate::document::META;
 use crate::limits::DEPTH_MAX;
 use crate::{DocumentView, Object, Result, Value};
 
-/// What becomes of the fields of a row.
+/// Which fields of a row are kept, dropped or set.
 #[derive(Debug, Clone)]
 pub(super) struct Projection {
     pub(super) mode: Mode,
@@ -16,18 +17,18 @@ pub(super) struct Projection {
     pub(super) computed: Vec<Computed>,
 }
 
-/// What becomes of the fields that are not named.
+/// Whether fields that are not named are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// They are dropped.
+    /// Unnamed fields are dropped.
     Include,
-    /// They are kept, and those that are named are dropped.
+    /// Unnamed fields are kept, and named ones are dropped.
     Exclude,
-    /// They are kept, and those that are named are set.
+    /// Unnamed fields are kept, and named ones are set.
     Add,
 }
 
-/// An expression whose value is put somewhere.
+/// An expression whose value becomes a field.
 #[derive(Debug, Clone)]
 pub(super) struct Computed {
     pub(super) node: Node,
@@ -35,7 +36,7 @@ pub(super) struct Computed {
     pub(super) depth: usize,
 }
 
-/// What becomes of the fields of an object, in the order of their names.
+/// Which fields of an object are kept, dropped or set, in the order of their names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Branch(pub(super) Vec<(String, Part)>);
 
@@ -90,7 +91,7 @@ impl Projection {
         self.computed.iter().map(compute).collect()
     }
 
-    /// Reads no more of a document than what is kept.
+    /// Decodes only the kept fields of a document.
     fn include_document(
         &self,
         document: &DocumentView<'_>,
@@ -145,7 +146,7 @@ impl Branch {
         Object::from_sorted(fields).expect("the parts are in the order of their names")
     }
 
-    /// What is left of a value of which only parts are kept.
+    /// A value with only the kept parts.
     fn include_part(&self, value: Option<Value>, values: &[Option<Value>]) -> Option<Value> {
         match value {
             Some(Value::Object(object)) => Some(self.include(object, values).into()),
@@ -153,7 +154,7 @@ impl Branch {
                 let items = items.into_iter();
                 Some(items.filter_map(|item| self.include_part(Some(item), values)).collect())
             }
-            // What is computed is put into a new object in its place.
+            // Computed fields are put into a new object in its place.
             _ if self.computes() => Some(self.include(Object::new(), values).into()),
             _ => None,
         }
@@ -200,7 +201,7 @@ impl Branch {
         object
     }
 
-    /// Sets fields in every object of an array, and replaces by an object what is none.
+    /// Sets fields in every object of an array, and replaces other elements by objects.
     fn add_part(&self, value: Value, values: &[Option<Value>]) -> Value {
         match value {
             Value::Object(object) => self.add(object, values).into(),

@@ -1,14 +1,14 @@
-//! Reading what `$project`, `$addFields`, `$set` and `$unset` say about which field.
+//! Parsing `$project`, `$addFields`, `$set` and `$unset`.
 
 use super::expression::{Node, Parser, has_operators};
 use super::projection::{Branch, Computed, Mode, Part, Projection};
 use crate::{Object, Path, Result, Value};
 
-/// A projection that is being read.
+/// A projection that is being parsed.
 struct Reader<'p> {
     parser: &'p mut Parser,
     projection: Projection,
-    /// The names around what is being read.
+    /// The names of the current path.
     names: Vec<String>,
     keeps: bool,
     drops: bool,
@@ -97,7 +97,7 @@ impl<'p> Reader<'p> {
         Ok(())
     }
 
-    /// Reads something at a path below what is being read.
+    /// Parses something at a path below the current one.
     fn at(&mut self, path: &str, read: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let parsed: Path = path
             .parse()

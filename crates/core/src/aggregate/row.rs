@@ -1,5 +1,5 @@
-//! What flows through a pipeline: stored documents as long as nothing changes them, and objects.
-//! Owns decoding no more of a document than the pipeline needs.
+//! The rows of a pipeline: stored documents as long as no stage changes them, and objects. Owns
+//! decoding no more of a document than the pipeline needs.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use super::expression::Frame;
 use crate::document::META;
 use crate::{DocumentView, Encoded, Header, Object, Result};
 
-/// What is pushed into a pipeline, and handed from stage to stage.
+/// A row that is pushed into a pipeline, and passed from stage to stage.
 #[derive(Debug, Clone)]
 pub enum Row<'a> {
-    /// A stored document, of which only what is needed is decoded.
+    /// A stored document, of which only the needed fields are decoded.
     Document(DocumentView<'a>),
-    /// An object that nothing else is known of.
+    /// An object, without an id or times.
     Object(Object),
 }
 
@@ -30,7 +30,7 @@ impl From<Object> for Row<'_> {
     }
 }
 
-/// What a pipeline needs of the rows that are pushed into it.
+/// The fields that a pipeline needs of its input rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Input {
     /// The top-level fields; `None` for all of them.
@@ -40,7 +40,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Decodes what is needed of a document.
+    /// Decodes the needed fields of a document.
     pub(super) fn materialise(&self, document: &DocumentView<'_>) -> Result<Object> {
         let Some(needed) = &self.needed else {
             let mut object = document.fields.to_object()?;
@@ -61,8 +61,8 @@ impl Input {
     }
 }
 
-/// What a stage knows beside its row: the run, the variables around the pipeline, and what the
-/// pipeline needs of its input.
+/// The environment of a stage: the run, the variables around the pipeline, and the needed fields of
+/// its input.
 #[derive(Clone, Copy)]
 pub(super) struct World<'w> {
     pub(super) shared: &'w Shared<'w>,
@@ -106,7 +106,7 @@ impl Kept {
         }
     }
 
-    /// The bytes that it takes up.
+    /// How many bytes of memory it takes.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Document { id, fields, .. } => {
@@ -118,7 +118,7 @@ impl Kept {
         }
     }
 
-    /// Hands the row to `next`.
+    /// Passes the row to `next`.
     pub(super) fn give<T>(self, next: impl FnOnce(Row<'_>) -> Result<T>) -> Result<T> {
         match self {
             Self::Document { id, header, fields } => {

@@ -1,4 +1,4 @@
-//! A pipeline at work.
+//! A running pipeline.
 
 use std::ops::ControlFlow;
 
@@ -8,11 +8,11 @@ use super::measure::check_result;
 use super::row::{Input, Row, World};
 use crate::{Object, Result};
 
-/// A pipeline at work: rows are pushed in, and results are given to a sink, as soon as they are
+/// A running pipeline: rows are pushed in, and results are passed to a sink as soon as they are
 /// known.
 ///
-/// The sink may break, and then gets no more; and fail, which the push or finish that called it
-/// fails with. After an error the run is to be thrown away.
+/// The sink may break, and then gets no more results; if it fails, the push or finish that called it
+/// fails with its error. Drop the run after an error.
 pub struct Run<'p, S> {
     shared: Shared<'p>,
     input: &'p Input,
@@ -20,7 +20,7 @@ pub struct Run<'p, S> {
     output: Output<S>,
 }
 
-/// Where results go.
+/// The sink, and whether it has broken.
 struct Output<S> {
     sink: S,
     flow: ControlFlow<()>,
@@ -42,7 +42,8 @@ impl<'p, S: FnMut(Object) -> Result<ControlFlow<()>>> Run<'p, S> {
         Self { shared, input, chain, output }
     }
 
-    /// Takes a row. Breaks once no further row can change the results; finish all the same.
+    /// Processes a row. Breaks once no further row can change the results; call `finish`
+    /// nevertheless.
     ///
     /// # Errors
     ///
@@ -57,7 +58,7 @@ impl<'p, S: FnMut(Object) -> Result<ControlFlow<()>>> Run<'p, S> {
         self.chain.push(row.into(), world, &mut |object| output.give(object))
     }
 
-    /// Gives the results that were not known before all rows were.
+    /// Passes on the results that are known only after all rows.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! `$sort`: keeps the rows until all are known, or only as many as the stages behind it let through.
+//! `$sort`: holds the rows until all are known, or only as many as the stages after it need.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -8,7 +8,7 @@ use super::context::{Held, Shared};
 use super::row::{Kept, Row};
 use crate::{Result, Sort};
 
-/// A `$sort` at work.
+/// A running `$sort`.
 pub(super) struct Sorter<'p> {
     sort: &'p Sort,
     place: &'p str,
@@ -21,7 +21,7 @@ pub(super) struct Sorter<'p> {
 
 enum Rows {
     All(Vec<Entry>),
-    /// The first so many, the last of them on top.
+    /// The first rows, up to a number, with the last of them on top.
     First(usize, BinaryHeap<Entry>),
 }
 
@@ -62,7 +62,7 @@ impl Ord for Entry {
 }
 
 impl<'p> Sorter<'p> {
-    /// A sorter of which only the first rows will be looked at, if `first` says so.
+    /// A sorter; if `first` is given, only that many of the first rows are needed.
     pub(super) fn new(sort: &'p Sort, place: &'p str, first: Option<usize>) -> Self {
         let rows = match first {
             None => Rows::All(Vec::new()),
@@ -99,7 +99,7 @@ impl<'p> Sorter<'p> {
         Ok(())
     }
 
-    /// Hands the rows to `next`, in order.
+    /// Passes the rows to `next`, in order.
     pub(super) fn drain(
         &mut self,
         shared: &Shared<'_>,

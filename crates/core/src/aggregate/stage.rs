@@ -1,4 +1,4 @@
-//! What a pipeline consists of.
+//! The stages of a pipeline.
 
 use super::expression::{FieldPath, Node};
 use super::group::Group;
@@ -9,18 +9,18 @@ use super::row::Input;
 use super::unwind::Unwind;
 use crate::Sort;
 
-/// The stages of a pipeline, or of one inside of it.
+/// The stages of a pipeline, or of a pipeline inside of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stages {
     pub(super) stages: Vec<Stage>,
-    /// What they need of the rows that come in.
+    /// The fields that they need of their input rows.
     pub(super) input: Input,
 }
 
 /// A stage.
 #[derive(Debug, Clone)]
 pub(super) struct Stage {
-    /// Where it stands, as in `1.$group`.
+    /// Its path, as in `1.$group`.
     pub(super) place: String,
     pub(super) kind: Kind,
 }
@@ -52,7 +52,7 @@ impl Stages {
         self.input = super::needs::input(&self.stages);
     }
 
-    /// Adds the collections that are looked up in.
+    /// Adds the collections that `$lookup` stages read.
     pub(super) fn collect_collections<'s>(
         &'s self,
         names: &mut std::collections::BTreeSet<&'s str>,

@@ -1,4 +1,4 @@
-//! What an accumulator knows of the rows of one group so far.
+//! The state of an accumulator in one group.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ impl State {
         }
     }
 
-    /// Takes a row, and says by how many bytes it has grown.
+    /// Adds a row, and returns by how many bytes the state has grown.
     #[inline]
     pub(super) fn add(&mut self, plan: &Plan, env: Env<'_>) -> Result<usize> {
         if let Self::Count(count) = self {
@@ -107,7 +107,7 @@ impl State {
             Self::Set(values) => {
                 let Some(value) = item.into_option()? else { return Ok(0) };
                 let bytes = Measure::of(&value).bytes;
-                // Of equal values the simplest is shown, in whatever order they come.
+                // Of equal values the simplest is kept, in whatever order they come.
                 let known = values.get(&value);
                 let is_new = known.is_none();
                 if known.is_none_or(|known| value.is_simpler_than(known)) {
@@ -128,7 +128,7 @@ impl State {
         }
     }
 
-    /// The value that a group has in the end.
+    /// The final value of a group.
     pub(super) fn into_value(self, kind: &Kind) -> Value {
         match self {
             Self::Sum(sum) => sum.into_value(),
@@ -170,7 +170,7 @@ fn extreme(best: &mut Option<Value>, kind: &Kind, item: Item<'_>) -> Result<usiz
     Ok(0)
 }
 
-/// Replaces a value, and says by how much the new one is larger.
+/// Replaces a value, and returns by how many bytes the new one is larger.
 fn replace(old: &mut Value, new: Value) -> Result<usize> {
     let grown = Measure::of(&new).bytes.saturating_sub(Measure::of(old).bytes);
     *old = new;

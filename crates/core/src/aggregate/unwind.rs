@@ -10,12 +10,12 @@ use crate::{Object, Result, Value};
 #[derive(Debug, Clone)]
 pub(super) struct Unwind {
     pub(super) path: FieldPath,
-    /// Where to put the position of the element.
+    /// The field for the position of the element.
     pub(super) index: Option<FieldPath>,
     missing: Missing,
 }
 
-/// What becomes of a row without elements.
+/// Whether a row without elements is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Missing {
     Drop,
@@ -54,7 +54,7 @@ impl Unwind {
         Ok(Self { path, index, missing })
     }
 
-    /// Hands a row for each element to `next`.
+    /// Passes a row for each element to `next`.
     pub(super) fn each(
         &self,
         row: Row<'_>,

@@ -1,9 +1,8 @@
-//! What a document that does not satisfy a filter waits for: how the bounds in the filter would have
-//! to move before it can.
+//! How the bounds of a filter would have to move before a document that does not match can match.
 //!
-//! A *bound* is the constant of a `$gt`, `$gte`, `$lt` or `$lte`. Who asks for what is due asks the
-//! same question over and over with bounds that move, and a document that comes due tomorrow need
-//! not be looked at before. Keeps nothing.
+//! A *bound* is the constant of a `$gt`, `$gte`, `$lt` or `$lte`. A search for due documents is
+//! repeated with bounds that move, and a document that is due tomorrow need not be read before
+//! then. Stores nothing.
 
 use crate::fanout::{any_leaf, values};
 use crate::key::{Direction, encode_key_value, encode_node};
@@ -20,11 +19,11 @@ use super::predicate::{Predicate, Test};
 pub struct Bound<'a> {
     /// The constant.
     pub value: &'a Value,
-    /// How it has to be to a value of a document for that to satisfy the filter.
+    /// How it has to compare with a value of a document for the filter to match.
     pub side: Side,
 }
 
-/// How a bound has to be to a value.
+/// How a bound has to compare with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// At least as large: `{"a": {"$lte": bound}}`.
@@ -37,36 +36,35 @@ pub enum Side {
     Below,
 }
 
-/// What has to come before a document can satisfy a filter.
+/// What has to happen before a document can match a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Awaits {
-    /// Nothing: it may satisfy it as it is.
+    /// Nothing: it may match now.
     Nothing,
-    /// Another document: this one does not satisfy the filter wherever its bounds are.
+    /// A change of the document: it does not match wherever the bounds are.
     Change,
-    /// One of these at least. Whatever the bounds are, the document does not satisfy the filter
-    /// before.
+    /// At least one of these moves. Whatever the bounds are, the document does not match before.
     Moves(Vec<Move>),
 }
 
-/// That a bound is on its side of a value.
+/// A move of a bound to its side of a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Move {
-    /// Which bound, by its place among [`Filter::bounds`].
+    /// The bound, as an index into [`Filter::bounds`].
     pub bound: usize,
     /// The value, as an ascending component of a [`key`](crate::key).
     pub value: Vec<u8>,
 }
 
 impl Filter {
-    /// The bounds in it, in an order that is the same for filters of one shape.
+    /// The bounds of the filter, in an order that is the same for filters of the same shape.
     pub fn bounds(&self) -> Vec<Bound<'_>> {
         let mut bounds = Vec::new();
         collect(self.predicate(), true, &mut bounds);
         bounds
     }
 
-    /// What has to come before a document that does not satisfy this filter can.
+    /// What has to happen before a document that does not match this filter can match.
     ///
     /// # Errors
     ///
@@ -93,14 +91,14 @@ impl Side {
     }
 }
 
-/// What one part of a filter waits for, to be true or to be false.
+/// What one part of a filter awaits, to become true or false.
 #[derive(Debug)]
 enum Wait {
-    /// Nothing, and it depends on no bound.
+    /// It is so already, whatever the bounds are.
     Over,
-    /// It can never be so.
+    /// It can never become so.
     Never,
-    /// For one of these. `is_over` says whether one of them is so.
+    /// It awaits one of these moves. `is_over` is whether one of them has been made.
     For { moves: Vec<Move>, is_over: bool },
 }
 
@@ -109,7 +107,7 @@ impl Wait {
         if is_so { Wait::Over } else { Wait::Never }
     }
 
-    /// For both: the one that is not over, and for less than the other one.
+    /// A conjunction: awaits a part that is not so yet, the one with fewer moves.
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (Wait::Never, _) | (_, Wait::Never) => Wait::Never,
@@ -125,7 +123,7 @@ impl Wait {
         }
     }
 
-    /// For either.
+    /// A disjunction: awaits either part.
     fn or(self, other: Self) -> Self {
         match (self, other) {
             (Wait::Over, _) | (_, Wait::Over) => Wait::Over,
@@ -142,7 +140,7 @@ impl Wait {
 }
 
 impl Predicate {
-    /// What it takes for the predicate to hold, or not to. `bound` is the number of the next bound.
+    /// What the predicate awaits to become `wanted`. `bound` is the number of the next bound.
     fn wait(&self, fields: &impl Await, wanted: bool, bound: &mut usize) -> Result<Wait> {
         match self {
             Self::And(parts) => joined(parts, wanted, |part| part.wait(fields, wanted, bound)),
@@ -162,7 +160,7 @@ impl Predicate {
     }
 }
 
-/// Joins what several parts wait for: that of all of them, or that of one.
+/// Combines what several parts await, as a conjunction or a disjunction.
 fn joined<T>(
     parts: impl IntoIterator<Item = T>,
     all: bool,
@@ -176,7 +174,7 @@ fn joined<T>(
     Ok(joined)
 }
 
-/// Something with named fields that can be waited for.
+/// An object whose fields a filter can await.
 trait Await: Fields {
     fn wait(&self, path: &Path, test: &Test, wanted: bool, bound: usize) -> Result<Wait>;
 }
@@ -203,7 +201,7 @@ impl<'a, N: Node<'a>> Await for Element<N> {
 }
 
 impl Test {
-    /// What it takes for what is at a path to pass, or not to.
+    /// What the test of the values at a path awaits to become `wanted`.
     fn wait_at<'a, N: Node<'a>>(
         &self,
         value: Option<N>,
@@ -242,7 +240,7 @@ impl Test {
         }
     }
 
-    /// What it takes for one value by itself to pass, or not to.
+    /// What the test of one value awaits to become `wanted`.
     fn wait_by<'a, N: Node<'a>>(
         &self,
         value: Option<N>,
@@ -275,7 +273,7 @@ impl Test {
         }
     }
 
-    /// What a comparison with these values waits for.
+    /// What a comparison with these values awaits.
     fn wait_for(&self, operand: &Value, found: Vec<Vec<u8>>, wanted: bool, bound: usize) -> Wait {
         // The smallest value is the first below an upper bound, and the last to be above one.
         let value = match self {
@@ -288,7 +286,7 @@ impl Test {
         Wait::For { moves: vec![Move { bound, value }], is_over }
     }
 
-    /// The side on which the bound of a comparison has to be for it to pass, or not to.
+    /// The side on which the bound of a comparison has to be for its result to be `wanted`.
     fn side(&self, wanted: bool) -> Option<Side> {
         Some(match (self, wanted) {
             (Self::Lte(_), true) | (Self::Gt(_), false) => Side::AtLeast,
@@ -300,7 +298,7 @@ impl Test {
     }
 }
 
-/// Joins what tests wait for, each of which has its own bounds.
+/// Combines what several tests await, each of which has its own bounds.
 fn each(
     tests: &[Test],
     all: bool,
@@ -314,7 +312,7 @@ fn each(
     })
 }
 
-/// Joins what the elements of an array wait for, all of which have the same bounds.
+/// Combines what the elements of an array await, all of which have the same bounds.
 fn items<'a, N: Node<'a>>(
     value: Option<N>,
     wanted: bool,
@@ -341,7 +339,7 @@ fn component(value: &Value) -> Vec<u8> {
     component
 }
 
-/// What stands for the bounds of a class; `None` for what is no bound.
+/// The representative of the bounds of a class; `None` for a value that is not a bound.
 pub(super) fn class_of(value: &Value) -> Option<Value> {
     match value.kind() {
         Kind::Float if value.as_f64().is_some_and(f64::is_nan) => None,
@@ -397,7 +395,7 @@ mod tests {
     use super::*;
     use crate::{Encoded, Header, Object, object, value};
 
-    /// Whether a document satisfies a filter, and what it awaits if not.
+    /// Whether a document matches a filter, and what it awaits if not.
     fn look(filter: &Filter, fields: &Object) -> (bool, Awaits) {
         let encoded = Encoded::from_object(fields).unwrap();
         let (created, modified) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH);
@@ -445,9 +443,9 @@ mod tests {
         );
     }
 
-    /// Every filter of these parts, on every document of these values, with bounds here and there: who
-    /// does not satisfy a filter awaits something that is not so, and satisfies it at no bounds at
-    /// which that is not so.
+    /// Every filter of these parts, on every document of these values, with various bounds: a document
+    /// that does not match awaits moves that were not made, and does not match for any bounds at which
+    /// none of them is made.
     #[test]
     fn nothing_satisfies_a_filter_before_what_it_awaits() {
         let values = [

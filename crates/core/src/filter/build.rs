@@ -7,7 +7,7 @@ use super::predicate::{Choices, Predicate, Presence, Test};
 use super::value_type::ValueType;
 use crate::{Error, Path, Result, Value};
 
-/// The start of a filter on what is at a path.
+/// The start of a filter on the values at a path.
 ///
 /// ```
 /// use velocitydb_core::{Filter, field, object};
@@ -25,7 +25,7 @@ pub fn field(path: &str) -> Field {
     Field { path: path.parse() }
 }
 
-/// What is at a path, to be tested. A method makes a filter of it.
+/// The values at a path, to be tested. Its methods return filters.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "a field is no filter before it is tested"]
 pub struct Field {
@@ -33,12 +33,12 @@ pub struct Field {
 }
 
 impl Field {
-    /// It, or an element of it, is equal; missing fields equal null: `$eq`.
+    /// The value, or an element of it, is equal; missing fields equal null: `$eq`.
     pub fn eq(self, value: impl Into<Value>) -> Filter {
         self.compared(value, Test::Eq)
     }
 
-    /// Neither it nor an element of it is equal: `$ne`.
+    /// Neither the value nor an element of it is equal: `$ne`.
     pub fn ne(self, value: impl Into<Value>) -> Filter {
         self.compared(value, Test::Ne)
     }
@@ -86,7 +86,7 @@ impl Field {
         self.of_values(values, |values| Test::All(values.into_iter().map(Test::Eq).collect()))
     }
 
-    /// There is a value, be it null: `$exists`.
+    /// There is a value, also null: `$exists`.
     pub fn exists(self) -> Filter {
         self.tested(|| Ok(Test::Exists(Presence::Present)))
     }

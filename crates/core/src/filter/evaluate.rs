@@ -1,4 +1,4 @@
-//! Whether something satisfies a predicate: one code for encoded and owned values, which allocates
+//! Evaluating predicates: one implementation for encoded and owned values, which allocates
 //! nothing.
 
 use std::cmp::Ordering;
@@ -11,9 +11,9 @@ use crate::order::{compare, compare_within_class};
 use crate::path::Segment;
 use crate::{DocumentView, Kind, Object, Path, Result, Value};
 
-/// Something with named fields that can be tested.
+/// An object whose fields can be tested.
 pub(super) trait Fields {
-    /// Whether what is at the path passes the test.
+    /// Whether the values at the path pass the test.
     fn pass(&self, path: &Path, test: &Test) -> Result<bool>;
 }
 
@@ -35,7 +35,7 @@ impl Fields for &Object {
     }
 }
 
-/// An object or array that is looked into by itself. In the array, fields are positions.
+/// An element that is an object or array. In an array, fields are positions.
 pub(super) struct Element<N>(pub(super) N);
 
 impl<'a, N: Node<'a>> Fields for Element<N> {
@@ -54,7 +54,7 @@ pub(crate) fn holds_for_object(predicate: &Predicate, object: &Object) -> bool {
     predicate.holds(&object).expect("owned values can always be read")
 }
 
-/// Whether an owned value passes all tests, as the value of a field does.
+/// Whether an owned value passes all tests, like the value of a field.
 pub(crate) fn holds_for_element(tests: &[Test], value: &Value) -> bool {
     all(tests, |test| test.passed_at(Some(value), &[])).expect("owned values can always be read")
 }
@@ -91,8 +91,8 @@ impl Predicate {
 }
 
 impl Test {
-    /// Whether what is at a path passes. `value` is what its first segment led to, `path` are the
-    /// others.
+    /// Whether the values at a path pass. `value` is the value of its first segment, `path` are
+    /// the other segments.
     pub(super) fn passed_at<'a, N: Node<'a>>(
         &self,
         value: Option<N>,
@@ -120,7 +120,7 @@ impl Test {
         }
     }
 
-    /// Whether one value by itself passes, its elements left aside.
+    /// Whether the value itself passes, without its elements.
     #[inline]
     pub(super) fn passed_by<'a, N: Node<'a>>(&self, value: Option<N>) -> Result<bool> {
         match self {
@@ -139,7 +139,7 @@ impl Test {
         }
     }
 
-    /// The rest of the tests, which nothing that is missing passes.
+    /// The other tests, which a missing value does not pass.
     fn passed_by_present<'a, N: Node<'a>>(&self, value: N) -> Result<bool> {
         match self {
             Self::Type(types) => Ok(types.contains(&ValueType::of(value)?)),
@@ -183,7 +183,8 @@ fn equals<'a, N: Node<'a>>(value: Option<N>, operand: &Value) -> Result<bool> {
     ordered(value, operand, Ordering::is_eq)
 }
 
-/// Whether a value is of the operand's class, and compares so. What is missing equals null.
+/// Whether a value is of the operand's class, and compares as required. A missing value equals
+/// null.
 #[inline]
 fn ordered<'a, N: Node<'a>>(
     value: Option<N>,

@@ -1,4 +1,4 @@
-//! The filter as users hold it: made from objects, JSON or bytes, combined, and asked.
+//! [`Filter`]: created from objects, JSON or bytes, combined, and evaluated.
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::encoder::append;
 use crate::format::Names;
 use crate::{DocumentView, Error, Object, Path, RawValue, Result, Value};
 
-/// Which documents a query is about.
+/// Which documents a query selects.
 ///
-/// Read from JSON in MongoDB's words, or built in Rust with [`field`](super::field). While building,
-/// a mistake is remembered, and reported by [`Filter::check`] and wherever the filter is used.
-/// Cheap to clone. Two filters are equal when they say the same in another order.
+/// Read from JSON in MongoDB's language, or built in Rust with [`field`](super::field). While
+/// building, a mistake is remembered, and reported by [`Filter::check`] and wherever the filter is
+/// used. Cheap to clone. Two filters are equal if they differ only in order.
 ///
 /// ```
 /// use velocitydb_core::{Filter, field, object};
@@ -37,7 +37,7 @@ use crate::{DocumentView, Error, Object, Path, RawValue, Result, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     predicate: Arc<Predicate>,
-    /// The first thing that went wrong while building.
+    /// The first mistake that was made while building.
     problem: Option<Box<Error>>,
 }
 
@@ -57,7 +57,7 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidQuery`] says where and why it is none.
+    /// [`Error::InvalidQuery`] says where and why it is not valid.
     pub fn from_object(filter: impl Borrow<Object>) -> Result<Self> {
         parse_filter(filter.borrow()).map(Self::from_checked)
     }
@@ -67,33 +67,33 @@ impl Filter {
         Self::from_object(Object::from_json(text)?)
     }
 
-    /// All of them; every document, if there are none.
+    /// Documents that match all of the filters; every document, if there are no filters.
     pub fn all_of(filters: impl IntoIterator<Item = Self>) -> Self {
         Self::combine(filters, Predicate::and)
     }
 
-    /// One of them at least; no document, if there are none.
+    /// Documents that match at least one of the filters; no document, if there are no filters.
     pub fn any_of(filters: impl IntoIterator<Item = Self>) -> Self {
         Self::combine(filters, Predicate::or)
     }
 
-    /// None of them; every document, if there are none.
+    /// Documents that match none of the filters; every document, if there are no filters.
     pub fn none_of(filters: impl IntoIterator<Item = Self>) -> Self {
         Self::combine(filters, Predicate::nor)
     }
 
-    /// Both of them.
+    /// Documents that match both filters.
     pub fn and(self, other: Self) -> Self {
         Self::all_of([self, other])
     }
 
-    /// One of them, or both.
+    /// Documents that match one of the filters, or both.
     pub fn or(self, other: Self) -> Self {
         Self::any_of([self, other])
     }
 
-    /// What the filter consists of, for planning. Of a filter with a mistake, what no document
-    /// satisfies.
+    /// The predicate of the filter, for planning. For a filter with a mistake, one that no
+    /// document satisfies.
     pub fn predicate(&self) -> &Predicate {
         &self.predicate
     }
@@ -127,8 +127,8 @@ impl Filter {
         evaluate::holds_for_object(&self.predicate, object)
     }
 
-    /// Whether a value that is an object satisfies it. Other values are taken as objects without
-    /// fields, and arrays as objects whose names are positions, as by `$elemMatch`.
+    /// Whether a value that is an object satisfies it. Other values count as objects without
+    /// fields, and arrays as objects whose names are positions, as in `$elemMatch`.
     pub fn matches_value(&self, value: &Value) -> bool {
         self.predicate.holds(&Element(value)).expect("owned values can always be read")
     }
@@ -143,7 +143,7 @@ impl Filter {
         self.predicate.holds(&Element(value))
     }
 
-    /// What went wrong while building, if anything did.
+    /// The first mistake that was made while building, if any.
     pub fn check(&self) -> Result<()> {
         self.problem.as_ref().map_or(Ok(()), |problem| Err((**problem).clone()))
     }
@@ -205,7 +205,7 @@ impl Filter {
 impl std::ops::Not for Filter {
     type Output = Self;
 
-    /// What does not satisfy it.
+    /// Documents that do not match the filter.
     fn not(self) -> Self {
         Self::none_of([self])
     }

@@ -1,4 +1,4 @@
-//! How large and how deep filters are, so that both can be bounded.
+//! The size and depth of filters, so that both can be bounded.
 
 use super::predicate::{Predicate, Test};
 use crate::format::Names;
@@ -8,7 +8,7 @@ use crate::{Error, Result, Value};
 /// How many levels of arrays and objects a filter may have when it is written as an object.
 pub(super) const LEVELS_MAX: usize = Names::Operators.depth_max();
 
-/// Checks the bounds of a filter, whose depth is bounded so far that this can recurse.
+/// Checks the bounds of a filter, whose depth is already bounded, so that this can recurse.
 pub(super) fn check(predicate: &Predicate) -> Result<()> {
     let mut measure = Measure::default();
     let levels = measure.predicate(predicate);
@@ -23,8 +23,8 @@ fn bound(what: &'static str, found: usize, max: usize) -> Result<()> {
     Err(Error::LimitExceeded { what: what.into(), path: String::new(), found, max })
 }
 
-/// Checks that a value can be compared with: that it is not too deep, and could be in a document.
-/// Says what is wrong with it as the end of a sentence.
+/// Checks that a value is valid as an operand: that it is not too deep, and could be in a
+/// document. An error is the end of a sentence.
 pub(super) fn check_operand(value: &Value) -> Result<(), String> {
     check_levels(value, LEVELS_MAX)
 }

@@ -1,4 +1,4 @@
-//! Filters: which documents a query is about, in MongoDB's words.
+//! Filters: which documents a query selects, in MongoDB's language.
 //!
 //! | operator | satisfied when at the path there is |
 //! |---|---|
@@ -13,13 +13,14 @@
 //! | `$elemMatch` | an array with an element that satisfies all of a filter, or of operators |
 //! | `$ne` `$nin` `$not` | not what `$eq`, `$in`, the operators in `$not` are satisfied by |
 //!
-//! `$and`, `$or` and `$nor` join filters; fields and operators beside each other are all to be
-//! satisfied. At a path there are all values that the path leads to when arrays on the way fan out
-//! to their elements, and, where it leads to an array, the array and its elements: one of them has
-//! to satisfy the operator. Classes, equality and order are those of [`order`](crate::order), but
-//! for NaN, which is equal to itself and neither below nor above any number.
+//! `$and`, `$or` and `$nor` combine filters; all fields of a filter and all operators of a field
+//! have to be satisfied. The values at a path are those that it leads to when arrays inside the
+//! path fan out to their elements, and, if it leads to an array, the array and its elements: one
+//! of them has to satisfy the operator. Classes, equality and order are those of
+//! [`order`](crate::order), except for NaN, which equals itself and is neither below nor above
+//! any number.
 //!
-//! Evaluating is free of allocations, and reads encoded documents where they are.
+//! Evaluating allocates nothing, and reads encoded documents in place.
 
 mod awaits;
 mod build;

@@ -42,7 +42,7 @@ impl Predicate {
         }
     }
 
-    /// What no document satisfies.
+    /// A predicate that no document satisfies.
     pub(super) fn never() -> Self {
         Self::Nor(vec![Self::True])
     }
@@ -60,7 +60,7 @@ fn alternatives(parts: impl IntoIterator<Item = Predicate>) -> Vec<Predicate> {
     flat
 }
 
-/// Puts parts into the order of the objects that they are written as.
+/// Sorts parts by the objects that they are written as.
 fn order(parts: &mut Vec<Predicate>) {
     if parts.len() > 1 {
         parts.sort_by_cached_key(Predicate::to_object);

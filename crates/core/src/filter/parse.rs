@@ -1,4 +1,5 @@
-//! Reading filters from objects. Owns the grammar, and says where and why something is none.
+//! Parsing filters from objects. Owns the grammar, and reports where and why a filter is not
+//! valid.
 
 use super::measure::{self, LEVELS_MAX};
 use super::pattern::Pattern;
@@ -55,7 +56,7 @@ pub(crate) fn tests_a_value(object: &Object) -> bool {
     object.keys().any(|name| name.starts_with('$') && !LOGICAL.contains(&name))
 }
 
-/// Where in the filter reading is.
+/// The current path in the filter.
 #[derive(Default)]
 struct Parser {
     place: Vec<String>,
@@ -294,7 +295,7 @@ impl Parser {
         }
     }
 
-    /// Goes one step into the filter. After an error the place stays where it is, and is not used.
+    /// Goes one step into the filter. After an error the path is not restored, and is not used.
     fn at<T>(&mut self, step: &str, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.place.push(step.to_owned());
         if self.place.len() > LEVELS_MAX {
@@ -325,7 +326,7 @@ impl Parser {
         }
     }
 
-    /// An operator of a field that there is not.
+    /// The error for an unknown operator of a field.
     fn unknown(&self, name: &str) -> Error {
         if LOGICAL.contains(&name) {
             return self.fail(format!(

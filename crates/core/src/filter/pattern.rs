@@ -22,7 +22,7 @@ struct Compiled {
 }
 
 impl Pattern {
-    /// Compiles a pattern, or says what is wrong with it as the end of a sentence.
+    /// Compiles a pattern; an error is the end of a sentence.
     pub(crate) fn new(source: &str, options: &str) -> Result<Self, String> {
         if source.len() > REGEX_BYTES_MAX {
             let found = source.len();
@@ -71,8 +71,8 @@ impl Pattern {
         self.0.regex.is_match(text)
     }
 
-    /// What every matching string begins with, if that can be told: `abc` of `^abc.*`. An index can
-    /// find those strings as a range.
+    /// The prefix of every matching string, if it is known: `abc` of `^abc.*`. An index can find those
+    /// strings as a range.
     ///
     /// ```
     /// use velocitydb_core::filter::{Predicate, Test, field};
@@ -93,7 +93,7 @@ impl Pattern {
         (keep > 0).then(|| &plain[..keep])
     }
 
-    /// What tells patterns apart.
+    /// The identity of a pattern.
     pub(super) fn text(&self) -> (&str, &str) {
         (self.source(), self.options())
     }

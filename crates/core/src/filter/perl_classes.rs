@@ -1,6 +1,6 @@
-//! Character classes of patterns, `[…]`, as Perl and MongoDB mean them. The crate that matches reads
-//! more into them: a class in a class, `&&`, `--` and `~~` between two, and with the option `x` it
-//! passes over spaces there too. Owns saying the same in its words, and knows no more of the syntax
+//! Character classes of patterns, `[…]`, with the meaning of Perl and MongoDB. The `regex` crate
+//! gives them further syntax: a class in a class, `&&`, `--` and `~~` between two, and with the
+//! option `x` it ignores spaces there too. Owns translating them, and knows no more of the syntax
 //! than where a class begins and whether `x` is on.
 
 use std::borrow::Cow;
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// The pattern with every class written so that what is in it means itself. `x` says whether spaces
+/// The pattern with every class written so that its characters are literal. `x` says whether spaces
 /// are ignored from the start on; the pattern can turn that on and off.
 pub(crate) fn with_perl_classes(pattern: &str, x: Spaces) -> Cow<'_, str> {
     if !pattern.contains('[') {
@@ -24,17 +24,17 @@ pub(crate) fn with_perl_classes(pattern: &str, x: Spaces) -> Cow<'_, str> {
     Cow::Owned(rewriter.written)
 }
 
-/// What spaces outside of classes mean.
+/// The meaning of spaces outside of classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spaces {
-    /// Themselves.
+    /// They are literal.
     Meant,
-    /// Nothing, and `#` begins a comment: option `x`.
+    /// They are ignored, and `#` begins a comment: option `x`.
     Ignored,
 }
 
 impl Spaces {
-    /// What they mean with these options.
+    /// Their meaning with these options.
     pub(crate) fn with_options(options: &str) -> Self {
         if options.contains('x') { Self::Ignored } else { Self::Meant }
     }
@@ -43,7 +43,7 @@ impl Spaces {
 struct Rewriter<'p> {
     rest: Peekable<Chars<'p>>,
     written: String,
-    /// What spaces mean around each group that is open.
+    /// The meaning of spaces around each open group.
     open: Vec<Spaces>,
     spaces: Spaces,
 }
@@ -67,7 +67,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Behind a `(`: `(?x)` is about what follows, `(?x:…)` about what is in it.
+    /// After a `(`: `(?x)` affects what follows, `(?x:…)` what is in it.
     fn group(&mut self) {
         let around = self.spaces;
         let mut flags = self.rest.clone();
@@ -82,7 +82,8 @@ impl Rewriter<'_> {
                         break;
                     }
                     ')' => {
-                        // What it turns on or off stays so to the end of the group around it.
+                        // A flag that it turns on or off stays so until the end of the enclosing
+                        // group.
                         self.spaces = turned.unwrap_or(around);
                         self.open.push(self.spaces);
                         return;
@@ -95,7 +96,7 @@ impl Rewriter<'_> {
         self.open.push(around);
     }
 
-    /// Behind a `[`, up to the `]` that ends the class.
+    /// After a `[`, up to the `]` that ends the class.
     fn class(&mut self) {
         self.written.extend(self.rest.next_if_eq(&'^'));
         let mut is_first = true;
@@ -117,7 +118,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// One thing in a class: a character, an escape, or a class with a name such as `[:alpha:]`.
+    /// One item of a class: a character, an escape, or a named class such as `[:alpha:]`.
     fn item(&mut self, char: char) {
         match char {
             '\\' => {
@@ -134,7 +135,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Writes what is left of `[:alpha:]`, if that is what has begun.
+    /// Writes the rest of a named class such as `[:alpha:]`, if one has begun.
     fn name_of_class(&mut self) -> bool {
         let ahead: String = self.rest.clone().take(16).collect();
         let Some(end) = ahead.find(":]").filter(|end| ahead.starts_with(':') && *end > 0) else {

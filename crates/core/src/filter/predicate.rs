@@ -1,5 +1,5 @@
-//! What a filter consists of, to be read by those who plan queries. Owns the normal form's
-//! description; [`normal`](super::normal) makes it.
+//! [`Predicate`]: the content of a filter, for query planners. Owns the description of the normal
+//! form; [`normal`](super::normal) creates it.
 
 use crate::{Path, Value};
 
@@ -9,19 +9,19 @@ use super::{Pattern, ValueType};
 ///
 /// Every [`Filter`](super::Filter) holds a normal form: no `And` directly in an `And`, no `Or` in an
 /// `Or`, none of both with fewer than two parts, no `True` in them, and the parts in one order
-/// without repetition. So filters that say the same in another order are equal.
+/// without repetition. So filters that differ only in order are equal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Predicate {
-    /// Every document does.
+    /// Every document satisfies it.
     True,
-    /// All of them: `$and`, and what stands side by side.
+    /// All of them: `$and`, and several fields or operators.
     And(Vec<Predicate>),
-    /// One of them at least: `$or`.
+    /// At least one of them: `$or`.
     Or(Vec<Predicate>),
     /// None of them: `$nor`.
     Nor(Vec<Predicate>),
-    /// A test of what is at a path. Several tests of one path are several of these in an `And`, and
-    /// different elements of an array may pass them.
+    /// A test of the values at a path. Several tests of one path are several of these in an `And`,
+    /// and different elements of an array may pass them.
     Field {
         /// The path, through arrays.
         path: Path,
@@ -30,23 +30,23 @@ pub enum Predicate {
     },
 }
 
-/// A test of what is at a path.
+/// A test of the values at a path.
 ///
-/// All but the negated ones are passed as soon as one of the values there passes, which for an
+/// Except for the negated ones, a test is passed as soon as one of the values passes, which for an
 /// array are its elements and the array itself.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// It is equal, or missing where this is null.
+    /// It is equal, or missing if this is null.
     Eq(Value),
     /// Not [`Test::Eq`], of any value there.
     Ne(Value),
     /// It is of the same class, and larger.
     Gt(Value),
-    /// It is of the same class, and larger or equal; or missing where this is null.
+    /// It is of the same class, and larger or equal; or missing if this is null.
     Gte(Value),
     /// It is of the same class, and smaller.
     Lt(Value),
-    /// It is of the same class, and smaller or equal; or missing where this is null.
+    /// It is of the same class, and smaller or equal; or missing if this is null.
     Lte(Value),
     /// It is one of these.
     In(Choices),
@@ -71,10 +71,10 @@ pub enum Test {
     Not(Vec<Test>),
 }
 
-/// Whether there is something at a path.
+/// Whether there is a value at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Presence {
-    /// A value, be it null.
+    /// A value, also null.
     Present,
     /// Nothing.
     Missing,
@@ -97,7 +97,7 @@ impl Choices {
         Self { values, patterns }
     }
 
-    /// The values: sorted in the one total order, all different.
+    /// The values: sorted in the total order, without duplicates.
     pub fn values(&self) -> &[Value] {
         &self.values
     }

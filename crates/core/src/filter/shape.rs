@@ -1,5 +1,5 @@
-//! The shape of a filter, as a hash: all of it but the values of its bounds. Who asks the same
-//! question over and over with bounds that move is known by it. Reads filters, and builds none.
+//! The shape of a filter, as a hash: all of it except the values of its bounds. It identifies a
+//! search that is repeated with bounds that move. Reads filters, and builds none.
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -10,8 +10,8 @@ use crate::key::{Direction, encode_key_value};
 use crate::{Path, Value};
 
 impl Filter {
-    /// A hash of its shape: the same for filters that say the same but for the values of their
-    /// [bounds](Self::bounds), each of which is of the same class here and there.
+    /// A hash of its shape: the same for filters that differ only in the values of their
+    /// [bounds](Self::bounds), if these are of the same classes.
     pub fn shape_hash(&self) -> u128 {
         let mut shape = Shape { hash: Xxh3::new(), component: Vec::new() };
         shape.predicate(self.predicate());
@@ -21,7 +21,7 @@ impl Filter {
 
 struct Shape {
     hash: Xxh3,
-    /// Kept for its memory.
+    /// A reused buffer.
     component: Vec<u8>,
 }
 
@@ -87,7 +87,7 @@ impl Shape {
         self.list(27, path.segments(), |shape, segment| shape.bytes(segment.name().as_bytes()));
     }
 
-    /// A value, as what all that are equal to it have in common.
+    /// Adds a value by its key, which equal values share.
     fn value(&mut self, tag: u8, value: &Value) {
         self.component.clear();
         encode_key_value(value, Direction::Ascending, &mut self.component);
@@ -96,7 +96,7 @@ impl Shape {
         self.hash.update(&self.component);
     }
 
-    /// A bound, as what stands for those of its class, or a value that is none.
+    /// Adds a bound by the representative of its class, or a value that is not a bound.
     fn bound(&mut self, tag: u8, value: &Value) {
         match class_of(value) {
             Some(class) => {
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(shape(object! { "a": 1 }), shape(object! { "a": 1.0 }));
     }
 
-    /// Each says something else, and none hides behind another's length.
+    /// All of these differ, also where lengths of parts could be confused.
     #[test]
     fn filters_that_differ_have_different_shapes() {
         let filters = [

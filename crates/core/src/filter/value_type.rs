@@ -1,13 +1,13 @@
-//! The types that `$type` tells apart, with MongoDB's names and numbers, and ours.
+//! The types that `$type` distinguishes, with MongoDB's names and numbers, and ours.
 
 use crate::Kind;
 use crate::Result;
 use crate::node::{Node, Shape};
 
-/// A type that `$type` asks for.
+/// A type of `$type`.
 ///
-/// Integers are one type here. `int` and `long` tell them apart as MongoDB's drivers store them:
-/// an integer that fits 32 bits is an `int`, and any other a `long`.
+/// Integers are one type here. `int` and `long` distinguish them as MongoDB's drivers store
+/// them: an integer that fits 32 bits is an `int`, and any other a `long`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueType {
     /// A float: `double` (1), `float`.
@@ -83,7 +83,7 @@ impl ValueType {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, types)| *types)
     }
 
-    /// The names that there are.
+    /// All names.
     pub(super) fn names() -> [&'static str; NAMES.len()] {
         NAMES.map(|(name, _)| name)
     }

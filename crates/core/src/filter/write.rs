@@ -1,4 +1,4 @@
-//! Filters as objects, in the form that parsing gives back unchanged.
+//! Writing filters as objects, which parse as the same filters.
 
 use super::pattern::Pattern;
 use super::predicate::{Choices, Predicate, Presence, Test};
@@ -6,7 +6,7 @@ use super::value_type::ValueType;
 use crate::{Object, Value};
 
 impl Predicate {
-    /// The predicate as an object that reads as this predicate.
+    /// The predicate as an object that parses as this predicate.
     pub fn to_object(&self) -> Object {
         let mut object = Object::new();
         let mut rest = Vec::new();
@@ -21,7 +21,7 @@ impl Predicate {
         object
     }
 
-    /// Adds this beside what is there, or to the rest if its place is taken.
+    /// Adds this to the object, or to `rest` if its name is taken.
     fn add(&self, object: &mut Object, rest: &mut Vec<Value>) {
         let (name, parts) = match self {
             Self::True => return,
@@ -88,7 +88,7 @@ impl Test {
     }
 }
 
-/// Tests beside each other, which are of different operators.
+/// Several tests of one field, which have different operators.
 pub(crate) fn operators_to_object(tests: &[Test]) -> Object {
     let mut object = Object::new();
     tests.iter().for_each(|test| object.extend(test.to_operators()));

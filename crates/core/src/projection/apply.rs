@@ -1,4 +1,4 @@
-//! Applying a projection: what it leaves out of an encoded document is never decoded.
+//! Applying a projection: excluded parts of an encoded document are never decoded.
 
 use super::projection_type::{Mode, Projection, Rule, Rules, Slice};
 use crate::document::META;
@@ -7,9 +7,10 @@ use crate::node::{Node, Shape};
 use crate::{DocumentView, Object, Result, Value};
 
 impl Projection {
-    /// The part of a stored document that it returns.
+    /// The projected part of a stored document.
     ///
-    /// Of the [`META`] fields, `_id` unless it is excluded, and the others when they are included.
+    /// Of the [`META`] fields it has `_id` unless that is excluded, and the others if they are
+    /// included.
     ///
     /// # Errors
     ///
@@ -27,8 +28,8 @@ impl Projection {
         Ok(object)
     }
 
-    /// The part of an object between the stages of a pipeline that it returns, where [`META`] names
-    /// are fields as any other; nothing, if there was a mistake while building.
+    /// The projected part of an object between the stages of a pipeline, in which [`META`] names
+    /// are ordinary fields; empty, if there was a mistake while building.
     pub fn apply_object(&self, object: Object) -> Object {
         if self.check().is_err() {
             return Object::new();
@@ -51,7 +52,7 @@ impl Projection {
         projected
     }
 
-    /// What the rules leave of the fields, which leave whole [`META`] fields aside.
+    /// The projected part of the fields, without [`META`] fields.
     fn fields<'a, N: Node<'a>>(&self, fields: N) -> Result<Object> {
         let projected = match self.mode {
             Mode::Include => include(fields, &self.rules, 0)?,
@@ -64,7 +65,7 @@ impl Projection {
     }
 }
 
-/// What is named in a value; `None` where it has no fields.
+/// The included part of a value; `None` if it has no fields.
 fn include<'a, N: Node<'a>>(node: N, rules: &Rules, depth: usize) -> Result<Option<Value>> {
     match node.shape(depth)? {
         Shape::Object(_) => {
@@ -92,7 +93,7 @@ fn include<'a, N: Node<'a>>(node: N, rules: &Rules, depth: usize) -> Result<Opti
     }
 }
 
-/// A value without what is named.
+/// A value without the excluded parts.
 fn exclude<'a, N: Node<'a>>(node: N, rules: &Rules, depth: usize) -> Result<Value> {
     match node.shape(depth)? {
         Shape::Object(fields) => {

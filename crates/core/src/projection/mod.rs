@@ -1,15 +1,15 @@
-//! Projections: which parts of a document a query returns, in MongoDB's words.
+//! Projections: which parts of a document a query returns, in MongoDB's language.
 //!
 //! | value at a path | meaning |
 //! |---|---|
-//! | `1`, `true` | include it, and nothing that is not named, but for `_id` |
-//! | `0`, `false` | exclude it, and nothing else |
+//! | `1`, `true` | include it, and leave out all fields that are not named, except `_id` |
+//! | `0`, `false` | exclude it, and keep all others |
 //! | `{"$slice": n}`, `{"$slice": [skip, n]}` | the first `n` elements, or the last if negative |
 //! | `{"$elemMatch": filter}` | the first element that satisfies the filter; includes |
 //!
 //! One projection either includes or excludes; only [`META`](crate::document::META) fields may
-//! differ. Paths lead through arrays to all of their elements; numbers in them are names. Where a
-//! path that is included leads into a value that is no object, nothing is included; in arrays such
+//! differ. Paths lead through arrays to all of their elements; numbers in them are names. If an
+//! included path leads into a value that is not an object, nothing is included; in arrays such
 //! elements are left out.
 
 mod apply;

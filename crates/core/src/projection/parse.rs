@@ -1,4 +1,4 @@
-//! Projections as data: reading them from objects and JSON, and writing them as objects.
+//! Parsing projections from objects and JSON, and writing them as objects.
 
 use std::borrow::Borrow;
 
@@ -14,7 +14,7 @@ impl Projection {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidQuery`] says where and why it is none.
+    /// [`Error::InvalidQuery`] says where and why it is not valid.
     pub fn from_object(projection: impl Borrow<Object>) -> Result<Self> {
         let mut parts = Vec::with_capacity(projection.borrow().len());
         collect(projection.borrow(), "", &mut parts)?;

@@ -1,5 +1,5 @@
-//! What a projection consists of, and building one in Rust. Owns the rules on which parts go
-//! together.
+//! [`Projection`]: its parts, and building one in Rust. Owns the rules on which parts can be
+//! combined.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,9 @@ pub(super) const ID: &str = "_id";
 
 /// Which parts of a document a query returns.
 ///
-/// Read from JSON in MongoDB's words, or built in Rust. While building, a mistake is remembered, and
-/// reported by [`Projection::check`] and wherever the projection is used. The default is everything.
+/// Read from JSON in MongoDB's language, or built in Rust. While building, a mistake is remembered,
+/// and reported by [`Projection::check`] and wherever the projection is used. The default is
+/// everything.
 ///
 /// ```
 /// use velocitydb_core::{Projection, object};
@@ -36,9 +37,9 @@ pub struct Projection {
     /// Sorted by their paths.
     pub(super) parts: Vec<(Path, Part)>,
     pub(super) mode: Mode,
-    /// The parts as a tree, but for whole [`META`] fields.
+    /// The parts as a tree, without [`META`] fields.
     pub(super) rules: Rules,
-    /// The first thing that went wrong while building.
+    /// The first mistake that was made while building.
     problem: Option<Box<Error>>,
 }
 
@@ -55,13 +56,13 @@ pub(super) enum Part {
 /// Which elements of an array are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slice {
-    /// How many are passed over, or where to begin from the end if negative.
+    /// How many are skipped, or where to begin from the end if negative.
     pub(super) skip: Option<i64>,
     /// How many are kept at most; without `skip`, the last ones if negative.
     pub(super) count: i64,
 }
 
-/// Whether what is not named is left out or kept.
+/// Whether fields that are not named are left out or kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Mode {
     Include,
@@ -75,11 +76,11 @@ pub(super) type Rules = BTreeMap<String, Rule>;
 /// What is done with a field.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Rule {
-    /// It is what the mode is about: kept, or left out.
+    /// It is included or excluded, by the mode.
     Named,
     Slice(Slice),
     ElemMatch(Test),
-    /// Something in it is meant.
+    /// The rules apply to parts of it.
     Inside(Rules),
 }
 
@@ -104,12 +105,13 @@ impl Projection {
         self.with([ID], Part::Exclude)
     }
 
-    /// Of the array at this path only the first `count` elements, or the last if negative.
+    /// Returns only the first `count` elements of the array at this path, or the last if negative.
     pub fn slice(self, path: &str, count: i64) -> Self {
         self.with([path], Part::Slice(Slice { skip: None, count }))
     }
 
-    /// Of the array at this path only the first element that is an object and satisfies the filter.
+    /// Returns only the first element of the array at this path that is an object and matches the
+    /// filter.
     pub fn elem_match(self, path: &str, filter: &Filter) -> Self {
         match filter.check() {
             Ok(()) => {
@@ -120,7 +122,7 @@ impl Projection {
         }
     }
 
-    /// What went wrong while building, if anything did.
+    /// The first mistake that was made while building, if any.
     pub fn check(&self) -> Result<()> {
         self.problem.as_ref().map_or(Ok(()), |problem| Err((**problem).clone()))
     }
@@ -130,9 +132,8 @@ impl Projection {
         self.parts.is_empty() && self.problem.is_none()
     }
 
-    /// The paths that are included, sorted, `_id` among them unless it is left out: what an index has
-    /// to hold to answer a query without the document. `None` if everything is included that is not
-    /// named.
+    /// The included paths, sorted, with `_id` unless it is left out: an index that has all of them
+    /// covers the query. `None` if fields that are not named are included.
     pub fn paths(&self) -> Option<Vec<Path>> {
         if self.mode == Mode::Exclude {
             return None;
@@ -146,10 +147,10 @@ impl Projection {
         Some(paths)
     }
 
-    /// Takes all parts at once.
+    /// A projection of all of these parts.
     pub(super) fn from_parts(mut parts: Vec<(Path, Part)>) -> Result<Self> {
         parts.sort_by(|(a, _), (b, _)| a.cmp(b));
-        // What lies inside of a path follows it directly when sorted.
+        // In sorted order, paths inside of another path follow it directly.
         if let Some([one, other]) =
             parts.windows(2).map(|pair| [&pair[0].0, &pair[1].0]).find(|[a, b]| a.is_prefix_of(b))
         {
@@ -178,7 +179,7 @@ impl Projection {
         Ok(Self { parts, mode, rules, problem: None })
     }
 
-    /// Whether a field that the engine knows is returned with a document.
+    /// Whether a [`META`] field is returned with a document.
     pub(super) fn includes_meta(&self, name: &str) -> bool {
         match self.meta_part(name) {
             Some(Part::Exclude) => false,
@@ -187,7 +188,7 @@ impl Projection {
         }
     }
 
-    /// What is said of a whole [`META`] field.
+    /// The part for a whole [`META`] field.
     pub(super) fn meta_part(&self, name: &str) -> Option<&Part> {
         self.parts.iter().find(|(path, _)| is_meta(path) == Some(name)).map(|(_, part)| part)
     }
@@ -229,7 +230,7 @@ fn mode(parts: &[(Path, Part)]) -> Result<Mode> {
         let mode = match part {
             Part::Include => Mode::Include,
             Part::Exclude => Mode::Exclude,
-            // Beside what is excluded it only picks elements.
+            // Beside excluded fields it only selects elements.
             Part::ElemMatch(_) if !is_excluding => Mode::Include,
             Part::ElemMatch(_) | Part::Slice(_) => continue,
         };

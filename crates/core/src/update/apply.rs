@@ -6,10 +6,10 @@ use super::operation::{Action, End, Operation, Update};
 use crate::{Error, Object, Path, Result, Time, Value};
 
 impl Update {
-    /// Changes a document's fields. `now` is what `$currentDate` sets.
+    /// Changes a document's fields. `$currentDate` sets `now`.
     ///
-    /// After an error the fields may be changed in part, and are to be thrown away. Whether the
-    /// result keeps the limits of a document is checked when it is encoded.
+    /// After an error the fields may be partly changed, and must be discarded. Whether the
+    /// result is within the limits of a document is checked when it is encoded.
     pub fn apply(&self, fields: &mut Object, now: Time) -> Result<()> {
         self.check()?;
         self.operations.iter().try_for_each(|operation| operation.apply(fields, now))
@@ -53,7 +53,7 @@ impl Operation {
         Ok(())
     }
 
-    /// Sets the value if there is none, or if it and the one found satisfy a condition.
+    /// Sets the value if there is none, or if it and the existing one satisfy a condition.
     fn set_if(
         &self,
         fields: &mut Object,
@@ -66,7 +66,7 @@ impl Operation {
         }
     }
 
-    /// Computes with the number that is there, or sets `missing` if there is none.
+    /// Computes with the existing number, or sets `missing` if there is none.
     fn compute(
         &self,
         fields: &mut Object,
@@ -106,7 +106,7 @@ impl Operation {
         Ok(())
     }
 
-    /// The array at the path, if there is anything.
+    /// The array at the path, if the path has a value.
     fn array<'a>(&self, fields: &'a mut Object) -> Result<Option<&'a mut Vec<Value>>> {
         match self.path.get_mut(fields) {
             Some(Value::Array(array)) => Ok(Some(array)),
@@ -115,7 +115,7 @@ impl Operation {
         }
     }
 
-    /// The array at the path, created if there is nothing.
+    /// The array at the path, created if the path has no value.
     fn create_array<'a>(&self, fields: &'a mut Object) -> Result<&'a mut Vec<Value>> {
         if self.path.get(fields).is_none() {
             self.set(fields, Value::Array(Vec::new()))?;

@@ -1,4 +1,4 @@
-//! What operators do to arrays. `$push` inserts, sorts and slices, in this order.
+//! Operators on arrays. `$push` inserts, sorts and slices, in this order.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -9,11 +9,11 @@ use crate::{Path, Value};
 /// The operand of `$pull`: which elements are removed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Pull {
-    /// Those that equal this, which is no object.
+    /// Those that equal this, which is not an object.
     Equal(Value),
-    /// Those that pass all of these, as the value of a field does.
+    /// Those that pass all of these, like the value of a field.
     Operators(Vec<Test>),
-    /// Those that are objects and satisfy this.
+    /// Those that are objects and match this.
     Objects(Predicate),
 }
 
@@ -32,20 +32,20 @@ impl Pull {
 /// The operand of `$push`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Push {
-    /// What is inserted.
+    /// The inserted elements.
     pub(super) values: Vec<Value>,
-    /// Where: counted from the start, or from the end if negative; at the end if none.
+    /// The position: from the start, or from the end if negative; at the end if `None`.
     pub(super) position: Option<i64>,
-    /// How the array is sorted afterwards, by the first key first; not if there are none.
+    /// The sort of the array afterwards, the most significant key first; empty for none.
     pub(super) sort: Vec<SortKey>,
     /// How many elements are kept in the end: the first ones, or the last ones if negative.
     pub(super) slice: Option<i64>,
 }
 
-/// What an array is sorted by.
+/// A key that an array is sorted by.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct SortKey {
-    /// A path within each element; the element itself if none.
+    /// A path within each element; the element itself if `None`.
     pub(super) path: Option<Path>,
     pub(super) descending: bool,
 }
@@ -74,7 +74,7 @@ impl Push {
 }
 
 impl SortKey {
-    /// What an element is sorted by. A missing value sorts before all others.
+    /// The value that an element is sorted by. A missing value sorts before all others.
     fn of<'a>(&self, element: &'a Value) -> Option<&'a Value> {
         match &self.path {
             Some(path) => path.get(element.as_object()?),
@@ -83,7 +83,7 @@ impl SortKey {
     }
 }
 
-/// Up to so many values it is faster to go through the array for each than to sort.
+/// Up to this many values it is faster to scan the array for each than to sort.
 const FEW_VALUES: usize = 8;
 
 /// Appends those of the values that the array does not have yet.
@@ -143,8 +143,8 @@ mod tests {
         assert_eq!(Value::from(pushed(slice(i64::MIN))), value!([1, 2, 3]));
     }
 
-    /// A list of many values took time in proportion to their number times the array's, while all
-    /// other writers waited.
+    /// A list of many values took time in proportion to their number times the array's length,
+    /// while all other writers waited.
     #[test]
     fn many_values_do_the_same_as_few() {
         let values: Vec<Value> = (0..20_000).map(|n| Value::from(f64::from(n / 2))).collect();

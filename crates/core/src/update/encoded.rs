@@ -1,4 +1,4 @@
-//! Applying an update to encoded fields: what it does not touch is copied as it is.
+//! Applying an update to encoded fields: untouched fields are copied.
 
 use smallvec::SmallVec;
 
@@ -45,7 +45,7 @@ impl Update {
     }
 }
 
-/// The fields with `changed` in the place of those that were touched.
+/// The fields, with the touched ones replaced by `changed`.
 fn merge(fields: RawObject<'_>, touched: &[&str], changed: &Object) -> Result<Encoded> {
     let mut bytes = Vec::with_capacity(fields.as_encoded().len() + 64);
     append(&mut bytes, Names::Document, |encoder| {

@@ -1,8 +1,8 @@
-//! The arithmetic of `$inc` and `$mul`: exact on integers, and never silently anything else.
+//! The arithmetic of `$inc` and `$mul`: exact on integers, and never silently inexact.
 
 use crate::Value;
 
-/// What is done with two numbers.
+/// An operation on two numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Arithmetic {
     Add,

@@ -1,5 +1,5 @@
-//! What an update consists of, and building one in Rust. Owns the rule that no two operations
-//! change the same place.
+//! [`Update`]: its operations, and building one in Rust. Owns the rule that no two operations
+//! change the same path.
 
 use std::cmp::Ordering;
 
@@ -29,7 +29,7 @@ use crate::{Error, Filter, Object, Path, Result, Value, document};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Update {
     pub(super) operations: Vec<Operation>,
-    /// The first thing that went wrong while building.
+    /// The first mistake that was made while building.
     problem: Option<Box<Error>>,
 }
 
@@ -113,7 +113,7 @@ impl Operation {
         }
     }
 
-    /// At most how many bytes it takes in an encoded update, if that can be told at once.
+    /// An upper bound of its bytes in an encoded update, if that is known without encoding it.
     fn encoded_length_max(&self) -> Option<usize> {
         let all = |values: &[Value]| {
             let lengths = values.iter().map(|one| one.encoded_length_max(0));
@@ -134,7 +134,7 @@ impl Operation {
         Some(names + operand + 2 * Value::ENTRY_LENGTH_MAX)
     }
 
-    /// The places that it changes.
+    /// The paths that it changes.
     pub(super) fn places(&self) -> impl Iterator<Item = &Path> {
         let second = match &self.action {
             Action::Rename(to) => Some(to),
@@ -145,8 +145,8 @@ impl Operation {
 }
 
 impl From<Object> for Update {
-    /// [`Update::from_object`]: operators, or fields that are merged. What is wrong with it is
-    /// reported where the update is used.
+    /// [`Update::from_object`]: operators, or fields that are merged. A mistake is reported when
+    /// the update is used.
     fn from(update: Object) -> Self {
         Self::from_object(update).unwrap_or_else(Self::of_problem)
     }
@@ -171,7 +171,7 @@ impl Update {
         Self { operations: Vec::new(), problem: Some(Box::new(problem)) }
     }
 
-    /// Sets a value, and creates the objects on the way: `$set`.
+    /// Sets a value, and creates the objects on its path: `$set`.
     pub fn set(self, path: &str, value: impl Into<Value>) -> Self {
         self.with(path.parse(), || Ok(Action::Set(value.into())))
     }
@@ -191,12 +191,12 @@ impl Update {
         self.with(path.parse(), || Ok(Action::Multiply(by.into())))
     }
 
-    /// Sets a value if it is smaller than what is there: `$min`.
+    /// Sets a value if it is smaller than the existing one: `$min`.
     pub fn min(self, path: &str, value: impl Into<Value>) -> Self {
         self.with(path.parse(), || Ok(Action::Min(value.into())))
     }
 
-    /// Sets a value if it is larger than what is there: `$max`.
+    /// Sets a value if it is larger than the existing one: `$max`.
     pub fn max(self, path: &str, value: impl Into<Value>) -> Self {
         self.with(path.parse(), || Ok(Action::Max(value.into())))
     }
@@ -218,7 +218,7 @@ impl Update {
     }
 
     /// Removes the elements of an array that equal the value: `$pull`, or `$pullAll` for an object,
-    /// which `$pull` would take for a filter.
+    /// which `$pull` would read as a filter.
     pub fn pull(self, path: &str, value: impl Into<Value>) -> Self {
         self.with(path.parse(), || {
             Ok(match value.into() {
@@ -234,7 +234,7 @@ impl Update {
         self.with(path.parse(), || Ok(Action::PullAll(values)))
     }
 
-    /// Removes the elements of an array that are objects and satisfy the filter: `$pull`.
+    /// Removes the elements of an array that are objects and match the filter: `$pull`.
     ///
     /// ```
     /// use velocitydb_core::{Time, Update, field, object};
@@ -262,7 +262,7 @@ impl Update {
         self.with(path.parse(), || Ok(Action::Pop(End::Last)))
     }
 
-    /// Appends an element to an array unless it is there: `$addToSet`.
+    /// Appends an element to an array unless the array has it: `$addToSet`.
     pub fn add_to_set(self, path: &str, value: impl Into<Value>) -> Self {
         self.with(path.parse(), || Ok(Action::AddToSet(vec![value.into()])))
     }
@@ -277,19 +277,19 @@ impl Update {
         self.operations.is_empty() && self.problem.is_none()
     }
 
-    /// The paths that it gives a value of its own, or none: those of `$set` and `$unset`.
+    /// The paths that it sets or unsets: those of `$set` and `$unset`.
     pub fn set_paths(&self) -> impl Iterator<Item = &Path> {
         let sets = |one: &&Operation| matches!(one.action, Action::Set(_) | Action::Unset);
         self.operations.iter().filter(sets).map(|one| &one.path)
     }
 
-    /// What went wrong while building, if anything did.
+    /// The first mistake that was made while building, if any.
     pub fn check(&self) -> Result<()> {
         self.problem.as_ref().map_or(Ok(()), |problem| Err((**problem).clone()))
     }
 
-    /// At most how many bytes [`encode_into`](Self::encode_into) appends, without writing them where
-    /// that can be told.
+    /// An upper bound of the bytes that [`encode_into`](Self::encode_into) appends, without encoding
+    /// them if it is known.
     pub(crate) fn encoded_length_max(&self) -> Result<usize> {
         self.check()?;
         let known = self.operations.iter().map(Operation::encoded_length_max);
@@ -301,13 +301,13 @@ impl Update {
         Ok(bytes.len())
     }
 
-    /// Takes all operations at once.
+    /// An update of all of these operations.
     pub(super) fn from_operations(mut operations: Vec<Operation>) -> Result<Self> {
         if operations.len() > UPDATE_OPERATIONS_MAX {
             return Err(too_many(operations.len()));
         }
         let mut places: Vec<&Path> = operations.iter().flat_map(Operation::places).collect();
-        // What lies inside of a path follows it directly when sorted.
+        // In sorted order, paths inside of another path follow it directly.
         places.sort_unstable();
         match places.windows(2).find(|pair| pair[0].is_prefix_of(pair[1])) {
             Some(pair) => Err(conflict(pair[0], pair[1])),
@@ -352,7 +352,7 @@ impl Update {
 }
 
 /// The order in which operations are applied: that of their paths, positions as numbers, and before
-/// names. So an element is created before one behind it, which would create it as null on its way.
+/// names. So an element is created before a later one, which would otherwise create it as null.
 fn in_turn(one: &Path, other: &Path) -> Ordering {
     let pairs = one.segments().iter().zip(other.segments());
     let unequal = pairs.map(|(one, other)| match (one.index(), other.index()) {
@@ -398,7 +398,7 @@ mod tests {
     }
 
     /// Positions were compared with names as texts, so that 9 < 10 < 1a < 9: an order that sorting
-    /// may panic at, in an update that came as bytes.
+    /// may panic at, in an update that was decoded from bytes.
     #[test]
     fn positions_and_names_are_in_one_order() {
         let path = |name: &&str| format!("a.{name}").parse::<Path>().unwrap();

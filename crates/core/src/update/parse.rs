@@ -1,4 +1,4 @@
-//! Updates as data: reading them from objects and JSON, and writing them as objects and as bytes.
+//! Parsing updates from objects and JSON, and writing them as objects and as bytes.
 
 use serde::{Deserialize, Serialize, de};
 
@@ -68,7 +68,7 @@ impl Update {
         Self::from_operations(operations)
     }
 
-    /// Reads an update from JSON text, extended JSON included. The keys of a `$sort` count in the
+    /// Reads an update from JSON text, extended JSON included. The keys of a `$sort` keep the
     /// order in which they are written.
     pub fn from_json(text: &str) -> Result<Self> {
         match json::parse_query(text)? {
@@ -121,9 +121,9 @@ impl<'de> Deserialize<'de> for Update {
     }
 }
 
-/// Why an operand is none.
+/// Why an operand is not valid.
 enum Refused {
-    /// It should have been this.
+    /// What was expected instead.
     Operand(&'static str),
     /// A path in it is wrong.
     Path(Error),
@@ -172,7 +172,7 @@ impl Action {
         })
     }
 
-    /// The operand, in the form that needs no guessing when it is read.
+    /// The operand, in its unambiguous form.
     fn to_value(&self) -> Value {
         match self {
             Self::Set(value)

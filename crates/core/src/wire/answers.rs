@@ -1,4 +1,4 @@
-//! The bytes of what an answer says: outcomes, refusals, violations of a schema, and errors.
+//! The encoding of the content of answers: outcomes, refusals, violations of a schema, and errors.
 
 use crate::codec::encode_value_into;
 use crate::violation::{More, Violation, Violations};
@@ -44,7 +44,7 @@ wire_enum!(Kind {
     9 Object;
 });
 
-/// The tag of [`Error::RefusedJson`], the one error that holds another one.
+/// The tag of [`Error::RefusedJson`], the only error that contains another one.
 const REFUSED_JSON: u8 = 4;
 
 wire_enum!(Error {
@@ -80,8 +80,8 @@ wire_enum!(Error {
     29 UnknownVersion { what, found, known };
 });
 
-/// What a JSON text was refused for, which is never that another one was: so reading ends, however often
-/// somebody has nested the two.
+/// The cause of [`Error::RefusedJson`], which cannot be another `RefusedJson`: so the recursion of
+/// decoding is bounded for untrusted bytes.
 impl Wire for Box<Error> {
     fn put(&self, out: &mut Vec<u8>) {
         (**self).put(out);
@@ -102,7 +102,7 @@ impl Wire for Violation {
             text.put(out);
         }
         let mut bytes = Vec::new();
-        // One that cannot be encoded was too deep for a document, and is left out.
+        // A value that cannot be encoded is too deep for a document, and is left out.
         if let Some(value) = value
             && encode_value_into(value, &mut bytes).is_err()
         {

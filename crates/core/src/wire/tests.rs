@@ -1,4 +1,4 @@
-//! One of everything that an answer can say, there and back, whole and damaged.
+//! Encodes and decodes one of every part of an answer, intact and damaged.
 
 use proptest::prelude::*;
 
@@ -127,7 +127,8 @@ fn errors_that_are_nested_by_others_end() {
 }
 
 proptest! {
-    /// What anybody may send is read or refused, and what is read can be sent on.
+    /// Untrusted bytes are decoded or refused, and decoded values can be encoded
+    /// again.
     #[test]
     fn damaged_parts_are_read_or_refused(
         which in any::<prop::sample::Index>(),

@@ -1,4 +1,4 @@
-//! Arithmetic. Integers are exact as long as they fit 64 bits, and become floats beyond.
+//! Arithmetic. Integers are exact as long as they fit 64 bits, and become floats otherwise.
 
 use super::builtin::{Builtin, Call};
 use super::item::{Item, Number};
@@ -56,7 +56,7 @@ fn micros(number: Number) -> Option<i128> {
     }
 }
 
-/// The time so many milliseconds after another.
+/// The time a number of milliseconds after another.
 fn time_after(call: &Call<'_>, base: Time, millis: Number) -> Result<Item<'static>> {
     let Some(micros) = micros(millis) else {
         return Err(call.fail("cannot move a time by a number of milliseconds that is NaN"));
@@ -110,7 +110,7 @@ fn subtract<'e>(call: &Call<'e>) -> Result<Item<'e>> {
 fn multiply<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let mut product = Number::Int(1);
     for at in 0..call.len() {
-        // What stands behind a null does not matter, whatever its type is.
+        // Arguments after a null do not matter, whatever their types are.
         let Some(factor) = call.number(at)? else { return Ok(Item::null()) };
         product = product.times(factor);
     }
@@ -165,7 +165,7 @@ fn integer_pow(base: i128, exponent: i128) -> Value {
         _ => u32::try_from(exponent).ok().and_then(|exponent| base.checked_pow(exponent)),
     };
     exact.and_then(Value::integer).unwrap_or_else(|| {
-        // Above 2^53 the exponent as a float is even, whatever it is.
+        // Above 2^53 every exponent as a float is even.
         let size = (base.unsigned_abs() as f64).powf(exponent as f64);
         Value::Float(if base < 0 && is_odd { -size } else { size })
     })
@@ -211,9 +211,9 @@ fn root(call: &Call<'_>, value: f64) -> Result<f64> {
 
 const PLACES: std::ops::RangeInclusive<i64> = -20..=100;
 
-/// Rounds to a number of places after the point, or before it if that is negative.
+/// Rounds to a number of decimal places, or of digits before the point if that is negative.
 fn place(call: &Call<'_>, rounding: Rounding) -> Result<Item<'static>> {
-    // Beside a null it does not matter what type the other one has.
+    // Beside a null the type of the other argument does not matter.
     let Some(number) = call.number(0)? else { return Ok(Item::null()) };
     let place = match call.node(1) {
         None => Some(0),
@@ -233,12 +233,12 @@ fn place(call: &Call<'_>, rounding: Rounding) -> Result<Item<'static>> {
     }
 }
 
-/// Which of its neighbours a number becomes.
+/// How a number is rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rounding {
-    /// The nearest, and the even one where both are as near.
+    /// To the nearest, and to the even one if both are equally near.
     Nearest,
-    /// The one towards zero.
+    /// Towards zero.
     Truncate,
 }
 
@@ -256,7 +256,8 @@ impl Rounding {
         (below + i128::from(up)) * unit
     }
 
-    /// Rounds what the float is exactly: 1.115 is a little less than that, and becomes 1.11.
+    /// Rounds the float's exact value: the float 1.115 is slightly less than its text, and
+    /// becomes 1.11.
     fn of_float(self, value: f64, place: i32) -> f64 {
         let whole = |value: f64| match self {
             Self::Nearest => value.round_ties_even(),

@@ -101,7 +101,7 @@ fn concat<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let mut all = Vec::new();
     let mut measure = Measure::default();
     for at in 0..call.len() {
-        // What stands behind a null does not matter, whatever its type is.
+        // Arguments after a null do not matter, whatever their types are.
         let Some(items) = call.array(at)? else { return Ok(Item::null()) };
         measure = items.iter().fold(measure, |sum, item| sum.with(Measure::of(item)));
         call.env.admit(call.name(), measure.wrapped())?;
@@ -203,7 +203,7 @@ fn intersection<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     Ok(sorted(common.unwrap_or_default()))
 }
 
-/// The different elements of the first that the second does not have, in their order.
+/// The distinct elements of the first array that the second does not have, in their order.
 fn difference<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let (items, without) = (call.item(0)?, call.item(1)?);
     if items.is_nullish() || without.is_nullish() {

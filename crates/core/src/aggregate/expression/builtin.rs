@@ -1,4 +1,5 @@
-//! The table of operators that compute with their evaluated arguments, and what they see of a call.
+//! The table of operators that compute with their evaluated arguments, and the view of a call that
+//! they get.
 
 use super::evaluate::Env;
 use super::item::{Item, Number};
@@ -9,11 +10,11 @@ use crate::{Error, Kind, Result, Time, Value};
 /// An operator.
 pub(in crate::aggregate) struct Builtin {
     pub(in crate::aggregate) name: &'static str,
-    /// How many arguments there can be in a list; none if the arguments have names only.
+    /// The minimum and maximum number of arguments in a list; `None` if all arguments are named.
     pub(super) list: Option<(usize, usize)>,
     /// The names that arguments can have, in the order in which they are kept.
     pub(super) names: &'static [&'static str],
-    /// How many of the names, from the first, have to be there.
+    /// How many of the names, from the first, are required.
     pub(super) required: usize,
     pub(super) run: Run,
 }
@@ -32,7 +33,7 @@ impl Builtin {
         Self { name, list: Some((min, max)), names: &[], required: 0, run }
     }
 
-    /// An operator whose arguments have names.
+    /// An operator with named arguments.
     pub(super) const fn named(
         name: &'static str,
         names: &'static [&'static str],
@@ -42,7 +43,7 @@ impl Builtin {
         Self { name, list: None, names, required, run }
     }
 
-    /// An operator whose arguments can be a list, or have names.
+    /// An operator whose arguments are a list, or named.
     pub(super) const fn either(
         name: &'static str,
         list: (usize, usize),
@@ -104,7 +105,7 @@ impl<'e> Call<'e> {
         Error::Expression { operator: self.name().into(), problem: problem.into() }
     }
 
-    /// The error that says what was expected and what was found.
+    /// The error with the expected and the found type.
     pub(super) fn mismatch(&self, expected: &str, found: &Item<'_>) -> Error {
         self.fail(format!("takes {expected}, and found a value of type {}", found.kind_name()))
     }
@@ -122,12 +123,13 @@ impl<'e> Call<'e> {
         }
     }
 
-    /// An integer, be it written as a float; `None` if it is null or missing.
+    /// An integer, also one written as a float; `None` if it is null or missing.
     pub(super) fn whole(&self, at: usize, what: &str) -> Result<Option<i64>> {
         self.whole_of(&self.item(at)?, what)
     }
 
-    /// The integer that an argument is, be it written as a float; `None` if it is null or missing.
+    /// The argument as an integer, also if it is written as a float; `None` if it is null or
+    /// missing.
     pub(super) fn whole_of(&self, item: &Item<'_>, what: &str) -> Result<Option<i64>> {
         if item.is_nullish() {
             return Ok(None);
@@ -189,7 +191,7 @@ mod tests {
     use crate::aggregate::{Context, Pipeline, Row};
     use crate::{Filter, Object, object, value};
 
-    /// Counts how often a check of the deadline is due.
+    /// Counts how often the deadline is checked.
     #[derive(Default)]
     struct Checks(Cell<usize>);
 
@@ -213,8 +215,8 @@ mod tests {
         }
     }
 
-    /// `$divide`, `$mod` and `$pow` evaluated theirs twice, so that a nest of them took two to the
-    /// power of its depth, which no deadline ended.
+    /// `$divide`, `$mod` and `$pow` evaluated their operands twice, so that nested ones took two
+    /// to the power of their depth, which no deadline ended.
     #[test]
     fn no_operator_evaluates_an_operand_twice() {
         let time = Value::Time("2026-11-23T09:15:00Z".parse().unwrap());

@@ -1,4 +1,4 @@
-//! What a clock on the wall shows, and arithmetic with it. Knows no time zones.
+//! Local times and calendar arithmetic. Knows no time zones.
 
 use jiff::civil;
 
@@ -7,18 +7,18 @@ use crate::time::{civil_from_days, days_from_civil, days_in_month};
 pub(super) const MICROS_PER_SECOND: i64 = 1_000_000;
 pub(super) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
-/// What a clock on the wall shows: microseconds since its 1970.
+/// A local time: microseconds since 1970 on the local clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Local(pub(super) i64);
 
 /// A unit of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
-    /// A unit that always has so many microseconds.
+    /// A unit with a fixed number of microseconds.
     Exact(i64),
-    /// So many days.
+    /// A number of days.
     Days(i64),
-    /// So many months.
+    /// A number of months.
     Months(i64),
 }
 
@@ -103,7 +103,7 @@ impl Local {
         (year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1)
     }
 
-    /// The start of the bin of so many units that this is in; `None` beyond all numbers.
+    /// The start of the bin of `bin` units that this is in; `None` on overflow.
     pub(super) fn truncate(self, unit: Unit, bin: i64, week_start: i64) -> Option<Self> {
         let floor = |value: i64, origin: i64, size: i64| {
             let from_origin = value.checked_sub(origin)?;
@@ -138,7 +138,7 @@ impl Local {
         }
     }
 
-    /// So many units of the calendar later. A day that the month does not have is its last.
+    /// The time `amount` calendar units later. If the month lacks the day, its last day.
     pub(super) fn plus(self, unit: Unit, amount: i64) -> Option<Self> {
         match unit {
             Unit::Exact(micros) => self.0.checked_add(micros.checked_mul(amount)?).map(Self),
@@ -159,7 +159,7 @@ impl Local {
         }
     }
 
-    /// The same for the library of time zones; `None` outside of its years.
+    /// The same as a type of the time zone library; `None` outside of its years.
     pub(super) fn to_civil(self) -> Option<civil::DateTime> {
         let (year, month, day) = self.date();
         let micros = self.time_of_day();

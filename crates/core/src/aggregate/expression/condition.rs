@@ -47,7 +47,7 @@ fn cond<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     if call.item(0)?.is_true()? { call.item(1) } else { call.item(2) }
 }
 
-/// The first argument that is neither null nor missing, and else the last.
+/// The first argument that is neither null nor missing, or the last.
 fn if_null<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let last = call.len() - 1;
     for at in 0..last {

@@ -1,4 +1,4 @@
-//! Types: asking for them, and converting between them.
+//! Types: their names, and conversions between them.
 
 use super::builtin::{Builtin, Call};
 use super::item::{Item, Number};
@@ -38,7 +38,7 @@ const TARGETS: [(&str, f64, Target); 6] = [
     ("date", 9.0, Target::Time),
 ];
 
-/// MongoDB's name of the type. Integers are `int` where 32 bits hold them, and `long` beyond.
+/// MongoDB's name of the type. Integers are `int` if they fit 32 bits, and `long` otherwise.
 fn type_name(item: &Item<'_>) -> Result<&'static str> {
     Ok(match item.kind() {
         None => "missing",
@@ -72,7 +72,7 @@ pub(super) fn to_text(item: &Item<'_>) -> Result<Option<String>> {
     })
 }
 
-/// The shortest text that is read as the same float. From 1e16 on, and below 1e-4, it has an exponent,
+/// The shortest text that parses as the same float. From 1e16 on, and below 1e-4, it has an exponent,
 /// of at least two digits: `1e+16`, `9e-05`.
 fn float_text(value: f64) -> String {
     if value.is_infinite() {
@@ -88,7 +88,7 @@ fn float_text(value: f64) -> String {
     format!("{digits}e{sign}{exponent:0>2}")
 }
 
-/// Milliseconds as MongoDB writes them, and microseconds where there are some.
+/// With milliseconds as MongoDB writes them, and with microseconds if they are not zero.
 fn time_text(time: Time) -> String {
     let text = time.to_string();
     let micros = time.as_micros();
@@ -120,7 +120,7 @@ fn convert<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     }
 }
 
-/// What MongoDB's `$convert` converts to as well.
+/// Further types that MongoDB's `$convert` converts to.
 const ABSENT_TARGETS: [(&str, f64); 6] = [
     ("array", 4.0),
     ("binData", 5.0),
@@ -130,7 +130,7 @@ const ABSENT_TARGETS: [(&str, f64); 6] = [
     ("timestamp", 17.0),
 ];
 
-/// What `$convert` converts to; `None` if that is null or missing.
+/// The target type of `$convert`; `None` if that is null or missing.
 fn target(call: &Call<'_>) -> Result<Option<Target>> {
     let to = call.item(1)?;
     if to.is_nullish() {
@@ -214,8 +214,8 @@ fn to_double(item: &Item<'_>) -> Result<Result<Value, String>> {
     })
 }
 
-/// The float that a text is. A number that no float is near to has none: neither infinity nor zero is
-/// what was written.
+/// Parses a text as a float. A number beyond the range of floats is an error: it is neither infinity
+/// nor zero.
 fn read_float(text: &str) -> Result<f64, String> {
     let value: f64 =
         text.parse().map_err(|_| format!("cannot read {:?} as a number", shortened(text)))?;
@@ -251,8 +251,8 @@ fn to_time(item: &Item<'_>) -> Result<Result<Value, String>> {
     })
 }
 
-/// A time in RFC 3339, where some of it may be left out: the time of day, its seconds, the zone
-/// (then it is UTC), the colon in the zone; and a space may stand for the `T`.
+/// Completes a time to RFC 3339. Parts may be missing: the time of day, its seconds, the zone (then
+/// it is UTC), the colon in the zone; and a space may replace the `T`.
 fn in_full(text: &str) -> String {
     let Some((date, rest)) = text.split_at_checked(10) else { return text.to_owned() };
     let Some(rest) = rest.strip_prefix(['T', 't', ' ']) else {

@@ -1,4 +1,4 @@
-//! Times: their parts on the clock of a time zone, and arithmetic with units.
+//! Times: their parts in a time zone, and arithmetic with units.
 
 use std::borrow::Cow;
 
@@ -80,8 +80,8 @@ fn unit(call: &Call<'_>, at: usize) -> Result<Option<Unit>> {
     }
 }
 
-/// The day that weeks start with, Monday being 0; Sunday if it is not given, `None` if it is null.
-/// For any unit but the week it is not looked at.
+/// The first day of the week, Monday being 0; Sunday if it is not given, `None` if it is null. For
+/// other units than the week it is ignored.
 fn week_start(call: &Call<'_>, at: usize, unit: Option<Unit>) -> Result<Option<i64>> {
     const SUNDAY: i64 = 6;
     if call.node(at).is_none() || unit.is_some_and(|unit| unit != WEEK) {
@@ -129,7 +129,7 @@ fn parts<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     Ok(value!(parts).into())
 }
 
-/// The calendar that dates are taken apart in.
+/// The calendar of the parts of a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Calendar {
     /// Year, month and day.
@@ -138,7 +138,7 @@ enum Calendar {
     Iso,
 }
 
-/// What `iso8601` says; `None` if it is null.
+/// The calendar that `iso8601` selects; `None` if it is null.
 fn iso(call: &Call<'_>) -> Result<Option<Calendar>> {
     if call.node(2).is_none() {
         return Ok(Some(Calendar::Months));
@@ -169,8 +169,7 @@ fn truncate<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     }
     let offset = zone.offset_at(time) * MICROS_PER_SECOND;
     let start = Local(time.as_micros() + offset).truncate(unit, bin, week_start);
-    // Within a day the clock is taken as it is at the time: an hour that the clock shows twice is
-    // two hours.
+    // Within a day the offset of the time itself is used: an hour that comes twice counts as two.
     let micros = start.and_then(|start| match unit {
         Unit::Exact(_) => start.0.checked_sub(offset),
         _ => Some(zone.start_of(start)),
@@ -191,7 +190,7 @@ fn difference<'e>(call: &Call<'e>) -> Result<Item<'e>> {
         return Ok(Item::null());
     };
     let units = match unit {
-        // The clock is that of the start, so that the difference is one of elapsed time.
+        // The offset of the start is used for both, so that the difference is elapsed time.
         Unit::Exact(_) => {
             let offset = zone.offset_at(start) * MICROS_PER_SECOND;
             let local = |time: Time| Local(time.as_micros() + offset);

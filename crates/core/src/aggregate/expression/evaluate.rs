@@ -9,7 +9,7 @@ use crate::aggregate::row::{Row, World};
 use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::{Error, Kind, Object, Result, Value};
 
-/// What an expression is evaluated in.
+/// The environment in which an expression is evaluated.
 #[derive(Clone, Copy)]
 pub(in crate::aggregate) struct Env<'e> {
     pub(in crate::aggregate) world: World<'e>,
@@ -67,8 +67,8 @@ impl<'e> Env<'e> {
 }
 
 impl Node {
-    /// The encoded value of a field of a document, if that is what the expression is: the way of
-    /// most groups, and worth a short cut.
+    /// The encoded value, if the expression is a field of a document: a fast path, which most
+    /// groups use.
     #[inline]
     pub(in crate::aggregate) fn direct<'e>(&self, env: Env<'e>) -> Result<Direct<'e>> {
         match (self, env.row) {
@@ -105,7 +105,7 @@ impl Node {
             Self::Reduce { input, initial, body } => reduce(input, initial, body, env),
             Self::Switch { branches, default } => switch(branches, default.as_deref(), env),
             Self::Zone(_) | Self::Pattern(_) => {
-                unreachable!("only their operators look at what was read beforehand")
+                unreachable!("only their operators use prepared arguments")
             }
         }
     }
@@ -243,7 +243,7 @@ fn switch<'e>(
     })
 }
 
-/// Refuses a text that would be longer than any document.
+/// Refuses a string that would be longer than any document.
 pub(super) fn admit_text(operator: &'static str, found: usize) -> Result<()> {
     if found <= DOCUMENT_BYTES_MAX {
         return Ok(());

@@ -20,7 +20,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// What the clock shows, by a format. `offset` is by how many seconds it is ahead of UTC.
+/// Writes a local time by a format. `offset` is its offset from UTC in seconds.
 pub(super) fn format(format: &str, local: Local, offset: i64) -> Result<String, String> {
     let mut text = String::with_capacity(format.len() * 2);
     let mut chars = format.chars();

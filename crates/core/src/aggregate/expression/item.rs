@@ -1,12 +1,12 @@
-//! What an expression gives: a value that is borrowed, encoded or owned, or none. Owns looking at
-//! it without decoding or copying it.
+//! The result of an expression: a borrowed, encoded or owned value, or none. Owns reading it
+//! without decoding or copying it.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::{Kind, RawValue, Result, Time, Value};
 
-/// What an expression gives.
+/// The result of an expression.
 #[derive(Debug, Clone)]
 pub(in crate::aggregate) enum Item<'e> {
     /// No value, which is less than null.
@@ -40,7 +40,7 @@ impl Number {
         }
     }
 
-    /// As an integer where it fits 64 bits, and as a float where it does not.
+    /// As an integer if it fits 64 bits, and as a float otherwise.
     pub(in crate::aggregate) fn into_value(self) -> Value {
         match self {
             Self::Int(value) => Value::integer(value).unwrap_or(Value::Float(value as f64)),
@@ -48,7 +48,7 @@ impl Number {
         }
     }
 
-    /// The integer that it is, whatever its type.
+    /// Its value as an integer if it is whole, whatever its type.
     pub(in crate::aggregate) fn as_whole(self) -> Option<i64> {
         match self {
             Self::Int(value) => i64::try_from(value).ok(),
@@ -108,7 +108,7 @@ impl<'e> Item<'e> {
         })
     }
 
-    /// The value, copied out of what it was borrowed from.
+    /// The value, copied if it was borrowed.
     pub(in crate::aggregate) fn detach(self) -> Result<Item<'static>> {
         Ok(Item::from_option(self.into_option()?))
     }
@@ -156,7 +156,8 @@ impl<'e> Item<'e> {
         })
     }
 
-    /// What it counts for as a condition: all but false, null, missing and zero is true.
+    /// Its truth value as a condition: false, null, missing and zero are false, and all else
+    /// is true.
     pub(in crate::aggregate) fn is_true(&self) -> Result<bool> {
         Ok(match self.kind() {
             None | Some(Kind::Null) => false,
@@ -191,7 +192,7 @@ impl<'e> Item<'e> {
         }
     }
 
-    /// Compares with a value that there is.
+    /// Compares with a value that is not missing.
     pub(in crate::aggregate) fn compare_value(&self, other: &Value) -> Result<Ordering> {
         match self {
             Item::Missing => Ok(Ordering::Less),

@@ -1,4 +1,4 @@
-//! The tree that an expression is.
+//! The expression tree.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use super::path::FieldPath;
 use super::zone::Zone;
 use crate::Value;
 
-/// An expression. Everything that could be checked before it is evaluated has been.
+/// An expression. Everything that can be checked before evaluation has been
+/// checked.
 #[derive(Debug, Clone)]
 pub(in crate::aggregate) enum Node {
     Literal(Value),
@@ -21,7 +22,8 @@ pub(in crate::aggregate) enum Node {
     Now,
     /// `$$REMOVE`
     Remove,
-    /// `$$name.path`: how many frames out, which of its values, and the path in it.
+    /// `$$name.path`: how many frames outwards, which of the frame's values, and
+    /// the path in it.
     Variable {
         out: usize,
         at: usize,
@@ -57,22 +59,22 @@ pub(in crate::aggregate) enum Node {
         branches: Vec<(Node, Node)>,
         default: Option<Box<Node>>,
     },
-    /// A time zone that was read beforehand.
+    /// A prepared time zone.
     Zone(Zone),
-    /// A pattern that was compiled beforehand.
+    /// A compiled pattern.
     Pattern(Regex),
 }
 
-/// The top-level fields that an expression looks at.
+/// The top-level fields that an expression reads.
 #[derive(Debug, Default)]
 pub(in crate::aggregate) struct Needs {
     pub(in crate::aggregate) fields: BTreeSet<String>,
-    /// Whether it looks at all of them.
+    /// Whether it reads all of them.
     pub(in crate::aggregate) whole: bool,
 }
 
 impl Node {
-    /// Adds the top-level fields that it looks at.
+    /// Adds the top-level fields that it reads.
     pub(in crate::aggregate) fn collect_needs(&self, needs: &mut Needs) {
         match self {
             Self::Field(path) => drop(needs.fields.insert(path.first().to_owned())),

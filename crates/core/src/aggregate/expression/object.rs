@@ -22,7 +22,7 @@ fn object(call: &Call<'_>, item: Item<'_>) -> Result<Option<Object>> {
     item.into_value()?.try_into().map(Some)
 }
 
-/// One array of objects is taken as its elements.
+/// An array of objects as the only argument stands for its elements.
 fn merge<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let mut merged = Object::new();
     let mut bytes = 0;

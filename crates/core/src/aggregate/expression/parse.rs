@@ -1,5 +1,5 @@
-//! Reading expressions, and saying where in a pipeline something is wrong. The operators with rules
-//! of their own for reading are in `parse_call`.
+//! Parsing expressions, with the path of mistakes in a pipeline. Operators with parsing rules of
+//! their own are in `parse_call`.
 
 use super::builtin::Builtin;
 use super::node::Node;
@@ -9,7 +9,7 @@ use crate::limits::{DEPTH_MAX, QUERY_NODES_MAX};
 use crate::vocabulary::{self, Kind};
 use crate::{Error, Object, Result, Value};
 
-/// What is known while a pipeline is read: the place, and the variables that there are.
+/// The state of parsing a pipeline: the current path, and the variables in scope.
 #[derive(Debug, Clone, Default)]
 pub(in crate::aggregate) struct Parser {
     place: Vec<String>,
@@ -19,7 +19,7 @@ pub(in crate::aggregate) struct Parser {
     scopes: Vec<Vec<String>>,
 }
 
-/// The levels of stages and operators that there may be around a value as deep as can be.
+/// How many levels of stages and operators there may be around a value of the maximum depth.
 const OPERATOR_LEVELS: usize = 20;
 
 impl Parser {
@@ -52,7 +52,7 @@ impl Parser {
         self.refuse(format!("has a {what} of {found}, and at most {max} is allowed"))
     }
 
-    /// Reads something inside of a part of what is being read.
+    /// Parses something inside of a part of the current path.
     pub(in crate::aggregate) fn within<T>(
         &mut self,
         part: impl Into<String>,
@@ -64,7 +64,7 @@ impl Parser {
         result
     }
 
-    /// What follows is inside of a part of what is being read, until [`Parser::leave`].
+    /// Enters a part of the current path, until [`Parser::leave`].
     pub(in crate::aggregate) fn enter(&mut self, part: impl Into<String>) {
         self.place.push(part.into());
     }
@@ -73,7 +73,7 @@ impl Parser {
         self.place.pop();
     }
 
-    /// Reads something that sees these variables.
+    /// Parses something with these variables in scope.
     pub(in crate::aggregate) fn with_variables<T>(
         &mut self,
         names: Vec<String>,
@@ -85,12 +85,12 @@ impl Parser {
         result
     }
 
-    /// The place that is being read.
+    /// The current path.
     pub(in crate::aggregate) fn place(&self) -> String {
         self.place.join(".")
     }
 
-    /// An error at this place.
+    /// An error at the current path.
     pub(in crate::aggregate) fn refuse<T>(&self, problem: impl Into<String>) -> Result<T> {
         Err(self.error(problem))
     }
@@ -103,7 +103,7 @@ impl Parser {
         }
     }
 
-    /// The error for an operator that there is not.
+    /// The error for an unknown operator.
     pub(in crate::aggregate) fn unknown<T>(
         &self,
         kind: Kind,
@@ -124,7 +124,7 @@ impl Parser {
         }
     }
 
-    /// A field that has to be there.
+    /// A required field.
     pub(in crate::aggregate) fn required<'v>(
         &self,
         object: &'v Object,
@@ -198,7 +198,7 @@ impl Parser {
         Ok(Node::Literal(Value::Object(literals.collect())))
     }
 
-    /// A path, a variable, or a text that is meant as it is.
+    /// A path, a variable, or a literal string.
     fn text(&mut self, text: &str) -> Result<Node> {
         if let Some(variable) = text.strip_prefix("$$") {
             return self.variable(variable);
@@ -220,7 +220,7 @@ impl Parser {
             ("ROOT" | "CURRENT", Some(path)) => return self.path(path).map(Node::Field),
             ("NOW", None) => return Ok(Node::Now),
             ("REMOVE", None) => return Ok(Node::Remove),
-            // There is nothing in a time, nor in what is missing.
+            // A time has no fields, nor has a missing value.
             ("NOW" | "REMOVE", Some(path)) => return self.path(path).map(|_| Node::Remove),
             _ => {}
         }
@@ -238,7 +238,7 @@ impl Parser {
                 self.variables()
             ));
         };
-        // The first name of a path is kept apart, which does not matter here.
+        // A path has its first name separately, which does not matter here.
         let path = path.map(|path| self.path(path)).transpose()?;
         let names = path.iter().flat_map(|path| {
             std::iter::once(path.first().into()).chain(path.rest().iter().cloned())
@@ -246,7 +246,7 @@ impl Parser {
         Ok(Node::Variable { out, at, path: names.collect() })
     }
 
-    /// The variables that there are, for a message.
+    /// The variables in scope, for a message.
     fn variables(&self) -> String {
         let own = self.scopes.iter().flatten().map(|name| format!("$${name}"));
         let all: Vec<String> = ["$$ROOT", "$$CURRENT", "$$NOW", "$$REMOVE"]
@@ -300,7 +300,7 @@ impl Node {
     }
 }
 
-/// Whether an object is an operator and its operand, or has one where it should not.
+/// Whether an object is an operator with its operand, or has an operator where it must not.
 pub(in crate::aggregate) fn has_operators(object: &Object) -> bool {
     object.keys().any(|name| name.starts_with('$'))
 }

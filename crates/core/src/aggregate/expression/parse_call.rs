@@ -1,5 +1,5 @@
-//! Reading the arguments of operators: lists, names, and the rules of those that define variables.
-//! What is constant in them is checked here, so that it does not fail row by row.
+//! Parsing the arguments of operators: lists, names, and the rules of those that define variables.
+//! Constant arguments are checked here, so that they do not fail row by row.
 
 use super::builtin::Builtin;
 use super::calendar::{UNITS, Unit, parse_weekday};
@@ -10,7 +10,7 @@ use super::{format, text};
 use crate::error::shortened;
 use crate::{Object, Result, Value};
 
-/// The operators that are read by rules of their own.
+/// The operators with parsing rules of their own.
 pub(super) const SPECIAL: [&str; 6] = ["$literal", "$let", "$map", "$filter", "$reduce", "$switch"];
 
 impl Parser {
@@ -37,7 +37,7 @@ impl Parser {
         Ok(object)
     }
 
-    /// A named argument that has to be there.
+    /// A required named argument.
     fn argument(&mut self, arguments: &Object, name: &str) -> Result<Node> {
         let value = self.required(arguments, name)?;
         self.within(name, |parser| parser.expression(value))
@@ -66,7 +66,7 @@ impl Parser {
         Ok((names, values))
     }
 
-    /// The variable that stands for each element.
+    /// The name of the variable for each element.
     fn element(&self, arguments: &Object) -> Result<Vec<String>> {
         let name = match arguments.get("as") {
             None => "this".to_owned(),
@@ -182,7 +182,7 @@ impl Parser {
         Ok(args)
     }
 
-    /// Checks constant arguments, and reads those that are expensive to read.
+    /// Checks constant arguments, and prepares those that are expensive to parse.
     fn prepare(&mut self, builtin: &'static Builtin, args: Vec<Option<Node>>) -> Result<Node> {
         let mut args = args;
         let options = builtin.names.iter().position(|name| *name == "options");

@@ -1,5 +1,5 @@
 //! Field paths of expressions, such as `$a.b`: unlike those of filters and updates, they go through
-//! arrays by collecting from all elements, and a number is a name. But for the local field of
+//! arrays by collecting from all elements, and a number is a name, except in the local field of
 //! `$lookup`, where it is a position.
 
 use super::item::Item;
@@ -16,11 +16,11 @@ pub(in crate::aggregate) struct FieldPath {
     is_meta: bool,
 }
 
-/// What can be had of an expression without evaluating it.
+/// The result of an expression that needs no evaluation.
 pub(in crate::aggregate) enum Direct<'e> {
     Raw(RawValue<'e>),
     Missing,
-    /// It has to be evaluated.
+    /// The expression has to be evaluated.
     Other,
 }
 
@@ -48,7 +48,7 @@ impl FieldPath {
         &self.rest
     }
 
-    /// The value at this path of a document, if the path is one name of a stored field and no more.
+    /// The value at this path of a document, if the path is the name of a stored top-level field.
     #[inline]
     pub(in crate::aggregate) fn direct<'e>(
         &self,
@@ -81,7 +81,7 @@ impl FieldPath {
         object.get(&self.first).map_or(Item::Missing, |value| follow(value, &self.rest))
     }
 
-    /// The values at this path of a document as `$lookup` looks for them: see [`gather`].
+    /// The values at this path of a document that `$lookup` looks up: see [`gather`].
     pub(in crate::aggregate) fn values_of_document(
         &self,
         document: &DocumentView<'_>,
@@ -95,7 +95,7 @@ impl FieldPath {
         Ok(found)
     }
 
-    /// The values at this path of an object as `$lookup` looks for them: see [`gather`].
+    /// The values at this path of an object that `$lookup` looks up: see [`gather`].
     pub(in crate::aggregate) fn values_of_object(&self, object: &Object) -> Result<Vec<Value>> {
         let mut found = Vec::new();
         gather(object.get(&self.first), &self.rest, &mut found)?;
@@ -130,7 +130,8 @@ impl FieldPath {
         value.as_object_mut().map(|object| object.remove(last));
     }
 
-    /// Sets the value at this path. What is on the way and is not an object is replaced by one.
+    /// Sets the value at this path. Values inside the path that are not objects are replaced by
+    /// objects.
     pub(in crate::aggregate) fn set(&self, object: &mut Object, value: Value) {
         let Some((last, way)) = self.rest.split_last() else {
             object.insert(&*self.first, value);
@@ -152,8 +153,8 @@ fn object_at<'o>(object: &'o mut Object, name: &str) -> &'o mut Object {
     value.as_object_mut().expect("it was just made one")
 }
 
-/// Collects the values at the end of a path. A number is a position where it meets an array, any
-/// other name goes to all elements that are objects, and an array at the end gives its elements.
+/// Collects the values at the end of a path. In an array a number is a position, and any other name
+/// applies to all elements that are objects; an array at the end gives its elements.
 fn gather<'a, N: Node<'a>>(
     mut value: Option<N>,
     mut names: &[Box<str>],
@@ -189,7 +190,7 @@ fn gather<'a, N: Node<'a>>(
     }
 }
 
-/// The position that a name is in an array, if it is a decimal number.
+/// A name as a position in an array, if it is a decimal number.
 fn position(name: &str) -> Option<usize> {
     let is_canonical = name == "0" || !name.starts_with(['0', '+']);
     name.parse().ok().filter(|_| is_canonical)
@@ -240,7 +241,7 @@ pub(super) fn follow<'e>(mut value: &'e Value, mut names: &[Box<str>]) -> Item<'
     Item::Ref(value)
 }
 
-/// The value at a path inside of what an expression gave.
+/// The value at a path inside of the result of an expression.
 pub(super) fn follow_item<'e>(item: &'e Item<'e>, names: &[Box<str>]) -> Result<Item<'e>> {
     match item {
         Item::Missing => Ok(Item::Missing),

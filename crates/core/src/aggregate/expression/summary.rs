@@ -1,4 +1,4 @@
-//! Sums and extremes of arrays, and the arithmetic that accumulators share with them.
+//! Sums and extremes of arrays, and arithmetic that they share with accumulators.
 
 use super::array::numbers;
 use super::builtin::{Builtin, Call};
@@ -12,8 +12,8 @@ pub(super) static BUILTINS: [Builtin; 4] = [
     Builtin::list("$sum", 0, usize::MAX, sum),
 ];
 
-/// A sum of numbers of all types, exact for integers, and with the rounding errors of floats
-/// gathered and added at the end.
+/// A sum of numbers of all types, exact for integers, and compensated for the rounding errors of
+/// floats.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::aggregate) struct Sum {
     integers: i128,
@@ -34,7 +34,7 @@ impl Sum {
         }
     }
 
-    /// Adds a number, and says whether it is one.
+    /// Adds a value, and returns whether it is a number.
     #[inline]
     pub(in crate::aggregate) fn add_raw(&mut self, value: RawValue<'_>) -> Result<bool> {
         match value.kind() {
@@ -46,7 +46,7 @@ impl Sum {
         Ok(true)
     }
 
-    /// Knuth's two-sum: `low` gathers what `high` loses by rounding.
+    /// Knuth's two-sum: `low` collects what `high` loses by rounding.
     fn add_float(&mut self, value: f64) {
         let sum = self.high + value;
         let part = sum - self.high;
@@ -58,11 +58,11 @@ impl Sum {
         if !self.has_floats {
             return self.integers as f64;
         }
-        // The float is at most half a unit off, and what is left of so many rows is exact in it.
+        // The float is at most half a unit off, and the remainder is exact as a float.
         let rounded = self.integers as f64;
         self.add_float(rounded);
         self.add_float((self.integers - rounded as i128) as f64);
-        // An infinity leaves no error to be added, only a NaN.
+        // With an infinity the error term is NaN, and is not added.
         if self.high.is_finite() { self.high + self.low } else { self.high }
     }
 
@@ -75,13 +75,13 @@ impl Sum {
     }
 }
 
-/// The position of a percentile among so many sorted values, by discrete nearest rank.
+/// The position of a percentile among `count` sorted values, by discrete nearest rank.
 pub(in crate::aggregate) fn nearest_rank(count: usize, p: f64) -> usize {
     let rank = (count as f64 * p).ceil() as usize;
     rank.saturating_sub(1).min(count.saturating_sub(1))
 }
 
-/// The arguments, or the elements of the one argument that is an array.
+/// The arguments, or the elements of a single argument that is an array.
 fn operands(call: &Call<'_>) -> Result<Vec<Value>> {
     let mut values = Vec::with_capacity(call.len());
     for at in 0..call.len() {

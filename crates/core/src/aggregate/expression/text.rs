@@ -57,7 +57,7 @@ fn concat<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     text(joined)
 }
 
-/// Null gives an empty string, and numbers and times are taken as their text.
+/// Null gives an empty string, and numbers and times are converted to text.
 fn change_case(call: &Call<'_>, change: fn(&str) -> String) -> Result<Item<'static>> {
     let item = call.item(0)?;
     if let Some(found) = item.text()? {
@@ -96,8 +96,8 @@ fn substring<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     text(found.chars().skip(start).take(length).collect::<String>())
 }
 
-/// The position of the first place at which a text is found, in code points. The place is before the
-/// end that is given; the text that is found may go beyond it.
+/// The position of the first match, in code points. It is before the given end; the match may extend
+/// beyond it.
 fn index_of<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let Some(found) = call.text(0, "what is searched")? else { return Ok(Item::null()) };
     let wanted = call.text(1, "what is searched for")?;
@@ -107,7 +107,7 @@ fn index_of<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     if found.is_empty() && wanted.is_empty() {
         return Ok(Value::Int(0).into());
     }
-    // Behind the last code point nothing is found, not even an empty text.
+    // Past the last code point nothing is found, not even an empty string.
     let from = found.char_indices().nth(start).filter(|_| start < end);
     let position = from.and_then(|(from, _)| {
         let at = found[from..].find(&wanted)?;
@@ -129,7 +129,7 @@ fn split<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     Ok(found.split(&separator).collect::<Value>().into())
 }
 
-/// What `$trim` removes if nothing else is said: null, and everything that is white space.
+/// The characters that `$trim` removes by default: NUL and white space.
 const BLANKS: [char; 20] = [
     '\0', '\t', '\n', '\u{b}', '\u{c}', '\r', ' ', '\u{a0}', '\u{1680}', '\u{2000}', '\u{2001}',
     '\u{2002}', '\u{2003}', '\u{2004}', '\u{2005}', '\u{2006}', '\u{2007}', '\u{2008}', '\u{2009}',

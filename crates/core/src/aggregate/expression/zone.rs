@@ -1,5 +1,5 @@
-//! Time zones: offsets, and the names of the Olson database that is part of the program. The
-//! system's is never read, so that every replica computes the same.
+//! Time zones: offsets, and the names of the compiled-in IANA time zone database. The system's
+//! database is never read, so that every replica computes the same.
 
 use std::sync::LazyLock;
 
@@ -13,10 +13,10 @@ use crate::error::shortened;
 
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
-/// The rule by which a clock is ahead of UTC.
+/// The rule for a local clock's offset from UTC.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::aggregate) enum Zone {
-    /// Always by so many seconds.
+    /// A fixed offset in seconds.
     Fixed(i64),
     Named(TimeZone),
 }
@@ -53,7 +53,7 @@ impl Zone {
         *self == Self::UTC
     }
 
-    /// By how many seconds the clock is ahead of UTC at a time.
+    /// The offset from UTC in seconds at a time.
     pub(super) fn offset_at(&self, time: Time) -> i64 {
         match self {
             Self::Fixed(offset) => *offset,
@@ -67,14 +67,14 @@ impl Zone {
         }
     }
 
-    /// What the clock shows at a time.
+    /// The local time at a time.
     pub(super) fn local(&self, time: Time) -> Local {
         Local(time.as_micros() + self.offset_at(time) * MICROS_PER_SECOND)
     }
 
-    /// The microseconds since 1970, UTC, at which the clock shows this. If it never does, since the
-    /// clock is put forward, the time as late after the change as it should be; if it does twice,
-    /// the earlier time.
+    /// The microseconds since 1970, UTC, of a local time. If it does not exist, since the clock is
+    /// put forward, the time as long after the change as it would have been; if it exists twice, the
+    /// earlier one.
     pub(super) fn time_of(&self, local: Local) -> i64 {
         let offset = match self.offset_for(local) {
             AmbiguousOffset::Unambiguous { offset } => offset,
@@ -83,9 +83,9 @@ impl Zone {
         instant(local, offset)
     }
 
-    /// As [`time_of`](Self::time_of), of a time with which something begins: if the clock never shows
-    /// it, the moment at which it is put forward. That is never after what has begun, also where the
-    /// clock leaps over midnight and not from it.
+    /// As [`time_of`](Self::time_of), for the start of a period: if the local time does not exist,
+    /// the moment of the change. That is never after a time in the period, also if the clock skips
+    /// from before midnight.
     pub(super) fn start_of(&self, local: Local) -> i64 {
         match (self, self.offset_for(local)) {
             (Self::Named(zone), AmbiguousOffset::Gap { before, after }) => {
@@ -115,7 +115,7 @@ impl Zone {
     }
 }
 
-/// The microseconds since 1970, UTC, at which a clock shows this that is ahead by so much.
+/// The microseconds since 1970, UTC, of a local time with an offset.
 fn instant(local: Local, offset: Offset) -> i64 {
     local.0.saturating_sub(i64::from(offset.seconds()) * MICROS_PER_SECOND)
 }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     /// Toronto's clocks leapt from 23:30 over midnight on 1919-03-30, and the day of 04:45Z began at
-    /// 05:00Z, after it. Every zone is asked for every change that has to do with midnight.
+    /// 05:00Z, after it. Every change of every zone around midnight is tested.
     #[test]
     fn nothing_begins_after_what_is_in_it() {
         const DAY: Unit = Unit::Days(1);
