@@ -1,5 +1,5 @@
-//! Documents without an id of their own, inserted under a request id: what tells a retry from a second
-//! document is the request alone, and the answer to the retry has to name the document of the first
+//! Documents with generated ids, inserted under a request id: only the request id distinguishes a
+//! retry from a second document, and the answer to the retry has to name the document of the first
 //! attempt.
 
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ use crate::perform::Done;
 /// The collection of these documents.
 pub const COLLECTION: &str = "added";
 
-/// The ids of the documents that each operation has inserted: of an honest database's, one.
+/// The ids of the documents that each operation has inserted; in a correct database, one each.
 pub type Added = BTreeMap<OperationId, Vec<String>>;
 
-/// Inserts a document. Every other one is inserted again at once, as by a client that did not hear
+/// Inserts a document. Every other one is inserted again at once, as by a client that did not get
 /// the answer.
 pub(crate) fn add(db: &velocitydb::Database, operation: &Operation) -> velocitydb::Result<Done> {
     let id = operation.id;
@@ -42,7 +42,7 @@ pub(crate) fn add(db: &velocitydb::Database, operation: &Operation) -> velocityd
     Ok(Done::Added { index, version, document, is_replayed })
 }
 
-/// The operation that has inserted a document; `None` when nobody can have.
+/// The operation that has inserted a document; `None` when no operation can have.
 pub(crate) fn operation_of(document: &Document) -> Option<OperationId> {
     let of = OperationId(document.field("of").ok()??.as_i64().ok()??.cast_unsigned());
     let fields = document.fields().ok()?;

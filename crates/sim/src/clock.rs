@@ -1,5 +1,5 @@
-//! [`Ahead`]: the system's clock, moved ahead. So a folder can be left closed past any expiry without
-//! anybody waiting for that.
+//! [`Ahead`]: the system's clock, moved ahead. So a test can open a folder after any expiry without
+//! waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub struct Ahead {
 }
 
 impl Ahead {
-    /// So many hours ahead.
+    /// Ahead by a number of hours.
     pub fn by_hours(hours: u64) -> Self {
         Ahead { by: Duration::from_secs(hours * 60 * 60) }
     }

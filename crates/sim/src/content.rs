@@ -1,9 +1,9 @@
-//! What the workload writes into documents: content that says by itself who wrote it.
+//! The content of the workload's documents, which names the operations that wrote it.
 //!
-//! Every operation has a number of its own, and everything it writes follows from that number. A
-//! full write begins a *trail* with its number, an update appends its own, and `n` and `pad` follow
-//! from the trail. So a document that is torn, invented, or missing an update in its middle is
-//! recognised by looking at it.
+//! Every operation has a unique number, from which everything it writes is derived. A full write
+//! begins a *trail* with its number, an update appends its own, and `n` and `pad` are derived from
+//! the trail. So a document that is torn, invented, or lacks an update in its middle is detected
+//! from its content alone.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use velocitydb::{Document, Object, Update, Value, object};
 
 use crate::random::mixed;
 
-/// The number of an operation, unique in the life of a data folder.
+/// The number of an operation, unique for a data folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u64);
 
@@ -40,7 +40,7 @@ impl OperationId {
         (mixed(self.0 ^ 1) % 100) as i64 + 1
     }
 
-    /// The text that it writes: mostly short, a few kilobytes now and then, and seldom a large one.
+    /// The text that it writes: mostly short, sometimes a few kilobytes, and rarely large.
     pub fn pad(self) -> String {
         let hash = mixed(self.0 ^ 2);
         let words = match hash % 400 {
@@ -69,7 +69,7 @@ impl fmt::Display for OperationId {
     }
 }
 
-/// The trail of a document: the operations that made it, the first of which wrote it as a whole.
+/// The trail of a document: the operations that wrote it, beginning with a full write.
 ///
 /// # Errors
 ///

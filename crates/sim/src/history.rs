@@ -14,13 +14,13 @@ use crate::record::{JournalEnd, Record};
 pub struct History {
     /// Every operation that was begun, in the order of the records.
     pub calls: Vec<Call>,
-    /// Whether the worker said that it had opened the database.
+    /// Whether the worker reported that it had opened the database.
     pub is_opened: bool,
     /// The last index that is promised to survive.
     pub durable_index: u64,
-    /// What the worker complains of.
+    /// The failures that the worker reported.
     pub failures: Vec<String>,
-    /// The journal and its length when the last write that was promised to survive was.
+    /// The journal and its length when the last write that is promised to survive became durable.
     pub durable_journal: Option<JournalEnd>,
     mode: Mode,
     positions: HashMap<OperationId, usize>,
@@ -30,41 +30,41 @@ pub struct History {
 /// An operation, and what its client saw.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// What was asked for.
+    /// The operation.
     pub operation: Operation,
-    /// What the client was answered.
+    /// The client's answer.
     pub answer: Answer,
-    /// When the auditor was told of the answer.
+    /// When the auditor got the answer.
     pub answered: Option<Instant>,
-    /// The last index that had been acknowledged to anybody when it began.
+    /// The last index that had been acknowledged to any client when it began.
     began_after: u64,
-    /// For one that was not told its place: it is above this.
+    /// If its answer has no index: a lower bound, exclusive.
     pub index_min: u64,
-    /// For one that was not told its place: it is below this.
+    /// If its answer has no index: an upper bound, exclusive.
     pub index_end: u64,
     /// The job that was claimed.
     pub job: Option<Job>,
-    /// The id of the document that was inserted without one.
+    /// The generated id of the inserted document.
     pub document: Option<String>,
 }
 
-/// What a client was answered.
+/// The answer of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Nothing before the crash: it may have been applied, or not.
+    /// None before the crash: the operation may have been applied, or not.
     None,
     /// It was applied.
     Applied {
-        /// Its place; 0 where the client was not told.
+        /// Its position; 0 if the answer has none.
         index: u64,
-        /// The version that it left; 0 where there is none.
+        /// The resulting version; 0 if there is none.
         version: u64,
     },
     /// It changed nothing.
     Nothing,
 }
 
-/// What must have become of an operation in a state.
+/// Whether an operation must be in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It is in the state.
@@ -78,7 +78,7 @@ pub enum Fate {
 }
 
 impl History {
-    /// Nothing seen yet of a worker in `mode`.
+    /// An empty history of a worker in `mode`.
     pub fn new(mode: Mode) -> Self {
         History {
             calls: Vec::new(),
@@ -120,8 +120,8 @@ impl History {
         }
     }
 
-    /// Notes how far the journal was durable. Threads of a worker look and tell in two steps, so what
-    /// is told later may have been seen earlier.
+    /// Records how far the journal was durable. Threads of a worker read and report it in two steps,
+    /// so a later report may have an earlier value.
     fn note_durable(&mut self, end: JournalEnd) {
         let place = |end: &JournalEnd| (end.journal, end.length);
         if self.durable_journal.is_none_or(|before| place(&before) <= place(&end)) {
@@ -168,8 +168,8 @@ impl History {
         self.positions.get(&id).map(|position| &self.calls[*position])
     }
 
-    /// To be called when all records are there: bounds the places of those operations whose
-    /// clients were not told, by what the same client did before and after.
+    /// Call this after all records were added: bounds the positions of operations whose answers have
+    /// none, by the same client's operations before and after.
     pub fn finish(&mut self) {
         let mut last = HashMap::<u8, u64>::new();
         for call in &mut self.calls {
@@ -189,7 +189,7 @@ impl History {
         }
     }
 
-    /// What must have become of a call in the state that ends with `recovered`.
+    /// Whether a call must be in the state that ends with `recovered`.
     pub fn fate(&self, call: &Call, recovered: u64) -> Fate {
         match call.answer {
             Answer::None => Fate::Possible,
@@ -218,7 +218,7 @@ impl History {
         self.calls.iter().filter(|call| call.answer != Answer::None).count() as u64
     }
 
-    /// How many operations were under way at the end.
+    /// How many operations were in flight at the end.
     pub fn in_flight(&self) -> u64 {
         self.calls.len() as u64 - self.acknowledged()
     }
@@ -246,7 +246,8 @@ impl History {
 }
 
 impl Operation {
-    /// The level that its effect was acknowledged at: transactions, creating and dropping know one.
+    /// The level at which its effect was acknowledged: transactions, creating and dropping have only
+    /// one.
     fn level_of_effect(&self) -> Consistency {
         match self.what {
             What::Write { .. } | What::Add => self.level,
@@ -264,8 +265,8 @@ fn is_durable(mode: Mode, level: Consistency) -> bool {
 mod tests {
     use super::*;
 
-    /// Of two threads, the one that looked first told last, and a loss of power was made to take what
-    /// the other had seen to be durable.
+    /// Of two threads, the one that read first reported last, and the simulated loss of power removed
+    /// what the other had read as durable.
     #[test]
     fn the_furthest_durable_end_counts_whoever_tells_it_last() {
         let mut history = History::new(Mode::Persistent);

@@ -1,8 +1,8 @@
-//! The jobs of the workload: offering, claiming and finishing them, and the indexes that come and
-//! go meanwhile.
+//! The jobs of the workload: offering, claiming and finishing them, while indexes are created and
+//! dropped.
 //!
-//! Every claim pushes its number onto the job's list, so the job tells who has ever had it, in
-//! their order. A slot is had by one job at a time: a unique index sees to that.
+//! Every claim appends its number to the job's list, so the list has all claims of the job in
+//! order. A unique index ensures that a slot is used by one job at a time.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub const COLLECTION: &str = "jobs";
 /// How many kinds of jobs there are.
 pub const KINDS: u8 = 3;
 
-/// How many indexes come and go.
+/// How many indexes are created and dropped.
 pub const INDEXES: u8 = 5;
 
 /// How many jobs are offered at a time.
@@ -118,7 +118,7 @@ pub(crate) fn drop_index(db: &Database, number: u8) -> velocitydb::Result<Done> 
     db.documents(collection).drop_index(&spec.name()).map(|()| Done::unplaced())
 }
 
-/// A job from its document; `None` when nothing that is done here left it.
+/// A job from its document; `None` when no operation of the workload can have left it.
 pub(crate) fn read(version: u64, fields: &Object) -> Option<JobState> {
     let operation = |value: &Value| Some(OperationId(value.as_i64()?.cast_unsigned()));
     let claims = fields.get("claims")?.as_array()?.iter().map(operation).collect::<Option<_>>()?;

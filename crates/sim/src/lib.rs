@@ -1,9 +1,9 @@
 //! Faults, histories of what clients saw, and one checker for each promise; unpublished.
 //!
-//! [`workload`] decides what is done, [`perform`] does it, [`history`] remembers what was
-//! acknowledged, [`check`] compares that with what a database holds afterwards, and [`crash`] puts
-//! them together around `kill -9`. No checker knows how the database works. [`oracle`] asks an
-//! evaluator that nobody here wrote what queries should answer.
+//! [`workload`] generates operations, [`perform`] executes them, [`history`] records what was
+//! acknowledged, [`check`] compares that with the content of the database afterwards, and
+//! [`crash`] combines them with `kill -9`. No checker depends on how the database works.
+//! [`oracle`] compares query results with those of an independent evaluator.
 
 #![deny(missing_docs)]
 

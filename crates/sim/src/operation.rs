@@ -1,4 +1,5 @@
-//! [`Operation`]: one call of a client, and the line of text that tells the auditor of it.
+//! [`Operation`]: one call of a client, and the line of text that reports it to the
+//! auditor.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,15 +13,15 @@ use crate::content::OperationId;
 pub struct Operation {
     /// Its number, which decides what it writes.
     pub id: OperationId,
-    /// The level that it asks for.
+    /// Its consistency level.
     pub level: Consistency,
-    /// Whether it is made with a request id.
+    /// Whether it has a request id.
     pub retry: Retry,
     /// What it does.
     pub what: What,
 }
 
-/// Whether a call can be repeated harmlessly.
+/// Whether a call can be safely repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// It has no request id.
@@ -41,7 +42,7 @@ pub enum What {
         /// What must hold.
         compare: Compare,
     },
-    /// Moves an amount from one account to another, and notes it in the ledger.
+    /// Moves an amount from one account to another, and records it in the ledger.
     Transfer {
         /// The account that loses it.
         from: u8,
@@ -50,20 +51,21 @@ pub enum What {
         /// How much.
         amount: u8,
     },
-    /// Creates the collection that comes and goes.
+    /// Creates the collection that is dropped now and then.
     Create,
-    /// Drops the collection that comes and goes.
+    /// Drops that collection.
     Drop,
     /// Makes everything before it as durable as the mode can.
     Sync,
-    /// Offers some jobs of a kind, one of which takes a slot that one job has at a time.
+    /// Offers some jobs of a kind, one of which uses a slot that only one job can use at
+    /// a time.
     Offer {
         /// Their kind.
         kind: u8,
         /// The slot.
         slot: u8,
     },
-    /// Takes the first job of a kind that waits.
+    /// Claims the first waiting job of a kind.
     Claim {
         /// The kind.
         kind: u8,
@@ -83,13 +85,13 @@ pub enum What {
     CreateIndex(u8),
     /// Drops the index of this number.
     DropIndex(u8),
-    /// Creates some collections that stay.
+    /// Creates some collections that are never dropped.
     Found,
     /// Inserts many documents that expire together, within milliseconds.
     Swarm,
-    /// Begins to read, and goes away.
+    /// Starts a read, and abandons it.
     Glance,
-    /// Inserts a document whose id is made up by the database.
+    /// Inserts a document whose id the database generates.
     Add,
 }
 
@@ -137,7 +139,7 @@ impl Lease {
     }
 }
 
-/// What is written as one: a document, or all documents of a group.
+/// What is written atomically: a document, or all documents of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Register {
     /// Where it is.

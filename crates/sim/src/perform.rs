@@ -1,4 +1,5 @@
-//! Doing an [`Operation`] on a database: the one place where the workload meets the API.
+//! Executing an [`Operation`] on a database: the only module of the workload that uses
+//! the API.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub const ACCOUNTS_COLLECTION: &str = "accounts";
 /// The collection of transfers, by the number of the operation.
 pub const LEDGER_COLLECTION: &str = "ledger";
 
-/// The collection that would get what is inserted with a request id that was used before.
+/// The collection for inserts under a request id that was used before.
 const STRAYS_COLLECTION: &str = "strays";
 
 /// How long a document lives that is written briefly.
@@ -31,39 +32,39 @@ const AN_HOUR: Duration = Duration::from_secs(60 * 60);
 /// How often a transfer that conflicts with others is tried.
 const TRANSFER_ATTEMPTS: u32 = 20;
 
-/// What became of an operation.
+/// The outcome of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
     /// It was applied.
     Applied {
-        /// Its place in the order of all commands; 0 where the database does not say.
+        /// Its position in the order of all commands; 0 if the answer has none.
         index: u64,
-        /// The version that it left; 0 where there is none.
+        /// The resulting version; 0 if there is none.
         version: u64,
-        /// Whether this answers an earlier call.
+        /// Whether this is the answer to an earlier call.
         is_replayed: bool,
     },
     /// A job was claimed.
     Claimed {
-        /// The place of the claim in the order of all commands.
+        /// The position of the claim in the order of all commands.
         index: u64,
         /// The version of the job.
         version: u64,
         /// The job.
         job: Job,
     },
-    /// A document was inserted under an id that was made up.
+    /// A document was inserted under a generated id.
     Added {
-        /// The place of the insert in the order of all commands.
+        /// The position of the insert in the order of all commands.
         index: u64,
         /// The version of the document.
         version: u64,
         /// Its id.
         document: String,
-        /// Whether this answers an earlier call.
+        /// Whether this is the answer to an earlier call.
         is_replayed: bool,
     },
-    /// What it needed did not hold, or there was nothing to change.
+    /// Its condition did not hold, or there was nothing to change.
     Nothing,
 }
 
@@ -87,7 +88,7 @@ pub fn account(number: u8) -> String {
     format!("{number:02}")
 }
 
-/// The version and the number of a register, as `local` reads tell.
+/// The version and the number of a register, by reads at `local`.
 pub fn read(db: &Database, register: Register) -> Option<(u64, i64)> {
     let documents = db.documents(register.kind.collection()).at(Consistency::Local);
     let document = documents.get(register.documents().first()?).ok()??;
@@ -95,8 +96,8 @@ pub fn read(db: &Database, register: Register) -> Option<(u64, i64)> {
     Some((document.version(), number))
 }
 
-/// Uses the request id of an operation that was answered for another command, an insert without an
-/// id; whether that was refused as it has to be.
+/// Uses the request id of an answered operation for another command, an insert without an id;
+/// returns whether that was refused, as it has to be.
 ///
 /// # Errors
 ///
@@ -110,11 +111,11 @@ pub fn is_reuse_refused(db: &Database, operation: &Operation) -> velocitydb::Res
     }
 }
 
-/// Does an operation.
+/// Executes an operation.
 ///
 /// # Errors
 ///
-/// What no client should ever see, whatever others do at the same time.
+/// An error that no client should ever get, whatever others do at the same time.
 pub fn perform(db: &Database, operation: &Operation) -> velocitydb::Result<Done> {
     let result = match operation.what {
         What::Write { register, effect, compare } => match register.kind {

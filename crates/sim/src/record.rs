@@ -1,7 +1,8 @@
-//! [`Record`]: what a worker tells the auditor, a line each, before and after every operation.
+//! [`Record`]: the reports of a worker to the auditor, one line before and after every
+//! operation.
 //!
-//! A line is one write to a pipe, shorter than what the system keeps in one piece, so that the
-//! lines of several threads do not mix and `kill -9` leaves no half of one.
+//! A line is one write to a pipe, short enough to be atomic, so that the lines of several
+//! threads do not mix and `kill -9` leaves no partial line.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,44 +15,44 @@ use crate::operation::{Job, Operation};
 pub struct JournalEnd {
     /// The number of the newest journal.
     pub journal: u64,
-    /// The length of what it holds.
+    /// The length of its content.
     pub length: u64,
-    /// What fsyncs in the background had left behind before, as a hash.
+    /// A hash of what background fsyncs had changed before.
     pub background: u64,
 }
 
-/// What a worker tells the auditor.
+/// A report of a worker to the auditor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     /// The database is open, and the operations begin.
     Opened,
-    /// An operation is about to be done.
+    /// An operation is about to be executed.
     Begin(Operation),
     /// An operation was acknowledged.
     Applied {
         /// Its number.
         id: OperationId,
-        /// Its place in the order of all commands; 0 where the database does not say.
+        /// Its position in the order of all commands; 0 if the answer has none.
         index: u64,
-        /// The version that it left; 0 where there is none.
+        /// The resulting version; 0 if there is none.
         version: u64,
     },
     /// A job was claimed.
     Claimed {
         /// The number of the claim.
         id: OperationId,
-        /// Its place in the order of all commands.
+        /// Its position in the order of all commands.
         index: u64,
         /// The version of the job: the fencing token.
         version: u64,
         /// The job.
         job: Job,
     },
-    /// A document was inserted under an id that was made up.
+    /// A document was inserted under a generated id.
     Added {
         /// The number of the insert.
         id: OperationId,
-        /// Its place in the order of all commands.
+        /// Its position in the order of all commands.
         index: u64,
         /// The version of the document.
         version: u64,
@@ -93,7 +94,7 @@ impl fmt::Display for Record {
     }
 }
 
-/// A line that is no record.
+/// A line that is not a valid record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the line {line:?} is no record")]
 pub struct NotARecord {

@@ -1,5 +1,5 @@
-//! What the workload does beside registers, transfers and jobs: many collections, many documents with
-//! a time to live at once, and readers that go away.
+//! Further operations of the workload: many collections, many documents with the same time to live,
+//! and readers that stop early.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -13,11 +13,11 @@ use crate::perform::Done;
 /// The collection of documents that all expire.
 pub const SWARM: &str = "swarm";
 
-/// How many documents are inserted together that expire together.
+/// How many documents are inserted together and expire together.
 pub const SWARM_SIZE: u8 = 100;
 
-/// How many collections are created one after another. They stay, so a folder comes to have
-/// thousands.
+/// How many collections are created one after another. They are never dropped, so a folder comes to
+/// have thousands.
 pub const FOUNDED: u8 = 20;
 
 /// How long the documents of a swarm live.
@@ -25,7 +25,7 @@ const BRIEFLY: Duration = Duration::from_millis(15);
 
 const FOUNDED_PREFIX: &str = "founded-";
 
-/// Creates some collections that stay.
+/// Creates some collections that are never dropped.
 pub(crate) fn found(db: &Database, id: OperationId) -> velocitydb::Result<Done> {
     for number in 0..FOUNDED {
         let name = format!("{FOUNDED_PREFIX}{}-{number}", id.0);
@@ -52,7 +52,7 @@ pub(crate) fn swarm(db: &Database, id: OperationId) -> velocitydb::Result<Done> 
     Ok(Done::Applied { index, version: 1, is_replayed: false })
 }
 
-/// The operation that has inserted a document of a swarm; `None` when nobody can have.
+/// The operation that has inserted a document of a swarm; `None` when no operation can have.
 pub fn swarmed(document: &Document) -> Option<OperationId> {
     let (id, number) = document.id().split_once('-')?;
     number.parse::<u8>().ok().filter(|number| *number < SWARM_SIZE)?;
@@ -61,8 +61,7 @@ pub fn swarmed(document: &Document) -> Option<OperationId> {
     is_whole.then_some(OperationId(of.cast_unsigned()))
 }
 
-/// Begins to read, and goes away before the end; sees to it that a snapshot stays as it is
-/// meanwhile.
+/// Starts a read, and stops before its end; checks that a snapshot does not change meanwhile.
 pub(crate) fn glance(db: &Database, id: OperationId) -> velocitydb::Result<Done> {
     let snapshot = db.snapshot()?;
     let before = snapshot.count("notes")?;

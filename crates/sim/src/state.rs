@@ -1,4 +1,4 @@
-//! [`State`]: everything that a database holds, as the checkers see it.
+//! [`State`]: the whole content of a database, for the checkers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::operation::{Job, Kind, Register};
 use crate::perform::{ACCOUNTS_COLLECTION, LEDGER_COLLECTION};
 use crate::shapes::{self, Founded, SWARM};
 
-/// Everything that a database holds.
+/// The whole content of a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    /// The place of the last command that is in it.
+    /// The position of the last command that is in it.
     pub index: u64,
     /// The registers that exist.
     pub registers: BTreeMap<Register, Observed>,
@@ -23,23 +23,23 @@ pub struct State {
     pub accounts: BTreeMap<String, Account>,
     /// The transfers that were made.
     pub ledger: BTreeMap<OperationId, Entry>,
-    /// The jobs that there are.
+    /// The jobs.
     pub jobs: BTreeMap<Job, JobState>,
-    /// For each collection, how many documents it says that it has, and how many it has.
+    /// For each collection, its count, and how many documents it lists.
     pub counts: BTreeMap<String, (u64, u64)>,
-    /// What can be no state that any operations have left, in words.
+    /// Descriptions of content that no operations can have left.
     pub malformed: Vec<String>,
-    /// When documents expire that do.
+    /// When the documents with a time to live expire.
     pub expiries: Vec<Time>,
-    /// How many collections that stay each operation has created.
+    /// How many collections that are never dropped each operation has created.
     pub founded: Founded,
-    /// The documents without an id of their own that each operation has inserted.
+    /// The documents with generated ids that each operation has inserted.
     pub added: Added,
-    /// The operations of which documents that all expire are there.
+    /// The operations whose documents that expire together exist.
     pub swarms: BTreeSet<OperationId>,
 }
 
-/// A job as it is.
+/// The state of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JobState {
     /// Its version.
@@ -59,7 +59,7 @@ pub struct JobState {
 pub struct Observed {
     /// The version of its documents.
     pub version: u64,
-    /// The operations that made it.
+    /// The operations that wrote it.
     pub trail: Vec<OperationId>,
 }
 
@@ -88,7 +88,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// Those of the database; what is read and makes no sense is no error but in the state.
+    /// Those of the database; malformed content is not an error, but is in the state.
     pub fn read(db: &Database) -> velocitydb::Result<Self> {
         let snapshot = db.snapshot()?;
         let mut state = State { index: snapshot.index()?, ..State::default() };
@@ -108,7 +108,8 @@ impl State {
         Ok(state)
     }
 
-    /// When the last document expires that does so within `soon` from `now`.
+    /// When the last of the documents that expire within `soon` from `now`
+    /// expires.
     pub fn expires_soon_last(&self, now: Time, soon: Duration) -> Option<Time> {
         let end = now.checked_add(soon)?;
         self.expiries.iter().copied().filter(|expires| *expires < end).max()
@@ -211,7 +212,7 @@ impl State {
         }
     }
 
-    /// What is read one by one must be what is listed.
+    /// Checks that single reads and lists agree.
     fn check_single_reads(&mut self, snapshot: &Snapshot) -> velocitydb::Result<()> {
         for (register, observed) in &self.registers {
             let ids = register.documents();
@@ -228,7 +229,8 @@ fn integer(document: &Document, name: &str) -> Option<i64> {
     document.field(name).ok()??.as_i64().ok()?
 }
 
-/// A register from its documents, all of which must be there and alike, or none.
+/// A register from its documents, which must all exist and be alike, or all be
+/// missing.
 fn observe(documents: &[&Document], count: usize) -> Result<Option<Observed>, String> {
     let Some(first) = documents.first() else { return Ok(None) };
     let trail = content::trail(first)?;

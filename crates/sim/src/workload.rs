@@ -1,4 +1,4 @@
-//! [`Workload`]: what one thread of clients does, decided by a seed and by what it reads.
+//! [`Workload`]: the operations of one thread of clients, decided by a seed and by its reads.
 
 use velocitydb::Consistency;
 
@@ -10,11 +10,11 @@ use crate::operation::{Compare, Effect, Job, Kind, Lease, Operation, Register, R
 /// How many accounts there are.
 pub const ACCOUNTS: u8 = 12;
 
-/// The thread that alone writes the collection that is dropped now and then: a drop is not
-/// acknowledged with its place in the order, so the order of that one thread must do.
+/// The only thread that writes the collection that is dropped now and then: the answer to a drop
+/// has no position in the order, so the order within that thread has to suffice.
 const TIDE_THREAD: u8 = 0;
 
-/// What one thread of clients does.
+/// The operations of one thread of clients.
 #[derive(Debug)]
 pub struct Workload {
     random: Random,
@@ -26,13 +26,13 @@ pub struct Workload {
     claimed: Vec<(Job, u64, Lease)>,
 }
 
-/// The thread that alone creates and drops indexes.
+/// The only thread that creates and drops indexes.
 const INDEX_THREAD: u8 = 1;
 
-/// Jobs that one thread keeps in mind at the most.
+/// How many claimed jobs one thread remembers at the most.
 const CLAIMED_MAX: usize = 16;
 
-/// Mostly `local`, so that much of what is written is not durable yet.
+/// Mostly `local`, so that many writes are not durable yet.
 const MOSTLY_LOCAL: [Consistency; 10] = [
     Consistency::Local,
     Consistency::Local,
@@ -64,14 +64,15 @@ impl Workload {
         Workload { levels: &MOSTLY_LOCAL, ..self }
     }
 
-    /// Keeps in mind that a job was claimed.
+    /// Remembers that a job was claimed.
     pub fn has_claimed(&mut self, job: Job, version: u64, lease: Lease) {
         if self.claimed.len() < CLAIMED_MAX {
             self.claimed.push((job, version, lease));
         }
     }
 
-    /// The next operation. `read` tells the version and the number of a register, for comparing.
+    /// The next operation. `read` returns the version and the number of a register, for
+    /// comparing.
     pub fn next_operation(
         &mut self,
         read: &mut dyn FnMut(Register) -> Option<(u64, i64)>,
@@ -80,7 +81,7 @@ impl Workload {
         let id = OperationId::new(self.cycle, self.thread, self.sequence);
         let level = self.random.one_of(self.levels);
         let what = self.what(read);
-        // Nothing but its request id tells a document without an id from another one.
+        // Only its request id distinguishes a document without an id from another one.
         let is_safe =
             what == What::Add || (matches!(what, What::Write { .. }) && self.random.one_in(4));
         let retry = if is_safe { Retry::Safe } else { Retry::Unsafe };
@@ -137,7 +138,7 @@ impl Workload {
         What::Write { register, effect, compare }
     }
 
-    /// Half of the writes that can compare do; what they compare with may be old by then.
+    /// Half of the writes that can compare do; the compared values may be stale by then.
     fn compare(
         &mut self,
         register: Register,

@@ -23,7 +23,7 @@ const USAGE: &str = "usage: crash [--cycles N] [--mode MODE] [--seed S] [--jobs 
   --jobs J       how many data folders live at the same time; 1 if not given
   --path FOLDER  where data folders are made; the system's place if not given";
 
-/// The most processes of claimants that are killed, so that there is an end.
+/// The most processes of claimants that are killed, so that the campaign ends.
 const CLAIMS_KILLS_MAX: u32 = 500;
 
 fn main() -> ExitCode {
@@ -74,7 +74,7 @@ fn claims(mode: &str, jobs: &str, seed: &str) -> ExitCode {
     }
 }
 
-/// Says what came of it, and whether that is sound.
+/// Prints the outcome, and returns whether it is sound.
 fn claims_uninterrupted(jobs: u64, seed: u64) -> Result<bool, Box<dyn Error>> {
     let claims = uninterrupted::run(Path::new(""), Mode::MemoryOnly, jobs, seed)?;
     println!("{claims:?}");
@@ -119,7 +119,7 @@ fn worker(words: &[&str]) -> Option<Worker> {
         mode: campaign::mode_of(mode)?,
         seed: seed.parse().ok()?,
         cycle: cycle.parse().ok()?,
-        journal: if *journal == "told" { Journal::Told } else { Journal::Ignored },
+        journal: if *journal == "reported" { Journal::Reported } else { Journal::Ignored },
     })
 }
 

@@ -1,5 +1,5 @@
-//! `oracle`: asks VelocityDB and mingo the same random queries. Run it as `cargo xtask oracle`,
-//! which installs mingo first.
+//! `oracle`: compares VelocityDB and mingo on the same random queries. Run it as `cargo xtask
+//! oracle`, which installs mingo first.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ const USAGE: &str = "usage: oracle --driver FOLDER [--comparisons N] [--seed S] 
                     after the other
   --known           prints the known differences, and asks nothing";
 
-/// What the arguments say.
+/// The parsed arguments.
 struct Arguments {
     campaign: Campaign,
     bugs: Vec<Bug>,
@@ -96,7 +96,7 @@ fn arguments(words: &[String]) -> Result<Arguments, String> {
     }
 }
 
-/// Everybody who is asked, the plainest first.
+/// All evaluators, the simplest first.
 fn evaluators() -> Result<Vec<Box<dyn Evaluator>>, String> {
     let mut evaluators: Vec<Box<dyn Evaluator>> = vec![Box::new(Core::default())];
     for (mode, indexes) in [
@@ -131,7 +131,7 @@ fn run(mut campaign: Campaign) -> ExitCode {
     }
 }
 
-/// Runs a short campaign with each bug; every one has to be caught.
+/// Runs a short campaign with each bug; every one has to be detected.
 fn plant(campaign: Campaign, bugs: &[Bug]) -> ExitCode {
     println!("seed {}\n", campaign.seed);
     let mut missed = 0;

@@ -1,5 +1,5 @@
-//! The checker of documents without an id of their own: an insert that was answered has left just the
-//! document that it named, however often it was tried, and one that was not answered at most one.
+//! The checker of documents with generated ids: an answered insert has left exactly the document that
+//! its answer named, however often it was tried, and an unanswered one at most one document.
 
 use super::Violation;
 use crate::content::OperationId;
@@ -40,7 +40,7 @@ pub(super) fn check(before: &State, history: &History, after: &State) -> Vec<Vio
     violations
 }
 
-/// What holds of any state: no operation has inserted two documents.
+/// Checks of any state: no operation has inserted two documents.
 pub fn check_once(state: &State) -> Vec<Violation> {
     let doubled = state.added.iter().filter(|(_, documents)| documents.len() > 1);
     let violation = |(operation, documents): (&OperationId, &Vec<String>)| Violation::Added {

@@ -1,8 +1,8 @@
-//! The checker of claims: no job went to two at the same time, no acknowledged claim is lost, tokens
-//! rise, and no slot is had twice.
+//! The checker of claims: no job was held by two claims at the same time, no acknowledged claim is
+//! lost, tokens increase, and no slot is used twice.
 //!
-//! A job's list of claims is the order in which it was had. Whoever had it for long has had it until
-//! the end: a further claim behind that one took it from him.
+//! A job's list has its claims in order. A claim with a long lease holds the job until the end: a
+//! later claim on the list took it wrongly.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ fn violation(job: Job, what: impl Into<String>) -> Violation {
     Violation::Job { job, what: what.into() }
 }
 
-/// What was there before the cycle is there, and has not gone back.
+/// Jobs from before the cycle still exist, and have not gone back.
 fn check_known(before: &State, after: &State, violations: &mut Vec<Violation>) {
     for (&job, known) in &before.jobs {
         match after.jobs.get(&job) {
@@ -46,7 +46,7 @@ fn check_known(before: &State, after: &State, violations: &mut Vec<Violation>) {
     }
 }
 
-/// What was acknowledged is there, and what was refused or lost is not.
+/// Acknowledged calls are in the state, and refused or lost ones are not.
 fn check_calls(history: &History, after: &State, violations: &mut Vec<Violation>) {
     let mut tokens: BTreeMap<(Job, u64), OperationId> = BTreeMap::new();
     for call in &history.calls {
@@ -106,7 +106,7 @@ fn check_claims(
             violate(format!("claim {claim} took it from {holder}, who had it"));
         }
         let Some(call) = history.call(*claim) else {
-            // Whether an older one was brief is not known any more.
+            // Whether an older claim was brief is not known any more.
             if !known.contains(claim) {
                 violate(format!("nobody made claim {claim}"));
             }
@@ -145,7 +145,7 @@ fn problem_of(history: &History, call: &Call, job: Job, recovered: u64) -> Optio
     }
 }
 
-/// No slot is had by two jobs.
+/// No slot is used by two jobs.
 fn check_slots(after: &State, violations: &mut Vec<Violation>) {
     let mut slots = BTreeMap::new();
     for (&job, state) in &after.jobs {
@@ -159,7 +159,8 @@ fn check_slots(after: &State, violations: &mut Vec<Violation>) {
 
 #[cfg(test)]
 mod planted {
-    //! Planted bugs: what a broken database would leave, and what has to be said of it.
+    //! Planted bugs: states that a broken database would leave, and the violations that have to be
+    //! reported.
 
     use std::time::Instant;
 
@@ -231,7 +232,7 @@ mod planted {
 
     #[test]
     fn a_double_claim_is_noticed() {
-        // Both were told that they have it, and both are on the list.
+        // Both claims were acknowledged, and both are on the list.
         let mut cycle = Cycle::new();
         cycle.claim(4, Lease::Long, 5, 5);
         cycle.after.index = 5;
@@ -241,7 +242,7 @@ mod planted {
         // The second one overwrote the first.
         cycle.job().claims = vec![id(2), id(4)];
         assert!(cycle.problems().contains("is lost"), "{}", cycle.problems());
-        // Both were given the same token.
+        // Both got the same token.
         let mut cycle = Cycle::new();
         cycle.claim(4, Lease::Long, 5, 4);
         cycle.after.index = 5;

@@ -1,4 +1,4 @@
-//! [`Known`]: what a cycle begins with, and the check of what it ends with.
+//! [`Known`]: the state before a cycle, and the check of the state after it.
 
 use super::{Floors, Violation, added, jobs, ledger, registers, shapes, whole};
 use crate::history::History;
@@ -13,7 +13,7 @@ pub struct Known {
     pub floors: Floors,
 }
 
-/// Compares a state with what clients saw since it was `known`.
+/// Compares a state with the `known` one and with what clients saw since.
 pub fn check(known: &Known, history: &History, after: &State) -> Vec<Violation> {
     let mut violations = whole::check(history, after);
     violations.extend(registers::check(known, history, after));
@@ -25,8 +25,8 @@ pub fn check(known: &Known, history: &History, after: &State) -> Vec<Violation> 
 }
 
 impl Known {
-    /// What is known after a cycle: `recovered` was found, and `now` is what the folder holds after
-    /// requests that had not been answered were made again.
+    /// What is known after a cycle: `recovered` is the state that was found, and `now` the one
+    /// after unanswered requests were retried.
     pub fn next(&self, history: &History, recovered: &State, now: State) -> Self {
         let floors = registers::next_floors(self, history, recovered, &now);
         Known { state: now, floors }

@@ -1,5 +1,5 @@
-//! The checker of transactions: each moves an amount between two accounts and notes it in the
-//! ledger, so accounts and ledger agree, or half of a transaction is there.
+//! The checker of transactions: each moves an amount between two accounts and records it in
+//! the ledger, so if accounts and ledger disagree, a transaction was applied in part.
 
 use std::collections::BTreeMap;
 

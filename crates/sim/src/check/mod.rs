@@ -1,8 +1,8 @@
 //! The checkers: a history of what clients saw, and the state that was found after it.
 //!
-//! They share one idea: every acknowledged write came with its place in the one order of all
-//! commands, and the state says at which place it ends. So what is before that place must be there,
-//! what is after it must not, and only operations that were never answered may be either.
+//! They share one idea: every acknowledged write has a position in the order of all commands, and
+//! the state records its last position. So writes up to that position must be in the state, later
+//! ones must not, and only unanswered operations may be either.
 
 mod added;
 mod jobs;

@@ -1,5 +1,5 @@
-//! Planted bugs: each checker is fed a state that a broken database would leave, and must say so.
-//! A checker that has never caught anything is not trusted.
+//! Planted bugs: each checker is given states that a broken database would leave, and must report
+//! them. A checker that has never detected a bug is not trusted.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ fn id(sequence: u32) -> OperationId {
     OperationId::new(1, 0, sequence)
 }
 
-/// A cycle as clients saw it, put together step by step.
+/// A cycle as clients saw it, built step by step.
 struct Cycle {
     history: History,
     after: State,
@@ -301,7 +301,8 @@ fn memory_first_may_lose_a_bounded_suffix_only() {
     assert_eq!(violations[0], Violation::LostDurable { durable: 20, recovered: 0 });
 }
 
-/// A document without an id was inserted and answered; this is what is there of it.
+/// The violations if a document with a generated id was inserted and answered, and these were
+/// found.
 fn added(document: &str, found: &[&str], recovered: u64) -> Vec<Violation> {
     let mut cycle = Cycle::new(Mode::Persistent);
     cycle.begin(1, Consistency::Strong, What::Add);

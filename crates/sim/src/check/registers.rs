@@ -1,8 +1,8 @@
 //! The checker of registers: lost, invented, doubled and torn writes, and versions.
 //!
-//! A register's trail names the operations that made it, one for each of its last versions. Each
-//! must have been acknowledged with just that version, or never been answered, or have been there
-//! before.
+//! A register's trail names the operations that wrote it, one for each of its last versions. Each
+//! must have been acknowledged with exactly that version, or never been answered, or be from
+//! before the cycle.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ use crate::state::{Observed, State};
 /// What is known of the version of a register that does not exist.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Floor {
-    /// It has had this version.
+    /// The version that it has had.
     pub version: u64,
-    /// It may have had this many more, by writes that were not answered.
+    /// How many more versions it may have had, by unanswered writes.
     pub slack: u64,
 }
 
-/// By register; nothing is known of the others.
+/// The known versions by register.
 pub type Floors = BTreeMap<Register, Floor>;
 
 /// A write of one register, with what its client saw.
@@ -31,19 +31,19 @@ struct Write {
     /// `None` for a drop of the whole collection.
     effect: Option<Effect>,
     fate: Fate,
-    /// Its place in the order; a drop is just after the place before it.
+    /// Its position in the order; a drop is just after the position before it.
     order: (u64, bool),
-    /// 0 when the client was not told.
+    /// 0 when the client got no answer.
     version: u64,
 }
 
-/// All that the checks of one register look at.
+/// The data for the checks of one register.
 struct Case<'a> {
     register: Register,
     history: &'a History,
     before: Option<&'a Observed>,
     floor: Floor,
-    /// In their order, and then those that were not answered.
+    /// In order, and then the unanswered ones.
     writes: Vec<Write>,
     after: Option<&'a Observed>,
 }
@@ -153,7 +153,7 @@ impl Case<'_> {
         self.writes.iter().filter(|write| write.fate == Fate::Possible)
     }
 
-    /// Whether versions can go up by more than writes: by expiring, or by a drop.
+    /// Whether versions can increase without writes: by expiring, or by a drop.
     fn has_silent_versions(&self) -> bool {
         matches!(self.register.kind, Kind::Fleeting | Kind::Tide)
     }
@@ -163,7 +163,7 @@ impl Case<'_> {
         self.before.map_or(self.floor, floor)
     }
 
-    /// Acknowledged versions go up, by as much as writes can account for.
+    /// Acknowledged versions increase, by no more than there were writes.
     fn check_versions(&self, violations: &mut Vec<Violation>) {
         let base = self.base();
         let possible = base.slack + self.possible().count() as u64;
@@ -219,7 +219,7 @@ impl Case<'_> {
         }
     }
 
-    /// How many of the first operations of the trail were there before.
+    /// How many of the first operations of the trail are from before the cycle.
     fn known_length(&self, after: &Observed, start: u64) -> usize {
         let Some(before) = self.before else { return 0 };
         let is_same = after.trail.starts_with(&before.trail)
@@ -227,7 +227,8 @@ impl Case<'_> {
         if is_same { before.trail.len() } else { 0 }
     }
 
-    /// One operation of the trail must have written this version of this register in this way.
+    /// Checks that an operation of the trail has written this version of this register in this
+    /// way.
     fn check_step(
         &self,
         operation: OperationId,

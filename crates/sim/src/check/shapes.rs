@@ -1,4 +1,5 @@
-//! The checker of collections that stay, and of documents that all expire.
+//! The checker of collections that are never dropped, and of documents that all
+//! expire together.
 
 use super::Violation;
 use crate::history::{Fate, History};

@@ -1,4 +1,4 @@
-//! [`Violation`]: a promise that was not kept, with what shows it.
+//! [`Violation`]: a promise that was not kept, with the evidence.
 
 use crate::content::OperationId;
 use crate::operation::{Job, Register};
@@ -7,13 +7,13 @@ use crate::operation::{Job, Register};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// A client was answered something that it must never be.
+    /// A client got an answer that must never happen.
     #[error("a client saw: {message}")]
     Failed {
         /// What.
         message: String,
     },
-    /// The state ends before something that is promised to survive.
+    /// The state ends before a write that is promised to survive.
     #[error("the state ends at {recovered}, and {durable} was promised to survive")]
     LostDurable {
         /// The last index that is promised.
@@ -21,13 +21,13 @@ pub enum Violation {
         /// The last index that is there.
         recovered: u64,
     },
-    /// The state can be what no operations have left.
+    /// No sequence of operations can have left this state.
     #[error("{what}")]
     Malformed {
         /// What is wrong.
         what: String,
     },
-    /// A collection counts other than it lists.
+    /// A collection's count differs from its list.
     #[error("collection {collection:?} counts {count} documents and lists {listed}")]
     Count {
         /// The collection.
@@ -37,7 +37,7 @@ pub enum Violation {
         /// What it has.
         listed: u64,
     },
-    /// A write that must be in the state is not.
+    /// A write that must be in the state is missing.
     #[error("{register}: write {operation} at version {version} is lost, found {found:?}")]
     LostWrite {
         /// Where.
@@ -49,7 +49,7 @@ pub enum Violation {
         /// The version that is there.
         found: Option<u64>,
     },
-    /// What was there before the cycle is gone, and nobody removed it.
+    /// A version from before the cycle is gone, and no operation removed it.
     #[error("{register}: version {version} is gone, found {found:?}")]
     WentBack {
         /// Where.
@@ -67,12 +67,12 @@ pub enum Violation {
         /// The write.
         operation: OperationId,
     },
-    /// Something is in the state that nobody wrote.
+    /// The state has content that no operation wrote.
     #[error("{register}: operation {operation} at version {version} never wrote this")]
     Invented {
         /// Where.
         register: Register,
-        /// The operation that it claims to be of.
+        /// The operation that it names.
         operation: OperationId,
         /// The version of that.
         version: u64,
@@ -85,7 +85,7 @@ pub enum Violation {
         /// The operation.
         operation: OperationId,
     },
-    /// An insert without an id has not left just the document that it was answered with.
+    /// An insert without an id has not left exactly the document of its answer.
     #[error("added/{operation}: {what}")]
     Added {
         /// The insert.
@@ -93,7 +93,7 @@ pub enum Violation {
         /// What is there instead.
         what: String,
     },
-    /// A version was acknowledged that had been acknowledged before, or is not above those before.
+    /// A version was acknowledged twice, or is not above the earlier ones.
     #[error("{register}: operation {operation} was given version {version} after {before}")]
     VersionReused {
         /// Where.
@@ -105,17 +105,17 @@ pub enum Violation {
         /// The version before.
         before: u64,
     },
-    /// Versions went up by more than the writes that can have done it.
+    /// Versions increased by more than the number of writes.
     #[error("{register}: {gaps} versions are missing, and {possible} writes were not answered")]
     VersionSkipped {
         /// Where.
         register: Register,
-        /// How many versions were given to nobody.
+        /// How many versions no answered write has.
         gaps: u64,
-        /// How many writes can have taken one.
+        /// How many unanswered writes there were.
         possible: u64,
     },
-    /// The ledger has not what it must have, or has what it must not.
+    /// The ledger lacks an entry, or has one that it must not have.
     #[error("ledger entry {operation}: {what}")]
     Ledger {
         /// The transfer.
@@ -123,7 +123,8 @@ pub enum Violation {
         /// What is wrong.
         what: &'static str,
     },
-    /// An account does not agree with the ledger: half of a transaction.
+    /// An account does not agree with the ledger: a transaction was applied in
+    /// part.
     #[error(
         "account {account} has {balance} at version {version}, by the ledger {expected} at {expected_version}"
     )]
@@ -147,7 +148,7 @@ pub enum Violation {
         /// How many there should be.
         expected: usize,
     },
-    /// A job went to two, was lost, or is not as its claims left it.
+    /// A job was held by two claims, was lost, or is not as its claims left it.
     #[error("job {}: {what}", job.document())]
     Job {
         /// The job.
@@ -155,7 +156,7 @@ pub enum Violation {
         /// What is wrong.
         what: String,
     },
-    /// More was lost than may be behind.
+    /// More was lost than the mode allows.
     #[error("at least {bytes} bytes of acknowledged writes are lost, at most {max} may be")]
     TooFarBehind {
         /// How much was lost.
@@ -163,13 +164,13 @@ pub enum Violation {
         /// How much may be.
         max: u64,
     },
-    /// The id of a request that was acknowledged was taken for another command.
+    /// The id of an acknowledged request was accepted for another command.
     #[error("the id of request {operation}, which was acknowledged, was taken for another command")]
     Reused {
         /// The operation.
         operation: OperationId,
     },
-    /// A request that was acknowledged is not remembered.
+    /// An acknowledged request is not remembered.
     #[error("request {operation} was acknowledged with {expected}, and is answered {found}")]
     Forgotten {
         /// The operation.
@@ -179,7 +180,7 @@ pub enum Violation {
         /// What it is answered now.
         found: String,
     },
-    /// A document outlived its time.
+    /// An expired document still exists after maintenance.
     #[error("a document that expires at {expires} is there after maintenance at {now}")]
     NotExpired {
         /// When it expires, in microseconds.

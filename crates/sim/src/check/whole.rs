@@ -1,4 +1,4 @@
-//! What holds of a state as a whole: where it ends, that it counts right, that nothing is torn.
+//! Checks of a state as a whole: where it ends, that counts are right, that nothing is torn.
 
 use velocitydb::Mode;
 
@@ -35,7 +35,7 @@ pub(super) fn check(history: &History, after: &State) -> Vec<Violation> {
     violations
 }
 
-/// The bytes of the texts that lost writes wrote: less than all they wrote.
+/// The bytes of the texts of lost writes: a lower bound of all that they wrote.
 fn lost_bytes(history: &History, recovered: u64) -> u64 {
     let lost = history.calls.iter().filter(|call| history.fate(call, recovered) == Fate::Lost);
     lost.map(|call| match call.operation.what {

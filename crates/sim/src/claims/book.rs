@@ -1,16 +1,16 @@
-//! [`Book`]: what claimants were answered, kept by somebody who is not killed, and what is wrong
-//! with it.
+//! [`Book`]: the answers of claimants, kept by the auditor, which is not killed, and what is wrong
+//! with them.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use velocitydb::{Database, Mode, Value};
 
-use super::Told;
+use super::Report;
 use super::queue::{CLAIMANTS, COLLECTION};
 use crate::content::OperationId;
 
-/// Something that must not be.
+/// A violation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The job.
@@ -19,38 +19,38 @@ pub struct Finding {
     pub what: String,
 }
 
-/// What claimants were answered.
+/// The answers of claimants.
 #[derive(Debug)]
 pub struct Book {
     mode: Mode,
     jobs: Vec<Job>,
-    /// What this process has been told, with how each job was before, so that what a crash may lose
-    /// can be taken back.
+    /// The answers of this process, with each job's state before, so that those that a crash may
+    /// lose can be undone.
     life: Vec<Event>,
-    /// The last place that was told to anybody.
+    /// The last acknowledged position.
     index: u64,
-    /// By claimant of this process, the sequence number of its last claim that was answered.
+    /// By claimant of this process, the sequence number of its last answered claim.
     answered: [u32; CLAIMANTS as usize],
-    /// Claims that may have been applied, though nobody was told.
+    /// Unanswered claims, which may have been applied.
     unanswered: HashSet<OperationId>,
     /// How far ahead the clock of this process is.
     hours_ahead: u64,
-    /// What is wrong.
+    /// The violations.
     pub findings: Vec<Finding>,
-    /// What there was, in numbers.
+    /// The counts of the campaign.
     pub counts: Counts,
 }
 
-/// What there was, in numbers.
+/// The counts of the campaign.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Claims that were answered with a job.
     pub claimed: u64,
-    /// Those of them that an earlier process had made.
+    /// Those of them that an earlier process had sent.
     pub replayed: u64,
-    /// Those that got a job whose lease was over.
+    /// Those that got a job whose lease had expired.
     pub given_again: u64,
-    /// Jobs whose finish was answered.
+    /// Jobs whose completion was answered.
     pub finished: u64,
     /// Answers that a crash has lost, as the mode allows.
     pub lost: u64,
@@ -61,7 +61,7 @@ pub struct Counts {
 struct Job {
     /// The claims that got it, in their order.
     claims: Vec<Held>,
-    /// Who has finished it, and its version then.
+    /// The claim that has finished it, and its version then.
     finished: Option<(OperationId, u64)>,
 }
 
@@ -88,7 +88,7 @@ enum EventKind {
 }
 
 impl Book {
-    /// Nothing answered yet, of so many jobs.
+    /// An empty book of `jobs` jobs.
     pub fn new(mode: Mode, jobs: u64) -> Self {
         let empty = || Job::default();
         Book {
@@ -104,18 +104,18 @@ impl Book {
         }
     }
 
-    /// The claims that an earlier process made with request ids, and was not answered.
+    /// The unanswered claims of earlier processes with request ids.
     pub fn to_be_retried(&self) -> Vec<OperationId> {
         let retried = |claim: &&OperationId| super::Claimants::retries(claim.thread());
         let mut claims: Vec<_> = self.unanswered.iter().filter(retried).copied().collect();
-        // The last one of each claimant: the ones before have been made again by now.
+        // The last one of each claimant: earlier ones have been retried by now.
         claims.sort_unstable_by_key(|claim| (claim.thread(), *claim));
         claims.reverse();
         claims.dedup_by_key(|claim| claim.thread());
         claims
     }
 
-    /// A process ended, after which the next one's clock is so far ahead.
+    /// A process ended; the clock of the next one is `hours_ahead` ahead.
     pub fn end(&mut self, cycle: u32, hours_ahead: u64) {
         for (claimant, answered) in self.answered.iter_mut().enumerate() {
             self.unanswered.insert(OperationId::new(cycle, claimant as u8, *answered + 1));
@@ -124,29 +124,29 @@ impl Book {
         self.hours_ahead = hours_ahead;
     }
 
-    /// Takes what a process tells.
-    pub fn add(&mut self, told: Told) {
-        match told {
-            Told::Opened { index } => self.opened(index),
-            Told::Claimed { claim, index, job, token, is_replayed } => {
+    /// Adds a report of a process.
+    pub fn add(&mut self, report: Report) {
+        match report {
+            Report::Opened { index } => self.opened(index),
+            Report::Claimed { claim, index, job, token, is_replayed } => {
                 self.answer(claim);
                 self.index = self.index.max(index);
                 self.claimed(claim, index, job, token, is_replayed);
             }
-            Told::Empty(claim) => self.answer(claim),
-            Told::Finished { claim, index, job, version } => {
+            Report::Empty(claim) => self.answer(claim),
+            Report::Finished { claim, index, job, version } => {
                 self.index = self.index.max(index);
                 self.finish(claim, index, job, version);
             }
-            Told::Fenced { claim, job } => {
+            Report::Fenced { claim, job } => {
                 let held = self.jobs[job as usize].claims.last();
                 let hours_ahead = self.hours_ahead;
                 if held.is_some_and(|held| held.by == claim && held.hours_ahead == hours_ahead) {
                     self.find(job, format!("claim {claim} has it, and could not finish it"));
                 }
             }
-            Told::Over => {}
-            Told::Failed(message) => self.find(0, format!("a claimant failed: {message}")),
+            Report::Over => {}
+            Report::Failed(message) => self.find(0, format!("a claimant failed: {message}")),
         }
     }
 
@@ -160,7 +160,7 @@ impl Book {
         }
     }
 
-    /// What was told beyond the end of the state is lost, where the mode allows that.
+    /// Acknowledged writes beyond the end of the state are lost, if the mode allows that.
     fn opened(&mut self, index: u64) {
         if index < self.index && self.mode != Mode::MemoryFirst {
             let what = format!("the state ends at {index}, and {} was acknowledged", self.index);
@@ -173,7 +173,7 @@ impl Book {
             self.counts.lost += 1;
             let job = &mut self.jobs[event.job as usize];
             match event.kind {
-                // A claim that is lost was never made, as far as others can see.
+                // A lost claim counts as if it was never made.
                 EventKind::Claimed => drop(job.claims.pop()),
                 EventKind::Finished => job.finished = None,
             }
@@ -220,7 +220,7 @@ impl Book {
         }
     }
 
-    /// Compares what there is in the end with what was told.
+    /// Compares the final state with the answers.
     ///
     /// # Errors
     ///
@@ -304,72 +304,72 @@ mod tests {
         OperationId::new(1, claimant, sequence)
     }
 
-    fn claimed(claim: OperationId, index: u64, job: u64, token: u64) -> Told {
-        Told::Claimed { claim, index, job, token, is_replayed: false }
+    fn claimed(claim: OperationId, index: u64, job: u64, token: u64) -> Report {
+        Report::Claimed { claim, index, job, token, is_replayed: false }
     }
 
-    fn finished(claim: OperationId, index: u64, job: u64, version: u64) -> Told {
-        Told::Finished { claim, index, job, version }
+    fn finished(claim: OperationId, index: u64, job: u64, version: u64) -> Report {
+        Report::Finished { claim, index, job, version }
     }
 
-    /// What is found by a book that was told this, of two jobs.
-    fn found(mode: Mode, told: &[Told]) -> String {
+    /// The violations that a book finds in these reports about two jobs.
+    fn found(mode: Mode, reports: &[Report]) -> String {
         let mut book = Book::new(mode, 2);
-        told.iter().for_each(|told| book.add(told.clone()));
+        reports.iter().for_each(|report| book.add(report.clone()));
         book.findings.iter().map(|finding| format!("{finding}\n")).collect()
     }
 
     #[test]
     fn two_claims_at_the_same_time_are_noticed() {
-        let told = [claimed(id(0, 1), 5, 0, 2), claimed(id(1, 1), 6, 1, 2)];
-        assert_eq!(found(Mode::Hybrid, &told), "");
-        let twice = found(Mode::Hybrid, &[told[0].clone(), claimed(id(1, 1), 6, 0, 3)]);
+        let reports = [claimed(id(0, 1), 5, 0, 2), claimed(id(1, 1), 6, 1, 2)];
+        assert_eq!(found(Mode::Hybrid, &reports), "");
+        let twice = found(Mode::Hybrid, &[reports[0].clone(), claimed(id(1, 1), 6, 0, 3)]);
         assert!(twice.contains("has it, and"), "{twice}");
-        let token = found(Mode::Hybrid, &[told[0].clone(), claimed(id(1, 1), 6, 0, 2)]);
+        let token = found(Mode::Hybrid, &[reports[0].clone(), claimed(id(1, 1), 6, 0, 2)]);
         assert!(token.contains("got token 2"), "{token}");
     }
 
     #[test]
     fn a_claim_of_what_is_finished_is_noticed() {
-        let told = [claimed(id(0, 1), 5, 0, 2), finished(id(0, 1), 6, 0, 3)];
-        assert_eq!(found(Mode::Hybrid, &told), "");
-        let mut again = told.to_vec();
+        let reports = [claimed(id(0, 1), 5, 0, 2), finished(id(0, 1), 6, 0, 3)];
+        assert_eq!(found(Mode::Hybrid, &reports), "");
+        let mut again = reports.to_vec();
         again.push(claimed(id(1, 1), 7, 0, 4));
         assert!(found(Mode::Hybrid, &again).contains("finished it"));
     }
 
     #[test]
     fn a_state_that_ends_too_early_is_noticed_or_taken_back() {
-        let told = [
+        let reports = [
             claimed(id(0, 1), 5, 0, 2),
             finished(id(0, 1), 6, 0, 3),
-            Told::Opened { index: 4 },
+            Report::Opened { index: 4 },
             claimed(id(2, 1), 5, 0, 2),
         ];
-        assert_eq!(found(Mode::MemoryFirst, &told), "");
-        assert!(found(Mode::Hybrid, &told).contains("ends at 4"));
+        assert_eq!(found(Mode::MemoryFirst, &reports), "");
+        assert!(found(Mode::Hybrid, &reports).contains("ends at 4"));
     }
 
-    /// The claim in between was made after the lease was over, and is lost: then the next one takes the
-    /// job from the first, whose lease has expired as well.
+    /// The claim in between was made after the lease had expired, and is lost: then the next one takes
+    /// the job from the first, whose lease has expired as well.
     #[test]
     fn a_lost_claim_does_not_make_the_one_before_younger() {
-        let told = |hours: u64| {
+        let reports = |hours: u64| {
             let mut book = Book::new(Mode::MemoryFirst, 1);
             book.add(claimed(id(0, 1), 5, 0, 2));
             book.end(0, hours);
-            book.add(Told::Opened { index: 5 });
+            book.add(Report::Opened { index: 5 });
             book.add(claimed(id(1, 1), 7, 0, 4));
             book.end(1, hours);
-            book.add(Told::Opened { index: 5 });
+            book.add(Report::Opened { index: 5 });
             book.add(claimed(id(2, 1), 7, 0, 4));
             book.findings.iter().map(|finding| format!("{finding}\n")).collect::<String>()
         };
-        assert_eq!(told(2), "");
-        assert!(told(0).contains("has it, and"));
+        assert_eq!(reports(2), "");
+        assert!(reports(0).contains("has it, and"));
     }
 
-    /// Jobs as they are in the end, beside what was told of them.
+    /// The final state of jobs, compared with the answers about them.
     #[test]
     fn what_is_lost_and_what_is_invented_is_noticed() {
         let db = velocitydb::open_in_memory().unwrap();
@@ -385,21 +385,21 @@ mod tests {
         };
         jobs.insert("00000000", job(&[id(0, 1)], Some(id(0, 1)))).unwrap();
         jobs.insert("00000001", job(&[id(1, 1)], Some(id(1, 1)))).unwrap();
-        let compared = |told: &[Told]| {
+        let compared = |reports: &[Report]| {
             let mut book = Book::new(Mode::MemoryFirst, 2);
-            told.iter().for_each(|told| book.add(told.clone()));
+            reports.iter().for_each(|report| book.add(report.clone()));
             book.end(1, 0);
             book.compare(&db).unwrap();
             book.findings.iter().map(|finding| format!("{finding}\n")).collect::<String>()
         };
-        let told = [claimed(id(0, 1), 1, 0, 0), finished(id(0, 1), 1, 0, 1)];
-        // The other one was not answered.
-        assert_eq!(compared(&told), "");
+        let reports = [claimed(id(0, 1), 1, 0, 0), finished(id(0, 1), 1, 0, 1)];
+        // The other claim was not answered.
+        assert_eq!(compared(&reports), "");
         let lost = [claimed(id(1, 1), 1, 0, 0), finished(id(1, 1), 1, 0, 1)];
         let lost = compared(&lost);
         assert!(lost.contains("is lost") && lost.contains("who was not told"), "{lost}");
         jobs.replace("00000001", job(&[id(0, 1)], None)).unwrap();
-        let twice = compared(&told);
+        let twice = compared(&reports);
         assert!(twice.contains("had got one before") && twice.contains("not finished"), "{twice}");
     }
 }

@@ -10,30 +10,30 @@ use std::time::{Duration, Instant};
 use velocitydb::{MaintenanceMode, Mode, Options};
 
 use super::book::{Book, Counts, Finding};
-use super::{Told, queue};
+use super::{Report, queue};
 use crate::Random;
 use crate::content::OperationId;
 use crate::crash::campaign::mode_name;
 use crate::crash::folder::Starter;
 
-/// What is to be done.
+/// The parameters of a campaign.
 #[derive(Debug, Clone)]
 pub struct Campaign {
     /// How processes are started: a program that calls [`Claimants::run`](super::Claimants::run).
     pub starter: Starter,
     /// A data folder that does not exist yet.
     pub path: PathBuf,
-    /// The storage mode; not `memory-only`, of which a kill leaves nothing.
+    /// The storage mode; not `memory-only`, in which a kill loses everything.
     pub mode: Mode,
     /// How many jobs there are.
     pub jobs: u64,
-    /// Decides what jobs are like, and when processes are killed.
+    /// The seed, which decides the jobs and the moments of the kills.
     pub seed: u64,
-    /// How many processes are killed at the most; those that follow go to their end.
+    /// How many processes are killed at the most; later ones run to their end.
     pub kills_max: u32,
 }
 
-/// What came of a campaign.
+/// The outcome of a campaign.
 #[derive(Debug)]
 pub struct Outcome {
     /// The storage mode.
@@ -46,31 +46,31 @@ pub struct Outcome {
     pub kills: u32,
     /// How many of those before they had opened the folder.
     pub kills_early: u32,
-    /// How many hours the clock jumped, all in all.
+    /// How many hours the clock jumped in total.
     pub hours: u64,
     /// What there was, in numbers.
     pub counts: Counts,
-    /// What must not be.
+    /// The violations.
     pub findings: Vec<Finding>,
     /// How long it took.
     pub elapsed: Duration,
 }
 
-/// The most processes of one campaign, beside those that are killed.
+/// The most processes of one campaign, in addition to those that are killed.
 const PROCESSES_MAX: u32 = 100;
 
 /// How far the clock jumps, in hours: longer than any lease.
 const JUMP_HOURS: u64 = 2;
 
-/// The longest that a process lives behind the opening of its folder.
+/// The longest time that a process lives after opening its folder.
 const LIFE_MAX: Duration = Duration::from_secs(8);
 
 impl Campaign {
-    /// Runs processes until every job is finished, and compares what there is then.
+    /// Runs processes until every job is finished, and compares the final state with the answers.
     ///
     /// # Errors
     ///
-    /// When a process cannot be run, or the folder not be read in the end.
+    /// When a process cannot be run, or the folder cannot be read in the end.
     pub fn run(&self) -> Result<Outcome, crate::crash::folder::Error> {
         let started = Instant::now();
         let mut random = Random::new(self.seed);
@@ -86,8 +86,8 @@ impl Campaign {
             findings: Vec::new(),
             elapsed: Duration::ZERO,
         };
-        // What a kill left is a lease, until the clock has jumped past it. That a finish was not
-        // answered does not show in the book, so all is done when nothing is left to be claimed.
+        // A kill leaves jobs under leases, until the clock has jumped past them. Unanswered
+        // completions are not in the book, so the campaign ends when nothing is left to be claimed.
         let (mut hours, mut is_done) = (0, false);
         while !is_done && outcome.processes < self.kills_max + PROCESSES_MAX {
             let claimed = book.counts.claimed;
@@ -106,16 +106,17 @@ impl Campaign {
         Ok(outcome)
     }
 
-    /// One process, to its end or until it is killed; whether nothing was left to be claimed.
+    /// Runs one process to its end or until it is killed; returns whether nothing was left to be
+    /// claimed.
     fn one(&self, outcome: &mut Outcome, book: &mut Book, random: &mut Random) -> io::Result<bool> {
         outcome.processes += 1;
         let mut process = self.start(outcome, &book.to_be_retried())?;
         let output = process.stdout.take().expect("it was started with a pipe");
-        let (sender, told) = mpsc::channel();
+        let (sender, reports) = mpsc::channel();
         let reader = std::thread::spawn(move || -> io::Result<()> {
             for line in BufReader::new(output).lines() {
-                let line: Told = line?.parse().map_err(io::Error::other)?;
-                // Nobody stops listening before the end.
+                let line: Report = line?.parse().map_err(io::Error::other)?;
+                // The receiver lives until the end.
                 let _ = sender.send(line);
             }
             Ok(())
@@ -127,16 +128,16 @@ impl Campaign {
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let next = match left {
-                None => told.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(left) => told.recv_timeout(left),
+                None => reports.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(left) => reports.recv_timeout(left),
             };
             match next {
                 Ok(line) => {
-                    if matches!(line, Told::Opened { .. }) {
+                    if matches!(line, Report::Opened { .. }) {
                         is_opened = true;
                         deadline = deadline.or(Some(Instant::now() + life));
                     }
-                    is_over |= line == Told::Over;
+                    is_over |= line == Report::Over;
                     book.add(line);
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -159,8 +160,8 @@ impl Campaign {
         Ok(is_over)
     }
 
-    /// How long a process lives once it has opened the folder. With few jobs it is short, so that
-    /// there are some processes.
+    /// How long a process lives after opening the folder. With few jobs it is short, so that there
+    /// are several processes.
     fn life(&self, random: &mut Random) -> Duration {
         let max = LIFE_MAX.min(Duration::from_micros(40_000 + 8 * self.jobs));
         match random.within(0..6) {

@@ -11,40 +11,39 @@ use velocitydb::{
     Options, Outcome, Refusal, RequestId, Update, WriteBatch, object,
 };
 
-use super::Told;
+use super::Report;
 use super::queue::{self, CLAIMANTS, COLLECTION};
 use crate::Random;
 use crate::clock::Ahead;
 use crate::content::OperationId;
 
-/// What a process of claimants is told.
+/// The parameters of a process of claimants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimants {
     /// The data folder.
     pub path: PathBuf,
     /// The storage mode.
     pub mode: Mode,
-    /// Decides what the jobs are like, and which are left unfinished.
+    /// The seed, which decides the jobs, and which are left unfinished.
     pub seed: u64,
-    /// The number of this process in the life of the folder.
+    /// The number of this process on the folder.
     pub cycle: u32,
-    /// How many jobs there are to be.
+    /// How many jobs there are.
     pub jobs: u64,
     /// How far its clock is ahead of the system's, in hours.
     pub hours_ahead: u64,
-    /// Claims that an earlier process was not answered.
+    /// Unanswered claims of earlier processes.
     pub unanswered: Vec<OperationId>,
 }
 
 /// For how long a job is claimed; the clock jumps by more than this.
 const LEASE: Duration = Duration::from_secs(60 * 60);
 
-/// One claim in so many is left to its lease.
+/// One claim in this many is abandoned to its lease.
 const ABANDONED_ONE_IN: u64 = 16;
 
 impl Claimants {
-    /// Whether a claimant makes its claims with request ids, and makes those again that were not
-    /// answered.
+    /// Whether a claimant uses request ids, and retries unanswered claims.
     pub fn retries(claimant: u8) -> bool {
         claimant.is_multiple_of(4)
     }
@@ -53,21 +52,21 @@ impl Claimants {
     /// process is killed.
     pub fn run(&self) {
         if let Err(error) = self.work() {
-            tell(&Told::Failed(error.to_string()));
+            send(&Report::Failed(error.to_string()));
         }
     }
 
     fn work(&self) -> velocitydb::Result<()> {
-        // Nothing is done before the auditor knows where the state ends.
+        // The auditor has to know where the state ends before anything is done.
         let options = Options::new().mode(self.mode).maintenance(MaintenanceMode::Manual);
-        // Little is done in one step, so that what is due takes several.
+        // The steps are small, so that due work takes several.
         let options = options.maintenance_step(20);
         let db = options
             .environment(Ahead::by_hours(self.hours_ahead).environment())
             .open(&self.path)?;
-        tell(&Told::Opened { index: db.snapshot()?.index()? });
+        send(&Report::Opened { index: db.snapshot()?.index()? });
         if self.cycle.is_multiple_of(2) {
-            // In other cycles claims have to find by themselves what leases have given back.
+            // In other cycles claims have to end expired leases themselves.
             db.maintain()?;
         }
         queue::offer(&db, self.jobs, self.seed)?;
@@ -82,7 +81,7 @@ impl Claimants {
         });
         results.into_iter().collect::<velocitydb::Result<()>>()?;
         drop(db);
-        tell(&Told::Over);
+        send(&Report::Over);
         Ok(())
     }
 
@@ -99,7 +98,7 @@ impl Claimants {
         Ok(())
     }
 
-    /// Claims a job and finishes it; whether there was one.
+    /// Claims a job and finishes it; returns whether there was one.
     fn claim_and_finish(&self, db: &Database, claim: OperationId) -> velocitydb::Result<bool> {
         let claimant = claim.thread();
         let mut documents = db.documents(COLLECTION);
@@ -111,31 +110,32 @@ impl Claimants {
         let update = Update::new().push("claims", claim.0.cast_signed()).set("state", "running");
         let claimed = asked.claimant(&queue::name(claimant)).update(update)?;
         let Some(document) = claimed.first() else {
-            // What it got, without being told, somebody else has by now: it stays unanswered.
+            // The job that it got without an answer has another claimant by now: the claim stays
+            // unanswered.
             if claimed.lost.is_empty() {
-                tell(&Told::Empty(claim));
+                send(&Report::Empty(claim));
             }
             return Ok(!claimed.lost.is_empty());
         };
         let (id, token) = (document.id().clone(), document.version());
         let (index, is_replayed) = (claimed.index, claimed.is_replayed);
         let job = id.parse().expect("ids of jobs are numbers");
-        tell(&Told::Claimed { claim, index, job, token, is_replayed });
+        send(&Report::Claimed { claim, index, job, token, is_replayed });
         if !Random::part(self.seed, claim.0).one_in(ABANDONED_ONE_IN) {
-            tell(&finish(db, claim, job, id, token)?);
+            send(&finish(db, claim, job, id, token)?);
         }
         Ok(true)
     }
 }
 
-/// Finishes a job by a batch, since that tells its place in the order.
+/// Finishes a job by a batch, since its answer has the position in the order.
 fn finish(
     db: &Database,
     claim: OperationId,
     job: u64,
     id: DocumentId,
     token: u64,
-) -> velocitydb::Result<Told> {
+) -> velocitydb::Result<Report> {
     let update = Update::new().set("state", "done").set("finished", claim.0.cast_signed());
     let mut batch = WriteBatch::new();
     batch.push(Operation {
@@ -148,18 +148,18 @@ fn finish(
     let result = db.write_at(batch, Consistency::Strong, None)?;
     Ok(match &result.outcomes[0] {
         Outcome::Applied { version, .. } => {
-            Told::Finished { claim, index: result.index, job, version: *version }
+            Report::Finished { claim, index: result.index, job, version: *version }
         }
         Outcome::Refused(Refusal::Version { .. } | Refusal::NoLease { .. }) => {
-            Told::Fenced { claim, job }
+            Report::Fenced { claim, job }
         }
-        other => Told::Failed(format!("finishing job {job}: {other:?}")),
+        other => Report::Failed(format!("finishing job {job}: {other:?}")),
     })
 }
 
-/// Writes one line at once. Without a listener there is nothing left to do.
-fn tell(told: &Told) {
-    let line = format!("{told}\n");
+/// Writes and flushes one line. Without a reader the process ends.
+fn send(report: &Report) {
+    let line = format!("{report}\n");
     if std::io::stdout().lock().write_all(line.as_bytes()).is_err() {
         exit(1);
     }

@@ -1,4 +1,4 @@
-//! Many claimants at one queue, as large as is wanted: every job goes to exactly one of them.
+//! Many claimants of one queue of any size: every job goes to exactly one of them.
 //!
 //! The small form of this is a test of `velocitydb`; here there are a million jobs, and the process
 //! of the claimants is killed at random moments:
@@ -11,23 +11,23 @@
 //!   auditor: the next worker, until every job is finished; then doctor, read all, compare
 //! ```
 //!
-//! The auditor lives on, and its [`Book`] says what was answered: which claim got which job with
-//! which token, and who finished it. A claim that a kill has left without an answer is made again
-//! by the next worker with the same request id, or its lease is over when the clock has jumped.
+//! The auditor survives, and its [`Book`] has the answers: which claim got which job with which
+//! token, and which finished it. The next worker retries a claim that a kill has left unanswered
+//! with the same request id, or the claim's lease expires when the clock jumps.
 //!
 //! # CAVEATS
 //!
-//! `memory-only` has nothing that could survive: [`uninterrupted`] claims there without any kill.
+//! In `memory-only` nothing survives: [`uninterrupted`] claims without any kill.
 
 mod book;
 mod campaign;
 mod claimants;
 mod queue;
-mod told;
+mod report;
 pub mod uninterrupted;
 
 pub use book::{Book, Finding};
 pub use campaign::{Campaign, Outcome};
 pub use claimants::Claimants;
 pub use queue::CLAIMANTS;
-pub use told::Told;
+pub use report::Report;

@@ -1,4 +1,4 @@
-//! The queue: what jobs are offered, and what each claimant looks for.
+//! The queue: which jobs are offered, and the filter of each claimant.
 
 use velocitydb::{Database, Filter, IndexSpec, Sort, field, object};
 
@@ -13,7 +13,7 @@ pub(super) const COLLECTION: &str = "jobs";
 /// Jobs that are offered together.
 const OFFERED: u64 = 5_000;
 
-/// How many types of jobs there are; each claimant looks for one.
+/// How many types of jobs there are; each claimant claims one type.
 const TYPES: u64 = 4;
 
 const RESOURCES: [&str; 6] = ["nodes", "cpu", "processes", "memory", "storage", "gpu"];
@@ -23,8 +23,8 @@ pub(super) fn job_id(number: u64) -> String {
     format!("{number:08}")
 }
 
-/// Offers jobs up to this many. Those that are there are the first, since each part is inserted as a
-/// whole, and the parts one after another.
+/// Offers jobs up to this number. Existing jobs are the first ones, since each part is inserted
+/// atomically, and the parts in order.
 pub(super) fn offer(db: &Database, jobs: u64, seed: u64) -> velocitydb::Result<()> {
     let keys = Sort::new().ascending("colony").ascending("type").ascending("state");
     db.documents(COLLECTION)
@@ -53,7 +53,7 @@ pub(super) fn name(claimant: u8) -> String {
     format!("executor{claimant}")
 }
 
-/// What a claimant looks for: ColonyOS's own selection.
+/// The filter of a claimant: ColonyOS's own selection.
 pub(super) fn wanted(claimant: u8) -> Filter {
     let base = field("colony").eq("colony").and(field("type").eq(u64::from(claimant) % TYPES));
     let base = base.and(field("state").eq("waiting"));
@@ -62,7 +62,7 @@ pub(super) fn wanted(claimant: u8) -> Filter {
     bounded.and(named)
 }
 
-/// Which of them it takes first.
+/// The order of claims.
 pub(super) fn order() -> Sort {
     Sort::new().ascending("prioritytime")
 }

@@ -1,4 +1,4 @@
-//! All jobs claimed in one life of one process: the way for `memory-only`, and to measure.
+//! All jobs claimed by one process: for `memory-only`, and for measuring.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -8,7 +8,7 @@ use velocitydb::{Database, Mode, Options, object};
 
 use super::queue::{self, CLAIMANTS, COLLECTION};
 
-/// What came of it.
+/// The outcome.
 #[derive(Debug, Clone, Copy)]
 pub struct Claims {
     /// Jobs that there were.
@@ -17,7 +17,7 @@ pub struct Claims {
     pub claimed: u64,
     /// Jobs that more than one claimant got.
     pub doubled: u64,
-    /// What the doctor complains of.
+    /// How many problems the doctor found.
     pub problems: usize,
     /// How long the claiming took.
     pub elapsed: Duration,

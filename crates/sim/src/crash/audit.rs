@@ -1,4 +1,4 @@
-//! The audit of what a killed worker left.
+//! The audit of the folder of a killed worker.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ use crate::operation::{Retry, What};
 use crate::perform::{Done, is_reuse_refused, perform};
 use crate::state::State;
 
-/// How many acknowledged requests are made again after a crash.
+/// How many acknowledged requests are retried after a crash.
 const RETRIES_MAX: usize = 100;
 
-/// One of so many folders is opened after a long pause too.
+/// One of this many folders is also opened after a long pause.
 const PAUSED: u64 = 3;
 
-/// Documents that expire this soon are waited for.
+/// The audit waits for documents that expire within this time.
 const SOON: Duration = Duration::from_secs(60);
 
 /// What an audit found.
@@ -32,7 +32,7 @@ pub struct Audit {
     pub violations: Vec<Violation>,
     /// Documents that were recovered.
     pub documents: u64,
-    /// Acknowledged operations that the mode was allowed to lose, and lost.
+    /// Acknowledged operations that were lost, as the mode allows.
     pub lost: u64,
     /// How long before the end the first of them had been acknowledged.
     pub lost_age: Duration,
@@ -77,7 +77,7 @@ fn check_health(
     mode: Mode,
     violations: &mut Vec<Violation>,
 ) -> velocitydb::Result<()> {
-    // A worker that was killed early enough has not even made the folder.
+    // A worker that was killed early may not have created the folder.
     if mode == Mode::MemoryOnly || !path.exists() {
         return Ok(());
     }
@@ -97,7 +97,8 @@ fn open(path: &Path, mode: Mode) -> velocitydb::Result<Database> {
     }
 }
 
-/// Requests that were acknowledged and are in the state are answered the same, and not applied.
+/// Retries acknowledged requests that are in the state: they must be answered the same, and not
+/// applied.
 fn retry_acknowledged(
     db: &Database,
     history: &History,
@@ -131,7 +132,7 @@ fn retry_acknowledged(
     Ok(())
 }
 
-/// Requests that were not answered are made again: one that is in the state is not applied again.
+/// Retries unanswered requests: one that is in the state must not be applied again.
 fn retry_unanswered(
     db: &Database,
     history: &History,
@@ -168,7 +169,7 @@ fn retry_unanswered(
     Ok(())
 }
 
-/// Waits for documents that expire soon, lets them, and reads everything.
+/// Waits for documents that expire soon, runs maintenance, and reads everything.
 fn expire(db: &Database, violations: &mut Vec<Violation>) -> velocitydb::Result<State> {
     let now = || Time::try_from(std::time::SystemTime::now()).unwrap_or(Time::MAX);
     let micros_left = |expires: Time| expires.as_micros() - now().as_micros();
@@ -184,7 +185,7 @@ fn expire(db: &Database, violations: &mut Vec<Violation>) -> velocitydb::Result<
     Ok(state)
 }
 
-/// After maintenance at `now` nothing is there that expires before.
+/// After maintenance at `now` there is no document that expires before.
 fn check_expired(state: &State, now: Time) -> impl Iterator<Item = Violation> {
     let late = state.expiries.iter().filter(move |expires| **expires <= now);
     late.map(move |expires| Violation::NotExpired {
@@ -193,8 +194,8 @@ fn check_expired(state: &State, now: Time) -> impl Iterator<Item = Violation> {
     })
 }
 
-/// After maintenance every index is ready, whatever its building was interrupted by, and agrees with
-/// the documents.
+/// After maintenance every index is ready, even if its build was interrupted, and agrees with the
+/// documents.
 fn check_indexes(db: &Database, violations: &mut Vec<Violation>) -> velocitydb::Result<()> {
     for collection in db.collections()? {
         for index in db.documents(collection.name.as_str()).indexes()? {
@@ -213,7 +214,7 @@ fn check_indexes(db: &Database, violations: &mut Vec<Violation>) -> velocitydb::
     Ok(())
 }
 
-/// What holds of any state: the checks that need no history.
+/// The checks of any state, which need no history.
 fn check_again(state: &State) -> Vec<Violation> {
     let mut violations = Vec::new();
     for what in &state.malformed {
@@ -244,7 +245,7 @@ mod tests {
     use crate::record::Record;
     use velocitydb::Consistency;
 
-    /// What one client saw that inserted a note, and the folder in which it was done with `retry`.
+    /// The history of a client that inserted a note with `retry`, in the folder at `path`.
     fn inserted(path: &Path, retry: Retry) -> History {
         let register = Register { kind: Kind::Note, number: 0 };
         let (effect, compare) = (Effect::Insert, Compare::Nothing);
@@ -281,7 +282,8 @@ mod tests {
         assert!(matches!(violations[..], [Violation::Forgotten { .. }]), "{violations:?}");
     }
 
-    /// What a client saw that inserted a document without an id, once more than it says.
+    /// The history of a client that inserted a document without an id, once more often than the
+    /// history says.
     fn added(path: &Path, retries: [Retry; 2], is_answered: bool) -> History {
         let operation = |retry| Operation {
             id: OperationId::new(1, 0, 1),
@@ -307,8 +309,8 @@ mod tests {
         history
     }
 
-    /// A database that forgets the request, or answers a retry with a document of its own, is noticed,
-    /// whether or not the client had heard the answer.
+    /// A database that forgets the request, or answers a retry with a new document, is detected,
+    /// whether or not the client had got the answer.
     #[test]
     fn an_insert_without_an_id_that_is_made_twice_is_noticed() {
         let home = tempfile::tempdir().unwrap();

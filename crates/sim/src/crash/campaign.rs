@@ -1,4 +1,4 @@
-//! [`Campaign`]: many cycles in every mode, and a table of what came of them.
+//! [`Campaign`]: many cycles in every mode, and a table of their outcomes.
 
 use std::fmt;
 use std::io;
@@ -11,14 +11,14 @@ use velocitydb::Mode;
 
 use super::folder::{Cycle, Error, Fault, Folder, Starter};
 
-/// What is to be done.
+/// The parameters of a campaign.
 #[derive(Debug, Clone)]
 pub struct Campaign {
     /// How workers are started.
     pub starter: Starter,
-    /// Where data folders are made.
+    /// Where data folders are created.
     pub path: PathBuf,
-    /// In which modes, and what is done to workers there.
+    /// The modes and faults.
     pub scenarios: Vec<Scenario>,
     /// How many cycles there are in each.
     pub cycles: u32,
@@ -28,16 +28,16 @@ pub struct Campaign {
     pub jobs: usize,
 }
 
-/// A mode, and what is done to workers in it.
+/// A mode, and the fault that is injected in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scenario {
     /// The storage mode.
     pub mode: Mode,
-    /// What is done.
+    /// The fault.
     pub fault: Fault,
 }
 
-/// After this many cycles a folder has lived long enough.
+/// After this many cycles a new folder is used.
 const CYCLES_PER_FOLDER: u32 = 50;
 
 /// The modes by name.
@@ -83,7 +83,7 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// What came of one scenario.
+/// The outcome of one scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Cycles.
@@ -94,11 +94,12 @@ pub struct Summary {
     pub damaged: u64,
     /// Operations that were acknowledged.
     pub acknowledged: u64,
-    /// Operations that were under way when a worker died.
+    /// Operations that were in flight when a worker died.
     pub in_flight: u64,
     /// Acknowledged operations that were lost, as the mode and the level allow.
     pub lost: u64,
-    /// How long before the end the first of those had been acknowledged, at the most.
+    /// The longest time between the acknowledgement of the first of those and the
+    /// end.
     pub lost_age_max: Duration,
     /// Documents that were recovered.
     pub documents: u64,
@@ -133,7 +134,7 @@ impl Campaign {
     ///
     /// # Errors
     ///
-    /// When a worker cannot be started or a folder not be made.
+    /// When a worker cannot be started or a folder cannot be created.
     pub fn run(&self) -> io::Result<Vec<Summary>> {
         let shares = self.shares();
         let next = AtomicUsize::new(0);

@@ -1,4 +1,4 @@
-//! [`Folder`]: the life of one data folder, cycle after cycle.
+//! [`Folder`]: one data folder through its cycles.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader};
@@ -22,16 +22,16 @@ pub struct Starter {
     pub program: OsString,
 }
 
-/// What is done to a worker.
+/// The fault that is injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// `kill -9`.
     Kill,
-    /// `kill -9`, and what was not fsynced at the end of the journal is damaged.
+    /// `kill -9`, and the part of the journal that was not fsynced is damaged.
     Power,
 }
 
-/// The life of one data folder.
+/// One data folder through its cycles.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -42,40 +42,40 @@ pub struct Folder {
     known: Known,
 }
 
-/// What one cycle was like.
+/// The outcome of one cycle.
 #[derive(Debug)]
 pub struct Cycle {
     /// What the audit found.
     pub audit: Audit,
     /// Operations that were acknowledged.
     pub acknowledged: u64,
-    /// Operations that were under way when the worker died.
+    /// Operations that were in flight when the worker died.
     pub in_flight: u64,
     /// Whether the worker died before it had opened the database.
     pub is_early: bool,
-    /// What was done to the journal.
+    /// How the journal was damaged.
     pub damage: Option<String>,
 }
 
-/// What kept a cycle from being audited. That a folder cannot be opened is a violation as well.
+/// Why a cycle could not be audited. A folder that cannot be opened is a violation as well.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The worker could not be started or listened to.
+    /// The worker could not be started, or its output not be read.
     #[error("the worker could not be run: {0}")]
     Worker(#[from] io::Error),
     /// The folder could not be opened or read after the crash.
     #[error("the folder is lost: {error}{}", damage.as_deref().map(|it| format!(" ({it})")).unwrap_or_default())]
     Folder {
-        /// What the database says.
+        /// The database's error.
         error: Box<velocitydb::Error>,
-        /// What was done to the journal.
+        /// How the journal was damaged.
         damage: Option<String>,
     },
 }
 
 impl Folder {
-    /// A folder at `path`, which does not exist yet, whose life `seed` decides.
+    /// A folder at `path`, which does not exist yet; `seed` decides its cycles.
     pub fn new(path: PathBuf, mode: Mode, fault: Fault, seed: u64) -> Self {
         Folder { path, mode, fault, seed, cycle: 0, known: Known::default() }
     }
@@ -85,7 +85,7 @@ impl Folder {
         &self.path
     }
 
-    /// How many cycles it has gone through.
+    /// How many cycles it has had.
     pub fn cycles(&self) -> u32 {
         self.cycle
     }
@@ -119,7 +119,7 @@ impl Folder {
     }
 
     fn start(&self, starter: &Starter, seed: u64) -> io::Result<Child> {
-        let journal = if self.fault == Fault::Power { "told" } else { "ignored" };
+        let journal = if self.fault == Fault::Power { "reported" } else { "ignored" };
         Command::new(&starter.program)
             .arg("worker")
             .arg(&self.path)
@@ -131,9 +131,9 @@ impl Folder {
     }
 }
 
-/// When a worker dies.
+/// When a worker is killed.
 enum Moment {
-    /// This long after it was started: mostly while it opens the database, and recovers.
+    /// This long after it was started: mostly while it opens and recovers the database.
     AfterStart(Duration),
     /// This long after it had opened the database.
     AfterOpening(Duration),
@@ -151,10 +151,10 @@ impl Moment {
     }
 }
 
-/// The longest that a worker may take to open the database.
+/// The longest time that a worker may take to open the database.
 const OPENING_MAX: Duration = Duration::from_secs(120);
 
-/// Listens to a worker, kills it, and listens to what it still said.
+/// Reads the output of a worker, kills it, and reads the rest.
 fn listen(mut worker: Child, mode: Mode, random: &mut Random) -> io::Result<(History, Instant)> {
     let moment = Moment::random(random);
     let started = Instant::now();
@@ -164,7 +164,8 @@ fn listen(mut worker: Child, mode: Mode, random: &mut Random) -> io::Result<(His
     match moment {
         Moment::AfterStart(wait) => std::thread::sleep(wait.saturating_sub(started.elapsed())),
         Moment::AfterOpening(wait) => {
-            // An error says that the worker ended by itself, or hangs; the history will tell.
+            // An error means that the worker ended by itself, or hangs; the history shows
+            // which.
             if is_opened.recv_timeout(OPENING_MAX).is_ok() {
                 std::thread::sleep(wait);
             }
@@ -187,7 +188,7 @@ fn read(
         let record = line?.parse().map_err(io::Error::other)?;
         history.add(record, Instant::now());
         if history.is_opened {
-            // Nobody listens any more after the first time.
+            // The receiver is dropped after the first message.
             let _ = opened.send(());
         }
     }
@@ -195,7 +196,7 @@ fn read(
 }
 
 impl Cycle {
-    /// What was violated.
+    /// The violations.
     pub fn violations(&self) -> &[Violation] {
         &self.audit.violations
     }

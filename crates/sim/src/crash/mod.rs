@@ -1,4 +1,4 @@
-//! `kill -9` in a loop: a worker process is killed at a random moment, and what it leaves is
+//! `kill -9` in a loop: a worker process is killed at a random moment, and its data folder is
 //! compared with what its clients saw.
 //!
 //! ```text
@@ -11,9 +11,9 @@
 //!
 //! # CAVEATS
 //!
-//! `kill -9` keeps what the process handed to the operating system, so it cannot tell an fsync from
-//! a write. [`power`] takes away what was not fsynced from the end of the journal, in `persistent`;
-//! that the device itself keeps what it said it has is taken for granted.
+//! `kill -9` does not lose what the process wrote to the operating system, so it cannot distinguish
+//! an fsync from a write. [`power`] removes what was not fsynced from the end of the journal, in
+//! `persistent`; the device itself is assumed to keep what it has confirmed.
 
 pub mod audit;
 pub mod campaign;

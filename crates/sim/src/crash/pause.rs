@@ -1,5 +1,5 @@
-//! A long pause: a copy of the folder is opened two hours later, by its own clock. Everything that was
-//! to expire has, every lease is over, and maintenance has been nowhere yet.
+//! A long pause: a copy of the folder is opened with a clock two hours ahead. All documents with a
+//! time to live and all leases have expired, and maintenance has not run yet.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,13 +16,13 @@ use crate::jobs;
 use crate::operation::Job;
 use crate::state::State;
 
-/// Longer than anything lasts that the workload does for a while.
+/// Longer than any time to live or lease of the workload.
 const PAUSE: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Jobs that one claim takes.
 const CLAIMED: u32 = 1_000;
 
-/// The world after the pause.
+/// The environment after the pause.
 struct Later;
 
 impl Environment for Later {
@@ -35,8 +35,8 @@ impl Environment for Later {
     }
 }
 
-/// What is wrong with a folder, which nobody has open, when it is opened after a long pause. It is
-/// left as it is.
+/// The violations of a folder, which is not open, when it is opened after a long pause. The folder
+/// itself is not changed.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ fn check(db: &Database) -> velocitydb::Result<Vec<Violation>> {
     Ok(violations)
 }
 
-/// Claims whatever can be claimed.
+/// Claims every job that can be claimed.
 fn claim_all(db: &Database) -> velocitydb::Result<BTreeSet<Job>> {
     let mut claimable = BTreeSet::new();
     loop {
@@ -109,8 +109,8 @@ fn claim_all(db: &Database) -> velocitydb::Result<BTreeSet<Job>> {
 mod tests {
     use super::*;
 
-    /// A job that nothing gives back, and a document that outlives its time: what would be seen if
-    /// the end of a lease, or an expiry, were missed.
+    /// A job that is never released, and a document that does not expire: as if the end of a
+    /// lease, or an expiry, were missed.
     #[test]
     fn what_a_pause_leaves_undone_is_noticed() {
         let home = tempfile::tempdir().unwrap();

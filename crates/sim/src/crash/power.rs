@@ -1,8 +1,9 @@
-//! The loss of power, as far as it can be had from outside: what the journal of a killed process
-//! holds beyond its last durable write is cut off, or pages of it are zeroed.
+//! Simulates the loss of power from outside of the process: the journal of a killed process is
+//! truncated, or pages are zeroed, beyond its last durable write.
 //!
-//! The database fsyncs in the background too: before it notes in the folder's marker how much is
-//! durable, and before it writes tables. So nothing is done when one of those has changed since.
+//! The database fsyncs in the background too: before it writes to the folder's marker how much is
+//! durable, and before it writes tables. So the journal is not damaged if one of those has
+//! changed since.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{File, OpenOptions};
@@ -14,16 +15,16 @@ use std::path::{Path, PathBuf};
 use crate::Random;
 use crate::record::JournalEnd;
 
-/// What the system writes to a device at a time.
+/// The unit in which the system writes to a device.
 const PAGE: u64 = 4_096;
 
-/// Where a data folder has its journals.
+/// The folder of the journals in a data folder.
 const JOURNALS: &str = "store";
 
-/// Where it has its tables.
+/// The folder of its tables.
 const TABLES: &str = "store/keyspaces";
 
-/// The file in which a data folder says how much is durable.
+/// The file of a data folder that records how much is durable.
 const MARKER: &str = "VELOCITYDB";
 
 /// Where the journals of a data folder end.
@@ -37,7 +38,7 @@ pub fn journal_end(folder: &Path) -> io::Result<JournalEnd> {
     Ok(JournalEnd { journal, length: used_length(&File::open(path)?)?, background })
 }
 
-/// What fsyncs in the background leave behind: the marker, and the names of the tables.
+/// A hash of what background fsyncs change: the marker, and the names of the tables.
 fn background(folder: &Path) -> io::Result<u64> {
     let mut hasher = DefaultHasher::new();
     std::fs::read(folder.join(MARKER))?.hash(&mut hasher);
@@ -50,7 +51,7 @@ fn background(folder: &Path) -> io::Result<u64> {
 
 fn list(folder: &Path, names: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries = match std::fs::read_dir(folder) {
-        // It went away after it was listed.
+        // It was removed after it was listed.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
@@ -64,8 +65,8 @@ fn list(folder: &Path, names: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Does to the journal what a loss of power can do behind `durable`, up to where it was durable.
-/// Returns what was done, or `None` when there was nothing to be lost.
+/// Damages the journal beyond `durable`, as a loss of power can. Returns the damage, or `None`
+/// when there was nothing to lose.
 ///
 /// # Errors
 ///
@@ -108,10 +109,10 @@ fn newest_journal(folder: &Path) -> Option<(u64, PathBuf)> {
     journals.max_by_key(|(number, _)| *number)
 }
 
-/// The length up to the last byte that is not zero: journals are made longer than what they hold.
+/// The length up to the last byte that is not zero: journals are preallocated.
 fn used_length(file: &File) -> io::Result<u64> {
     let length = file.metadata()?.len();
-    // What is written never has a whole page of zeros, so the first one ends it.
+    // Written data never has a whole page of zeros, so the first such page is the end.
     let (mut low, mut high) = (0, length.div_ceil(PAGE));
     while low < high {
         let middle = (low + high) / 2;

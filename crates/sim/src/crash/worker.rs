@@ -1,4 +1,4 @@
-//! [`Worker`]: the process that is killed. It does operations on several threads until it dies.
+//! [`Worker`]: the process that is killed. It executes operations on several threads until then.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,37 +13,37 @@ use crate::perform::{self, Done};
 use crate::record::Record;
 use crate::workload::Workload;
 
-/// What a worker is told.
+/// The parameters of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worker {
-    /// The data folder; not looked at in `memory-only`.
+    /// The data folder; ignored in `memory-only`.
     pub path: PathBuf,
     /// The storage mode.
     pub mode: Mode,
-    /// Decides what it does.
+    /// The seed of its operations.
     pub seed: u64,
-    /// The number of the cycle in the life of the folder.
+    /// The number of the cycle on the folder.
     pub cycle: u32,
-    /// Whether it tells how long the journal is.
+    /// Whether it reports the length of the journal.
     pub journal: Journal,
 }
 
-/// Whether a worker tells how long the journal is when a write has become durable.
+/// Whether a worker reports the length of the journal when a write has become durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Journal {
-    /// It does not.
+    /// It does not report it.
     Ignored,
-    /// It does, after each write that is promised to survive.
-    Told,
+    /// It reports it after each write that is promised to survive.
+    Reported,
 }
 
-/// How many threads do operations.
+/// How many threads execute operations.
 pub const THREADS: u8 = 4;
 
-/// Bytes of memory: as little as there can be, so that write buffers are flushed and compacted.
+/// The memory budget: the smallest possible, so that write buffers are flushed and compacted.
 const MEMORY_BYTES: u64 = 16 << 20;
 
-/// How much one step of maintenance does: little, so that what is due takes several.
+/// How much one step of maintenance does: little, so that due work takes several steps.
 const MAINTENANCE_STEP: u32 = 20;
 
 impl Worker {
@@ -52,8 +52,8 @@ impl Worker {
         Options::new().mode(mode).memory_budget(MEMORY_BYTES).maintenance_step(MAINTENANCE_STEP)
     }
 
-    /// Opens the database and does operations until the process is killed, or until nobody listens
-    /// any more.
+    /// Opens the database and executes operations until the process is killed, or its output is
+    /// closed.
     pub fn run(&self) {
         let opened = match self.mode {
             Mode::MemoryOnly => Self::options(self.mode).open_in_memory(),
@@ -61,9 +61,9 @@ impl Worker {
         };
         let db = match opened.and_then(|db| perform::create_accounts(&db).map(|()| db)) {
             Ok(db) => db,
-            Err(error) => return tell(&Record::Failed { message: format!("opening: {error}") }),
+            Err(error) => return send(&Record::Failed { message: format!("opening: {error}") }),
         };
-        tell(&Record::Opened);
+        send(&Record::Opened);
         std::thread::scope(|scope| {
             for thread in 0..THREADS {
                 let db = db.clone();
@@ -75,38 +75,38 @@ impl Worker {
     fn work(&self, db: &Database, thread: u8) {
         let random = Random::part(self.seed, u64::from(thread));
         let mut workload = Workload::new(random, self.cycle, thread);
-        if self.journal == Journal::Told {
+        if self.journal == Journal::Reported {
             workload = workload.mostly_local();
         }
         loop {
             let operation = workload.next_operation(&mut |register| perform::read(db, register));
-            tell(&Record::Begin(operation));
+            send(&Record::Begin(operation));
             let result = perform::perform(db, &operation);
             if let (Ok(Done::Claimed { version, job, .. }), What::Claim { lease, .. }) =
                 (&result, operation.what)
             {
                 workload.has_claimed(*job, *version, lease);
             }
-            if self.journal == Journal::Told
+            if self.journal == Journal::Reported
                 && matches!(
                     result,
                     Ok(Done::Applied { .. } | Done::Claimed { .. } | Done::Added { .. })
                 )
                 && is_promised(&operation)
             {
-                tell(&durable(&self.path));
+                send(&durable(&self.path));
             }
             let is_answered = result.is_ok();
-            tell(&answer(&operation, result));
+            send(&answer(&operation, result));
             if is_answered && !matches!(perform::is_reuse_refused(db, &operation), Ok(true)) {
                 let message = format!("{operation}: its request id was taken for something else");
-                tell(&Record::Failed { message });
+                send(&Record::Failed { message });
             }
         }
     }
 }
 
-/// How long the journal is; that it cannot be read would make the audit wrong.
+/// The length of the journal; a failure is reported, since without it the audit would be wrong.
 fn durable(path: &Path) -> Record {
     match power::journal_end(path) {
         Ok(end) => Record::Durable(end),
@@ -137,8 +137,8 @@ fn answer(operation: &Operation, result: velocitydb::Result<Done>) -> Record {
     }
 }
 
-/// Writes one line at once. Without a listener there is nothing left to do.
-fn tell(record: &Record) {
+/// Writes and flushes one line. Without a reader the process ends.
+fn send(record: &Record) {
     let line = format!("{record}\n");
     if std::io::stdout().lock().write_all(line.as_bytes()).is_err() {
         exit(1);

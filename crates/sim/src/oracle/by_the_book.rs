@@ -1,8 +1,8 @@
-//! Filters and sorts as MongoDB's documentation has them, spelled out as plainly as can be: a second
-//! opinion where mingo is known to be wrong, so that a mistake of VelocityDB's cannot hide there.
+//! Filters and sorts implemented from MongoDB's documentation, as simply as possible: an independent
+//! check where mingo is known to be wrong, so that a bug of VelocityDB cannot hide there.
 //!
-//! It says nothing (`None`) where it does not know: patterns, and sorting by a position. It shares
-//! only the order of values with what it judges.
+//! It returns `None` for what it does not support: patterns, and sorting by a position. It shares
+//! only the order of values with VelocityDB.
 
 use std::cmp::Ordering;
 
@@ -12,7 +12,7 @@ use super::case::{Answer, Find, Query, id_of};
 use super::combinations::{SortValue, sort_values};
 use super::reach::{Reach, is_nan};
 
-/// What the answer has to be, if this knows.
+/// The right answer, if this supports the query.
 pub fn answer(query: &Query, documents: &[Value]) -> Option<Answer> {
     match query {
         Query::Find(find) if find.projection.is_none() => find_ids(find, documents),
@@ -41,7 +41,7 @@ fn find_ids(find: &Find, documents: &[Value]) -> Option<Answer> {
     Some(Answer::Ids(found.map(|(_, document)| id_of(document).to_owned()).collect()))
 }
 
-/// What comes out of a pipeline that orders documents and keeps their ids.
+/// The result of a pipeline that sorts documents and keeps their ids.
 fn ordered(pipeline: &[Value], documents: &[Value]) -> Option<Answer> {
     let (last, stages) = pipeline.split_last()?;
     let mut find = Find::default();
@@ -63,7 +63,7 @@ fn ordered(pipeline: &[Value], documents: &[Value]) -> Option<Answer> {
     Some(Answer::Documents(ids.into_iter().map(|id| value!({ "_id": id })).collect()))
 }
 
-/// What is left of documents where elements are picked beside fields that are left out.
+/// The result of a projection that selects elements and excludes fields.
 fn projected(find: &Find, documents: &[Value]) -> Option<Answer> {
     let projection = find.projection.as_ref()?;
     let picks = |value: &Value| value.as_object().is_some_and(|it| it.contains_key("$elemMatch"));
@@ -88,7 +88,7 @@ fn projected(find: &Find, documents: &[Value]) -> Option<Answer> {
     Some(Answer::Documents(left))
 }
 
-/// The document with the first fitting element of some arrays, and without some fields.
+/// The document with the first matching element of some arrays, and without some fields.
 fn picked(projection: &Object, document: &Object) -> Option<Object> {
     let mut left = Object::new();
     for (name, value) in document.iter() {
@@ -128,7 +128,7 @@ fn holds(filter: &Object, object: &Value) -> Option<bool> {
 }
 
 fn holds_at(path: &str, condition: &Value, object: &Value) -> Option<bool> {
-    // An array that `$elemMatch` looks at is an object whose names are its positions.
+    // For `$elemMatch`, an array is an object whose names are its positions.
     let reach = Reach::of(object, path);
     let is_array_without_fields =
         object.as_array().is_some() && path.split('.').next()?.parse::<u32>().is_err();
@@ -142,13 +142,13 @@ fn holds_at(path: &str, condition: &Value, object: &Value) -> Option<bool> {
     places.satisfy(condition)
 }
 
-/// What an operator looks at.
+/// The values that an operator tests.
 struct Places<'a> {
     /// The values, and the elements of those that are arrays.
     values: Vec<&'a Value>,
     /// The values.
     whole: Vec<&'a Value>,
-    /// Whether there also is a place without a value.
+    /// Whether a value is missing at some place.
     missing: bool,
 }
 

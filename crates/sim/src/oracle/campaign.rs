@@ -1,5 +1,5 @@
-//! [`Campaign`]: so many comparisons from a seed. Owns the loop and what it counts; [`super::report`]
-//! writes it down.
+//! [`Campaign`]: a number of comparisons from a seed. Owns the loop and its counts; [`super::report`]
+//! prints them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,13 +16,13 @@ use super::generate::batch;
 use super::known_differences::{self, Situation, explain};
 use super::shrink::shrink;
 
-/// How many batches mingo may be ahead with.
+/// How many batches mingo may be ahead.
 const AHEAD: usize = 4;
 
-/// After how many comparisons progress is shown, where somebody waits for many.
+/// After how many comparisons the progress of a long campaign is printed.
 const PROGRESS: u64 = 100_000;
 
-/// How often each kind comes, in a row of batches.
+/// How many batches of each kind there are in a round.
 const SCHEDULE: [(Kind, usize); 5] = [
     (Kind::Filter, 8),
     (Kind::Sort, 3),
@@ -31,7 +31,7 @@ const SCHEDULE: [(Kind, usize); 5] = [
     (Kind::Pipeline, 3),
 ];
 
-/// What is to be compared.
+/// The parameters of a campaign.
 pub struct Campaign {
     /// The folder of the driver.
     pub folder: PathBuf,
@@ -43,9 +43,10 @@ pub struct Campaign {
     pub kind: Option<Kind>,
     /// Only the batch with this number.
     pub batch: Option<u64>,
-    /// After so many mismatches it ends.
+    /// The number of mismatches after which it ends.
     pub mismatches_max: usize,
-    /// Who answers beside mingo. The first one is compared with it, the others with the first.
+    /// The evaluators beside mingo. The first one is compared with mingo, the others with the
+    /// first.
     pub evaluators: Vec<Box<dyn Evaluator>>,
 }
 
@@ -60,26 +61,26 @@ pub struct Findings {
     pub notes: Vec<(String, u64)>,
     /// How often each known difference explained one.
     pub known: BTreeMap<&'static str, u64>,
-    /// Examples of known differences that are not true.
+    /// Examples of known differences that are wrong.
     pub examples: Vec<String>,
-    /// What nothing explains.
+    /// Differences without an explanation.
     pub mismatches: Vec<Mismatch>,
     /// How long it took.
     pub elapsed: Duration,
 }
 
-/// What came out of the comparisons of one kind.
+/// The outcome of the comparisons of one kind.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Tally {
     /// All.
     pub comparisons: u64,
     /// Those that both refused.
     pub refused: u64,
-    /// Those in which nothing was found.
+    /// Those with empty results.
     pub empty: u64,
     /// Those that a known difference explained.
     pub known: u64,
-    /// Those that could not be compared, since nobody beside mingo answered.
+    /// Those that could not be compared, since only mingo answered.
     pub unanswered: u64,
 }
 
@@ -92,14 +93,14 @@ pub struct Mismatch {
     pub query: Query,
     /// The smallest case that was found.
     pub small: Batch,
-    /// Who answered wrongly, and what.
+    /// The evaluator with the wrong answer, and that answer.
     pub left: (String, Answer),
-    /// With whom it was compared, and what that one answered.
+    /// The evaluator that it was compared with, and its answer.
     pub right: (String, Answer),
 }
 
 impl Campaign {
-    /// Runs it. Fails if mingo cannot be asked.
+    /// Runs the campaign. Fails if mingo cannot be run.
     pub fn run(&mut self) -> io::Result<Findings> {
         let started = Instant::now();
         let mut findings = Findings { examples: self.check_examples()?, ..Findings::default() };
@@ -174,7 +175,7 @@ impl Campaign {
     ) -> io::Result<()> {
         let mut reference: Vec<(String, Answer)> =
             mingo.into_iter().map(|answer| ("mingo".to_owned(), answer)).collect();
-        // Several are often wrong in the same way, of whom one is enough.
+        // Several evaluators often have the same mismatch; one report is enough.
         let mut wrong = BTreeSet::new();
         for (at, (ours, elapsed)) in self.answers(batch, number).into_iter().enumerate() {
             let name = self.evaluators[at].name();
@@ -207,7 +208,8 @@ impl Campaign {
         Ok(())
     }
 
-    /// What everybody answers, and how long that took. All are asked at once: some wait for a disk.
+    /// The answers of all evaluators, with their times. They run concurrently, since some wait for
+    /// a disk.
     fn answers(&mut self, batch: &Batch, number: u64) -> Vec<(Vec<Option<Answer>>, Duration)> {
         thread::scope(|scope| {
             let ask = |evaluator: &mut dyn Evaluator| {
@@ -225,7 +227,7 @@ impl Campaign {
         })
     }
 
-    /// Makes a mismatch small, asking both sides again and again.
+    /// Shrinks a mismatch by evaluating both sides repeatedly.
     fn mismatch(
         &mut self,
         number: u64,
@@ -263,7 +265,7 @@ impl Campaign {
     }
 }
 
-/// What one evaluator answers to all queries of a batch.
+/// The answers of one evaluator to all queries of a batch.
 fn answers_of(evaluator: &mut dyn Evaluator, batch: &Batch, number: u64) -> Vec<Option<Answer>> {
     if let Err(problem) = evaluator.load(&batch.documents, number) {
         return batch.queries.iter().map(|_| Some(Answer::Refused(problem.clone()))).collect();
@@ -271,7 +273,7 @@ fn answers_of(evaluator: &mut dyn Evaluator, batch: &Batch, number: u64) -> Vec<
     batch.queries.iter().map(|query| evaluator.answer(query)).collect()
 }
 
-/// Counts a comparison, and says whether it is in order.
+/// Counts a comparison, and returns whether it is not a mismatch.
 fn judge(
     batch: &Batch,
     query: usize,
@@ -318,8 +320,8 @@ fn is_empty(answer: &Answer) -> bool {
     }
 }
 
-/// Makes batches and sends them, to mingo and to who compares, until there are enough of them or
-/// nobody listens.
+/// Generates batches and sends them to mingo and to the comparing thread, until there are enough
+/// or the receiver is gone.
 fn produce(
     seed: u64,
     only: Option<Kind>,

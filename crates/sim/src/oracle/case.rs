@@ -1,11 +1,11 @@
-//! What is asked and what is answered, with their forms in JSON. Owns no semantics.
+//! Queries and answers, with their JSON forms. Owns no semantics.
 
 use velocitydb_core::{Object, Value, object};
 
 /// The parts of the language, each with a generator of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// Filters: which documents are found, how many, and which different values they have.
+    /// Filters: which documents are found, how many, and their distinct values.
     Filter,
     /// Sorts, with skip and limit.
     Sort,
@@ -39,8 +39,8 @@ impl Kind {
     }
 }
 
-/// A collection, and questions about it. Each document has an `_id`, a string, and they are in the
-/// order of these.
+/// A collection, and queries on it. Each document has a string `_id`, and they are in the order of
+/// their ids.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// The part of the language that it is about.
@@ -61,25 +61,25 @@ pub enum Query {
         /// The filter.
         filter: Object,
     },
-    /// Which different values the documents have at a path.
+    /// The distinct values of the documents at a path.
     Distinct {
         /// The path.
         path: String,
-        /// Which documents are looked at.
+        /// The filter of the documents.
         filter: Object,
     },
-    /// What becomes of one document.
+    /// The update of one document.
     Update {
-        /// Its place in the collection.
+        /// Its position in the collection.
         document: usize,
         /// The update.
         update: Object,
     },
-    /// What comes out of a pipeline. It may join the collection with itself, by any name.
+    /// The results of a pipeline. It may join the collection with itself, by any name.
     Aggregate {
         /// The stages.
         pipeline: Vec<Value>,
-        /// Whether the order of the results says anything.
+        /// Whether the order of the results matters.
         order: Order,
     },
 }
@@ -91,7 +91,7 @@ pub struct Find {
     pub filter: Object,
     /// Objects of one field each, from the first key to the last.
     pub sort: Vec<Value>,
-    /// How many results are left out at the beginning.
+    /// How many results are skipped.
     pub skip: Option<u64>,
     /// How many results there are at most.
     pub limit: Option<u64>,
@@ -102,26 +102,27 @@ pub struct Find {
 /// Whether an order of results has to be the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// It has to.
+    /// It has to be the same.
     Given,
     /// Results may come in any order.
     Free,
-    /// Results may come in any order, and so may what is in their lists: some are sets.
+    /// Results may come in any order, and so may the elements of their lists, some of
+    /// which are sets.
     Sets,
 }
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// The ids of what was found.
+    /// The ids of the found documents.
     Ids(Vec<String>),
-    /// What was found.
+    /// The found documents.
     Documents(Vec<Value>),
     /// Values, in no order.
     Values(Vec<Value>),
     /// A number of documents.
     Count(u64),
-    /// The query is not one, or failed, for this reason.
+    /// The query was refused, or failed, for this reason.
     Refused(String),
 }
 

@@ -1,18 +1,18 @@
-//! What a document sorts by, as MongoDB's documentation has it: of all combinations of values on the
-//! sort's paths, as an index would have them as keys, the first in the sort's order. Every combination
-//! is made, and the first taken; nothing is shared with what this judges but the order of values.
+//! The sort key of a document, by MongoDB's documentation: of all combinations of values at the sort's
+//! paths, which are the keys that an index would have, the first in the sort's order. All combinations
+//! are built, and the first is taken; this shares only the order of values with VelocityDB.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 use velocitydb_core::Value;
 
-/// What a document sorts by: one key of the sort.
+/// The value of one key of the sort.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortValue<'a> {
-    /// Of a key that sorts upwards.
+    /// For an ascending key.
     Ascending(Least<'a>),
-    /// Of a key that sorts downwards.
+    /// For a descending key.
     Descending(Reverse<Least<'a>>),
 }
 
@@ -27,12 +27,12 @@ pub enum Least<'a> {
     Value(&'a Value),
 }
 
-/// The number of a key of the sort, and what is left of its path.
+/// The number of a key of the sort, and the rest of its path.
 type Key<'p> = (usize, &'p [&'p str]);
-/// What each key leads to, by its number.
+/// The value of each key, by its number.
 type Combination<'a> = BTreeMap<usize, Least<'a>>;
 
-/// What a document sorts by; `None` where a path may lead to a position.
+/// The sort key of a document; `None` if a path may lead to a position.
 pub fn sort_values<'a>(sort: &[Value], document: &'a Value) -> Option<Vec<SortValue<'a>>> {
     let keys: Vec<(&str, &Value)> = sort.iter().filter_map(Value::as_object).flatten().collect();
     let paths: Vec<Vec<&str>> = keys.iter().map(|(path, _)| path.split('.').collect()).collect();
@@ -66,8 +66,8 @@ fn combinations<'a>(value: Option<&'a Value>, keys: &[Key<'_>]) -> Vec<Combinati
     }
 }
 
-/// Those of an element of an array. At the end of a path it is taken as it is; only an object has
-/// fields.
+/// The combinations from an element of an array. At the end of a path it counts as it is; only an
+/// object has fields.
 fn of_element<'a>(item: &'a Value, keys: &[Key<'_>]) -> Vec<Combination<'a>> {
     let (ended, onwards): (Vec<Key<'_>>, Vec<Key<'_>>) =
         keys.iter().partition(|(_, path)| path.is_empty());
@@ -79,7 +79,7 @@ fn of_element<'a>(item: &'a Value, keys: &[Key<'_>]) -> Vec<Combination<'a>> {
     of_fields(fields, &onwards).into_iter().map(with_itself).collect()
 }
 
-/// Those of something that is no array: every combination of what its fields have.
+/// The combinations from a value that is not an array: all combinations of its fields' values.
 fn of_fields<'a>(value: Option<&'a Value>, keys: &[Key<'_>]) -> Vec<Combination<'a>> {
     let mut all = vec![Combination::new()];
     let mut by_name: BTreeMap<&str, Vec<Key<'_>>> = BTreeMap::new();

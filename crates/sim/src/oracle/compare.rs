@@ -1,5 +1,5 @@
-//! Whether two answers say the same. Owns what "the same" means; knows nothing of queries but
-//! whether their order counts.
+//! Compares two answers. Owns the meaning of "the same"; of queries it knows only whether their order
+//! counts.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,9 @@ const TOLERANCE: f64 = 1e-9;
 /// By how much they may differ near zero, where sums of numbers around 1 cancel out.
 const TOLERANCE_NEAR_ZERO: f64 = 1e-12;
 
-/// Whether both answers say the same, down to how numbers look: an integer is no float, and zero has a
-/// sign. So it is with answers of VelocityDB's, whatever the plan.
+/// Whether both answers are the same, including the representation of numbers: integers differ from
+/// floats, and zero has a sign. Answers of VelocityDB have to be the same in this sense, whatever the
+/// plan.
 pub fn look_alike(a: &Answer, b: &Answer, order: Order) -> bool {
     let lists = |a: &[Value], b: &[Value], order| lists_match(a, b, order, Numbers::AsTheyLook);
     match (a, b) {
@@ -24,16 +25,16 @@ pub fn look_alike(a: &Answer, b: &Answer, order: Order) -> bool {
     }
 }
 
-/// What makes numbers the same.
+/// When numbers count as the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Numbers {
-    /// Their value.
+    /// By their value.
     ByValue,
-    /// Also their type, and the sign of zero.
+    /// By value, type, and the sign of zero.
     AsTheyLook,
 }
 
-/// Whether both answers say the same. Two refusals do, whatever their reasons.
+/// Whether both answers are the same. Two refusals are, whatever their reasons.
 pub fn agree(a: &Answer, b: &Answer, order: Order) -> bool {
     match (a, b) {
         (Answer::Refused(_), Answer::Refused(_)) => true,
@@ -105,7 +106,7 @@ fn lists_match(a: &[Value], b: &[Value], order: Order, numbers: Numbers) -> bool
     })
 }
 
-/// The number as the only kind of number that JavaScript has.
+/// The number as a double, the only number type of JavaScript.
 fn float(value: &Value) -> Option<f64> {
     match value {
         Value::Int(value) => Some(*value as f64),

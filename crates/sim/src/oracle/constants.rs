@@ -1,10 +1,10 @@
-//! Operators of constants at the edges of numbers and texts, which JavaScript and mingo get wrong or do
-//! not know, as MongoDB's documentation has them: spelled out as plainly as can be. Mingo is told the
-//! result. What is asked for here is made by [`generate`](super::generate).
+//! Operators on constants at the edges of numbers and strings, which JavaScript and mingo get wrong or
+//! do not support, implemented from MongoDB's documentation as simply as possible. Mingo gets the
+//! result as a literal. [`generate`](super::generate) generates these calls.
 
 use velocitydb_core::{Object, Value};
 
-/// What is right for a call.
+/// The right result of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Right {
     /// It is this.
@@ -13,7 +13,7 @@ pub enum Right {
     Refused,
 }
 
-/// What a call is, if it is one of those that are known here.
+/// The right result of a call, if it is known here.
 pub fn right(call: &Object) -> Option<Right> {
     let (operator, operand) = call.iter().next().filter(|_| call.len() == 1)?;
     match operator {
@@ -37,13 +37,13 @@ fn value(call: &Object) -> Option<Value> {
     }
 }
 
-/// What an operand is that stands for itself.
+/// The value of a literal operand.
 pub(super) fn constant(value: &Value) -> Option<&Value> {
     value.as_object()?.get("$literal")
 }
 
-/// The fewest digits that are read as the same float, with an exponent of two digits at least where
-/// C's `%g` with 16 digits has one.
+/// The fewest digits that parse as the same float, with an exponent of at least two digits if C's `%g`
+/// with 16 digits has one.
 fn float_text(value: f64) -> String {
     if !value.is_finite() || value == 0.0 {
         return value.to_string().replace("inf", "Infinity");

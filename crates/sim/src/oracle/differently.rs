@@ -1,13 +1,13 @@
-//! What mingo is asked in other words, since it would answer the words themselves wrongly.
+//! Rewrites queries for mingo that it would answer wrongly in their original form.
 //!
-//! - A time truncated in a zone, shown as clocks there do. Mingo truncates in UTC and shifts afterwards;
-//!   it does show times in zones, and a format can have zeros in it.
-//! - A `$lookup` from a field that has nothing but an empty array, which MongoDB takes for null, and
-//!   mingo for nothing to look for.
-//! - A `$push` that sorts by several fields. Mingo sorts by the first alone, and is asked to sort by one
-//!   after the other, the last one first: its sorts keep what is equal in order.
-//! - What [`constants`] and [`operands`] know: their results, or something that mingo refuses where a
-//!   call is refused.
+//! - A time truncated in a zone, shown as local time. Mingo truncates in UTC and shifts afterwards; it
+//!   does show times in zones, and a format can have zeros in it.
+//! - A `$lookup` from a field that has only an empty array, for which MongoDB looks up null, and mingo
+//!   nothing.
+//! - A `$push` that sorts by several fields. Mingo sorts by the first alone, so it sorts by one after
+//!   the other, the last one first: its sorts are stable.
+//! - Calls with results known by [`constants`] and [`operands`]: their results as literals, or
+//!   something that mingo refuses if the call is refused.
 //! - Fields of the time `$$NOW`, which has none, while an object of JavaScript has some.
 
 use velocitydb_core::{Object, Value, value};
@@ -18,7 +18,7 @@ use super::operands;
 /// The format in which truncated times are shown.
 pub const CLOCK: &str = "%Y-%m-%dT%H:%M:%S.%L";
 
-/// The query as it is for mingo.
+/// The query, rewritten for mingo.
 pub fn for_mingo(query: &Value) -> Value {
     match query {
         Value::Array(items) => items.iter().flat_map(with_empty_as_null).collect(),
@@ -43,7 +43,7 @@ pub fn for_mingo(query: &Value) -> Value {
 /// A name that no operator and no stage has.
 const REFUSED: &str = "$refused";
 
-/// A stage as one or two: where a local field has an empty list of values, null is looked for.
+/// A stage as one or two: if a local field has an empty list of values, null is looked up.
 fn with_empty_as_null(stage: &Value) -> Vec<Value> {
     const LOOKED_FOR: &str = "looked_for";
     if stage.as_object().is_some_and(operands::is_refused) {
@@ -67,7 +67,7 @@ fn with_empty_as_null(stage: &Value) -> Vec<Value> {
     vec![prepared, value!({ "$lookup": lookup })]
 }
 
-/// An update of which a `$push` sorts by several fields, as several updates.
+/// An update with a `$push` that sorts by several fields, as several updates.
 fn sorted_in_steps(query: &Object) -> Option<Value> {
     let update = query.get("update")?.as_object()?;
     let pushes = update.get("$push")?.as_object()?;
@@ -94,7 +94,7 @@ fn sorted_in_steps(query: &Object) -> Option<Value> {
     is_sorted.then(|| query.into())
 }
 
-/// The other words for a truncated time as text, if it is one, in one zone throughout.
+/// The rewritten form of a truncated time as text, if it is one, with the same zone throughout.
 fn truncated_text(object: &Object) -> Option<Value> {
     let text = object.get("$dateToString")?.as_object()?;
     let truncated = text.get("date")?.as_object()?.get("$dateTrunc")?.as_object()?;

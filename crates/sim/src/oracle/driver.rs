@@ -1,4 +1,5 @@
-//! The Node process in which mingo answers: starting it, and lines to and fro. Knows no semantics.
+//! The Node process that runs mingo: starting it, and exchanging lines with it. Knows no
+//! semantics.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -7,21 +8,22 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use super::case::{Answer, Batch};
 use super::differently::for_mingo;
 
-/// The two ends of a running process. They are apart, so that one thread can ask while another
-/// reads: neither side waits for the other between batches.
+/// The two ends of a running process. They are separate, so that one thread can send while
+/// another reads: neither side waits for the other between batches.
 #[derive(Debug)]
 pub struct Driver {
-    /// Where batches go.
+    /// The sender of batches.
     pub questions: Questions,
-    /// Where answers come from.
+    /// The receiver of answers.
     pub answers: Answers,
 }
 
-/// Where batches go. The process ends once this is dropped and all is answered.
+/// The sender of batches. The process ends after this is dropped and all batches are
+/// answered.
 #[derive(Debug)]
 pub struct Questions(ChildStdin);
 
-/// Where answers come from.
+/// The receiver of answers.
 #[derive(Debug)]
 pub struct Answers {
     lines: BufReader<ChildStdout>,
@@ -34,7 +36,7 @@ impl Driver {
         let mut process = Command::new("node")
             .arg("driver.mjs")
             .current_dir(folder)
-            // Mingo reads local times back while it computes with zones.
+            // Mingo parses local times while it computes with zones.
             .env("TZ", "UTC")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -48,7 +50,7 @@ impl Driver {
         Ok(Self { questions: Questions(questions), answers: Answers { lines, process } })
     }
 
-    /// Asks, and waits for the answers.
+    /// Sends a batch, and waits for the answers.
     pub fn ask(&mut self, batch: &Batch) -> io::Result<Vec<Answer>> {
         self.questions.send(batch)?;
         self.answers.receive(batch)
@@ -90,7 +92,7 @@ impl Answers {
 
 impl Drop for Answers {
     fn drop(&mut self) {
-        // It may still be answering, and nobody will read it.
+        // It may still be writing answers, which are not read any more.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,11 +1,12 @@
-//! The oracle: an evaluator of MongoDB's query language that nobody here wrote, `mingo`, is asked
-//! the same questions as VelocityDB, and the answers are compared.
+//! The oracle: compares the answers of VelocityDB with those of `mingo`, an independent implementation of
+//! MongoDB's query language.
 //!
-//! [`generate`] makes batches of random documents and queries ([`case`]), [`driver`] has mingo
-//! answer them ([`differently`] in a few cases, and not at all what is known of [`constants`] and [`operands`]), [`evaluate`] has VelocityDB do so, in several ways, and [`compare`] says whether
-//! the answers agree. Where mingo is wrong, or a difference is meant, [`known_differences`] recognises it. What
-//! is left, or is not as it is [`by_the_book`], is a mismatch: [`shrink`] makes it small, and [`campaign`] reports it. [`planted`] makes
-//! VelocityDB wrong on purpose, so that all this can show that it would notice.
+//! [`generate`] generates batches of random documents and queries ([`case`]), [`driver`] gets mingo's answers
+//! ([`differently`] rewrites some queries, and the results in [`constants`] and [`operands`] replace others),
+//! [`evaluate`] gets VelocityDB's, in several ways, and [`compare`] compares the answers. If mingo is wrong, or
+//! a difference is intended, [`known_differences`] recognises it. All other differences, and answers that
+//! differ from [`by_the_book`], are mismatches: [`shrink`] reduces them, and [`campaign`] reports them.
+//! [`planted`] makes VelocityDB wrong on purpose, to test that all this detects it.
 
 pub mod case;
 pub mod generate;

@@ -1,18 +1,19 @@
-//! What operators make of operands that do not fit, of texts that are to be times, and of a day that
-//! begins late, as MongoDB's documentation has it: spelled out as plainly as can be, as in
-//! [`constants`](super::constants). What is asked for here is made by [`generate`](super::generate).
+//! The results of operators for operands that are not valid, for texts to be converted to times, and
+//! for a day that does not begin at midnight, implemented from MongoDB's documentation as simply as
+//! possible, as in [`constants`](super::constants). [`generate`](super::generate) generates these
+//! calls.
 
 use velocitydb_core::{Object, Time, Value};
 
 use super::constants::{Right, constant};
 
-/// Operators of numbers or texts that look at their operands one after the other.
+/// Operators on numbers or texts that check their operands one after the other.
 pub const ONE_AFTER_ANOTHER: [&str; 3] = ["$add", "$multiply", "$concat"];
 
-/// Operators of two numbers that look at both before they do anything.
+/// Operators on two numbers that check both before they compute.
 pub const OF_TWO: [&str; 4] = ["$subtract", "$divide", "$mod", "$pow"];
 
-/// Texts that are to be times, and the times.
+/// Texts to be converted to times, and the times.
 pub const TIMES: [(&str, Option<&str>); 18] = [
     ("2026-11-23T09:15:00Z", Some("2026-11-23T09:15:00Z")),
     ("2026-11-23T09:15:00", Some("2026-11-23T09:15:00Z")),
@@ -34,7 +35,7 @@ pub const TIMES: [(&str, Option<&str>); 18] = [
     ("2026-13-23T09:15:00", None),
 ];
 
-/// What a call is, if it is one of those that are known here.
+/// The right result of a call, if it is known here.
 pub fn right(call: &Object) -> Option<Right> {
     let (operator, operand) = call.iter().next().filter(|_| call.len() == 1)?;
     match operator {
@@ -87,7 +88,7 @@ fn has_accumulator_of_several(stage: &Object) -> bool {
     })
 }
 
-/// An operand that is no expression.
+/// An operand that is not an expression.
 fn plain(operand: &Value) -> Option<&Value> {
     match operand {
         Value::Object(_) => constant(operand),
@@ -100,7 +101,7 @@ fn is_number(value: &Value) -> bool {
     matches!(value, Value::Int(_) | Value::UInt(_) | Value::Float(_))
 }
 
-/// The first operand that is null decides, unless one before it does not fit.
+/// The first operand that is null decides, unless one before it has a wrong type.
 fn one_after_another(operator: &str, operands: &[Value]) -> Option<Right> {
     let fits = |value: &Value| match operator {
         "$concat" => value.as_str().is_some(),
@@ -127,7 +128,7 @@ fn is_time_and_nan(operands: &Value) -> bool {
     *time == Value::from("$t") && constant(number).is_some_and(is_nan)
 }
 
-/// The time that a text is, if it is a known text; there may be none.
+/// The time of a known text; the inner `None` if it is not a valid time.
 fn time(text: &str) -> Option<Option<Value>> {
     let (_, time) = TIMES.iter().find(|(known, _)| *known == text)?;
     let parsed = |text: &str| text.parse::<Time>().expect("the times of the table are times");
@@ -142,7 +143,8 @@ fn converted(arguments: &Object) -> Option<Right> {
     time(text)?.or_else(|| arguments.get("onError").cloned()).map(Right::Is)
 }
 
-/// Pairs are lists of two or objects of `k` and `v`, all of them alike; the last of a name counts.
+/// Pairs are lists of two or objects of `k` and `v`, all of the same form; the last one of a name
+/// counts.
 fn pairs(items: &[Value]) -> Option<Right> {
     let lists: Option<Vec<(&str, &Value)>> = items
         .iter()
@@ -167,14 +169,14 @@ fn pairs(items: &[Value]) -> Option<Right> {
     })
 }
 
-/// Options are looked at before whether there is a pattern.
+/// Options are checked before the pattern.
 fn has_unknown_options(arguments: &Object) -> bool {
     let options = arguments.get("options").and_then(Value::as_str).unwrap_or_default();
     options.chars().any(|option| !"imsx".contains(option))
 }
 
-/// Whether it is asked, as [`day`](super::generate) is, if what a time is truncated to by day is the
-/// first moment of its day: it is not later, is of the same day, and the moment before is not.
+/// Whether these are the parts of a call that [`day`](super::generate) generates: it checks that the
+/// start of a time's day is not later, is on the same day, and that the moment before is not.
 fn begins_a_day(parts: &[Value]) -> bool {
     let first = parts.first().and_then(|it| it.as_object()?.get("$lte")?.as_array()?.first());
     first.and_then(Value::as_object).is_some_and(|it| it.contains_key("$dateTrunc"))

@@ -1,5 +1,5 @@
-//! Bugs planted on purpose: an evaluator that is wrong in one small way. The comparison is trusted
-//! once it has caught each of them.
+//! Planted bugs: an evaluator with one small bug. The comparison is trusted once it has detected
+//! each of them.
 //!
 //! A bug changes the query before it is answered, so it can be planted in every evaluator.
 
@@ -8,12 +8,12 @@ use velocitydb_core::{Object, Value, object};
 use super::case::{Answer, Query};
 use super::evaluate::Evaluator;
 
-/// A small way of being wrong.
+/// A small bug.
 #[derive(Debug, Clone, Copy)]
 pub struct Bug {
     /// The name on the command line.
     pub name: &'static str,
-    /// In how many comparisons of all kinds it has to be caught.
+    /// Within how many comparisons of all kinds it has to be detected.
     pub comparisons: u64,
     change: fn(&mut Object),
 }

@@ -1,18 +1,18 @@
-//! Where a path leads in a document: what the known differences look at. It follows paths as
-//! MongoDB's documentation says, and judges nothing.
+//! The values at a path of a document, for recognising known differences. It follows paths
+//! as MongoDB's documentation says, and decides nothing.
 
 use velocitydb_core::Value;
 
-/// Where a path leads.
+/// The values at a path.
 #[derive(Debug, Default)]
 pub struct Reach<'a> {
-    /// What is there: arrays as they are, not their elements.
+    /// The values: arrays as they are, not their elements.
     pub found: Vec<&'a Value>,
     /// Through how many arrays it leads, other than by a position.
     pub arrays: usize,
-    /// How often it comes upon an array in an array, through which no path leads.
+    /// How many arrays in arrays there are, through which no path leads.
     pub nested: usize,
-    /// How often there is nothing: a field is missing, or what should have it is no object.
+    /// How many values are missing: a field is missing, or its parent is not an object.
     pub missing: usize,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Reach<'a> {
         reach
     }
 
-    /// What is there, and the elements of arrays that are there.
+    /// The values, and the elements of those that are arrays.
     pub fn with_elements(&self) -> impl Iterator<Item = &'a Value> {
         let elements = |value: &'a Value| value.as_array().into_iter().flatten();
         self.found
@@ -34,7 +34,7 @@ impl<'a> Reach<'a> {
             .flat_map(move |value| std::iter::once(value).chain(elements(value)))
     }
 
-    /// Whether an array is there that has an array in it.
+    /// Whether a value is an array that has an array in it.
     pub fn finds_nested(&self) -> bool {
         self.found
             .iter()
@@ -85,7 +85,7 @@ pub fn is_object(value: &Value) -> bool {
     matches!(value, Value::Object(_))
 }
 
-/// Whether it is not a number, although it is a float.
+/// Whether it is NaN.
 pub fn is_nan(value: &Value) -> bool {
     value.as_f64().is_some_and(f64::is_nan)
 }

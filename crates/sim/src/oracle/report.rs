@@ -1,4 +1,4 @@
-//! What a campaign found, as text.
+//! The outcome of a campaign, as text.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use velocitydb_core::Object;
 
 use super::campaign::{Campaign, Findings, Mismatch};
 
-/// All that is worth knowing at the end.
+/// The report at the end of a campaign.
 pub fn report(campaign: &Campaign, findings: &Findings) -> String {
     let mut text = String::new();
     comparisons(findings, &mut text).expect("a string takes all text");

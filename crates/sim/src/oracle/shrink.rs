@@ -1,14 +1,14 @@
-//! Making a mismatch small: fewer documents, fewer fields, a smaller query. Knows nothing of what
-//! queries mean: parts are left out one by one, and it is asked again whether the two still differ.
+//! Shrinking a mismatch: fewer documents, fewer fields, a smaller query. It does not know the
+//! meaning of queries: parts are left out one by one, and the answers are compared again.
 
 use velocitydb_core::{Object, Value};
 
 use super::case::{Batch, Query};
 
-/// How often it is asked at the most.
+/// How often the answers are compared at the most.
 const ATTEMPTS_MAX: usize = 2_000;
 
-/// The smallest batch of one query that could be found to still differ.
+/// The smallest batch of one query that was found whose answers still differ.
 pub fn shrink(batch: Batch, differs: &mut dyn FnMut(&Batch) -> bool) -> Batch {
     let mut shrinking = Shrinking { best: batch, attempts: 0, differs };
     while shrinking.step() {}
@@ -22,7 +22,7 @@ struct Shrinking<'a> {
 }
 
 impl Shrinking<'_> {
-    /// Whether something smaller was found.
+    /// Returns whether something smaller was found.
     fn step(&mut self) -> bool {
         self.fewer_documents() | self.smaller_query() | self.smaller_documents()
     }
@@ -93,7 +93,7 @@ impl Shrinking<'_> {
     }
 }
 
-/// Whether the document that the query changes is still there; its place is corrected.
+/// Whether the document that the query changes is still there; its position is corrected.
 fn keep_document(query: &mut Query, start: usize, end: usize) -> bool {
     match query {
         Query::Update { document, .. } if *document >= end => *document -= end - start,
@@ -117,7 +117,7 @@ fn smaller_queries(query: &Query) -> Vec<Query> {
             with(&|it| it.limit = None);
             with(&|it| it.skip = None);
             with(&|it| it.filter = Object::new());
-            // The last key is the id, without which any order of ties would do.
+            // The last key is the id, without which ties could have any order.
             for at in 0..find.sort.len().saturating_sub(1) {
                 with(&|it| drop(it.sort.remove(at)));
             }
@@ -149,7 +149,8 @@ fn smaller_queries(query: &Query) -> Vec<Query> {
     queries
 }
 
-/// Whether what depends on an order still has it: without a sort, the first of something may be any.
+/// Whether stages that depend on the order still follow a sort: without one, the first row may be
+/// any.
 fn keeps_order(pipeline: &[Value], smaller: &[Value]) -> bool {
     let count = |stages: &[Value], word: &str| Value::from(stages).to_json().matches(word).count();
     let depends = ["\"$first\"", "\"$last\"", "\"$limit\"", "\"$skip\""];
@@ -192,7 +193,8 @@ fn smaller_lists(items: &[Value]) -> Vec<Vec<Value>> {
     smaller
 }
 
-/// Smaller values; an object also gives way to what is in its only field, as `$not` would.
+/// Smaller values; an object is also replaced by the value of its only field, for `$not` and the
+/// like.
 fn smaller_values(value: &Value) -> Vec<Value> {
     match value {
         Value::Array(items) => smaller_lists(items).into_iter().map(Value::Array).collect(),

@@ -18,10 +18,10 @@ use crate::oracle::case::{Answer, Find, Query, id_of};
 pub enum Indexes {
     /// It has none.
     Without,
-    /// Random ones, half of them made before the documents are there, and half afterwards.
+    /// Random ones, half of them created before the documents, and half afterwards.
     Random,
-    /// Random ones, with many more documents in the collection, which are kept out of every query:
-    /// in a small collection, a plan that uses an index seldom is the cheapest.
+    /// Random ones, with many more documents in the collection, which every query excludes: in a
+    /// small collection, a plan that uses an index is rarely the cheapest.
     AmongMany,
 }
 
@@ -31,7 +31,7 @@ pub struct Embedded {
     indexes: Indexes,
     db: Database,
     documents: Vec<Object>,
-    /// How often which access was planned.
+    /// How often each access path was planned.
     accesses: BTreeMap<String, u64>,
     /// How many collections there have been: each has a name of its own.
     collections: u64,
@@ -83,7 +83,7 @@ impl Embedded {
     fn load(&mut self, documents: &[Object], number: u64) -> Result<()> {
         if self.collections > 0 {
             self.db.drop_collection(&self.collection())?;
-            // Else what has been dropped piles up faster than it is removed.
+            // Otherwise dropped collections accumulate faster than they are removed.
             self.db.maintain()?;
         }
         self.collections += 1;
@@ -114,7 +114,7 @@ impl Embedded {
         let collection = self.collection();
         let mut unique = spec.clone().unique();
         if self.indexes == Indexes::AmongMany && spec.partial_filter().is_none() {
-            // All others are the same.
+            // All filler documents have the same values.
             unique = unique.partial(object! { FILLER: { "$exists": false } });
         }
         if self.db.documents(&collection).create_index(unique).is_ok() {
@@ -124,7 +124,7 @@ impl Embedded {
         self.db.documents(&collection).create_index(spec.clone())
     }
 
-    /// The filter, so that it finds none of the others.
+    /// The filter, extended to exclude the filler documents.
     fn filter(&self, filter: &Object) -> Object {
         match self.indexes {
             Indexes::AmongMany => {
@@ -134,7 +134,7 @@ impl Embedded {
         }
     }
 
-    /// Notes which access is planned for a query.
+    /// Counts the access path that is planned for a query.
     fn note(&mut self, query: &velocitydb::Find) -> Result<()> {
         if self.db.mode() == Mode::MemoryOnly && self.indexes != Indexes::Without {
             let plan = query.clone().explain()?.plan;
@@ -167,7 +167,7 @@ impl Embedded {
         Ok(Answer::Ids(found.iter().map(|document| document.id().as_str().to_owned()).collect()))
     }
 
-    /// Changes the document, looks at it, and puts it back as it was.
+    /// Updates the document, reads it, and restores it.
     fn update(&self, document: &Object, update: &Object) -> Result<Answer> {
         let (documents, id) = (self.handle(), id_of(document));
         documents.update(id, Update::from_object(update.clone())?)?;
@@ -218,7 +218,7 @@ impl Evaluator for Embedded {
             Query::Distinct { path, filter } => {
                 self.handle().find(self.filter(filter)).distinct(path).map(Answer::Values)
             }
-            // It would join the others.
+            // It would join the filler documents.
             Query::Aggregate { pipeline, .. }
                 if self.indexes == Indexes::AmongMany && joins(pipeline) =>
             {
@@ -226,7 +226,7 @@ impl Evaluator for Embedded {
             }
             Query::Update { document, update } => {
                 match self.update(&self.documents[*document], update) {
-                    // It may have what another one has; whoever has no such index says what it is.
+                    // It may be a duplicate; evaluators without a unique index give the answer.
                     Err(_) if self.has_unique => return None,
                     answer => answer,
                 }
@@ -237,14 +237,15 @@ impl Evaluator for Embedded {
     }
 }
 
-/// How many other documents there are among many.
+/// How many filler documents there are.
 const FILLERS: usize = 400;
 
-/// The field that they alone have.
+/// The field that only they have.
 const FILLER: &str = "filler";
 
 fn filler(number: usize) -> Object {
-    // Half of them are in the way of those that lack a field, half of those that have it.
+    // Half of them are near documents that lack a field in an index, half near those that have
+    // it.
     match number % 2 {
         0 => object! { FILLER: true },
         _ => {
@@ -257,14 +258,14 @@ fn joins(pipeline: &[Value]) -> bool {
     pipeline.iter().any(|stage| stage.as_object().is_some_and(|it| it.contains_key("$lookup")))
 }
 
-/// The fields, without the id, which is none of them.
+/// The fields without the id.
 fn without_id(document: &Object) -> Object {
     let mut fields = document.clone();
     fields.remove("_id");
     fields
 }
 
-/// The pipeline joining this collection, by whatever name it said.
+/// The pipeline, with this collection in place of any joined one.
 fn from_collection(value: &Value, collection: &str) -> Value {
     match value {
         Value::Array(items) => items.iter().map(|it| from_collection(it, collection)).collect(),

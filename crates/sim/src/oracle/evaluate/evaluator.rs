@@ -1,27 +1,26 @@
-//! [`Evaluator`]: what can answer the queries of a batch.
+//! [`Evaluator`]: answers the queries of a batch.
 
 use velocitydb_core::Object;
 
 use crate::oracle::case::{Answer, Query};
 
-/// One way of asking VelocityDB.
+/// One way of executing queries in VelocityDB.
 ///
-/// To ensure correctness, an evaluator answers from the documents loaded last and from nothing
-/// else: an update is answered with the document as it would be, and changes none that a later
-/// query sees.
+/// To ensure correctness, an evaluator answers only from the documents that were loaded last: an
+/// update is answered with the updated document, and has no effect on later queries.
 pub trait Evaluator: Send {
     /// The name in reports.
     fn name(&self) -> String;
 
-    /// Takes the collection that the next queries are about. `number` decides what else is chosen at
-    /// random, such as indexes. The reason, if it cannot.
+    /// Loads the collection of the next queries. `number` decides other random choices, such as
+    /// indexes. Returns the reason if it cannot.
     fn load(&mut self, documents: &[Object], number: u64) -> Result<(), String>;
 
-    /// What is worth knowing of how it answered, with how often it was so.
+    /// Notes about its plans, each with a count.
     fn notes(&self) -> Vec<(String, u64)> {
         Vec::new()
     }
 
-    /// Answers a query; `None` if this way of asking knows no such queries.
+    /// Answers a query; `None` if this evaluator does not support it.
     fn answer(&mut self, query: &Query) -> Option<Answer>;
 }

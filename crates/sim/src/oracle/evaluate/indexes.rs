@@ -1,5 +1,5 @@
-//! Random indexes: over one path or several, up and down, partial and sparse now and then. One that is
-//! made when the documents are there is unique if they allow it.
+//! Random indexes: over one path or several, ascending and descending, sometimes partial or sparse.
+//! One that is created after the documents is unique if they allow it.
 
 use velocitydb::{IndexSpec, Object, Sort, object, value};
 
@@ -22,7 +22,7 @@ pub(super) fn random(documents: &[Object], number: u64) -> Vec<IndexSpec> {
     let count = random.within(2..8);
     let mut specs: Vec<IndexSpec> = (0..count).map(|_| spec(paths, &mut random)).collect();
     if !is_records && random.one_in(2) {
-        // The last ones are made unique where that is possible, as it is here.
+        // The last ones are unique if possible, as it is here.
         let keys = Sort::new().ascending("a");
         let descends = random.one_in(2);
         let keys = if descends { keys.descending(RANK) } else { keys.ascending(RANK) };

@@ -1,4 +1,4 @@
-//! The ways in which VelocityDB can be asked: every one has to give the same answers.
+//! The ways of executing queries in VelocityDB: all have to give the same answers.
 
 mod core;
 mod embedded;

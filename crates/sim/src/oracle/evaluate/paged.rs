@@ -9,7 +9,7 @@ use crate::oracle::case::{Answer, Find, Query};
 /// How many results a page has.
 const PAGE: u64 = 3;
 
-/// A database that is asked for pages. It answers searches alone, and those without a skip.
+/// A database that is read in pages. It only answers searches without a skip.
 pub struct Paged(pub Embedded);
 
 impl Paged {

@@ -10,7 +10,7 @@ use super::shape::{projection, sort};
 use super::update::update;
 use crate::oracle::case::{Batch, Find, Kind, Query};
 
-/// How many queries one collection serves.
+/// How many queries there are on one collection.
 pub const QUERIES: usize = 50;
 
 /// The batch with this number.
@@ -24,8 +24,8 @@ pub fn batch(kind: Kind, seed: u64, number: u64) -> Batch {
     Batch { kind, documents, queries }
 }
 
-/// Mingo sorts otherwise by arrays and objects, and what is right is only known by the book: there are
-/// fewer of these where sorts are compared.
+/// Mingo sorts arrays and objects differently, and then only `by_the_book` knows the right order:
+/// sorts are compared with fewer of these.
 fn flavour(kind: Kind, source: &mut Source) -> Flavour {
     let weights = if kind == Kind::Sort { [75, 10, 15] } else { [10, 60, 30] };
     [Flavour::Flat, Flavour::Plain, Flavour::Rich][source.weighted(&weights)]
@@ -67,7 +67,7 @@ fn query(kind: Kind, documents: &[Object], source: &mut Source) -> Query {
     }
 }
 
-/// A search for which an index of one field is enough.
+/// A search that an index of one field can cover.
 fn covered(documents: &[Object], source: &mut Source) -> Find {
     let field = *source.one_of(&FIELDS);
     let found = source.one_of(documents).get(field).cloned().unwrap_or_default();
@@ -81,7 +81,7 @@ fn covered(documents: &[Object], source: &mut Source) -> Find {
     Find { filter, projection: Some(projection), ..Find::default() }
 }
 
-/// A search in several ranges of an index that is unique, whose second key orders them.
+/// A search in several ranges of a unique index, sorted by its second key.
 fn merged(documents: &[Object], source: &mut Source) -> Find {
     let mut keys = sort(source);
     keys.insert(0, value!({ (RANK): if source.percent(50) { 1 } else { -1 } }));
@@ -97,8 +97,8 @@ fn merged(documents: &[Object], source: &mut Source) -> Find {
     }
 }
 
-/// One field is one of a few values: an index reads several ranges for that, and has to put them into
-/// one order.
+/// A condition that a field is one of a few values: an index reads several ranges for that, and has
+/// to merge them.
 fn one_of_several(documents: &[Object], source: &mut Source) -> Object {
     let field = *source.one_of(&FIELDS);
     several_of(field, documents, source)
@@ -112,7 +112,7 @@ fn several_of(field: &str, documents: &[Object], source: &mut Source) -> Object 
     object! { (field): { "$in": values } }
 }
 
-/// A condition now and then, to have other documents beside each other.
+/// Sometimes a filter, so that other documents become neighbours.
 fn maybe_filter(filters: Filters<'_>, source: &mut Source) -> Object {
     if source.percent(20) { filters.filter(source) } else { Object::new() }
 }
@@ -120,7 +120,7 @@ fn maybe_filter(filters: Filters<'_>, source: &mut Source) -> Object {
 fn distinct(documents: &[Object], source: &mut Source) -> Query {
     let filter = maybe_filter(Filters { documents }, source);
     let path = path(documents, source);
-    // Mingo's stages cannot take one element of an array for themselves.
+    // Mingo's stages do not support positions in arrays.
     let names: Vec<&str> = path.split('.').filter(|name| name.parse::<u32>().is_err()).collect();
     Query::Distinct { path: names.join("."), filter }
 }

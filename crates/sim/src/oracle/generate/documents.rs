@@ -10,13 +10,13 @@ use super::values::{Theme, alike, list, recent_time, scalar, small_number};
 
 /// The names of top-level fields.
 pub const FIELDS: [&str; 5] = ["a", "b", "c", "d", "e"];
-/// The name of a number that no two documents with the same `a`, or the same element of it, share, while
-/// those with another `a` do: see `rank`.
+/// The name of a number that is unique among documents with the same `a`, or the same element of it, and
+/// shared with those with another `a`: see `rank`.
 pub const RANK: &str = "r";
 /// The names of fields inside of objects.
 pub const INNER: [&str; 3] = ["x", "y", "z"];
 
-/// How intricate documents are.
+/// How complex documents are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {
     /// Scalars; a field is either null or missing in a whole collection, not both.
@@ -52,7 +52,7 @@ pub fn collection(flavour: Flavour, source: &mut Source) -> Vec<Object> {
         .collect()
 }
 
-/// The next number for the value, so that an index over `a` and it can be unique, and its ranges of
+/// The next number for the value, so that an index over `a` and this number can be unique, and ranges of
 /// several values have the same numbers.
 fn rank(value: Option<&Value>, next: &mut BTreeMap<Option<Value>, i64>) -> i64 {
     let keys: Vec<Option<Value>> = match value {
@@ -64,16 +64,16 @@ fn rank(value: Option<&Value>, next: &mut BTreeMap<Option<Value>, i64>) -> i64 {
     rank
 }
 
-/// Documents of the kind that is computed with: every field has a type, and a few are null or
-/// missing.
+/// Documents for computations: every field has a type, and a few are null or missing.
 ///
 /// `n` integers, `f` halves, `s` strings, `t` times, `g` and `h` keys of groups, `p` integers of two
 /// digits, `k` and `l` lists of integers, `w` lists of strings, `o` objects of `x` and `y`, `j` lists of
-/// objects of `x` and a list `y`, `m` anything but NaN, `z` zeros and ones that look different, `c` an
-/// integer that is always there. Times are after 2000, since mingo truncates earlier ones to later ones.
+/// objects of `x` and a list `y`, `m` anything but NaN, `z` zeros and ones with different
+/// representations, `c` an integer that is never missing. Times are after 2000, since mingo truncates
+/// earlier ones to later ones.
 pub fn records(source: &mut Source) -> Vec<Object> {
     let count = source.between(20, 40);
-    // Where both are in one field, sorts differ.
+    // If a field has both, sorts differ.
     let nothing = if source.percent(50) { Some(Value::Null) } else { None };
     (0..count).map(|number| record(number, nothing.as_ref(), source)).collect()
 }
@@ -106,7 +106,7 @@ fn record(number: i64, nothing: Option<&Value>, source: &mut Source) -> Object {
     record
 }
 
-/// Few lists have an element twice: joining differs where they do.
+/// Few lists have an element twice, since joining differs for them.
 fn integers(source: &mut Source) -> Value {
     let count = source.below(4);
     if source.percent(3) {
@@ -172,8 +172,8 @@ fn intricate_list(theme: Theme, source: &mut Source) -> Value {
         .collect()
 }
 
-/// A list of objects that have the same fields, mostly, and often the same value in one: what sorts by
-/// several fields of an element needs such.
+/// A list of objects that mostly have the same fields, and often the same value in one of them, for
+/// sorts by several fields of an element.
 fn alike_list(theme: Theme, source: &mut Source) -> Value {
     let count = 1 + source.below(INNER.len());
     let names: Vec<&str> = source.several(&INNER, count).into_iter().copied().collect();

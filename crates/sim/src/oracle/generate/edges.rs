@@ -1,5 +1,5 @@
-//! Random calls at the edges of what operands can be: numbers whose texts have exponents, texts whose
-//! numbers are beyond all floats, positions at the end of a text, options that are null.
+//! Random calls with operands at the edges: numbers whose texts have exponents, texts whose numbers
+//! no float can hold, positions at the end of a string, options that are null.
 
 use velocitydb_core::{Value, value};
 
@@ -9,7 +9,7 @@ use crate::oracle::constants::SPACED;
 
 const TEXTS: [&str; 8] = ["", "a", "ab", "abab", "éab", "a b", "#", "aab"];
 
-/// A call, some of which only [`constants`](crate::oracle::constants) knows the result of.
+/// A call; for some only [`constants`](crate::oracle::constants) knows the result.
 pub fn edge(source: &mut Source) -> Value {
     let text = |source: &mut Source| value!({ "$literal": *source.one_of(&TEXTS) });
     if source.percent(60) {

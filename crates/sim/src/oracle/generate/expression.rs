@@ -1,5 +1,5 @@
-//! Random expressions over the records, each of the type that it is asked for: mingo and MongoDB
-//! agree on few of the errors.
+//! Random expressions over the records, with operands of the right types: mingo and MongoDB agree
+//! on few of the errors.
 
 use velocitydb_core::{Value, object, value};
 
@@ -8,7 +8,7 @@ use super::edges::edge;
 use crate::oracle::differently::CLOCK;
 
 const UNITS: [&str; 8] = ["year", "quarter", "month", "week", "day", "hour", "minute", "second"];
-/// Zones that both sides know, with and without summer time, east and west.
+/// Zones that both sides support, with and without summer time, east and west.
 const ZONES: [&str; 6] =
     ["Europe/Stockholm", "America/New_York", "Asia/Kolkata", "Asia/Tokyo", "+05:30", "-03:00"];
 const PARTS: [&str; 9] = [
@@ -145,8 +145,8 @@ fn truncated(source: &mut Source) -> Value {
     value!({ "$dateTrunc": truncated })
 }
 
-/// A time that is truncated in a zone, as the text that clocks there show. Mingo truncates in UTC,
-/// so it is asked for that text in another way; see [`differently`](crate::oracle::differently).
+/// A time that is truncated in a zone, as the text of the local time. Mingo truncates in UTC, so
+/// the call is rewritten for it; see [`differently`](crate::oracle::differently).
 fn truncated_in_zone(source: &mut Source) -> Value {
     let zone = *source.one_of(&ZONES);
     let unit = *source.one_of(&["year", "month", "day", "hour", "minute"]);

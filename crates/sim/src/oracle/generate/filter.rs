@@ -1,4 +1,5 @@
-//! Random filters. Operands come mostly from the documents, so that they find something.
+//! Random filters. Operands are mostly taken from the documents, so that filters match
+//! some.
 
 use velocitydb_core::{Object, Value, object, value};
 
@@ -6,7 +7,7 @@ use super::Source;
 use super::documents::{FIELDS, INNER};
 use super::values::stranger;
 
-/// Patterns, with options, that both sides know.
+/// Patterns, with options, that both sides support.
 const PATTERNS: [(&str, &str); 14] = [
     ("^a", ""),
     ("b$", ""),
@@ -26,7 +27,7 @@ const PATTERNS: [(&str, &str); 14] = [
 const TYPES: [&str; 8] = ["number", "string", "object", "array", "bool", "date", "null", "binData"];
 const RANGES: [&str; 4] = ["$gt", "$gte", "$lt", "$lte"];
 
-/// Where documents are taken from, and how far filters nest.
+/// The source of operands, and the nesting of filters.
 #[derive(Debug, Clone, Copy)]
 pub struct Filters<'a> {
     /// The collection.
@@ -207,7 +208,7 @@ fn type_of_value(source: &mut Source) -> Value {
     source.several(&TYPES, count).into_iter().copied().collect()
 }
 
-/// Whether something is there, as people write it.
+/// An operand of `$exists`, in various forms.
 fn is_there(source: &mut Source) -> Value {
     let is_there = source.percent(50);
     match source.weighted(&[60, 20, 20]) {

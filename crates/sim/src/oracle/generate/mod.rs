@@ -1,5 +1,5 @@
-//! Random batches: collections, and queries that find something in them. Everything follows from
-//! a seed and a batch's number.
+//! Random batches: collections, and queries that match some of their documents. Everything is
+//! derived from a seed and a batch's number.
 
 mod batch;
 mod documents;

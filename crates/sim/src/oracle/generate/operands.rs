@@ -1,6 +1,6 @@
-//! Random calls whose operands do not fit, or are at the edge of what is taken: null beside a wrong
-//! type, texts that are to be times, pairs of two forms, options that there are not, fields of what has
-//! none, and days that begin late. [`operands`](crate::oracle::operands) knows their results.
+//! Random calls whose operands are not valid, or only just valid: null beside a wrong type, texts to be
+//! converted to times, pairs of two forms, unknown options, fields of values without fields, and days
+//! that do not begin at midnight. [`operands`](crate::oracle::operands) knows their results.
 
 use velocitydb_core::{Time, Value, value};
 
@@ -9,7 +9,7 @@ use super::edges::number_text;
 use super::values::small_number;
 use crate::oracle::operands::{OF_TWO, ONE_AFTER_ANOTHER, TIMES};
 
-/// Zones in which clocks have leapt at midnight, or over it, with a time close to when they did.
+/// Zones in which clocks were changed at midnight, or skipped it, with a time close to the change.
 const LEAPS: [(&str, i64); 7] = [
     // 1919-03-30 from 23:30 to 00:30.
     ("America/Toronto", -1_601_753_400),
@@ -25,7 +25,7 @@ const LEAPS: [(&str, i64); 7] = [
     ("Europe/Stockholm", 1_711_846_800),
 ];
 
-/// A call. Some are refused wherever they are evaluated.
+/// A call. Some are refused when they are evaluated.
 pub fn operands(source: &mut Source) -> Value {
     match source.weighted(&[30, 20, 15, 10, 10, 3, 3, 3, 15]) {
         0 => null_beside(source),
@@ -57,7 +57,7 @@ pub fn operands(source: &mut Source) -> Value {
     }
 }
 
-/// Null among numbers and texts. Mostly there is nothing wrong before it.
+/// Null among numbers and texts. Mostly the operands before it are valid.
 fn null_beside(source: &mut Source) -> Value {
     let is_of_two = source.percent(50);
     let operator = *source.one_of(if is_of_two { &OF_TWO[..] } else { &ONE_AFTER_ANOTHER[..] });
@@ -80,7 +80,7 @@ fn null_beside(source: &mut Source) -> Value {
     value!({ (operator): operands })
 }
 
-/// Pairs of one form mostly.
+/// Pairs, mostly of one form.
 fn pairs(source: &mut Source) -> Value {
     let (count, form) = (source.below(4), source.percent(50));
     let pair = |source: &mut Source| {

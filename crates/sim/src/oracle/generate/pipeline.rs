@@ -1,5 +1,5 @@
-//! Random pipelines over the records. A stage whose result depends on an order follows a sort that
-//! decides it.
+//! Random pipelines over the records. A stage whose result depends on the order follows a sort
+//! without ties.
 
 use velocitydb_core::{Object, Value, object, value};
 
@@ -14,7 +14,7 @@ pub fn pipeline(documents: &[Object], source: &mut Source) -> (Vec<Value>, Order
         stages.push(value!({ "$match": matching(documents, source) }));
     }
     let goal = source.weighted(&[43, 19, 11, 8, 8, 6, 5]);
-    // What sorts by several keys needs ids that are different.
+    // Sorts by several keys need distinct ids.
     if matches!(goal, 0..3) && source.percent(20) {
         stages.extend(unwinding(source));
     }
@@ -38,7 +38,7 @@ fn matching(documents: &[Object], source: &mut Source) -> Object {
         found => found.cloned().unwrap_or_default(),
     };
     let operator = *source.one_of(&["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"]);
-    // A range around null is the filters' concern.
+    // Ranges with null are tested by filters.
     let operator = if operand.is_null() { "$ne" } else { operator };
     object! { (field): { (operator): operand } }
 }
@@ -56,7 +56,7 @@ fn sorting(source: &mut Source) -> Value {
 }
 
 /// A sort by fields of the elements of arrays, which only [`by_the_book`](crate::oracle::by_the_book)
-/// knows.
+/// supports.
 fn ordering(stages: &mut Vec<Value>, source: &mut Source) -> Order {
     let count = 1 + source.below(3);
     let paths = source.several(&["j.x", "j.y", "j.x", "k", "z", "g"], count);
@@ -75,7 +75,7 @@ fn ordering(stages: &mut Vec<Value>, source: &mut Source) -> Order {
 }
 
 fn unwinding(source: &mut Source) -> Vec<Value> {
-    // No other list, since what works on lists would find their elements.
+    // No other list, since operators on lists would find their elements.
     let path = "$k";
     let mut unwind = object! { "path": path };
     if source.percent(40) {
@@ -152,7 +152,7 @@ fn accumulator(source: &mut Source) -> Value {
     }
 }
 
-/// An accumulator that is given a list, which a group refuses.
+/// An accumulator with a list as its operand, which a group refuses.
 fn accumulator_of_several(source: &mut Source) -> Value {
     let names = ["$sum", "$avg", "$min", "$max", "$push", "$addToSet", "$first", "$last"];
     let count = source.below(3);
@@ -161,7 +161,7 @@ fn accumulator_of_several(source: &mut Source) -> Value {
     value!({ (*source.one_of(&names)): operands })
 }
 
-/// An accumulator for buckets. Mingo takes the first and the last of empty ones too, and fails.
+/// An accumulator for buckets. Mingo evaluates `$first` and `$last` of empty ones too, and fails.
 fn accumulator_of_some(source: &mut Source) -> Value {
     let accumulator = accumulator(source);
     let takes_one = ["$first", "$last"]
@@ -169,7 +169,7 @@ fn accumulator_of_some(source: &mut Source) -> Value {
     if takes_one.contains(&true) { value!({ "$max": "$p" }) } else { accumulator }
 }
 
-/// What is compared: numbers, strings, times, or anything.
+/// An operand that is compared: a number, a string, a time, or anything.
 fn least(source: &mut Source) -> Value {
     match source.below(4) {
         0 => number(1, source),
@@ -180,7 +180,7 @@ fn least(source: &mut Source) -> Value {
     }
 }
 
-/// What is never missing: mingo collects null for what is.
+/// An operand that is never missing: mingo collects null for missing ones.
 fn present(source: &mut Source) -> Value {
     match source.weighted(&[30, 20, 20, 27, 3, 10]) {
         5 => "$z".into(),
@@ -238,7 +238,7 @@ fn cut(stages: &mut Vec<Value>, source: &mut Source) {
     }
 }
 
-/// No value is one of the boundaries: mingo puts such into the bucket before.
+/// No value equals a boundary: mingo puts such a value into the bucket before.
 fn bucketing(stages: &mut Vec<Value>, source: &mut Source) -> Order {
     let (by, boundaries) = match source.below(3) {
         0 => ("$p", value!([9, 29.5, 60.25, 101])),
@@ -266,8 +266,8 @@ fn sorting_unless_unwound(stages: &[Value], source: &mut Source) -> Value {
     if has_stage(stages, "$unwind") { value!({ "$match": {} }) } else { sorting(source) }
 }
 
-/// What is joined: the local field and the foreign one. A local one may lead through arrays, to their
-/// elements or to a position, and beyond their end.
+/// The local and the foreign field of joins. A local one may lead through arrays, to their elements
+/// or to a position, also beyond their end.
 const JOINED: [(&str, &str); 18] = [
     ("g", "l"),
     ("h", "w"),

@@ -13,7 +13,7 @@ pub fn sort(source: &mut Source) -> Vec<Value> {
         match source.weighted(&[65, 15, 20]) {
             0 => paths.push((*field).to_owned()),
             1 => paths.push(format!("{field}.{}", source.one_of(&INNER))),
-            // Fields of the same array are those of one element.
+            // Several fields of the same array are taken from one element.
             _ => paths.extend(fields_of(field, source)),
         }
     }
@@ -50,7 +50,7 @@ pub fn projection(source: &mut Source) -> Object {
             projection.insert(path, says);
         }
     }
-    // Mingo takes a part of an array for one of the fields to keep, so there mostly are such.
+    // Mingo treats a slice of an array as an included field, so mostly fields are included.
     if source.percent(20) {
         let (path, part) = part_of_array(source);
         if !projection.keys().any(|other| other.starts_with(path)) {
@@ -62,7 +62,7 @@ pub fn projection(source: &mut Source) -> Object {
     } else if keeps && source.percent(20) {
         projection.insert("_id", 1);
     }
-    // Now and then one that contradicts itself.
+    // Sometimes a projection that contradicts itself.
     if source.percent(2) {
         projection.insert(*source.one_of(&FIELDS), if keeps { 0 } else { 1 });
     }

@@ -32,14 +32,15 @@ impl Source {
         &choices[self.below(choices.len())]
     }
 
-    /// So many different ones of the choices, or all if there are fewer, in a random order.
+    /// `count` distinct choices, or all if there are fewer, in a random order.
     pub fn several<'a, T>(&mut self, choices: &'a [T], count: usize) -> Vec<&'a T> {
         let mut left: Vec<&T> = choices.iter().collect();
         let count = count.min(left.len());
         (0..count).map(|_| left.swap_remove(self.below(left.len()))).collect()
     }
 
-    /// The place of one of several weights, each as likely as it is heavy.
+    /// The position of one of several weights, each chosen in proportion to its
+    /// weight.
     pub fn weighted(&mut self, weights: &[u64]) -> usize {
         let mut at = self.0.within(0..weights.iter().sum());
         weights

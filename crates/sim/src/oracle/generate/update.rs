@@ -1,4 +1,4 @@
-//! Random updates, made for the document that they change: what they do should mostly be allowed.
+//! Random updates, generated for the document that they change, so that they are mostly valid.
 
 use velocitydb_core::{Object, Value, object, value};
 
@@ -14,7 +14,7 @@ pub fn update(document: &Object, source: &mut Source) -> Object {
     let mut update = Object::new();
     let mut fields: Vec<&str> = source.several(&FIELDS, count).into_iter().copied().collect();
     if source.percent(2) {
-        // Now and then two changes of one place.
+        // Sometimes two changes of one path.
         fields.push(fields[0]);
     }
     for field in fields {
@@ -26,7 +26,7 @@ pub fn update(document: &Object, source: &mut Source) -> Object {
     update
 }
 
-/// The field, or a path inside of it that fits what is there.
+/// The field, or a path inside of it that fits its value.
 fn path(field: &str, document: &Object, source: &mut Source) -> String {
     let inner = *source.one_of(&INNER);
     match document.get(field) {
@@ -43,7 +43,7 @@ fn path(field: &str, document: &Object, source: &mut Source) -> String {
     }
 }
 
-/// An operator that fits what is at the path, mostly.
+/// An operator that mostly fits the value at the path.
 fn change(path: &str, document: &Object, source: &mut Source) -> (&'static str, Value) {
     let found = path.parse().ok().and_then(|path: velocitydb_core::Path| path.get(document));
     if source.percent(2) {
@@ -118,7 +118,7 @@ fn push(items: &[Value], source: &mut Source) -> Value {
     if source.percent(40) {
         push.insert("$position", source.between(-3, 4));
     }
-    // An array that is created by `$push` is not sorted or cut by the oracle.
+    // Mingo does not sort or slice an array that `$push` creates.
     let is_sorted = source.percent(if are_objects(items) { 80 } else { 35 });
     if !items.is_empty() && is_sorted {
         push.insert("$sort", push_sort(items, source));
@@ -139,7 +139,7 @@ fn push_sort(items: &[Value], source: &mut Source) -> Value {
     let names = names_of(&items[0]);
     let names = source.several(if names.is_empty() { &INNER } else { &names }, count);
     let keys: Vec<Value> = names.into_iter().map(|name| key(name, source)).collect();
-    // The order of the keys is given by a list.
+    // A list gives the order of the keys.
     if keys.len() == 1 { keys.into_iter().next().unwrap_or_default() } else { keys.into() }
 }
 

@@ -1,5 +1,5 @@
-//! Random values: few enough that queries meet them, odd enough that comparing is not easy. All
-//! are such that JavaScript can hold them exactly.
+//! Random values: few enough that queries match them, unusual enough that comparing them is not
+//! trivial. JavaScript can represent all of them exactly.
 
 use velocitydb_core::{Bytes, Time, Value, value};
 
@@ -72,7 +72,7 @@ pub fn scalar(source: &mut Source) -> Value {
     }
 }
 
-/// A number that arithmetic is exact with.
+/// A number with which arithmetic is exact.
 pub fn small_number(source: &mut Source) -> Value {
     match source.weighted(&[65, 20, 10, 5]) {
         0 => source.between(-1, 5).into(),
@@ -82,7 +82,7 @@ pub fn small_number(source: &mut Source) -> Value {
     }
 }
 
-/// One of a few numbers that are equal to each other and look different.
+/// One of a few equal numbers with different representations.
 pub fn alike(source: &mut Source) -> Value {
     match source.below(5) {
         0 => 0.into(),
@@ -93,7 +93,7 @@ pub fn alike(source: &mut Source) -> Value {
     }
 }
 
-/// A number at one of the ends of what can be said. Not a number is rare.
+/// A number at one end of the range. NaN is rare.
 fn extreme(source: &mut Source) -> Value {
     match source.weighted(&[60, 38, 2]) {
         0 => (*source.one_of(&EXTREMES)).into(),
@@ -135,7 +135,7 @@ pub fn list(theme: Theme, source: &mut Source) -> Value {
     (0..source.below(4)).map(|_| theme.scalar(source)).collect()
 }
 
-/// An operand that is no value of any document.
+/// An operand that is not the value of any document.
 pub fn stranger(source: &mut Source) -> Value {
     match source.weighted(&[85, 8, 7]) {
         0 => scalar(source),

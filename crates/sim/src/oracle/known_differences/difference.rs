@@ -4,7 +4,7 @@ use velocitydb_core::{Object, Value};
 
 use crate::oracle::case::Answer;
 
-/// A difference that is known.
+/// A known difference.
 #[derive(Debug)]
 pub struct KnownDifference {
     /// A name of a few words.
@@ -13,7 +13,7 @@ pub struct KnownDifference {
     pub why: &'static str,
     /// The smallest case.
     pub example: Example,
-    /// How it is recognised.
+    /// The condition that recognises it.
     pub recognise: Recognise,
 }
 
@@ -38,13 +38,14 @@ pub enum Recognise {
     Condition(fn(&Condition<'_>) -> bool),
     /// By a key of a sort and a document that is sorted. The others have to be in the same order.
     Key(fn(&Key<'_>) -> bool),
-    /// By a key of a sort and a document whose presence upsets the order of all of them.
+    /// By a key of a sort and a document that affects the order of all documents.
     Upset(fn(&Key<'_>) -> bool),
     /// By a path of a projection and a document that it is applied to.
     Projected(fn(&str, &Value, &Object) -> bool),
     /// By an operator of an update, and the document that it changes.
     Change(fn(&Change<'_>) -> bool),
-    /// By a pipeline, and by both answers being the same once the difference is taken out of them.
+    /// By a pipeline, and by both answers being the same after the difference is removed from
+    /// them.
     Pipeline(fn(&[Value]) -> bool, fn(Value) -> Value),
 }
 
@@ -52,7 +53,7 @@ pub enum Recognise {
 /// looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Condition<'a> {
-    /// What it is applied to.
+    /// The object that it is applied to.
     pub object: &'a Value,
     /// The path; empty for the element itself.
     pub path: &'a str,
@@ -84,6 +85,6 @@ pub struct Change<'a> {
     pub operator: &'a str,
     /// Its operand.
     pub operand: &'a Value,
-    /// What VelocityDB answers.
+    /// VelocityDB's answer.
     pub ours: &'a Answer,
 }

@@ -1,5 +1,5 @@
-//! The examples of the known differences, as cases that can be run: the tables are true only as
-//! long as both sides answer what they say.
+//! The examples of the known differences, as executable cases: the tables are only correct
+//! while both sides give the listed answers.
 
 use velocitydb_core::{Object, Value};
 
@@ -7,7 +7,7 @@ use super::difference::{KnownDifference, Recognise};
 use crate::oracle::case::{Answer, Batch, Find, Kind, Order, Query, id_of};
 use crate::oracle::compare::values_agree;
 
-/// What `"refused"` stands for in an example.
+/// The text of a refusal in an example.
 const REFUSED: &str = "refused";
 
 impl KnownDifference {
@@ -47,12 +47,14 @@ impl KnownDifference {
         })
     }
 
-    /// Whether mingo's answer to the example is what the table says. The difference, if not.
+    /// Checks that mingo's answer to the example is that of the table. Returns the
+    /// difference if not.
     pub fn check_mingo(&self, batch: &Batch, answer: &Answer) -> Result<(), String> {
         self.check("mingo", self.example.mingo, batch, answer)
     }
 
-    /// Whether VelocityDB's answer to the example is the right one. The difference, if not.
+    /// Checks that VelocityDB's answer to the example is the right one. Returns the
+    /// difference if not.
     pub fn check_ours(&self, batch: &Batch, answer: &Answer) -> Result<(), String> {
         self.check("VelocityDB", self.example.right, batch, answer)
     }
@@ -96,7 +98,7 @@ fn with_id(number: usize, document: &Value) -> Option<Object> {
     Some(document)
 }
 
-/// The document without an id that was made up for it.
+/// The document without its generated id.
 fn without_id(mut document: Object, batch: &Batch) -> Value {
     if batch.documents.iter().any(|it| it.get("_id") == document.get("_id")) {
         document.remove("_id");

@@ -1,5 +1,5 @@
-//! [`explain`]: finds the known difference that two answers fall under, if there is one. Looks at
-//! every document for which the answers differ, and has each of them explained.
+//! [`explain`]: finds the known difference that explains two answers, if there is one. Every document
+//! for which the answers differ has to be explained.
 
 use std::collections::BTreeSet;
 
@@ -25,10 +25,10 @@ pub struct Situation<'a> {
     pub mingo: &'a Answer,
 }
 
-/// A document as a value, so that it can stand where elements of arrays can.
+/// Documents as values, so that they can be used like elements of arrays.
 type Documents = Vec<Value>;
 
-/// The known difference that explains it.
+/// The known difference that explains the situation.
 pub fn explain(situation: Situation<'_>) -> Option<&'static KnownDifference> {
     let documents: Documents =
         situation.documents.iter().map(|document| document.clone().into()).collect();
@@ -44,7 +44,7 @@ pub fn explain(situation: Situation<'_>) -> Option<&'static KnownDifference> {
             documents.iter().find_map(|document| by_filter(filter, document))
         }
         Query::Distinct { path, filter } => {
-            // The path is followed as that of a condition, and differs where that does.
+            // The path is followed like that of a condition, and has the same differences.
             let reach = object! { (path.as_str()): { "distinct": null } };
             let by_path = || documents.iter().find_map(|document| by_filter(&reach, document));
             documents.iter().find_map(|document| by_filter(filter, document)).or_else(by_path)
@@ -59,8 +59,8 @@ pub fn explain(situation: Situation<'_>) -> Option<&'static KnownDifference> {
     }
 }
 
-/// Whether VelocityDB's answer is known to be right. If so, it does not matter what else a difference
-/// does to mingo's: comparing arrays in its way, no order has to come out.
+/// Whether VelocityDB's answer is known to be right. If so, further effects on mingo's answer do not
+/// matter: its comparison of arrays need not be an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Confirmed {
     ByTheBook,
@@ -99,7 +99,7 @@ fn explain_find(
     by_order.into_iter().next().or_else(together).or_else(|| is_cut.then(by_filter)?)
 }
 
-/// Whether the documents that none of these differences is about are in the same order.
+/// Whether the documents that none of these differences affects are in the same order.
 fn rest_agrees(
     known: &[&KnownDifference],
     find: &Find,
@@ -121,7 +121,7 @@ fn sorts() -> impl Iterator<Item = &'static KnownDifference> {
     super::all().filter(|it| matches!(it.recognise, Recognise::Key(_) | Recognise::Upset(_)))
 }
 
-/// Whether a known difference is about a document that is sorted.
+/// Whether a known difference affects a document that is sorted.
 fn is_about(known: &KnownDifference, sort: &[Value], document: &Value) -> bool {
     let (Recognise::Key(holds) | Recognise::Upset(holds)) = known.recognise else { return false };
     sort.iter().filter_map(Value::as_object).flatten().any(|(path, direction)| {
@@ -210,7 +210,7 @@ fn conditions_on_elements(
     }
 }
 
-/// A document that is projected differently has to be explained by a path of the projection.
+/// A path of the projection has to explain every document that is projected differently.
 fn by_projection(
     find: &Find,
     projection: &Object,
@@ -262,11 +262,11 @@ fn by_update(update: &Object, document: &Value, ours: &Answer) -> Option<&'stati
     })
 }
 
-/// What a known difference of pipelines takes out of answers.
+/// Removes a known difference of pipelines from an answer.
 type TakeOut = fn(Value) -> Value;
 
-/// The first of the differences whose words are in the pipeline, if the answers are the same without
-/// all of these: one pipeline can have several.
+/// The first of the differences whose operators are in the pipeline, if the answers are the same
+/// without all of these: one pipeline can have several.
 fn by_pipeline(
     pipeline: &[Value],
     Situation { ours, mingo, .. }: Situation<'_>,

@@ -247,7 +247,7 @@ pub(super) const KNOWN: &[KnownDifference] = &[
 ];
 
 impl<'a> Condition<'a> {
-    /// Where the path leads. The path of an element itself leads to the element.
+    /// The values at the path. The path of an element itself leads to the element.
     fn reach(&self) -> Reach<'a> {
         if self.path.is_empty() {
             return Reach { found: vec![self.object], ..Reach::default() };

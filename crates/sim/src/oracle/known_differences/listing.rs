@@ -1,4 +1,4 @@
-//! The tables as a whole: walking through them, and writing them down for `docs/queries.md`.
+//! All tables: iterating over them, and writing them for `docs/queries.md`.
 
 use std::fmt::Write as _;
 
@@ -48,7 +48,8 @@ fn unquoted(answer: &str) -> &str {
 }
 
 fn capitalised(text: &str) -> String {
-    // What begins with an operator's or a product's own name keeps it.
+    // A sentence that begins with the name of an operator or a product keeps
+    // its case.
     let mut characters = text.chars();
     let first = characters.next().map(|it| it.to_uppercase().to_string()).unwrap_or_default();
     first + characters.as_str()

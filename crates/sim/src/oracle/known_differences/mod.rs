@@ -1,6 +1,6 @@
 //! The differences between mingo and VelocityDB that are known, each with a name, an example and
-//! the reason. A difference is recognised by what is in the documents and the query, as narrowly as
-//! it can be; whatever is not recognised is a mismatch.
+//! the reason. A difference is recognised by the documents and the query, as narrowly as possible;
+//! everything else is a mismatch.
 //!
 //! One table for each part of the language; `docs/queries.md` lists them for readers.
 

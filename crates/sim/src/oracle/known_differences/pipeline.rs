@@ -1,5 +1,5 @@
 //! Known differences of pipelines. The query of an example is a list of stages. Each is recognised
-//! by what both answers have in common once the difference is taken out of them.
+//! by both answers being the same after the difference is removed from them.
 
 use velocitydb_core::{Object, Value};
 
@@ -120,7 +120,7 @@ fn mentions(pipeline: &[Value], operator: &str) -> bool {
     pipeline.iter().any(|stage| is_any(stage, &|it: &Object| it.contains_key(operator)))
 }
 
-/// Whether one of the objects in it is such.
+/// Whether one of the objects in it satisfies `is_such`.
 fn is_any(value: &Value, is_such: &dyn Fn(&Object) -> bool) -> bool {
     match value {
         Value::Array(items) => items.iter().any(|item| is_any(item, is_such)),
@@ -136,7 +136,7 @@ fn has_default_format(object: &Object) -> bool {
     operand.is_some_and(|it| it.contains_key("timezone") && !it.contains_key("format"))
 }
 
-/// The value with everything in it changed, the inside first.
+/// The value with `change` applied to everything in it, innermost first.
 fn map(value: Value, change: &dyn Fn(Value) -> Value) -> Value {
     change(match value {
         Value::Array(items) => items.into_iter().map(|it| map(it, change)).collect(),

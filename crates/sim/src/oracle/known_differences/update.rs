@@ -70,7 +70,7 @@ pub(super) const KNOWN: &[KnownDifference] = &[
             let names = it.sorted_by();
             let is_oddly_sorted = |item: &Value| match names.as_slice() {
                 [] => is_odd(item),
-                // What is missing sorts before null, and mingo takes them for equal.
+                // Missing sorts before null, and mingo treats them as equal.
                 names => names.iter().any(|name| {
                     let field = item.as_object().and_then(|object| object.get(name));
                     field.is_none_or(&is_odd)
@@ -187,7 +187,7 @@ impl Change<'_> {
         path.get(self.document.as_object()?).cloned()
     }
 
-    /// What is at the path.
+    /// The value at the path.
     fn found(&self) -> Option<Value> {
         self.get(self.path)
     }
@@ -199,7 +199,7 @@ impl Change<'_> {
         found.and_then(Value::as_array).into_iter().flatten()
     }
 
-    /// What is added to an array.
+    /// The elements that are added to an array.
     fn each(&self) -> impl Iterator<Item = &Value> {
         let each = self.operand.as_object().and_then(|it| it.get("$each"));
         each.and_then(Value::as_array).into_iter().flatten()
@@ -220,7 +220,7 @@ impl Change<'_> {
         self.operand.as_object().is_some_and(|it| it.contains_key(name))
     }
 
-    /// Whether the operator can do something to what is at the path, and the path is one.
+    /// Whether the path is valid and the operator can be applied to its value.
     fn fits(&self) -> bool {
         let is_number =
             |found: &Value| matches!(found, Value::Int(_) | Value::UInt(_) | Value::Float(_));
@@ -232,7 +232,7 @@ impl Change<'_> {
         of_its_type && self.leads_through_objects(self.path)
     }
 
-    /// Whether every value on the way has fields, or positions that the path names.
+    /// Whether every value inside the path has fields, or positions that the path names.
     fn leads_through_objects(&self, path: &str) -> bool {
         let is_refused = |at: usize| {
             let (before, after) = path.split_at(at);
