@@ -6,7 +6,7 @@ use crate::Result;
 use crate::child::Task;
 use crate::measure::Clock;
 
-/// What is shown beside an error.
+/// The usage, which is printed with an error.
 pub const USAGE: &str = "\
 usage: velocitydb-bench SUITE [OPTION...]
 
@@ -26,53 +26,53 @@ suites: all, memory, scaling, footprint, disk, budget, queries, claims, collecti
 pub enum Command {
     /// Measure.
     Run(Arguments),
-    /// Be the child of a process that measures.
+    /// Run as the child of a process that measures.
     Child(Task),
 }
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suite {
-    /// In memory, beside a bare concurrent map.
+    /// In memory, compared with a bare concurrent map.
     Memory,
-    /// In memory, few documents beside many.
+    /// In memory, few documents compared with many.
     Scaling,
     /// Memory by document.
     Footprint,
-    /// On disk, beside other stores.
+    /// On disk, compared with other stores.
     Disk,
     /// Resident memory under a load ten times the budget.
     Budget,
-    /// Queries and indexes, beside other databases.
+    /// Queries and indexes, compared with other databases.
     Queries,
-    /// Claims of jobs, beside other databases.
+    /// Claims of jobs, compared with other databases.
     Claims,
     /// Collections, few and many.
     Collections,
-    /// Writes that wait for no disk, beside those that do.
+    /// Writes that do not wait for the disk, while others do.
     Levels,
-    /// Many threads that write at once, beside one alone.
+    /// Many threads that write at once, compared with one alone.
     Writers,
 }
 
-/// How a run is to be done.
+/// The options of a run.
 #[derive(Debug)]
 pub struct Arguments {
     suite: Option<Suite>,
-    /// Whether less is to be measured, and sooner.
+    /// Whether to measure less, for a quick run.
     pub is_quick: bool,
     /// How often each measurement is taken.
     pub rounds: usize,
-    /// What single threads in memory are measured by.
+    /// The clock for single threads in memory.
     pub clock: Clock,
     only: Vec<String>,
-    /// Where PostgreSQL's programs are, unless they are to be looked for.
+    /// The folder of PostgreSQL's programs; `None` to search for them.
     pub postgres: Option<PathBuf>,
-    /// Where data folders are made.
+    /// Where data folders are created.
     pub folder: PathBuf,
     /// Where all samples are written.
     pub json: Option<PathBuf>,
-    /// The document that the report is put into.
+    /// The document that the report is written into.
     pub docs: Option<PathBuf>,
 }
 
@@ -113,7 +113,7 @@ impl Arguments {
         Suite::ALL.into_iter().filter(|one| self.suite.is_none_or(|suite| suite == *one)).collect()
     }
 
-    /// Whether a measurement is asked for.
+    /// Whether a measurement is requested.
     pub fn wants(&self, table: &str, row: &str) -> bool {
         self.only.iter().all(|word| table.contains(word) || row.contains(word))
     }

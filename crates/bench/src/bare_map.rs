@@ -1,4 +1,5 @@
-//! The limit: a concurrent hash map that does nothing but hold encoded documents.
+//! The upper limit of speed: a concurrent hash map that only stores encoded
+//! documents.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use crate::documents::{Ids, Pool};
 /// The name in the tables.
 pub const NAME: &str = "bare map";
 
-/// `papaya`, from ids to shared bytes, hashed by what VelocityDB hashes with.
+/// `papaya`, from ids to shared bytes, with the hash function of VelocityDB.
 pub struct BareMap(papaya::HashMap<Box<str>, Arc<[u8]>, rapidhash::fast::RandomState>);
 
 impl BareMap {
@@ -35,7 +36,7 @@ impl BareMap {
         Ok(())
     }
 
-    /// Holds a copy of the bytes, new ones or others.
+    /// Inserts or replaces a copy of the bytes.
     #[inline]
     pub fn put(&self, id: &str, bytes: &[u8]) -> Result<()> {
         self.0.pin().insert(Box::from(id), Arc::from(bytes));

@@ -1,5 +1,5 @@
-//! Suite `budget`: the most memory that a process is resident with while it stores and reads ten
-//! times the memory budget of its database.
+//! Suite `budget`: the peak resident memory of a process that stores and reads ten times the memory
+//! budget of its database.
 
 use velocitydb::{Consistency, Mode, Options};
 
@@ -56,7 +56,7 @@ pub fn row(size: Size, megabytes: u64) -> String {
 }
 
 /// The child's part: the peak by the budget. Loads in batches; after each, reads a few documents from
-/// all over what is stored, so that caches fill while buffers do.
+/// the whole key space, so that caches and buffers fill together.
 pub fn work(mode: Mode, size: Size, budget: u64) -> Result<f64> {
     allocator::keep_to_a_budget();
     let folder = tempfile::tempdir_in(".")?;

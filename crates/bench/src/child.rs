@@ -1,4 +1,5 @@
-//! Measurements of a whole process: this program runs itself, and reads what the child prints.
+//! Measurements of a whole process: this program starts itself as a child, and reads its
+//! output.
 
 use std::process::Command;
 
@@ -7,7 +8,7 @@ use velocitydb::Mode;
 use crate::documents::Size;
 use crate::{Result, budget, footprint};
 
-/// What a child is to do.
+/// The task of a child.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Task {
     /// Load documents into memory.
@@ -65,7 +66,7 @@ impl Task {
                 size: size(size_word),
                 budget: budget.parse()?,
             }),
-            _ => Err("a child is given its task by this program".into()),
+            _ => Err("this program passes the task to its child".into()),
         }
     }
 }
@@ -91,7 +92,7 @@ pub fn run(task: Task, folder: &std::path::Path) -> Result<f64> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().parse()?)
 }
 
-/// Does the task in this process, and prints its number.
+/// Executes the task in this process, and prints its number.
 pub fn work(task: &Task) -> Result<()> {
     let found = match *task {
         Task::Footprint { is_bare_map, size, count } => footprint::work(is_bare_map, size, count)?,

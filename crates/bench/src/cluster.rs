@@ -1,8 +1,8 @@
 //! A PostgreSQL cluster of its own, in a temporary folder, without a network: started for a suite,
 //! stopped and deleted when it is dropped.
 //!
-//! PostgreSQL refuses to run as root. A bench that does gives the folder and the processes to the
-//! user `postgres`, or `nobody`.
+//! PostgreSQL refuses to run as root. If the bench runs as root, the folder and the processes
+//! belong to the user `postgres`, or `nobody`.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -19,12 +19,12 @@ use tempfile::TempDir;
 use crate::Result;
 use crate::arguments::Arguments;
 
-/// The role that everything is done by.
+/// The role of all connections.
 const ROLE: &str = "bench";
 
-/// Every page that is asked about fits into shared buffers, sorts and groups into `work_mem`, and a
-/// run is over before a checkpoint is due. What is left out is as PostgreSQL has it by default:
-/// `fsync` and `synchronous_commit` are on.
+/// All pages fit into shared buffers, sorts and groups into `work_mem`, and a run ends before a
+/// checkpoint is due. All other settings are PostgreSQL's defaults: `fsync` and
+/// `synchronous_commit` are on.
 const SETTINGS: &str = "
 listen_addresses = ''
 shared_buffers = 1GB
@@ -39,10 +39,10 @@ random_page_cost = 1.1
 max_connections = 100
 ";
 
-/// The longest that starting and stopping may take.
+/// The longest time that starting and stopping may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where the programs are, or why there are none.
+/// The folder of the programs, or why there is none.
 pub fn find(told: Option<&Path>) -> std::result::Result<PathBuf, String> {
     let is_there =
         |folder: &Path| folder.join("postgres").exists() && folder.join("initdb").exists();
@@ -67,7 +67,7 @@ pub fn find(told: Option<&Path>) -> std::result::Result<PathBuf, String> {
     usual.into_iter().find(|folder| is_there(folder)).ok_or_else(|| "not installed".to_owned())
 }
 
-/// What the programs say their version is.
+/// The version that the programs report.
 pub fn version(programs: &Path) -> Option<String> {
     let output = Command::new(programs.join("postgres")).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -83,7 +83,7 @@ pub struct Cluster {
     schemas: AtomicU64,
 }
 
-/// Who the server's processes and files belong to, unless they belong to the user who runs this.
+/// The owner of the server's processes and files, if it is not the user who runs this.
 #[derive(Debug, Clone, Copy)]
 struct Owner {
     user: u32,
@@ -99,7 +99,7 @@ impl Cluster {
         })
     }
 
-    /// Makes a cluster in a folder of its own within `folder`, and starts it.
+    /// Creates a cluster in a folder of its own within `folder`, and starts it.
     pub fn start(programs: &Path, folder: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("postgres-").tempdir_in(folder)?;
         let owner = owner(folder.path())?;
@@ -177,7 +177,7 @@ impl Drop for Cluster {
     }
 }
 
-/// A schema, and what it takes to connect to it. Dropped with all that it has.
+/// A schema, and how to connect to it. Dropped with all of its tables.
 pub struct Schema {
     session: Config,
     name: String,
@@ -207,7 +207,8 @@ fn command(programs: &Path, program: &str, owner: Option<Owner>, folder: &Path) 
     command
 }
 
-/// Who else is to own the server: nobody, unless `folder`, which this user has made, is root's.
+/// The owner of the server, if it must not be this user: if `folder`, which this user has created,
+/// belongs to root.
 fn owner(folder: &Path) -> Result<Option<Owner>> {
     use std::os::unix::fs::MetadataExt;
     if fs::metadata(folder)?.uid() != 0 {

@@ -1,5 +1,5 @@
-//! Suite `collections`: what a collection costs among few and among many: to be created, to be
-//! opened with, and in memory.
+//! Suite `collections`: the cost of a collection among few and among many others: of creating
+//! it, of opening it, and in memory.
 
 use std::time::Instant;
 
@@ -14,10 +14,10 @@ use crate::velocity;
 /// The table of this suite.
 pub const TABLE: &str = "Collections among collections";
 
-/// How many are created for one sample.
+/// How many collections are created for one sample.
 const CREATED: u64 = 1_000;
 
-/// Among how many collections one is measured.
+/// The numbers of other collections.
 fn sizes(is_quick: bool) -> &'static [u64] {
     if is_quick { &[1_000, 100_000] } else { &[1_000, 100_000, 1_000_000] }
 }
@@ -54,7 +54,7 @@ fn in_memory(arguments: &Arguments, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// Opening a folder in which collections are all that there is.
+/// Opening a folder that has only empty collections.
 fn on_disk(arguments: &Arguments, results: &mut Results) -> Result<()> {
     for &size in sizes(arguments.is_quick) {
         let row = format!("opened on disk, {} collections", thousands(size));

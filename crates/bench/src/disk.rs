@@ -1,5 +1,5 @@
-//! Suite `disk`: VelocityDB on disk beside fjall, redb and SQLite, with the same fsync setting and
-//! the same bytes of cache.
+//! Suite `disk`: VelocityDB on disk compared with fjall, redb and SQLite, with the same fsync
+//! setting and the same size of caches.
 
 use std::time::Duration;
 

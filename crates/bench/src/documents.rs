@@ -1,4 +1,4 @@
-//! What is stored: ids, and realistic documents of about 200 bytes and 2 kilobytes of JSON.
+//! The stored data: ids, and realistic documents of about 200 bytes and 2 kilobytes of JSON.
 
 use std::ops::Range;
 
@@ -38,7 +38,7 @@ impl Size {
     }
 }
 
-/// A document as a program has it. The field `revision` starts at 0.
+/// A document as a Rust value. The field `revision` starts at 0.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Record {
@@ -205,8 +205,8 @@ pub struct Prepared {
     pub json: String,
 }
 
-/// Documents that are stored again and again, so that making them costs nothing that is measured:
-/// few enough to stay near the processor, many enough to differ.
+/// Documents that are stored repeatedly, so that the cost of creating them is not measured: few
+/// enough to stay in the processor's cache, many enough to differ.
 pub struct Pool(Vec<Prepared>);
 
 const POOL_COUNT: u64 = 512;
@@ -235,11 +235,11 @@ impl Pool {
     }
 }
 
-/// Ids like `user-0000012345`, in the order in which they are asked for, one behind the other in
-/// memory: finding the next id costs no cache miss that would be mistaken for the store's.
+/// Ids like `user-0000012345`, in the order in which they are used, contiguous in memory: reading
+/// the next id causes no cache miss that would be attributed to the store.
 pub struct Ids(String);
 
-/// What ids are put into order for.
+/// What the order of ids is for.
 #[derive(Debug, Clone, Copy)]
 pub enum Purpose {
     /// To be stored.
@@ -252,8 +252,8 @@ pub enum Purpose {
 pub const ID_BYTES: usize = 15;
 
 impl Ids {
-    /// The ids of these numbers in a random order, another one for another purpose: what is read in
-    /// the order in which it was stored lies in that order in memory.
+    /// The ids of these numbers in a random order, which differs by purpose: reading documents in
+    /// the order in which they were stored would read memory in order.
     pub fn shuffled(numbers: Range<u64>, purpose: Purpose) -> Self {
         let mut order: Vec<u64> = numbers.collect();
         Random::new(purpose as u64).shuffle(&mut order);
@@ -267,18 +267,18 @@ impl Ids {
         self.0.len() / ID_BYTES
     }
 
-    /// The one at a place.
+    /// The id at a position.
     #[inline]
     pub fn get(&self, place: usize) -> &str {
         &self.0[place * ID_BYTES..(place + 1) * ID_BYTES]
     }
 
-    /// All, with their places.
+    /// All ids, with their positions.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &str)> {
         (0..self.len()).map(|place| (place as u64, self.get(place)))
     }
 
-    /// The steps of a walk around all of them, with the number of the lap, from 0.
+    /// The ids of a cyclic walk through all of them, with the number of the lap, from 0.
     pub fn walk(&self, steps: Range<u64>) -> impl Iterator<Item = (u64, &str)> {
         let count = self.len() as u64;
         let mut lap = steps.start / count;
@@ -299,8 +299,8 @@ pub fn id(number: u64) -> String {
     format!("user-{number:010}")
 }
 
-/// The id of a number below ten billion, so that numbers that follow each other have ids all over
-/// the key space, and no two the same.
+/// The id of a number below ten billion: consecutive numbers have ids across the whole key space,
+/// all distinct.
 pub fn scattered_id(number: u64) -> String {
     const SPACE: u128 = 10_000_000_000;
     id((u128::from(number) * 6_180_339_887 % SPACE) as u64)

@@ -1,5 +1,5 @@
-//! Suite `footprint`: memory that a document takes beyond its id and its encoded fields, as the
-//! growth of the resident memory of a process that does nothing else.
+//! Suite `footprint`: the memory of a document beyond its id and its encoded fields, as the growth
+//! of the resident memory of a process that does nothing else.
 
 use crate::Result;
 use crate::arguments::Arguments;
@@ -28,8 +28,8 @@ pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// The child's part: bytes by document. Ids are made one by one, so that nothing but the documents
-/// is there afterwards that was not there before.
+/// The child's part: bytes by document. Ids are created one by one, so that only the documents are
+/// added to the process's memory.
 pub fn work(is_bare_map: bool, size: Size, count: u64) -> Result<f64> {
     let (pool, map, velocity) = (Pool::new(size)?, BareMap::new(), Velocity::in_memory()?);
     let (before, _) = resident_bytes()?;

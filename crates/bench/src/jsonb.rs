@@ -1,5 +1,5 @@
-//! JSON in PostgreSQL's binary format, in which a JSONB is its text behind one byte: nothing parses
-//! it on this side.
+//! JSON in PostgreSQL's binary format, in which a JSONB is one byte and its text: the client does
+//! not parse it.
 
 use std::error::Error;
 use std::result::Result;
@@ -10,7 +10,7 @@ use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 /// The first byte.
 const VERSION: u8 = 1;
 
-/// JSON on its way to the server.
+/// JSON that is sent to the server.
 #[derive(Debug)]
 pub struct JsonIn<'a>(pub &'a str);
 
@@ -28,7 +28,7 @@ impl ToSql for JsonIn<'_> {
     to_sql_checked!();
 }
 
-/// JSON as it arrives.
+/// JSON that is received.
 pub struct JsonOut<'a>(pub &'a [u8]);
 
 impl<'a> FromSql<'a> for JsonOut<'a> {

@@ -1,4 +1,4 @@
-//! Suite `levels`: how long writes take that do not wait for the disk, beside others that do.
+//! Suite `levels`: the latency of writes that do not wait for the disk, while others do.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,15 +15,15 @@ use crate::velocity;
 /// The table of this suite.
 pub const TABLE: &str = "Writes that wait for no disk: one insert";
 
-/// What is added to each fsync where the device is to be slow.
+/// The delay that is added to each fsync to simulate a slow device.
 const SLOW: Duration = Duration::from_millis(50);
 
-/// Writes of one sort, and what goes on beside them.
+/// Writes of one kind, and the concurrent load.
 struct Case {
     name: &'static str,
     mode: Mode,
     level: Consistency,
-    /// How many others write at `strong`.
+    /// How many other threads write at `strong`.
     strong_writers: usize,
     fsync: Duration,
 }
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// How long each insert took, in nanoseconds.
+/// The latency of each insert, in nanoseconds.
 fn measure(arguments: &Arguments, case: &Case, pool: &Pool) -> Result<Vec<u64>> {
     let duration = Duration::from_millis(if arguments.is_quick { 500 } else { 2000 });
     let folder = tempfile::tempdir_in(&arguments.folder)?;

@@ -1,5 +1,5 @@
-//! The machine that the numbers are of: its processor, memory, disk, load, and the versions of
-//! what is measured.
+//! The measured machine: its processor, memory, disk, load, and the versions of the
+//! contestants.
 
 use std::fs;
 use std::io::Write;
@@ -12,18 +12,18 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::{Result, cluster};
 
-/// What the numbers depend on.
+/// The properties of the machine on which the numbers depend.
 #[derive(Debug, Serialize)]
 pub struct Machine {
     /// The processor's name.
     pub processor: String,
-    /// How many of its cores there are.
+    /// How many cores it has.
     pub cores: usize,
     /// Bytes of memory.
     pub memory_bytes: u64,
-    /// How long 4 KiB appended to a file take to be on the device, median, microseconds.
+    /// The median time of appending 4 KiB to a file and an fsync, in microseconds.
     pub fsync_us: f64,
-    /// Processes that wanted to run during the last minute before the run.
+    /// The load average of the last minute before the run.
     pub load: f64,
     /// The compiler.
     pub compiler: String,
@@ -37,7 +37,7 @@ const CONTESTANTS: [&str; 7] =
     ["velocitydb", "papaya", "fjall", "redb", "rusqlite", "postgres", "mimalloc"];
 
 impl Machine {
-    /// Looks at this machine; the disk is that of the data folders.
+    /// Reads the properties of this machine; the disk is that of the data folders.
     pub fn look(arguments: &Arguments) -> Result<Self> {
         let processors = fs::read_to_string("/proc/cpuinfo")?;
         let memory = fs::read_to_string("/proc/meminfo")?;
@@ -62,10 +62,11 @@ impl Machine {
     }
 }
 
-/// The resident memory of this process, and the most that it has been, in bytes.
+/// The resident memory of this process, and its peak, in bytes.
 pub fn resident_bytes() -> Result<(u64, u64)> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let now = kilobytes(&status, "VmRSS").ok_or("the system does not say the resident memory")?;
+    let now =
+        kilobytes(&status, "VmRSS").ok_or("the system does not report the resident memory")?;
     Ok((now, kilobytes(&status, "VmHWM").unwrap_or(now)))
 }
 
@@ -75,7 +76,7 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     fields.map(|(found, value)| (found.trim(), value.trim())).find(|it| it.0 == name).map(|it| it.1)
 }
 
-/// The bytes that a line `name : number kB` says.
+/// The bytes of a line `name : number kB`.
 fn kilobytes(text: &str, name: &str) -> Option<u64> {
     let number = field(text, name)?.strip_suffix(" kB")?.parse::<u64>().ok()?;
     Some(number << 10)

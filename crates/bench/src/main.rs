@@ -1,6 +1,6 @@
-//! `velocitydb-bench`: measures VelocityDB beside its peers, in one run on one machine.
+//! `velocitydb-bench`: measures VelocityDB and its peers, in one run on one machine.
 //!
-//! Contestants take turns within each round, so that what disturbs the machine disturbs all of
+//! Contestants alternate within each round, so that disturbances of the machine affect all of
 //! them; medians of the rounds are reported. `docs/performance.md` says what is measured and how.
 
 mod allocator;
@@ -35,7 +35,7 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command, Suite};
 use results::Results;
 
-/// A benchmark has nobody to tell kinds of failure apart: it stops and says what happened.
+/// A benchmark need not distinguish kinds of failure: it stops and prints the error.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! The clock: how many operations a second, of one thread or several.
+//! Measuring rates: operations per second, of one thread or several.
 
 use std::fs;
 use std::sync::Barrier;
@@ -8,18 +8,17 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// What passes while a single thread works.
+/// What is measured while a single thread works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
     /// Time.
     Wall,
-    /// The thread's time on a processor, in which the machine did nothing else. For work that
-    /// never waits, on a machine that is busy with other things.
+    /// The thread's processor time. For work that never waits, on a busy machine.
     Processor,
 }
 
 impl Clock {
-    /// Operations a second, `operate` being one operation on each item.
+    /// Operations per second; `operate` is one operation on an item.
     pub fn rate<T>(
         self,
         items: impl IntoIterator<Item = T>,
@@ -39,15 +38,15 @@ impl Clock {
     }
 }
 
-/// How long this thread has run, to the few milliseconds that the system counts in.
+/// The processor time of this thread, with the system's resolution of a few milliseconds.
 fn time_on_processor() -> Result<Duration> {
     let text = fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds = text.split(' ').next().unwrap_or_default();
     Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
-/// Operations a second of several threads that start together; each is given its number, and
-/// returns how many operations it has done.
+/// Operations per second of several threads that start together; each gets its number, and returns
+/// how many operations it has done.
 pub fn rate_of_threads(threads: usize, work: impl Fn(usize) -> Result<u64> + Sync) -> Result<f64> {
     let start_line = Barrier::new(threads + 1);
     let run = |number| {
@@ -66,9 +65,8 @@ pub fn rate_of_threads(threads: usize, work: impl Fn(usize) -> Result<u64> + Syn
     })
 }
 
-/// Operations a second of several threads during a fixed time; each operation has a number of its
-/// own. A quarter of that time is not counted, in which threads and the memory that they allocate
-/// become warm.
+/// Operations per second of several threads during a fixed time; each operation has a number of its
+/// own. The first quarter is not counted: threads and the memory that they allocate warm up in it.
 pub fn rate_during(
     duration: Duration,
     threads: usize,
@@ -99,7 +97,8 @@ pub fn rate_during(
     })
 }
 
-/// What `measure` finds while another thread does `disturb` over and over, with the numbers from 0.
+/// The result of `measure` while another thread calls `disturb` repeatedly, with the numbers from
+/// 0.
 pub fn beside<T>(
     disturb: impl Fn(u64) -> Result<()> + Sync,
     measure: impl FnOnce() -> Result<T>,

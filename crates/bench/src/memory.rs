@@ -1,4 +1,4 @@
-//! Suite `memory`: VelocityDB in memory beside a bare concurrent map.
+//! Suite `memory`: VelocityDB in memory compared with a bare concurrent map.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,7 +67,7 @@ struct Case<'a> {
     ids: Ids,
     velocity: Velocity,
     map: BareMap,
-    /// How many steps around the ids the updates, the swaps and the map's writes have gone.
+    /// How many ids of their walks the updates, the swaps and the map's writes have used.
     updates: AtomicU64,
     swaps: AtomicU64,
     puts: AtomicU64,
@@ -98,8 +98,8 @@ impl<'a> Case<'a> {
         self.arguments.clock.rate(items, operate)
     }
 
-    /// Measures a row, unless nobody wants it: the rate of VelocityDB and, where there is one, of
-    /// the map.
+    /// Measures a row, if it is requested: the rate of VelocityDB and, if there is one, of the
+    /// map.
     fn row(
         &self,
         results: &mut Results,
@@ -145,7 +145,8 @@ impl<'a> Case<'a> {
         self.reads_beside_a_writer(results)
     }
 
-    /// What a writer on the other core leaves to a reader, of what it had a moment before.
+    /// The rate of a reader while another core writes, relative to its rate without that
+    /// writer.
     fn reads_beside_a_writer(&self, results: &mut Results) -> Result<()> {
         if !self.arguments.wants(&self.table, KEPT) {
             return Ok(());
@@ -202,7 +203,7 @@ impl<'a> Case<'a> {
         self.row(results, "4 gets to an update", mixed, Some(&map_mixed))
     }
 
-    /// The next steps around the ids.
+    /// The next ids of the walk.
     fn steps(&self, walked: &AtomicU64) -> impl Iterator<Item = (u64, &str)> {
         let start = walked.fetch_add(WRITES, Ordering::Relaxed);
         self.ids.walk(start..start + WRITES)

@@ -1,5 +1,5 @@
-//! Stores on disk: VelocityDB and its peers behind one trait, each used as its documentation says
-//! for the same durability.
+//! Stores on disk: VelocityDB and its peers behind one trait, each used as its documentation
+//! recommends for the same durability.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -25,7 +25,7 @@ pub trait Store: Send + std::marker::Sync {
     /// Inserts a document under a new id, in a transaction of its own.
     fn insert(&self, id: &str, document: &Prepared) -> Result<()>;
 
-    /// Reads a document; whether there is one.
+    /// Reads a document; returns whether it exists.
     fn get(&self, id: &str) -> Result<bool>;
 
     /// Inserts many in one transaction.
@@ -56,7 +56,7 @@ fn velocity(mode: Mode, folder: &Path, sync: Sync, budget: u64) -> Result<Docume
     }))
 }
 
-/// VelocityDB encodes the document, the peers are given bytes or text that they need not look at.
+/// VelocityDB encodes the document, the peers get bytes or text that they do not interpret.
 impl Store for Documents {
     fn insert(&self, id: &str, document: &Prepared) -> Result<()> {
         self.insert(id, &document.object)?;
@@ -167,8 +167,8 @@ impl Store for Redb {
     }
 }
 
-/// A table of SQLite. One connection for all writers: connections of their own would wait for
-/// each other by polling.
+/// A table of SQLite. All writers share one connection: separate ones would wait for each
+/// other by polling.
 struct Sqlite(Mutex<rusqlite::Connection>);
 
 const INSERT: &str = "INSERT INTO users (id, body) VALUES (?1, ?2)";
@@ -194,7 +194,7 @@ impl Sqlite {
     }
 
     fn connection(&self) -> std::sync::MutexGuard<'_, rusqlite::Connection> {
-        self.0.lock().expect("nobody panics with the connection")
+        self.0.lock().expect("no thread panics while it holds the connection")
     }
 }
 

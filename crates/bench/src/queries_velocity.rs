@@ -1,4 +1,4 @@
-//! VelocityDB in the suites `queries` and `claims`: every call of its query language stands here.
+//! VelocityDB in the suites `queries` and `claims`: every use of its query language is here.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::queries::{self, Index, Line, Order, Question};
 const ORDERS: &str = "orders";
 const JOBS: &str = "jobs";
 
-/// Bytes of memory of a database on disk, as much as the others' caches have.
+/// The memory budget of a database on disk, the same as the others' caches.
 const MEMORY_BUDGET: u64 = 1 << 30;
 
 /// An empty store of orders in memory.
@@ -179,7 +179,12 @@ impl claims::Store for Queue {
             "$or": [{ "executornames": { "$size": 0 } }, { "executornames": executor.name }],
         });
         let order = Sort::new().ascending("prioritytime");
-        Ok(Box::new(Somebody { documents: &self.documents, filter, order, name: executor.name }))
+        Ok(Box::new(VelocityClaimant {
+            documents: &self.documents,
+            filter,
+            order,
+            name: executor.name,
+        }))
     }
 
     fn waiting(&self) -> Result<u64> {
@@ -187,15 +192,15 @@ impl claims::Store for Queue {
     }
 }
 
-/// The filter is made once, as the others prepare their statement once.
-struct Somebody<'a> {
+/// The filter is created once, as the others prepare their statement once.
+struct VelocityClaimant<'a> {
     documents: &'a Documents,
     filter: Filter,
     order: Sort,
     name: &'static str,
 }
 
-impl Claimant for Somebody<'_> {
+impl Claimant for VelocityClaimant<'_> {
     fn claim(&mut self, now: i64) -> Result<Option<String>> {
         let claimed = self
             .documents

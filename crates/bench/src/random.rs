@@ -1,4 +1,4 @@
-//! Cheap random numbers and permutations, made before the clock starts.
+//! Cheap random numbers and permutations, generated before the clock starts.
 
 /// SplitMix64: the same numbers for the same seed on every machine.
 pub struct Random(u64);
@@ -28,7 +28,7 @@ impl Random {
         &choices[self.below(choices.len() as u64) as usize]
     }
 
-    /// Brings `items` into a random order.
+    /// Shuffles `items`.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for end in (1..items.len()).rev() {
             items.swap(end, self.below(end as u64 + 1) as usize);

@@ -80,12 +80,12 @@ fn table_of(title: &str, measurements: &[&Measurement]) -> String {
     text
 }
 
-/// Whose a contestant is: several can be modes of one.
+/// The maker of a contestant: several can be modes of the same one.
 fn maker(contestant: &str) -> &str {
     contestant.split_once(' ').filter(|it| it.0 == "VelocityDB").map_or(contestant, |it| it.0)
 }
 
-/// The first contestant's number by the best of those that others have made.
+/// The first contestant's number relative to the best of other makers.
 fn ratio(found: &[Option<&Measurement>]) -> Option<String> {
     let own = found.first().copied().flatten().filter(|own| own.absent.is_none())?;
     let peers =
@@ -98,7 +98,7 @@ fn ratio(found: &[Option<&Measurement>]) -> Option<String> {
     Some(number(Unit::Times, own.median() / best))
 }
 
-/// The median, and what it lies between.
+/// The median, with minimum and maximum.
 fn cell(measurement: &Measurement) -> String {
     if let Some(why) = &measurement.absent {
         return why.clone();
@@ -137,7 +137,7 @@ pub fn json(machine: &Machine, results: &Results) -> Result<String> {
     Ok(serde_json::to_string_pretty(&all)? + "\n")
 }
 
-/// Puts the report between the markers of a document.
+/// Writes the report between the markers of a document.
 pub fn paste(file: &Path, report: &str) -> Result<()> {
     let document = std::fs::read_to_string(file)?;
     let pasted = pasted(&document, report).ok_or_else(|| format!("{BEGIN} … {END} is missing"))?;

@@ -1,11 +1,11 @@
-//! What was measured: samples by table, row and contestant, and their medians.
+//! The measurements: samples by table, row and contestant, and their medians.
 
 use serde::Serialize;
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Unit {
-    /// Operations a second.
+    /// Operations per second.
     PerSecond,
     /// Nanoseconds.
     Nanoseconds,
@@ -13,9 +13,9 @@ pub enum Unit {
     Seconds,
     /// Bytes.
     Bytes,
-    /// One number by another.
+    /// The ratio of two numbers.
     Times,
-    /// One number by another, in hundredths.
+    /// The ratio of two numbers, in percent.
     Percent,
 }
 
@@ -26,11 +26,11 @@ pub struct Measurement {
     pub table: String,
     /// The title of the row.
     pub row: String,
-    /// Who was measured.
+    /// The contestant.
     pub contestant: String,
-    /// What the samples count.
+    /// The unit of the samples.
     pub unit: Unit,
-    /// One by round; none from a contestant that is absent.
+    /// One per round; empty for a contestant that is absent.
     pub samples: Vec<f64>,
     /// Why the contestant is absent.
     pub absent: Option<String>,
@@ -85,7 +85,8 @@ impl Results {
         }
     }
 
-    /// Notes that a contestant cannot be measured, and why, unless it is known.
+    /// Records that a contestant cannot be measured, and why, unless it is
+    /// recorded already.
     pub fn absent(&mut self, table: &str, row: &str, contestant: &str, unit: Unit, why: &str) {
         let is_same = |one: &Measurement| {
             one.table == table && one.row == row && one.contestant == contestant
@@ -116,7 +117,7 @@ impl Results {
     }
 }
 
-/// The items without those that came before, in their order.
+/// The items without duplicates, in their order.
 pub fn distinct<'a>(items: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut distinct = Vec::new();
     for item in items {

@@ -1,5 +1,5 @@
-//! Suite `scaling`: what an operation in memory costs among few documents and among many, and what
-//! the bare map's own cache misses make of the same.
+//! Suite `scaling`: the cost of an operation in memory with few documents and with many, and that
+//! of the bare map, which has the same cache misses.
 
 use crate::Result;
 use crate::arguments::Arguments;
@@ -20,7 +20,7 @@ pub const FEW: u64 = 10_000;
 
 const OPERATIONS_COUNT: u64 = 200_000;
 
-/// Inserts among few documents that keep them few.
+/// How many inserts keep few documents few.
 const INSERTS_AMONG_FEW: u64 = 5_000;
 
 /// The many documents.
@@ -85,7 +85,7 @@ impl<'a> Case<'a> {
         self.ids.len() as u64
     }
 
-    /// The next steps around the ids, each with its lap.
+    /// The next ids of the walk, each with its lap.
     fn steps(&self) -> impl Iterator<Item = (u64, &str)> {
         let start = self.round * OPERATIONS_COUNT;
         self.ids.walk(start..start + OPERATIONS_COUNT)
@@ -111,7 +111,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The map's counterpart: a write is the putting of ready bytes.
+    /// The map's counterpart: a write inserts prepared bytes.
     fn map(&self, operation: &str) -> Result<f64> {
         let put =
             |map: &BareMap, number, id: &str| map.put(id, self.pool.get(number).encoded.as_bytes());
@@ -128,8 +128,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The rate of inserts of new ids: into the many, all at once; into the few, a few at a time
-    /// into fresh ones, so that they stay few.
+    /// The rate of inserts of new ids: with many documents, all at once; with few, a few at a
+    /// time into new stores, so that they stay few.
     fn inserts(&self, insert: impl Fn(&Ids) -> Result<f64>) -> Result<f64> {
         if self.count() != FEW {
             let start = self.count() + self.round * OPERATIONS_COUNT;

@@ -1,4 +1,4 @@
-//! What the numbers should be, and whether they are.
+//! The targets of the numbers, and whether they are met.
 
 use crate::bare_map;
 use crate::documents::Size;
@@ -7,29 +7,29 @@ use crate::peers::NAMES;
 use crate::results::{Results, Unit};
 use crate::{budget, claims, disk, footprint, queries, scaling, velocity, writers};
 
-/// A number that was set before anything was measured.
+/// A target that was set before anything was measured.
 pub struct Target {
-    /// What is to be reached.
+    /// What the target is about.
     pub name: &'static str,
-    /// What it counts.
+    /// Its unit.
     pub unit: Unit,
     /// The bound.
     pub bound: Bound,
-    /// What was found, by case.
+    /// The measured numbers, by case.
     pub found: Vec<(String, f64)>,
 }
 
-/// Which side of a number is good.
+/// The bound of a target.
 #[derive(Debug, Clone, Copy)]
 pub enum Bound {
-    /// It, or more.
+    /// At least this.
     AtLeast(f64),
-    /// It, or less.
+    /// At most this.
     AtMost(f64),
 }
 
 impl Target {
-    /// By how much the case misses the bound, as a share of it; 0 or less when it is met.
+    /// By how much the case misses the bound, as a fraction of it; 0 or less when it is met.
     fn missed(&self, found: f64) -> f64 {
         match self.bound {
             Bound::AtLeast(bound) => 1.0 - found / bound,
@@ -57,7 +57,7 @@ impl Target {
     }
 }
 
-/// Every target that something was measured for.
+/// Every target with measurements.
 pub fn all(results: &Results) -> Vec<Target> {
     let mut targets = in_memory(results);
     targets.extend(on_disk(results));
@@ -166,8 +166,8 @@ fn by_size(results: &Results) -> Vec<Target> {
     ]
 }
 
-/// By how much an operation costs more among many documents, after taking off the nanoseconds by
-/// which the bare map's counterpart does.
+/// How much more an operation costs with many documents, after subtracting the additional
+/// nanoseconds of the bare map's counterpart.
 fn growth(results: &Results) -> Vec<(String, f64)> {
     let cost = |operation: &str, count, contestant| {
         median(results, scaling::TABLE, &scaling::row(operation, count), contestant)

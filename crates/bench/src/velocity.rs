@@ -39,7 +39,7 @@ impl Velocity {
         Ok(velocity)
     }
 
-    /// Inserts a document for each id, many a call.
+    /// Inserts a document for each id, many per call.
     pub fn insert_many(&self, ids: &Ids, pool: &Pool) -> Result<()> {
         let mut numbered = ids.iter().peekable();
         while numbered.peek().is_some() {
@@ -73,7 +73,7 @@ impl Velocity {
         Ok(())
     }
 
-    /// Changes one field if it has the value that it must have by now.
+    /// Changes one field if it has the expected value.
     #[inline]
     pub fn swap(&self, id: &str, revision: u64) -> Result<()> {
         let swapped = self

@@ -1,5 +1,5 @@
-//! Suite `writers`: inserts, updates and claims of one thread, and of many at once, where none waits for
-//! the disk.
+//! Suite `writers`: inserts, updates and claims of one thread, and of many at once, none of which waits
+//! for the disk.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use crate::measure::rate_during;
 use crate::results::{Results, Unit};
 use crate::velocity::{self, Velocity};
 
-/// The modes in which writes wait for no disk, with their tables.
+/// The modes in which writes do not wait for the disk, with their tables.
 pub const TABLES: [(Mode, &str); 2] = [
     (Mode::MemoryOnly, "Several writers, memory-only"),
     (Mode::MemoryFirst, "Several writers, memory-first"),
 ];
 
-/// What is done.
+/// The measured operations.
 pub const OPERATIONS: [&str; 3] = ["insert", "update", "claim"];
 
-/// How many at once, beside one alone.
+/// How many threads at once, compared with one alone.
 pub const THREADS: [usize; 3] = [4, 16, 64];
 
-/// Documents that are updated over and over.
+/// How many documents are updated repeatedly.
 const UPDATED: u64 = 100_000;
 
 /// The row of a rate.
@@ -35,7 +35,7 @@ fn row(operation: &str, threads: usize) -> String {
     }
 }
 
-/// The row of what many do by what one does, in the same round.
+/// The row of the rate of many threads relative to that of one, in the same round.
 pub fn row_of_ratio(operation: &str, threads: usize) -> String {
     format!("{operation}, {threads} threads by 1")
 }
@@ -93,7 +93,7 @@ fn rate(
         _ => {
             let jobs = db.documents("jobs");
             jobs.create_index(IndexSpec::on("state"))?;
-            // More than can be claimed meanwhile.
+            // More jobs than can be claimed meanwhile.
             let waiting = object! { "state": "waiting", "function": "greet" };
             let count = if arguments.is_quick { 200_000 } else { 600_000 };
             for begin in (0..count).step_by(velocity::BATCH) {

@@ -1,8 +1,7 @@
-//! What the suite `claims` stores: jobs like the processes of ColonyOS, and who claims them.
+//! The data of the suite `claims`: jobs like the processes of ColonyOS, and their claimants.
 //!
-//! A job names the colony and the type of executor that it is for, and what it needs of six
-//! resources; some name the executors that may take it. Claims take the waiting job with the least
-//! priority time.
+//! A job names its colony, its type of executor, and the amounts of six resources that it needs; some
+//! name the executors that may claim it. Claims take the waiting job with the least priority time.
 
 use std::ops::Range;
 
@@ -15,16 +14,16 @@ use crate::random::Random;
 /// Nanoseconds of the first job's priority time.
 pub const FIRST_TIME: u64 = 1_700_000_000_000_000_000;
 
-/// Names of executors. There are fewer than claimants, since a job that lists names lists all of
-/// them: otherwise a single claimant would leave more and more jobs behind, which it then had to pass.
+/// Names of executors. There are fewer than claimants, and a job that lists names lists all of them:
+/// otherwise a single claimant would leave behind more and more jobs, which it then had to skip.
 const NAMES: [&str; 4] = ["executor-0", "executor-1", "executor-2", "executor-3"];
 
-/// What a job can be when it is inserted.
+/// The state of a job when it is inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// To be claimed.
+    /// Waiting to be claimed.
     Waiting,
-    /// Done with.
+    /// Finished.
     Finished,
 }
 
@@ -75,7 +74,7 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Makes them, by the batch.
+    /// Creates them, in batches.
     pub fn batches(self, size: u64) -> impl Iterator<Item = Result<Vec<Job>>> {
         let Range { start, end } = self.numbers;
         let starts = (start..end).step_by(size as usize);
@@ -115,7 +114,7 @@ pub fn number_of(id: &str) -> Result<u64> {
     Ok(number.parse()?)
 }
 
-/// What a claimant has.
+/// The resources of a claimant.
 #[derive(Debug, Clone, Copy)]
 pub struct Executor {
     /// Its name.
@@ -139,7 +138,7 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// The one of a claimant. Every job fits into it.
+    /// The executor of a claimant. Every job fits into it.
     pub fn of(claimant: usize) -> Self {
         Executor {
             name: NAMES[claimant % NAMES.len()],

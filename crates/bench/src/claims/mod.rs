@@ -1,4 +1,4 @@
-//! Claims of waiting jobs, beside none and beside many finished ones, and beside SQLite and
+//! Claims of waiting jobs, with no and with many finished ones, compared with SQLite and
 //! PostgreSQL.
 
 mod jobs;

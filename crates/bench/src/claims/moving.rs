@@ -1,8 +1,8 @@
-//! Claims of what is due: the filter has the time in it, which is another one with every claim.
+//! Claims of due jobs: the filter has the current time in it, which differs in every claim.
 //!
-//! The queue is in the order of priority. At its head are jobs that are not due for long; those
-//! behind are, and are claimed one after another. A claim should cost the same however many were
-//! claimed before, so each thousand is a row.
+//! The queue is in the order of priority. At its head are jobs that are not due for a long time;
+//! those after them are due, and are claimed one after another. A claim should cost the same
+//! however many were claimed before, so each thousand is a row.
 
 use std::time::Instant;
 

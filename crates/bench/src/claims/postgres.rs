@@ -58,7 +58,7 @@ impl Postgres {
     }
 
     fn client(&self) -> MutexGuard<'_, Client> {
-        self.client.lock().expect("nobody panics with the connection")
+        self.client.lock().expect("no thread panics while it holds the connection")
     }
 }
 
@@ -90,7 +90,7 @@ impl Store for Postgres {
     fn claimant(&self, executor: Executor) -> Result<Box<dyn Claimant + '_>> {
         let mut client = connect(&self.schema, self.durability)?;
         let claim = client.prepare(CLAIM)?;
-        Ok(Box::new(Somebody { client, claim, executor }))
+        Ok(Box::new(PostgresClaimant { client, claim, executor }))
     }
 
     fn waiting(&self) -> Result<u64> {
@@ -99,13 +99,13 @@ impl Store for Postgres {
     }
 }
 
-struct Somebody {
+struct PostgresClaimant {
     client: Client,
     claim: Statement,
     executor: Executor,
 }
 
-impl Claimant for Somebody {
+impl Claimant for PostgresClaimant {
     fn claim(&mut self, now: i64) -> Result<Option<String>> {
         let executor = &self.executor;
         let job = self.client.query_opt(

@@ -1,4 +1,4 @@
-//! One sample of claims, and the account of who has claimed what.
+//! One sample of claims, and a check of which jobs were claimed.
 
 use std::collections::HashSet;
 use std::sync::Barrier;
@@ -11,17 +11,17 @@ use super::{Executor, Store};
 use crate::Result;
 use crate::velocity::BATCH;
 
-/// Jobs that wait at the end of a cycle, and that are claimed in it.
+/// How many jobs are claimed in a cycle, and how many wait at its end.
 const CYCLE: u64 = 1_000;
 
-/// A store, and what has happened to its jobs.
+/// A store, and the record of its claimed jobs.
 pub struct Ledger {
     store: Box<dyn Store>,
     feed: Feed,
     claimed: HashSet<u64>,
 }
 
-/// Where waiting jobs come from.
+/// The source of waiting jobs.
 struct Feed {
     /// The number of the next job.
     next: u64,
@@ -51,8 +51,8 @@ impl Ledger {
         Ok(Ledger { store, feed, claimed: HashSet::new() })
     }
 
-    /// Claims a second by some threads, in cycles. Before each, as many jobs are inserted as it
-    /// claims, while the clock stands still.
+    /// Claims a second by some threads, in cycles. Before each cycle, as many jobs are inserted
+    /// as it claims, while the clock is stopped.
     pub fn rate(&mut self, claimants: usize, cycles: usize, longest: Duration) -> Result<f64> {
         let (store, feed, gate) = (&*self.store, &mut self.feed, &Gate::new(claimants));
         let mut passed = Duration::ZERO;
@@ -86,12 +86,12 @@ impl Ledger {
         Ok(count as f64 / passed.as_secs_f64())
     }
 
-    /// Tells the store to tidy up after changes.
+    /// Calls `settle` of the store.
     pub fn settle(&self) -> Result<()> {
         self.store.settle()
     }
 
-    /// Makes sure that what was not claimed waits.
+    /// Checks that every job that was not claimed is waiting.
     pub fn audit(&self) -> Result<()> {
         let (waiting, claimed) = (self.store.waiting()?, self.claimed.len() as u64);
         if waiting + claimed == self.feed.inserted {
@@ -102,7 +102,7 @@ impl Ledger {
     }
 }
 
-/// Holds claimants between cycles.
+/// Blocks claimants between cycles.
 struct Gate {
     start: Barrier,
     finish: Barrier,
@@ -123,7 +123,7 @@ impl Gate {
         }
     }
 
-    /// Lets everybody claim, and returns how long it took.
+    /// Lets all claimants run a cycle, and returns how long it took.
     fn cycle(&self) -> Duration {
         self.left.store(CYCLE as i64, Ordering::SeqCst);
         self.start.wait();
@@ -137,8 +137,8 @@ impl Gate {
         self.start.wait();
     }
 
-    /// A claimant's thread: returns the claimed ids. One that fails goes through the gate to the
-    /// end, so that nobody waits for it.
+    /// A claimant's thread: returns the claimed ids. One that fails still passes the gate until
+    /// the end, so that the others do not wait for it.
     fn work(&self, store: &dyn Store, number: usize) -> Result<Vec<String>> {
         let mut claimant = store.claimant(Executor::of(number));
         let mut claimed = Ok(Vec::new());
@@ -175,7 +175,7 @@ mod tests {
     use super::super::{Claimant, Job};
     use super::*;
 
-    /// A queue that hands out one of its jobs twice, or loses it.
+    /// A queue that gives out one of its jobs twice, or loses it.
     struct Faulty {
         ids: Mutex<Vec<String>>,
         fault: Fault,

@@ -1,7 +1,7 @@
 //! SQLite: a table with a JSONB column, and a partial index of the waiting jobs.
 //!
-//! A claim is one statement, and so a transaction that takes the write lock at once. One connection
-//! for all claimants: connections of their own would wait for each other by polling.
+//! A claim is one statement, and so a transaction that takes the write lock at once. All claimants
+//! share one connection: separate ones would wait for each other by polling.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
@@ -23,7 +23,7 @@ CREATE INDEX waiting ON jobs (
 
 const INSERT: &str = "INSERT INTO jobs (id, body) VALUES (?1, jsonb(?2))";
 
-/// The index is named, since the planner takes a scan and a sort for cheaper when most jobs wait.
+/// The index is named, since the planner considers a scan and a sort cheaper when most jobs wait.
 const CLAIM: &str = "
 UPDATE jobs SET body = jsonb_set(
     body, '$.state', 'running', '$.executor', :name, '$.starttime', :now)
@@ -66,7 +66,7 @@ impl Sqlite {
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock().expect("nobody panics with the connection")
+        self.0.lock().expect("no thread panics while it holds the connection")
     }
 }
 
@@ -83,13 +83,13 @@ impl Store for Sqlite {
         Ok(transaction.commit()?)
     }
 
-    /// Looks at a thousandth of ten million jobs, as the manual advises for large tables.
+    /// Samples a thousandth of ten million jobs, as the manual advises for large tables.
     fn settle(&self) -> Result<()> {
         Ok(self.connection().execute_batch("PRAGMA analysis_limit = 1000; ANALYZE")?)
     }
 
     fn claimant(&self, executor: Executor) -> Result<Box<dyn Claimant + '_>> {
-        Ok(Box::new(Somebody { store: self, executor }))
+        Ok(Box::new(SqliteClaimant { store: self, executor }))
     }
 
     fn waiting(&self) -> Result<u64> {
@@ -98,12 +98,12 @@ impl Store for Sqlite {
     }
 }
 
-struct Somebody<'a> {
+struct SqliteClaimant<'a> {
     store: &'a Sqlite,
     executor: Executor,
 }
 
-impl Claimant for Somebody<'_> {
+impl Claimant for SqliteClaimant<'_> {
     fn claim(&mut self, now: i64) -> Result<Option<String>> {
         let executor = &self.executor;
         let connection = self.store.connection();

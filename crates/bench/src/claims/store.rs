@@ -1,4 +1,4 @@
-//! What a contestant of the suite `claims` can do.
+//! The interface of a contestant of the suite `claims`.
 
 use super::{Executor, Job};
 use crate::Result;
@@ -20,23 +20,23 @@ pub trait Store: Send + Sync {
     /// Does what the store's manual advises after a load or many changes.
     fn settle(&self) -> Result<()>;
 
-    /// Somebody who claims, from a thread of its own.
+    /// A claimant, for a thread of its own.
     fn claimant(&self, executor: Executor) -> Result<Box<dyn Claimant + '_>>;
 
     /// How many jobs wait.
     fn waiting(&self) -> Result<u64>;
 }
 
-/// Somebody who claims.
+/// A claimant.
 pub trait Claimant: Send {
     /// Claims the waiting job with the least priority time among those that fit, sets its state,
     /// executor and start time, fetches it, and returns its id.
     fn claim(&mut self, now: i64) -> Result<Option<String>>;
 }
 
-/// What comes of opening a contestant's store.
+/// The result of opening a contestant's store.
 pub enum Opening {
-    /// It is there, and empty.
+    /// It is open, and empty.
     Open(Box<dyn Store>),
     /// It cannot be measured here, for the reason.
     Absent(String),

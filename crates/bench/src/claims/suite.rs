@@ -24,10 +24,10 @@ const TABLES: [(&str, Durability); 2] =
 /// How many threads claim.
 pub const CLAIMANTS: [usize; 3] = [1, 2, 64];
 
-/// Finished jobs at the start of the rows that the others are compared with.
+/// How many jobs are finished in the baseline rows.
 pub const FEW: u64 = 0;
 
-/// Finished jobs in the others.
+/// How many jobs are finished in the other rows.
 pub fn many(is_quick: bool) -> u64 {
     if is_quick { 100_000 } else { 10_000_000 }
 }
@@ -36,7 +36,7 @@ const SQLITE: &str = "SQLite";
 const POSTGRES: &str = "PostgreSQL";
 const CONTESTANTS: [&str; 3] = [velocity::NAME, SQLITE, POSTGRES];
 
-/// The title of the table of what comes before claims.
+/// The title of the table of the work before claims.
 const SETUP_TABLE: &str = "Claims: finished jobs loaded beside an index of the waiting ones";
 
 /// The title of a row.
@@ -94,7 +94,8 @@ impl Case<'_> {
         };
         for _ in 0..self.arguments.rounds {
             for claimants in wanted(FEW) {
-                // Into new stores: what was claimed before would lie beside what waits.
+                // New stores, since jobs that were claimed before would be stored
+                // beside the waiting ones.
                 for contestant in &mut self.contestants(FEW, results)? {
                     self.sample(contestant, claimants, FEW, results)?;
                 }

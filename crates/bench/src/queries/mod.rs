@@ -1,5 +1,5 @@
-//! Queries by secondary indexes, scans, groups, and inserts that keep indexes, beside SQLite and
-//! PostgreSQL.
+//! Queries by secondary indexes, scans, groups, and inserts that maintain indexes, compared with
+//! SQLite and PostgreSQL.
 
 mod orders;
 mod postgres;

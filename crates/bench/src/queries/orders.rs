@@ -1,4 +1,4 @@
-//! What the suite `queries` stores and asks for: orders of a shop, of 8 fields and about 200 bytes
+//! The data and questions of the suite `queries`: orders of a shop, of 8 fields and about 200 bytes
 //! of JSON.
 //!
 //! Of a million orders, 10 are of each customer, about 1,000 of each product, and no two were
@@ -22,7 +22,7 @@ const PRODUCTS: u64 = 1_000;
 /// When the first order was placed, in seconds.
 const FIRST_PLACED: u64 = 1_700_000_000;
 
-/// A prime, by which places of numbers are scattered.
+/// A prime that scatters the numbers.
 const SCATTER: u64 = 104_729;
 
 const CITIES: [&str; 4] = ["Stockholm", "Luleå", "Göteborg", "Uppsala"];
@@ -72,12 +72,12 @@ pub struct Orders {
     count: u64,
 }
 
-/// What a store is asked. The lines of the answer are described at [`Store::ask`](super::Store::ask).
+/// A query of a store. The lines of the answer are described at [`Store::ask`](super::Store::ask).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Question {
     /// All orders of a customer.
     OfCustomer(String),
-    /// All orders of at least a price, which no index knows.
+    /// All orders of at least a price, which is not indexed.
     Dear(f64),
     /// The number of orders and the sum of the prices, by product.
     ByProduct,
@@ -87,7 +87,7 @@ pub enum Question {
     NewestOfProduct(String),
     /// How many orders of a product there are.
     CountOfProduct(String),
-    /// Product and time, and nothing else, of the first 10 orders of a product from a time on.
+    /// Only product and time of the first 10 orders of a product from a time on.
     TimesOfProduct(String, i64),
 }
 
@@ -109,12 +109,12 @@ impl Orders {
         self.count
     }
 
-    /// Those with these numbers.
+    /// The orders with these numbers.
     pub fn make(self, numbers: Range<u64>) -> Result<Vec<Order>> {
         numbers.map(|number| self.one(number)).collect()
     }
 
-    /// All of them, by the batch, so that they need not be in memory together.
+    /// All of them, in batches, so that they need not be in memory together.
     pub fn batches(self, size: u64) -> impl Iterator<Item = Result<Vec<Order>>> {
         let starts = (0..self.count).step_by(size as usize);
         starts.map(move |start| self.make(start..(start + size).min(self.count)))
@@ -144,7 +144,7 @@ impl Orders {
         format!("customer-{:07}", number * SCATTER % (self.count / BY_CUSTOMER))
     }
 
-    /// Questions of one kind, others by another seed.
+    /// Questions of one kind, from a seed.
     pub fn ask(
         self,
         kind: impl Fn(Self, &mut Random) -> Question,
@@ -165,7 +165,7 @@ impl Orders {
         Question::Dear(999.9 - random.below(5) as f64 / 100.0)
     }
 
-    /// Some stretch of time in which a thousand orders were placed.
+    /// A period in which a thousand orders were placed.
     pub fn placed_between(self, random: &mut Random) -> Question {
         let start = self.time(random);
         Question::PlacedBetween(start, start + 1_000)

@@ -1,8 +1,8 @@
 //! PostgreSQL: an unlogged table with a JSONB column and indexes on expressions of it, with
 //! `synchronous_commit` off, since the others are in memory.
 //!
-//! Rows arrive in the binary format, in which a JSONB is its text behind one byte; nothing parses
-//! it here.
+//! Rows are received in the binary format, in which a JSONB is one byte and its text; it is not
+//! parsed here.
 
 use std::hint::black_box;
 

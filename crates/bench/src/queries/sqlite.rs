@@ -1,7 +1,7 @@
 //! SQLite in memory: a table with a JSONB column, and indexes on expressions of it.
 //!
 //! JSONB, since scans and groups of it take a fraction of the time that text takes; orders are
-//! handed out as text, since nothing but SQLite reads its JSONB.
+//! returned as text, since only SQLite reads its JSONB.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! What a contestant of the suite `queries` can do.
+//! The interface of a contestant of the suite `queries`.
 
 use super::{Order, Question};
 use crate::Result;
@@ -21,11 +21,11 @@ pub enum Index {
 pub enum Parallelism {
     /// One.
     One,
-    /// As many as the store likes.
+    /// As many as the store chooses.
     OwnChoice,
 }
 
-/// What takes the lines of an answer.
+/// The receiver of the lines of an answer.
 pub type Line<'a> = &'a mut dyn FnMut(&str, f64);
 
 /// Orders with their indexes.
@@ -42,22 +42,22 @@ pub trait Store {
     /// Does what the store's manual advises after a load.
     fn settle(&mut self) -> Result<()>;
 
-    /// Says how many processes or threads are to answer, from one at the start; whether the store
-    /// knows the difference.
+    /// Sets how many processes or threads answer, initially one; returns whether the store
+    /// supports that.
     fn work_by(&mut self, parallelism: Parallelism) -> Result<bool> {
         Ok(parallelism == Parallelism::One)
     }
 
-    /// Answers a question, fetching whole orders where they are asked for. The lines are for an
-    /// order its id and 0, for a product its name and the number of orders, and again its name and
-    /// the sum of prices, for a count the empty text and the count, for a time of a product its
-    /// name and the time. They come in the order that is asked for, if one is.
+    /// Answers a question, fetching whole orders if the question is about them. The lines are: for
+    /// an order its id and 0; for a product its name and the number of orders, and again its name
+    /// and the sum of prices; for a count the empty text and the count; for a time of a product
+    /// its name and the time. They come in the requested order, if there is one.
     fn ask(&mut self, question: &Question, line: Line<'_>) -> Result<()>;
 }
 
-/// What comes of opening a contestant's store.
+/// The result of opening a contestant's store.
 pub enum Opening {
-    /// It is there, and empty.
+    /// It is open, and empty.
     Open(Box<dyn Store>),
     /// It cannot be measured here, for the reason.
     Absent(String),

@@ -26,7 +26,7 @@ const SQLITE: &str = "SQLite";
 const POSTGRES: &str = "PostgreSQL";
 const CONTESTANTS: [&str; 3] = [velocity::NAME, SQLITE, POSTGRES];
 
-/// The longest that one sample may take, about.
+/// About the longest time that one sample may take.
 const SAMPLE: Duration = Duration::from_millis(1_000);
 
 /// Questions of each row whose answers are compared before anything is measured.
@@ -39,17 +39,17 @@ const INDEXES: [Index; 3] = [Index::Customer, Index::ProductPlaced, Index::Place
 struct Row {
     title: &'static str,
     question: fn(Orders, &mut Random) -> Question,
-    /// What one answer counts for.
+    /// How much work one answer counts as.
     work: Work,
     parallelism: Parallelism,
 }
 
-/// What one question counts for.
+/// How much work one question counts as.
 #[derive(Clone, Copy, PartialEq)]
 enum Work {
     /// One.
     Once,
-    /// One for each order that there is.
+    /// One for each stored order.
     EachOrder,
 }
 
@@ -117,7 +117,7 @@ pub fn table(count: u64) -> String {
 /// The title of the table of inserts.
 pub const INSERT_TABLE: &str = "Inserts beside secondary indexes, in memory";
 
-/// The title of the table of what comes before questions.
+/// The title of the table of the work before questions.
 const SETUP_TABLE: &str = "Queries: before the first";
 
 fn open(name: &str, cluster: &std::result::Result<Cluster, String>) -> Result<Opening> {
@@ -202,11 +202,12 @@ fn set_up(name: &str, store: &mut dyn Store, orders: Orders, results: &mut Resul
     Ok(())
 }
 
-/// Questions a second, for about as long as a sample may take.
+/// Questions per second, for about as long as a sample may take.
 fn rate(clock: Clock, store: &mut dyn Store, questions: &[Question]) -> Result<f64> {
     let end = Instant::now() + SAMPLE;
     let in_time = questions.iter().enumerate().take_while(|(number, _)| {
-        // The clock is looked at rarely, since that takes a part of the time of a short answer.
+        // The clock is read rarely, since reading it takes a part of the time of a short
+        // answer.
         number % 16 != 15 || Instant::now() < end
     });
     let mut lines = 0u64;
@@ -214,7 +215,7 @@ fn rate(clock: Clock, store: &mut dyn Store, questions: &[Question]) -> Result<f
     if lines == 0 { Err("questions without an answer measure nothing".into()) } else { Ok(found) }
 }
 
-/// Makes sure that all stores give the same answers.
+/// Checks that all stores give the same answers.
 fn compare(stores: &mut [(&'static str, Box<dyn Store>)], questions: &[Question]) -> Result<()> {
     for question in questions {
         let mut expected: Option<(&str, Vec<(String, f64)>)> = None;
@@ -241,7 +242,7 @@ fn compare(stores: &mut [(&'static str, Box<dyn Store>)], questions: &[Question]
     Ok(())
 }
 
-/// Whether answers are the same, but for the order in which floats were added.
+/// Whether answers are the same, except for rounding errors of float sums.
 fn are_same(one: &[(String, f64)], other: &[(String, f64)]) -> bool {
     let are_close = |one: f64, other: f64| (one - other).abs() <= one.abs() * 1e-9;
     one.len() == other.len()
@@ -282,7 +283,7 @@ fn inserts(
     Ok(())
 }
 
-/// Orders a second, for about as long as a sample may take.
+/// Orders per second, for about as long as a sample may take.
 fn insert_rate(clock: Clock, store: &mut dyn Store, orders: &[Order], batch: usize) -> Result<f64> {
     let end = Instant::now() + SAMPLE;
     let calls = orders.chunks(batch).take_while(|_| Instant::now() < end);
