@@ -1,19 +1,20 @@
-//! `cargo xtask crash`: `kill -9` in a loop, with an auditor that knows what was acknowledged.
+//! `cargo xtask crash`: `kill -9` in a loop, with an auditor that records what was
+//! acknowledged.
 //!
-//! The work is done by a program of the crate `velocitydb-sim`; this starts it.
+//! This starts a program of the crate `velocitydb-sim`.
 
 use crate::error::Error;
 use crate::project::{Invocation, Project};
 
-/// What the usage says about this command.
+/// The line of this command in the usage.
 pub const SUMMARY: &str = "kill -9 in a loop and audit; --cycles N --mode M --seed S --jobs J";
 
-/// Runs the loop; `arguments` go to it as they are.
+/// Runs the loop; `arguments` are passed on unchanged.
 pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
     project.stream(&invocation(arguments))
 }
 
-/// Built for release, so that as much as possible is under way when a worker is killed.
+/// Built for release, so that as much as possible is in flight when a worker is killed.
 fn invocation(arguments: &[String]) -> Invocation {
     Invocation::cargo("run --quiet --release --package velocitydb-sim --bin crash --")
         .with_arguments(arguments)

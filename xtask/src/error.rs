@@ -1,10 +1,10 @@
-//! How a task can fail. One enum for all commands; how it is shown is decided in `main`.
+//! [`Error`]: the failures of tasks, for all commands; `main` prints them.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// The reason for which a task did not succeed.
+/// Why a task failed.
 #[derive(Debug)]
 pub enum Error {
     /// The command line was not understood.
@@ -21,10 +21,10 @@ pub enum Error {
     },
     /// A command ran, and failed.
     Failed {
-        /// The command line, ready to be pasted into a shell at the top of the repository.
+        /// The command line, to be pasted into a shell at the top of the repository.
         command: String,
     },
-    /// A check found what it forbids; each violation has been printed.
+    /// A check found violations; each has been printed.
     Violations {
         /// The name of the check.
         check: &'static str,

@@ -1,9 +1,9 @@
-//! `cargo xtask fix`: what the tools can repair by themselves.
+//! `cargo xtask fix`: automatic fixes by tools.
 
 use crate::error::Error;
 use crate::project::{Invocation, Project, expect_no_arguments};
 
-/// What the usage says about this command.
+/// The line of this command in the usage.
 pub const SUMMARY: &str = "apply what clippy can fix, then format";
 
 const CLIPPY: &str = "clippy --workspace --all-targets --fix --allow-dirty --allow-staged";

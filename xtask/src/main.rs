@@ -1,7 +1,7 @@
 //! Project tasks, run as `cargo xtask COMMAND`.
 //!
-//! This file owns the table of commands and nothing that they do. A new command is a module with
-//! a `SUMMARY` and a `run`, and one row in `COMMANDS`.
+//! This file owns only the table of commands. A new command is a module with a `SUMMARY` and a
+//! `run`, and one row in `COMMANDS`.
 
 mod crash;
 mod error;
@@ -20,10 +20,10 @@ use std::process::ExitCode;
 use error::Error;
 use project::Project;
 
-/// What runs a command, with the arguments that follow its name.
+/// The function that runs a command, with the arguments after its name.
 type Run = fn(&Project, &[String]) -> Result<(), Error>;
 
-/// The name of each command, what it does in a line, and what runs it.
+/// The name of each command, a one-line summary, and its function.
 const COMMANDS: &[(&str, &str, Run)] = &[
     ("test", test::SUMMARY, test::run),
     ("verify", verify::SUMMARY, verify::run),

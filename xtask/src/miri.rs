@@ -1,22 +1,21 @@
-//! `cargo xtask miri`: the unsafe code of the memory engine, run by an interpreter that finds what it must
-//! not do.
+//! `cargo xtask miri`: runs the tests of the memory engine in an interpreter that detects undefined
+//! behaviour of its unsafe code.
 //!
-//! Miri comes with nightly toolchains alone, and what it runs takes minutes: where there is none, verifying
-//! goes on without.
+//! Only nightly toolchains have Miri, and it takes minutes: without one, `verify` skips it.
 
 use crate::error::Error;
 use crate::project::{Invocation, Project, expect_no_arguments};
 
-/// What the usage says about this command.
+/// The line of this command in the usage.
 pub const SUMMARY: &str = "run the memory engine's tests under miri, of a nightly toolchain";
 
-/// The tests of the engine, but for those that make interleavings by themselves, with stacks of their own.
+/// The tests of the engine, except those that explore interleavings with stacks of their own.
 const TESTS: &str =
     "run nightly cargo miri test -p velocitydb-storage --lib memory:: -- --skip clock_model";
 
-/// Seeds come from the system. The library that frees what readers may still look at finds its own parts by
-/// pointers to their first fields, which the stricter rules of aliasing do not know, keeps tags in pointers,
-/// and what it has not freed at the end of the process is no leak.
+/// Seeds need the system's random numbers. The epoch library casts pointers to first fields to their
+/// structs, which the stricter aliasing rules forbid, has tags in pointers, and leaves memory unfreed at the
+/// end of the process, which is not a leak.
 const FLAGS: &str = "-Zmiri-disable-isolation -Zmiri-tree-borrows -Zmiri-permissive-provenance \
                      -Zmiri-ignore-leaks";
 
@@ -26,7 +25,7 @@ pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
     project.stream(&invocation())
 }
 
-/// Runs the tests where there is a toolchain for it, and says so where there is none.
+/// Runs the tests if there is a toolchain for it, and prints a note if not.
 pub fn verify(project: &Project) -> Result<(), Error> {
     let output = project.capture(&Invocation::new("rustup", "run nightly cargo miri --version"));
     if !output.is_ok_and(|output| output.status.success()) {

@@ -1,8 +1,7 @@
-//! `cargo xtask oracle`: VelocityDB and mingo, MongoDB's language in JavaScript, answer the same
-//! random queries.
+//! `cargo xtask oracle`: compares VelocityDB and mingo, MongoDB's language in JavaScript, on random
+//! queries.
 //!
-//! This installs mingo below `target`; the work is done by a program of the crate
-//! `velocitydb-sim`.
+//! This installs mingo below `target`, and starts a program of the crate `velocitydb-sim`.
 
 use std::fs;
 use std::io;
@@ -11,29 +10,30 @@ use std::path::Path;
 use crate::error::Error;
 use crate::project::{Invocation, Project};
 
-/// What the usage says about this command.
+/// The line of this command in the usage.
 pub const SUMMARY: &str =
     "compare queries with mingo's; --comparisons N --seed S --kind K --batch N --plant BUG";
 
-/// What the driver consists of, and where it is in the repository.
+/// The folder of the driver's files in the repository.
 const SOURCE: &str = "crates/sim/oracle";
 const FILES: &[&str] = &["driver.mjs", "package.json", "package-lock.json"];
 
-/// Where it is run.
+/// The folder in which it runs.
 const FOLDER: &str = "target/oracle";
 
-/// Installs mingo unless it is there, and compares; `arguments` go to the program as they are.
+/// Installs mingo if needed, and compares; `arguments` are passed on unchanged.
 pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
     expect_node(project)?;
     install(project)?;
     project.stream(&invocation(arguments))
 }
 
-/// Comparisons that every change has to pass: enough to meet each operator many times.
+/// How many comparisons every change has to pass: enough to use each operator many times.
 const COMPARISONS_VERIFY: &str = "20000";
 
-/// Compares as much as every change has to pass, by the program as the tests have built it. Where
-/// there is no Node, which only this needs, it says so and passes, unless the variable `CI` is set.
+/// Makes the comparisons that every change has to pass, with the program that the tests have built.
+/// Without Node, which only this needs, it prints a note and passes, unless the variable `CI` is
+/// set.
 pub fn verify(project: &Project) -> Result<(), Error> {
     if let Err(error) = expect_node(project) {
         if std::env::var_os("CI").is_some() {
@@ -48,13 +48,13 @@ pub fn verify(project: &Project) -> Result<(), Error> {
     project.stream(&Invocation::cargo(&format!("{command} {FOLDER}")).with_arguments(&arguments))
 }
 
-/// Built for release, since a million comparisons are to be had in minutes.
+/// Built for release, so that a million comparisons take minutes.
 fn invocation(arguments: &[String]) -> Invocation {
     let command = "run --quiet --release --package velocitydb-sim --bin oracle -- --driver";
     Invocation::cargo(&format!("{command} {FOLDER}")).with_arguments(arguments)
 }
 
-/// Says what is missing before anything is copied.
+/// Reports what is missing before anything is copied.
 fn expect_node(project: &Project) -> Result<(), Error> {
     for program in ["node", "npm"] {
         project.capture(&Invocation::new(program, "--version")).map_err(|error| match error {
@@ -83,7 +83,7 @@ fn install(project: &Project) -> Result<(), Error> {
     FILES.iter().try_for_each(|file| copy(&source, &target, file))
 }
 
-/// Whether a file of the repository is the one that was installed from.
+/// Whether a file of the repository is the same as the installed one.
 fn is_same(source: &Path, target: &Path, file: &str) -> bool {
     match (fs::read(source.join(file)), fs::read(target.join(file))) {
         (Ok(ours), Ok(installed)) => ours == installed,

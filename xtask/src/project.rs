@@ -1,6 +1,6 @@
-//! Where the repository is, and how commands are run in it.
+//! Finds the repository, and runs commands in it.
 //!
-//! Every program that a task starts is started here, from the top of the repository.
+//! All programs of all tasks are started here, at the top of the repository.
 
 use std::env;
 use std::ffi::OsString;
@@ -38,7 +38,7 @@ impl Project {
 
     /// Runs an invocation and keeps its output, whether it succeeds or not.
     pub fn capture(&self, invocation: &Invocation) -> Result<Output, Error> {
-        // The program cannot see whether its output will end up on a terminal. Cargo asks the one
+        // The program cannot see whether its output is shown on a terminal later. Cargo reads one
         // variable, rustfmt the other.
         let (cargo, rustfmt) =
             if report::is_coloured() { ("always", None) } else { ("never", Some("dumb")) };
@@ -50,7 +50,8 @@ impl Project {
     }
 
     fn command(&self, invocation: &Invocation) -> Command {
-        // `CARGO` is set to the cargo that runs this: the same toolchain is used all the way down.
+        // `CARGO` is set to the cargo that runs this, so that the same toolchain is used
+        // throughout.
         let program = env::var_os(invocation.program.to_uppercase())
             .unwrap_or_else(|| OsString::from(invocation.program));
         let mut command = Command::new(program);
@@ -60,7 +61,7 @@ impl Project {
     }
 }
 
-/// A program with its arguments and variables; it shows itself as a line for a shell.
+/// A program with its arguments and variables; displayed as a line for a shell.
 #[derive(Debug)]
 pub struct Invocation {
     program: &'static str,
@@ -85,7 +86,7 @@ impl Invocation {
         Self { program, arguments, variables: Vec::new() }
     }
 
-    /// Adds arguments as they are, spaces and all.
+    /// Adds arguments unchanged, including spaces.
     pub fn with_arguments(mut self, arguments: &[String]) -> Self {
         self.arguments.extend_from_slice(arguments);
         self
@@ -116,7 +117,7 @@ impl fmt::Display for Invocation {
     }
 }
 
-/// The word as a shell has to be given it.
+/// The word, quoted for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=:/.,+@".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

@@ -1,4 +1,4 @@
-//! How results are shown: violations, colours on a terminal only, durations.
+//! Printing results: violations, colours on a terminal only, durations.
 
 use std::env;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// One thing that a check forbids.
+/// A violation that a check has found.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Where it is: `path:line`, or the path alone where a line says nothing.
+    /// Its place: `path:line`, or the path alone if it is not about a line.
     pub place: String,
     /// What was found.
     pub what: String,
@@ -24,7 +24,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Shows what a check has found, and turns it into the check's outcome.
+/// Prints the violations of a check, and returns the check's outcome.
 pub fn settle(check: &'static str, violations: &[Violation]) -> Result<(), Error> {
     for violation in violations {
         println!("{violation}");
@@ -32,7 +32,7 @@ pub fn settle(check: &'static str, violations: &[Violation]) -> Result<(), Error
     outcome(check, violations)
 }
 
-/// The outcome of a check that has found these.
+/// The outcome of a check with these violations.
 pub fn outcome(check: &'static str, violations: &[Violation]) -> Result<(), Error> {
     match violations.len() {
         0 => Ok(()),
@@ -50,7 +50,7 @@ pub fn failure(text: &str) -> String {
     painted("1;31", text)
 }
 
-/// Whether people are watching, and have not asked for plain text.
+/// Whether the output is a terminal and colours are not disabled.
 pub fn is_coloured() -> bool {
     io::stdout().is_terminal() && io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none()
 }

@@ -4,10 +4,10 @@
 use crate::error::Error;
 use crate::project::{Invocation, Project};
 
-/// What the usage says about this command.
+/// The line of this command in the usage.
 pub const SUMMARY: &str = "build and run every test, doc tests too; arguments go to cargo test";
 
-/// Runs the tests; `arguments` go to `cargo test` as they are.
+/// Runs the tests; `arguments` are passed to `cargo test` unchanged.
 pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
     project.stream(&invocation(arguments))
 }

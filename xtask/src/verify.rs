@@ -1,7 +1,7 @@
-//! `cargo xtask verify`: all that a change has to pass, cheapest first, stopping at the first
-//! failure.
+//! `cargo xtask verify`: all checks that a change has to pass, cheapest first, stopping at
+//! the first failure.
 //!
-//! A step takes one line. Its output is shown when it fails; that of the tests always is.
+//! A step prints one line. Its output is shown when it fails; that of the tests always is.
 
 use std::io::{self, Write};
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::project::{Invocation, Project, expect_no_arguments};
 use crate::report::{self, Violation};
 use crate::{miri, oracle, test, tidy, walls};
 
-/// What the usage says about this command.
+/// The line of this command in the usage.
 pub const SUMMARY: &str =
     "all that a change has to pass: format, tidy, walls, lints, docs, tests, oracle, miri";
 
@@ -22,7 +22,7 @@ enum Action {
     Shown(Invocation),
     /// A check of this program, by the name of its command.
     Check(&'static str, Check),
-    /// A task of this program, which shows what it does.
+    /// A task of this program, which prints its own output.
     Task(Task),
 }
 
@@ -86,10 +86,11 @@ fn step(project: &Project, name: &str, action: &Action) -> Result<(), Error> {
     outcome
 }
 
-/// Opens the line of a step before it runs, so that a long one can be told from a hung one.
+/// Prints the name of a step before it runs, so that a long one can be distinguished from a
+/// hung one.
 fn begin(name: &str) {
     print!("{name:<13} ");
-    // Progress is a courtesy: when nobody can be shown it, the outcome still counts.
+    // If the progress cannot be printed, the outcome still counts.
     let _ = io::stdout().flush();
 }
 
@@ -101,7 +102,7 @@ fn quiet(project: &Project, invocation: &Invocation, details: &mut String) -> Re
     if output.status.success() { Ok(()) } else { Err(invocation.failed()) }
 }
 
-/// Shows what a task does between two lines of the step.
+/// Prints the output of a task between two lines of the step.
 fn task_shown(project: &Project, task: Task, name: &str) -> Result<(), Error> {
     println!();
     let outcome = task(project);
@@ -109,7 +110,7 @@ fn task_shown(project: &Project, task: Task, name: &str) -> Result<(), Error> {
     outcome
 }
 
-/// Shows the output between two lines of the step.
+/// Prints the output between two lines of the step.
 fn shown(project: &Project, invocation: &Invocation, name: &str) -> Result<(), Error> {
     println!("{invocation}");
     let outcome = project.stream(invocation);

@@ -2,7 +2,7 @@
 //!
 //! The table below is the architecture; `docs/architecture.md` says why. Inside the workspace every
 //! kind of dependency counts, those of tests too. A crate of the workspace without a row is a
-//! violation, a row without a crate is not: crates come when they are needed.
+//! violation, a row without a crate is not: crates are added when they are needed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,11 +12,11 @@ use crate::error::Error;
 use crate::project::{Invocation, Project, expect_no_arguments};
 use crate::report::{self, Violation};
 
-/// What the usage says about this command.
+/// The line of this command in the usage.
 pub const SUMMARY: &str = "check which crate may depend on which";
 
 /// Each crate with the crates of the workspace that it may depend on. `velocitydb-sim` and
-/// `velocitydb-bench` stand in no list: nothing may depend on them.
+/// `velocitydb-bench` are in no list: nothing may depend on them.
 const WALLS: &[(&str, &[&str])] = &[
     ("velocitydb-core", &[]),
     ("velocitydb-storage", &[]),
@@ -42,7 +42,8 @@ const PUBLISHED: &[&str] = &[
     "velocitydb-storage",
 ];
 
-/// The library that people embed, and what must be nowhere in what it builds on.
+/// The embedded library, and the crates that must not be among its direct and indirect
+/// dependencies.
 const EMBEDDED: &str = "velocitydb";
 const NOT_EMBEDDED: &[&str] = &["tokio", "openraft"];
 
@@ -52,13 +53,13 @@ pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
     report::settle("walls", &check(project)?)
 }
 
-/// What the check finds.
+/// The violations of the workspace.
 pub fn check(project: &Project) -> Result<Vec<Violation>, Error> {
     Ok(violations(&Graph::parse(&metadata(project)?)?))
 }
 
-/// What cargo knows about the workspace on this platform. Without the platform, cargo would want
-/// the sources of crates that are built on others only.
+/// Cargo's metadata of the workspace on this platform. Without the platform, cargo would need the
+/// sources of crates that are only built on others.
 fn metadata(project: &Project) -> Result<Value, Error> {
     let host = answer(project, &Invocation::rustc("--print host-tuple"))?;
     let invocation = Invocation::cargo("metadata --format-version 1 --filter-platform")
@@ -76,13 +77,12 @@ fn answer(project: &Project, invocation: &Invocation) -> Result<String, Error> {
     String::from_utf8(output.stdout).map_err(|error| Error::Metadata { problem: error.to_string() })
 }
 
-/// The part of the metadata that the walls are about.
+/// The part of the metadata that the check uses.
 #[derive(Debug, Default)]
 struct Graph {
-    /// Crates of the workspace, with the names of all that their manifests declare.
+    /// Crates of the workspace, with the names of all dependencies in their manifests.
     workspace: BTreeMap<String, BTreeSet<String>>,
-    /// Every package id with the ids of the packages that it is built with (tests and build
-    /// scripts apart).
+    /// Every package id with the ids of its dependencies (except those of tests and build scripts).
     built_with: BTreeMap<String, Vec<String>>,
     /// The name of every package id.
     names: BTreeMap<String, String>,
@@ -123,7 +123,7 @@ impl Graph {
         self.names.get(id).map_or_else(|| id.to_string(), Clone::clone)
     }
 
-    /// The shortest chain of names from one package to another that it is built with, if any.
+    /// The shortest chain of names from one package to a dependency, if any.
     fn chain(&self, from: &str, to: &str) -> Option<Vec<String>> {
         let start = self.names.iter().find(|(_, name)| *name == from)?.0;
         let mut reached = BTreeSet::from([start.as_str()]);
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// A package: its name, what its manifest declares, and what it is built with.
+    /// A package: its name, the dependencies in its manifest, and those that it is built with.
     type Package<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
 
     fn id(name: &str) -> String {

@@ -1,6 +1,6 @@
 //! Which files are checked, and by which rules.
 //!
-//! The tree is walked as it lies on disk, so that the answer depends on neither commits nor git.
+//! The files on disk are checked, so that the result depends on neither commits nor git.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::project::{Project, expect_no_arguments};
 use crate::report::{self, Violation};
 
-/// What the usage says about this command.
+/// The line of this command in the usage.
 pub const SUMMARY: &str = "check the rules of style that the compiler does not know";
 
 /// Rules for Rust.
@@ -39,7 +39,7 @@ const TEXT_EXTENSIONS: &[&str] = &["lock", "md", "proto", "rs", "sh", "toml", "y
 /// Hidden folders that belong to the project; the others belong to tools.
 const HIDDEN_FOLDERS: &[&str] = &[".cargo", ".ci", ".github"];
 
-/// Folders that hold what tools have made: the compiler and the fuzzer.
+/// Folders with the output of tools: of the compiler and of the fuzzer.
 const MADE_FOLDERS: &[&str] = &["artifacts", "corpus", "coverage", "target"];
 
 /// Checks every file of the project.
@@ -48,7 +48,7 @@ pub fn run(project: &Project, arguments: &[String]) -> Result<(), Error> {
     report::settle("tidy", &check(project)?)
 }
 
-/// What the check finds.
+/// The violations of all files.
 pub fn check(project: &Project) -> Result<Vec<Violation>, Error> {
     let mut violations = Vec::new();
     walk(&project.root, "", &mut |path, contents| {

@@ -1,4 +1,4 @@
-//! Rules about the shape of a Rust file: its head, its length, what a `lib.rs` holds.
+//! Rules about the layout of a Rust file: its head, its length, the content of a `lib.rs`.
 
 use super::source::{Source, without_visibility};
 use crate::report::Violation;
@@ -25,7 +25,7 @@ pub fn is_not_too_long(source: &Source) -> Vec<Violation> {
     vec![source.violation(LINES_MAX, &what, "give one of its types a file of its own")]
 }
 
-/// A function fits a screen.
+/// A function has at most `FUNCTION_LINES_MAX` lines.
 pub fn functions_are_short(source: &Source) -> Vec<Violation> {
     let mut found = Vec::new();
     for (index, line) in source.code[..source.lines_before_tests].iter().enumerate() {
@@ -33,8 +33,9 @@ pub fn functions_are_short(source: &Source) -> Vec<Violation> {
         if source.is_test(index) || !is_function(line.trim()) {
             continue;
         }
-        // In formatted code, it ends with the first line that goes back to where it began and closes
-        // something: its signature ends with a bracket that goes on, or a semicolon.
+        // In formatted code, a function ends with the first line at its own indentation that closes
+        // a bracket, except a line that ends its signature: that one goes on after the bracket, or
+        // ends with a semicolon.
         let is_end = |line: &String| {
             line.strip_prefix(indent).is_some_and(|rest| rest == "}" || rest.ends_with(';'))
                 && !line.starts_with(&format!("{indent} "))
@@ -63,8 +64,8 @@ pub fn only_declares(source: &Source) -> Vec<Violation> {
     if !matches!(source.file_name(), "lib.rs" | "mod.rs") {
         return found;
     }
-    // In formatted code, what is indented deeper than the last item belongs to it, and so does a
-    // closing bracket. An inline module is looked into.
+    // In formatted code, lines that are indented deeper than the last item belong to it, and so
+    // does a closing bracket. The content of an inline module is checked too.
     let mut item_indent = None;
     for (index, line) in source.code[..source.lines_before_tests].iter().enumerate() {
         let item = line.trim();

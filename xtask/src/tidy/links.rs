@@ -1,6 +1,6 @@
 //! The rule that relative links in Markdown lead to files of the repository.
 //!
-//! CAVEATS. Anchors are not followed, and neither are links that span lines.
+//! CAVEATS. Anchors are not checked, and neither are links that span lines.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -27,12 +27,13 @@ pub fn resolve(root: &Path, path: &str, contents: &str) -> Vec<Violation> {
     found
 }
 
-/// The line with what stands between backticks left out.
+/// The line without the text between backticks.
 fn without_code(line: &str) -> String {
     line.split('`').step_by(2).collect::<Vec<_>>().join("``")
 }
 
-/// Where the links of a line lead: `[text](target "title")` and `[name]: target`.
+/// The targets of the links of a line: `[text](target "title")` and `[name]:
+/// target`.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
     let inline = line.match_indices("](").filter_map(|(at, mark)| {
         let target = &line[at + mark.len()..];
@@ -53,7 +54,7 @@ fn is_reached(root: &Path, path: &str, target: &str) -> bool {
         .is_some_and(|file| root.join(file).exists())
 }
 
-/// The target as seen from the top of the repository; none where it leads out of it.
+/// The target relative to the top of the repository; `None` if it is outside.
 fn inside(folder: &Path, target: &Path) -> Option<PathBuf> {
     let mut reached = folder.to_path_buf();
     for component in target.components() {

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the rules of style that neither the compiler nor clippy knows.
+//! `cargo xtask tidy`: rules of style that neither the compiler nor clippy checks.
 //!
 //! Rules are small functions from a file to violations; each has a test that plants one.
 

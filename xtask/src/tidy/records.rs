@@ -1,16 +1,16 @@
-//! The rule that the records of documents are written, and deleted, in one place of the database:
-//! what hangs on a document is kept up there, and nothing may go past it.
+//! The rule that the records of documents are written, and deleted, in one file of the database:
+//! it maintains all that depends on a document, and must not be bypassed.
 
 use super::source::Source;
 use crate::report::Violation;
 
-/// Where the rule holds.
+/// The folder to which the rule applies.
 const DATABASE: &str = "crates/db/src/";
 
 /// The file that writes and deletes records.
 const OWNER: &str = "crates/db/src/apply/documents.rs";
 
-/// Calls that change a keyspace, the one of documents when it is their first argument.
+/// Calls that change a keyspace, which is their first argument.
 const PUTS: [&str; 2] = [".put(", ".put_parts("];
 const DELETES: [&str; 1] = [".delete("];
 

@@ -1,27 +1,27 @@
-//! A Rust file, taken apart into code and comments.
+//! A Rust file, split into code and comments.
 //!
 //! Both views have the lines of the file. What does not belong to a view is blank in it, and the
-//! contents of literals are blank in both: a rule about code is not fooled by a text that quotes
-//! code. This is no parser: it knows where comments and literals begin and end, and nothing else.
+//! contents of literals are blank in both, so that code in a string literal is not checked. This
+//! is not a parser: it only recognises where comments and literals begin and end.
 
 use crate::report::Violation;
 
-/// A Rust file as the rules see it.
+/// A Rust file, as the rules use it.
 #[derive(Debug)]
 pub struct Source {
     /// The path from the top of the repository.
     pub path: String,
-    /// The file as it is.
+    /// The unchanged lines.
     pub lines: Vec<String>,
     /// The file without comments and literals.
     pub code: Vec<String>,
     /// The comments alone.
     pub comments: Vec<String>,
-    /// How many lines stand before the test module at the end; all, where there is none.
+    /// How many lines there are before the test module at the end; all, if there is none.
     pub lines_before_tests: usize,
 }
 
-/// What a piece of a file is.
+/// The kind of a token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Code,
@@ -30,7 +30,7 @@ enum Kind {
 }
 
 impl Source {
-    /// Takes a file apart.
+    /// Splits a file.
     pub fn new(path: &str, contents: &str) -> Self {
         let mut code = String::with_capacity(contents.len());
         let mut comments = String::with_capacity(contents.len());
@@ -71,7 +71,7 @@ impl Source {
     }
 }
 
-/// Appends a token to a view: as it is where it belongs, its lines alone where it does not.
+/// Appends a token to a view: unchanged if it belongs there, otherwise only its line breaks.
 fn push(view: &mut String, token: &str, belongs: bool) {
     if belongs {
         view.push_str(token);
@@ -80,7 +80,7 @@ fn push(view: &mut String, token: &str, belongs: bool) {
     }
 }
 
-/// The item without `pub`, whatever it is limited to.
+/// The item without `pub` or `pub(…)`.
 pub fn without_visibility(line: &str) -> &str {
     let Some(rest) = line.strip_prefix("pub") else {
         return line;
@@ -89,7 +89,7 @@ pub fn without_visibility(line: &str) -> &str {
     rest.strip_prefix(' ').unwrap_or(line)
 }
 
-/// The first line of `#[cfg(test)] mod … {`, whatever else stands in its condition.
+/// The first line of `#[cfg(test)] mod … {`, also with further conditions.
 fn lines_before_tests(code: &[String]) -> usize {
     let is_condition = |line: &str| {
         let mut words = line.split(|c: char| !c.is_alphanumeric());
@@ -106,7 +106,7 @@ fn lines_before_tests(code: &[String]) -> usize {
     start.unwrap_or(code.len())
 }
 
-/// The kind and the length in bytes of what a text (which is not empty) begins with.
+/// The kind and the length in bytes of the first token of a text, which is not empty.
 fn first_token(text: &str) -> (Kind, usize) {
     let word = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
     if text.starts_with("//") {
@@ -171,7 +171,7 @@ fn after_closing(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// The length of `#"…"#` with any number of hashes, which is none for a raw identifier.
+/// The length of `#"…"#` with any number of hashes; `None` for a raw identifier.
 fn raw_literal(text: &str) -> Option<usize> {
     let hashes = text.find(|c| c != '#')?;
     let contents = text[hashes..].strip_prefix('"')?;

@@ -1,9 +1,10 @@
-//! The rule that the modules of the database stand on storeys, of which each knows only those below it.
+//! The rule that the modules of the database are layered in storeys, each of which uses only those below
+//! it.
 
 use super::source::Source;
 use crate::report::Violation;
 
-/// Where the rule holds.
+/// The folder to which the rule applies.
 const DATABASE: &str = "crates/db/src/";
 
 /// The modules of the database, from the ground up; `docs/architecture.md` says what each is for.
@@ -23,11 +24,11 @@ const STOREYS: &[&str] = &[
     "handle",
 ];
 
-/// What everybody takes from the root of the crate. The rest of it are names for users, which only the
-/// top storey uses.
+/// The names of the crate's root that all storeys use. The others are for users, and only the top storey
+/// uses them.
 const COMMON: &[&str] = &["Error", "Result"];
 
-/// No module of the database uses one that stands above it.
+/// No module of the database uses one above it.
 pub fn know_only_those_below(source: &Source) -> Vec<Violation> {
     let Some(own) = source.path.strip_prefix(DATABASE).map(module) else { return Vec::new() };
     if own == "lib" {
@@ -36,9 +37,9 @@ pub fn know_only_those_below(source: &Source) -> Vec<Violation> {
     let Some(floor) = STOREYS.iter().position(|storey| *storey == own) else {
         let remedy = "give it a row in xtask/src/tidy/storeys.rs, and say in docs/architecture.md \
                       what it is for";
-        return vec![source.violation(0, "the module stands on no storey", remedy)];
+        return vec![source.violation(0, "the module is in no storey", remedy)];
     };
-    let remedy = "move the code to the storey on which it belongs";
+    let remedy = "move the code to the storey to which it belongs";
     let is_allowed = |name: &str| match STOREYS.iter().position(|storey| *storey == name) {
         Some(other) => other <= floor,
         None => floor + 1 == STOREYS.len() || COMMON.contains(&name),
@@ -60,7 +61,7 @@ fn depth(path: &str) -> usize {
     path.split('/').filter(|part| *part != "mod.rs").count()
 }
 
-/// The names that stand behind the root of the crate, each with its line: behind `crate::`, and behind as
+/// The names that are used from the root of the crate, each with its line: after `crate::`, and after as
 /// many `super::` as lead there from the file.
 fn used_of_root(source: &Source, depth: usize) -> Vec<(usize, String)> {
     let code = source.code.join("\n");
@@ -82,7 +83,7 @@ fn first_name(text: &str) -> String {
     text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
-/// The first names of the items of a list in braces, whose opening one was taken.
+/// The first names of the items of a list in braces, after the opening brace.
 fn items(list: &str) -> Vec<String> {
     let mut names = vec![first_name(list)];
     let mut depth = 0;
@@ -151,6 +152,6 @@ mod tests {
     #[test]
     fn a_module_without_a_storey_is_caught() {
         let path = format!("{DATABASE}attic.rs:1");
-        assert_eq!(found("attic.rs", &[]), [format!("{path}: the module stands on no storey")]);
+        assert_eq!(found("attic.rs", &[]), [format!("{path}: the module is in no storey")]);
     }
 }

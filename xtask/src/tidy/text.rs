@@ -2,11 +2,12 @@
 
 use crate::report::Violation;
 
-/// Paths that exist on one machine only. Taken apart here, for this file is checked as well.
+/// Paths that exist on one machine only. They are split here, since this file is checked as
+/// well.
 const MACHINE_PATHS: &[&str] =
     &[concat!("/", "work/"), concat!("/", "root/"), concat!("/tmp/", "target")];
 
-/// Hosts that are an affair of cargo's configuration.
+/// Hosts that belong in cargo's configuration.
 const REGISTRY_HOSTS: &[&str] = &[concat!("index.", "crates.io"), concat!("static.", "crates.io")];
 
 /// No tabs, no space at the end of a line, a newline at the end of the file.
@@ -27,9 +28,9 @@ pub fn has_clean_whitespace(path: &str, contents: &str) -> Vec<Violation> {
     found
 }
 
-/// No absolute path of somebody's machine.
+/// No absolute path of a developer's machine.
 pub fn names_no_machine(path: &str, contents: &str) -> Vec<Violation> {
-    // After one of these the slash goes on with a relative path or an address.
+    // After one of these characters the slash continues a relative path or an address.
     let goes_on = |c: char| c.is_alphanumeric() || "._-)}".contains(c);
     let is_absolute = |line: &str, forbidden: &str| {
         line.match_indices(forbidden).any(|(at, _)| !line[..at].ends_with(goes_on))

@@ -1,4 +1,4 @@
-//! Rules about words that may not stand in Rust code or in its comments.
+//! Rules about words that must not be in Rust code or in its comments.
 
 use super::source::Source;
 use crate::report::Violation;
@@ -31,7 +31,7 @@ pub fn does_not_sleep_in_tests(source: &Source) -> Vec<Violation> {
     in_code(source, |line, is_test| is_test && line.contains("thread::sleep"), remedy)
 }
 
-/// An open end that is marked in a comment says why it is open: `(reason)` right after the mark.
+/// A mark of unfinished work in a comment has its reason right after it: `(reason)`.
 pub fn gives_reasons_for_open_ends(source: &Source) -> Vec<Violation> {
     let is_bare = |line: &str, mark: &str| {
         let mut after = words(line, mark);
@@ -61,7 +61,7 @@ fn has_word(line: &str, word: &str) -> bool {
     words(line, word).next().is_some()
 }
 
-/// What follows each place where the word begins, and ends, as a word.
+/// The text after each occurrence of the word as a whole word.
 fn words<'a>(line: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
     let goes_on = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     line.match_indices(word).filter_map(move |(at, _)| {
@@ -77,7 +77,8 @@ mod tests {
 
     type Rule = fn(&Source) -> Vec<Violation>;
 
-    /// Asserts that each line is caught, or passes, as code and inside the tests of a file.
+    /// Asserts that each line violates the rule, or does not, as code and inside the tests
+    /// of a file.
     fn check(rule: Rule, in_code: bool, in_tests: bool, lines: &[&str]) {
         for line in lines {
             let contents = format!("//! Head.\n{line}\n#[cfg(test)]\nmod tests {{\n{line}\n}}\n");
