@@ -8,9 +8,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// `mi_option_purge_delay` of `mimalloc.h`.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
-/// Sets the allocator up for a database with a memory budget: freed memory goes back to the
-/// operating system at once. Kept in hand for a while, as is the default, it is a third of what a
-/// database with a budget of 64 MiB takes. Where there is no budget, keeping it is faster.
+/// Sets the allocator up for a database with a memory budget: freed memory returns to the
+/// operating system at once. By default it is kept for a while, and then makes up a third of the
+/// memory of a database with a budget of 64 MiB. Without a budget, keeping it is faster.
 pub fn keep_to_a_budget() {
     // SAFETY: it stores one number, which the allocator reads whenever it frees.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) }

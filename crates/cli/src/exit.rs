@@ -1,4 +1,5 @@
-//! How a command ends: its failure on standard error, and an exit code by the kind of that.
+//! The end of a command: its failure on standard error, and an exit code by the kind of
+//! failure.
 
 use std::io;
 use std::process::ExitCode;
@@ -23,14 +24,14 @@ enum Code {
     Unknown = 10,
     Bug = 70,
     Unwritten = 74,
-    /// As of a program that is ended by the signal for a pipe without a reader.
+    /// The exit code of a program that is killed by SIGPIPE.
     ReaderGone = 141,
 }
 
-/// Writes a failure to standard error, and gives the exit code of its kind.
+/// Writes a failure to standard error, and returns the exit code of its kind.
 pub fn report(failure: &Failure) -> ExitCode {
     let code = code(failure);
-    // Whoever read the result has seen enough, and needs no message.
+    // If the output was closed on purpose, no message is needed.
     if code != Code::ReaderGone && !matches!(failure, Failure::NotSwapped { .. }) {
         output::error(&failure.sentence(), &failure.details(), failure.remedy());
     }

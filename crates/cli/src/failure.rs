@@ -1,4 +1,4 @@
-//! [`Failure`]: why a command did not do what it was asked, as one sentence with what to do about it.
+//! [`Failure`]: why a command failed, as one sentence with what to do about it.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use crate::violations;
 /// The result of a command.
 pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The database refused or failed.
@@ -22,12 +22,12 @@ pub enum Failure {
     Line {
         /// Its line, from 1; of a batch that failed as a whole, the first one.
         line: usize,
-        /// What is in the database now.
+        /// What has been inserted.
         progress: Progress,
         /// Why.
         source: Box<Failure>,
     },
-    /// A document that was asked for does not exist.
+    /// A requested document does not exist.
     #[error("document {id:?} does not exist in collection {collection:?}")]
     NotFound {
         /// Where it was looked for.
@@ -35,7 +35,7 @@ pub enum Failure {
         /// Its id.
         id: String,
     },
-    /// What was given as one of several arguments is wrong.
+    /// One of several arguments is not valid.
     #[error("{name}: {source}")]
     Argument {
         /// Which one.
@@ -43,8 +43,8 @@ pub enum Failure {
         /// What is wrong with it.
         source: Box<velocitydb::Error>,
     },
-    /// No document satisfies the filter, where one was asked for.
-    #[error("no document of collection {collection:?} satisfies the filter")]
+    /// No document matches the filter, but one is required.
+    #[error("no document of collection {collection:?} matches the filter")]
     NoneFound {
         /// Where it was looked for.
         collection: String,
@@ -55,19 +55,22 @@ pub enum Failure {
         /// Its name.
         collection: String,
     },
-    /// Documents violate the schema. The result has said which, and how.
+    /// Documents violate the schema. The output lists them and their
+    /// violations.
     #[error("documents that violate the schema: {count}")]
     Violated {
         /// How many.
         count: u64,
     },
-    /// The retry of a claim gave nothing.
-    #[error("{count} claimed before, of which none is as the claim left it")]
+    /// The retry of a claim returned no documents.
+    #[error(
+        "{count} were claimed before, and none of them still has the version that the claim gave it"
+    )]
     Lost {
-        /// How many it had given.
+        /// How many the first attempt had claimed.
         count: usize,
     },
-    /// The comparison did not hold. The result has said so.
+    /// The comparison did not hold. The output says so.
     #[error("the comparison did not hold")]
     NotSwapped {
         /// Why.
@@ -79,7 +82,7 @@ pub enum Failure {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// The JSON given is not what this command takes.
+    /// The given JSON is not valid for this command.
     #[error("{what}")]
     Input {
         /// What is wrong with it, and what is right.
@@ -90,7 +93,7 @@ pub enum Failure {
     Read {
         /// The file, or `-` for standard input.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error message.
         source: io::Error,
     },
     /// A line of the input, or all of it, is longer than any document.
@@ -102,32 +105,32 @@ pub enum Failure {
     /// The result of a command that changes nothing could not be written.
     #[error("writing the result failed: {0}")]
     Write(#[from] io::Error),
-    /// The result of a command could not be written, which has gone to its end all the same.
-    #[error("the command went to its end, but writing its result failed: {0}")]
+    /// The result of a command could not be written; the command itself was completed.
+    #[error("the command was completed, but writing its result failed: {0}")]
     Unwritten(io::Error),
-    /// A temporary folder could not be made or removed.
-    #[error("making or removing the temporary folder in {path} failed: {source}", path = .path.display())]
+    /// A temporary folder could not be created or removed.
+    #[error("creating or removing the temporary folder in {path} failed: {source}", path = .path.display())]
     TemporaryFolder {
         /// Where.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error message.
         source: io::Error,
     },
-    /// The doctor found something. The result has said what.
+    /// The doctor found problems. The output lists them.
     #[error("the data folder has {count} problems")]
     Unhealthy {
         /// How many.
         count: u64,
     },
-    /// The demo did not come out as it has to.
-    #[error("{count} outcomes of the demo are not what they have to be")]
+    /// Outcomes of the demo are not as expected.
+    #[error("{count} outcomes of the demo are not as expected")]
     Demo {
         /// How many.
         count: usize,
     },
 }
 
-/// How much of many documents has been inserted.
+/// How many of many documents have been inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
     /// How many documents.
@@ -157,7 +160,7 @@ impl From<InputError> for Failure {
 }
 
 impl Failure {
-    /// What failed; a list of violations stands below it.
+    /// What failed; a list of violations follows below.
     pub fn sentence(&self) -> String {
         match (self, self.database().and_then(violations::heading)) {
             (Failure::Line { line, progress, .. }, Some(heading)) => {
@@ -168,12 +171,12 @@ impl Failure {
         }
     }
 
-    /// What stands below the sentence, line by line.
+    /// The lines below the sentence.
     pub fn details(&self) -> Vec<String> {
         self.database().map(violations::lines).unwrap_or_default()
     }
 
-    /// What the database said, if it was the database.
+    /// The database's error, if it is one.
     fn database(&self) -> Option<&velocitydb::Error> {
         match self {
             Failure::Database(error) => Some(error),
@@ -183,7 +186,7 @@ impl Failure {
         }
     }
 
-    /// What to do about it, where the sentence itself does not say so.
+    /// What to do about it, if the sentence itself does not say so.
     pub fn remedy(&self) -> Option<&'static str> {
         use velocitydb::Error as Db;
         match self {
@@ -201,17 +204,17 @@ impl Failure {
                 Some("`velocitydb index list COLLECTION` shows what there is")
             }
             Failure::Database(Db::SchemaViolated { .. }) => {
-                Some("mend them, or leave them as they are with --keep-existing")
+                Some("fix them, or leave them as they are with --keep-existing")
             }
             Failure::Database(Db::VersionMismatch { .. }) => {
-                Some("give the work up: it is somebody else's, or was changed")
+                Some("stop this work: the document was changed, or claimed by another claimant")
             }
             Failure::Database(Db::MemoryExceeded { .. }) => {
-                Some("narrow the filter, sort by an index, or give more with --memory")
+                Some("narrow the filter, sort by an index, or raise the limit with --memory")
             }
             Failure::NoSchema { .. } => Some("give it one with `velocitydb schema set`"),
             Failure::NoFolder { .. } => {
-                Some("name another one with --path, or make it by inserting a document")
+                Some("name another one with --path, or create it by inserting a document")
             }
             Failure::Unhealthy { .. } => Some("restore the folder from a backup"),
             Failure::Demo { .. } => Some("this is a bug of velocitydb, please report it"),

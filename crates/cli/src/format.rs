@@ -1,4 +1,4 @@
-//! Small values as people write and read them: durations, rates, sizes, `PATH=JSON`.
+//! Parsing and formatting of small values: durations, rates, sizes, `PATH=JSON`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! JSON that is given to a command: where it is read from, and how it becomes a document, an
-//! update, a filter or a sort.
+//! The JSON input of a command: its source, and its conversion to a document, an update, a filter
+//! or a sort.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -14,18 +14,18 @@ use crate::output;
 /// The name of standard input on the command line.
 const STANDARD_INPUT: &str = "-";
 
-/// The most bytes of a text, or of one line where each is a text: those of the largest document in
-/// JSON, of which a byte takes six at the most (`\u0001`), with room for its id and times.
+/// The most bytes of a text, or of one line if each is a text: those of the largest document in
+/// JSON, in which a byte takes at most six (`\u0001`), with room for its id and times.
 const TEXT_BYTES_MAX: usize = 6 * limits::DOCUMENT_BYTES_MAX + (64 << 10);
 
 /// The field of a printed document that is its id.
 const ID: &str = "_id";
 
-/// The fields that a printed document has beside its own and its id, and that come anew when it is
+/// The fields of a printed document beside its own and its id; they are set anew when it is
 /// inserted again.
 pub const SET_BY_THE_DATABASE: [&str; 3] = ["_version", "_created", "_modified"];
 
-/// A document as it was given.
+/// A document of the input.
 pub struct Given {
     /// Its `_id`.
     pub id: Option<String>,
@@ -34,7 +34,7 @@ pub struct Given {
 }
 
 impl Source {
-    /// All of the text.
+    /// Reads the whole text.
     pub fn read(&self) -> Result<String> {
         match (&self.text, &self.file) {
             (Some(text), _) if text != STANDARD_INPUT => Ok(text.clone()),
@@ -110,7 +110,7 @@ impl Iterator for Lines {
     }
 }
 
-/// All that a reader has, if it is no longer than any document.
+/// The whole text of a reader, up to the size of the largest document.
 fn text_of(reader: &mut dyn BufRead, path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     let read = reader.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
@@ -138,9 +138,9 @@ fn object(text: &str) -> Result<Object> {
     Ok(Object::from_json(text)?)
 }
 
-/// Reads a document, whose `_id` is its id. A document as it is printed, with all that the database
-/// sets, is taken without that, and said so. With a part of it, it is no document: whoever gives a
-/// `_version` alone means something by it. That is refused where the document is written.
+/// Reads a document, whose `_id` is its id. A document as it is printed, with all fields that the
+/// database sets, is accepted without them, with a note. With only some of them, they are kept,
+/// since a `_version` alone is given on purpose; such a document is refused when it is written.
 pub fn document(text: &str) -> Result<Given> {
     let mut fields = object(text)?;
     let is_printed =
@@ -153,8 +153,8 @@ pub fn document(text: &str) -> Result<Given> {
     given(fields)
 }
 
-/// Reads a line of many that were printed, perhaps in part, and says which fields that the database
-/// sets were left out.
+/// Reads one of many printed lines, which may have only some of the fields that the database sets,
+/// and returns which of them were left out.
 pub fn line(text: &str) -> Result<(Given, Vec<&'static str>)> {
     let mut fields = object(text)?;
     let mut names = SET_BY_THE_DATABASE.to_vec();
@@ -220,7 +220,7 @@ pub fn filter(text: &str) -> Result<Filter> {
     named("FILTER", Filter::from_json(text))
 }
 
-/// Reads a sort: JSON, or paths with a comma between them and a `-` before those that descend.
+/// Reads a sort: JSON, or paths separated by commas, with a `-` before descending ones.
 pub fn sort(text: &str) -> velocitydb::Result<Sort> {
     if text.trim_start().starts_with(['{', '[']) {
         return Ok(Sort::from_json(text)?);
@@ -234,8 +234,8 @@ pub fn sort(text: &str) -> velocitydb::Result<Sort> {
     Ok(sort)
 }
 
-/// Says which argument is wrong, unless the error does: it names what is wrong of a query, of which
-/// the command has one.
+/// Adds the name of the argument, unless the error names it: errors of a query name its part, and
+/// the command has one query.
 pub fn named<T, E: Into<Failure>>(name: &'static str, result: Result<T, E>) -> Result<T> {
     match result.map_err(Into::into) {
         Err(
@@ -247,7 +247,7 @@ pub fn named<T, E: Into<Failure>>(name: &'static str, result: Result<T, E>) -> R
     }
 }
 
-/// Says which argument is wrong, of several that are alike.
+/// Adds the name of the argument, of several of the same kind.
 pub fn named_among<T, E: Into<Failure>>(name: &'static str, result: Result<T, E>) -> Result<T> {
     result.map_err(|error| match error.into() {
         Failure::Database(source) => Failure::Argument { name, source: Box::new(source) },

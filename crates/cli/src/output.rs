@@ -1,7 +1,6 @@
 //! Results on standard output, as JSON lines or as tables, and errors on standard error.
 //!
-//! What a command changes does not depend on whether anybody reads what it prints: see
-//! [`Unwritten`].
+//! What a command changes does not depend on whether its output is read: see [`Unwritten`].
 //!
 //! Colours are for terminals, and never when `NO_COLOR` is set.
 
@@ -14,20 +13,19 @@ use velocitydb::{Document, Object, Value};
 use crate::args::Format;
 use crate::failure::{Failure, Result};
 
-/// The columns of a table where the terminal does not say how wide it is.
+/// The width of a table if the terminal's is unknown.
 const WIDTH_DEFAULT: u16 = 120;
 
 /// The bytes of text at which a table is written before it has all of its rows.
 pub const TABLE_BYTES: usize = 1 << 20;
 
-/// What becomes of a command whose result cannot be written: its reader has gone away, or the disk
-/// is full.
+/// How a command reacts if its result cannot be written: the output was closed, or the disk is
+/// full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unwritten {
-    /// It ends: its result is all that it is for.
+    /// It ends, since printing its result is its only purpose.
     EndsTheCommand,
-    /// It goes on to its end, and says so then: it changes something, and whoever started it wants
-    /// that done.
+    /// It changes something, so it runs to its end, and reports the failure then.
     IsSaidAtTheEnd,
 }
 
@@ -36,12 +34,12 @@ pub struct Output {
     out: BufWriter<Stdout>,
     format: Format,
     unwritten: Unwritten,
-    /// Why a part of the result is missing; nothing more is written then.
+    /// Why writing failed; nothing is written after that.
     failure: Option<io::Error>,
 }
 
 impl Output {
-    /// Standard output in this format; else tables on a terminal and JSON elsewhere.
+    /// Standard output in this format; by default tables on a terminal and JSON elsewhere.
     pub fn new(format: Option<Format>, unwritten: Unwritten) -> Self {
         let is_terminal = io::stdout().is_terminal();
         let default = if is_terminal { Format::Table } else { Format::Json };
@@ -113,7 +111,7 @@ impl Output {
         }
     }
 
-    /// Writes a table with a row for each name and what it stands for, whatever the format.
+    /// Writes a table with a row for each name and its value, whatever the format.
     pub fn entries(&mut self, entries: Vec<(&str, String)>) -> Result {
         let mut table = new_table();
         for (name, text) in entries {
@@ -122,22 +120,22 @@ impl Output {
         self.line(table)
     }
 
-    /// Sees to it that everything has arrived.
+    /// Flushes everything, and returns whether it was written.
     pub fn finish(mut self) -> Result {
         let failure = self.failure.take().or_else(|| self.out.flush().err());
-        // What could not be written is not tried again when this goes.
+        // A failed write is not tried again when this is dropped.
         let _ = self.out.into_parts();
         match (failure, self.unwritten) {
             (None, _) => Ok(()),
             (Some(error), Unwritten::EndsTheCommand) => Err(Failure::Write(error)),
-            // Whoever reads the result has seen enough, and the work is done.
+            // The output was closed, and the work is done.
             (Some(error), _) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             (Some(error), Unwritten::IsSaidAtTheEnd) => Err(Failure::Unwritten(error)),
         }
     }
 }
 
-/// Writes a line beside the results, to standard error.
+/// Writes a note to standard error.
 pub fn note(line: impl fmt::Display) -> io::Result<()> {
     writeln!(io::stderr().lock(), "{line}")
 }
@@ -146,7 +144,7 @@ pub fn note(line: impl fmt::Display) -> io::Result<()> {
 pub fn error(sentence: &str, details: &[String], remedy: Option<&str>) {
     let paint = Paint::new(io::stderr().is_terminal());
     let mut err = io::stderr().lock();
-    // Where standard error is closed there is nobody left to be told.
+    // If standard error is closed, the note cannot be written.
     let _ = writeln!(err, "{} {sentence}", paint.red("error:"));
     for detail in details {
         let _ = writeln!(err, "  {detail}");
@@ -156,7 +154,7 @@ pub fn error(sentence: &str, details: &[String], remedy: Option<&str>) {
     }
 }
 
-/// How many characters of a value a table shows. Nobody reads more of them in a column, and breaking a
+/// How many characters of a value a table shows. More of them are not read in a column, and breaking a
 /// text into lines takes a time that grows with the square of its length.
 const CELL_CHARS_MAX: usize = 1_000;
 
@@ -183,8 +181,8 @@ fn table(columns: &[&str], objects: &[Object]) -> Table {
     table
 }
 
-/// Every field that any of the objects has: the id and version first, then a document's own
-/// fields, then its times.
+/// Every field of any of the objects: the id and version first, then a document's own fields,
+/// then its times.
 fn columns(objects: &[Object]) -> Vec<&str> {
     let mut columns: Vec<&str> = Vec::new();
     for name in objects.iter().flat_map(Object::keys) {
@@ -201,8 +199,8 @@ fn columns(objects: &[Object]) -> Vec<&str> {
     columns
 }
 
-/// A value for people: texts without quotes, unless they could be taken for something else, and
-/// without what is beyond [`CELL_CHARS_MAX`].
+/// A value for people: strings without quotes, unless they are ambiguous without them,
+/// truncated to [`CELL_CHARS_MAX`].
 fn cell(value: &Value) -> String {
     let mut text = match value {
         Value::String(text) if !text.is_empty() && Value::from_json(text).is_err() => text.clone(),
@@ -243,12 +241,12 @@ impl Paint {
         self.with("2", text)
     }
 
-    /// For what went wrong.
+    /// For failures.
     pub fn red(self, text: &str) -> String {
         self.with("1;31", text)
     }
 
-    /// For what went well.
+    /// For success.
     pub fn green(self, text: &str) -> String {
         self.with("32", text)
     }

@@ -2,8 +2,8 @@
 
 use velocitydb::{Error, More, Violations};
 
-/// All of the violations that a failure is about, a line for each, with the documents where it is
-/// about several. Empty if it is about none.
+/// All violations of a failure, one per line, with the documents if there are several. Empty if
+/// there are no violations.
 pub fn lines(error: &Error) -> Vec<String> {
     match error {
         Error::SchemaViolation { violations, .. } => of_one(violations),
@@ -24,7 +24,7 @@ pub fn lines(error: &Error) -> Vec<String> {
     }
 }
 
-/// The sentence of a failure whose violations stand below it; `None` if it is about none.
+/// The sentence above the violations of a failure; `None` if there are no violations.
 pub fn heading(error: &Error) -> Option<String> {
     match error {
         Error::SchemaViolation { collection, id, .. } => {

@@ -1,5 +1,5 @@
-//! [`Workload`]: how many operations a second a database does here and now, for `bench` and for
-//! the last chapter of the demo.
+//! [`Workload`]: measures how many operations per second a database does, for `bench` and for the
+//! last chapter of the demo.
 
 use std::sync::Barrier;
 use std::thread;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use velocitydb::{Documents, Object, Result, object};
 
-/// Operations between two looks at the clock.
+/// How many operations are done between two reads of the clock.
 const CLOCK_EVERY: u64 = 16;
 
-/// What is measured, and how.
+/// The parameters and the state of a measurement.
 pub struct Workload {
     documents: Documents,
     fields: Object,
@@ -18,8 +18,8 @@ pub struct Workload {
     duration: Duration,
     /// How many documents each thread has inserted.
     inserted: Vec<u64>,
-    /// How many rounds of compare-and-swap each thread has finished over its documents, and how
-    /// far it is in the next one.
+    /// How many rounds of compare-and-swap each thread has finished over its documents, and its
+    /// position in the next one.
     swapped: Vec<(u64, u64)>,
 }
 
@@ -36,17 +36,17 @@ pub enum Kind {
     Update,
 }
 
-/// What was measured.
+/// The result of a measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
     /// Operations that were done.
     pub operations: u64,
-    /// How long they took, side by side in all threads.
+    /// How long they took, in all threads concurrently.
     pub elapsed: Duration,
 }
 
 impl Measured {
-    /// Operations a second, all threads together.
+    /// Operations per second, of all threads together.
     pub fn per_second(&self) -> f64 {
         self.operations as f64 / self.elapsed.as_secs_f64()
     }
@@ -57,7 +57,7 @@ impl Kind {
     /// those that are swapped have known versions until they are updated.
     pub const ALL: [Kind; 4] = [Kind::Insert, Kind::Get, Kind::CompareAndSwap, Kind::Update];
 
-    /// The name of the command that does it once.
+    /// The name of the command for one such operation.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Insert => "insert",
@@ -83,7 +83,7 @@ impl Workload {
         Workload { documents, fields, threads, duration, inserted, swapped }
     }
 
-    /// Does operations of this kind in all threads until the time is over.
+    /// Executes operations of this kind in all threads until the time has passed.
     ///
     /// # Errors
     ///
@@ -163,14 +163,14 @@ impl Workload {
                 let (version, id) = (total / count + 1, id(total % count));
                 let swap = self.documents.compare_and_swap(&id).version(version);
                 let swapped = swap.update(object! { "age": operation })?;
-                assert!(swapped.is_applied, "nobody else has changed document {id}");
+                assert!(swapped.is_applied, "only this thread changes document {id}");
             }
         }
         Ok(())
     }
 }
 
-/// SplitMix64: good enough to pick documents, and cheap enough not to be measured.
+/// SplitMix64: good enough to choose documents, and cheap enough not to affect the measurement.
 struct Random(u64);
 
 impl Random {

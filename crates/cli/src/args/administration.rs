@@ -12,14 +12,14 @@ use crate::format;
 /// The arguments of `collections`.
 #[derive(Debug, ClapArgs)]
 pub struct Collections {
-    /// What is to be done
+    /// The subcommand
     #[command(subcommand)]
     pub command: Option<CollectionsCommand>,
     #[command(flatten)]
     pub folder: Folder,
 }
 
-/// What is done to collections.
+/// The subcommands of `collections`.
 #[derive(Debug, Subcommand)]
 pub enum CollectionsCommand {
     /// Print every collection, by name
@@ -53,14 +53,14 @@ pub struct CreateCollection {
 /// The arguments of `index`.
 #[derive(Debug, ClapArgs)]
 pub struct Index {
-    /// What is to be done
+    /// The subcommand
     #[command(subcommand)]
     pub command: IndexCommand,
     #[command(flatten)]
     pub folder: Folder,
 }
 
-/// What is done to indexes.
+/// The subcommands of `index`.
 #[derive(Debug, Subcommand)]
 pub enum IndexCommand {
     /// Create an index, and wait until it is ready; reads and writes go on meanwhile
@@ -91,7 +91,8 @@ pub enum IndexCommand {
 pub struct CreateIndex {
     /// The collection
     pub collection: String,
-    /// The paths: `a,-b`, or JSON such as `{"a": 1, "b": -1}`, which counts as it is written
+    /// The paths: `a,-b`, or JSON such as `{"a": 1, "b": -1}`, in the order in which it is
+    /// written
     #[arg(allow_hyphen_values = true)]
     pub keys: String,
     /// No two documents may have the same values
@@ -111,20 +112,20 @@ pub struct CreateIndex {
 /// The arguments of `schema`.
 #[derive(Debug, ClapArgs)]
 pub struct Schema {
-    /// What is to be done
+    /// The subcommand
     #[command(subcommand)]
     pub command: SchemaCommand,
     #[command(flatten)]
     pub folder: Folder,
 }
 
-/// What is done to schemas.
+/// The subcommands of `schema`.
 #[derive(Debug, Subcommand)]
 pub enum SchemaCommand {
     /// Give a collection a schema, or another one
     ///
-    /// A schema is JSON Schema 2020-12, with `default`, `unique` and `indexed` put into effect.
-    /// Documents that exist have to satisfy it.
+    /// A schema is JSON Schema 2020-12, in which `default`, `unique` and `indexed` take effect.
+    /// Existing documents have to satisfy it.
     #[command(
         after_help = r#"Examples:
   velocitydb schema set users '{"properties": {"age": {"type": "integer"}}, "required": ["name"]}'
@@ -136,7 +137,8 @@ pub enum SchemaCommand {
         collection: String,
         #[command(flatten)]
         source: Source,
-        /// Leaves documents as they are that violate it; they have to satisfy it when written next
+        /// Keeps existing documents that violate it; they have to satisfy it when they are next
+        /// written
         #[arg(long)]
         keep_existing: bool,
     },
@@ -146,15 +148,16 @@ pub enum SchemaCommand {
         /// The collection
         collection: String,
     },
-    /// Take the schema from a collection; its indexes stay
+    /// Remove the schema of a collection; its indexes stay
     #[command(after_help = "Example:\n  velocitydb schema remove users")]
     Remove {
         /// The collection
         collection: String,
     },
-    /// Print which documents violate a schema, and how; it is not set
+    /// Print which documents violate a schema, and how, without setting it
     ///
-    /// Without a schema, that of the collection counts. Exits with 3 when there are violations.
+    /// Without a schema, that of the collection is checked. Exits with 3 when there are
+    /// violations.
     #[command(after_help = r#"Examples:
   velocitydb schema check users
   velocitydb schema check users '{"properties": {"age": {"maximum": 150}}}'"#)]
@@ -176,7 +179,7 @@ pub struct Doctor {
     /// The data folder [default: that of --path]
     #[arg(value_name = "DIR")]
     pub checked: Option<PathBuf>,
-    /// The data folder, where it is not named before
+    /// The data folder, if it is not given as an argument
     #[arg(long, value_name = "DIR", env = "VELOCITYDB_PATH", default_value = "./velocity-data")]
     pub path: PathBuf,
 }

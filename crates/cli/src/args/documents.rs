@@ -1,4 +1,5 @@
-//! The arguments of commands on single documents, and of those that go through a collection by ids.
+//! The arguments of commands on single documents, and of those that read a collection in the order
+//! of ids.
 
 use clap::Args as ClapArgs;
 use velocitydb::{DocumentId, Path, RequestId, Value};
@@ -23,7 +24,7 @@ pub struct Insert {
     pub target: Target,
     #[command(flatten)]
     pub source: Source,
-    /// The document's id [default: its `_id`, or else a new one]
+    /// The document's id [default: its `_id`, or a new one]
     #[arg(long, conflicts_with = "many")]
     pub id: Option<String>,
     /// Takes one document a line; each 1,000 of them, or 8 MiB, are inserted together or not at all
@@ -66,13 +67,13 @@ pub struct List {
     /// How many documents to print at the most [default: all]
     #[arg(long, value_name = "COUNT")]
     pub limit: Option<u64>,
-    /// How many documents to leave out first
+    /// How many documents to skip first
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub offset: u64,
-    /// Goes on behind this id: the last one of an earlier page
+    /// Continues after this id: the last one of an earlier page
     #[arg(long, value_name = "ID", value_parser = |text: &str| DocumentId::new(text))]
     pub after: Option<DocumentId>,
-    /// From the largest id down
+    /// In descending order of ids
     #[arg(long)]
     pub reverse: bool,
 }
@@ -99,7 +100,7 @@ pub struct Cas {
     pub options: WriteOptions,
 }
 
-/// What must hold of the document.
+/// The comparison with the document.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Comparison")]
 pub struct Comparison {
@@ -125,7 +126,7 @@ pub struct Comparison {
     pub if_absent: bool,
 }
 
-/// What is done to the document.
+/// The change of the document.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Swap")]
 pub struct Swap {

@@ -1,5 +1,5 @@
-//! What many commands take: the data folder and the storage mode, the collection and the level, how
-//! a write is done, and where JSON text comes from.
+//! Arguments of many commands: the data folder and the storage mode, the collection and the level,
+//! the options of writes, and the source of JSON text.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,19 +22,19 @@ pub struct Folder {
     pub mode: Mode,
 }
 
-/// Which collection, of which data folder, at which level.
+/// The collection, its data folder, and the level.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Target {
     /// The collection
     pub collection: String,
     #[command(flatten)]
     pub folder: Folder,
-    /// The level that the operation is done at
+    /// The consistency level of the operation
     #[arg(long, value_name = "LEVEL", default_value = "strong", value_parser = level())]
     pub consistency: Consistency,
 }
 
-/// What all writes take.
+/// The options of all writes.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct WriteOptions {
     /// The document expires after this time, such as 500ms, 30s, 15m, 12h, 7d
@@ -45,7 +45,7 @@ pub struct WriteOptions {
     pub request_id: Option<RequestId>,
 }
 
-/// Where JSON text comes from.
+/// The source of JSON text.
 #[derive(Debug, Clone, ClapArgs)]
 #[group(required = true, multiple = false)]
 pub struct Source {
@@ -84,11 +84,11 @@ pub(super) fn any_mode() -> impl TypedValueParser<Value = Mode> {
 fn one_of(modes: &'static [(&'static str, Mode)]) -> impl TypedValueParser<Value = Mode> {
     PossibleValuesParser::new(modes.iter().map(|(name, _)| *name)).map(|name| {
         let named = MODES.iter().find(|(other, _)| *other == name);
-        named.expect("only names of the table are let through").1
+        named.expect("the parser accepts only names of the table").1
     })
 }
 
 pub(super) fn level() -> impl TypedValueParser<Value = Consistency> {
     PossibleValuesParser::new(Consistency::ALL.map(Consistency::as_str))
-        .map(|name| name.parse().expect("only names of levels are let through"))
+        .map(|name| name.parse().expect("the parser accepts only names of levels"))
 }

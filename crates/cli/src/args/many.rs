@@ -14,7 +14,8 @@ pub struct UpdateMany {
     pub filter: String,
     #[command(flatten)]
     pub source: Source,
-    /// Changes all as one, at most 10,000, and only once however often it is retried with this id
+    /// Changes all atomically, at most 10,000, and at most once however often it is retried with
+    /// this id
     #[arg(long, value_name = "ID", value_parser = RequestId::new)]
     pub request_id: Option<RequestId>,
 }
@@ -26,7 +27,8 @@ pub struct DeleteMany {
     pub target: Target,
     /// Which documents, as a JSON object; `{}` is all
     pub filter: String,
-    /// Deletes all as one, at most 10,000, and only once however often it is retried with this id
+    /// Deletes all atomically, at most 10,000, and at most once however often it is retried with
+    /// this id
     #[arg(long, value_name = "ID", value_parser = RequestId::new)]
     pub request_id: Option<RequestId>,
 }

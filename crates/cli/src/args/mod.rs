@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and how `--help` explains it. Nothing is done here.
+//! The command line: its arguments, and the texts of `--help`. Nothing is executed here.
 
 mod administration;
 mod documents;

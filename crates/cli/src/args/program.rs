@@ -26,7 +26,7 @@ Exit codes:
   10  storage failed, and whether it was done is not known: retry with the same --request-id, or look
   70  a bug in velocitydb
   74  the result could not be written; what was to be changed is changed
- 141  whoever read the result of a command that changes nothing has gone away";
+ 141  the output of a command that changes nothing was closed before its end";
 
 /// A JSON-document database in which every operation chooses its own consistency.
 ///
@@ -38,12 +38,12 @@ pub struct Args {
     /// JSON lines or tables [default: tables on a terminal, JSON elsewhere]
     #[arg(long, global = true, value_enum)]
     pub format: Option<Format>,
-    /// What is to be done.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// How results are written: one JSON object in a line, or tables for people.
+/// The format of results: one JSON object in a line, or tables for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs, reason = "clap would show them as a list in every help")]
 pub enum Format {
@@ -51,7 +51,7 @@ pub enum Format {
     Table,
 }
 
-/// What is to be done.
+/// The command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show on the real engine what the database does
@@ -111,10 +111,10 @@ pub enum Command {
     /// Print how many documents a collection has
     #[command(after_help = "Example:\n  velocitydb count users")]
     Count(Count),
-    /// Print the documents that satisfy a filter
+    /// Print the documents that match a filter
     ///
-    /// A filter is a JSON object in MongoDB's words: {"age": {"$gte": 18}}. A part of it is taken
-    /// from an index where there is one; `velocitydb explain` says so.
+    /// A filter is a JSON object in MongoDB's language: {"age": {"$gte": 18}}. An index is used
+    /// if one fits; `velocitydb explain` shows which.
     #[command(after_help = r#"Examples:
   velocitydb find users '{"age": {"$gte": 18}, "tags": "admin"}'
   velocitydb find users --sort city,-age --limit 10 --project '{"name": 1}'
@@ -122,14 +122,14 @@ pub enum Command {
   velocitydb find users '{"city": "Bonn"}' --count
   velocitydb find users --distinct city"#)]
     Find(Box<Find>),
-    /// Show how a query is executed, and what that takes
+    /// Show how a query is executed, and what it reads
     #[command(after_help = r#"Examples:
   velocitydb explain users '{"city": "Bonn"}' --sort=-age --limit 10
   velocitydb explain users --pipeline '[{"$match": {"city": "Bonn"}}, {"$count": "users"}]'"#)]
     Explain(Box<Explain>),
-    /// Send the documents of a collection through a pipeline, and print what comes out
+    /// Run a pipeline on the documents of a collection, and print its results
     ///
-    /// A pipeline is a JSON array of stages in MongoDB's words: $match, $group, $sort, $limit,
+    /// A pipeline is a JSON array of stages in MongoDB's language: $match, $group, $sort, $limit,
     /// $skip, $project, $unwind, $bucket, $lookup, $facet, $count and others.
     #[command(
         after_help = r#"Examples:
@@ -138,7 +138,7 @@ pub enum Command {
         override_usage = "velocitydb aggregate [OPTIONS] <COLLECTION> <JSON|-|--file FILE>"
     )]
     Aggregate(Aggregate),
-    /// Change all documents that satisfy a filter
+    /// Change all documents that match a filter
     ///
     /// Prints how many were changed.
     #[command(
@@ -147,23 +147,23 @@ pub enum Command {
         override_usage = "velocitydb update-many [OPTIONS] <COLLECTION> <FILTER> <JSON|-|--file FILE>"
     )]
     UpdateMany(UpdateMany),
-    /// Delete all documents that satisfy a filter
+    /// Delete all documents that match a filter
     ///
     /// Prints how many were deleted.
     #[command(after_help = r#"Example:
   velocitydb delete-many users '{"city": "Bonn"}'"#)]
     DeleteMany(DeleteMany),
-    /// Find work and take it, as one: nobody else gets the same
+    /// Find documents and claim them, atomically: no other claim gets the same
     ///
-    /// Prints the documents as they are, taken. The version of each is its fencing token, which
-    /// `complete`, `renew` and `release` need. Exits with 1 when there is nothing to claim. With
-    /// `--explain` nothing is claimed, and it says how the work would be found.
+    /// Prints the claimed documents. The version of each is its fencing token, which `complete`,
+    /// `renew` and `release` need. Exits with 1 when there is nothing to claim. With `--explain`
+    /// nothing is claimed, and it shows how documents would be found.
     #[command(after_help = r#"Examples:
   velocitydb claim jobs '{"state": "waiting"}' --set 'state="running"' --sort=-priority,created
   velocitydb claim jobs '{"state": "waiting"}' --update '{"$set": {"state": "running"}}' \
     --claimant executor1 --limit 10 --lease 30s --release '{"$set": {"state": "waiting"}}'"#)]
     Claim(Box<Claim>),
-    /// Complete claimed work, unless it is somebody else's by now
+    /// Complete a claimed document, unless the claim is lost
     ///
     /// Changes the document and ends its lease, if it still has the version that the claim gave
     /// it. Exits with 4 when it has another one.
@@ -173,18 +173,18 @@ pub enum Command {
         override_usage = "velocitydb complete [OPTIONS] <COLLECTION> <ID> <VERSION> <JSON|-|--file FILE>"
     )]
     Complete(Complete),
-    /// Let the lease on claimed work end later
+    /// Renew the lease on a claimed document
     ///
-    /// Prints the new version, which is the fencing token from here on.
+    /// Prints the new version, which is the new fencing token.
     #[command(after_help = "Example:\n  velocitydb renew jobs job1 2 --lease 30s")]
     Renew(Renew),
-    /// Give claimed work back, by what its lease holds for its end
+    /// Give a claimed document back, by applying the release of its lease
     #[command(after_help = "Example:\n  velocitydb release jobs job1 2")]
     Release(Release),
-    /// Give claimed work back, to be tried again later and for a reason
+    /// Give a claimed document back, to be claimed again later
     ///
-    /// Does what its lease holds for its end, and sets `retry_at` and `retry_reason`. `claim --due`
-    /// passes over it until then.
+    /// Applies the release of its lease, and sets `retry_at` and `retry_reason`. `claim --due`
+    /// skips it until then.
     #[command(
         after_help = "Example:\n  velocitydb retry jobs job1 2 --in 30s --reason 'no answer'"
     )]
@@ -220,7 +220,7 @@ pub enum Command {
   velocitydb schema check users '{"required": ["email"]}'
   velocitydb schema remove users"#)]
     Schema(Schema),
-    /// Print what the database holds
+    /// Print the totals of the database
     #[command(after_help = "Example:\n  velocitydb stats --format table")]
     Stats(Folder),
     /// Check every file and document of a data folder
@@ -242,8 +242,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether a command is there for what it prints, and changes nothing: then it may end where
-    /// nobody reads on. The doctor is there for its exit code as well.
+    /// Whether a command only prints a result, and changes nothing: then it may stop when its
+    /// output is closed. The doctor also has an exit code as its result.
     pub fn is_for_its_result(&self) -> bool {
         match self {
             Command::Demo

@@ -7,22 +7,23 @@ use clap::Args as ClapArgs;
 use super::folder::{Source, Target};
 use crate::format;
 
-/// Which documents, in which order, how many, and what of them.
+/// Which documents, in which order, how many, and which of their fields.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Selection {
     /// Which documents, as a JSON object [default: all]
     #[arg(value_name = "FILTER")]
     pub filter: Option<String>,
-    /// The order: `a,-b`, or JSON such as `{"a": 1, "b": -1}`, which counts as it is written
+    /// The order: `a,-b`, or JSON such as `{"a": 1, "b": -1}`, in the order in which it is
+    /// written
     #[arg(long, value_name = "KEYS", allow_hyphen_values = true)]
     pub sort: Option<String>,
     /// How many at the most [default: all]
     #[arg(long, value_name = "COUNT")]
     pub limit: Option<u64>,
-    /// How many to leave out first
+    /// How many to skip first
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub offset: u64,
-    /// Goes on behind the place where an earlier page ended
+    /// Continues after the end of an earlier page
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
     /// Which fields, as a JSON object such as `{"name": 1}` or `{"secret": 0}`
@@ -30,14 +31,14 @@ pub struct Selection {
     pub project: Option<String>,
 }
 
-/// What a query may take.
+/// The limits of a query.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Limits")]
 pub struct Bounds {
     /// Stops after this time, such as 500ms, 30s, 15m
     #[arg(long, value_name = "TIME", value_parser = format::parse_duration)]
     pub timeout: Option<Duration>,
-    /// How much may be held for sorting, grouping and the like [default: 100MiB]
+    /// The memory limit for sorting, grouping and the like [default: 100MiB]
     #[arg(long, value_name = "BYTES", value_parser = format::parse_bytes)]
     pub memory: Option<usize>,
 }
@@ -49,16 +50,17 @@ pub struct Find {
     pub target: Target,
     #[command(flatten)]
     pub selection: Selection,
-    /// Says on standard error how to go on, as `--after CURSOR`, if there is more
+    /// Prints on standard error how to get the next page, as `--after CURSOR`, if there is
+    /// one
     #[arg(long, requires = "limit")]
     pub page: bool,
-    /// Prints the first document; there has to be one
+    /// Prints the first document, which has to exist
     #[arg(long, conflicts_with_all = ["limit", "page"])]
     pub first: bool,
     /// Prints how many there are
     #[arg(long, conflicts_with_all = ["page", "first", "project"])]
     pub count: bool,
-    /// Prints the different values at this path, of arrays those of their elements
+    /// Prints the distinct values at this path, of arrays those of their elements
     #[arg(long, value_name = "PATH", conflicts_with_all = ["page", "first", "project", "count"])]
     pub distinct: Option<String>,
     #[command(flatten)]

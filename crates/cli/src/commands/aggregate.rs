@@ -8,7 +8,7 @@ use crate::failure::Result;
 use crate::input;
 use crate::output::Output;
 
-/// Prints what comes out of a pipeline.
+/// Prints the results of a pipeline.
 pub fn aggregate(args: &args::Aggregate, output: &mut Output) -> Result {
     let pipeline = pipeline("PIPELINE", &args.source.read()?)?;
     let db = args.target.folder.open_existing()?;
@@ -23,7 +23,7 @@ pub fn pipeline(name: &'static str, text: &str) -> Result<Pipeline> {
     input::named(name, Pipeline::from_json(text))
 }
 
-/// A pipeline on a collection, within bounds.
+/// A pipeline on a collection, with limits.
 pub fn of(documents: &Documents, pipeline: Pipeline, bounds: &Bounds) -> Aggregate {
     let mut aggregate = documents.aggregate(pipeline);
     if let Some(timeout) = bounds.timeout {

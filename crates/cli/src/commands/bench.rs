@@ -40,7 +40,7 @@ pub fn measure(args: &Bench, output: &mut Output) -> Result {
     }
 }
 
-/// Measures in a database to be thrown away, which is closed on return.
+/// Measures in a temporary database, which is closed on return.
 fn measure_in(args: &Bench, folder: Option<&Path>) -> Result<Vec<(Kind, Measured)>> {
     let options = Options::new().mode(args.mode);
     let db = match folder {

@@ -6,7 +6,7 @@ use crate::args::{Collections, CollectionsCommand};
 use crate::failure::Result;
 use crate::output::Output;
 
-/// What is printed of a collection, in this order.
+/// The printed fields of a collection, in order.
 pub const COLUMNS: [&str; 9] = [
     "name",
     "documents",

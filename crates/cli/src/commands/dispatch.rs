@@ -1,4 +1,4 @@
-//! From the command line to the command.
+//! Dispatches the command line to a command.
 
 use crate::args::{Args, Command};
 use crate::demo;
@@ -11,7 +11,7 @@ use super::{
     schema, stats, work, write,
 };
 
-/// Does what the command line asks for. What was found out is written even when the command fails.
+/// Executes the command. Its output so far is written even when it fails.
 pub fn run(args: Args) -> Result {
     let unwritten = if args.command.is_for_its_result() {
         Unwritten::EndsTheCommand

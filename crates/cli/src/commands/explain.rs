@@ -1,4 +1,4 @@
-//! `explain`: how a query is executed, and what that takes.
+//! `explain`: how a query is executed, and what it reads.
 
 use velocitydb::{Explanation, Object, Value};
 
@@ -23,7 +23,7 @@ pub fn explain(args: &args::Explain, output: &mut Output) -> Result {
     print(&explanation, documents.count()?, output)
 }
 
-/// Prints an explanation, of a query on a collection of so many documents.
+/// Prints an explanation of a query on a collection of `count` documents.
 pub fn print(explanation: &Explanation, count: u64, output: &mut Output) -> Result {
     match output.format() {
         Format::Json => output.object(&explanation.to_object()),
@@ -31,7 +31,7 @@ pub fn print(explanation: &Explanation, count: u64, output: &mut Output) -> Resu
     }
 }
 
-/// The explanation for people, of a query on a collection of so many documents.
+/// The explanation for people, of a query on a collection of `count` documents.
 fn entries(explanation: &Explanation, count: u64) -> Vec<(&'static str, String)> {
     let plan = &explanation.plan;
     let mut entries = vec![("plan", access(plan))];
@@ -62,16 +62,13 @@ fn entries(explanation: &Explanation, count: u64) -> Vec<(&'static str, String)>
     entries
 }
 
-/// Where a claim begins to look.
+/// Where the search of a claim begins.
 fn begin(hint: &Object) -> String {
     let at = match &hint["begins"] {
         Value::String(place) => format!("the {place}"),
         values => values.to_json(),
     };
-    format!(
-        "{at}, in {} stretches; {} wait for a bound to move",
-        hint["stretches"], hint["waiting"]
-    )
+    format!("{at}, in {} stretches; {} await a move of a bound", hint["stretches"], hint["waiting"])
 }
 
 /// What a plan reads, in words.

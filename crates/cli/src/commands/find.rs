@@ -11,7 +11,7 @@ use crate::output::{self, Output};
 /// The fields that a projection leaves out unless it names them.
 const UNLESS_NAMED: [&str; 4] = ["_version", "_created", "_modified", "_expires"];
 
-/// What is asked, read and ready for a collection.
+/// A parsed query, ready for a collection.
 pub struct Question {
     filter: Filter,
     sort: Option<Sort>,
@@ -22,7 +22,7 @@ pub struct Question {
 }
 
 impl Question {
-    /// Reads what the command line asks.
+    /// Parses the query of the command line.
     pub fn new(selection: &Selection) -> Result<Self> {
         let filter = selection.filter.as_deref();
         let sort = selection.sort.as_deref();
@@ -40,7 +40,7 @@ impl Question {
         })
     }
 
-    /// Asks it of a collection.
+    /// Applies it to a collection.
     pub fn of(self, documents: &Documents, bounds: &Bounds) -> Find {
         let mut find = documents.find(self.filter).offset(self.offset);
         if let Some(sort) = self.sort {
@@ -65,7 +65,7 @@ impl Question {
     }
 }
 
-/// Prints the documents that satisfy a filter, or what was asked about them.
+/// Prints the documents that match a filter, or their count or distinct values.
 pub fn find(args: &args::Find, output: &mut Output) -> Result {
     let question = Question::new(&args.selection)?;
     let projection = question.projection.clone();
@@ -100,8 +100,8 @@ fn first(find: Find, is_projected: bool, args: &args::Find, output: &mut Output)
     output.objects(&[found.ok_or(Failure::NoneFound { collection })?])
 }
 
-/// Prints one page, and on standard error what to add to the command for the next one: standard
-/// output is for documents alone.
+/// Prints one page, and on standard error the argument for the next one: standard output has
+/// only documents.
 fn page(find: Find, projection: Option<&Projection>, output: &mut Output) -> Result {
     let page = find.page()?;
     match projection {
@@ -117,7 +117,7 @@ fn page(find: Find, projection: Option<&Projection>, output: &mut Output) -> Res
     }
 }
 
-/// What a projection leaves of a document.
+/// The projected part of a document.
 fn projected(document: &Document, projection: &Projection) -> Result<Object> {
     let named = projection.paths().unwrap_or_default();
     let mut object = document.to_object()?;

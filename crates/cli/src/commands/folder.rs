@@ -1,4 +1,4 @@
-//! Opening the data folder that the command line names, and closing it.
+//! Opens and closes the data folder that the command line names.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ impl Folder {
         self.open_or_create()
     }
 
-    /// Opens the folder, and makes it when it does not exist.
+    /// Opens the folder, and creates it when it does not exist.
     pub fn open_or_create(&self) -> Result<Database> {
         if matches!(self.mode, Mode::Hybrid | Mode::Persistent) {
             allocator::keep_to_a_budget();
@@ -35,8 +35,8 @@ fn opened() -> std::sync::MutexGuard<'static, Vec<Database>> {
     OPENED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Closes what the command has opened, once it has ended. What it said to have written is on the
-/// disk then, or this says that it is not.
+/// Closes what the command has opened, after it has ended. Then everything it reported as
+/// written is on the disk, or this returns an error.
 pub fn close() -> Result {
     let databases = std::mem::take(&mut *opened());
     let closed: Vec<_> = databases.into_iter().map(Database::close).collect();
@@ -44,14 +44,14 @@ pub fn close() -> Result {
 }
 
 impl Target {
-    /// The collection, to be read or written at the level that was asked for.
+    /// The collection, at the requested level.
     pub fn documents(&self, db: &Database) -> Documents {
         db.documents(&self.collection).at(self.consistency)
     }
 }
 
 impl WriteOptions {
-    /// The collection, to be written in this way.
+    /// The collection, with these options of writes.
     pub fn apply(&self, mut documents: Documents) -> Documents {
         if let Some(duration) = self.time_to_live {
             documents = documents.time_to_live(duration);

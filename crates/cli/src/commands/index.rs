@@ -12,10 +12,10 @@ use crate::failure::Result;
 use crate::input;
 use crate::output::Output;
 
-/// What is printed of an index, in this order.
+/// The printed fields of an index, in order.
 const COLUMNS: [&str; 7] = ["name", "keys", "unique", "sparse", "partial", "state", "entries"];
 
-/// How often it is said how far the building has come.
+/// How often the progress of the build is printed.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Creates, lists or drops indexes.
@@ -57,7 +57,7 @@ fn spec(create: &CreateIndex) -> Result<IndexSpec> {
     Ok(spec)
 }
 
-/// Builds an index, and tells people at a terminal how far that is.
+/// Builds an index, and prints the progress on a terminal.
 fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
     if !io::stderr().is_terminal() {
         return Ok(db.documents(collection).create_index(spec)?);
@@ -70,7 +70,7 @@ fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
             while waits.recv_timeout(PROGRESS_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
                 show_progress(db, collection, &name);
             }
-            // Where standard error is closed there is nobody left to be told.
+            // If standard error is closed, the progress cannot be printed.
             let _ = write!(io::stderr(), "\r\x1b[K");
         });
         let created = db.documents(collection).create_index(spec);
@@ -80,7 +80,7 @@ fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
 }
 
 fn show_progress(db: &Database, collection: &str, name: &str) {
-    // What is wrong with the collection is said by whoever builds.
+    // The thread that builds reports errors of the collection.
     let indexes = db.documents(collection).indexes().unwrap_or_default();
     let state = indexes.into_iter().find(|index| index.name.as_str() == name);
     if let Some(IndexBuild::Building { done, of }) = state.map(|index| index.state) {

@@ -10,8 +10,8 @@ use crate::failure::{Failure, Progress, Result};
 use crate::input;
 use crate::output::{self, Output};
 
-/// How many documents are inserted together or not at all: enough to make an fsync cheap, and few
-/// enough to hold.
+/// How many documents are inserted atomically: enough to make an fsync cheap, and few enough to
+/// keep in memory.
 const BATCH_DOCUMENTS: usize = 1_000;
 
 /// The bytes of ids and fields at which a batch is inserted before it is full.
@@ -74,22 +74,22 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
     }
 }
 
-/// Many documents on their way in.
+/// The insertion of many documents.
 struct Insertion {
     documents: Documents,
-    /// The line, id and fields of each document that waits.
+    /// The line, id and fields of each pending document.
     batch: Vec<(usize, String, Encoded)>,
     /// Bytes of their fields.
     bytes: usize,
-    /// What has been inserted before.
+    /// What has been inserted so far.
     done: Progress,
-    /// How many had fields that the database sets, and which.
+    /// How many documents had fields that the database sets, and which fields.
     stripped: usize,
     stripped_names: BTreeSet<&'static str>,
 }
 
 impl Insertion {
-    /// Reads the document of a line, and lets it wait for its batch.
+    /// Reads the document of a line, and adds it to the batch.
     fn take(&mut self, line: usize, text: &str, db: &Database) -> Result {
         let (given, stripped) = input::line(text)?;
         self.stripped += usize::from(!stripped.is_empty());
@@ -97,7 +97,7 @@ impl Insertion {
         let id = given.id.unwrap_or_else(|| db.new_id().as_str().to_owned());
         // An object takes several times as much memory as its encoding.
         let fields = given.fields.into_fields()?;
-        // Else the whole batch would be refused, and nobody could say which line it was.
+        // Otherwise the whole batch would be refused, without saying which line was the reason.
         check_own_fields(fields.view()).map_err(velocitydb::Error::from)?;
         self.bytes += id.len() + fields.as_bytes().len();
         self.batch.push((line, id, fields));
@@ -117,7 +117,7 @@ impl Insertion {
         Ok(())
     }
 
-    /// The failure of a batch, with the line that is the reason as far as that is known.
+    /// The failure of a batch, with the line that is the reason, if known.
     fn refused(&self, source: velocitydb::Error) -> Failure {
         let position = source.batch().map_or(0, |batch| batch.position);
         let line = self.batch.get(position).map_or(0, |(line, ..)| *line);

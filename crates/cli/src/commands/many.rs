@@ -7,7 +7,7 @@ use crate::failure::Result;
 use crate::input;
 use crate::output::Output;
 
-/// Changes all documents that satisfy a filter.
+/// Changes all documents that match a filter.
 pub fn update(args: &args::UpdateMany, output: &mut Output) -> Result {
     let filter = input::filter(&args.filter)?;
     let update = input::update(&args.source.read()?)?;
@@ -16,7 +16,7 @@ pub fn update(args: &args::UpdateMany, output: &mut Output) -> Result {
     output.object(&modified("updated", documents.update_many(filter, update)?))
 }
 
-/// Deletes all documents that satisfy a filter.
+/// Deletes all documents that match a filter.
 pub fn delete(args: &args::DeleteMany, output: &mut Output) -> Result {
     let filter = input::filter(&args.filter)?;
     let db = args.target.folder.open_existing()?;

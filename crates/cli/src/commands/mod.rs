@@ -1,4 +1,4 @@
-//! What each command does on a data folder.
+//! The commands on a data folder.
 
 mod aggregate;
 mod bench;

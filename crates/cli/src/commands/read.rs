@@ -7,11 +7,12 @@ use crate::args;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 
-/// Prints the documents with these ids, as of one moment. Those that exist are printed also when
-/// others do not.
+/// Prints the documents with these ids, from one snapshot. Existing ones are printed also when
+/// others do not exist.
 pub fn get(args: &args::Get, output: &mut Output) -> Result {
     let db = args.target.folder.open_existing()?;
-    // The snapshot knows no levels. Asking for no document is refused where reading is.
+    // A snapshot has no level, so the floor of the collection is checked by reading no
+    // documents.
     args.target.documents(&db).get_many([])?;
     let (snapshot, collection) = (db.snapshot()?, &args.target.collection);
     let (mut rows, mut missing) = (Rows::new(output), None);
@@ -32,7 +33,7 @@ pub fn get(args: &args::Get, output: &mut Output) -> Result {
     }
 }
 
-/// Prints a part of the collection in the order of ids, as of one moment.
+/// Prints a part of the collection in the order of ids, from one snapshot.
 pub fn list(args: &args::List, output: &mut Output) -> Result {
     let db = args.target.folder.open_existing()?;
     let (behind, sort) = match args.reverse {

@@ -1,4 +1,4 @@
-//! [`Rows`]: results that come one by one, and are written as they come, or some at a time as tables.
+//! [`Rows`]: writes results one by one as they are found, or in tables of some rows.
 
 use std::ops::ControlFlow;
 
@@ -8,13 +8,13 @@ use crate::args::Format;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, TABLE_BYTES};
 
-/// How many share a table.
+/// How many rows a table has.
 const TABLE_ROWS: usize = 1_000;
 
-/// Results that come one by one, and are written as they come, or some at a time as tables.
+/// Writes results one by one as they are found, or in tables of some rows.
 pub struct Rows<'a> {
     output: &'a mut Output,
-    /// Those that are to share a table.
+    /// The rows of the next table.
     waiting: Vec<Object>,
     /// Bytes of their text.
     bytes: usize,
@@ -28,7 +28,7 @@ impl<'a> Rows<'a> {
         Rows { output, waiting: Vec::new(), bytes: 0, failure: None }
     }
 
-    /// Takes one more. Breaks when nothing can be written any more.
+    /// Adds a row. Breaks when nothing can be written any more.
     pub fn push(&mut self, row: Object) -> ControlFlow<()> {
         let written = match self.output.format() {
             Format::Json => self.output.object(&row),
@@ -43,7 +43,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Writes the rest, also where the query that they come from was stopped by an error.
+    /// Writes the rest, also after an error of the query.
     pub fn finish(mut self, result: velocitydb::Result<()>) -> Result {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
@@ -52,7 +52,7 @@ impl<'a> Rows<'a> {
         Ok(result?)
     }
 
-    /// Lets a row wait for its table.
+    /// Adds a row to the next table.
     fn wait(&mut self, row: Object) -> Result {
         self.bytes += row.to_json().len();
         self.waiting.push(row);

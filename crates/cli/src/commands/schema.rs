@@ -89,7 +89,7 @@ fn check(db: &Database, collection: &str, schema: &Schema, output: &mut Output) 
     if count == 0 { Ok(()) } else { Err(Failure::Violated { count }) }
 }
 
-/// What a document violates, with the defaults that it would have.
+/// The violations of a document, after its defaults are filled in.
 fn violations(schema: &Schema, document: &Document) -> velocitydb::Result<Option<Violations>> {
     let fields = document.raw()?;
     let completed = schema.apply_defaults(fields)?;

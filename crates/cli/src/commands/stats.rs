@@ -1,4 +1,4 @@
-//! `stats`: what a data folder holds.
+//! `stats`: the totals of a data folder.
 
 use velocitydb::{EngineStats, Object, Stats, Value, object};
 
@@ -8,7 +8,7 @@ use crate::failure::Result;
 use crate::format;
 use crate::output::Output;
 
-/// Prints what the database holds.
+/// Prints the totals of the database.
 pub fn stats(folder: &Folder, output: &mut Output) -> Result {
     let db = folder.open_existing()?;
     let stats = db.stats()?;
@@ -27,7 +27,7 @@ pub fn stats(folder: &Folder, output: &mut Output) -> Result {
     }
 }
 
-/// The totals, with numbers of bytes in the form that `bytes` gives them.
+/// The totals, with byte counts formatted by `bytes`.
 fn summary(stats: &Stats, bytes: fn(u64) -> Value) -> Object {
     let EngineStats { keyspaces, .. } = &stats.engine;
     object! {

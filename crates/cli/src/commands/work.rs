@@ -9,7 +9,7 @@ use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::{Output, note};
 
-/// Takes documents that nobody else has taken, and prints them.
+/// Claims documents, and prints them.
 pub fn claim(args: args::Claim, output: &mut Output) -> Result {
     let filter = input::filter(&args.filter)?;
     let sort = args.sort.as_deref();
@@ -59,7 +59,7 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
     }
 }
 
-/// What is done at the end of the lease.
+/// The release of the lease.
 fn release_of(args: &args::Claim) -> Result<Option<Release>> {
     let mut choices = Vec::new();
     for pair in args.release_if.chunks(2) {
@@ -79,7 +79,7 @@ fn release_of(args: &args::Claim) -> Result<Option<Release>> {
     Ok(release)
 }
 
-/// Completes claimed work.
+/// Completes a claimed document.
 pub fn complete(args: &args::Complete, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let update = input::update_of(&args.source.read()?, id)?;
@@ -88,21 +88,21 @@ pub fn complete(args: &args::Complete, output: &mut Output) -> Result {
     output.object(&settled(id, documents.complete(id, *version, update)?))
 }
 
-/// Lets the lease on claimed work end later.
+/// Renews the lease on a claimed document.
 pub fn renew(args: &args::Renew, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let db = args.target.folder.open_existing()?;
     output.object(&settled(id, args.target.documents(&db).renew(id, *version, args.lease)?))
 }
 
-/// Gives claimed work back.
+/// Gives a claimed document back.
 pub fn release(args: &args::Release, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let db = args.target.folder.open_existing()?;
     output.object(&settled(id, args.target.documents(&db).release(id, *version)?))
 }
 
-/// Gives claimed work back, to be tried again later.
+/// Gives a claimed document back, to be claimed again later.
 pub fn retry(args: &args::Retry, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let db = args.target.folder.open_existing()?;

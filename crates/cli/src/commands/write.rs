@@ -46,7 +46,7 @@ pub fn delete(args: &args::Delete, output: &mut Output) -> Result {
     output.object(&written(&deleted))
 }
 
-/// What a write did, as it is printed.
+/// The result of a write, as it is printed.
 pub fn written(written: &Written) -> Object {
     object! {
         "_id": written.id.as_str(),

@@ -1,5 +1,5 @@
 //! What the prototype could not do: a race with one winner, batches and transactions, snapshots,
-//! harmless retries, time to live, values that come back as they were.
+//! idempotent retries, time to live, values that are stored exactly.
 
 use std::sync::Barrier;
 use std::thread;
@@ -20,10 +20,10 @@ const TELLERS: usize = 4;
 const TRANSFERS: usize = 250;
 const TIME_TO_LIVE: Duration = Duration::from_millis(50);
 
-/// How long after its time a document may still be there, on a machine that has much to do.
+/// How long after its expiry a document may still exist, on a busy machine.
 const EXPIRY_DELAY_MAX: Duration = Duration::from_secs(60);
 
-/// Tells these chapters.
+/// Runs these chapters.
 pub fn tell(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     narrator.chapter("All or nothing, and one at a time")?;
     race(db, narrator)?;
@@ -35,7 +35,7 @@ pub fn tell(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     values(db, narrator)
 }
 
-/// Many threads want the same process at the same moment.
+/// Many threads claim the same process at the same time.
 fn race(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     let processes = db.documents("processes");
     processes.insert("process2", object! { "state": "waiting" })?;
@@ -66,7 +66,7 @@ fn race(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     narrator.check("the document names", found, "the winner")
 }
 
-/// Three writes of which one is refused.
+/// A batch of three writes, of which one is refused.
 fn batch(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     let mut batch = WriteBatch::new();
     batch.insert("orders", "order1", object! { "total": 10 })?;
@@ -122,7 +122,7 @@ fn balance(account: &Object) -> i64 {
     account["balance"].as_i64().unwrap_or_default()
 }
 
-/// A state that stays while others write.
+/// A snapshot that does not change while other threads write.
 fn snapshot(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     let events = db.documents("events");
     events.insert_new(object! { "number": 0 })?;
@@ -159,7 +159,7 @@ fn retry(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     )
 }
 
-/// A document with an end.
+/// A document with a time to live.
 fn time_to_live(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     let sessions = db.documents("sessions");
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! What lies on disk: closed, opened again, and checked.
+//! Data on disk: closed, opened again, and checked.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::failure::Result;
 
 const DOCUMENTS: usize = 1_000;
 
-/// Tells the chapter, in a folder that does not exist yet.
+/// Runs the chapter, in a folder that does not exist yet.
 pub fn tell(folder: &Path, narrator: &mut Narrator<'_>) -> Result {
     narrator.chapter("On disk, each acknowledged write synced")?;
     let db = velocitydb::open(folder)?;

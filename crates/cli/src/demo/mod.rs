@@ -1,5 +1,6 @@
 //! `velocitydb demo`: the story of the prototype's demo on the real engine, and then what the
-//! prototype could not do, schemas, queries and claims among it. Nothing is printed that was not computed, and every outcome is checked.
+//! prototype could not do, schemas, queries and claims among it. Everything printed is
+//! computed, and every outcome is checked.
 
 mod beyond;
 mod durable;

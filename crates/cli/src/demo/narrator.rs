@@ -1,14 +1,14 @@
-//! [`Narrator`]: prints what was computed, and keeps count of what is not as it has to be.
+//! [`Narrator`]: prints outcomes, and counts those that are not as expected.
 
 use std::fmt::Display;
 
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Paint};
 
-/// Columns of what was done, before what came out.
+/// The width of the column with the action, before the outcome.
 const WHAT_COLUMNS: usize = 50;
 
-/// Prints what was computed, and keeps count of what is not as it has to be.
+/// Prints outcomes, and counts those that are not as expected.
 pub struct Narrator<'a> {
     output: &'a mut Output,
     paint: Paint,
@@ -17,7 +17,7 @@ pub struct Narrator<'a> {
 }
 
 impl<'a> Narrator<'a> {
-    /// A narrator who has said nothing yet.
+    /// A narrator that has printed nothing yet.
     pub fn new(output: &'a mut Output) -> Self {
         Narrator { output, paint: Paint::of_stdout(), checked: 0, failed: 0 }
     }
@@ -28,13 +28,13 @@ impl<'a> Narrator<'a> {
         self.output.line(format_args!("{begin}{}", self.paint.bold(title)))
     }
 
-    /// Tells what came out, which has to be `expected`.
+    /// Prints an outcome, which has to be `expected`.
     pub fn check(&mut self, what: &str, found: impl Display, expected: &str) -> Result {
         let found = found.to_string();
         self.holds(what, &found, found == expected, expected)
     }
 
-    /// Tells what came out, which has to be `expected` in a way that `is_right` knows.
+    /// Prints an outcome; `is_right` is whether it is as `expected`.
     pub fn holds(&mut self, what: &str, found: &str, is_right: bool, expected: &str) -> Result {
         self.checked += 1;
         if is_right {
@@ -44,10 +44,10 @@ impl<'a> Narrator<'a> {
         self.failed += 1;
         let mark = self.paint.red("✗");
         self.output.line(format_args!("  {mark} {what:<WHAT_COLUMNS$} {found}"))?;
-        self.output.line(format_args!("    {:<WHAT_COLUMNS$} {expected}", "but it has to be"))
+        self.output.line(format_args!("    {:<WHAT_COLUMNS$} {expected}", "but expected"))
     }
 
-    /// Tells what was measured, for which there is nothing to expect.
+    /// Prints a measurement, which has no expected value.
     pub fn tell(&mut self, what: &str, found: impl Display) -> Result {
         self.output.line(format_args!("    {what:<WHAT_COLUMNS$} {found}"))
     }
@@ -57,7 +57,7 @@ impl<'a> Narrator<'a> {
         if self.failed > 0 {
             return Err(Failure::Demo { count: self.failed });
         }
-        let done = format!("{} outcomes, each as it has to be.", self.checked);
+        let done = format!("{} outcomes, all as expected.", self.checked);
         self.output.line(format_args!("\n{}", self.paint.green(&done)))
     }
 }

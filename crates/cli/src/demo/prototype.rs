@@ -1,11 +1,12 @@
-//! What the prototype's demo told: users, a job that is assigned once, a health check.
+//! The story of the prototype's demo: users, a job that is assigned once, a health
+//! check.
 
 use velocitydb::{Database, Health, Object, Result as DbResult, Swapped, object};
 
 use super::narrator::Narrator;
 use crate::failure::Result;
 
-/// Tells the chapters of the prototype.
+/// Runs the chapters of the prototype.
 pub fn tell(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     documents(db, narrator)?;
     assignment(db, narrator)?;
@@ -77,7 +78,7 @@ fn outcome(swapped: &Swapped) -> String {
     }
 }
 
-/// Whether and why not the database is well, in words.
+/// The health of the database, in words.
 pub fn health(health: &Health) -> String {
     match (health.is_readable, health.is_writable) {
         (true, true) => "readable and writable".to_owned(),
@@ -85,7 +86,7 @@ pub fn health(health: &Health) -> String {
     }
 }
 
-/// A field that is a text; what else it is, if it is none.
+/// The text of a string field; for any other value, a description of it.
 pub fn text(fields: &Object, name: &str) -> String {
     let value = &fields[name];
     value.as_str().map_or_else(|| value.to_json(), str::to_owned)

@@ -1,4 +1,4 @@
-//! Schemas, indexes and queries: a document with three mistakes, an address that is taken, ten
+//! Schemas, indexes and queries: a document with three mistakes, a duplicate email, ten
 //! documents out of twenty thousand, totals by city.
 
 use velocitydb::schema::Schema;
@@ -13,10 +13,10 @@ const CUSTOMERS: usize = 20_000;
 const BATCH: usize = 1_000;
 const CITIES: [&str; 4] = ["Bonn", "Kiel", "Lund", "Ulm"];
 
-/// How many customers are asked for.
+/// How many customers the query returns.
 const FOUND: u64 = 10;
 
-/// Tells the chapter.
+/// Runs the chapter.
 pub fn tell(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     narrator.chapter("Schemas, indexes and queries")?;
     schema(db, narrator)?;
@@ -58,7 +58,7 @@ fn schema(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     narrator.check("without them it is taken; its rank, by default", rank, "\"new\"")
 }
 
-/// An address that somebody has already.
+/// An email that another document has already.
 fn unique(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     db.documents("customers").create_index(IndexSpec::on("email").unique().sparse())?;
     let second = object! { "name": "Karol", "email": "carol@example.com" };
@@ -118,7 +118,7 @@ fn ids(documents: Vec<velocitydb::Document>) -> Vec<String> {
     documents.iter().map(|document| document.id().as_str().to_owned()).collect()
 }
 
-/// Totals by city, and whether they add up.
+/// Totals by city, and a check of their sum.
 fn group(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     let pipeline = Pipeline::from_json(
         r#"[{"$match": {"city": {"$exists": true}}},

@@ -1,4 +1,4 @@
-//! How fast it is here and now. Nothing is expected of the figures.
+//! Measurements on this machine. The figures have no expected values.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,12 +8,13 @@ use crate::failure::Result;
 use crate::format;
 use crate::workload::{Kind, Workload};
 
-/// How long each figure is measured: short, for this is a demo. `velocitydb bench` takes its time.
+/// How long each figure is measured: short, since this is a demo. `velocitydb bench` measures
+/// longer.
 const DURATION: Duration = Duration::from_millis(200);
 const DOCUMENT_BYTES: usize = 200;
 const WRITERS: usize = 64;
 
-/// Tells the chapter; `folder` does not exist yet.
+/// Runs the chapter; `folder` does not exist yet.
 pub fn tell(folder: &Path, narrator: &mut Narrator<'_>) -> Result {
     narrator.chapter("Measured just now, with documents of 200 bytes")?;
     let db = velocitydb::open_in_memory()?;

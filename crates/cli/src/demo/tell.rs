@@ -5,7 +5,7 @@ use crate::demo::{beyond, durable, prototype, queries, speed, work};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 
-/// Tells the whole story.
+/// Runs the whole demo.
 pub fn run(output: &mut Output) -> Result {
     let mut narrator = Narrator::new(output);
     let db = velocitydb::open_in_memory()?;

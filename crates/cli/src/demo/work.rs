@@ -1,4 +1,5 @@
-//! Claims: many take work at the same time, each job goes to one, and who is too late is told so.
+//! Claims: many executors claim at the same time, each job goes to one, and a late completion is
+//! refused.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -14,10 +15,10 @@ const EXECUTORS: usize = 8;
 const JOBS: usize = 1_000;
 const PRIORITIES: usize = 10;
 
-/// A lease that nobody waits for the end of here.
+/// The duration of a lease that does not end during the demo.
 const LEASE: Duration = Duration::from_secs(600);
 
-/// Tells the chapter.
+/// Runs the chapter.
 pub fn tell(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     narrator.chapter("Work, claimed exactly once")?;
     let waiting = IndexSpec::new(Sort::new().ascending("state").descending("priority"));
@@ -68,7 +69,7 @@ fn work(db: &Database, executor: &str) -> DbResult<Vec<String>> {
     }
 }
 
-/// A claimant whose work was given to somebody else meanwhile.
+/// A claimant whose job was given to another one meanwhile.
 fn late(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     let jobs = db.documents("jobs");
     jobs.insert("urgent", object! { "state": "waiting" })?;
