@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use velocitydb::Mode;
+
 use crate::Result;
 use crate::arguments::Arguments;
 use crate::documents::{Ids, Pool, Purpose, Size, scattered_id};
-use crate::measure::{Clock, rate_during};
-use crate::peers::{self, NAMES, Store, Sync};
+use crate::measure::{Clock, rate_during, rate_in_flight};
+use crate::peers::{self, NAMES, Store, Sync, VELOCITY};
 use crate::results::{Results, Unit};
 
 /// Rows that targets are set for.
@@ -22,6 +24,9 @@ const WRITES: [(&str, Sync, usize); 4] = [
     ("insert, no fsync, 64 writers", Sync::Never, 64),
 ];
 
+/// The row of writes that one thread proposes without waiting for each.
+pub const IN_FLIGHT: &str = "insert, fsync, 64 in flight of 1 thread";
+
 /// A measurement of reads: the row, how many documents there are, bytes of memory for all caches
 /// and buffers of a store.
 struct Reads {
@@ -29,6 +34,9 @@ struct Reads {
     count: u64,
     cache_bytes: u64,
 }
+
+/// Bytes of memory for all caches and buffers of a store that is written to.
+const WRITE_CACHE_BYTES: u64 = 256 << 20;
 
 const READS: [Reads; 2] = [
     Reads { row: CACHED_GET, count: 20_000, cache_bytes: 512 << 20 },
@@ -48,6 +56,11 @@ pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
                     let found = writes(arguments, name, sync, threads, &pool)?;
                     results.record(&table, row, name, Unit::PerSecond, found);
                 }
+            }
+            for (name, mode) in VELOCITY.into_iter().filter(|_| arguments.wants(&table, IN_FLIGHT))
+            {
+                let found = proposals(arguments, mode, &pool)?;
+                results.record(&table, IN_FLIGHT, name, Unit::PerSecond, found);
             }
         }
         for reads in READS.iter().filter(|reads| arguments.wants(&table, reads.row)) {
@@ -70,10 +83,25 @@ fn writes(
     threads: usize,
     pool: &Pool,
 ) -> Result<f64> {
-    let duration = Duration::from_millis(if arguments.is_quick { 500 } else { 2000 });
+    let duration = write_duration(arguments);
     let folder = tempfile::tempdir_in(&arguments.folder)?;
-    let store = peers::open(name, folder.path(), sync, 256 << 20)?;
+    let store = peers::open(name, folder.path(), sync, WRITE_CACHE_BYTES)?;
     rate_during(duration, threads, |number| store.insert(&scattered_id(number), pool.get(number)))
+}
+
+/// Inserts per second into an empty database by one thread that has 64 of them in flight.
+fn proposals(arguments: &Arguments, mode: Mode, pool: &Pool) -> Result<f64> {
+    let duration = write_duration(arguments);
+    let folder = tempfile::tempdir_in(&arguments.folder)?;
+    let documents = peers::velocity(mode, folder.path(), Sync::EachWrite, WRITE_CACHE_BYTES)?;
+    rate_in_flight(duration, 64, |number| {
+        let written = documents.insert_async(&scattered_id(number), &pool.get(number).object);
+        async { Ok(drop(written.await?)) }
+    })
+}
+
+fn write_duration(arguments: &Arguments) -> Duration {
+    Duration::from_millis(if arguments.is_quick { 500 } else { 2000 })
 }
 
 /// Gets a second from a loaded store whose documents have been read before.

@@ -1,12 +1,19 @@
 //! Measuring rates: operations per second, of one thread or several.
 
+use std::collections::VecDeque;
 use std::fs;
-use std::sync::Barrier;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::sync::{Arc, Barrier};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::Result;
+
+/// How long threads work before they are measured. Each has a heap of its own, whose first pages the kernel
+/// has to clear, 2 MiB at a time where it gives huge ones: 64 threads are busy with that for a while.
+const WARM_UP: Duration = Duration::from_millis(500);
 
 /// What is measured while a single thread works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +73,7 @@ pub fn rate_of_threads(threads: usize, work: impl Fn(usize) -> Result<u64> + Syn
 }
 
 /// Operations per second of several threads during a fixed time; each operation has a number of its
-/// own. The first quarter is not counted: threads and the memory that they allocate warm up in it.
+/// own. What comes in the [`WARM_UP`] before that is not counted.
 pub fn rate_during(
     duration: Duration,
     threads: usize,
@@ -85,7 +92,7 @@ pub fn rate_during(
     };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        thread::sleep(duration / 4);
+        thread::sleep(WARM_UP);
         let start = Instant::now();
         is_warm.store(true, Ordering::Relaxed);
         thread::sleep(duration);
@@ -95,6 +102,50 @@ pub fn rate_during(
         ends.try_for_each(|end: Result<()>| end)?;
         Ok(counted.load(Ordering::Relaxed) as f64 / passed.as_secs_f64())
     })
+}
+
+/// Operations per second of one thread that has many in flight and waits for the oldest; each has a number
+/// of its own. What comes in the [`WARM_UP`] before that is not counted.
+pub fn rate_in_flight<F: Future<Output = Result<()>>>(
+    duration: Duration,
+    in_flight: usize,
+    propose: impl Fn(u64) -> F,
+) -> Result<f64> {
+    let mut numbers = 0..;
+    let mut proposed: VecDeque<_> = numbers.by_ref().take(in_flight).map(&propose).collect();
+    let mut run = |duration: Duration| -> Result<f64> {
+        let (start, mut count) = (Instant::now(), 0);
+        while start.elapsed() < duration {
+            wait(proposed.pop_front().expect("some are in flight"))?;
+            proposed.extend(numbers.next().map(&propose));
+            count += 1;
+        }
+        Ok(f64::from(count) / start.elapsed().as_secs_f64())
+    };
+    run(WARM_UP)?;
+    let rate = run(duration)?;
+    proposed.into_iter().try_for_each(wait)?;
+    Ok(rate)
+}
+
+/// Waits for a future on this thread.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
 }
 
 /// The result of `measure` while another thread calls `disturb` repeatedly, with the numbers from

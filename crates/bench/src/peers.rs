@@ -36,6 +36,9 @@ pub trait Store: Send + std::marker::Sync {
 pub const NAMES: [&str; 5] =
     ["VelocityDB persistent", "VelocityDB hybrid", "fjall", "redb", "SQLite"];
 
+/// VelocityDB's among them.
+pub const VELOCITY: [(&str, Mode); 2] = [(NAMES[0], Mode::Persistent), (NAMES[1], Mode::Hybrid)];
+
 /// Opens the store of one contestant in an empty folder.
 pub fn open(name: &str, folder: &Path, sync: Sync, cache_bytes: u64) -> Result<Box<dyn Store>> {
     Ok(match name {
@@ -48,7 +51,8 @@ pub fn open(name: &str, folder: &Path, sync: Sync, cache_bytes: u64) -> Result<B
     })
 }
 
-fn velocity(mode: Mode, folder: &Path, sync: Sync, budget: u64) -> Result<Documents> {
+/// A collection of VelocityDB in an empty folder.
+pub fn velocity(mode: Mode, folder: &Path, sync: Sync, budget: u64) -> Result<Documents> {
     let db = Options::new().mode(mode).memory_budget(budget).open(folder)?;
     Ok(db.documents("users").at(match sync {
         Sync::EachWrite => Consistency::Strong,
