@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use arbitrary::{Error, Result, Unstructured};
 use velocitydb_core::{
-    Action, Body, Check, CollectionName, Command, Condition, DocumentId, Encoded, Expiry, Filter,
-    IndexSpec, Lease, LeaseChange, Modify, Operation, PassOver, QueryCheck, Recall, Release,
+    Action, BegunLease, Body, Check, CollectionName, Command, Condition, DocumentId, Encoded,
+    Expiry, Filter, IndexSpec, Lease, LeaseChange, Modify, Operation, PassOver, QueryCheck, Recall, Release,
     Request, RequestId, SchemaChange, Sort, Time, Update, Write,
 };
 
@@ -102,8 +102,15 @@ fn action(input: &mut Unstructured<'_>) -> Result<Action> {
         10 => Action::Compare,
         11 => Action::Retry(update(input)?),
         _ => {
-            let renewed = LeaseChange::Renew(duration(input)?);
-            let change = if input.arbitrary()? { LeaseChange::End } else { renewed };
+            let change = match input.int_in_range(0..=2)? {
+                0 => LeaseChange::End,
+                1 => LeaseChange::Renew(duration(input)?),
+                _ => LeaseChange::Begin(Box::new(BegunLease {
+                    lease: lease(input)?,
+                    set: vec![input.choose(&["a", "a.0", "b.c"])?.parse().map_err(refused)?],
+                    values: input.arbitrary()?,
+                })),
+            };
             Action::Settle(fields(input)?, change)
         }
     })
@@ -126,13 +133,7 @@ fn modify(input: &mut Unstructured<'_>) -> Result<Modify> {
         }
         false => None,
     };
-    let lease = match input.arbitrary()? {
-        true => {
-            let release = Release::when(filter(input)?, update(input)?).or(update(input)?);
-            Some(Lease { duration: duration(input)?, release })
-        }
-        false => None,
-    };
+    let lease = if input.arbitrary()? { Some(lease(input)?) } else { None };
     Ok(Modify {
         collection: collection(input)?,
         filter: filter(input)?,
@@ -149,6 +150,11 @@ fn modify(input: &mut Unstructured<'_>) -> Result<Modify> {
             PassOver::UnfitAndLeased,
         ])?,
     })
+}
+
+fn lease(input: &mut Unstructured<'_>) -> Result<Lease> {
+    let release = Release::when(filter(input)?, update(input)?).or(update(input)?);
+    Ok(Lease { duration: duration(input)?, release })
 }
 
 fn collection(input: &mut Unstructured<'_>) -> Result<CollectionName> {

@@ -296,20 +296,37 @@ pub enum Action {
     /// is no lease.
     Retry(Update),
     /// Replace its fields and end the lease on it, or let it end later: what completing, renewing
-    /// and releasing come to in a transaction, which has read the document. Refused when it does
-    /// not exist, and when a lease is to end later that there is none of.
+    /// and releasing come to in a transaction, which has read the document. Or create it or replace
+    /// its fields and begin a lease, which is what claiming comes to there. Refused when it does not
+    /// exist, unless a lease begins, and when a lease is to end later that there is none of.
     Settle(Encoded, LeaseChange),
     /// Change nothing: the operation only compares.
     Compare,
 }
 
 /// What becomes of the lease on a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum LeaseChange {
     /// It ends.
     End,
     /// It ends so long after the command instead.
     Renew(Duration),
+    /// Another one begins. Whoever had one before has lost it.
+    Begin(Box<BegunLease>),
+}
+
+/// A lease that begins with the commit of a transaction that has claimed the document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BegunLease {
+    /// How long after the command it ends, and what is done then.
+    pub lease: Lease,
+    /// The paths that the claim gave a value, or took it from; at most
+    /// [`UPDATE_OPERATIONS_MAX`](crate::limits::UPDATE_OPERATIONS_MAX). The release is done only while
+    /// the document has the values there that the claim left.
+    pub set: Vec<Path>,
+    /// A hash of those values, where the transaction has changed one of them after its claim. Without
+    /// it they are those that the document is written with.
+    pub values: Option<u128>,
 }
 
 /// When a document that is written expires.

@@ -49,9 +49,9 @@ pub mod wire;
 
 pub use codec::Encoded;
 pub use command::{
-    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, LeaseChange,
-    Maintain, MaintainScope, Modify, Operation, Outcome, PassOver, QueryCheck, Recall, Refusal,
-    Request, RequestId, SchemaChange, Write,
+    Action, BegunLease, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease,
+    LeaseChange, Maintain, MaintainScope, Modify, Operation, Outcome, PassOver, QueryCheck, Recall,
+    Refusal, Request, RequestId, SchemaChange, Write,
 };
 pub use consistency::Consistency;
 pub use document::{

@@ -73,6 +73,7 @@ pub use handle::schemas::{Existing, SchemaInfo};
 pub use handle::stats::{Health, Stats};
 pub use handle::swap::{CompareAndSwap, Swapped};
 pub use handle::transaction::Transaction;
+pub use handle::transaction::claim::TransactionClaim;
 pub use handle::transaction::query::TransactionQuery;
 pub use handle::typed::Collection;
 pub use handle::typed::batch::BatchCollection;
@@ -86,11 +87,11 @@ pub use velocitydb_core::Error as InputError;
 /// Pipelines and what they are made of.
 pub use velocitydb_core::aggregate::{Accumulator, Pipeline};
 pub use velocitydb_core::{
-    Action, Bytes, CollectionName, CollectionOptions, Condition, Consistency, DocumentId, Encoded,
-    ErrorClass, Expiry, Filter, IndexName, IndexSpec, LeaseChange, More, Object, Operation,
-    Outcome, Path, Projection, RawArray, RawObject, RawValue, Refusal, Release, RequestId, Sort,
-    SortKey, Time, Update, Value, Violation, Violations, check_own_fields, field, filter, limits,
-    object, value,
+    Action, BegunLease, Bytes, CollectionName, CollectionOptions, Condition, Consistency,
+    DocumentId, Encoded, ErrorClass, Expiry, Filter, IndexName, IndexSpec, Lease, LeaseChange,
+    More, Object, Operation, Outcome, Path, Projection, RawArray, RawObject, RawValue, Refusal,
+    Release, RequestId, Sort, SortKey, Time, Update, Value, Violation, Violations,
+    check_own_fields, field, filter, limits, object, value,
 };
 /// What can be wrong with storage, as [`Error::Storage`] says it.
 pub use velocitydb_storage::Error as StorageError;

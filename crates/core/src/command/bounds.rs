@@ -1,8 +1,10 @@
 //! The limits of a [`Command`](super::Command) as a whole, for those that are written and those that
 //! are read: what one node encodes, every node decodes. Limits of its parts are kept by their types.
 
-use super::{Body, Command};
-use crate::limits::{COMMAND_BYTES_MAX, COMMAND_CHECKS_MAX, COMMAND_OPERATIONS_MAX};
+use super::{Action, Body, Command, LeaseChange};
+use crate::limits::{
+    COMMAND_BYTES_MAX, COMMAND_CHECKS_MAX, COMMAND_OPERATIONS_MAX, UPDATE_OPERATIONS_MAX,
+};
 use crate::{Error, Result};
 
 /// Checks the length of an encoding.
@@ -16,9 +18,27 @@ pub(super) fn check_bytes(found: usize) -> Result<()> {
 
 /// Checks how many parts a command has.
 pub(super) fn check_parts(command: &Command) -> Result<()> {
-    let Body::Write(write) = &command.body else { return Ok(()) };
-    check_checks(write.checks.len())?;
-    check_operations(write.operations.len())
+    match &command.body {
+        Body::Write(write) => {
+            check_checks(write.checks.len())?;
+            check_operations(write.operations.len())?;
+            write.operations.iter().try_for_each(|operation| check_action(&operation.action))
+        }
+        Body::Modify(modify) => check_action(&modify.action),
+        _ => Ok(()),
+    }
+}
+
+fn check_action(action: &Action) -> Result<()> {
+    match action {
+        Action::Settle(_, LeaseChange::Begin(begun)) => check_set(begun.set.len()),
+        _ => Ok(()),
+    }
+}
+
+/// Checks how many paths a claim has set: one update can set no more.
+pub(super) fn check_set(found: usize) -> Result<()> {
+    bound("number of paths that one claim sets", found, UPDATE_OPERATIONS_MAX)
 }
 
 /// Checks how many checks there are.

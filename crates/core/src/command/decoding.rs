@@ -19,11 +19,11 @@
 
 use std::time::Duration;
 
-use super::bounds::{check_bytes, check_checks, check_operations};
+use super::bounds::{check_bytes, check_checks, check_operations, check_set};
 use super::{
-    Action, Body, COMMAND_VERSION, Check, CollectionOptions, Command, Condition, Expiry, Lease,
-    LeaseChange, Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall, Request,
-    RequestId, SchemaChange, Write,
+    Action, BegunLease, Body, COMMAND_VERSION, Check, CollectionOptions, Command, Condition,
+    Expiry, Lease, LeaseChange, Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck,
+    Recall, Request, RequestId, SchemaChange, Write,
 };
 use crate::container::ensure;
 use crate::format::Names;
@@ -38,6 +38,8 @@ const CHECK_BYTES_MIN: usize = 4;
 const OPERATION_BYTES_MIN: usize = 7;
 /// The fewest bytes of the id of a document.
 const ID_BYTES_MIN: usize = 2;
+/// The fewest bytes of a path.
+const PATH_BYTES_MIN: usize = 2;
 /// The fewest bytes of a field that is compared: a path, and no value.
 const FIELD_BYTES_MIN: usize = 3;
 
@@ -225,8 +227,17 @@ impl<'a> Reader<'a> {
         Ok(match self.byte()? {
             0 => LeaseChange::End,
             1 => LeaseChange::Renew(self.duration()?),
+            2 => LeaseChange::Begin(Box::new(self.begun_lease()?)),
             _ => return Err(Error::corrupt("a change of a lease is unknown")),
         })
+    }
+
+    fn begun_lease(&mut self) -> Result<BegunLease> {
+        let lease = self.lease()?;
+        let count = self.count(PATH_BYTES_MIN)?;
+        check_set(count)?;
+        let set = (0..count).map(|_| self.text()?.parse()).collect::<Result<_>>()?;
+        Ok(BegunLease { lease, set, values: self.option(Self::fingerprint)? })
     }
 
     fn expiry(&mut self) -> Result<Expiry> {

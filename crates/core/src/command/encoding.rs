@@ -20,8 +20,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::bounds::{check_bytes, check_parts};
 use super::{
-    Action, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease, LeaseChange,
-    Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall, SchemaChange, Write,
+    Action, BegunLease, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease,
+    LeaseChange, Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall,
+    SchemaChange, Write,
 };
 use crate::codec::{encode_operators_into, encode_sort_into, encode_value_into};
 use crate::{Consistency, Encoded, Filter, Object, Result, Sort, Time, Update, Value};
@@ -142,6 +143,19 @@ impl Check {
     pub fn encoded_length_max(&self) -> Result<usize> {
         let mut length = Length(0);
         Writer::new(&mut length, Ids::All).check(self)?;
+        Ok(length.0)
+    }
+}
+
+impl LeaseChange {
+    /// How many bytes it has in a command; see [`Command::encoded_length_max`].
+    ///
+    /// # Errors
+    ///
+    /// When what is done at the end of a lease is invalid.
+    pub fn encoded_length_max(&self) -> Result<usize> {
+        let mut length = Length(0);
+        Writer::new(&mut length, Ids::All).lease_change(self)?;
         Ok(length.0)
     }
 }
@@ -391,19 +405,44 @@ impl<'o, O: Output> Writer<'o, O> {
             Action::Settle(fields, change) => {
                 self.byte(10);
                 self.encoded(fields);
-                match change {
-                    LeaseChange::End => self.byte(0),
-                    LeaseChange::Renew(duration) => {
-                        self.byte(1);
-                        self.duration(*duration);
-                    }
-                }
+                self.lease_change(change)?;
             }
             Action::Retry(update) => {
                 self.byte(11);
                 self.update(update)?;
             }
         }
+        Ok(())
+    }
+
+    fn lease_change(&mut self, change: &LeaseChange) -> Result<()> {
+        match change {
+            LeaseChange::End => self.byte(0),
+            LeaseChange::Renew(duration) => {
+                self.byte(1);
+                self.duration(*duration);
+            }
+            LeaseChange::Begin(begun) => {
+                let BegunLease { lease, set, values } = &**begun;
+                self.byte(2);
+                self.lease(lease)?;
+                self.number(set.len() as u64);
+                set.iter().for_each(|path| self.text(&path.to_string()));
+                self.option(values.as_ref(), |writer, values| {
+                    writer.out.put(&values.to_le_bytes());
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lease(&mut self, lease: &Lease) -> Result<()> {
+        let Lease { duration, release } = lease;
+        self.duration(*duration);
+        let mut bytes = Vec::new();
+        release.encode_into(&mut bytes)?;
+        self.bytes(&bytes);
         Ok(())
     }
 
@@ -439,13 +478,7 @@ impl<'o, O: Output> Writer<'o, O> {
         })?;
         self.action(action)?;
         self.expiry(*expiry);
-        self.option(lease.as_ref(), |writer, Lease { duration, release }| {
-            writer.duration(*duration);
-            let mut bytes = Vec::new();
-            release.encode_into(&mut bytes)?;
-            writer.bytes(&bytes);
-            Ok(())
-        })?;
+        self.option(lease.as_ref(), Self::lease)?;
         self.byte(match recall {
             Recall::Count => 0,
             Recall::Versions => 1,

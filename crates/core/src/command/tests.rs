@@ -6,7 +6,7 @@ use std::time::Duration;
 use smallvec::smallvec;
 
 use super::*;
-use crate::limits::{COMMAND_BYTES_MAX, COMMAND_OPERATIONS_MAX};
+use crate::limits::{COMMAND_BYTES_MAX, COMMAND_OPERATIONS_MAX, UPDATE_OPERATIONS_MAX};
 use crate::{field, object};
 
 fn docs() -> CollectionName {
@@ -29,6 +29,13 @@ fn write(operation: Operation) -> Body {
 pub(super) fn insert(id: &str, action: fn(Encoded) -> Action) -> Body {
     let id = id.try_into().unwrap();
     write(Operation { id, ..operation(Condition::Always, action(fields()), Expiry::Keep) })
+}
+
+fn begin(set: &[&str], values: Option<u128>) -> LeaseChange {
+    let release = Release::when(field("n").lt(3), object! { "a": 1 }).or(Update::new().inc("n", 1));
+    let lease = Lease { duration: Duration::from_secs(30), release };
+    let set = set.iter().map(|path| path.parse().unwrap()).collect();
+    LeaseChange::Begin(Box::new(BegunLease { lease, set, values }))
 }
 
 fn modify() -> Modify {
@@ -59,6 +66,10 @@ pub(super) fn bodies() -> Vec<Body> {
         insert("a", Action::Upsert),
         insert("a", |fields| Action::Settle(fields, LeaseChange::End)),
         insert("a", |fields| Action::Settle(fields, LeaseChange::Renew(Duration::ZERO))),
+        insert("a", |fields| Action::Settle(fields, begin(&["n", r"a.v1\.2"], None))),
+        insert("a", |fields| Action::Settle(fields, begin(&["n"], None))),
+        insert("a", |fields| Action::Settle(fields, begin(&["n"], Some(1)))),
+        insert("a", |fields| Action::Settle(fields, begin(&[], Some(u128::MAX)))),
     ];
     bodies.extend(writes());
     bodies.extend(of_collections());
@@ -261,7 +272,7 @@ impl Seen {
         });
         note!(self, operation.expiry, Expiry { Keep, Never, At(_), After(_) });
         if let Action::Settle(_, change) = &operation.action {
-            note!(self, change, LeaseChange { End, Renew(_) });
+            note!(self, change, LeaseChange { End, Renew(_), Begin(_) });
         }
     }
 }
@@ -381,6 +392,14 @@ fn limits_hold_for_what_is_read() {
     let error = Command::decode(&vec![COMMAND_VERSION; COMMAND_BYTES_MAX + 1]).unwrap_err();
     assert!(matches!(error, Error::LimitExceeded { max: COMMAND_BYTES_MAX, .. }), "{error}");
     assert!(problem(&[b"\x02\x07_system"]).contains("belong to the database"));
+    let mut count = Vec::new();
+    crate::encode_varint(UPDATE_OPERATIONS_MAX as u64 + 1, &mut count);
+    // Empty fields, a lease of no time and no release, and more paths than a claim can set.
+    let paths = [&count[..], &b"\x01a".repeat(UPDATE_OPERATIONS_MAX + 1)].concat();
+    let fields = Encoded::from_object(&Object::new()).unwrap();
+    let length = u8::try_from(fields.as_bytes().len()).unwrap();
+    let settled = [&[length], fields.as_bytes(), &[2, 0, 0, 1, 0], &paths, &[0, 0]].concat();
+    assert!(problem(&[b"\0\0\x01\x01c\x01a\0\x0a", &settled]).contains("at most 1000"));
     let id = format!("\0\0\u{1}\u{1}c\u{7f}{}\0\u{5}\0", "\u{1}".repeat(127));
     assert!(problem(&[id.as_bytes()]).contains("control character"));
 }

@@ -7,9 +7,10 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use velocitydb_core::{
-    Action, Body, Check, CollectionName, Command, Condition, DocumentId, Encoded, Expiry, Filter,
-    IndexSpec, Lease, LeaseChange, Modify, Object, Operation, PassOver, Path, QueryCheck, Recall,
-    Release, Request, RequestId, SchemaChange, Sort, Time, Update, Value, object, value,
+    Action, BegunLease, Body, Check, CollectionName, Command, Condition, DocumentId, Encoded,
+    Expiry, Filter, IndexSpec, Lease, LeaseChange, Modify, Object, Operation, PassOver, Path,
+    QueryCheck, Recall, Release, Request, RequestId, SchemaChange, Sort, Time, Update, Value,
+    object, value,
 };
 
 use crate::queries;
@@ -133,7 +134,12 @@ fn condition() -> impl Strategy<Value = Condition> {
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    let change = || prop_oneof![Just(LeaseChange::End), duration().prop_map(LeaseChange::Renew)];
+    let begun =
+        (lease(), vec(path(), 0..4), any::<Option<u128>>()).prop_map(|(lease, set, values)| {
+            LeaseChange::Begin(Box::new(BegunLease { lease, set, values }))
+        });
+    let change =
+        prop_oneof![Just(LeaseChange::End), duration().prop_map(LeaseChange::Renew), begun,];
     prop_oneof![
         fields().prop_map(Action::Insert),
         fields().prop_map(Action::InsertNew),
@@ -145,7 +151,7 @@ fn action() -> impl Strategy<Value = Action> {
         duration().prop_map(Action::Renew),
         Just(Action::Release),
         update().prop_map(Action::Retry),
-        (fields(), change()).prop_map(|(fields, change)| Action::Settle(fields, change)),
+        (fields(), change).prop_map(|(fields, change)| Action::Settle(fields, change)),
         Just(Action::Compare),
     ]
 }
@@ -191,7 +197,7 @@ fn read() -> impl Strategy<Value = Check> {
     ]
 }
 
-fn modify() -> impl Strategy<Value = Modify> {
+fn lease() -> impl Strategy<Value = Lease> {
     let release = (update(), option::of((filter(), update()))).prop_map(|(first, second)| {
         let release = Release::new(first);
         match second {
@@ -199,13 +205,16 @@ fn modify() -> impl Strategy<Value = Modify> {
             None => release,
         }
     });
-    let lease = (duration(), release).prop_map(|(duration, release)| Lease { duration, release });
+    (duration(), release).prop_map(|(duration, release)| Lease { duration, release })
+}
+
+fn modify() -> impl Strategy<Value = Modify> {
     let found = (collection(), filter(), option::of(vec(id(), 0..4)), sort(), any::<Option<u32>>());
     let how = (
         select(&[Recall::Count, Recall::Versions, Recall::Documents][..]),
         select(&[PassOver::Nothing, PassOver::Unfit, PassOver::UnfitAndLeased][..]),
     );
-    (found, action(), expiry(), option::of(lease), how).prop_map(
+    (found, action(), expiry(), option::of(lease()), how).prop_map(
         |(found, action, expiry, lease, (recall, pass_over))| {
             let (collection, filter, candidates, sort, limit) = found;
             Modify {

@@ -16,7 +16,7 @@ use super::Machine;
 use super::changes::Cause;
 use crate::keys::{self, DOCUMENTS, Key, SYSTEM};
 use crate::state::catalog::Tombstone;
-use crate::state::lease::LeaseRecord;
+use crate::state::lease::{LeaseRecord, hash_of_values};
 use crate::{Error, Result};
 
 /// A document as it is stored now.
@@ -64,9 +64,16 @@ pub(super) struct New<'a> {
 pub(super) enum NewLease<'a> {
     /// It stays, if there is one.
     Keep,
-    /// There is a new one, until this time, with what is done at its end, of a claim that set the
-    /// values at these paths.
-    Set(Time, &'a Release, SmallVec<[&'a Path; 4]>),
+    /// There is a new one, of a claim.
+    Set {
+        until: Time,
+        /// What is done at its end.
+        release: &'a Release,
+        /// The paths that the claim set.
+        set: SmallVec<[&'a Path; 4]>,
+        /// A hash of the values that it left there, if they are others than those that are written.
+        values: Option<u128>,
+    },
     /// It ends at another time.
     Until(Time),
     /// There is none any more.
@@ -320,9 +327,13 @@ impl Machine {
                 None
             }
             (NewLease::Until(time), Some(_)) => Some(*time),
-            (NewLease::Set(until, release, set), _) => {
-                let set = set.iter().copied();
-                let record = LeaseRecord::new((*release).clone(), set, fields)?;
+            (NewLease::Set { until, release, set, values }, _) => {
+                let set: Vec<Path> = set.iter().copied().cloned().collect();
+                let values = match values {
+                    Some(values) => *values,
+                    None => hash_of_values(&set, fields)?,
+                };
+                let record = LeaseRecord::new((*release).clone(), set, values);
                 self.batch.put(SYSTEM, &lease_key(), &record.encode()?);
                 Some(*until)
             }
@@ -361,7 +372,7 @@ fn new_lease(new: &NewLease<'_>, stored: Option<&Stored>) -> Option<Time> {
     let before = stored.and_then(|stored| stored.header.lease);
     match new {
         NewLease::Keep => before,
-        NewLease::Set(until, ..) => Some(*until),
+        NewLease::Set { until, .. } => Some(*until),
         NewLease::Until(time) => before.map(|_| *time),
         NewLease::End => None,
     }

@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 use velocitydb_core::document::META;
 use velocitydb_core::{
-    Action, Check, CollectionOptions, Condition, DocumentView, Encoded, Expiry, Header, Lease,
-    LeaseChange, Operation, Outcome, Path, Refusal, Time, Update, Value, Write,
+    Action, BegunLease, Check, CollectionOptions, Condition, DocumentView, Encoded, Expiry, Header,
+    Lease, LeaseChange, Operation, Outcome, Path, Refusal, Time, Update, Value, Write,
 };
 use velocitydb_storage::Blob;
 
@@ -79,7 +79,10 @@ impl Machine {
         let collection = &operation.collection;
         let is_creating = matches!(
             operation.action,
-            Action::Insert(_) | Action::InsertNew(_) | Action::Upsert(_)
+            Action::Insert(_)
+                | Action::InsertNew(_)
+                | Action::Upsert(_)
+                | Action::Settle(_, LeaseChange::Begin(_))
         );
         if is_creating && !self.catalog.collections.contains_key(collection) {
             self.make_collection(collection, &CollectionOptions::default())?;
@@ -133,9 +136,13 @@ impl Machine {
                     self.remove_document(place.collection, &place.key, &stored.record, now)?;
                 return Ok(Outcome::Applied { version, existed: true });
             }
-            (Action::Insert(fields) | Action::InsertNew(fields) | Action::Upsert(fields), _) => {
-                fields
-            }
+            (
+                Action::Insert(fields)
+                | Action::InsertNew(fields)
+                | Action::Upsert(fields)
+                | Action::Settle(fields, LeaseChange::Begin(_)),
+                _,
+            ) => fields,
             (_, None) => return Ok(Outcome::Refused(Refusal::Missing)),
             (
                 Action::Renew(_)
@@ -152,10 +159,7 @@ impl Machine {
                 let place = place.expect("a stored document has a place");
                 match self.released_fields(asked.action, place, stored, now)? {
                     Ok(Some(fields)) => &*updated.insert(fields),
-                    Ok(None) => {
-                        let version = self.drop_lease(place, stored, now)?;
-                        return Ok(applied(version, true));
-                    }
+                    Ok(None) => return Ok(applied(self.drop_lease(place, stored, now)?, true)),
                     Err(error) => return Ok(Outcome::Refused(Refusal::Update(error))),
                 }
             }
@@ -248,7 +252,11 @@ impl<'a> Asked<'a> {
                     Action::Update(update) => update.set_paths().collect(),
                     _ => SmallVec::new(),
                 };
-                NewLease::Set(now.saturating_add(lease.duration), &lease.release, set)
+                begun(lease, set, None, now)
+            }
+            (None, Action::Settle(_, LeaseChange::Begin(claimed))) => {
+                let BegunLease { lease, set, values } = &**claimed;
+                begun(lease, set.iter().collect(), *values, now)
             }
             // Whoever had it before has lost it.
             (None, _) if self.is_claim => NewLease::End,
@@ -265,6 +273,17 @@ impl<'a> Asked<'a> {
             (None, _) => NewLease::Keep,
         }
     }
+}
+
+/// The lease that a claim begins that set these paths.
+fn begun<'a>(
+    lease: &'a Lease,
+    set: SmallVec<[&'a Path; 4]>,
+    values: Option<u128>,
+    now: Time,
+) -> NewLease<'a> {
+    let until = now.saturating_add(lease.duration);
+    NewLease::Set { until, release: &lease.release, set, values }
 }
 
 /// Why the condition of an operation does not hold; `None` when it does.

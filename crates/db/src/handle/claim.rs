@@ -35,11 +35,6 @@ pub const RETRY_AT_FIELD: &str = "retry_at";
 /// The field that says why it was given back.
 pub const RETRY_REASON_FIELD: &str = "retry_reason";
 
-/// What is written to work that is given back to be tried again.
-pub(crate) fn retry_update(not_before: Time, reason: &str) -> Update {
-    Update::new().set(RETRY_AT_FIELD, not_before).set(RETRY_REASON_FIELD, reason)
-}
-
 /// The most documents that one claim takes.
 pub const CLAIM_COUNT_MAX: u32 = 1_000;
 
@@ -295,9 +290,7 @@ impl<D: FromDocument> Claim<'_, D> {
 
     /// Leaves out what is to be [tried again](Documents::retry) later than now.
     pub fn due(mut self) -> Self {
-        let now = self.documents.db.now();
-        let at_last = field(RETRY_AT_FIELD).lte(now).or(field(RETRY_AT_FIELD).is_missing());
-        self.filter = self.filter.and(at_last);
+        self.filter = self.filter.and(due_at(self.documents.db.now()));
         self
     }
 
@@ -318,7 +311,7 @@ impl<D: FromDocument> Claim<'_, D> {
     ///
     /// When the filter or the sort is invalid, and as for all queries.
     pub fn explain(self) -> Result<Explanation> {
-        self.check_limit()?;
+        check_claim_count(self.limit)?;
         self.filter.check()?;
         self.sort.check()?;
         self.documents.db.explain_modify(&Modify {
@@ -333,19 +326,6 @@ impl<D: FromDocument> Claim<'_, D> {
             recall: Recall::Versions,
             pass_over: self.pass_over,
         })
-    }
-
-    fn check_limit(&self) -> Result<()> {
-        if self.limit <= CLAIM_COUNT_MAX {
-            return Ok(());
-        }
-        Err(velocitydb_core::Error::LimitExceeded {
-            what: "number of documents of one claim".into(),
-            path: String::new(),
-            found: self.limit as usize,
-            max: CLAIM_COUNT_MAX as usize,
-        }
-        .into())
     }
 
     /// Takes the documents, and changes each so that nobody else finds it.
@@ -378,7 +358,7 @@ impl<D: FromDocument> Claim<'_, D> {
             );
         };
         let (documents, duration) = (self.documents, *duration);
-        self.check_limit()?;
+        check_claim_count(self.limit)?;
         lease_keeper::make_ready(self.limit as usize)?;
         let before = Before::now(documents);
         self.take(update.into())?.try_map(|document| {
@@ -427,19 +407,9 @@ impl<D: FromDocument> Claim<'_, D> {
 
     /// What it asks for.
     fn into_modify(self, update: Update) -> Result<Modify> {
-        self.check_limit()?;
-        let mut update = update;
-        if let Some((path, claimant)) = self.claimant {
-            update = update.set(&path, claimant);
-        }
-        update.check()?;
-        let lease = match self.lease {
-            Some((duration, release)) => {
-                release.check()?;
-                Some(Lease { duration, release })
-            }
-            None => None,
-        };
+        check_claim_count(self.limit)?;
+        let update = with_claimant(update, self.claimant)?;
+        let lease = lease_of(self.lease)?;
         Ok(Modify {
             collection: self.documents.name()?.clone(),
             filter: self.filter,
@@ -542,4 +512,45 @@ impl Claimed {
     pub fn to_objects(&self) -> Result<Vec<Object>> {
         self.documents.iter().map(Document::to_object).collect()
     }
+}
+
+/// What is written to work that is given back to be tried again.
+pub(crate) fn retry_update(not_before: Time, reason: &str) -> Update {
+    Update::new().set(RETRY_AT_FIELD, not_before).set(RETRY_REASON_FIELD, reason)
+}
+
+/// What holds of work that is to be tried again at this time at the latest, or was never given back.
+pub(crate) fn due_at(now: Time) -> Filter {
+    field(RETRY_AT_FIELD).lte(now).or(field(RETRY_AT_FIELD).is_missing())
+}
+
+/// The update of a claim, with the field and the name of who claims.
+pub(crate) fn with_claimant(update: Update, claimant: Option<(String, String)>) -> Result<Update> {
+    let update = match claimant {
+        Some((path, claimant)) => update.set(&path, claimant),
+        None => update,
+    };
+    update.check()?;
+    Ok(update)
+}
+
+/// The lease of a claim, if it has one.
+pub(crate) fn lease_of(lease: Option<(Duration, Release)>) -> Result<Option<Lease>> {
+    let Some((duration, release)) = lease else { return Ok(None) };
+    release.check()?;
+    Ok(Some(Lease { duration, release }))
+}
+
+/// Checks how many documents a claim may take.
+pub(crate) fn check_claim_count(limit: u32) -> Result<()> {
+    if limit <= CLAIM_COUNT_MAX {
+        return Ok(());
+    }
+    Err(velocitydb_core::Error::LimitExceeded {
+        what: "number of documents of one claim".into(),
+        path: String::new(),
+        found: limit as usize,
+        max: CLAIM_COUNT_MAX as usize,
+    }
+    .into())
 }

@@ -1,7 +1,7 @@
 //! [`IntoFields`]: what can be given as the fields of a document.
 
 use serde::Serialize;
-use velocitydb_core::{Action, Condition, Encoded, Object, check_own_fields};
+use velocitydb_core::{Action, Condition, Encoded, LeaseChange, Object, check_own_fields};
 
 use crate::{Error, Result};
 
@@ -57,8 +57,14 @@ pub(crate) fn check_action(action: &Action) -> Result<()> {
         Action::Insert(fields)
         | Action::InsertNew(fields)
         | Action::Replace(fields)
-        | Action::Upsert(fields)
-        | Action::Settle(fields, _) => Ok(check_own_fields(fields.view())?),
+        | Action::Upsert(fields) => Ok(check_own_fields(fields.view())?),
+        Action::Settle(fields, change) => {
+            check_own_fields(fields.view())?;
+            match change {
+                LeaseChange::Begin(begun) => Ok(begun.lease.release.check()?),
+                LeaseChange::End | LeaseChange::Renew(_) => Ok(()),
+            }
+        }
         Action::Update(update) | Action::Complete(update) | Action::Retry(update) => {
             Ok(update.check()?)
         }

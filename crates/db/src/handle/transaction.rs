@@ -7,6 +7,7 @@
 //! write skew is a conflict too, since reads are checked, not only writes. Nothing is ever locked.
 
 pub(crate) mod aggregate;
+pub(crate) mod claim;
 pub(crate) mod leases;
 pub(crate) mod query;
 pub(crate) mod run;
@@ -44,7 +45,7 @@ pub struct Transaction {
 pub(crate) struct New {
     pub(crate) fields: Encoded,
     pub(crate) expires: Option<Time>,
-    /// What becomes of its lease, if anything does.
+    /// What becomes of the lease that it had before the transaction, if anything does.
     pub(crate) lease: Option<LeaseChange>,
 }
 
@@ -355,10 +356,9 @@ impl Transaction {
             Some(header) => Header {
                 modified: now.max(header.modified),
                 expires: new.expires,
-                lease: match new.lease {
+                lease: match &new.lease {
                     None => header.lease,
-                    Some(LeaseChange::End) => None,
-                    Some(LeaseChange::Renew(duration)) => Some(now.saturating_add(duration)),
+                    Some(change) => lease_end(change, now),
                 },
                 ..header
             },
@@ -367,7 +367,7 @@ impl Transaction {
                 created: now,
                 modified: now,
                 expires: new.expires,
-                lease: None,
+                lease: new.lease.as_ref().and_then(|change| lease_end(change, now)),
             },
         };
         Document::of_parts(place.1.clone(), &header, &new.fields)
@@ -398,40 +398,19 @@ impl Transaction {
         }
     }
 
-    /// The update that the lease on a document holds for its end, for the document as it is.
-    pub(crate) fn release_of(
-        &self,
-        place: &DocumentRef,
-        document: &Document,
-    ) -> Result<Option<Update>> {
-        let lease = self.snapshot.lease_of(&place.0, &place.1)?;
-        Ok(lease.release.choose(&document.view()?)?.cloned())
-    }
-
     pub(crate) fn now(&self) -> Time {
         self.db.now()
     }
 
     /// Remembers what a document is to become. What has become of its lease stays so.
     pub(crate) fn set(&mut self, place: DocumentRef, mut write: Option<New>) -> Result<()> {
-        let lease = match self.writes.get(&place) {
-            Some(Some(before)) => before.lease,
-            // It was deleted, and its lease went along.
-            Some(None) => {
-                let existed = self.documents.get(&place).is_some_and(Option::is_some);
-                existed.then_some(LeaseChange::End)
-            }
-            None => None,
-        };
         if let Some(new) = &mut write {
-            new.lease = new.lease.or(lease);
+            new.lease = self.lease_after(&place, new)?;
         }
-        let length =
-            |write: &Option<New>| write.as_ref().map_or(0, |new| new.fields.as_bytes().len());
-        let (added, place_length) = (length(&write), length_of(&place));
+        let (added, place_length) = (length_of_write(&write)?, length_of(&place));
         match self.writes.insert(place, write) {
             Some(before) => {
-                self.bytes -= length(&before);
+                self.bytes -= length_of_write(&before)?;
                 self.holds(added)?;
             }
             None => self.holds(added + place_length)?,
@@ -496,6 +475,22 @@ fn within(what: &'static str, found: usize, max: usize) -> Result<()> {
 
 pub(crate) fn place(collection: &str, id: &str) -> Result<DocumentRef> {
     Ok((CollectionName::new(collection)?, DocumentId::new(id)?))
+}
+
+/// When a lease ends that begins, is renewed or ends now.
+fn lease_end(change: &LeaseChange, now: Time) -> Option<Time> {
+    match change {
+        LeaseChange::End => None,
+        LeaseChange::Renew(duration) => Some(now.saturating_add(*duration)),
+        LeaseChange::Begin(begun) => Some(now.saturating_add(begun.lease.duration)),
+    }
+}
+
+/// About how many bytes a write has in a command, beside its place.
+fn length_of_write(write: &Option<New>) -> Result<usize> {
+    let Some(new) = write else { return Ok(0) };
+    let lease = new.lease.as_ref().map(LeaseChange::encoded_length_max).transpose()?;
+    Ok(new.fields.as_bytes().len() + lease.unwrap_or(0))
 }
 
 /// About how many bytes a place has in a command.

@@ -17,21 +17,15 @@ pub(crate) struct LeaseRecord {
 }
 
 impl LeaseRecord {
-    /// For a claim that set these paths, from the fields after it.
-    pub(crate) fn new<'a>(
-        release: Release,
-        set: impl IntoIterator<Item = &'a Path>,
-        fields: RawObject<'_>,
-    ) -> Result<Self> {
-        let set: Vec<Path> = set.into_iter().cloned().collect();
-        let values = hash_of(&set, fields)?;
-        Ok(LeaseRecord { release, set, values })
+    /// Of a claim that set these paths, to values of this [hash](hash_of_values).
+    pub(crate) fn new(release: Release, set: Vec<Path>, values: u128) -> Self {
+        LeaseRecord { release, set, values }
     }
 
     /// Whether the fields still have the values that the claim set. If one was changed, the release
     /// is not applied.
     pub(crate) fn is_as_claimed(&self, fields: RawObject<'_>) -> Result<bool> {
-        Ok(hash_of(&self.set, fields)? == self.values)
+        Ok(hash_of_values(&self.set, fields)? == self.values)
     }
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
@@ -64,7 +58,7 @@ impl LeaseRecord {
 }
 
 /// A hash of the values at these paths: the same for values that are equal.
-fn hash_of(paths: &[Path], fields: RawObject<'_>) -> Result<u128> {
+pub(crate) fn hash_of_values(paths: &[Path], fields: RawObject<'_>) -> Result<u128> {
     let mut bytes = Vec::with_capacity(64);
     for path in paths {
         match fields.get_path(path)? {
@@ -90,7 +84,8 @@ mod tests {
         let fields = |object| Encoded::from_object(&object).unwrap();
         let claimed = fields(object! { "state": 1, "a": { "b": [1, "x"] }, "n": 1 });
         let release = Release::new(object! { "state": 0 });
-        let record = LeaseRecord::new(release, &paths, claimed.view()).unwrap();
+        let values = hash_of_values(&paths, claimed.view()).unwrap();
+        let record = LeaseRecord::new(release, paths, values);
         let bytes = record.encode().unwrap();
         assert_eq!(LeaseRecord::decode(&bytes), Some(record.clone()));
         for length in 0..bytes.len() {

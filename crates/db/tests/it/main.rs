@@ -38,6 +38,7 @@ mod schema_memory;
 mod schema_suite;
 mod settling;
 mod time_to_live;
+mod transaction_claims;
 mod transaction_views;
 mod transactions;
 mod typed;

@@ -3,15 +3,20 @@
 
 use std::time::Duration;
 
-use velocitydb_core::{Expiry, LeaseChange, Refusal, Time, Update};
+use velocitydb_core::{Encoded, Expiry, LeaseChange, Refusal, Time, Update};
 
 use crate::handle::claim::retry_update;
 use crate::handle::transaction::{DocumentRef, New, place};
+use crate::state::lease::hash_of_values;
 use crate::{Document, Error, Result, Transaction};
 
 impl Transaction {
     /// Completes claimed work, if it has the version that the claim gave it: changes the document,
-    /// and ends its lease if it has one. Returns the version that it has once this is committed.
+    /// and ends its lease if it has one. Returns the version that it has once this is committed; 0
+    /// for a document that this transaction has made, whose version nobody can know before.
+    ///
+    /// Of a document that this transaction has written, that version counts as well as the one from
+    /// before: it is what [claiming](Self::claim) and renewing it here have returned.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -48,7 +53,7 @@ impl Transaction {
         self.settle(
             place,
             New { fields, expires: document.expires(), lease: Some(LeaseChange::End) },
-            version,
+            &document,
         )
     }
 
@@ -72,7 +77,7 @@ impl Transaction {
         self.settle(
             place,
             New { fields, expires, lease: Some(LeaseChange::Renew(duration)) },
-            version,
+            &document,
         )
     }
 
@@ -92,7 +97,7 @@ impl Transaction {
         self.settle(
             place,
             New { fields, expires: document.expires(), lease: Some(LeaseChange::End) },
-            version,
+            &document,
         )
     }
 
@@ -135,12 +140,17 @@ impl Transaction {
     }
 
     /// The document, if it has this version: what it was at the beginning of the transaction, with
-    /// the transaction's own writes.
+    /// the transaction's own writes, or the one that those give it.
     fn held(&mut self, place: &DocumentRef, version: u64) -> Result<Document> {
         let document = self.current(place)?;
         let found = document.as_ref().map_or(0, Document::version);
+        let is_written = self.writes.contains_key(place);
         match document {
-            Some(document) if found == version => Ok(document),
+            Some(document)
+                if found == version || is_written && version_after(&document) == version =>
+            {
+                Ok(document)
+            }
             _ => {
                 let refusal = Refusal::Version { expected: version, found };
                 Err(Error::refused(place.0.clone(), place.1.clone(), refusal, None))
@@ -151,15 +161,78 @@ impl Transaction {
     fn leased(&mut self, place: &DocumentRef, version: u64) -> Result<Document> {
         let document = self.held(place, version)?;
         if document.header().lease.is_none() {
-            let refusal = Refusal::NoLease { version };
+            let refusal = Refusal::NoLease { version: document.version() };
             return Err(Error::refused(place.0.clone(), place.1.clone(), refusal, None));
         }
         Ok(document)
     }
 
-    fn settle(&mut self, place: DocumentRef, new: New, version: u64) -> Result<u64> {
+    fn settle(&mut self, place: DocumentRef, new: New, document: &Document) -> Result<u64> {
         self.set(place, Some(new))?;
-        // The commit checks that the document still is what was read, and writes it once.
-        Ok(version + 1)
+        Ok(version_after(document))
+    }
+
+    /// The update that the lease on a document holds for its end, for the document as it is.
+    fn release_of(&self, place: &DocumentRef, document: &Document) -> Result<Option<Update>> {
+        let view = document.view()?;
+        let written = self.writes.get(place).and_then(Option::as_ref);
+        if let Some(LeaseChange::Begin(begun)) = written.and_then(|new| new.lease.as_ref()) {
+            return Ok(begun.lease.release.choose(&view)?.cloned());
+        }
+        let lease = self.snapshot.lease_of(&place.0, &place.1)?;
+        Ok(lease.release.choose(&view)?.cloned())
+    }
+
+    /// What becomes of the lease on a document that is written so, after what this transaction has
+    /// done to it before.
+    pub(crate) fn lease_after(
+        &self,
+        place: &DocumentRef,
+        new: &New,
+    ) -> Result<Option<LeaseChange>> {
+        let existed = self.documents.get(place).is_some_and(Option::is_some);
+        let before = match self.writes.get(place) {
+            Some(Some(before)) => before.lease_beside(&new.fields)?,
+            // It was deleted, and its lease went along.
+            Some(None) => existed.then_some(LeaseChange::End),
+            None => None,
+        };
+        Ok(match (new.lease.clone(), before) {
+            (None, before) => before,
+            // There was no document, and so no lease that could end.
+            (Some(LeaseChange::End), _) if !existed => None,
+            (Some(LeaseChange::Renew(duration)), Some(LeaseChange::Begin(mut begun))) => {
+                begun.lease.duration = duration;
+                Some(LeaseChange::Begin(begun))
+            }
+            (change, _) => change,
+        })
+    }
+}
+
+impl New {
+    /// What becomes of the lease where the fields are to be these instead. What a claim has set and
+    /// these change is kept with the lease as the claim left it: who changes it has settled what
+    /// becomes of the document, in the same transaction as in a later one.
+    fn lease_beside(&self, fields: &Encoded) -> Result<Option<LeaseChange>> {
+        let mut lease = self.lease.clone();
+        if let Some(LeaseChange::Begin(begun)) = &mut lease {
+            let claimed = match begun.values {
+                Some(claimed) => claimed,
+                None => hash_of_values(&begun.set, self.fields.view())?,
+            };
+            let is_left = hash_of_values(&begun.set, fields.view())? == claimed;
+            begun.values = (!is_left).then_some(claimed);
+        }
+        Ok(lease)
+    }
+}
+
+/// The version that a document has once the transaction is committed, which checks that it still is what
+/// was read, and writes it once. Where the transaction has made it, nobody can know before: 0.
+pub(crate) fn version_after(document: &Document) -> u64 {
+    match document.version() {
+        0 => 0,
+        version => version + 1,
     }
 }

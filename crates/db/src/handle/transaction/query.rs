@@ -118,6 +118,13 @@ impl<D: FromDocument> TransactionQuery<'_, D> {
     }
 }
 
+/// What was found, and what of that is checked at the commit.
+pub(crate) struct Searched {
+    /// In their order, with the transaction's own writes.
+    pub(crate) found: Vec<Document>,
+    check: QueryCheck,
+}
+
 impl Transaction {
     /// The documents in their order, up to the end of a part at the least.
     fn find_in_order(
@@ -128,15 +135,28 @@ impl Transaction {
         offset: u64,
         limit: Option<u64>,
     ) -> Result<Vec<Document>> {
-        let order = Order::By(&sort);
+        let end = limit.map(|limit| limit.saturating_add(offset));
+        let searched = self.search(name, &filter, &sort, end)?;
+        self.note(searched)
+    }
+
+    /// The documents in their order, and so many at the least where there are so many.
+    pub(crate) fn search(
+        &self,
+        name: &CollectionName,
+        filter: &Filter,
+        sort: &Sort,
+        end: Option<u64>,
+    ) -> Result<Searched> {
+        let order = Order::By(sort);
         let queried = self.snapshot.queried(name)?;
         // As many as its own writes may take away.
         let own = self.writes_to(name).count() as u64;
-        let limit = limit.map(|limit| limit.saturating_add(offset).saturating_add(own));
+        let limit = end.map(|end| end.saturating_add(own));
         let mut found = Vec::new();
         let mut fingerprint = Fingerprint::default();
         if let Some(queried) = &queried {
-            let selection = Selection { order, limit, ..Selection::new(&filter) };
+            let selection = Selection { order, limit, ..Selection::new(filter) };
             let control = Control::new(None, limits::QUERY_MEMORY_BYTES_MAX);
             select(&queried.target(), &control, &selection, &mut |hit| {
                 let id = DocumentId::new(hit.id)?;
@@ -147,16 +167,23 @@ impl Transaction {
             })?;
         }
         if own > 0 {
-            self.put_own_in_order(name, &filter, order, &mut found)?;
-        }
-        if filter.is_all() && limit.is_none() {
-            // Every write to the collection changes what is found.
-            self.read_collection(name.as_str())?;
-            return Ok(found);
+            self.put_own_in_order(name, filter, order, &mut found)?;
         }
         let index = queried.map_or(0, |queried| queried.index);
         let (collection, fingerprint) = (name.clone(), fingerprint.finish());
+        let (filter, sort) = (filter.clone(), sort.clone());
         let check = QueryCheck { collection, index, filter, sort, offset: 0, limit, fingerprint };
+        Ok(Searched { found, check })
+    }
+
+    /// Remembers what was found, to be checked at the commit, and returns it.
+    pub(crate) fn note(&mut self, searched: Searched) -> Result<Vec<Document>> {
+        let Searched { found, check } = searched;
+        if check.filter.is_all() && check.limit.is_none() {
+            // Every write to the collection changes what is found.
+            self.read_collection(check.collection.as_str())?;
+            return Ok(found);
+        }
         let check = Check::Query(Box::new(check));
         self.holds(check.encoded_length_max()?)?;
         self.queries.push(check);

@@ -9,7 +9,10 @@ use velocitydb_core::{
     CollectionName, Condition, DocumentId, Encoded, Expiry, Filter, Time, Update,
 };
 
-use crate::{CompareAndSwap, Document, FromDocument, Result, Transaction, TransactionQuery, Typed};
+use crate::{
+    CompareAndSwap, Document, FromDocument, Result, Transaction, TransactionClaim,
+    TransactionQuery, Typed,
+};
 
 /// A collection whose documents have the type `T`, within a transaction: reads see what it has
 /// written. See [`Transaction::collection`].
@@ -239,6 +242,11 @@ impl<T: DeserializeOwned> TransactionCollection<'_, T> {
     /// Begins a query. See [`Transaction::query`].
     pub fn query(&mut self, filter: impl Into<Filter>) -> TransactionQuery<'_, Typed<T>> {
         self.transaction.query(self.name, filter).typed()
+    }
+
+    /// Begins a claim. See [`Transaction::claim`].
+    pub fn claim(&mut self, filter: impl Into<Filter>) -> TransactionClaim<'_, Typed<T>> {
+        self.transaction.claim(self.name, filter).typed()
     }
 
     fn read(&self, document: Document) -> Result<Typed<T>> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use velocitydb::{Consistency, Direction, Existing, Filter, Object, Sort, Value, object};
 use velocitydb_storage::contract::Random;
 
+use super::claiming::claiming;
 use super::queue::queue;
 use super::shuffle::shuffle;
 use super::step::*;
@@ -53,9 +54,10 @@ impl Generator {
         }
         if self.planned.is_empty() && self.random.one_in(40) {
             let collection = self.collection();
-            self.planned = match self.random.one_in(2) {
-                true => shuffle(&mut self.random, &collection).into(),
-                false => queue(&mut self.random, &collection).into(),
+            self.planned = match self.random.within(0..3) {
+                0 => shuffle(&mut self.random, &collection).into(),
+                1 => queue(&mut self.random, &collection).into(),
+                _ => claiming(&mut self.random, &collection).into(),
             };
         }
         if !self.random.one_in(4)
@@ -151,21 +153,9 @@ impl Generator {
                 self.remembered(Step::One { collection, filter, sort, changes, context })
             }
             15..21 => {
-                let duration = Duration::from_secs(self.random.within(0..30));
-                let lease = (!self.random.one_in(3)).then(|| (duration, self.releases()));
-                let is_even_if_leased = self.random.one_in(5);
-                let (limit, context) = (self.random.within(0..4) as u32, self.strong_context());
-                let claim = Claim {
-                    collection,
-                    filter,
-                    sort,
-                    limit,
-                    changes,
-                    lease,
-                    is_even_if_leased,
-                    context,
-                };
-                self.remembered(Step::Claim(claim))
+                let claim = self.claim();
+                let context = self.strong_context();
+                self.remembered(Step::Claim(Claim { context, ..claim }))
             }
             _ => {
                 let settle = Step::Settle {
@@ -177,6 +167,20 @@ impl Generator {
                 };
                 self.remembered(settle)
             }
+        }
+    }
+
+    fn claim(&mut self) -> Claim {
+        let duration = Duration::from_secs(self.random.within(0..30));
+        Claim {
+            collection: self.collection(),
+            filter: self.filter(),
+            sort: self.sort(),
+            limit: self.random.within(0..4) as u32,
+            changes: self.changes(),
+            lease: (!self.random.one_in(3)).then(|| (duration, self.releases())),
+            is_even_if_leased: self.random.one_in(5),
+            context: Context::default(),
         }
     }
 
@@ -355,7 +359,32 @@ impl Generator {
 
     fn transaction(&mut self) -> Vec<TransactionStep> {
         let count = self.random.within(0..7);
-        (0..count).map(|_| self.transaction_step()).collect()
+        let mut steps: Vec<_> = (0..count).map(|_| self.transaction_step()).collect();
+        if self.random.one_in(2) {
+            let claim = TransactionStep::Claim(self.claim());
+            let at = self.random.within(0..count + 1) as usize;
+            let count = self.random.within(0..4);
+            let after: Vec<_> = (0..count).map(|_| self.step_of_claimed()).collect();
+            steps.splice(at..at, [claim].into_iter().chain(after));
+        }
+        steps
+    }
+
+    /// Something that is done to what the transaction has claimed.
+    fn step_of_claimed(&mut self) -> TransactionStep {
+        let nothing = String::new;
+        let step = match self.random.within(0..8) {
+            0..3 => {
+                // Its token, or the version from before.
+                let before = u64::from(self.random.one_in(4));
+                TransactionStep::Settle(nothing(), nothing(), before, self.settling())
+            }
+            3 | 4 => TransactionStep::Update(nothing(), nothing(), self.changes()),
+            5 => TransactionStep::Upsert(nothing(), nothing(), self.object()),
+            6 => TransactionStep::Delete(nothing(), nothing()),
+            _ => TransactionStep::Document(nothing(), nothing()),
+        };
+        TransactionStep::OfClaimed(Box::new(step))
     }
 
     fn transaction_step(&mut self) -> TransactionStep {

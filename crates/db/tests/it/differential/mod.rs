@@ -3,7 +3,9 @@
 //!
 //! `VELOCITYDB_SEED` replays a run, `VELOCITYDB_STEPS` says how long it is.
 
+mod claiming;
 pub mod generator;
+mod leases;
 mod model;
 mod model_queries;
 mod model_transactions;

@@ -1,13 +1,17 @@
 //! The naive model: transactions, as a copy of the state that they began with and a list of writes.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use velocitydb::{Filter, Object, Sort, Time, Value};
+use velocitydb::{Filter, Object, Sort, Time, Value, object};
 
+use super::leases;
 use super::model::{Model, failed, micros};
+use super::rules;
 use super::state::{self, Document, Expiry, Outcome, Refusal, State, change};
-use super::step::{Action, Answer, Condition, Operation, Seen, Settling, TransactionStep};
+use super::step::{
+    Action, Answer, Begun, Change, Claim, ClaimedLast, Condition, LeaseChange, Operation, Releases,
+    Seen, Settling, TransactionStep,
+};
 use crate::queries::{matching, sorted};
 
 impl Model {
@@ -19,6 +23,7 @@ impl Model {
             queries: Vec::new(),
             writes: BTreeMap::new(),
             leases: BTreeMap::new(),
+            claimed: None,
             now: self.now,
         };
         let mut answers = Vec::new();
@@ -26,7 +31,10 @@ impl Model {
             transaction.now = self.now;
             let answer = match step {
                 TransactionStep::Other(step) => self.run(step),
-                step => transaction.run(step),
+                step => match step.of_claimed(&transaction.claimed) {
+                    Some(step) => transaction.run(&step),
+                    None => Answer::Done,
+                },
             };
             let is_own = !matches!(step, TransactionStep::Other(_));
             answers.push(answer);
@@ -77,7 +85,7 @@ impl Model {
             let lease = leases.get(&(collection.clone(), id.clone()));
             let (action, expires) = match (write, lease) {
                 (Some((fields, expires)), Some(change)) => {
-                    (Action::Settle(fields, *change), expires)
+                    (Action::Settle(fields, change.clone()), expires)
                 }
                 (Some((fields, expires)), None) => (Action::Upsert(fields), expires),
                 (None, _) => (Action::Delete, None),
@@ -105,8 +113,10 @@ struct Transaction {
     collections: BTreeMap<String, u64>,
     queries: Vec<Query>,
     writes: BTreeMap<Place, Option<(Object, Option<i64>)>>,
-    /// The leases that end, or end so long after the commit.
-    leases: BTreeMap<Place, Option<Duration>>,
+    /// What becomes of leases.
+    leases: BTreeMap<Place, LeaseChange>,
+    /// The document that was claimed last.
+    claimed: ClaimedLast,
     now: i64,
 }
 
@@ -130,8 +140,8 @@ impl Query {
 impl Transaction {
     fn run(&mut self, step: &TransactionStep) -> Answer {
         use TransactionStep::{
-            Compare, Count, Delete, Document, Find, Get, Insert, List, Other, Query, Replace,
-            Settle, Update, Upsert,
+            Claim, Compare, Count, Delete, Document, Find, Get, Insert, List, OfClaimed, Other,
+            Query, Replace, Settle, Update, Upsert,
         };
         match step {
             Get(collection, id) => {
@@ -186,7 +196,8 @@ impl Transaction {
                 }
             }
             Settle(collection, id, version, how) => self.settle(collection, id, *version, how),
-            Other(_) => unreachable!(),
+            Claim(claim) => self.claim(claim),
+            OfClaimed(_) | Other(_) => unreachable!(),
         }
     }
 
@@ -202,41 +213,116 @@ impl Transaction {
             (true, None) => self.list(collection),
             _ => {
                 let own = self.writes.keys().filter(|(other, _)| other == collection).count();
-                let looked_at = limit.map(|limit| limit + offset + own as u64);
-                let part = (filter, sort, looked_at);
-                self.queries.push(Query {
-                    collection: collection.to_owned(),
-                    touched: self.begin.touched(collection),
-                    filter: filter.clone(),
-                    sort: sort.clone(),
-                    limit: looked_at,
-                    found: self.begin.first_live(collection, part, i64::MIN),
-                });
+                self.look(collection, filter, sort, limit.map(|limit| limit + offset + own as u64));
                 self.all(collection)
             }
         };
+        let found = sorted(&matching(&self.objects(collection), filter), sort);
+        let found = found.into_iter().skip(offset as usize);
+        let found = found.take(limit.map_or(usize::MAX, |limit| limit as usize));
+        let found = found.map(|id| format!("{id} {}", all[&id].to_json()));
+        Answer::Fields(Some(found.collect::<Vec<_>>().join("\n")))
+    }
+
+    /// All documents of a collection, with its own writes, and when the leases on them end.
+    fn objects(&self, collection: &str) -> BTreeMap<String, Object> {
         let mut objects = self.begin.objects(collection, i64::MIN);
         for (place, write) in self.writes.iter().filter(|((other, _), _)| other == collection) {
             let Some((fields, _)) = write else {
                 objects.remove(&place.1);
                 continue;
             };
-            let before = self.begin.document(collection, &place.1);
-            let before = before.and_then(|one| one.lease.as_ref()).map(|lease| lease.until);
-            let until = match (self.leases.get(place), before) {
-                (None, before) => before,
-                (Some(Some(duration)), Some(_)) => Some(self.now + micros(*duration)),
-                (Some(_), _) => None,
-            };
             let mut object = fields.clone();
-            let until = until.map(|until| Time::from_micros(until).unwrap());
+            let until = self.lease(place).map(|(until, _)| Time::from_micros(until).unwrap());
             object.extend(until.map(|until| ("_lease", Value::from(until))));
             objects.insert(place.1.clone(), object);
         }
-        let found = sorted(&matching(&objects, filter), sort).into_iter().skip(offset as usize);
-        let found = found.take(limit.map_or(usize::MAX, |limit| limit as usize));
-        let found = found.map(|id| format!("{id} {}", all[&id].to_json()));
-        Answer::Fields(Some(found.collect::<Vec<_>>().join("\n")))
+        objects
+    }
+
+    /// When the lease on a document ends, and what is done then.
+    fn lease(&self, place: &Place) -> Option<(i64, Releases)> {
+        let before = || self.begin.document(&place.0, &place.1)?.lease.clone();
+        match self.leases.get(place) {
+            None => before().map(|lease| (lease.until, lease.releases)),
+            Some(LeaseChange::End) => None,
+            Some(LeaseChange::Renew(duration)) => {
+                before().map(|lease| (self.now + micros(*duration), lease.releases))
+            }
+            Some(LeaseChange::Begin(begun)) => {
+                Some((self.now + micros(begun.duration), begun.releases.clone()))
+            }
+        }
+    }
+
+    /// Whether there was such a document before.
+    fn existed(&self, place: &Place) -> bool {
+        self.documents[place] > 0
+    }
+
+    fn set_lease(&mut self, place: Place, change: LeaseChange) {
+        if change == LeaseChange::End && !self.existed(&place) {
+            self.leases.remove(&place);
+        } else {
+            self.leases.insert(place, change);
+        }
+    }
+
+    fn claim(&mut self, claim: &Claim) -> Answer {
+        let Claim { collection, filter, sort, limit, changes, lease, .. } = claim;
+        let free = Filter::from_object(object! { "_lease": { "$exists": false } }).unwrap();
+        let filter =
+            if claim.is_even_if_leased { filter.clone() } else { filter.clone().and(free) };
+        let ids = sorted(&matching(&self.objects(collection), &filter), sort);
+        let all = self.all(collection);
+        let (mut taken, mut looked_at) = (Vec::new(), ids.len() + 1);
+        for (position, id) in ids.into_iter().enumerate() {
+            if taken.len() == *limit as usize {
+                looked_at = position;
+                break;
+            }
+            taken.extend(change(&all[&id], changes).map(|fields| (id, fields)));
+            looked_at = looked_at.max(position + 1);
+        }
+        let own = self.writes.keys().filter(|(other, _)| other == collection).count();
+        self.look(collection, &filter, sort, Some((looked_at + own) as u64));
+        let mut seen = Vec::new();
+        for (id, fields) in taken {
+            let place = (collection.clone(), id.clone());
+            let (_, expires) = self.read(collection, &id).unwrap();
+            let change = match lease {
+                None => LeaseChange::End,
+                Some((duration, releases)) => {
+                    let set = changes.iter().filter_map(Change::set);
+                    let value = |name: &String| fields.get(name).map(rules::encoded);
+                    let set = set.map(|name| (name.clone(), value(&name))).collect();
+                    LeaseChange::Begin(Begun {
+                        duration: *duration,
+                        releases: releases.clone(),
+                        set,
+                    })
+                }
+            };
+            self.write(collection, &id, Some((fields, expires)));
+            self.set_lease(place, change);
+            let mut one = self.see(collection, &id).unwrap();
+            one.version += u64::from(one.version > 0);
+            self.claimed = Some((collection.clone(), id, one.version));
+            seen.push(one);
+        }
+        Answer::Found(seen)
+    }
+
+    /// Notes what was looked at.
+    fn look(&mut self, collection: &str, filter: &Filter, sort: &Sort, limit: Option<u64>) {
+        self.queries.push(Query {
+            collection: collection.to_owned(),
+            touched: self.begin.touched(collection),
+            filter: filter.clone(),
+            sort: sort.clone(),
+            limit,
+            found: self.begin.first_live(collection, (filter, sort, limit), i64::MIN),
+        });
     }
 
     fn read(&mut self, collection: &str, id: &str) -> Option<(Object, Option<i64>)> {
@@ -274,30 +360,40 @@ impl Transaction {
     fn settle(&mut self, collection: &str, id: &str, version: u64, how: &Settling) -> Answer {
         let found = self.read(collection, id);
         let has = found.as_ref().map_or(0, |_| self.version(collection, id));
-        let Some((fields, expires)) = found.filter(|_| has == version) else {
+        let place = (collection.to_owned(), id.to_owned());
+        let has_after = if has == 0 { 0 } else { has + 1 };
+        let is_held = version == has || self.writes.contains_key(&place) && version == has_after;
+        let Some((fields, expires)) = found.filter(|_| is_held) else {
             return failed(format!("version {has}"));
         };
-        let place = (collection.to_owned(), id.to_owned());
-        let lease = self.begin.document(collection, id).and_then(|one| one.lease.clone());
-        let lease = lease.filter(|_| self.leases.get(&place) != Some(&None));
+        let lease = self.lease(&place).map(|(_, releases)| releases);
         let (fields, change) = match (how, lease) {
-            (Settling::Complete(changes), _) => (change(&fields, changes), None),
-            (_, None) => return failed(format!("no lease {version}")),
-            (Settling::Renew(duration), Some(_)) => (Some(fields), Some(*duration)),
-            (Settling::Release, Some(lease)) => {
-                let changes = state::release(&lease.releases, &fields).unwrap_or_default();
-                (change(&fields, &changes), None)
+            (Settling::Complete(changes), _) => (change(&fields, changes), LeaseChange::End),
+            (_, None) => return failed(format!("no lease {has}")),
+            (Settling::Renew(duration), Some(_)) => {
+                let duration = *duration;
+                let change = match self.leases.get(&place).cloned() {
+                    Some(LeaseChange::Begin(begun)) => {
+                        LeaseChange::Begin(Begun { duration, ..begun })
+                    }
+                    _ => LeaseChange::Renew(duration),
+                };
+                (Some(fields), change)
             }
-            (Settling::Retry(not_before, reason), Some(lease)) => {
-                let release = state::release(&lease.releases, &fields).unwrap_or_default();
-                let changes = [release, state::retry_changes(*not_before, reason)].concat();
-                (change(&fields, &changes), None)
+            (Settling::Release, Some(releases)) => {
+                let changes = leases::release(&releases, &fields).unwrap_or_default();
+                (change(&fields, &changes), LeaseChange::End)
+            }
+            (Settling::Retry(not_before, reason), Some(releases)) => {
+                let release = leases::release(&releases, &fields).unwrap_or_default();
+                let changes = [release, leases::retry_changes(*not_before, reason)].concat();
+                (change(&fields, &changes), LeaseChange::End)
             }
         };
         let Some(fields) = fields else { return failed("update") };
         self.write(collection, id, Some((fields, expires)));
-        self.leases.insert(place, change);
-        Answer::Version(version + 1)
+        self.set_lease(place, change);
+        Answer::Version(has_after)
     }
 
     fn list(&mut self, collection: &str) -> BTreeMap<String, Object> {
@@ -327,9 +423,9 @@ impl Transaction {
         write: Option<(Object, Option<i64>)>,
     ) -> Answer {
         let place = (collection.to_owned(), id.to_owned());
-        if self.writes.get(&place) == Some(&None) && self.documents[&place] > 0 {
+        if self.writes.get(&place) == Some(&None) {
             // Its lease went with what was deleted.
-            self.leases.insert(place.clone(), None);
+            self.set_lease(place.clone(), LeaseChange::End);
         }
         self.writes.insert(place, write);
         Answer::Done

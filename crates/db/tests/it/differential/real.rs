@@ -147,13 +147,23 @@ fn batch(db: &Database, operations: &[Operation], context: &Context) -> Result<A
 
 fn transaction(db: &Database, snapshot: &Snapshot, steps: &[TransactionStep]) -> Result<Answer> {
     let mut txn = db.begin()?;
-    let mut answers = Vec::new();
+    let (mut answers, mut claimed) = (Vec::new(), None);
     for step in steps {
         if let TransactionStep::Other(step) = step {
             answers.push(run(db, snapshot, step));
             continue;
         }
-        match transaction_step(&mut txn, step) {
+        let Some(step) = step.of_claimed(&claimed) else {
+            answers.push(Answer::Done);
+            continue;
+        };
+        let answer = transaction_step(&mut txn, &step);
+        if let (TransactionStep::Claim(claim), Ok(Answer::Found(taken))) = (&step, &answer)
+            && let Some(last) = taken.last()
+        {
+            claimed = Some((claim.collection.clone(), last.id.clone(), last.version));
+        }
+        match answer {
             Ok(answer) => answers.push(answer),
             Err(error) => {
                 answers.push(Answer::Failed(describe_error(&error)));
@@ -219,7 +229,12 @@ fn transaction_step(txn: &mut Transaction, step: &TransactionStep) -> Result<Ans
                 }
             }));
         }
-        TransactionStep::Other(_) => unreachable!("it is done outside of the transaction"),
+        TransactionStep::Claim(claim) => {
+            return Ok(Answer::Found(real_queries::claim_in(txn, claim)?));
+        }
+        TransactionStep::OfClaimed(_) | TransactionStep::Other(_) => {
+            unreachable!("it is done otherwise")
+        }
     }
     Ok(Answer::Done)
 }

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use velocitydb::{
-    Database, Documents, Filter, PageToken, Pipeline, Projection, Release, Result, Sort, Value,
+    Database, Documents, Filter, PageToken, Pipeline, Projection, Release, Result, Sort,
+    Transaction, Value,
 };
 
 use super::real::{at, handle, see, update};
 use super::rules;
-use super::step::{self, Answer, Claim, Settling, Step};
+use super::step::{self, Answer, Claim, Releases, Seen, Settling, Step};
 
 pub fn run(db: &Database, step: &Step) -> Result<Answer> {
     Ok(match step {
@@ -118,19 +119,31 @@ fn pages(docs: &Documents, filter: &Filter, sort: &Sort, size: u64) -> Result<An
     }
 }
 
+fn release_of(releases: &Releases) -> Release {
+    let mut choices = releases.iter();
+    let (filter, changes) = choices.next().expect("there is at least one");
+    let first = Release::when(filter.clone(), update(changes));
+    choices
+        .fold(first, |release, (filter, changes)| release.or_when(filter.clone(), update(changes)))
+}
+
+/// Claims in a transaction; what was taken.
+pub(super) fn claim_in(txn: &mut Transaction, claim: &Claim) -> Result<Vec<Seen>> {
+    let begun = txn.claim(&claim.collection, claim.filter.clone());
+    let begun = begun.sort(claim.sort.clone()).limit(claim.limit);
+    let begun = match &claim.lease {
+        Some((duration, releases)) => begun.lease(*duration, release_of(releases)),
+        None => begun,
+    };
+    let begun = if claim.is_even_if_leased { begun.even_if_leased() } else { begun };
+    Ok(begun.update(update(&claim.changes))?.iter().map(see).collect())
+}
+
 fn claim(db: &Database, claim: &Claim) -> Result<Answer> {
     let docs = handle(db, &claim.collection, &claim.context);
     let begun = docs.claim(claim.filter.clone()).sort(claim.sort.clone()).limit(claim.limit);
     let begun = match &claim.lease {
-        Some((duration, releases)) => {
-            let mut choices = releases.iter();
-            let (filter, changes) = choices.next().expect("there is at least one");
-            let first = Release::when(filter.clone(), update(changes));
-            let release = choices.fold(first, |release, (filter, changes)| {
-                release.or_when(filter.clone(), update(changes))
-            });
-            begun.lease(*duration, release)
-        }
+        Some((duration, releases)) => begun.lease(*duration, release_of(releases)),
         None => begun,
     };
     let begun = if claim.is_even_if_leased { begun.even_if_leased() } else { begun };

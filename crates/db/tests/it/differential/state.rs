@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use velocitydb::{Consistency, Direction, Object, Time, Value};
+use velocitydb::{Consistency, Direction, Object, Value};
 
+use super::leases::{begin, release, retry_changes};
 use super::rules;
 use super::step::{
-    self, Action, Answer, Bounds, Change, Condition, Operation, Releases, Rules, Seen,
+    self, Action, Answer, Bounds, Change, Condition, LeaseChange, Operation, Releases, Rules, Seen,
 };
 use crate::queries::matching;
 
@@ -329,11 +330,19 @@ impl State {
                 let version = self.remove(collection, id, now);
                 return Outcome::Applied { version, existed: true };
             }
-            (Action::Insert(fields) | Action::Upsert(fields), _) => Ok(fields.clone()),
+            (
+                Action::Insert(fields)
+                | Action::Upsert(fields)
+                | Action::Settle(fields, LeaseChange::Begin(_)),
+                _,
+            ) => Ok(fields.clone()),
             (_, None) => return Outcome::Refused(Refusal::Missing),
             (Action::Update(changes) | Action::Complete(changes), _) => changed(changes),
             (
-                Action::Renew(_) | Action::Release | Action::Retry(..) | Action::Settle(_, Some(_)),
+                Action::Renew(_)
+                | Action::Release
+                | Action::Retry(..)
+                | Action::Settle(_, LeaseChange::Renew(_)),
                 _,
             ) if before.is_none() => {
                 return Outcome::Refused(Refusal::NoLease(version));
@@ -363,13 +372,17 @@ impl State {
         let is_claim = lease.is_some();
         let lease = match (lease, action) {
             (Some((until, releases)), _) => Some(Lease { until, releases, set: Vec::new() }),
-            (None, Action::Renew(duration) | Action::Settle(_, Some(duration))) => {
+            (None, Action::Settle(_, LeaseChange::Begin(begun))) => Some(begin(begun, now)),
+            (None, Action::Renew(duration) | Action::Settle(_, LeaseChange::Renew(duration))) => {
                 let until = now + super::model::micros(*duration);
                 before.map(|lease| Lease { until, ..lease })
             }
             (
                 None,
-                Action::Complete(_) | Action::Release | Action::Retry(..) | Action::Settle(_, None),
+                Action::Complete(_)
+                | Action::Release
+                | Action::Retry(..)
+                | Action::Settle(_, LeaseChange::End),
             ) => None,
             (None, _) => before,
         };
@@ -389,8 +402,18 @@ impl State {
         let new = New { fields, expires, lease };
         match self.put(collection, id, found.as_ref(), new, now) {
             Ok(version) => {
-                if is_claim {
-                    self.keep_what_is_set(collection, id, action);
+                match action {
+                    Action::Update(changes) if is_claim => {
+                        let set = changes.iter().filter_map(Change::set).collect();
+                        self.keep_what_is_set(collection, id, set);
+                    }
+                    Action::Settle(written, LeaseChange::Begin(begun))
+                        if begun.is_left(written) =>
+                    {
+                        let set = begun.set.iter().map(|(name, _)| name.clone()).collect();
+                        self.keep_what_is_set(collection, id, set);
+                    }
+                    _ => {}
                 }
                 self.expire_one(collection, id, now);
                 Outcome::Applied { version, existed: found.is_some() }
@@ -399,17 +422,12 @@ impl State {
         }
     }
 
-    /// Keeps with the lease on a document what the claim has set.
-    fn keep_what_is_set(&mut self, collection: &str, id: &str, action: &Action) {
-        let Action::Update(changes) = action else { return };
+    /// Keeps with the lease on a document what the claim has set, as it is stored.
+    fn keep_what_is_set(&mut self, collection: &str, id: &str, set: Vec<String>) {
         let collection = self.collections.get_mut(collection).unwrap();
         let document = collection.documents.get_mut(id).unwrap();
-        let set = changes.iter().filter_map(|change| match change {
-            Change::Set(name, _) | Change::Unset(name) => Some(name.clone()),
-            Change::Inc(..) | Change::Push(..) => None,
-        });
         let value = |name: &String| document.fields.get(name).map(rules::encoded);
-        let set = set.map(|name| (name.clone(), value(&name))).collect();
+        let set = set.into_iter().map(|name| (name.clone(), value(&name))).collect();
         document.lease.as_mut().unwrap().set = set;
     }
 
@@ -522,21 +540,6 @@ pub fn refusal(condition: &Condition, id: &str, found: Option<&Document>) -> Opt
         }
     };
     (!holds).then_some(Refusal::Content(found.version))
-}
-
-/// What the end of a lease does to a document: the first whose filter it satisfies.
-pub fn release(releases: &Releases, object: &Object) -> Option<Vec<Change>> {
-    let mut holding = releases.iter().filter(|(filter, _)| filter.matches_object(object));
-    holding.next().map(|(_, changes)| changes.clone())
-}
-
-/// What a retry writes beside that.
-pub fn retry_changes(not_before: i64, reason: &str) -> Vec<Change> {
-    let not_before = Value::from(Time::from_micros(not_before).unwrap());
-    vec![
-        Change::Set("retry_at".to_owned(), not_before),
-        Change::Set("retry_reason".to_owned(), Value::from(reason)),
-    ]
 }
 
 /// The fields with the changes; `None` when they cannot be made.

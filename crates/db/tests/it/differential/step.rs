@@ -248,12 +248,30 @@ pub enum Action {
     Renew(Duration),
     Release,
     Retry(i64, String),
-    /// What settling comes to in a transaction: fields, and a new duration or the end of the lease.
-    Settle(Object, Option<Duration>),
+    /// What claiming and settling come to in a transaction: fields, and what becomes of the lease.
+    Settle(Object, LeaseChange),
+}
+
+/// What a transaction does to the lease on a document.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LeaseChange {
+    End,
+    /// It ends so long after the commit.
+    Renew(Duration),
+    Begin(Begun),
+}
+
+/// A lease that begins with the commit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Begun {
+    pub duration: Duration,
+    pub releases: Releases,
+    /// The fields that the claim has set, and their values then.
+    pub set: Vec<(String, Option<Vec<u8>>)>,
 }
 
 /// A change of one top-level field.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     Set(String, Value),
     Unset(String),
@@ -285,8 +303,33 @@ pub enum TransactionStep {
     Document(String, String),
     Compare(String, String, Condition),
     Settle(String, String, u64, Settling),
+    Claim(Claim),
+    /// A step on the document that was claimed last: its names, and a version of 0 or 1, count from
+    /// there.
+    OfClaimed(Box<TransactionStep>),
     /// What somebody else does meanwhile.
     Other(Box<Step>),
+}
+
+/// The collection, id and version of a document that was claimed.
+pub type ClaimedLast = Option<(String, String, u64)>;
+
+impl TransactionStep {
+    /// The step on the document that was claimed last; `None` when it is on one, and there is none.
+    pub fn of_claimed(&self, claimed: &ClaimedLast) -> Option<TransactionStep> {
+        use TransactionStep::{Delete, Document, OfClaimed, Settle, Update, Upsert};
+        let OfClaimed(step) = self else { return Some(self.clone()) };
+        let (collection, id, version) = claimed.clone()?;
+        Some(match &**step {
+            Settle(_, _, before, how) => {
+                Settle(collection, id, version.saturating_sub(*before), how.clone())
+            }
+            Update(_, _, changes) => Update(collection, id, changes.clone()),
+            Upsert(_, _, fields) => Upsert(collection, id, fields.clone()),
+            Delete(..) => Delete(collection, id),
+            _ => Document(collection, id),
+        })
+    }
 }
 
 /// The part of a collection that is listed.
