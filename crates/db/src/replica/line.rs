@@ -1,19 +1,18 @@
-//! The [`Line`]: threads that wait for the machine, and for no disk.
+//! The [`Line`]: threads that wait for the machine, and whose writes do not wait for the disk.
 //!
-//! What the machine works on lies in the cache of the core that used it last, and putting a thread to sleep
-//! and waking it costs as much as several commands. So while a thread writes without a pause, the others
-//! leave the machine to it for a slice of time, asleep:
+//! The data that the machine works on are in the cache of the core that used them last, and putting a thread
+//! to sleep and waking it costs as much as several commands. So a thread that writes without a pause keeps the
+//! machine for a slice of time, while the other threads sleep:
 //!
 //! ```text
-//!   owner    led last; while it is busy, it leads at once until its slice is over
-//!   first    sleeps for a slice, takes the machine then, and is the next owner
+//!   owner    the last leader; while it is busy, it may lead again at once until its slice is over
+//!   first    sleeps for one slice, then takes the machine and becomes the owner
 //!   others   sleep until they are first
 //! ```
 //!
-//! An owner that is not busy, which does something else between two writes, applies the commands of all who
-//! are in the line, as of those in the queue, and wakes the first of those who came meanwhile. So a line is
-//! as long as its threads are busy; where the owner goes away within its slice, the first finds out when it
-//! wakes.
+//! An owner that is not busy, since it does other work between two writes, applies the commands of the whole
+//! line, like those of the queue, and wakes the first thread that arrived meanwhile. If a busy owner stops
+//! writing within its slice, the first thread takes the machine when it wakes.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -30,14 +29,14 @@ use super::queue::Waiter;
 use crate::Result;
 use crate::apply::{Machine, Reply};
 
-/// How long a busy thread has the machine again and again while others wait: many times what it costs to
-/// wake one, and short beside what a scheduler gives a thread. A timer adds some 50 microseconds.
+/// How long a busy thread may keep the machine while others wait: many times the cost of waking a thread,
+/// and short compared to a time slice of the scheduler. Timers of the system add about 50 microseconds.
 const SLICE: Duration = Duration::from_micros(100);
 
-/// A thread is busy while from one write to its next there is less than this.
+/// A thread is busy if its last write began, or was answered, less than this before the next one.
 const BUSY: Duration = Duration::from_micros(50);
 
-/// How long the machine has to be free before somebody takes it whose slice it is not.
+/// How long the machine has to be free before a thread takes it in the slice of another.
 const IDLE: Duration = Duration::from_micros(1);
 
 /// How long a thread spins for the machine before it sleeps.
@@ -49,28 +48,28 @@ pub(super) struct Line {
     waiters: Mutex<VecDeque<Arc<Waiter>>>,
     /// How many they are.
     waiting: AtomicUsize,
-    /// How often somebody took the machine.
+    /// How many times a leader has taken the machine.
     pub(super) leads: AtomicUsize,
-    /// The thread that took it last and waits for no disk.
+    /// The thread that led last, of those that do not wait for the disk.
     owner: AtomicUsize,
     /// Whether its slice is over.
     is_over: AtomicBool,
-    /// Whether somebody has become the first and does not know.
+    /// Whether a sleeping thread has become the first, and has to be woken to know it.
     has_new_first: AtomicBool,
 }
 
 thread_local! {
-    /// When this thread began its last write, or was told of it if it had to wait.
+    /// When this thread began its last write, or was answered if it had to wait.
     static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Notes that this thread writes, and returns whether it did so a moment ago.
+/// Records that this thread writes now, and returns whether it is busy.
 fn is_busy() -> bool {
     let now = Instant::now();
     LAST.replace(Some(now)).is_some_and(|last| now - last < BUSY)
 }
 
-/// What tells this thread from all others that live.
+/// A number that no other live thread has.
 fn this_thread() -> usize {
     LAST.with(|here| std::ptr::from_ref(here).addr())
 }
@@ -95,8 +94,8 @@ impl Line {
         self.waiters.lock().front().is_some_and(|first| Arc::ptr_eq(first, waiter))
     }
 
-    /// Takes out the first, whose slice begins, unless its command was applied by another. Called with the
-    /// machine held.
+    /// Removes the first thread, whose slice begins, unless another leader has applied its command. The
+    /// caller holds the machine.
     fn leave(&self, waiter: &Arc<Waiter>) -> bool {
         let mut waiters = self.waiters.lock();
         let is_first = waiters.pop_front_if(|first| Arc::ptr_eq(first, waiter)).is_some();
@@ -112,8 +111,8 @@ impl Line {
         self.has_new_first.store(!waiters.is_empty(), Ordering::Relaxed);
     }
 
-    /// Takes out those who came first, for a leader who applies their commands. Called with the machine
-    /// held.
+    /// Moves the first waiters to the group of a leader, up to a size of the group. The caller holds the
+    /// machine.
     pub(super) fn drain_to(&self, group: &mut Vec<Arc<Waiter>>, count_max: usize) {
         if self.waiting.load(Ordering::Relaxed) > 0 {
             let mut waiters = self.waiters.lock();
@@ -123,8 +122,8 @@ impl Line {
         }
     }
 
-    /// Wakes the first: to lead, unless the owner keeps the machine until its slice is over, or to know
-    /// that it is the first. The machine has been given back, with a fence behind that.
+    /// Wakes the first thread: to lead, unless the owner keeps the machine until its slice is over, or to
+    /// begin its sleep as the first. Called after the machine was released, and a fence after that.
     pub(super) fn wake_first(&self, owner_keeps: bool) {
         if self.waiting.load(Ordering::Relaxed) == 0 {
             return;
@@ -147,8 +146,8 @@ impl Line {
 }
 
 impl Pipeline {
-    /// Applies a command that waits for no disk, in this thread's turn. Returns what it was answered, and
-    /// the commit to wait for.
+    /// Applies a command that does not wait for the disk, when it is this thread's turn. Returns its answer,
+    /// and the commit to wait for.
     pub(super) fn submit_in_line(
         &self,
         command: Command,
@@ -180,8 +179,8 @@ impl Pipeline {
         answer
     }
 
-    /// The machine for the first in the line: when the slice of the owner is over, or when the owner is
-    /// not busy. `None` where this thread was woken for something else.
+    /// Waits until the owner's slice is over, or the owner is not busy, and takes the machine for the first
+    /// thread in the line. `None` if the thread was woken for another reason.
     fn await_slice(&self, first: &Waiter) -> Option<MutexGuard<'_, Machine>> {
         if !self.line.is_over.load(Ordering::Relaxed) {
             std::thread::park_timeout(SLICE);
@@ -190,7 +189,7 @@ impl Pipeline {
             }
         }
         self.line.is_over.store(true, Ordering::Relaxed);
-        // Pairs with that of who gives the machine back: one of the two sees the other.
+        // Pairs with the fence of the thread that releases the machine: one of the two sees the other.
         fence(Ordering::SeqCst);
         let machine = self.machine.try_lock();
         if machine.is_none() {
@@ -199,7 +198,7 @@ impl Pipeline {
         machine
     }
 
-    /// Leads, and keeps the machine for this thread's slice if it is busy.
+    /// Leads, and keeps the machine for this thread's slice if the thread is busy.
     fn lead_in_slice(
         &self,
         machine: MutexGuard<'_, Machine>,
@@ -219,7 +218,7 @@ impl Pipeline {
         self.lead(lead, Some(own)).expect("its own reply")
     }
 
-    /// The machine, once nobody has wanted it for a moment.
+    /// Spins for a moment, and takes the machine if no other thread uses it.
     fn await_idle(&self) -> Option<MutexGuard<'_, Machine>> {
         let begin = Instant::now();
         let mut leads = self.line.leads.load(Ordering::Relaxed);
