@@ -96,7 +96,10 @@ fn proposals(arguments: &Arguments, mode: Mode, pool: &Pool) -> Result<f64> {
     let documents = peers::velocity(mode, folder.path(), Sync::EachWrite, WRITE_CACHE_BYTES)?;
     rate_in_flight(duration, 64, |number| {
         let written = documents.insert_async(&scattered_id(number), &pool.get(number).object);
-        async { Ok(drop(written.await?)) }
+        async {
+            written.await?;
+            Ok(())
+        }
     })
 }
 

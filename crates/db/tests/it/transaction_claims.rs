@@ -173,7 +173,8 @@ fn what_was_claimed_is_given_back_in_the_transaction() {
 fn a_release_happens_only_while_what_the_claim_set_is_still_so() {
     in_every_mode(|home| {
         let db = home.db();
-        let after: [(fn(&mut Transaction) -> velocitydb::Result<()>, &str); 6] = [
+        type Act = fn(&mut Transaction) -> velocitydb::Result<()>;
+        let after: [(Act, &str); 6] = [
             (|_| Ok(()), "waiting"),
             (|txn| txn.update("jobs", "b", object! { "progress": 1 }), "waiting"),
             (|txn| txn.update("jobs", "b", object! { "state": "done" }), "done"),
