@@ -192,19 +192,24 @@ fn the_request_of_a_retry_is_answered_again() {
     });
 }
 
-/// A document that a transaction deletes and inserts again is another one, without the lease.
+/// A document that a transaction deletes and inserts again is another one, without the lease, also where it
+/// looks as the claim had left it.
 #[test]
 fn a_document_that_comes_again_has_no_lease() {
     in_every_mode(|home| {
         let db = home.db();
-        claimed(db);
-        db.transaction(|txn| {
-            txn.delete("jobs", "job")?;
-            txn.insert("jobs", "job", object! { "state": "new" })
-        })
-        .unwrap();
-        end_leases(home);
-        assert_eq!(state(db), "new");
+        for new in ["new", "running"] {
+            claimed(db);
+            db.transaction(|txn| {
+                txn.delete("jobs", "job")?;
+                txn.insert("jobs", "job", object! { "state": new })
+            })
+            .unwrap();
+            let leased = db.documents("jobs").find(object! { "_lease": { "$exists": true } });
+            assert_eq!(leased.count().unwrap(), 0);
+            end_leases(home);
+            assert_eq!(state(db), new);
+        }
     });
 }
 
