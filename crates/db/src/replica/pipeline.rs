@@ -3,10 +3,11 @@
 //!
 //! There is no writer thread. Whoever finds the machine free leads: it applies its own command and all
 //! that wait in the queue, commits their effects as one batch, and gives the machine back. Whoever finds
-//! it taken queues up, or gets in the [`Line`] if it waits for no disk. A commit that has to survive the loss of power is in the window of [`Views`] then,
-//! and its commands wait for an fsync: whoever finds the turn free fsyncs, with nothing held but that,
-//! for all that was committed by then. So one writer alone never switches threads, the next groups are
-//! applied while one is being fsynced, and nobody who waits for no disk waits behind one who does.
+//! it taken queues up, or gets in the [`Line`] if it waits for no disk. A commit that has to survive the
+//! loss of power is in the window of [`Views`] then, and its commands wait for an fsync: whoever finds the
+//! turn free fsyncs, with nothing held but that, for all that was committed by then. So one writer alone
+//! never switches threads, the next groups are applied while one is being fsynced, and nobody who waits for
+//! no disk waits behind one who does.
 //!
 //! ```text
 //!   writer ── machine free? ─yes─▶ lead: drain queue, apply each, commit ──▶ waits for no disk: answer
@@ -504,7 +505,7 @@ pub(super) struct Lead<'a> {
     pipeline: &'a Pipeline,
     machine: Option<MutexGuard<'a, Machine>>,
     group: &'a [Arc<Waiter>],
-    /// Whether whoever leads will do so again in a moment, in its slice.
+    /// Whether the leader is in its slice of the line, and likely to lead again in a moment.
     pub(super) keeps_machine: bool,
 }
 
