@@ -232,7 +232,8 @@ impl<'a> Claim<'a> {
 }
 
 impl<D: FromDocument> Claim<'_, D> {
-    /// Which documents come first; where this leaves it open, those with the smallest ids.
+    /// Which documents come first; equal ones are ordered by id, in the direction of the last key of the
+    /// sort. Without a sort, the smallest ids come first.
     pub fn sort(mut self, sort: Sort) -> Self {
         self.sort = sort;
         self

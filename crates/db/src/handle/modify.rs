@@ -291,7 +291,7 @@ impl<'a> FindAndModify<'a> {
 }
 
 impl<D: FromDocument> FindAndModify<'_, D> {
-    /// Which document is the first; where this leaves it open, that with the smallest id.
+    /// Which document is the first; equal ones are ordered by id, in the direction of the last key of the sort.
     pub fn sort(mut self, sort: Sort) -> Self {
         self.sort = sort;
         self
