@@ -291,7 +291,8 @@ impl<'a> FindAndModify<'a> {
 }
 
 impl<D: FromDocument> FindAndModify<'_, D> {
-    /// Which document is the first; equal ones are ordered by id, in the direction of the last key of the sort.
+    /// Which document is the first; equal ones are ordered by id, in the direction of the last key of the
+    /// sort.
     pub fn sort(mut self, sort: Sort) -> Self {
         self.sort = sort;
         self
