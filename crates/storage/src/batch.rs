@@ -251,8 +251,13 @@ impl Batch {
 
     /// Removes all writes and keeps the memory for reuse, up to a bound.
     pub fn clear(&mut self) {
+        let written = self.operations.len().max(NEWEST_KEPT);
+        match self.newest.capacity() > NEWEST_SPARSE * written {
+            // Clearing a table takes as long as the table is large, whatever is in it.
+            true => self.newest = HashTable::with_capacity(written),
+            false => self.newest.clear(),
+        }
         self.operations.clear();
-        self.newest.clear();
         self.order.clear();
         self.sorted = 0;
         self.purpose = Purpose::Keep;
@@ -263,6 +268,12 @@ impl Batch {
 
 /// The memory that a cleared batch keeps: enough for a full group of small commands.
 const ARENA_KEPT_BYTES_MAX: usize = 4 << 20;
+
+/// How many times as large as what is in it the table of keys may be when it is cleared.
+const NEWEST_SPARSE: usize = 16;
+
+/// The table of keys is not made smaller than for so many.
+const NEWEST_KEPT: usize = 16;
 
 impl Operation {
     fn key<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
