@@ -57,8 +57,8 @@ impl Header {
     #[inline]
     pub fn decode(bytes: &[u8]) -> Result<(Self, usize), Error> {
         let mut rest = bytes;
-        let header =
-            Self::take(&mut rest).ok_or(Error::corrupt("the header of a document is malformed"))?;
+        let malformed = || Error::corrupt("the header of a document is malformed");
+        let header = Self::take(&mut rest).ok_or_else(malformed)?;
         Ok((header, bytes.len() - rest.len()))
     }
 

@@ -477,7 +477,7 @@ impl Reader<'_> {
     }
 
     fn peek(&self) -> Result<u8> {
-        let first = self.rest.first().ok_or(Error::corrupt("a key is cut off"))?;
+        let first = self.rest.first().ok_or_else(|| Error::corrupt("a key is cut off"))?;
         Ok(first ^ self.mask)
     }
 
@@ -488,7 +488,7 @@ impl Reader<'_> {
 
     fn bytes<const N: usize>(&mut self) -> Result<[u8; N]> {
         let (bytes, rest) =
-            self.rest.split_first_chunk().ok_or(Error::corrupt("a key is cut off"))?;
+            self.rest.split_first_chunk().ok_or_else(|| Error::corrupt("a key is cut off"))?;
         self.rest = rest;
         Ok(bytes.map(|byte| byte ^ self.mask))
     }

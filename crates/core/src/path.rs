@@ -65,7 +65,7 @@ impl Path {
         let mut segments = Vec::with_capacity(1);
         let invalid = |position, problem| Self::invalid(name, position, problem);
         // The text must be short enough to be parsed.
-        let escaped = name.bytes().filter(|byte| matches!(byte, b'.' | b'\\')).count();
+        let escaped = name.bytes().filter(|byte| is_escaped(*byte)).count();
         if name.len() + escaped > PATH_BYTES_MAX {
             return Err(Self::too_long(name.len() + escaped));
         }
@@ -77,6 +77,13 @@ impl Path {
     /// The steps, from the outside to the inside. There is at least one.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
+    }
+
+    /// How many bytes its text has.
+    pub(crate) fn text_length(&self) -> usize {
+        let escaped = |name: &str| name.bytes().filter(|byte| is_escaped(*byte)).count();
+        let length = |segment: &Segment| 1 + segment.name.len() + escaped(&segment.name);
+        self.segments.iter().map(length).sum::<usize>() - 1
     }
 
     /// Whether the other path is this one, or leads to a place inside of it.
@@ -294,11 +301,23 @@ impl TryFrom<&str> for Path {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, segment) in self.segments.iter().enumerate() {
-            let dot = if at == 0 { "" } else { "." };
-            write!(f, "{dot}{}", segment.name.replace('\\', r"\\").replace('.', r"\."))?;
+            if at > 0 {
+                f.write_str(".")?;
+            }
+            let mut rest = segment.name();
+            while let Some(at) = rest.bytes().position(is_escaped) {
+                write!(f, r"{}\{}", &rest[..at], &rest[at..=at])?;
+                rest = &rest[at + 1..];
+            }
+            f.write_str(rest)?;
         }
         Ok(())
     }
+}
+
+/// Whether a byte of a name has a backslash before it in the text of a path.
+fn is_escaped(byte: u8) -> bool {
+    matches!(byte, b'.' | b'\\')
 }
 
 impl fmt::Debug for Path {

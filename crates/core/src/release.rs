@@ -99,6 +99,17 @@ impl Release {
         Ok(())
     }
 
+    /// An upper bound of the bytes that [`encode_into`](Self::encode_into) appends, without encoding
+    /// them if it is known.
+    pub(crate) fn encoded_length_max(&self) -> Result<usize> {
+        self.check()?;
+        let lengths = self.choices.iter().map(|(filter, update)| {
+            let parts = filter.encoded_length_max()? + update.encoded_length_max()?;
+            Ok(parts + 2 * size_of::<u64>())
+        });
+        Ok(lengths.sum::<Result<usize>>()? + size_of::<u64>())
+    }
+
     /// Reads what [`Release::encode_into`] wrote, checking all of it, and moves `bytes` past it.
     ///
     /// # Errors

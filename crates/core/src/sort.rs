@@ -125,6 +125,14 @@ impl Sort {
         self.keys.iter().map(key).collect()
     }
 
+    /// An upper bound of the bytes of its encoding.
+    pub(crate) fn encoded_length_max(&self) -> Result<usize> {
+        self.check()?;
+        let keys = self.keys.iter();
+        let keys = keys.map(|key| key.path.text_length() + 3 * Value::ENTRY_LENGTH_MAX);
+        Ok(keys.sum::<usize>() + Value::ENTRY_LENGTH_MAX)
+    }
+
     /// The fields of the sort, the most significant one first.
     pub fn keys(&self) -> &[SortKey] {
         &self.keys

@@ -25,7 +25,7 @@ use super::{
     SchemaChange, Write,
 };
 use crate::codec::{encode_operators_into, encode_sort_into, encode_value_into};
-use crate::{Consistency, Encoded, Filter, Object, Result, Sort, Time, Update, Value};
+use crate::{Consistency, Encoded, Filter, Object, Release, Result, Sort, Time, Update, Value};
 
 /// The version of the encoding, its first byte.
 pub const COMMAND_VERSION: u8 = 1;
@@ -36,8 +36,29 @@ trait Output {
 
     /// Takes an update, with its length in front.
     fn put_update(&mut self, update: &Update) -> Result<()> {
+        self.put_with_length(|bytes| update.encode_into(bytes))
+    }
+
+    /// Takes a filter, with its length in front.
+    fn put_filter(&mut self, filter: &Filter) -> Result<()> {
+        self.put_with_length(|bytes| filter.encode_into(bytes))
+    }
+
+    /// Takes a sort, with its length in front.
+    fn put_sort(&mut self, sort: &Sort) -> Result<()> {
+        sort.check()?;
+        self.put_with_length(|bytes| encode_sort_into(&sort.to_value(), bytes))
+    }
+
+    /// Takes what is done at the end of a lease, with its length in front.
+    fn put_release(&mut self, release: &Release) -> Result<()> {
+        self.put_with_length(|bytes| release.encode_into(bytes))
+    }
+
+    /// Takes what a function writes, with its length in front.
+    fn put_with_length(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
         let mut bytes = Vec::new();
-        update.encode_into(&mut bytes)?;
+        write(&mut bytes)?;
         put_number(self, bytes.len() as u64);
         self.put(&bytes);
         Ok(())
@@ -80,8 +101,15 @@ impl Output for Comparison<'_> {
     }
 }
 
-/// Counts bytes. Updates are not written for that, which every write of one would have to pay for.
+/// Counts bytes. What has a bound of its length is not written for that, which every command with one
+/// would have to pay for.
 struct Length(usize);
+
+impl Length {
+    fn add(&mut self, length: usize) {
+        self.0 += length + size_of::<u64>();
+    }
+}
 
 impl Output for Length {
     fn put(&mut self, bytes: &[u8]) {
@@ -89,7 +117,22 @@ impl Output for Length {
     }
 
     fn put_update(&mut self, update: &Update) -> Result<()> {
-        self.0 += update.encoded_length_max()? + size_of::<u64>();
+        self.add(update.encoded_length_max()?);
+        Ok(())
+    }
+
+    fn put_filter(&mut self, filter: &Filter) -> Result<()> {
+        self.add(filter.encoded_length_max()?);
+        Ok(())
+    }
+
+    fn put_sort(&mut self, sort: &Sort) -> Result<()> {
+        self.add(sort.encoded_length_max()?);
+        Ok(())
+    }
+
+    fn put_release(&mut self, release: &Release) -> Result<()> {
+        self.add(release.encoded_length_max()?);
         Ok(())
     }
 }
@@ -120,7 +163,7 @@ impl Command {
     }
 
     /// How many bytes [`encode_into`](Self::encode_into) appends at the most: it is exact but for
-    /// some bytes by value of an update.
+    /// some bytes by value of an update, a filter or a sort.
     ///
     /// # Errors
     ///
@@ -242,9 +285,7 @@ impl<'o, O: Output> Writer<'o, O> {
             Body::CreateIndex { collection, spec } => {
                 self.byte(5);
                 self.text(collection.as_str());
-                let mut bytes = Vec::new();
-                spec.encode_into(&mut bytes)?;
-                self.bytes(&bytes);
+                self.out.put_with_length(|bytes| spec.encode_into(bytes))?;
             }
             Body::BuildIndex { collection, name, count_max } => {
                 self.byte(6);
@@ -440,10 +481,7 @@ impl<'o, O: Output> Writer<'o, O> {
     fn lease(&mut self, lease: &Lease) -> Result<()> {
         let Lease { duration, release } = lease;
         self.duration(*duration);
-        let mut bytes = Vec::new();
-        release.encode_into(&mut bytes)?;
-        self.bytes(&bytes);
-        Ok(())
+        self.out.put_release(release)
     }
 
     fn expiry(&mut self, expiry: Expiry) {
@@ -536,32 +574,19 @@ impl<'o, O: Output> Writer<'o, O> {
     }
 
     fn value(&mut self, value: &Value) -> Result<()> {
-        let mut bytes = Vec::new();
-        encode_value_into(value, &mut bytes)?;
-        self.bytes(&bytes);
-        Ok(())
+        self.out.put_with_length(|bytes| encode_value_into(value, bytes))
     }
 
     fn operators(&mut self, object: &Object) -> Result<()> {
-        let mut bytes = Vec::new();
-        encode_operators_into(object, &mut bytes)?;
-        self.bytes(&bytes);
-        Ok(())
+        self.out.put_with_length(|bytes| encode_operators_into(object, bytes))
     }
 
     fn filter(&mut self, filter: &Filter) -> Result<()> {
-        let mut bytes = Vec::new();
-        filter.encode_into(&mut bytes)?;
-        self.bytes(&bytes);
-        Ok(())
+        self.out.put_filter(filter)
     }
 
     fn sort(&mut self, sort: &Sort) -> Result<()> {
-        sort.check()?;
-        let mut bytes = Vec::new();
-        encode_sort_into(&sort.to_value(), &mut bytes)?;
-        self.bytes(&bytes);
-        Ok(())
+        self.out.put_sort(sort)
     }
 
     fn update(&mut self, update: &Update) -> Result<()> {

@@ -15,10 +15,10 @@ use super::evaluate::{Element, Fields};
 use super::predicate::{Predicate, Test};
 
 /// The constant of a comparison that can move: it is a number, a string, bytes, a bool or a time.
-#[derive(Debug, Clone, Copy)]
-pub struct Bound<'a> {
-    /// The constant.
-    pub value: &'a Value,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The constant, as an ascending component of a [`key`](crate::key).
+    pub component: Box<[u8]>,
     /// How it has to compare with a value of a document for the filter to match.
     pub side: Side,
 }
@@ -50,20 +50,13 @@ pub enum Awaits {
 /// A move of a bound to its side of a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Move {
-    /// The bound, as an index into [`Filter::bounds`].
+    /// The bound, as an index into [`Shape::bounds`](super::Shape::bounds).
     pub bound: usize,
     /// The value, as an ascending component of a [`key`](crate::key).
     pub value: Vec<u8>,
 }
 
 impl Filter {
-    /// The bounds of the filter, in an order that is the same for filters of the same shape.
-    pub fn bounds(&self) -> Vec<Bound<'_>> {
-        let mut bounds = Vec::new();
-        collect(self.predicate(), true, &mut bounds);
-        bounds
-    }
-
     /// What has to happen before a document that does not match this filter can match.
     ///
     /// # Errors
@@ -358,34 +351,46 @@ fn is_bound(value: &Value) -> bool {
 
 /// How many bounds there are in a test.
 fn count(test: &Test) -> usize {
-    let mut bounds = Vec::new();
-    collect_test(test, true, &mut bounds);
-    bounds.len()
+    let mut count = 0;
+    each_bound_of_test(test, true, &mut |_, _| count += 1);
+    count
 }
 
-fn collect<'a>(predicate: &'a Predicate, wanted: bool, bounds: &mut Vec<Bound<'a>>) {
+/// The bounds of a predicate.
+pub(super) fn bounds_of(predicate: &Predicate) -> Box<[Bound]> {
+    let mut bounds = Vec::new();
+    each_bound(predicate, true, &mut |value, side| {
+        bounds.push(Bound { component: component(value).into(), side });
+    });
+    bounds.into()
+}
+
+fn each_bound(predicate: &Predicate, wanted: bool, visit: &mut impl FnMut(&Value, Side)) {
     match predicate {
         Predicate::True => {}
         Predicate::And(parts) | Predicate::Or(parts) => {
-            parts.iter().for_each(|part| collect(part, wanted, bounds));
+            parts.iter().for_each(|part| each_bound(part, wanted, visit));
         }
-        Predicate::Nor(parts) => parts.iter().for_each(|part| collect(part, !wanted, bounds)),
-        Predicate::Field { test, .. } => collect_test(test, wanted, bounds),
+        Predicate::Nor(parts) => parts.iter().for_each(|part| each_bound(part, !wanted, visit)),
+        Predicate::Field { test, .. } => each_bound_of_test(test, wanted, visit),
     }
 }
 
-fn collect_test<'a>(test: &'a Test, wanted: bool, bounds: &mut Vec<Bound<'a>>) {
+fn each_bound_of_test(test: &Test, wanted: bool, visit: &mut impl FnMut(&Value, Side)) {
     match test {
         Test::Gt(value) | Test::Gte(value) | Test::Lt(value) | Test::Lte(value)
             if is_bound(value) =>
         {
-            bounds.extend(test.side(wanted).map(|side| Bound { value, side }));
+            let side = test.side(wanted).expect("a comparison has a side");
+            visit(value, side);
         }
         Test::All(tests) | Test::ElemMatchValue(tests) => {
-            tests.iter().for_each(|test| collect_test(test, wanted, bounds));
+            tests.iter().for_each(|test| each_bound_of_test(test, wanted, visit));
         }
-        Test::Not(tests) => tests.iter().for_each(|test| collect_test(test, !wanted, bounds)),
-        Test::ElemMatch(predicate) => collect(predicate, wanted, bounds),
+        Test::Not(tests) => {
+            tests.iter().for_each(|test| each_bound_of_test(test, !wanted, visit));
+        }
+        Test::ElemMatch(predicate) => each_bound(predicate, wanted, visit),
         _ => {}
     }
 }
@@ -434,7 +439,7 @@ mod tests {
         );
         let nested =
             filter(object! { "a": { "$not": { "$gt": 5 } }, "$nor": [{ "b": { "$lt": 5 } }] });
-        let sides: Vec<Side> = nested.bounds().iter().map(|bound| bound.side).collect();
+        let sides: Vec<Side> = nested.shape().bounds.iter().map(|bound| bound.side).collect();
         assert_eq!(sides.len(), 2);
         assert!(sides.contains(&Side::AtLeast) && sides.contains(&Side::AtMost), "{sides:?}");
         assert_eq!(
@@ -489,8 +494,8 @@ mod tests {
             Awaits::Nothing => true,
             Awaits::Change => false,
             Awaits::Moves(moves) => moves.iter().any(|one| {
-                let bound = filter.bounds()[one.bound];
-                bound.side.is_reached(&component(bound.value), &one.value)
+                let bound = &filter.shape().bounds[one.bound];
+                bound.side.is_reached(&bound.component, &one.value)
             }),
         };
         for (one, other, form) in (0..10).flat_map(|one| {
@@ -507,7 +512,7 @@ mod tests {
                     assert!(!reached(&here, &awaits), "{} {fields} {awaits:?}", here.to_json());
                     for bounds in [(0, 0), (1, 4), (4, 1), (5, 5), (3, 2)] {
                         let there = build(one, other, form, bounds);
-                        if there.shape_hash() != here.shape_hash() {
+                        if there.shape().hash != here.shape().hash {
                             continue;
                         }
                         let is_satisfied = look(&there, &fields).0;

@@ -1,7 +1,7 @@
 //! [`Filter`]: created from objects, JSON or bytes, combined, and evaluated.
 
 use std::borrow::Borrow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize, de};
 
@@ -9,6 +9,7 @@ use super::evaluate::{self, Element};
 use super::measure;
 use super::parse::parse_filter;
 use super::predicate::Predicate;
+use super::shape::Shape;
 use crate::encoder::append;
 use crate::format::Names;
 use crate::{DocumentView, Error, Object, Path, RawValue, Result, Value};
@@ -36,9 +37,23 @@ use crate::{DocumentView, Error, Object, Path, RawValue, Result, Value};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
-    predicate: Arc<Predicate>,
+    content: Arc<Content>,
     /// The first mistake that was made while building.
     problem: Option<Box<Error>>,
+}
+
+/// What all clones of a filter share.
+#[derive(Debug)]
+struct Content {
+    predicate: Predicate,
+    /// Computed when it is asked for first: a filter that is used over and over has it once.
+    shape: OnceLock<Shape>,
+}
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        self.predicate == other.predicate
+    }
 }
 
 impl Default for Filter {
@@ -95,17 +110,22 @@ impl Filter {
     /// The predicate of the filter, for planning. For a filter with a mistake, one that no
     /// document satisfies.
     pub fn predicate(&self) -> &Predicate {
-        &self.predicate
+        &self.content.predicate
+    }
+
+    /// Its shape, by which a repeated search is recognized.
+    pub fn shape(&self) -> &Shape {
+        self.content.shape.get_or_init(|| Shape::of(self.predicate()))
     }
 
     /// Whether every document satisfies it.
     pub fn is_all(&self) -> bool {
-        *self.predicate == Predicate::True
+        *self.predicate() == Predicate::True
     }
 
     /// The paths that it reads, sorted, each once.
     pub fn paths(&self) -> Vec<&Path> {
-        self.predicate.paths()
+        self.predicate().paths()
     }
 
     /// Whether a stored document satisfies it.
@@ -118,19 +138,19 @@ impl Filter {
         if self.problem.is_some() {
             self.check()?;
         }
-        self.predicate.holds(document)
+        self.predicate().holds(document)
     }
 
     /// Whether an object, as it is between the stages of a pipeline, satisfies it. None satisfies a
     /// filter with a mistake.
     pub fn matches_object(&self, object: &Object) -> bool {
-        evaluate::holds_for_object(&self.predicate, object)
+        evaluate::holds_for_object(self.predicate(), object)
     }
 
     /// Whether a value that is an object satisfies it. Other values count as objects without
     /// fields, and arrays as objects whose names are positions, as in `$elemMatch`.
     pub fn matches_value(&self, value: &Value) -> bool {
-        self.predicate.holds(&Element(value)).expect("owned values can always be read")
+        self.predicate().holds(&Element(value)).expect("owned values can always be read")
     }
 
     /// Whether an encoded value satisfies it; see [`Filter::matches_value`].
@@ -140,7 +160,7 @@ impl Filter {
     /// As [`Filter::matches`].
     pub fn matches_raw(&self, value: RawValue<'_>) -> Result<bool> {
         self.check()?;
-        self.predicate.holds(&Element(value))
+        self.predicate().holds(&Element(value))
     }
 
     /// The first mistake that was made while building, if any.
@@ -150,7 +170,7 @@ impl Filter {
 
     /// The filter as an object that [`Filter::from_object`] reads.
     pub fn to_object(&self) -> Object {
-        self.predicate.to_object()
+        self.predicate().to_object()
     }
 
     /// The filter as JSON text.
@@ -164,6 +184,18 @@ impl Filter {
         append(buffer, Names::Operators, |encoder| encoder.object(&self.to_object()))
     }
 
+    /// An upper bound of the bytes that [`encode_into`](Self::encode_into) appends, without encoding
+    /// them if it is known.
+    pub(crate) fn encoded_length_max(&self) -> Result<usize> {
+        self.check()?;
+        if let Some(length) = measure::encoded_length_max(self.predicate()) {
+            return Ok(length);
+        }
+        let mut bytes = Vec::new();
+        self.encode_into(&mut bytes)?;
+        Ok(bytes.len())
+    }
+
     /// Reads what [`Filter::encode_into`] wrote, checking all of it.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let filter = RawValue::validate_names(bytes, Names::Operators)?.to_value()?;
@@ -172,7 +204,7 @@ impl Filter {
 
     /// A filter whose predicate has been checked.
     fn from_checked(predicate: Predicate) -> Self {
-        Self { predicate: Arc::new(predicate), problem: None }
+        Self::from_content(predicate, None)
     }
 
     /// A filter whose parts have been checked.
@@ -184,7 +216,11 @@ impl Filter {
     }
 
     pub(super) fn from_problem(problem: Error) -> Self {
-        Self { predicate: Arc::new(Predicate::never()), problem: Some(Box::new(problem)) }
+        Self::from_content(Predicate::never(), Some(Box::new(problem)))
+    }
+
+    fn from_content(predicate: Predicate, problem: Option<Box<Error>>) -> Self {
+        Self { content: Arc::new(Content { predicate, shape: OnceLock::new() }), problem }
     }
 
     fn combine(
@@ -196,7 +232,10 @@ impl Filter {
             if filter.problem.is_some() {
                 return filter;
             }
-            parts.push(Arc::unwrap_or_clone(filter.predicate));
+            parts.push(match Arc::try_unwrap(filter.content) {
+                Ok(content) => content.predicate,
+                Err(shared) => shared.predicate.clone(),
+            });
         }
         Self::from_predicate(join(parts))
     }

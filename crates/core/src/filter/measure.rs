@@ -1,6 +1,7 @@
 //! The size and depth of filters, so that both can be bounded.
 
-use super::predicate::{Predicate, Test};
+use super::Pattern;
+use super::predicate::{Choices, Predicate, Test};
 use crate::format::Names;
 use crate::limits::QUERY_NODES_MAX;
 use crate::{Error, Result, Value};
@@ -51,6 +52,68 @@ fn check_levels(value: &Value, levels: usize) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// An upper bound of the bytes of an encoded predicate; `None` when a value in it is nested too
+/// deeply for that to be known without encoding it.
+pub(super) fn encoded_length_max(predicate: &Predicate) -> Option<usize> {
+    Some(NESTED + length_max(predicate)?)
+}
+
+/// An upper bound of what a container adds, and the entry that holds it.
+const NESTED: usize = 2 * Value::ENTRY_LENGTH_MAX;
+
+/// An upper bound of what an operator's name adds, and of the names of types.
+const NAME: usize = 16;
+
+/// The bytes of a predicate within an object, or as one of a list in one: where a name is taken, it
+/// goes to a list of its own.
+fn length_max(predicate: &Predicate) -> Option<usize> {
+    let list = |parts: &[Predicate]| {
+        let parts = parts.iter().map(|part| Some(NESTED + length_max(part)?));
+        Some(NAME + 2 * NESTED + parts.sum::<Option<usize>>()?)
+    };
+    match predicate {
+        Predicate::True => Some(0),
+        Predicate::And(parts) | Predicate::Or(parts) | Predicate::Nor(parts) => list(parts),
+        Predicate::Field { path, test } => {
+            Some(path.text_length() + 2 * NESTED + test_length_max(test)?)
+        }
+    }
+}
+
+/// The bytes of an operator and its operand.
+fn test_length_max(test: &Test) -> Option<usize> {
+    let all = |tests: &[Test]| {
+        tests.iter().map(|test| Some(NESTED + test_length_max(test)?)).sum::<Option<usize>>()
+    };
+    let operand = match test {
+        Test::Eq(value)
+        | Test::Ne(value)
+        | Test::Gt(value)
+        | Test::Gte(value)
+        | Test::Lt(value)
+        | Test::Lte(value) => value.encoded_length_max(0)?,
+        Test::In(choices) | Test::Nin(choices) => choices_length_max(choices)?,
+        Test::Exists(_) | Test::Size(_) => 0,
+        Test::Type(types) => types.len() * (NAME + NESTED),
+        Test::Regex(pattern) => pattern_length_max(pattern),
+        Test::All(tests) | Test::ElemMatchValue(tests) | Test::Not(tests) => all(tests)?,
+        Test::ElemMatch(predicate) => length_max(predicate)?,
+    };
+    Some(NAME + NESTED + operand)
+}
+
+fn choices_length_max(choices: &Choices) -> Option<usize> {
+    let patterns: usize = choices.patterns().iter().map(pattern_length_max).sum();
+    let values = choices.values().iter();
+    let values = values.map(|value| Some(Value::ENTRY_LENGTH_MAX + value.encoded_length_max(0)?));
+    Some(patterns + values.sum::<Option<usize>>()?)
+}
+
+fn pattern_length_max(pattern: &Pattern) -> usize {
+    let (source, options) = pattern.text();
+    source.len() + options.len() + 2 * (NAME + NESTED)
 }
 
 #[derive(Default)]

@@ -41,6 +41,7 @@ pub use build::{Field, field};
 pub use filter_type::Filter;
 pub use pattern::Pattern;
 pub use predicate::{Choices, Predicate, Presence, Test};
+pub use shape::Shape;
 pub use value_type::ValueType;
 
 pub(crate) use evaluate::{holds_for_element, holds_for_object, matching_item};

@@ -1,31 +1,39 @@
-//! The shape of a filter, as a hash: all of it except the values of its bounds. It identifies a
-//! search that is repeated with bounds that move. Reads filters, and builds none.
+//! [`Shape`]: identifies a search that is repeated with bounds that move. Reads filters, and builds
+//! none.
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::awaits::class_of;
+use super::Pattern;
+use super::awaits::{Bound, bounds_of, class_of};
 use super::predicate::{Choices, Predicate, Presence, Test};
-use super::{Filter, Pattern};
 use crate::key::{Direction, encode_key_value};
 use crate::{Path, Value};
 
-impl Filter {
-    /// A hash of its shape: the same for filters that differ only in the values of their
-    /// [bounds](Self::bounds), if these are of the same classes.
-    pub fn shape_hash(&self) -> u128 {
-        let mut shape = Shape { hash: Xxh3::new(), component: Vec::new() };
-        shape.predicate(self.predicate());
-        shape.hash.digest128()
+/// A filter but for the values of its bounds, as a hash, and those values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// The same for filters that differ only in the values of their bounds, if these are of the
+    /// same classes.
+    pub hash: u128,
+    /// The bounds, in an order that is the same for filters of the same shape.
+    pub bounds: Box<[Bound]>,
+}
+
+impl Shape {
+    pub(super) fn of(predicate: &Predicate) -> Self {
+        let mut hasher = Hasher { hash: Xxh3::new(), component: Vec::new() };
+        hasher.predicate(predicate);
+        Shape { hash: hasher.hash.digest128(), bounds: bounds_of(predicate) }
     }
 }
 
-struct Shape {
+struct Hasher {
     hash: Xxh3,
     /// A reused buffer.
     component: Vec<u8>,
 }
 
-impl Shape {
+impl Hasher {
     fn predicate(&mut self, predicate: &Predicate) {
         match predicate {
             Predicate::True => self.tag(0),
@@ -52,7 +60,7 @@ impl Shape {
             Test::Nin(choices) => self.choices(17, choices),
             Test::Exists(Presence::Present) => self.tag(18),
             Test::Exists(Presence::Missing) => self.tag(19),
-            Test::Type(types) => self.list(20, types, |shape, one| shape.tag(*one as u8)),
+            Test::Type(types) => self.list(20, types, |hasher, one| hasher.tag(*one as u8)),
             Test::Regex(pattern) => self.pattern(21, pattern),
             Test::All(tests) => self.list(22, tests, Self::test),
             Test::Size(size) => {
@@ -84,7 +92,7 @@ impl Shape {
     }
 
     fn path(&mut self, path: &Path) {
-        self.list(27, path.segments(), |shape, segment| shape.bytes(segment.name().as_bytes()));
+        self.list(27, path.segments(), |hasher, segment| hasher.bytes(segment.name().as_bytes()));
     }
 
     /// Adds a value by its key, which equal values share.
@@ -108,8 +116,8 @@ impl Shape {
     }
 
     fn choices(&mut self, tag: u8, choices: &Choices) {
-        self.list(tag, choices.values(), |shape, value| shape.value(29, value));
-        self.list(30, choices.patterns(), |shape, pattern| shape.pattern(31, pattern));
+        self.list(tag, choices.values(), |hasher, value| hasher.value(29, value));
+        self.list(30, choices.patterns(), |hasher, pattern| hasher.pattern(31, pattern));
     }
 
     fn pattern(&mut self, tag: u8, pattern: &Pattern) {
@@ -123,10 +131,10 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Object, object, value};
+    use crate::{Filter, Object, object, value};
 
     fn shape(object: Object) -> u128 {
-        Filter::from_object(&object).unwrap().shape_hash()
+        Filter::from_object(&object).unwrap().shape().hash
     }
 
     #[test]

@@ -126,11 +126,11 @@ impl Operation {
             | Action::Min(value)
             | Action::Max(value) => value.encoded_length_max(0)?,
             Action::Unset | Action::Pop(_) | Action::CurrentDate => Value::ENTRY_LENGTH_MAX,
-            Action::Rename(to) => to.to_string().len() + Value::ENTRY_LENGTH_MAX,
+            Action::Rename(to) => to.text_length() + Value::ENTRY_LENGTH_MAX,
             Action::PullAll(values) | Action::AddToSet(values) => all(values)?,
             Action::Push(_) | Action::Pull(_) => return None,
         };
-        let names = self.path.to_string().len() + self.action.operator().len();
+        let names = self.path.text_length() + self.action.operator().len();
         Some(names + operand + 2 * Value::ENTRY_LENGTH_MAX)
     }
 

@@ -289,6 +289,16 @@ fn commands_survive_their_bytes() {
     });
 }
 
+/// What is checked before a command is proposed is never less than what is written then.
+#[test]
+fn the_length_of_a_command_is_bounded_without_encoding_it() {
+    check(command(), |command| {
+        let (length, max) = (encoded(&command).len(), command.encoded_length_max().unwrap());
+        prop_assert!(length <= max && max <= 16 * length, "{} bytes, at most {}", length, max);
+        Ok(())
+    });
+}
+
 #[test]
 fn damaged_commands_are_an_error_or_another_command() {
     let damage = vec((any::<prop::sample::Index>(), any::<u8>()), 1..4);

@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 
-use velocitydb_core::filter::Side;
+use velocitydb_core::filter::{Bound, Side};
 use velocitydb_core::key::{Direction, encode_key_value};
 use velocitydb_core::{
     Action, CollectionName, DocumentId, Header, Modify, Outcome, PassOver, Refusal, Time, Value,
@@ -24,7 +24,7 @@ use super::write::Asked;
 use super::{Found, Machine, Reply};
 use crate::Result;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
-use crate::query::{Accept, At, Moves, Verdict};
+use crate::query::{Accept, Moves, Verdict};
 
 /// How many documents one claim tries in vain at the most.
 pub(crate) const PASSED_OVER_MAX: usize = 1_000;
@@ -85,10 +85,12 @@ impl Free<'_> {
     }
 
     /// The search with these demands, made of the one without.
-    pub(super) fn search(&self, search: Search, now: Time) -> Search {
+    pub(super) fn search<'s>(&self, search: Search<'s>, now: Time) -> Search<'s> {
         let mut demands = vec![u8::from(self.modify.pass_over == PassOver::UnfitAndLeased)];
         demands.extend(self.shape.iter().flat_map(|shape| shape.to_le_bytes()));
-        let now = self.shape.map(|_| At::new(component_of(now), Side::AtLeast));
+        let component = |_| component_of(now).into();
+        let now = self.shape.map(component);
+        let now = now.map(|component| Bound { component, side: Side::AtLeast });
         search.with_demands(&demands, now)
     }
 }
@@ -160,7 +162,7 @@ impl Machine {
     ) -> Option<Free<'a>> {
         let collection = self.catalog.collections.get(&modify.collection)?;
         let shape = (collection.totals.unfit > 0).then(|| shape_of(&modify.action));
-        let bounds = modify.filter.bounds().len();
+        let bounds = modify.filter.shape().bounds.len();
         let is_claim = modify.pass_over != PassOver::Nothing;
         is_claim.then_some(Free { modify, taken, shape, bounds })
     }

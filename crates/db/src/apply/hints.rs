@@ -13,13 +13,14 @@
 
 use std::collections::HashMap;
 
-use velocitydb_core::key::{Direction, encode_key_value};
+use velocitydb_core::filter::Bound;
+use velocitydb_core::key::Direction;
 use velocitydb_core::{Filter, Sort};
 use velocitydb_storage::Keyspace;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::keys::{DOCUMENTS, INDEXES, Key, end_of};
-use crate::query::{At, Known, Plan, Remembered, Walk};
+use crate::query::{Known, Plan, Remembered, Walk};
 
 /// How many places are remembered: those of as many kinds of workers.
 const PLACES_MAX: usize = 4_096;
@@ -67,17 +68,28 @@ struct KnownRange {
 
 /// A search: its shape, and where its bounds are.
 #[derive(Debug)]
-pub(super) struct Search {
+pub(super) struct Search<'a> {
     name: u128,
-    bounds: Vec<At>,
+    /// Those of the filter.
+    bounds: &'a [Bound],
+    /// One more behind them.
+    last: Option<Bound>,
 }
 
-impl Search {
+impl<'a> Search<'a> {
+    pub(super) fn new(filter: &'a Filter, sort: &Sort) -> Self {
+        Search { name: name_of(filter, sort), bounds: &filter.shape().bounds, last: None }
+    }
+
     /// The search with demands beside its filter, and one more bound behind those of the filter.
-    pub(super) fn with_demands(mut self, demands: &[u8], bound: Option<At>) -> Self {
+    pub(super) fn with_demands(mut self, demands: &[u8], bound: Option<Bound>) -> Self {
         self.name = xxh3_128(&[&self.name.to_le_bytes()[..], demands].concat());
-        self.bounds.extend(bound);
+        self.last = bound;
         self
+    }
+
+    fn bounds(&self) -> impl Iterator<Item = &Bound> {
+        self.bounds.iter().chain(&self.last)
     }
 }
 
@@ -92,7 +104,7 @@ pub(super) struct Token {
 /// A name for a search, the same for all of its shape.
 fn name_of(filter: &Filter, sort: &Sort) -> u128 {
     let mut hash = Xxh3::new();
-    hash.update(&filter.shape_hash().to_le_bytes());
+    hash.update(&filter.shape().hash.to_le_bytes());
     for key in sort.keys() {
         hash.update(&[u8::from(key.direction == Direction::Descending)]);
         for segment in key.path.segments() {
@@ -104,25 +116,13 @@ fn name_of(filter: &Filter, sort: &Sort) -> u128 {
 }
 
 impl Hints {
-    /// What a search is known by.
-    pub(super) fn search(&self, filter: &Filter, sort: &Sort) -> Search {
-        let at = |value| {
-            let mut component = Vec::new();
-            encode_key_value(value, Direction::Ascending, &mut component);
-            component
-        };
-        let bounds = filter.bounds().into_iter();
-        let bounds = bounds.map(|bound| At::new(at(bound.value), bound.side)).collect();
-        Search { name: name_of(filter, sort), bounds }
-    }
-
     /// What is known of a search, as of when it was last made.
-    pub(super) fn of_search<'a>(&'a self, search: &'a Search) -> OfSearch<'a> {
+    pub(super) fn of_search<'a>(&'a self, search: &'a Search<'a>) -> OfSearch<'a> {
         OfSearch { hints: self, search }
     }
 
     /// The places of the ranges of a plan; none where it has none or too many.
-    pub(super) fn places_of(&mut self, plan: &Plan, search: &Search) -> Vec<Token> {
+    pub(super) fn places_of(&mut self, plan: &Plan, search: &Search<'_>) -> Vec<Token> {
         let walked = plan.access.walked();
         if walked.len() > RANGES_MAX {
             return Vec::new();
@@ -133,17 +133,22 @@ impl Hints {
 
     /// The place of a search in a range, with its bounds moved to where they are; a new one, if
     /// there is none that they can have moved from.
-    fn place_of(&mut self, keyspace: Keyspace, prefix: &[u8], search: &Search) -> Option<Token> {
+    fn place_of(
+        &mut self,
+        keyspace: Keyspace,
+        prefix: &[u8],
+        search: &Search<'_>,
+    ) -> Option<Token> {
         let end = end_of(prefix)?;
         self.clock += 1;
         let clock = self.clock;
         let token = |number| Token { keyspace, prefix: Key::from_slice(prefix), number };
         let places = self.ranges_mut(keyspace).by_prefix.get_mut(prefix);
         let near = places.into_iter().flatten().filter(|place| place.search == search.name);
-        let near = near.filter_map(|place| Some((place.known.distance(&search.bounds)?, place)));
+        let near = near.filter_map(|place| Some((place.known.distance(search.bounds())?, place)));
         let nearest = near.min_by_key(|(distance, place)| (*distance, u64::MAX - place.used));
         if let Some((_, place)) = nearest {
-            place.known.move_to(&search.bounds);
+            place.known.move_to(search.bounds());
             let number = place.number;
             place.used = clock;
             return Some(token(number));
@@ -152,7 +157,7 @@ impl Hints {
             self.forget_unused();
         }
         let (number, used) = (clock, clock);
-        let known = Known::nothing_of(prefix, &end, &search.bounds);
+        let known = Known::nothing_of(prefix, &end, search.bounds());
         self.stretches += known.len();
         self.places += 1;
         let number_of = number_of(prefix)?;
@@ -306,7 +311,7 @@ impl Hints {
 /// What is known of a search.
 pub(super) struct OfSearch<'a> {
     hints: &'a Hints,
-    search: &'a Search,
+    search: &'a Search<'a>,
 }
 
 impl Remembered for OfSearch<'_> {
@@ -340,7 +345,8 @@ mod tests {
     fn bounds_that_move_are_those_of_one_search_and_others_have_their_own_place() {
         let mut hints = Hints::default();
         let mut place = |bound, state| {
-            let search = hints.search(&filter(bound, state), &Sort::new());
+            let (filter, sort) = (filter(bound, state), Sort::new());
+            let search = Search::new(&filter, &sort);
             let token = hints.place_of(INDEXES, &prefix(7, 1), &search).unwrap();
             token.number
         };
@@ -360,7 +366,8 @@ mod tests {
     #[test]
     fn what_was_learned_in_vain_is_forgotten() {
         let mut hints = Hints::default();
-        let search = hints.search(&filter(1, "waiting"), &Sort::new());
+        let filter = filter(1, "waiting");
+        let search = Search::new(&filter, &Sort::new());
         let token = hints.place_of(INDEXES, &prefix(7, 1), &search).unwrap();
         let other = hints.place_of(DOCUMENTS, &prefix(7, 1)[..4], &search).unwrap();
         hints.begin();
@@ -375,7 +382,8 @@ mod tests {
     fn places_are_bounded() {
         let mut hints = Hints::default();
         for number in 0..20_000_u32 {
-            let search = hints.search(&filter(1, &number.to_string()), &Sort::new());
+            let filter = filter(1, &number.to_string());
+            let search = Search::new(&filter, &Sort::new());
             hints.place_of(INDEXES, &prefix(1, number / 100), &search).unwrap();
             assert!(hints.places <= PLACES_MAX + 1);
             assert!(hints.entries.by_prefix.values().all(|places| places.len() <= SEARCHES_MAX));

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::claims::{Free, TAKEN_BYTES_MAX};
 use super::documents::{Address, Stored};
+use super::hints::Search;
 use super::machine::{CHANGED_BYTES, effects_within};
 use super::unique::Contests;
 use super::write::Asked;
@@ -148,7 +149,7 @@ impl Machine {
         // What is asked for as a whole is hardly asked for again.
         let (mut plan, places) = match modify.limit {
             Some(_) => {
-                let search = self.hints.search(&modify.filter, &modify.sort);
+                let search = Search::new(&modify.filter, &modify.sort);
                 let search = match free {
                     Some(free) => free.search(search, now),
                     None => search,

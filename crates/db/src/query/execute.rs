@@ -90,7 +90,7 @@ impl<'a> Execution<'a> {
     /// Skips the closed keys in the ranges of the plan, in the order of
     /// [`Access::walked`](super::Access::walked), and records what it learns.
     pub(crate) fn use_known(&mut self, known: Vec<Option<&'a Known>>) {
-        self.has_bounds = self.filter.is_some_and(|filter| !filter.bounds().is_empty());
+        self.has_bounds = self.filter.is_some_and(|filter| !filter.shape().bounds.is_empty());
         self.walks = Some(Walks::new(known));
     }
 

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use smallvec::SmallVec;
-use velocitydb_core::filter::Side;
+use velocitydb_core::filter::{Bound, Side};
 use velocitydb_storage::Direction;
 
 use super::access::Range;
@@ -46,7 +46,7 @@ pub(crate) struct Known {
     /// The same by bound and value.
     moves: BTreeSet<(u16, Bytes, Bytes)>,
     /// The current bounds of the search.
-    bounds: SmallVec<[At; 2]>,
+    bounds: SmallVec<[BoundAt; 2]>,
     /// The bytes of all these keys.
     bytes: usize,
 }
@@ -60,19 +60,11 @@ struct Waiting {
 /// Bounds by number, each with the value that it has to reach.
 pub(crate) type Moves = SmallVec<[(u16, Bytes); 1]>;
 
-/// The position of a bound, as a component of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct At {
-    pub(crate) component: Bytes,
-    pub(crate) side: Side,
-    /// In which direction it has moved so far.
+/// Where a bound is, and in which direction it has moved so far.
+#[derive(Debug)]
+struct BoundAt {
+    bound: Bound,
     moved: Option<Ordering>,
-}
-
-impl At {
-    pub(crate) fn new(component: Vec<u8>, side: Side) -> Self {
-        At { component: component.into(), side, moved: None }
-    }
 }
 
 /// A key that a search read and did not close.
@@ -96,9 +88,14 @@ pub(crate) enum Reached {
 
 impl Known {
     /// Nothing is known of the keys in a range: all are open.
-    pub(crate) fn nothing_of(start: &[u8], end: &[u8], bounds: &[At]) -> Self {
+    pub(crate) fn nothing_of<'a>(
+        start: &[u8],
+        end: &[u8],
+        bounds: impl Iterator<Item = &'a Bound>,
+    ) -> Self {
         let (open, waiting, moves) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let mut known = Known { open, waiting, moves, bounds: SmallVec::from(bounds), bytes: 0 };
+        let bounds = bounds.map(|bound| BoundAt { bound: bound.clone(), moved: None }).collect();
+        let mut known = Known { open, waiting, moves, bounds, bytes: 0 };
         known.open_up(start.into(), end.into());
         known
     }
@@ -116,11 +113,11 @@ impl Known {
     /// The distance from these bounds to others: two for each different move, and one if a bound
     /// moves that has not moved so far. `None` if a bound would reverse its direction: then they
     /// belong to another search.
-    pub(crate) fn distance(&self, bounds: &[At]) -> Option<usize> {
+    pub(crate) fn distance<'a>(&self, bounds: impl Iterator<Item = &'a Bound>) -> Option<usize> {
         let mut moves: SmallVec<[(&[u8], &[u8]); 4]> = SmallVec::new();
         let mut has_stood = false;
         for (from, to) in self.bounds.iter().zip(bounds) {
-            let moved = to.component.cmp(&from.component);
+            let moved = to.component.cmp(&from.bound.component);
             if moved.is_eq() {
                 continue;
             }
@@ -128,7 +125,7 @@ impl Known {
                 return None;
             }
             has_stood |= from.moved.is_none();
-            let step = (&*from.component, &*to.component);
+            let step = (&*from.bound.component, &*to.component);
             if !moves.contains(&step) {
                 moves.push(step);
             }
@@ -137,14 +134,14 @@ impl Known {
     }
 
     /// Moves the bounds, and opens the stretches that awaited it.
-    pub(crate) fn move_to(&mut self, bounds: &[At]) {
-        for (number, to) in bounds.iter().enumerate() {
+    pub(crate) fn move_to<'a>(&mut self, bounds: impl Iterator<Item = &'a Bound>) {
+        for (number, to) in bounds.enumerate() {
             let from = &mut self.bounds[number];
-            let moved = to.component.cmp(&from.component);
+            let moved = to.component.cmp(&from.bound.component);
             if moved.is_eq() {
                 continue;
             }
-            from.component.clone_from(&to.component);
+            from.bound.component.clone_from(&to.component);
             from.moved = Some(moved);
             self.open_reached(number as u16, &to.component, to.side);
         }
@@ -373,7 +370,7 @@ impl Known {
             };
             // The value that the bound reaches first.
             let is_rising =
-                matches!(self.bounds[usize::from(bound)].side, Side::AtLeast | Side::Above);
+                matches!(self.bounds[usize::from(bound)].bound.side, Side::AtLeast | Side::Above);
             let is_sooner = if is_rising { value < same.1 } else { value > same.1 };
             if is_sooner {
                 same.1 = value;
@@ -438,8 +435,8 @@ mod tests {
         bytes.into()
     }
 
-    fn bounds(values: &[i64; 4]) -> Vec<At> {
-        let at = |(value, side): (&i64, Side)| At::new(component(*value).into(), side);
+    fn bounds(values: &[i64; 4]) -> Vec<Bound> {
+        let at = |(value, side): (&i64, Side)| Bound { component: component(*value), side };
         values.iter().zip(SIDES).map(at).collect()
     }
 
@@ -485,7 +482,7 @@ mod tests {
     impl Test {
         fn new(random: Random) -> Self {
             let values = [10; 4];
-            let known = Known::nothing_of(&[0], &[9], &bounds(&values));
+            let known = Known::nothing_of(&[0], &[9], bounds(&values).iter());
             let model = keys().into_iter().map(|key| (key, State::Open)).collect();
             Test { random, known, model, values }
         }
@@ -550,7 +547,7 @@ mod tests {
             let bound = self.number(4);
             self.values[bound] += self.random.within(0..7) as i64 - 3;
             let to = bounds(&self.values);
-            self.known.move_to(&to);
+            self.known.move_to(to.iter());
             for state in self.model.values_mut() {
                 let State::Awaits(moves) = state else { continue };
                 let is_made = |(bound, value): &(u16, Bytes)| {
@@ -626,8 +623,8 @@ mod tests {
     #[test]
     fn it_is_bounded() {
         let end = [u8::MAX];
-        let mut known =
-            Known::nothing_of(&[], &end, &[At::new(component(0).into(), Side::AtLeast)]);
+        let at = |value| [Bound { component: component(value), side: Side::AtLeast }];
+        let mut known = Known::nothing_of(&[], &end, at(0).iter());
         let marks = (0..3 * STRETCHES_MAX as u32).map(|n| {
             let moves: Moves = smallvec::smallvec![(0, component(1 + i64::from(n)))];
             Mark { key: Key::from_slice(&n.to_be_bytes()), moves: Some(moves) }
@@ -637,7 +634,7 @@ mod tests {
         assert!(known.next_open(&range(&[], &end), Direction::Forward).is_none());
         // The stretch that awaits the first move is opened, with its neighbours, and nothing
         // else.
-        known.move_to(&[At::new(component(1).into(), Side::AtLeast)]);
+        known.move_to(at(1).iter());
         let first = known.next_open(&range(&[], &end), Direction::Forward).unwrap();
         assert_eq!(&first.low[..], 0_u32.to_be_bytes());
         assert!(first.high.unwrap()[..] <= *16_u32.to_be_bytes().as_slice());
@@ -655,16 +652,16 @@ mod tests {
     #[test]
     fn bounds_that_go_to_and_fro_are_not_those_of_one_search() {
         let at = |one: i64, other: i64| {
-            let at = |value: i64| At::new(component(value).into(), Side::AtLeast);
+            let at = |value| Bound { component: component(value), side: Side::AtLeast };
             [at(one), at(other)]
         };
-        let mut known = Known::nothing_of(&[1], &[2], &at(5, 5));
-        assert_eq!(known.distance(&at(5, 5)), Some(0));
-        assert_eq!(known.distance(&at(6, 6)), Some(3));
-        assert_eq!(known.distance(&at(6, 4)), Some(5));
-        known.move_to(&at(6, 5));
-        assert_eq!(known.distance(&at(5, 5)), None);
-        assert_eq!(known.distance(&at(7, 5)), Some(2));
-        assert_eq!(known.distance(&at(7, 4)), Some(5));
+        let mut known = Known::nothing_of(&[1], &[2], at(5, 5).iter());
+        assert_eq!(known.distance(at(5, 5).iter()), Some(0));
+        assert_eq!(known.distance(at(6, 6).iter()), Some(3));
+        assert_eq!(known.distance(at(6, 4).iter()), Some(5));
+        known.move_to(at(6, 5).iter());
+        assert_eq!(known.distance(at(5, 5).iter()), None);
+        assert_eq!(known.distance(at(7, 5).iter()), Some(2));
+        assert_eq!(known.distance(at(7, 4).iter()), Some(5));
     }
 }

@@ -39,7 +39,7 @@ pub(crate) use candidate::Candidate;
 pub(crate) use control::{Control, Pause};
 pub(crate) use execute::Execution;
 pub(crate) use hit::{Accept, Examined, Hit, Need, Record};
-pub(crate) use known::{At, Known, Moves};
+pub(crate) use known::{Known, Moves};
 pub(crate) use passed::Passed;
 pub(crate) use pause::Paused;
 pub(crate) use plan::Plan;
