@@ -1,6 +1,7 @@
 //! [`Filter`]: created from objects, JSON or bytes, combined, and evaluated.
 
 use std::borrow::Borrow;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize, de};
@@ -35,7 +36,7 @@ use crate::{DocumentView, Error, Object, Path, RawValue, Result, Value};
 /// );
 /// # Ok::<(), velocitydb_core::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Filter {
     content: Arc<Content>,
     /// The first mistake that was made while building.
@@ -43,7 +44,6 @@ pub struct Filter {
 }
 
 /// What all clones of a filter share.
-#[derive(Debug)]
 struct Content {
     predicate: Predicate,
     /// Computed when it is asked for first: a filter that is used over and over has it once.
@@ -53,6 +53,15 @@ struct Content {
 impl PartialEq for Content {
     fn eq(&self, other: &Self) -> bool {
         self.predicate == other.predicate
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem {
+            None => write!(f, "Filter({})", self.to_json()),
+            Some(problem) => f.debug_tuple("Filter").field(problem).finish(),
+        }
     }
 }
 

@@ -387,7 +387,10 @@ impl Model {
     ) -> Answer {
         let (visible, mut documents, mut lost) = (self.visible(), Vec::new(), Vec::new());
         for one in found {
-            let now = visible.see(&claim.collection, &one.id);
+            let document = visible.document(&claim.collection, &one.id);
+            let lease = document.and_then(|document| document.lease.as_ref());
+            let has_expired = is_replayed && lease.is_some_and(|lease| lease.until <= self.now);
+            let now = visible.see(&claim.collection, &one.id).filter(|_| !has_expired);
             match now.filter(|now| now.version == one.version) {
                 Some(now) => documents.push(now),
                 None => lost.push((one.id, one.version)),

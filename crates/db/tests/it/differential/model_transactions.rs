@@ -7,7 +7,7 @@ use velocitydb::{Filter, Object, Sort, Time, Value, object};
 use super::leases;
 use super::model::{Model, failed, micros};
 use super::rules;
-use super::state::{self, Document, Expiry, Outcome, Refusal, State, change};
+use super::state::{self, Document, Expiry, Lease, Outcome, Refusal, State, change};
 use super::step::{
     Action, Answer, Begun, Change, Claim, ClaimedLast, Condition, LeaseChange, Operation, Releases,
     Seen, Settling, TransactionStep,
@@ -187,7 +187,12 @@ impl Transaction {
             Compare(collection, id, condition) => {
                 let seen = self.read(collection, id);
                 let version = self.version(collection, id);
-                let document = seen.map(|(fields, _)| state::Document::of(version, fields));
+                let lease = self.lease(&(collection.clone(), id.clone()));
+                let document = seen.map(|(fields, _)| {
+                    let set = Vec::new();
+                    let lease = lease.map(|(until, releases)| Lease { until, releases, set });
+                    state::Document { lease, ..state::Document::of(version, fields) }
+                });
                 match state::refusal(condition, id, document.as_ref()) {
                     // As an error a condition that does not hold is one, whatever it says.
                     Some(Refusal::Unmatched(version)) => failed(format!("content {version}")),
