@@ -280,14 +280,17 @@ impl Transaction {
             if claim.is_even_if_leased { filter.clone() } else { filter.clone().and(free) };
         let ids = sorted(&matching(&self.objects(collection), &filter), sort);
         let all = self.all(collection);
-        let (mut taken, mut looked_at) = (Vec::new(), ids.len() + 1);
-        for (position, id) in ids.into_iter().enumerate() {
+        let (mut taken, mut looked_at) = (Vec::new(), 0);
+        for id in ids {
             if taken.len() == *limit as usize {
-                looked_at = position;
                 break;
             }
+            looked_at += 1;
             taken.extend(change(&all[&id], changes).map(|fields| (id, fields)));
-            looked_at = looked_at.max(position + 1);
+        }
+        if taken.len() < *limit as usize {
+            // It has seen that there are no more.
+            looked_at += 1;
         }
         let own = self.writes.keys().filter(|(other, _)| other == collection).count();
         self.look(collection, &filter, sort, Some((looked_at + own) as u64));
