@@ -1,7 +1,7 @@
 //! The second half of a write that waits for the disk: the fsync, which all share who wait by then.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 use parking_lot::MutexGuard;
@@ -11,18 +11,24 @@ use super::pipeline::{GROUP_COMMANDS_MAX, Pipeline, Role};
 use super::queue::Sleeper;
 use crate::{Error, Result};
 
+/// Whether a thread may be among those who wait for an fsync already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    No,
+    Maybe,
+}
+
 impl Pipeline {
     /// Waits until a commit is on the disk, and fsyncs if nobody else does.
     pub(super) fn await_sync(&self, commit: u64) -> Result<()> {
+        let thread = || Sleeper::Thread(std::thread::current());
         loop {
             if self.views.is_settled(commit) {
                 return Ok(());
             }
             if let Some(turn) = self.turn.try_lock() {
                 self.sync(turn)?;
-            } else if self.sleeps_until(commit, Sleeper::Thread(std::thread::current()))
-                && self.turn.is_locked()
-            {
+            } else if self.sleeps_until(commit, thread(), Listed::Maybe) && self.turn.is_locked() {
                 std::thread::park();
             }
         }
@@ -30,15 +36,17 @@ impl Pipeline {
 
     /// Lets somebody be told when a commit is on the disk, or woken when it is to fsync itself. `false`
     /// when it is there already.
-    pub(super) fn sleeps_until(&self, commit: u64, sleeper: Sleeper) -> bool {
+    pub(super) fn sleeps_until(&self, commit: u64, sleeper: Sleeper, listed: Listed) -> bool {
         let mut unsynced = self.unsynced.lock();
         // Whoever fsyncs notes that before it looks here.
         if self.views.is_settled(commit) {
             return false;
         }
         let is_there = match &sleeper {
-            Sleeper::Thread(thread) => unsynced.iter().any(|(_, other)| other.is_thread(thread)),
-            Sleeper::Call(_) => false,
+            Sleeper::Thread(thread) if listed == Listed::Maybe => {
+                unsynced.iter().any(|(_, other)| other.is_thread(thread))
+            }
+            _ => false,
         };
         if !is_there {
             unsynced.push_back((commit, sleeper));
@@ -65,6 +73,7 @@ impl Pipeline {
     pub(super) fn sync(&self, turn: MutexGuard<'_, ()>) -> Result<()> {
         let mut turn = Turn { pipeline: self, turn: Some(turn), failure: None };
         self.gather();
+        self.lead_left();
         let Some(last) = self.views.last() else { return Ok(()) };
         let begin = Instant::now();
         if let Err(error) = self.engine.sync() {
@@ -98,7 +107,9 @@ impl Pipeline {
         let begin = Instant::now();
         let time_max = Duration::from_nanos(self.sync_ns.load(Ordering::Relaxed) / 2);
         // Who gathers is one of them.
-        while self.unsynced.lock().len() + 1 < writers && begin.elapsed() < time_max {
+        while self.unsynced.lock().len() + self.queued.load(Ordering::Relaxed) + 1 < writers
+            && begin.elapsed() < time_max
+        {
             std::thread::yield_now();
         }
     }
@@ -115,6 +126,8 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let Turn { pipeline, turn, failure } = self;
         drop(turn.take());
+        // Pairs with that of who leaves a command in the queue: one of the two sees the other.
+        fence(Ordering::SeqCst);
         let mut served = SmallVec::<[Sleeper; 64]>::new();
         {
             let mut unsynced = pipeline.unsynced.lock();
@@ -128,7 +141,11 @@ impl Drop for Turn<'_> {
                 if waits(&one) { left.push_back(one) } else { served.push(one.1) }
             }
             *unsynced = left;
-            pipeline.wake_sleeper(unsynced.front());
+            match unsynced.front() {
+                // Who fsyncs next applies the queue first.
+                Some(next) => pipeline.wake_sleeper(Some(next)),
+                None => pipeline.wake_next(),
+            }
         }
         for sleeper in served {
             match sleeper {
