@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use velocitydb::Mode;
 
-use crate::Result;
 use crate::arguments::Arguments;
 use crate::documents::{Ids, Pool, Purpose, Size, scattered_id};
 use crate::measure::{Clock, rate_during, rate_in_flight};
 use crate::peers::{self, NAMES, Store, Sync, VELOCITY};
 use crate::results::{Results, Unit};
+use crate::{Result, allocator};
 
 /// Rows that targets are set for.
 pub const ONE_WRITER: &str = "insert, fsync, 1 writer";
@@ -48,6 +48,13 @@ const LOAD_BATCH: u64 = 1_000;
 
 /// Runs the suite.
 pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
+    allocator::use_huge_pages(false);
+    let result = run_all(arguments, results);
+    allocator::use_huge_pages(true);
+    result
+}
+
+fn run_all(arguments: &Arguments, results: &mut Results) -> Result<()> {
     for size in Size::ALL {
         let (table, pool) = (table(size), Pool::new(size)?);
         for _ in 0..arguments.rounds.min(5) {

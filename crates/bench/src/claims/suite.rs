@@ -12,7 +12,7 @@ use crate::arguments::Arguments;
 use crate::cluster::Cluster;
 use crate::results::{Results, Unit};
 use crate::velocity;
-use crate::{Result, queries_velocity};
+use crate::{Result, allocator, queries_velocity};
 
 /// The tables.
 pub const MEMORY_TABLE: &str = "Claims in memory, 1 k jobs waiting";
@@ -61,7 +61,10 @@ pub fn finished(count: u64) -> String {
 pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
     let cluster = Cluster::of(arguments)?;
     for (table, durability) in TABLES {
-        Case { arguments, cluster: &cluster, table, durability }.run(results)?;
+        allocator::use_huge_pages(durability == Durability::Memory);
+        let result = Case { arguments, cluster: &cluster, table, durability }.run(results);
+        allocator::use_huge_pages(true);
+        result?;
     }
     moving::run(arguments, results)
 }
