@@ -17,12 +17,13 @@ use crate::Result;
 ///
 /// `allOf` and references multiply: ten levels of two are a thousand. For any document, this also
 /// bounds how long a validation continues after its steps are used up.
-pub const LOOKS_AT_A_VALUE_MAX: u64 = 10_000;
+pub const CHECKS_PER_VALUE_MAX: u64 = 10_000;
 
-/// How many schemas may be entered before the first of them is left, in a document of 100 levels.
+/// How many schemas may be nested while a document of 100 levels is checked: how many checks are begun
+/// and not yet ended at one time, at the most.
 ///
 /// Each takes some hundreds of bytes of the stack of the thread that validates.
-pub const ENTERED_SCHEMAS_MAX: u32 = 1_000;
+pub const NESTED_SCHEMAS_MAX: u32 = 1_000;
 
 /// The size classes of compiled patterns, in bytes; the last is the largest allowed.
 const PATTERN_SIZES: [usize; 5] = [1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10];
@@ -34,7 +35,7 @@ pub const PATTERNS_BYTES_MAX: usize = 8 << 20;
 ///
 /// Most patterns take a few nanoseconds a byte whatever their size is. The worst ones, such as
 /// `[ab]*a[ab]{50}c`, visit all of their states for each byte: then a step takes about 150.
-const PATTERN_BYTES_A_STEP: usize = 128;
+const PATTERN_BYTES_PER_STEP: usize = 128;
 
 /// The patterns of a schema, by their source text.
 #[derive(Default)]
@@ -48,11 +49,11 @@ pub(super) struct Patterns<'a> {
 /// Checks the bounds, compiles the patterns, and computes the cost of reading documents.
 pub(super) fn check<'a>(schemas: &Subschemas<'a>) -> Result<(Weights, Patterns<'a>)> {
     let order = order(schemas)?;
-    let looks = looks(schemas, &order)?;
-    check_entered(schemas, &order)?;
+    let checks = checks_per_value(schemas, &order)?;
+    check_nesting(schemas, &order)?;
     let (mut weights, patterns) = patterns(schemas)?;
     let names = schemas.all.iter().filter_map(|schema| schema.names);
-    weights.name = names.map(|names| looks[names]).max().unwrap_or_default();
+    weights.name = names.map(|names| checks[names]).max().unwrap_or_default();
     if schemas.all.iter().any(|schema| schema.names.is_some()) {
         weights.name_byte += weights.string_byte.max(1);
     }
@@ -102,50 +103,50 @@ fn in_circle(schemas: &Subschemas<'_>, waits_for: &[usize], start: Number) -> Nu
 }
 
 /// How often each schema checks its value, including the schemas that it applies to the same value.
-fn looks(schemas: &Subschemas<'_>, order: &[Number]) -> Result<Vec<u64>> {
-    let mut looks = vec![0u64; schemas.all.len()];
+fn checks_per_value(schemas: &Subschemas<'_>, order: &[Number]) -> Result<Vec<u64>> {
+    let mut checks = vec![0u64; schemas.all.len()];
     for number in order {
         let schema = &schemas.all[*number];
-        let same = schema.same_value.iter().map(|same| looks[*same]);
+        let same = schema.same_value.iter().map(|same| checks[*same]);
         let same = same.fold(0, u64::saturating_add);
         let times = if schema.is_unevaluated { 3 } else { 1 };
-        looks[*number] = same.saturating_mul(times).saturating_add(schema.keywords);
-        if looks[*number] > LOOKS_AT_A_VALUE_MAX {
+        checks[*number] = same.saturating_mul(times).saturating_add(schema.keywords);
+        if checks[*number] > CHECKS_PER_VALUE_MAX {
             return Err(problem(
                 place_text(&schemas.all, *number, &[]),
                 format!(
-                    "has to look at one value {} times, through allOf, anyOf, oneOf, references \
-                     and the like, and at most {LOOKS_AT_A_VALUE_MAX} is allowed",
-                    looks[*number]
+                    "has to check one value {} times, through allOf, anyOf, oneOf, references \
+                     and the like, and at most {CHECKS_PER_VALUE_MAX} is allowed",
+                    checks[*number]
                 ),
             ));
         }
     }
-    Ok(looks)
+    Ok(checks)
 }
 
 /// Checks how many schemas can be nested while checking: level by level, from the innermost of a
 /// document.
-fn check_entered(schemas: &Subschemas<'_>, order: &[Number]) -> Result<()> {
+fn check_nesting(schemas: &Subschemas<'_>, order: &[Number]) -> Result<()> {
     let mut below = vec![0u32; schemas.all.len()];
     for _ in 0..=DEPTH_MAX {
-        let mut entered = vec![0u32; schemas.all.len()];
+        let mut nested = vec![0u32; schemas.all.len()];
         for number in order {
             let schema = &schemas.all[*number];
-            let same = schema.same_value.iter().map(|same| entered[*same]);
+            let same = schema.same_value.iter().map(|same| nested[*same]);
             let parts = schema.parts.iter().map(|part| below[*part]);
-            entered[*number] = 1 + same.chain(parts).max().unwrap_or_default();
+            nested[*number] = 1 + same.chain(parts).max().unwrap_or_default();
         }
-        below = entered;
+        below = nested;
     }
-    if below[0] <= ENTERED_SCHEMAS_MAX {
+    if below[0] <= NESTED_SCHEMAS_MAX {
         return Ok(());
     }
     Err(problem(
         String::new(),
         format!(
-            "has to enter {} schemas for one value of a document of {DEPTH_MAX} levels, and at \
-             most {ENTERED_SCHEMAS_MAX} is allowed; shorten the chains of references",
+            "nests {} schemas to check a document of {DEPTH_MAX} levels, and at \
+             most {NESTED_SCHEMAS_MAX} is allowed; shorten the chains of references",
             below[0]
         ),
     ))
@@ -174,7 +175,7 @@ fn patterns<'a>(schemas: &Subschemas<'a>) -> Result<(Weights, Patterns<'a>)> {
         patterns.translated.insert(pattern, translated);
         Ok(size)
     };
-    let steps = |size: usize| (size / PATTERN_BYTES_A_STEP) as u64;
+    let steps = |size: usize| (size / PATTERN_BYTES_PER_STEP) as u64;
     for (number, schema) in schemas.all.iter().enumerate() {
         if let Some(pattern) = schema.pattern {
             let place = || place_text(&schemas.all, number, &["pattern"]);

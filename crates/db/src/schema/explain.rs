@@ -10,7 +10,7 @@ use velocitydb_core::{More, RawObject, Value, Violation, Violations};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::judge::Judge;
-use super::meter::{BYTES_A_STEP, Meter};
+use super::meter::{BYTES_PER_STEP, Meter};
 use super::problem::Number;
 use super::problem::dotted;
 use super::rules::{Fields, Keyword, METASCHEMA, Rule, Rules};
@@ -381,7 +381,7 @@ impl<'s, 'd> Explanation<'s, 'd> {
         value: Option<Value>,
     ) {
         let path = self.path(place, name);
-        if !self.found.is_full() && self.judge.meter.spend(1 + path.len() as u64 / BYTES_A_STEP) {
+        if !self.found.is_full() && self.judge.meter.spend(1 + path.len() as u64 / BYTES_PER_STEP) {
             self.found.add(Violation { path, rule: rule.to_owned(), message, value });
         }
     }

@@ -13,10 +13,10 @@ pub const STEPS_MAX: u64 = 10_000_000;
 /// How many further steps it takes for each encoded byte.
 ///
 /// The shortest element of a large array has six bytes, so that twelve rules can check each.
-pub const STEPS_A_BYTE: u64 = 2;
+pub const STEPS_PER_BYTE: u64 = 2;
 
 /// How many bytes one step covers if they are only read.
-pub(super) const BYTES_A_STEP: u64 = 32;
+pub(super) const BYTES_PER_STEP: u64 = 32;
 
 /// Counts the steps of one validation, and records damage.
 ///
@@ -31,11 +31,11 @@ pub(super) struct Meter {
 /// The cost of reading a value beyond one step, which depends on the schema.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Weights {
-    /// Steps a byte of a string, for the heaviest pattern that may be matched against it.
+    /// Steps per byte of a string, for the heaviest pattern that may be matched against it.
     pub(super) string_byte: u64,
-    /// Steps a byte of a field's name, for all patterns that are matched against names.
+    /// Steps per byte of a field's name, for all patterns that are matched against names.
     pub(super) name_byte: u64,
-    /// Steps a field's name, for the schema of names.
+    /// Steps per field name, for the schema of names.
     pub(super) name: u64,
 }
 
@@ -57,7 +57,7 @@ impl Meter {
 
     /// Takes one step.
     #[inline]
-    pub(super) fn look(&self) -> bool {
+    pub(super) fn take_step(&self) -> bool {
         self.spend(1)
     }
 
@@ -83,5 +83,5 @@ impl Meter {
 
 /// How many steps may be taken for a document.
 pub(super) fn steps_max(fields: RawObject<'_>) -> u64 {
-    STEPS_MAX + STEPS_A_BYTE * fields.as_encoded().len() as u64
+    STEPS_MAX + STEPS_PER_BYTE * fields.as_encoded().len() as u64
 }

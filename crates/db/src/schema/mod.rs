@@ -23,12 +23,12 @@ mod values;
 mod view;
 mod violation;
 
-pub use bounds::{ENTERED_SCHEMAS_MAX, LOOKS_AT_A_VALUE_MAX, PATTERNS_BYTES_MAX};
+pub use bounds::{CHECKS_PER_VALUE_MAX, NESTED_SCHEMAS_MAX, PATTERNS_BYTES_MAX};
 pub use builder::{Field, SchemaBuilder};
 pub use compile::SCHEMA_BYTES_MAX;
 pub use defaults::DEFAULTS_BYTES_MAX;
 pub use index_requests::{INDEX_REQUESTS_MAX, IndexRequest};
-pub use meter::{STEPS_A_BYTE, STEPS_MAX};
+pub use meter::{STEPS_MAX, STEPS_PER_BYTE};
 pub use schema_type::Schema;
-pub use scopes::WAYS_MAX;
+pub use scopes::REFERENCE_PATHS_MAX;
 pub use subschemas::SUBSCHEMAS_MAX;

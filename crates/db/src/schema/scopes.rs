@@ -14,7 +14,7 @@ use crate::Result;
 /// The largest number of reference paths to one schema.
 ///
 /// It doubles with each schema that refers to all later ones.
-pub const WAYS_MAX: usize = 256;
+pub const REFERENCE_PATHS_MAX: usize = 256;
 
 /// The largest number of schemas, each counted once per reference path.
 const COMPILED_MAX: usize = 50_000;
@@ -40,15 +40,15 @@ pub(super) fn check(schema: &Json, references: &References<'_>) -> Result<()> {
         }
         let scope = target.resolver().dynamic_scope();
         let scope: Vec<_> = scope.iter().map(|resource| resource.as_str()).collect();
-        if !count.ways.insert((name.to_owned(), scope.join(" "))) {
+        if !count.paths.insert((name.to_owned(), scope.join(" "))) {
             continue;
         }
-        let ways = count.by_name.entry(name.to_owned()).or_default();
-        *ways += 1;
-        let ways = *ways;
+        let paths = count.by_name.entry(name.to_owned()).or_default();
+        *paths += 1;
+        let paths = *paths;
         let (json, resolver, _) = target.into_inner();
         let name = name.to_owned();
-        if ways > WAYS_MAX || count.compiled > COMPILED_MAX {
+        if paths > REFERENCE_PATHS_MAX || count.compiled > COMPILED_MAX {
             let text = format!(
                 "refers to {name:?}, and to other schemas with an $id of their own, by too many \
                  paths; leave out $id and refer to #/$defs/… instead"
@@ -66,7 +66,7 @@ struct Count {
     /// The names of the entered schemas.
     entered: HashSet<String>,
     /// The schemas that were found: names, each with the path there.
-    ways: HashSet<(String, String)>,
+    paths: HashSet<(String, String)>,
     by_name: HashMap<String, usize>,
     compiled: usize,
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jsonschema::json::JsonNumber;
 use velocitydb_core::{Kind, RawValue};
 
-use super::meter::{BYTES_A_STEP, Meter};
+use super::meter::{BYTES_PER_STEP, Meter};
 
 /// The text of a value that JSON Schema sees as a string.
 pub(super) fn text_of(value: RawValue<'_>) -> velocitydb_core::Result<Option<Cow<'_, str>>> {
@@ -140,7 +140,7 @@ pub(super) fn equals(
         Expected::Null => Ok(value.is_null()),
         Expected::Bool(bool) => Ok(value.as_bool()? == Some(*bool)),
         Expected::Number(number) => Ok(number_of(value)?.is_some_and(|found| found.equals(number))),
-        Expected::String(string) => Ok(meter.spend(string.len() as u64 / BYTES_A_STEP)
+        Expected::String(string) => Ok(meter.spend(string.len() as u64 / BYTES_PER_STEP)
             && text_of(value)?.is_some_and(|text| text == string.as_str())),
         Expected::Array(items) => {
             let Some(array) = value.as_array()?.filter(|array| array.len() == items.len()) else {

@@ -10,7 +10,7 @@ use jsonschema_value::LazyInstance;
 use velocitydb_core::raw::{RawFields, RawItems};
 use velocitydb_core::{Kind, RawArray, RawObject, RawValue};
 
-use super::meter::{BYTES_A_STEP, Meter};
+use super::meter::{BYTES_PER_STEP, Meter};
 use super::values::{Number, equals, number_of, text_of, to_json};
 
 /// The representation: documents as they are stored.
@@ -63,11 +63,11 @@ impl<'a> View<'a> {
         self.raw().map(|value| value.as_encoded().as_ptr() as usize)
     }
 
-    /// The value, unless the steps are used up.
+    /// Takes one step and returns the value, unless the steps are used up.
     #[inline]
-    fn look(&self) -> Option<(RawValue<'a>, &'a Meter)> {
+    fn value_for_a_step(&self) -> Option<(RawValue<'a>, &'a Meter)> {
         match self {
-            View::Value(value, meter) => meter.look().then_some((*value, *meter)),
+            View::Value(value, meter) => meter.take_step().then_some((*value, *meter)),
             View::Name(_) => None,
         }
     }
@@ -77,7 +77,7 @@ impl<'a> View<'a> {
         if let View::Name(name) = self {
             return Some((Cow::Borrowed(name), None));
         }
-        let (value, meter) = self.look()?;
+        let (value, meter) = self.value_for_a_step()?;
         let text = meter.read(text_of(value))??;
         Some((text, Some(meter)))
     }
@@ -90,13 +90,13 @@ impl<'a> Node<'a, Stored> for View<'a> {
 
     #[inline]
     fn as_object(&self) -> Option<Fields<'a>> {
-        let (value, meter) = self.look()?;
+        let (value, meter) = self.value_for_a_step()?;
         Some(Fields { object: meter.read(value.as_object())??, meter })
     }
 
     #[inline]
     fn as_array(&self) -> Option<Items<'a>> {
-        let (value, meter) = self.look()?;
+        let (value, meter) = self.value_for_a_step()?;
         Some(Items { array: meter.read(value.as_array())??, meter })
     }
 
@@ -105,7 +105,7 @@ impl<'a> Node<'a, Stored> for View<'a> {
         if let Some(meter) = meter {
             let bytes = text.len() as u64;
             let steps = bytes.saturating_mul(meter.weights.string_byte);
-            if !meter.spend(steps.saturating_add(bytes / BYTES_A_STEP)) {
+            if !meter.spend(steps.saturating_add(bytes / BYTES_PER_STEP)) {
                 return None;
             }
         }
@@ -114,12 +114,12 @@ impl<'a> Node<'a, Stored> for View<'a> {
 
     #[inline]
     fn as_number(&self) -> Option<Number> {
-        let (value, meter) = self.look()?;
+        let (value, meter) = self.value_for_a_step()?;
         meter.read(number_of(value))?
     }
 
     fn as_boolean(&self) -> Option<bool> {
-        let (value, meter) = self.look()?;
+        let (value, meter) = self.value_for_a_step()?;
         meter.read(value.as_bool())?
     }
 
@@ -132,7 +132,7 @@ impl<'a> Node<'a, Stored> for View<'a> {
         if let View::Name(_) = self {
             return JsonType::String;
         }
-        let Some((value, _)) = self.look() else { return JsonType::Null };
+        let Some((value, _)) = self.value_for_a_step() else { return JsonType::Null };
         match value.kind() {
             Kind::Null => JsonType::Null,
             Kind::Bool => JsonType::Boolean,
@@ -149,7 +149,7 @@ impl<'a> Node<'a, Stored> for View<'a> {
 
     fn string_length(&self) -> Option<u64> {
         let (text, meter) = self.text()?;
-        meter.is_none_or(|meter| meter.spend(text.len() as u64 / BYTES_A_STEP)).then_some(())?;
+        meter.is_none_or(|meter| meter.spend(text.len() as u64 / BYTES_PER_STEP)).then_some(())?;
         Some(text.chars().count() as u64)
     }
 
@@ -205,7 +205,7 @@ impl<'a> Object<'a, Stored> for Fields<'a> {
 
     #[inline]
     fn get(&self, key: &Box<str>) -> Option<View<'a>> {
-        self.meter.look().then_some(())?;
+        self.meter.take_step().then_some(())?;
         let value = self.meter.read(self.object.get(key))??;
         Some(View::Value(value, self.meter))
     }
@@ -232,7 +232,7 @@ impl<'a> Iterator for Members<'a> {
         let (name, value) = self.meter.read(self.fields.next()?)?;
         let weights = &self.meter.weights;
         let steps = name.len() as u64 * weights.name_byte + weights.name;
-        (self.meter.look() && self.meter.spend(steps)).then_some(())?;
+        (self.meter.take_step() && self.meter.spend(steps)).then_some(())?;
         Some((name, View::Value(value, self.meter)))
     }
 }
@@ -260,7 +260,7 @@ impl<'a> Array<'a, Stored> for Items<'a> {
     fn is_unique(&self) -> bool {
         let (count, bytes) = (self.array.len() as u64, self.array.as_encoded().len() as u64);
         let rounds = u64::from(count.max(2).ilog2()) + 1;
-        if !self.meter.spend(rounds.saturating_mul(count + bytes / BYTES_A_STEP)) {
+        if !self.meter.spend(rounds.saturating_mul(count + bytes / BYTES_PER_STEP)) {
             return true;
         }
         let items = self.array.iter().collect::<velocitydb_core::Result<Vec<_>>>();
@@ -292,7 +292,7 @@ impl<'a> Iterator for Elements<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<View<'a>> {
-        self.meter.look().then_some(())?;
+        self.meter.take_step().then_some(())?;
         let value = self.meter.read(self.items.next()?)?;
         Some(View::Value(value, self.meter))
     }

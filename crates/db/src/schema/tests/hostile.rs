@@ -90,11 +90,11 @@ fn schemas_that_multiply_are_refused() {
     let unevaluated = nested(r#"{"unevaluatedProperties": false, "allOf": ["#, "]}", 45, inner);
     for json in [doubling, unevaluated] {
         let error = refusal(&json);
-        assert!(error.contains("has to look at one value"), "{error}");
+        assert!(error.contains("has to check one value"), "{error}");
     }
 }
 
-/// Twice as many looks with each level of the document: no bound of the schema alone can tell.
+/// Each level of the document doubles the checks, which no bound on the schema itself detects.
 #[test]
 fn documents_that_multiply_end() {
     let twice = r##"{"properties": {"a": {"$ref": "#"}, "b": {"type": "null"}}}"##;
@@ -124,13 +124,13 @@ fn long_chains_of_references_do_not_exhaust_the_stack() {
     };
     let whole = r##""$ref": "#/$defs/d0","##;
     let error = refusal(&chain(9_000, whole));
-    assert!(error.contains("has to enter 9002 schemas"), "{error}");
+    assert!(error.contains("nests 9002 schemas"), "{error}");
     assert_eq!(verdict(&schema(&chain(900, whole)), &document("{}")), "valid");
     assert_eq!(verdict(&schema(&chain(9_000, "")), &document("{}")), "valid");
 }
 
 /// Every way to go into a document, with every way to add schemas for the same value, up to the
-/// bound of entered schemas, on half of the stack that threads have.
+/// bound of nested schemas, on half of the stack that threads have.
 #[test]
 fn the_deepest_recursion_fits_the_stack() {
     let arrays = nested(r#"{"a": "#, "}", 1, &nested("[", "]", 99, r#""x""#));
