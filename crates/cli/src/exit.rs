@@ -64,7 +64,7 @@ fn code_of(error: &velocitydb::Error) -> Code {
     use velocitydb::Error as Db;
     match (error, error.class()) {
         (Db::Unfinished { cause, .. }, _) => code_of(cause),
-        (Db::RequestReused { .. } | Db::DoneBefore { .. }, _) => Code::Reused,
+        (Db::RequestReused { .. } | Db::AlreadyApplied { .. }, _) => Code::Reused,
         (Db::ConsistencyTooWeak { .. }, _) => Code::TooWeak,
         (_, ErrorClass::Invalid) => Code::InvalidInput,
         (_, ErrorClass::NotFound) => Code::NotFound,

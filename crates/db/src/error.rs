@@ -304,10 +304,10 @@ pub enum Error {
         /// The request id.
         request: RequestId,
     },
-    /// The request was done before, and what it returned then is not remembered: the value of a
-    /// transaction, or a large document. Nothing was done now.
-    #[error("request {request:?} was done before, as command {index}, and what it returned is not remembered; nothing was done now", request = request.as_str())]
-    DoneBefore {
+    /// A command with this request id was already applied, and what it returned is not remembered: the
+    /// value of a transaction, or a large document. This call did nothing.
+    #[error("request {request:?} was already applied, as command {index}, and what it returned is not remembered; this call did nothing", request = request.as_str())]
+    AlreadyApplied {
         /// The request id.
         request: RequestId,
         /// The position of the first attempt in the order of all commands.

@@ -67,7 +67,7 @@ impl Rejection {
             | Error::DeadlineExceeded
             | Error::Cancelled
             | Error::Overloaded { .. }
-            | Error::DoneBefore { .. } => Err(Fatal(error)),
+            | Error::AlreadyApplied { .. } => Err(Fatal(error)),
         }
     }
 }

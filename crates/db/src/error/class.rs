@@ -43,7 +43,7 @@ impl Error {
             | Error::IndexFailed { .. }
             | Error::SchemaSuperseded { .. }
             | Error::RequestReused { .. }
-            | Error::DoneBefore { .. } => ErrorClass::Conflict,
+            | Error::AlreadyApplied { .. } => ErrorClass::Conflict,
             Error::Overloaded { .. }
             | Error::TooManyLeases { .. }
             | Error::InUse { .. }

@@ -86,7 +86,7 @@ impl Documents {
     /// The retry of a [`request`](Documents::request) is given the document of the first attempt;
     /// documents of more than
     /// [`REQUEST_DOCUMENT_BYTES_MAX`](crate::REQUEST_DOCUMENT_BYTES_MAX), as it was and as it became
-    /// together, are not remembered, which [`Error::DoneBefore`] says.
+    /// together, are not remembered, which [`Error::AlreadyApplied`] says.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -377,7 +377,7 @@ impl Documents {
         let (before, after) = (found.before.is_some(), found.after.is_some());
         match (before || after, self.request_id()) {
             (false, Some(request)) => {
-                Err(Error::DoneBefore { request: request.clone(), index: reply.index })
+                Err(Error::AlreadyApplied { request: request.clone(), index: reply.index })
             }
             _ => Changed::new(found, self.name()?).map(Some),
         }

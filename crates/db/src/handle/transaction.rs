@@ -279,9 +279,10 @@ impl Transaction {
     /// # Errors
     ///
     /// [`Error::Conflict`] when something that was read has changed since: nothing was written,
-    /// and the transaction can be run again. [`Error::DoneBefore`] when the handle that began it has a
-    /// [request id](Database::request) under which one was committed meanwhile. [`Error::SchemaViolation`] and [`Error::Duplicate`] when
-    /// a document that is written cannot be as it is. And as for all writes.
+    /// and the transaction can be run again. [`Error::AlreadyApplied`] when the handle that began it has
+    /// a [request id](Database::request) under which another transaction was committed meanwhile.
+    /// [`Error::SchemaViolation`] and [`Error::Duplicate`] when a written document violates a schema or a
+    /// unique index. And as for all writes.
     pub fn commit(self) -> Result<u64> {
         for (collection, _) in self.writes.keys() {
             self.db.entry(collection, Access::Write, Consistency::Strong)?;
@@ -320,7 +321,7 @@ impl Transaction {
         }
         match request {
             Some(request) if reply.is_replayed => {
-                Err(Error::DoneBefore { request: request.id, index: reply.index })
+                Err(Error::AlreadyApplied { request: request.id, index: reply.index })
             }
             _ => Ok(reply.index),
         }

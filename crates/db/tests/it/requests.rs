@@ -277,7 +277,8 @@ fn a_refusal_is_told_in_the_same_words() {
     });
 }
 
-/// A document that is too large to be remembered is not made up: the error says that it was done.
+/// A document that is too large to be remembered is not made up: the error says that the call was
+/// applied.
 #[test]
 fn a_large_document_is_not_remembered_which_the_error_says() {
     let db = velocitydb::open_in_memory().unwrap();
@@ -288,7 +289,7 @@ fn a_large_document_is_not_remembered_which_the_error_says() {
     let pop = || once.find_and_modify(object! {}).delete();
     assert_eq!(pop().unwrap().unwrap().id().as_str(), "a");
     let error = pop().unwrap_err();
-    assert!(matches!(error, Error::DoneBefore { index: 2, .. }), "{error}");
+    assert!(matches!(error, Error::AlreadyApplied { index: 2, .. }), "{error}");
 }
 
 /// A batch's condition and everything else that the caller chose is part of a command; its time and
@@ -342,14 +343,14 @@ fn a_transaction_is_committed_once_under_a_request_id() {
         begun.upsert("docs", "b", object! {}).unwrap();
         increment(&db.request(id("s"))).1.unwrap();
         let error = begun.commit().unwrap_err();
-        assert!(matches!(error, Error::DoneBefore { .. }), "{error}");
+        assert!(matches!(error, Error::AlreadyApplied { .. }), "{error}");
         drop(once);
         home.reopen();
         let once = home.db().request(id("r"));
         if home.mode != Mode::MemoryOnly {
             let (runs, result) = increment(&once);
             let error = result.unwrap_err();
-            assert!(matches!(error, Error::DoneBefore { .. }) && runs == 0, "{error} {runs}");
+            assert!(matches!(error, Error::AlreadyApplied { .. }) && runs == 0, "{error} {runs}");
             let n = home.db().documents("docs").get("a").unwrap().unwrap().fields().unwrap();
             assert_eq!(n["n"], 2.into());
         }

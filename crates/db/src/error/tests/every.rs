@@ -79,7 +79,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
         Error::TooManyLeases { held: 1_000, max: 1_000 },
         Error::InUse { handles: 1, snapshots: 0 },
         Error::RequestReused { request: request() },
-        Error::DoneBefore { request: request(), index: 1 },
+        Error::AlreadyApplied { request: request(), index: 1 },
         Error::Corrupt { place: String::new(), what: String::new() },
         Error::StateVersion { found: 2, supported: 1 },
         Error::Thread { name: "t", reason: String::new() },

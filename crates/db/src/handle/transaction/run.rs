@@ -30,17 +30,17 @@ impl Database {
     /// # }
     /// ```
     ///
-    /// With a [request id](Self::request) it is committed at most once. A retry of one that was
-    /// committed is [`Error::DoneBefore`], since the value of its closure is not remembered, and does
-    /// not run the closure.
+    /// With a [request id](Self::request) it is committed at most once. The retry of a committed
+    /// transaction is [`Error::AlreadyApplied`], since the value of its closure is not remembered, and
+    /// does not run the closure.
     ///
     /// An `Ok` commits, whatever is in it. A closure that ends with errors of its own, which are to
     /// write nothing, is one for [`try_transaction`](Self::try_transaction).
     ///
     /// # Errors
     ///
-    /// What `body` returns, in which case nothing is written; [`Error::DoneBefore`]; [`Error::Contention`] when it kept
-    /// conflicting with others; and as for all writes.
+    /// What `body` returns, in which case nothing is written; [`Error::AlreadyApplied`];
+    /// [`Error::Contention`] when it conflicted with others in every attempt; and as for all writes.
     pub fn transaction<T>(&self, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
         self.run_transaction(body, |error| matches!(error, Error::Conflict))
     }
@@ -119,7 +119,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::DoneBefore`] when this handle has a [request id](Self::request) under which a
+    /// [`Error::AlreadyApplied`] when this handle has a [request id](Self::request) under which a
     /// transaction was committed before; and when storage fails.
     pub fn begin(&self) -> Result<Transaction> {
         let snapshot = self.snapshot()?;
@@ -127,7 +127,7 @@ impl Database {
             && let Some(answer) = find_answer(snapshot.state(), &request)?
             && !answer.is_refused()
         {
-            return Err(Error::DoneBefore { request: request.id, index: answer.index });
+            return Err(Error::AlreadyApplied { request: request.id, index: answer.index });
         }
         Ok(Transaction::new(self.clone(), snapshot))
     }
