@@ -133,8 +133,8 @@ pub struct Modify {
     pub lease: Option<Lease>,
     /// What the retry of a request is told of them.
     pub recall: Recall,
-    /// Which are passed over.
-    pub pass_over: PassOver,
+    /// Which of them are skipped.
+    pub skip: Skip,
 }
 
 /// What is remembered of the documents that a request found and changed, for the answer to a retry.
@@ -157,9 +157,9 @@ pub struct Lease {
     pub release: Release,
 }
 
-/// Which of the documents that it finds a [`Modify`] passes over.
+/// Which of the documents that it finds a [`Modify`] skips.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PassOver {
+pub enum Skip {
     /// None. One that cannot be changed refuses the whole.
     #[default]
     Nothing,

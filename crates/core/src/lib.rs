@@ -50,8 +50,8 @@ pub mod wire;
 pub use codec::Encoded;
 pub use command::{
     Action, BegunLease, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease,
-    LeaseChange, Maintain, MaintainScope, Modify, Operation, Outcome, PassOver, QueryCheck, Recall,
-    Refusal, Request, RequestId, SchemaChange, Write,
+    LeaseChange, Maintain, MaintainScope, Modify, Operation, Outcome, QueryCheck, Recall, Refusal,
+    Request, RequestId, SchemaChange, Skip, Write,
 };
 pub use consistency::Consistency;
 pub use document::{

@@ -54,8 +54,8 @@ pub use handle::aggregate::Aggregate;
 pub use handle::asynchronous::Proposed;
 pub use handle::batch::{BatchOutcomes, BatchWritten, WriteBatch};
 pub use handle::claim::{
-    CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, Misfit, PassedOver, RETRY_AT_FIELD,
-    RETRY_REASON_FIELD,
+    CLAIM_COUNT_MAX, CLAIMANT_FIELD, Claim, Claimed, Lost, Misfit, RETRY_AT_FIELD,
+    RETRY_REASON_FIELD, Skipped,
 };
 pub use handle::cursor::Cursor;
 pub use handle::database::Database;

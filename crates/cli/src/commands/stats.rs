@@ -38,6 +38,6 @@ fn summary(stats: &Stats, bytes: fn(u64) -> Value) -> Object {
         "disk_bytes": bytes(keyspaces.iter().map(|one| one.disk_bytes).sum()),
         "memory_bytes": bytes(keyspaces.iter().map(|one| one.memory_bytes).sum()),
         "postponed": stats.postponed,
-        "passed_over": stats.collections.iter().map(|one| one.passed_over).sum::<u64>()
+        "skipped": stats.collections.iter().map(|one| one.skipped).sum::<u64>()
     }
 }

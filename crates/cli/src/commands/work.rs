@@ -1,6 +1,6 @@
 //! `claim`, `complete`, `renew`, `release` and `retry`.
 
-use velocitydb::{Filter, Lost, Object, PassedOver, Release, object};
+use velocitydb::{Filter, Lost, Object, Release, Skipped, object};
 
 use super::explain;
 use super::many::with_request;
@@ -42,8 +42,8 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
         return explain::print(&explanation, documents.count()?, output);
     }
     let claimed = claim.update(update)?;
-    for PassedOver { reason, .. } in &claimed.passed_over {
-        note(format_args!("passed over: {reason}"))?;
+    for Skipped { reason, .. } in &claimed.skipped {
+        note(format_args!("skipped: {reason}"))?;
     }
     for Lost { id, version } in &claimed.lost {
         note(format_args!(

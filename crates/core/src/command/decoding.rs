@@ -22,8 +22,8 @@ use std::time::Duration;
 use super::bounds::{check_bytes, check_checks, check_operations, check_set};
 use super::{
     Action, BegunLease, Body, COMMAND_VERSION, Check, CollectionOptions, Command, Condition,
-    Expiry, Lease, LeaseChange, Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck,
-    Recall, Request, RequestId, SchemaChange, Write,
+    Expiry, Lease, LeaseChange, Maintain, MaintainScope, Modify, Operation, QueryCheck, Recall,
+    Request, RequestId, SchemaChange, Skip, Write,
 };
 use crate::container::ensure;
 use crate::format::Names;
@@ -268,11 +268,11 @@ impl<'a> Reader<'a> {
                 2 => Recall::Documents,
                 _ => return Err(Error::corrupt("what is recalled of a request is unknown")),
             },
-            pass_over: match self.byte()? {
-                0 => PassOver::Nothing,
-                1 => PassOver::Unfit,
-                2 => PassOver::UnfitAndLeased,
-                _ => return Err(Error::corrupt("which documents are passed over is unknown")),
+            skip: match self.byte()? {
+                0 => Skip::Nothing,
+                1 => Skip::Unfit,
+                2 => Skip::UnfitAndLeased,
+                _ => return Err(Error::corrupt("unknown choice of the documents to skip")),
             },
         })
     }

@@ -21,8 +21,8 @@ use xxhash_rust::xxh3::Xxh3;
 use super::bounds::{check_bytes, check_parts};
 use super::{
     Action, BegunLease, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease,
-    LeaseChange, Maintain, MaintainScope, Modify, Operation, PassOver, QueryCheck, Recall,
-    SchemaChange, Write,
+    LeaseChange, Maintain, MaintainScope, Modify, Operation, QueryCheck, Recall, SchemaChange,
+    Skip, Write,
 };
 use crate::codec::{encode_operators_into, encode_sort_into, encode_value_into};
 use crate::{Consistency, Encoded, Filter, Object, Release, Result, Sort, Time, Update, Value};
@@ -501,7 +501,7 @@ impl<'o, O: Output> Writer<'o, O> {
 
     fn modify(&mut self, modify: &Modify) -> Result<()> {
         let Modify { collection, filter, candidates, sort, limit, action, expiry, .. } = modify;
-        let Modify { lease, recall, pass_over, .. } = modify;
+        let Modify { lease, recall, skip, .. } = modify;
         self.text(collection.as_str());
         self.filter(filter)?;
         self.option(candidates.as_ref(), |writer, ids| {
@@ -522,10 +522,10 @@ impl<'o, O: Output> Writer<'o, O> {
             Recall::Versions => 1,
             Recall::Documents => 2,
         });
-        self.byte(match pass_over {
-            PassOver::Nothing => 0,
-            PassOver::Unfit => 1,
-            PassOver::UnfitAndLeased => 2,
+        self.byte(match skip {
+            Skip::Nothing => 0,
+            Skip::Unfit => 1,
+            Skip::UnfitAndLeased => 2,
         });
         Ok(())
     }

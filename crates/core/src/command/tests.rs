@@ -52,7 +52,7 @@ fn modify() -> Modify {
             release: Update::new().rename("a", "b").pull_where("l", object! { "x": 1 }).into(),
         }),
         recall: Recall::Versions,
-        pass_over: PassOver::Unfit,
+        skip: Skip::Unfit,
     }
 }
 
@@ -190,8 +190,8 @@ fn modifications() -> impl Iterator<Item = Body> {
         },
         |modify| modify.recall = Recall::Count,
         |modify| modify.recall = Recall::Documents,
-        |modify| modify.pass_over = PassOver::Nothing,
-        |modify| modify.pass_over = PassOver::UnfitAndLeased,
+        |modify| modify.skip = Skip::Nothing,
+        |modify| modify.skip = Skip::UnfitAndLeased,
     ];
     changes.into_iter().map(|change| {
         let mut modify = modify();
@@ -253,7 +253,7 @@ impl Seen {
             Body::Maintain(maintain) => note!(self, maintain.scope, MaintainScope { Due, All }),
             Body::Modify(modify) => {
                 note!(self, modify.recall, Recall { Count, Versions, Documents });
-                note!(self, modify.pass_over, PassOver { Nothing, Unfit, UnfitAndLeased });
+                note!(self, modify.skip, Skip { Nothing, Unfit, UnfitAndLeased });
             }
             Body::SetSchema { change, .. } => {
                 note!(self, change, SchemaChange { Propose(_), Confirm(_), Withdraw(_), Impose(_) });

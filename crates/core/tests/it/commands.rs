@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use velocitydb_core::{
     Action, BegunLease, Body, Check, CollectionName, Command, Condition, DocumentId, Encoded,
-    Expiry, Filter, IndexSpec, Lease, LeaseChange, Modify, Object, Operation, PassOver, Path,
-    QueryCheck, Recall, Release, Request, RequestId, SchemaChange, Sort, Time, Update, Value,
-    object, value,
+    Expiry, Filter, IndexSpec, Lease, LeaseChange, Modify, Object, Operation, Path, QueryCheck,
+    Recall, Release, Request, RequestId, SchemaChange, Skip, Sort, Time, Update, Value, object,
+    value,
 };
 
 use crate::queries;
@@ -212,10 +212,10 @@ fn modify() -> impl Strategy<Value = Modify> {
     let found = (collection(), filter(), option::of(vec(id(), 0..4)), sort(), any::<Option<u32>>());
     let how = (
         select(&[Recall::Count, Recall::Versions, Recall::Documents][..]),
-        select(&[PassOver::Nothing, PassOver::Unfit, PassOver::UnfitAndLeased][..]),
+        select(&[Skip::Nothing, Skip::Unfit, Skip::UnfitAndLeased][..]),
     );
     (found, action(), expiry(), option::of(lease()), how).prop_map(
-        |(found, action, expiry, lease, (recall, pass_over))| {
+        |(found, action, expiry, lease, (recall, skip))| {
             let (collection, filter, candidates, sort, limit) = found;
             Modify {
                 collection,
@@ -227,7 +227,7 @@ fn modify() -> impl Strategy<Value = Modify> {
                 expiry,
                 lease,
                 recall,
-                pass_over,
+                skip,
             }
         },
     )

@@ -22,8 +22,8 @@ const FOUND_DOCUMENTS: u8 = 2;
 const FOUND_COUNT: u8 = 3;
 const NEW_ID: u8 = 4;
 const CURRENT: u8 = 5;
-const PASSED_OVER: u8 = 6;
-const PASSED_OVER_COUNT: u8 = 7;
+const SKIPPED: u8 = 6;
+const SKIPPED_COUNT: u8 = 7;
 const SCHEMA_VERSION: u8 = 8;
 const PROBLEM: u8 = 9;
 const REPLAYED: u8 = 10;
@@ -96,12 +96,12 @@ impl Wire for Reply {
             out.push(CURRENT);
             put_bytes(record, out);
         }
-        for (id, refusal) in &self.passed_over {
-            part(PASSED_OVER, id, out);
+        for (id, refusal) in &self.skipped {
+            part(SKIPPED, id, out);
             refusal.put(out);
         }
-        if self.passed_over_count != self.passed_over.len() {
-            part(PASSED_OVER_COUNT, &self.passed_over_count, out);
+        if self.skipped_count != self.skipped.len() {
+            part(SKIPPED_COUNT, &self.skipped_count, out);
         }
         if self.schema_version > 0 {
             part(SCHEMA_VERSION, &self.schema_version, out);
@@ -116,7 +116,7 @@ impl Wire for Reply {
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
         let mut reply = Reply { index: Wire::take(bytes)?, ..Reply::default() };
-        let (mut found_count, mut passed_over_count) = (None, None);
+        let (mut found_count, mut skipped_count) = (None, None);
         while !bytes.is_empty() {
             match take_tag(bytes)? {
                 OUTCOME => reply.outcomes.push(Outcome::take(bytes)?),
@@ -125,8 +125,8 @@ impl Wire for Reply {
                 FOUND_DOCUMENTS => reply.found.push(Found::take(bytes, true)?),
                 FOUND_COUNT => found_count = Some(Wire::take(bytes)?),
                 CURRENT => reply.current = Some(Blob::copy_of(take_bytes(bytes)?)),
-                PASSED_OVER => reply.passed_over.push(Wire::take(bytes)?),
-                PASSED_OVER_COUNT => passed_over_count = Some(Wire::take(bytes)?),
+                SKIPPED => reply.skipped.push(Wire::take(bytes)?),
+                SKIPPED_COUNT => skipped_count = Some(Wire::take(bytes)?),
                 SCHEMA_VERSION => reply.schema_version = Wire::take(bytes)?,
                 PROBLEM => reply.problems.push(Wire::take(bytes)?),
                 REPLAYED => reply.is_replayed = true,
@@ -136,7 +136,7 @@ impl Wire for Reply {
             }
         }
         reply.found_count = found_count.unwrap_or(reply.found.len() as u64);
-        reply.passed_over_count = passed_over_count.unwrap_or(reply.passed_over.len());
+        reply.skipped_count = skipped_count.unwrap_or(reply.skipped.len());
         // Whoever is told of an id looks for its operation.
         let has_operation = |(position, _): &(usize, _)| *position < reply.outcomes.len();
         reply.new_ids.iter().all(has_operation).then_some(reply)

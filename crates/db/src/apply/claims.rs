@@ -1,6 +1,6 @@
-//! Applying: claims, and what they pass over.
+//! Applying: claims, and what they skip.
 //!
-//! A claim takes no document that is under a lease, unless it asks for those too, and passes over one
+//! A claim takes no document that is under a lease, unless it asks for those too, and skips one
 //! that cannot be changed as it wants: a type does not fit, a schema or a unique index refuses it. So
 //! neither keeps what is behind it from being claimed. What is unfit for claims of one *shape* (the
 //! same operators on the same paths, with values of the same types) is marked in the state, and not
@@ -12,8 +12,7 @@ use std::collections::HashSet;
 use velocitydb_core::filter::{Bound, Side};
 use velocitydb_core::key::{Direction, encode_key_value};
 use velocitydb_core::{
-    Action, CollectionName, DocumentId, Header, Modify, Outcome, PassOver, Refusal, Time, Value,
-    limits,
+    Action, CollectionName, DocumentId, Header, Modify, Outcome, Refusal, Skip, Time, Value, limits,
 };
 use velocitydb_storage::Snapshot;
 use xxhash_rust::xxh3::Xxh3;
@@ -27,7 +26,7 @@ use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::query::{Accept, Moves, Verdict};
 
 /// How many documents one claim tries in vain at the most.
-pub(crate) const PASSED_OVER_MAX: usize = 1_000;
+pub(crate) const SKIPPED_MAX: usize = 1_000;
 
 /// How much one claim reads to take, and writes, in bytes: 64 MiB each, and what one document more
 /// makes of it. It takes fewer documents than it may where they are large.
@@ -70,7 +69,7 @@ impl Free<'_> {
         if self.taken.iter().any(|taken| taken.as_str() == id) {
             return Ok(Accept::No(Verdict::Open));
         }
-        if header.lease.is_some() && self.modify.pass_over == PassOver::UnfitAndLeased {
+        if header.lease.is_some() && self.modify.skip == Skip::UnfitAndLeased {
             return Ok(Accept::No(Verdict::Closed));
         }
         let Some(shape) = self.shape else { return Ok(Accept::Yes) };
@@ -86,7 +85,7 @@ impl Free<'_> {
 
     /// The search with these demands, made of the one without.
     pub(super) fn search<'s>(&self, search: Search<'s>, now: Time) -> Search<'s> {
-        let mut demands = vec![u8::from(self.modify.pass_over == PassOver::UnfitAndLeased)];
+        let mut demands = vec![u8::from(self.modify.skip == Skip::UnfitAndLeased)];
         demands.extend(self.shape.iter().flat_map(|shape| shape.to_le_bytes()));
         let component = |_| component_of(now).into();
         let now = self.shape.map(component);
@@ -112,10 +111,7 @@ impl Machine {
         let bytes_before = self.batch.byte_length();
         let has_room =
             |machine: &Self| machine.batch.byte_length() - bytes_before < TAKEN_BYTES_MAX;
-        while reply.found_count < limit
-            && reply.passed_over_count < PASSED_OVER_MAX
-            && has_room(self)
-        {
+        while reply.found_count < limit && reply.skipped_count < SKIPPED_MAX && has_room(self) {
             let left = limit - reply.found_count;
             let Some(free) = self.free(modify, taken) else { break };
             let wanted = self.find(modify, left, Some(&free), now, None)?;
@@ -140,9 +136,9 @@ impl Machine {
                     }
                     Err(refusal) => {
                         self.mark_unfit(&place, shape_of(&modify.action), &refusal, now)?;
-                        reply.passed_over_count += 1;
-                        if self.is_asked && reply.passed_over.len() < REPORTED_MAX {
-                            reply.passed_over.push((id, refusal));
+                        reply.skipped_count += 1;
+                        if self.is_asked && reply.skipped.len() < REPORTED_MAX {
+                            reply.skipped.push((id, refusal));
                         }
                     }
                 }
@@ -163,7 +159,7 @@ impl Machine {
         let collection = self.catalog.collections.get(&modify.collection)?;
         let shape = (collection.totals.unfit > 0).then(|| shape_of(&modify.action));
         let bounds = modify.filter.shape().bounds.len();
-        let is_claim = modify.pass_over != PassOver::Nothing;
+        let is_claim = modify.skip != Skip::Nothing;
         is_claim.then_some(Free { modify, taken, shape, bounds })
     }
 

@@ -25,7 +25,7 @@ mod write;
 
 pub(crate) use changes::OnChanges;
 pub use changes::{Cause, Change, DocumentChange, Effect};
-pub(crate) use claims::PASSED_OVER_MAX;
+pub(crate) use claims::SKIPPED_MAX;
 pub(crate) use commit::Committed;
 pub(crate) use machine::{Machine, purpose_of};
 pub(crate) use modify::{Fingerprint, Searched};

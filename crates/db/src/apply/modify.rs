@@ -9,8 +9,8 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use smallvec::SmallVec;
 use velocitydb_core::{
-    Action, CollectionName, DocumentId, Header, Modify, Outcome, PassOver, QueryCheck, Recall,
-    Time, limits,
+    Action, CollectionName, DocumentId, Header, Modify, Outcome, QueryCheck, Recall, Skip, Time,
+    limits,
 };
 use velocitydb_storage::{Blob, Overlay, Snapshot};
 use xxhash_rust::xxh3::Xxh3;
@@ -40,7 +40,7 @@ impl Machine {
         if !self.end_leases(&modify.collection, now)? {
             return Ok(Reply { is_behind: true, ..Reply::default() });
         }
-        if modify.pass_over != PassOver::Nothing {
+        if modify.skip != Skip::Nothing {
             return self.take(now, modify);
         }
         let limit = modify.limit.map_or(limits::COMMAND_OPERATIONS_MAX as u64 + 1, u64::from);

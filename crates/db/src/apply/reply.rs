@@ -26,9 +26,9 @@ pub(crate) struct Reply {
     /// of their operations.
     pub(crate) new_ids: Vec<(usize, DocumentId)>,
     /// The documents that a claim could not take, and why; not all of many.
-    pub(crate) passed_over: Vec<(DocumentId, Refusal)>,
-    /// How many they are.
-    pub(crate) passed_over_count: usize,
+    pub(crate) skipped: Vec<(DocumentId, Refusal)>,
+    /// How many were skipped.
+    pub(crate) skipped_count: usize,
     /// The version of a schema that was changed.
     pub(crate) schema_version: u64,
     /// Whether nothing was done because more is due first than one command may do: maintenance has

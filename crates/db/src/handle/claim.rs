@@ -15,11 +15,11 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use velocitydb_core::{
-    Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Outcome, PassOver,
-    Recall, Refusal, Release, Sort, Time, Update, field,
+    Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Outcome, Recall, Refusal,
+    Release, Skip, Sort, Time, Update, field,
 };
 
-use crate::apply::{Found, PASSED_OVER_MAX, Reply};
+use crate::apply::{Found, Reply, SKIPPED_MAX};
 use crate::handle::lease_guard::Before;
 use crate::handle::lease_keeper;
 use crate::{
@@ -47,7 +47,7 @@ pub struct Claim<'a, D = Document> {
     limit: u32,
     claimant: Option<(String, String)>,
     lease: Option<(Duration, Release)>,
-    pass_over: PassOver,
+    skip: Skip,
     rows: PhantomData<fn() -> D>,
 }
 
@@ -62,12 +62,12 @@ pub struct Claimed<D = Document> {
     /// renewed, or somebody else's. And what expired with the claim.
     pub lost: Vec<Lost>,
     /// Documents that satisfy the filter and could not be changed as the claim wants; at most 16 are
-    /// listed. Claims with the same operators, paths and types of values pass over them, and do not
+    /// listed. Claims with the same operators, paths and types of values skip them, and do not
     /// report them again, until they change or a minute has passed (a second, where a unique index
     /// stands against it).
-    pub passed_over: Vec<PassedOver>,
-    /// How many they are.
-    pub passed_over_count: u64,
+    pub skipped: Vec<Skipped>,
+    /// How many were skipped.
+    pub skipped_count: u64,
     /// The place of the claim in the order of all commands.
     pub index: u64,
     /// Whether this answers an earlier call with the same request id. The documents are then those
@@ -94,9 +94,9 @@ pub struct Misfit {
     pub reason: Error,
 }
 
-/// A document that a claim passed over.
+/// A document that a claim skipped.
 #[derive(Debug, Clone)]
-pub struct PassedOver {
+pub struct Skipped {
     /// Its id.
     pub id: DocumentId,
     /// Why it could not be changed as the claim wanted.
@@ -133,7 +133,7 @@ impl Documents {
             limit: 1,
             claimant: None,
             lease: None,
-            pass_over: PassOver::UnfitAndLeased,
+            skip: Skip::UnfitAndLeased,
             rows: PhantomData,
         }
     }
@@ -226,8 +226,8 @@ impl<'a> Claim<'a> {
     /// The same claim, its documents of the type `T`. Those that do not fit it are
     /// [`misfits`](Claimed::misfits).
     pub fn typed<T>(self) -> Claim<'a, Typed<T>> {
-        let Claim { documents, filter, sort, limit, claimant, lease, pass_over, .. } = self;
-        Claim { documents, filter, sort, limit, claimant, lease, pass_over, rows: PhantomData }
+        let Claim { documents, filter, sort, limit, claimant, lease, skip, .. } = self;
+        Claim { documents, filter, sort, limit, claimant, lease, skip, rows: PhantomData }
     }
 }
 
@@ -298,7 +298,7 @@ impl<D: FromDocument> Claim<'_, D> {
     /// Takes documents that are under somebody's lease too, if they satisfy the filter. Whoever had
     /// one before has lost it.
     pub fn even_if_leased(mut self) -> Self {
-        self.pass_over = PassOver::Unfit;
+        self.skip = Skip::Unfit;
         self
     }
 
@@ -325,13 +325,13 @@ impl<D: FromDocument> Claim<'_, D> {
             expiry: Expiry::Keep,
             lease: None,
             recall: Recall::Versions,
-            pass_over: self.pass_over,
+            skip: self.skip,
         })
     }
 
     /// Takes the documents, and changes each so that nobody else finds it.
     ///
-    /// One that cannot be changed so is passed over, and reported in [`Claimed::passed_over`].
+    /// One that cannot be changed so is skipped, and reported in [`Claimed::skipped`].
     ///
     /// # Errors
     ///
@@ -373,12 +373,12 @@ impl<D: FromDocument> Claim<'_, D> {
     fn take(self, update: Update) -> Result<Claimed> {
         let documents = self.documents;
         let modify = self.into_modify(update)?;
-        let (mut reply, mut passed) = (documents.modify(modify.clone())?, Passed::default());
+        let (mut reply, mut before) = (documents.modify(modify.clone())?, SkippedBefore::default());
         while documents.goes_on_behind(&reply) {
-            passed.note(reply);
+            before.note(reply);
             reply = documents.modify(modify.clone())?;
         }
-        documents.claimed(reply, passed)
+        documents.claimed(reply, before)
     }
 
     /// As [`update`](Self::update), and returns at once: the claim is proposed before that, and made
@@ -395,13 +395,13 @@ impl<D: FromDocument> Claim<'_, D> {
         });
         Proposed::new(async move {
             let (modify, reply) = proposed?;
-            let (mut reply, mut passed) = (reply.await?, Passed::default());
+            let (mut reply, mut before) = (reply.await?, SkippedBefore::default());
             while documents.goes_on_behind(&reply) {
-                passed.note(reply);
+                before.note(reply);
                 reply = documents.propose_modify(&modify)?.await?;
             }
             let name = documents.name()?;
-            let claimed = documents.claimed(reply, passed)?;
+            let claimed = documents.claimed(reply, before)?;
             claimed.try_map(|document| D::from_document(document, name))
         })
     }
@@ -421,45 +421,41 @@ impl<D: FromDocument> Claim<'_, D> {
             expiry: self.documents.expiry(),
             lease,
             recall: Recall::Versions,
-            pass_over: self.pass_over,
+            skip: self.skip,
         })
     }
 }
 
-/// What claims have passed over that found nothing.
+/// What the earlier claims of one call skipped, which found nothing.
 #[derive(Default)]
-struct Passed {
+struct SkippedBefore {
     /// What the first of them reported.
     first: Option<Vec<(DocumentId, Refusal)>>,
     count: usize,
 }
 
-impl Passed {
+impl SkippedBefore {
     fn note(&mut self, reply: Reply) {
-        self.count += reply.passed_over_count;
-        self.first.get_or_insert(reply.passed_over);
+        self.count += reply.skipped_count;
+        self.first.get_or_insert(reply.skipped);
     }
 }
 
 impl Documents {
-    /// Whether a claim that found nothing stopped at its bound, with others behind what it passed over.
+    /// Whether a claim that found nothing stopped at its bound, with others behind what it skipped.
     fn goes_on_behind(&self, reply: &Reply) -> bool {
-        reply.found.is_empty()
-            && reply.passed_over_count >= PASSED_OVER_MAX
-            && self.request_id().is_none()
+        reply.found.is_empty() && reply.skipped_count >= SKIPPED_MAX && self.request_id().is_none()
     }
 
-    /// What a claim was answered, the last of those that went on behind what they passed over.
-    fn claimed(&self, reply: Reply, before: Passed) -> Result<Claimed> {
+    /// What a claim was answered, the last of those that went on behind what they skipped.
+    fn claimed(&self, reply: Reply, before: SkippedBefore) -> Result<Claimed> {
         let (index, is_replayed) = (reply.index, reply.is_replayed);
-        let passed_over_count = before.count + reply.passed_over_count;
+        let skipped_count = before.count + reply.skipped_count;
         let name = self.name()?;
-        let passed_over =
-            before.first.unwrap_or(reply.passed_over).into_iter().map(|(id, refusal)| PassedOver {
-                id: id.clone(),
-                reason: Error::refused(name.clone(), id, refusal, None),
-            });
-        let (passed_over, passed_over_count) = (passed_over.collect(), passed_over_count as u64);
+        let skipped = before.first.unwrap_or(reply.skipped).into_iter().map(|(id, refusal)| {
+            Skipped { id: id.clone(), reason: Error::refused(name.clone(), id, refusal, None) }
+        });
+        let (skipped, skipped_count) = (skipped.collect(), skipped_count as u64);
         let (mut documents, mut lost) = (Vec::with_capacity(reply.found.len()), Vec::new());
         let now = self.db.now();
         // One whose lease has expired is taken back by whoever comes to it next.
@@ -477,14 +473,14 @@ impl Documents {
             }
         }
         let misfits = Vec::new();
-        Ok(Claimed { documents, misfits, lost, passed_over, passed_over_count, index, is_replayed })
+        Ok(Claimed { documents, misfits, lost, skipped, skipped_count, index, is_replayed })
     }
 }
 
 impl Claimed {
     /// The same, each document made into something else; those that cannot be are the misfits.
     fn try_map<D>(self, mut make: impl FnMut(Document) -> Result<D>) -> Result<Claimed<D>> {
-        let Claimed { documents, mut misfits, lost, passed_over, passed_over_count, .. } = self;
+        let Claimed { documents, mut misfits, lost, skipped, skipped_count, .. } = self;
         let mut made = Vec::with_capacity(documents.len());
         for document in documents {
             match make(document.clone()) {
@@ -493,7 +489,7 @@ impl Claimed {
             }
         }
         let (documents, index, is_replayed) = (made, self.index, self.is_replayed);
-        Ok(Claimed { documents, misfits, lost, passed_over, passed_over_count, index, is_replayed })
+        Ok(Claimed { documents, misfits, lost, skipped, skipped_count, index, is_replayed })
     }
 }
 

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
 use velocitydb_core::{
-    Action, Body, CollectionName, DocumentId, Filter, Modify, Outcome, PassOver, Recall, Sort,
-    Update, limits,
+    Action, Body, CollectionName, DocumentId, Filter, Modify, Outcome, Recall, Skip, Sort, Update,
+    limits,
 };
 
 use crate::apply::{Found, Reply};
@@ -125,7 +125,7 @@ impl Documents {
             expiry: self.expiry(),
             lease: None,
             recall: Recall::Count,
-            pass_over: PassOver::Nothing,
+            skip: Skip::Nothing,
         };
         if self.request_id().is_some() {
             let reply = self.modify(modify)?;
@@ -365,7 +365,7 @@ impl<D: FromDocument> FindAndModify<'_, D> {
             expiry: self.documents.expiry(),
             lease: None,
             recall: Recall::Documents,
-            pass_over: PassOver::Nothing,
+            skip: Skip::Nothing,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use velocitydb_core::{
     Action, Body, CollectionName, Consistency, DocumentId, DocumentView, Error as InputError,
-    Expiry, Filter, IndexSpec, Modify, PassOver, Recall, SchemaChange, Sort, Update, Violations,
+    Expiry, Filter, IndexSpec, Modify, Recall, SchemaChange, Skip, Sort, Update, Violations,
     limits, object,
 };
 
@@ -285,7 +285,7 @@ fn fill(documents: &Documents, ids: Vec<DocumentId>, offenders: &mut Offenders) 
             action: Action::Update(Update::new()),
             expiry: Expiry::Keep,
             lease: None,
-            pass_over: PassOver::Nothing,
+            skip: Skip::Nothing,
             recall: Recall::Count,
         })
     };

@@ -58,7 +58,7 @@ pub struct CollectionStats {
     /// Deleted documents whose last version is still remembered.
     pub tombstones: u64,
     /// Documents that claims skip, since a claim's update could not be applied to them.
-    pub passed_over: u64,
+    pub skipped: u64,
 }
 
 impl Snapshot {
@@ -174,8 +174,8 @@ impl Snapshot {
             let expired = expired.get(&number).copied().unwrap_or(0);
             let Totals { bytes, writes, tombstones, unfit, .. } = totals;
             let count = totals.count.saturating_sub(expired);
-            let passed_over = unfit;
-            Ok(CollectionStats { name, options, count, bytes, writes, tombstones, passed_over })
+            let skipped = unfit;
+            Ok(CollectionStats { name, options, count, bytes, writes, tombstones, skipped })
         };
         catalog::all_names(self.state())?.into_iter().map(stats).collect()
     }

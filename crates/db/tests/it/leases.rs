@@ -264,35 +264,32 @@ fn what_cannot_be_claimed_keeps_nobody_from_the_rest() {
             let ids = |claimed: &Claimed| {
                 claimed.documents.iter().map(|one| one.id().to_string()).collect::<Vec<_>>()
             };
-            let passed_over = |claimed: &Claimed| {
-                let ids = claimed.passed_over.iter().map(|one| one.id.to_string());
+            let skipped = |claimed: &Claimed| {
+                let ids = claimed.skipped.iter().map(|one| one.id.to_string());
                 ids.collect::<Vec<_>>()
             };
             // The second of two has the slot of the first.
             let claimed = claim(1);
             assert_eq!(ids(&claimed), ["good"]);
-            assert_eq!(passed_over(&claimed), ["type", "schema", "better"]);
-            assert!(matches!(claimed.passed_over[0].reason, Error::Inapplicable { .. }));
-            assert!(matches!(claimed.passed_over[1].reason, Error::SchemaViolation { .. }));
-            assert!(matches!(claimed.passed_over[2].reason, Error::Duplicate { .. }));
-            assert_eq!(db.collections().unwrap()[0].passed_over, 3);
+            assert_eq!(skipped(&claimed), ["type", "schema", "better"]);
+            assert!(matches!(claimed.skipped[0].reason, Error::Inapplicable { .. }));
+            assert!(matches!(claimed.skipped[1].reason, Error::SchemaViolation { .. }));
+            assert!(matches!(claimed.skipped[2].reason, Error::Duplicate { .. }));
+            assert_eq!(db.collections().unwrap()[0].skipped, 3);
             // They are left alone for a while: others would fail just so.
             let claimed = claim(2);
-            assert_eq!((ids(&claimed).len(), passed_over(&claimed).len()), (0, 0));
+            assert_eq!((ids(&claimed).len(), skipped(&claimed).len()), (0, 0));
             home.world.advance(SECOND);
             let claimed = claim(2);
-            assert_eq!(
-                (ids(&claimed), passed_over(&claimed).len()),
-                (vec!["better".to_owned()], 0)
-            );
+            assert_eq!((ids(&claimed), skipped(&claimed).len()), (vec!["better".to_owned()], 0));
             // A claim that asks for less gets them, and who changes one makes it another one.
             jobs.update("type", object! { "tries": 0 }).unwrap();
             assert_eq!(ids(&claim(3)), ["type"]);
             home.world.advance(SECOND * 60);
-            assert_eq!(passed_over(&claim(4)), ["schema"]);
+            assert_eq!(skipped(&claim(4)), ["schema"]);
             let mild = jobs.claim(object! { "state": "waiting" });
             assert_eq!(ids(&mild.update(object! { "state": "running" }).unwrap()), ["schema"]);
-            assert_eq!(db.stats().unwrap().collections[0].passed_over, 0);
+            assert_eq!(db.stats().unwrap().collections[0].skipped, 0);
             let report = db.snapshot().unwrap().check().unwrap();
             assert!(report.is_healthy(), "{report:#?}");
         });
@@ -316,10 +313,10 @@ fn thousands_that_cannot_be_claimed_are_passed_once() {
     };
     let claimed = claim();
     assert_eq!(claimed.first().unwrap().id().as_str(), "good");
-    assert_eq!((claimed.passed_over.len(), claimed.passed_over_count), (16, 2_500));
+    assert_eq!((claimed.skipped.len(), claimed.skipped_count), (16, 2_500));
     assert!(claim().documents.is_empty());
-    assert_eq!(claim().passed_over_count, 0);
-    assert_eq!(db.collections().unwrap()[0].passed_over, 2_500);
+    assert_eq!(claim().skipped_count, 0);
+    assert_eq!(db.collections().unwrap()[0].skipped, 2_500);
 }
 
 /// A finished job came back: it was claimed with a lease, and set to done by a plain update or in a

@@ -313,7 +313,7 @@ fn what_comes_before_is_a_conflict_and_what_comes_behind_is_none() {
         documents.insert("other", object! { "state": "idle", "priority": 10 }).unwrap();
         documents.update("a", object! { "note": 1 }).unwrap();
         txn.commit().unwrap();
-        // Work that is under a lease is passed over, and what its holder does with it is no conflict.
+        // Work that is under a lease is skipped, and what its holder does with it is no conflict.
         let leased = documents.get("more").unwrap().unwrap();
         let mut txn = db.begin().unwrap();
         let claim = txn.claim("jobs", object! { "priority": { "$gte": 1 } }).sort(urgent());
@@ -340,7 +340,7 @@ fn a_lease_that_has_expired_is_in_nobodys_way() {
 }
 
 #[test]
-fn what_cannot_be_claimed_is_passed_over() {
+fn what_cannot_be_claimed_is_skipped() {
     in_every_mode(|home| {
         let db = home.db();
         jobs(db);

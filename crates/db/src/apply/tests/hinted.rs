@@ -8,8 +8,8 @@ use std::time::Duration;
 use smallvec::smallvec;
 use velocitydb_core::{
     Action, Body, CollectionName, Command, Condition, DocumentId, Encoded, Expiry, Filter,
-    IndexSpec, Lease, Maintain, MaintainScope, Modify, Object, Operation, PassOver, Recall,
-    Request, RequestId, Sort, Time, Update, Value, Write, object,
+    IndexSpec, Lease, Maintain, MaintainScope, Modify, Object, Operation, Recall, Request,
+    RequestId, Skip, Sort, Time, Update, Value, Write, object,
 };
 use velocitydb_storage::contract::Random;
 use velocitydb_storage::memory::Memory;
@@ -81,7 +81,7 @@ impl Side {
 
 fn describe(reply: &Reply) -> String {
     let found: Vec<_> = reply.found.iter().map(|one| (one.id.to_string(), one.version)).collect();
-    format!("{:?} {found:?} {:?}", reply.outcomes, reply.passed_over)
+    format!("{:?} {found:?} {:?}", reply.outcomes, reply.skipped)
 }
 
 fn jobs() -> CollectionName {
@@ -210,10 +210,10 @@ impl Maker {
             duration: Duration::from_secs(self.random.within(0..20)),
             release: Update::new().set("state", "waiting").into(),
         });
-        let pass_over = match self.random.within(0..4) {
-            0 => PassOver::Nothing,
-            1 => PassOver::Unfit,
-            _ => PassOver::UnfitAndLeased,
+        let skip = match self.random.within(0..4) {
+            0 => Skip::Nothing,
+            1 => Skip::Unfit,
+            _ => Skip::UnfitAndLeased,
         };
         Modify {
             collection: jobs(),
@@ -225,7 +225,7 @@ impl Maker {
             expiry: Expiry::Keep,
             lease,
             recall: Recall::Versions,
-            pass_over,
+            skip,
         }
     }
 
@@ -370,7 +370,7 @@ fn claim(filter: Object, sort: Sort, limit: u32) -> Modify {
         expiry: Expiry::Keep,
         lease: None,
         recall: Recall::Versions,
-        pass_over: PassOver::UnfitAndLeased,
+        skip: Skip::UnfitAndLeased,
     }
 }
 

@@ -25,7 +25,7 @@ use velocitydb_core::{
     BegunLease, CollectionName, Encoded, Filter, Header, LeaseChange, Release, Sort, Update, field,
 };
 
-use crate::apply::PASSED_OVER_MAX;
+use crate::apply::SKIPPED_MAX;
 use crate::handle::claim::{CLAIMANT_FIELD, check_claim_count, due_at, lease_of, with_claimant};
 use crate::handle::transaction::leases::version_after;
 use crate::handle::transaction::{DocumentRef, New};
@@ -164,7 +164,7 @@ impl<D: FromDocument> TransactionClaim<'_, D> {
     /// the transaction as well; it is 0 for a document that the transaction has made, whose version
     /// nobody can know before.
     ///
-    /// One that cannot be changed so is passed over. That there was nothing to claim is no error. A lease
+    /// One that cannot be changed so is skipped. That there was nothing to claim is no error. A lease
     /// that has expired and has not yet ended in the state is seen as one that is there; it has ended
     /// when the transaction commits, which is a conflict where this claim would have found the document.
     ///
@@ -230,11 +230,11 @@ impl Transaction {
                     Err(_) => unfit_count += 1,
                 }
             }
-            if is_all || changed.len() == limit || unfit_count >= PASSED_OVER_MAX {
+            if is_all || changed.len() == limit || unfit_count >= SKIPPED_MAX {
                 self.note(searched)?;
                 return Ok(changed);
             }
-            // As many more as were passed over.
+            // As many more as were skipped.
             end = limit + unfit_count;
         }
     }

@@ -332,7 +332,7 @@ impl Model {
         let shape = shape_of(&claim.changes);
         let expiry = context.time_to_live;
         let expiry = expiry.map_or(Expiry::Keep, |ttl| Expiry::Set(Some(now + micros(ttl))));
-        let (mut found, mut passed_over) = (Vec::new(), Vec::new());
+        let (mut found, mut skipped) = (Vec::new(), Vec::new());
         for id in self.state.find(collection, &claim.filter, &claim.sort, now) {
             let document = self.state.document(collection, &id).unwrap();
             let is_unfit = |(other, until): &(String, i64)| *other == shape && *until > now;
@@ -365,7 +365,7 @@ impl Model {
                 Outcome::Refused(refusal) => {
                     let seconds = if matches!(refusal, Refusal::Duplicate(_)) { 1 } else { 60 };
                     self.state.mark_unfit(collection, &id, &shape, now + seconds * 1_000_000);
-                    passed_over.push(id);
+                    skipped.push(id);
                 }
                 Outcome::Held { .. } | Outcome::Abandoned => unreachable!("it was found"),
             }
@@ -374,14 +374,14 @@ impl Model {
         self.state.index += u64::from(is_applied);
         let answer = Remembered { found: found.clone(), ..Remembered::default() };
         self.remember(context, asked, is_applied, answer);
-        self.claimed(claim, found, passed_over, self.state.index, false)
+        self.claimed(claim, found, skipped, self.state.index, false)
     }
 
     fn claimed(
         &self,
         claim: &Claim,
         found: Vec<Found>,
-        passed_over: Vec<String>,
+        skipped: Vec<String>,
         index: u64,
         is_replayed: bool,
     ) -> Answer {
@@ -396,7 +396,7 @@ impl Model {
                 None => lost.push((one.id, one.version)),
             }
         }
-        Answer::Claimed { documents, lost, passed_over, index, is_replayed }
+        Answer::Claimed { documents, lost, skipped, index, is_replayed }
     }
 
     fn settle(

@@ -150,8 +150,8 @@ fn claim(db: &Database, claim: &Claim) -> Result<Answer> {
     let claimed = begun.update(update(&claim.changes))?;
     let documents = claimed.documents.iter().map(see).collect();
     let lost = claimed.lost.iter().map(|lost| (lost.id.to_string(), lost.version)).collect();
-    let passed_over: Vec<_> = claimed.passed_over.iter().map(|one| one.id.to_string()).collect();
-    assert_eq!(passed_over.len() as u64, claimed.passed_over_count);
+    let skipped: Vec<_> = claimed.skipped.iter().map(|one| one.id.to_string()).collect();
+    assert_eq!(skipped.len() as u64, claimed.skipped_count);
     let (index, is_replayed) = (claimed.index, claimed.is_replayed);
-    Ok(Answer::Claimed { documents, lost, passed_over, index, is_replayed })
+    Ok(Answer::Claimed { documents, lost, skipped, index, is_replayed })
 }

@@ -382,11 +382,11 @@ pub enum Answer {
         index: u64,
         is_replayed: bool,
     },
-    /// What was claimed, the ids and versions of what has changed since, and what was passed over.
+    /// What was claimed, the ids and versions of what has changed since, and what was skipped.
     Claimed {
         documents: Vec<Seen>,
         lost: Vec<(String, u64)>,
-        passed_over: Vec<String>,
+        skipped: Vec<String>,
         index: u64,
         is_replayed: bool,
     },
