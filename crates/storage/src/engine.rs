@@ -144,9 +144,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Returns the space of deleted keys to the device, as far as that is worth its cost. Does nothing
     /// while snapshots are held, and waits for a reclaim that is already running. Short steps during
-    /// which no snapshot may be held run within `quiet`.
-    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
-        let _ = quiet;
+    /// which no snapshot may be held run within `without_snapshots`.
+    fn reclaim(&self, without_snapshots: &WithoutSnapshots<'_>) -> Result<()> {
+        let _ = without_snapshots;
         Ok(())
     }
 
@@ -154,8 +154,9 @@ pub trait Engine: Send + Sync + 'static {
     fn stats(&self) -> EngineStats;
 }
 
-/// Calls a function while its owner holds back snapshots of its own, which would soon be dropped.
-pub type Quiet<'a> = dyn Fn(&mut dyn FnMut()) + Sync + 'a;
+/// Calls a function while the engine's owner keeps itself from holding snapshots, or does not call it if
+/// that is impossible. Others may still hold some, so the function has to check.
+pub type WithoutSnapshots<'a> = dyn Fn(&mut dyn FnMut()) + Sync + 'a;
 
 /// An immutable state of an [`Engine`].
 pub trait Snapshot: Send + Sync {

@@ -23,8 +23,8 @@ mod state_hash;
 pub use batch::{Batch, Purpose, Savepoint};
 pub use blob::Blob;
 pub use engine::{
-    Bounds, Direction, Durability, Engine, EngineStats, Keyspace, KeyspaceStats, Quiet, Snapshot,
-    Visit,
+    Bounds, Direction, Durability, Engine, EngineStats, Keyspace, KeyspaceStats, Snapshot, Visit,
+    WithoutSnapshots,
 };
 pub use error::{Error, Result, Room};
 pub use mode::Mode;

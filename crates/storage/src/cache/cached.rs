@@ -10,8 +10,8 @@ use super::counter::Counter;
 use crate::batch::Write;
 use crate::hash::hash;
 use crate::{
-    Batch, Blob, Bounds, Durability, Engine, EngineStats, Keyspace, Part, Quiet, Result, Snapshot,
-    parts,
+    Batch, Blob, Bounds, Durability, Engine, EngineStats, Keyspace, Part, Result, Snapshot,
+    WithoutSnapshots, parts,
 };
 
 /// Which calls fill the cache.
@@ -139,8 +139,8 @@ impl<E: Engine> Engine for Cached<E> {
         self.engine.check_writable()
     }
 
-    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
-        self.engine.reclaim(quiet)
+    fn reclaim(&self, without_snapshots: &WithoutSnapshots<'_>) -> Result<()> {
+        self.engine.reclaim(without_snapshots)
     }
 
     fn stats(&self) -> EngineStats {

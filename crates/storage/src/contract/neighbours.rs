@@ -7,7 +7,7 @@ use super::suite::Pairs;
 use super::{FIRST, SECOND, TestEngine, all, commit, snapshot};
 use crate::{
     Batch, Blob, Bounds, Durability, Engine, EngineStats, Keyspace, Part, Partition, PartitionId,
-    Partitions, Quiet, Result, Snapshot,
+    Partitions, Result, Snapshot, WithoutSnapshots,
 };
 
 /// A partition, and the neighbours that it is not to touch.
@@ -112,8 +112,8 @@ impl Engine for Between {
         self.partition.check_writable()
     }
 
-    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
-        self.partition.reclaim(quiet)
+    fn reclaim(&self, without_snapshots: &WithoutSnapshots<'_>) -> Result<()> {
+        self.partition.reclaim(without_snapshots)
     }
 
     fn stats(&self) -> EngineStats {

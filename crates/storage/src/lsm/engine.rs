@@ -21,7 +21,7 @@ use super::space::Space;
 use super::writer::Writer;
 use crate::{
     Batch, Blob, Bounds, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Part,
-    Purpose, Quiet, Result, Snapshot, parts, range,
+    Purpose, Result, Snapshot, WithoutSnapshots, parts, range,
 };
 
 /// How long closing the store waits for its last reads.
@@ -164,9 +164,9 @@ impl Lsm {
 
     /// Compacts the trees that are worth it, and starts the journals anew after that or because they
     /// are long. Returns whether there may now be room for a compaction that lacked it.
-    fn reclaim_once(&self, quiet: &Quiet<'_>) -> Result<bool> {
+    fn reclaim_once(&self, without_snapshots: &WithoutSnapshots<'_>) -> Result<bool> {
         let mut begun = Ok(None);
-        quiet(&mut || {
+        without_snapshots(&mut || {
             if self.snapshots_open.load(Ordering::Relaxed) == 0 {
                 begun = self.writer().begin_reclaiming();
             }
@@ -179,7 +179,7 @@ impl Lsm {
             error::store("reclaiming space in", self.space.path(), place, &error)
         })?;
         let mut restarted = Ok(false);
-        quiet(&mut || {
+        without_snapshots(&mut || {
             let mut writer = self.writer();
             if merged.trees > 0 || writer.has_long_journals() {
                 restarted = self.restart_journals(&mut writer);
@@ -324,11 +324,11 @@ impl Engine for Lsm {
         self.space.check(0, 0, Purpose::Keep)
     }
 
-    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
+    fn reclaim(&self, without_snapshots: &WithoutSnapshots<'_>) -> Result<()> {
         // Another thread's reclaim may have begun before the last deletions.
         let _one = self.reclaiming.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.reclaim_once(quiet)? {
-            self.reclaim_once(quiet)?;
+        if self.reclaim_once(without_snapshots)? {
+            self.reclaim_once(without_snapshots)?;
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ use super::syncer::Syncer;
 use crate::cache::{Cached, Fill};
 use crate::lsm::Lsm;
 use crate::{
-    Batch, Blob, Bounds, Durability, Engine, EngineStats, Keyspace, Part, Quiet, Result, Snapshot,
+    Batch, Blob, Bounds, Durability, Engine, EngineStats, Keyspace, Part, Result, Snapshot,
+    WithoutSnapshots,
 };
 
 /// The LSM engine behind the document cache, with fsyncs in the background.
@@ -61,8 +62,8 @@ impl Engine for Disk {
         self.engine.check_writable()
     }
 
-    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
-        self.engine.reclaim(quiet)
+    fn reclaim(&self, without_snapshots: &WithoutSnapshots<'_>) -> Result<()> {
+        self.engine.reclaim(without_snapshots)
     }
 
     fn stats(&self) -> EngineStats {

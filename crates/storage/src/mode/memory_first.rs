@@ -19,7 +19,7 @@ use crate::lsm::Lsm;
 use crate::memory::Memory;
 use crate::{
     Batch, Blob, Bounds, Direction, Durability, Engine, EngineStats, Error, Keyspace, Part,
-    Purpose, Quiet, Result, Snapshot, parts,
+    Purpose, Result, Snapshot, WithoutSnapshots, parts,
 };
 
 /// How much is read from disk at a time while opening.
@@ -306,15 +306,15 @@ impl Engine for MemoryFirst {
         }
     }
 
-    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
+    fn reclaim(&self, without_snapshots: &WithoutSnapshots<'_>) -> Result<()> {
         // The deletions are pending.
         let synced = self.sync();
-        self.shared.lsm.reclaim(quiet)?;
+        self.shared.lsm.reclaim(without_snapshots)?;
         match synced {
             Err(error) if error.is_retryable() => {
                 // There may be room for it now.
                 self.sync()?;
-                self.shared.lsm.reclaim(quiet)
+                self.shared.lsm.reclaim(without_snapshots)
             }
             synced => synced,
         }

@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::view::{Key, Range, View};
 use crate::{
-    Batch, Blob, Bounds, Durability, Engine, EngineStats, Error, Keyspace, Part, Quiet, Result,
-    Snapshot,
+    Batch, Blob, Bounds, Durability, Engine, EngineStats, Error, Keyspace, Part, Result, Snapshot,
+    WithoutSnapshots,
 };
 
 /// The number of a partition, which its owner chooses.
@@ -180,8 +180,8 @@ impl Engine for Partition {
         self.engine.check_writable()
     }
 
-    fn reclaim(&self, quiet: &Quiet<'_>) -> Result<()> {
-        self.engine.reclaim(quiet)
+    fn reclaim(&self, without_snapshots: &WithoutSnapshots<'_>) -> Result<()> {
+        self.engine.reclaim(without_snapshots)
     }
 
     fn stats(&self) -> EngineStats {
