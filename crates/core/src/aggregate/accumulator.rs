@@ -8,7 +8,7 @@ use crate::{Object, Result, Value, value};
 /// What is computed from the rows of a group.
 ///
 /// ```
-/// use velocitydb_core::aggregate::{Accumulator, Alone, Pipeline};
+/// use velocitydb_core::aggregate::{Accumulator, Pipeline, SingleCollection};
 /// use velocitydb_core::{Time, object};
 ///
 /// let pipeline = Pipeline::new()
@@ -22,7 +22,7 @@ use crate::{Object, Result, Value, value};
 ///     object! { "_id": "Aachen", "oldest": 35, "people": 1 },
 ///     object! { "_id": "Berlin", "oldest": 41, "people": 2 },
 /// ];
-/// assert_eq!(pipeline.run(&Alone(Time::UNIX_EPOCH), rows)?, expected);
+/// assert_eq!(pipeline.run(&SingleCollection(Time::UNIX_EPOCH), rows)?, expected);
 /// # Ok::<(), velocitydb_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

@@ -46,21 +46,21 @@ pub trait Context {
 /// A context without other collections.
 ///
 /// ```
-/// use velocitydb_core::aggregate::{Alone, Pipeline};
+/// use velocitydb_core::aggregate::{Pipeline, SingleCollection};
 /// use velocitydb_core::{Time, object};
 ///
 /// let pipeline = Pipeline::new().count("n");
 /// let rows = [object! { "a": 1 }, object! { "a": 2 }];
-/// assert_eq!(pipeline.run(&Alone(Time::UNIX_EPOCH), rows)?, [object! { "n": 2 }]);
+/// assert_eq!(pipeline.run(&SingleCollection(Time::UNIX_EPOCH), rows)?, [object! { "n": 2 }]);
 /// # Ok::<(), velocitydb_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alone(
+pub struct SingleCollection(
     /// The time that `$$NOW` stands for.
     pub Time,
 );
 
-impl Context for Alone {
+impl Context for SingleCollection {
     fn lookup(
         &self,
         _collection: &str,

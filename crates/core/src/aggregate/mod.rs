@@ -40,7 +40,7 @@ mod state;
 mod unwind;
 
 pub use accumulator::Accumulator;
-pub use context::{Alone, Context};
+pub use context::{Context, SingleCollection};
 pub use pipeline::{Leading, Pipeline};
 pub use row::Row;
 pub use run::Run;

@@ -19,7 +19,7 @@ use crate::{DocumentView, Error, Filter, Object, Result, Sort, Value, json};
 /// [`Pipeline::check`] and wherever the pipeline is used.
 ///
 /// ```
-/// use velocitydb_core::aggregate::{Alone, Pipeline};
+/// use velocitydb_core::aggregate::{Pipeline, SingleCollection};
 /// use velocitydb_core::{Time, object};
 ///
 /// let pipeline = Pipeline::from_json(
@@ -33,7 +33,7 @@ use crate::{DocumentView, Error, Filter, Object, Result, Sort, Value, json};
 ///     object! { "age": 35, "tags": ["b"] },
 /// ];
 /// let expected = [object! { "_id": "a", "n": 1, "years": 28 }, object! { "_id": "b", "n": 2, "years": 63 }];
-/// assert_eq!(pipeline.run(&Alone(Time::UNIX_EPOCH), people)?, expected);
+/// assert_eq!(pipeline.run(&SingleCollection(Time::UNIX_EPOCH), people)?, expected);
 ///
 /// let wrong = Pipeline::from_json(r#"[{"$group": {"_id": null, "n": {"$summ": 1}}}]"#);
 /// assert_eq!(

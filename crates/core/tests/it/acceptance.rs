@@ -1,7 +1,7 @@
 //! What is taken and what is not, as MongoDB has it: shapes of updates, filters, projections and
 //! expressions that were refused and meant something, or were accepted and meant nothing.
 
-use velocitydb_core::aggregate::{Alone, Pipeline};
+use velocitydb_core::aggregate::{Pipeline, SingleCollection};
 use velocitydb_core::{Error, Filter, Object, Projection, Time, Update, Value, object, value};
 
 fn updated(json: &str, before: Object) -> Object {
@@ -13,7 +13,7 @@ fn updated(json: &str, before: Object) -> Object {
 fn computed(expression: Value) -> Result<Value, Error> {
     let pipeline = Pipeline::from_value(&value!([{ "$project": { "x": expression } }]))?;
     let row = object! { "s": "text", "n": null };
-    let rows = pipeline.run(&Alone(Time::UNIX_EPOCH), [row])?;
+    let rows = pipeline.run(&SingleCollection(Time::UNIX_EPOCH), [row])?;
     Ok(rows[0].get("x").cloned().unwrap_or("missing".into()))
 }
 
