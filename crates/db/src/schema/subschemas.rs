@@ -86,7 +86,7 @@ impl<'a> Subschemas<'a> {
     where
         'a: 'r,
     {
-        let mut walk = Walk {
+        let mut traversal = Traversal {
             root: (json, written),
             all: Vec::new(),
             known: HashMap::new(),
@@ -95,12 +95,12 @@ impl<'a> Subschemas<'a> {
             metaschema: None,
             references,
         };
-        walk.visit(json, written, &references.root(), SchemaPath::root())?;
-        while let Some(pending) = walk.pending.pop() {
-            walk.follow(&pending)?;
+        traversal.visit(json, written, &references.root(), SchemaPath::root())?;
+        while let Some(pending) = traversal.pending.pop() {
+            traversal.follow(&pending)?;
         }
-        walk.link_metaschema();
-        Ok(Self { all: walk.all, known: walk.known })
+        traversal.link_metaschema();
+        Ok(Self { all: traversal.all, known: traversal.known })
     }
 
     /// The number of the schema at this address.
@@ -109,7 +109,7 @@ impl<'a> Subschemas<'a> {
     }
 }
 
-struct Walk<'a, 'r> {
+struct Traversal<'a, 'r> {
     root: (&'a Json, &'a Value),
     all: Vec<Subschema<'a>>,
     known: HashMap<*const Json, Number>,
@@ -119,7 +119,7 @@ struct Walk<'a, 'r> {
     references: &'r References<'a>,
 }
 
-impl<'a, 'r> Walk<'a, 'r> {
+impl<'a, 'r> Traversal<'a, 'r> {
     /// Adds a schema and all inside of it. The recursion ends, since the depth was checked
     /// before.
     fn visit(
@@ -315,7 +315,7 @@ impl<'a, 'r> Walk<'a, 'r> {
     /// Finds the target of a reference.
     fn follow(&mut self, pending: &Pending<'a, 'r>) -> Result<()> {
         let Pending { from, keyword, reference, resolver } = pending;
-        let place = |walk: &Self| walk.text(*from, &[keyword]);
+        let place = |traversal: &Self| traversal.text(*from, &[keyword]);
         let (json, resolver) = self
             .references
             .resolve(resolver, reference)
