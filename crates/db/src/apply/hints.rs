@@ -2,7 +2,7 @@
 //!
 //! A queue is read at its front: every claim looks at the entries of what was claimed before it,
 //! in a store that keeps deleted ones for a while, and at all jobs that are for somebody else or
-//! not yet due. So the machine remembers, for a search, what is [`Known`] of the ranges that it
+//! not yet due. So the machine remembers, for a search, what is [`Hint`] of the ranges that it
 //! reads, and opens again whatever is written there.
 //!
 //! A search is one by its *shape*: its sort, and its filter but for the bounds in it, which move
@@ -20,7 +20,7 @@ use velocitydb_storage::Keyspace;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::keys::{DOCUMENTS, INDEXES, Key, end_of};
-use crate::query::{Known, Plan, Remembered, Walk};
+use crate::query::{Hint, Plan, RangeProgress, Remembered};
 
 /// How many places are remembered: those of as many kinds of workers.
 const PLACES_MAX: usize = 4_096;
@@ -51,16 +51,16 @@ pub(super) struct Hints {
 #[derive(Debug, Default)]
 struct Ranges {
     /// By the prefix that all keys of the range begin with.
-    by_prefix: HashMap<Key, Vec<KnownRange>, rapidhash::fast::RandomState>,
+    by_prefix: HashMap<Key, Vec<Place>, rapidhash::fast::RandomState>,
     /// The indexes or collections that are searched, and the lengths of the prefixes.
     lengths: Vec<(u32, usize)>,
 }
 
-/// What is known of a range for one search.
+/// A search in a range: its shape, its hint, and when it was last used.
 #[derive(Debug)]
-struct KnownRange {
+struct Place {
     search: u128,
-    known: Known,
+    hint: Hint,
     /// Its number among all places ever.
     number: u64,
     used: u64,
@@ -116,18 +116,18 @@ fn name_of(filter: &Filter, sort: &Sort) -> u128 {
 }
 
 impl Hints {
-    /// What is known of a search, as of when it was last made.
+    /// The hints for a search, as of when it was last made.
     pub(super) fn of_search<'a>(&'a self, search: &'a Search<'a>) -> OfSearch<'a> {
         OfSearch { hints: self, search }
     }
 
     /// The places of the ranges of a plan; none where it has none or too many.
     pub(super) fn places_of(&mut self, plan: &Plan, search: &Search<'_>) -> Vec<Token> {
-        let walked = plan.access.walked();
-        if walked.len() > RANGES_MAX {
+        let ranges = plan.access.scanned_ranges();
+        if ranges.len() > RANGES_MAX {
             return Vec::new();
         }
-        let tokens = walked.iter().map(|one| self.place_of(one.keyspace, one.prefix, search));
+        let tokens = ranges.iter().map(|one| self.place_of(one.keyspace, one.prefix, search));
         tokens.collect::<Option<_>>().unwrap_or_default()
     }
 
@@ -145,10 +145,10 @@ impl Hints {
         let token = |number| Token { keyspace, prefix: Key::from_slice(prefix), number };
         let places = self.ranges_mut(keyspace).by_prefix.get_mut(prefix);
         let near = places.into_iter().flatten().filter(|place| place.search == search.name);
-        let near = near.filter_map(|place| Some((place.known.distance(search.bounds())?, place)));
+        let near = near.filter_map(|place| Some((place.hint.distance(search.bounds())?, place)));
         let nearest = near.min_by_key(|(distance, place)| (*distance, u64::MAX - place.used));
         if let Some((_, place)) = nearest {
-            place.known.move_to(search.bounds());
+            place.hint.move_to(search.bounds());
             let number = place.number;
             place.used = clock;
             return Some(token(number));
@@ -157,8 +157,8 @@ impl Hints {
             self.forget_unused();
         }
         let (number, used) = (clock, clock);
-        let known = Known::nothing_of(prefix, &end, search.bounds());
-        self.stretches += known.len();
+        let hint = Hint::empty(prefix, &end, search.bounds());
+        self.stretches += hint.len();
         self.places += 1;
         let number_of = number_of(prefix)?;
         let ranges = self.ranges_mut(keyspace);
@@ -166,37 +166,37 @@ impl Hints {
             ranges.lengths.push((number_of, prefix.len()));
         }
         let places = ranges.by_prefix.entry(Key::from_slice(prefix)).or_default();
-        places.push(KnownRange { search: search.name, known, number, used });
+        places.push(Place { search: search.name, hint, number, used });
         if places.len() > SEARCHES_MAX
             && let Some(oldest) = (0..places.len()).min_by_key(|at| places[*at].used)
         {
             let place = places.swap_remove(oldest);
             self.places -= 1;
-            self.stretches -= place.known.len();
+            self.stretches -= place.hint.len();
         }
         Some(token(number))
     }
 
-    /// What is known at these places.
-    pub(super) fn known(&self, tokens: &[Token]) -> Vec<Option<&Known>> {
+    /// The hints of these places.
+    pub(super) fn of_places(&self, tokens: &[Token]) -> Vec<Option<&Hint>> {
         let place = |token: &Token| {
             let places = self.ranges(token.keyspace).by_prefix.get(&token.prefix)?;
             places.iter().find(|place| place.number == token.number)
         };
-        tokens.iter().map(|token| place(token).map(|place| &place.known)).collect()
+        tokens.iter().map(|token| place(token).map(|place| &place.hint)).collect()
     }
 
-    /// Learns from the walks through the ranges of a plan.
-    pub(super) fn learn(&mut self, plan: &Plan, tokens: &[Token], walks: Vec<Walk>) {
-        let walked = plan.access.walked();
-        for ((token, one), walk) in tokens.iter().zip(walked).zip(walks) {
-            let Some(reached) = walk.reached else { continue };
+    /// Learns from the progress in the ranges of a plan.
+    pub(super) fn learn(&mut self, plan: &Plan, tokens: &[Token], progress: Vec<RangeProgress>) {
+        let ranges = plan.access.scanned_ranges();
+        for ((token, one), range) in tokens.iter().zip(ranges).zip(progress) {
+            let Some(reached) = range.reached else { continue };
             let places = self.ranges_mut(token.keyspace).by_prefix.get_mut(&token.prefix);
             let place = places.into_iter().flatten().find(|place| place.number == token.number);
             let Some(place) = place else { continue };
-            let before = place.known.len();
-            place.known.learn(one.range, one.direction, &reached, walk.marks);
-            let after = place.known.len();
+            let before = place.hint.len();
+            place.hint.learn(one.range, one.direction, &reached, range.marks);
+            let after = place.hint.len();
             self.stretches = self.stretches - before + after;
             self.learned.push(token.clone());
         }
@@ -218,12 +218,12 @@ impl Hints {
         self.count();
     }
 
-    /// Whether anything is known of an index.
+    /// Whether there is a hint for an index.
     pub(super) fn has_index(&self, index: u32) -> bool {
         self.entries.lengths.iter().any(|(other, _)| *other == index)
     }
 
-    /// Whether anything is known of the documents of a collection.
+    /// Whether there is a hint for the documents of a collection.
     pub(super) fn has_collection(&self, collection: u32) -> bool {
         self.documents.lengths.iter().any(|(other, _)| *other == collection)
     }
@@ -245,9 +245,9 @@ impl Hints {
         for (_, length) in lengths.iter().filter(|(other, _)| *other == number) {
             let places = key.get(..*length).and_then(|prefix| by_prefix.get_mut(prefix));
             for place in places.into_iter().flatten() {
-                let before = place.known.len() as isize;
-                place.known.touch(key);
-                added += place.known.len() as isize - before;
+                let before = place.hint.len() as isize;
+                place.hint.touch(key);
+                added += place.hint.len() as isize - before;
             }
         }
         self.stretches = self.stretches.saturating_add_signed(added);
@@ -294,7 +294,7 @@ impl Hints {
                     ranges.lengths.push(length);
                 }
                 self.places += places.len();
-                self.stretches += places.iter().map(|place| place.known.len()).sum::<usize>();
+                self.stretches += places.iter().map(|place| place.hint.len()).sum::<usize>();
             }
         }
     }
@@ -308,17 +308,17 @@ impl Hints {
     }
 }
 
-/// What is known of a search.
+/// The hints for a search.
 pub(super) struct OfSearch<'a> {
     hints: &'a Hints,
     search: &'a Search<'a>,
 }
 
 impl Remembered for OfSearch<'_> {
-    fn of(&self, prefix: &[u8]) -> Option<&Known> {
+    fn of(&self, prefix: &[u8]) -> Option<&Hint> {
         let places = self.hints.entries.by_prefix.get(prefix)?;
         let near = places.iter().filter(|place| place.search == self.search.name);
-        near.max_by_key(|place| place.used).map(|place| &place.known)
+        near.max_by_key(|place| place.used).map(|place| &place.hint)
     }
 }
 
@@ -373,8 +373,8 @@ mod tests {
         hints.begin();
         hints.learned.push(token.clone());
         hints.unlearn();
-        let known = hints.known(&[token, other]);
-        assert!(known[0].is_none() && known[1].is_some());
+        let found = hints.of_places(&[token, other]);
+        assert!(found[0].is_none() && found[1].is_some());
         assert!(!hints.has_index(7) && hints.has_collection(7));
     }
 

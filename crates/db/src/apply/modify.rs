@@ -25,7 +25,7 @@ use super::{Found, Machine, Reply};
 use crate::index::IndexState;
 use crate::keys::{self, DOCUMENTS};
 use crate::query::{
-    Accept, Control, Examined, Execution, Known, Order, Passed, Plan, Selection, Target,
+    Accept, Control, Examined, Execution, Hint, Order, Passed, Plan, Selection, Target,
     UsableIndex, run, select,
 };
 use crate::state::catalog::Collection;
@@ -168,7 +168,7 @@ impl Machine {
         let mut execution = Execution::new(&target, &control, &plan, &modify.filter);
         execution.accept = free.is_some().then_some(&accept);
         if !places.is_empty() {
-            execution.use_known(self.hints.known(&places));
+            execution.use_hints(self.hints.of_places(&places));
         }
         let (mut found, mut bytes) = (Vec::new(), 0);
         run(&mut plan, &mut execution, &selection, &mut |hit| {
@@ -182,13 +182,13 @@ impl Machine {
             Ok(Continue(()))
         })?;
         if let Some(show) = show {
-            let (known, examined) = (self.hints.known(&places), execution.examined);
+            let (hints, examined) = (self.hints.of_places(&places), execution.examined);
             let (plan, selection, returned) = (&plan, &selection, found.len() as u64);
             let (target, passed) = (&target, &passed);
-            show(Searched { target, plan, selection, known, examined, passed, returned })?;
+            show(Searched { target, plan, selection, hints, examined, passed, returned })?;
         }
-        let walks = execution.into_walks();
-        self.hints.learn(&plan, &places, walks);
+        let progress = execution.into_ranges();
+        self.hints.learn(&plan, &places, progress);
         Ok(found)
     }
 
@@ -239,8 +239,8 @@ pub(crate) struct Searched<'a> {
     pub(crate) target: &'a Target<'a>,
     pub(crate) plan: &'a Plan,
     pub(crate) selection: &'a Selection<'a>,
-    /// What was known of the ranges of the plan before.
-    pub(crate) known: Vec<Option<&'a Known>>,
+    /// The hints for the ranges of the plan, as they were before.
+    pub(crate) hints: Vec<Option<&'a Hint>>,
     pub(crate) examined: Examined,
     /// Stored keys that the scans had to pass.
     pub(crate) passed: &'a Passed<'a>,

@@ -11,8 +11,8 @@ use crate::Result;
 use crate::apply::Searched;
 use crate::keys::{CollectionNumber, entries};
 use crate::query::{
-    Access, Candidate, Control, Examined, Execution, IndexScan, Known, Merge, Need, Order, Passed,
-    Plan, Range, Selection, Target, Walked, allowed_need, run,
+    Access, Candidate, Control, Examined, Execution, Hint, IndexScan, Merge, Need, Order, Passed,
+    Plan, Range, ScannedRange, Selection, Target, allowed_need, run,
 };
 
 /// How a query was executed, and what that took; see [`Find::explain`](crate::Find::explain) and
@@ -93,14 +93,14 @@ impl Explanation {
 
     /// How a command found documents.
     pub(crate) fn of_search(searched: &Searched<'_>) -> Result<Self> {
-        let Searched { target, plan, selection, known, examined, passed, returned } = searched;
-        let walked = plan.access.walked();
-        let known = walked.iter().zip(known).filter_map(|(one, known)| known.map(|it| (one, it)));
+        let Searched { target, plan, selection, hints, examined, passed, returned } = searched;
+        let ranges = plan.access.scanned_ranges();
+        let hints = ranges.iter().zip(hints).filter_map(|(one, hint)| hint.map(|hint| (one, hint)));
         Ok(Explanation {
             plan: describe_plan(target, plan, selection),
             estimate: object! { "keys": plan.estimate.keys, "documents": plan.estimate.documents },
             rejected: plan.rejected.iter().map(describe_candidate).collect(),
-            hints: known.map(|(walked, known)| describe_hint(plan, walked, known)).collect(),
+            hints: hints.map(|(range, hint)| describe_hint(plan, range, hint)).collect(),
             keys_examined: examined.keys,
             keys_passed: passed.count()?,
             documents_examined: examined.documents,
@@ -130,32 +130,32 @@ impl Explanation {
     }
 }
 
-/// What is known of a range for a search.
-fn describe_hint(plan: &Plan, walked: &Walked<'_>, known: &Known) -> Object {
-    let (stretches, waiting) = known.counts();
-    let begins = match known.next_open(walked.range, walked.direction) {
+/// A hint, for `explain`.
+fn describe_hint(plan: &Plan, scanned: &ScannedRange<'_>, hint: &Hint) -> Object {
+    let (stretches, waiting) = hint.counts();
+    let begins = match hint.next_open(scanned.range, scanned.direction) {
         None => Value::from("end"),
         Some(part) => {
-            let is_at_start = match walked.direction {
-                Direction::Forward => part.low == walked.range.low,
-                Direction::Backward => part.high == walked.range.high,
+            let is_at_start = match scanned.direction {
+                Direction::Forward => part.low == scanned.range.low,
+                Direction::Backward => part.high == scanned.range.high,
             };
-            let key = match walked.direction {
+            let key = match scanned.direction {
                 Direction::Forward => &part.low,
                 Direction::Backward => part.high.as_ref().unwrap_or(&part.low),
             };
-            if is_at_start { Value::from("start") } else { describe_key(plan, walked, key) }
+            if is_at_start { Value::from("start") } else { describe_key(plan, scanned, key) }
         }
     };
     object! { "begins": begins, "stretches": stretches, "waiting": waiting }
 }
 
 /// The id of a document, or the values of an entry.
-fn describe_key(plan: &Plan, walked: &Walked<'_>, key: &[u8]) -> Value {
+fn describe_key(plan: &Plan, scanned: &ScannedRange<'_>, key: &[u8]) -> Value {
     let definition = match &plan.access {
         Access::Index(scan) => &scan.definition,
         _ => {
-            let id = key.get(walked.prefix.len()..).unwrap_or_default();
+            let id = key.get(scanned.prefix.len()..).unwrap_or_default();
             return Value::from(&*String::from_utf8_lossy(id));
         }
     };

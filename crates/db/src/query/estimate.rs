@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use super::access::{Access, IndexScan, Range};
 use super::candidate::{Candidate, Estimate};
+use super::progress::{Parts, visit_part};
 use super::target::{Request, Target};
-use super::walk::{Parts, visit_part};
 use crate::Result;
 use crate::keys::INDEXES;
 
@@ -118,10 +118,10 @@ fn entries_in(target: &Target<'_>, request: &Request<'_>, scan: &IndexScan) -> R
 fn count_entries(target: &Target<'_>, request: &Request<'_>, scan: &IndexScan) -> Result<u64> {
     let mut count = 0;
     for (range, prefix) in scan.ranges.iter().zip(&scan.prefixes) {
-        let known = request.remembered.and_then(|known| known.of(&range.low[..*prefix]));
+        let hint = request.remembered.and_then(|hints| hints.of(&range.low[..*prefix]));
         let mut parts = Parts::of(range, scan.direction);
         while count < COUNTED_MAX
-            && let Some(part) = parts.next(known)
+            && let Some(part) = parts.next(hint)
         {
             let _ = visit_part(target.state, INDEXES, &part, scan.direction, |_, _| {
                 count += 1;

@@ -11,12 +11,12 @@ use velocitydb_storage::{Bounds, Direction};
 
 use super::access::{Access, IndexScan, Merge, Range};
 use super::control::{Control, Pause};
+use super::hint::{Hint, Moves, Reached};
 use super::hit::{Accept, Demand, Examined, Hit, Need, Record, Visit};
-use super::known::{Known, Moves, Reached};
 use super::merge::Merged;
 use super::plan::Plan;
+use super::progress::{Parts, Progress, RangeProgress, Verdict, corrupt_entry, visit_part};
 use super::target::Target;
-use super::walk::{Parts, Verdict, Walk, Walks, corrupt_entry, visit_part};
 use crate::Result;
 use crate::index::{Definition, split_entry};
 use crate::keys::{self, DOCUMENTS, INDEXES, Key};
@@ -40,8 +40,8 @@ pub(crate) struct Execution<'a> {
     seen: Option<Seen>,
     /// A further condition on documents that match the filter.
     pub(crate) accept: Option<&'a Demand<'a>>,
-    /// What is known of the ranges and what is learned of them, for a repeated search.
-    walks: Option<Walks<'a>>,
+    /// The hints for the ranges, and how far the search has come in them.
+    progress: Option<Progress<'a>>,
     /// Whether moving the filter's bounds can make a document match.
     has_bounds: bool,
     /// How many ranges the earlier parts of a union have.
@@ -69,7 +69,7 @@ impl<'a> Execution<'a> {
             ahead: AHEAD_MAX,
             seen: None,
             accept: None,
-            walks: None,
+            progress: None,
             has_bounds: false,
             ranges_before: 0,
             verdict: Verdict::Closed,
@@ -78,8 +78,8 @@ impl<'a> Execution<'a> {
     }
 
     /// Resumes a suspended execution, or begins one that can be suspended.
-    pub(super) fn track(&mut self, walks: Walks<'a>, seen: Option<Seen>, pause: &'a Pause) {
-        (self.walks, self.seen, self.pause) = (Some(walks), seen, Some(pause));
+    pub(super) fn track(&mut self, progress: Progress<'a>, seen: Option<Seen>, pause: &'a Pause) {
+        (self.progress, self.seen, self.pause) = (Some(progress), seen, Some(pause));
     }
 
     /// The ids that were found, if the access path can find a document more than once.
@@ -88,15 +88,15 @@ impl<'a> Execution<'a> {
     }
 
     /// Skips the closed keys in the ranges of the plan, in the order of
-    /// [`Access::walked`](super::Access::walked), and records what it learns.
-    pub(crate) fn use_known(&mut self, known: Vec<Option<&'a Known>>) {
+    /// [`Access::scanned_ranges`](super::Access::scanned_ranges), and records what it learns.
+    pub(crate) fn use_hints(&mut self, hints: Vec<Option<&'a Hint>>) {
         self.has_bounds = self.filter.is_some_and(|filter| !filter.shape().bounds.is_empty());
-        self.walks = Some(Walks::new(known));
+        self.progress = Some(Progress::new(hints));
     }
 
     /// Returns what was learned of the ranges.
-    pub(crate) fn into_walks(self) -> Vec<Walk> {
-        self.walks.map(Walks::into_walks).unwrap_or_default()
+    pub(crate) fn into_ranges(self) -> Vec<RangeProgress> {
+        self.progress.map(Progress::into_ranges).unwrap_or_default()
     }
 
     /// Passes the documents of the access path to `visit`, until the end or until it breaks.
@@ -140,7 +140,7 @@ impl<'a> Execution<'a> {
     ) -> Result<ControlFlow<()>> {
         let (state, place) = (self.target.state, self.take_numbers(1));
         let mut parts = Parts::of(range, direction);
-        while let Some(part) = parts.next(self.known(place)) {
+        while let Some(part) = parts.next(self.hint(place)) {
             let flow = visit_part(state, DOCUMENTS, &part, direction, |key, record| {
                 self.scan_document(place, key, record, visit)
             });
@@ -183,14 +183,14 @@ impl<'a> Execution<'a> {
             numbers.reverse();
         }
         // A skipped entry must not be noted before those that were read ahead of it.
-        let is_noted = self.walks.is_some() && self.seen.is_some();
+        let is_noted = self.progress.is_some() && self.seen.is_some();
         let is_ahead = self.need == Need::Documents && self.ahead > 1 && !is_noted;
         let state = self.target.state;
         for number in numbers {
             let place = ScanRange { scan, number, of_all: first + number };
             let mut parts = Parts::of(&scan.ranges[number], scan.direction);
             let mut ahead = Ahead::default();
-            while let Some(part) = parts.next(self.known(place.of_all)) {
+            while let Some(part) = parts.next(self.hint(place.of_all)) {
                 let flow =
                     visit_part(
                         state,
@@ -265,9 +265,9 @@ impl<'a> Execution<'a> {
         first: usize,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
-        let walks = self.walks.as_ref();
-        let known = |number| walks.and_then(|walks| walks.known(first + number));
-        let mut merged = Merged::new(self.target.state, scan, known)?;
+        let progress = self.progress.as_ref();
+        let hint_of = |number| progress.and_then(|progress| progress.hint(first + number));
+        let mut merged = Merged::new(self.target.state, scan, hint_of)?;
         let (mut flow, mut last) = (ControlFlow::Continue(()), None);
         while flow.is_continue()
             && let Some((number, key, value)) = merged.next()?
@@ -276,7 +276,7 @@ impl<'a> Execution<'a> {
             flow = self.enter(&place, &key, &value, visit)?;
             last = Some((place.of_all, key));
         }
-        if self.walks.is_some() {
+        if self.progress.is_some() {
             let reached = merged.reached().enumerate();
             reached.for_each(|(number, reached)| self.reach(first + number, reached));
         }
@@ -405,24 +405,24 @@ impl<'a> Execution<'a> {
         first
     }
 
-    fn known(&self, place: usize) -> Option<&'a Known> {
-        self.walks.as_ref().and_then(|walks| walks.known(place))
+    fn hint(&self, place: usize) -> Option<&'a Hint> {
+        self.progress.as_ref().and_then(|progress| progress.hint(place))
     }
 
     /// Notes the verdict on a key.
     fn note(&mut self, place: usize, key: &[u8]) {
-        let Some(walks) = &mut self.walks else { return };
+        let Some(progress) = &mut self.progress else { return };
         match self.pause {
             Some(pause) if pause.is_unread() => {
-                walks.reach(place, Reached::Before(Key::from_slice(key)));
+                progress.reach(place, Reached::Before(Key::from_slice(key)));
             }
-            _ => walks.note(place, key, std::mem::take(&mut self.verdict)),
+            _ => progress.note(place, key, std::mem::take(&mut self.verdict)),
         }
     }
 
     fn reach(&mut self, place: usize, reached: Reached) {
-        if let Some(walks) = &mut self.walks {
-            walks.reach(place, reached);
+        if let Some(progress) = &mut self.progress {
+            progress.reach(place, reached);
         }
     }
 

@@ -1,4 +1,4 @@
-//! [`Known`]: which keys of a range a repeated search need not read again.
+//! [`Hint`]: which keys of a range a repeated search need not read again.
 //!
 //! ```text
 //!   keys ─────────────────────────────────────────────────────────────────────▶
@@ -36,9 +36,9 @@ const MOVES_MAX: usize = 8;
 
 type Bytes = Box<[u8]>;
 
-/// What is known of the keys in a range, for one search.
+/// What a repeated search remembers of the keys in a range.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct Hint {
     /// The open stretches: from a key on, up to another one. They neither overlap nor touch.
     open: BTreeMap<Bytes, Bytes>,
     /// The stretches that are opened by one of some moves, by their first keys.
@@ -86,18 +86,18 @@ pub(crate) enum Reached {
     End,
 }
 
-impl Known {
-    /// Nothing is known of the keys in a range: all are open.
-    pub(crate) fn nothing_of<'a>(
+impl Hint {
+    /// Nothing is remembered of the keys in a range: all are open.
+    pub(crate) fn empty<'a>(
         start: &[u8],
         end: &[u8],
         bounds: impl Iterator<Item = &'a Bound>,
     ) -> Self {
         let (open, waiting, moves) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         let bounds = bounds.map(|bound| BoundAt { bound: bound.clone(), moved: None }).collect();
-        let mut known = Known { open, waiting, moves, bounds, bytes: 0 };
-        known.open_up(start.into(), end.into());
-        known
+        let mut hint = Hint { open, waiting, moves, bounds, bytes: 0 };
+        hint.open_up(start.into(), end.into());
+        hint
     }
 
     /// How many stretches are open, and how many await a move.
@@ -222,16 +222,16 @@ impl Known {
     /// Closes the keys that a search read, except those that it marked.
     pub(crate) fn learn(
         &mut self,
-        walked: &Range,
+        scanned: &Range,
         direction: Direction,
         reached: &Reached,
         marks: Vec<Mark>,
     ) {
-        let Some(high) = &walked.high else { return };
+        let Some(high) = &scanned.high else { return };
         let (low, high): (Bytes, Bytes) = match (reached, direction) {
-            (Reached::End, _) => (walked.low[..].into(), high[..].into()),
-            (Reached::Through(key), Direction::Forward) => (walked.low[..].into(), successor(key)),
-            (Reached::Before(key), Direction::Forward) => (walked.low[..].into(), key[..].into()),
+            (Reached::End, _) => (scanned.low[..].into(), high[..].into()),
+            (Reached::Through(key), Direction::Forward) => (scanned.low[..].into(), successor(key)),
+            (Reached::Before(key), Direction::Forward) => (scanned.low[..].into(), key[..].into()),
             (Reached::Through(key), Direction::Backward) => (key[..].into(), high[..].into()),
             (Reached::Before(key), Direction::Backward) => (successor(key), high[..].into()),
         };
@@ -328,7 +328,7 @@ impl Known {
 
     /// Merges neighbouring stretches if there are too many.
     fn shrink(&mut self) {
-        let is_too_much = |known: &Known| known.len() > STRETCHES_MAX || known.bytes > BYTES_MAX;
+        let is_too_much = |hint: &Hint| hint.len() > STRETCHES_MAX || hint.bytes > BYTES_MAX;
         while is_too_much(self) {
             let before = self.len();
             self.join_waiting();
@@ -421,7 +421,7 @@ mod tests {
 
     const SIDES: [Side; 4] = [Side::AtLeast, Side::Above, Side::AtMost, Side::Below];
 
-    /// The model of the tests: what is known, key by key.
+    /// The model of the tests: the state of each key.
     #[derive(Debug, Clone, PartialEq)]
     enum State {
         Open,
@@ -454,9 +454,9 @@ mod tests {
     }
 
     /// The open keys within a range, in a direction.
-    fn open_keys(known: &Known, within: &Range, direction: Direction) -> Vec<Key> {
+    fn open_keys(hint: &Hint, within: &Range, direction: Direction) -> Vec<Key> {
         let (mut found, mut rest) = (Vec::new(), within.clone());
-        while let Some(part) = known.next_open(&rest, direction) {
+        while let Some(part) = hint.next_open(&rest, direction) {
             let high = part.high.clone().unwrap();
             let mut inside: Vec<_> =
                 keys().into_iter().filter(|key| (&part.low..&high).contains(&key)).collect();
@@ -474,7 +474,7 @@ mod tests {
 
     struct Test {
         random: Random,
-        known: Known,
+        hint: Hint,
         model: BTreeMap<Key, State>,
         values: [i64; 4],
     }
@@ -482,9 +482,9 @@ mod tests {
     impl Test {
         fn new(random: Random) -> Self {
             let values = [10; 4];
-            let known = Known::nothing_of(&[0], &[9], bounds(&values).iter());
+            let hint = Hint::empty(&[0], &[9], bounds(&values).iter());
             let model = keys().into_iter().map(|key| (key, State::Open)).collect();
-            Test { random, known, model, values }
+            Test { random, hint, model, values }
         }
 
         fn number(&mut self, below: usize) -> usize {
@@ -500,7 +500,7 @@ mod tests {
             };
             let direction =
                 if self.random.one_in(2) { Direction::Forward } else { Direction::Backward };
-            let open = open_keys(&self.known, &within, direction);
+            let open = open_keys(&self.hint, &within, direction);
             let count = self.number(open.len() + 1);
             let reached = match (open.get(count), self.random.one_in(2)) {
                 (None, _) => Reached::End,
@@ -524,7 +524,7 @@ mod tests {
                 }
                 self.model.insert(key.clone(), state);
             }
-            self.known.learn(&within, direction, &reached, marks);
+            self.hint.learn(&within, direction, &reached, marks);
         }
 
         /// Random moves that have not been made.
@@ -547,7 +547,7 @@ mod tests {
             let bound = self.number(4);
             self.values[bound] += self.random.within(0..7) as i64 - 3;
             let to = bounds(&self.values);
-            self.known.move_to(to.iter());
+            self.hint.move_to(to.iter());
             for state in self.model.values_mut() {
                 let State::Awaits(moves) = state else { continue };
                 let is_made = |(bound, value): &(u16, Bytes)| {
@@ -563,30 +563,30 @@ mod tests {
         fn touch(&mut self) {
             let all = keys();
             let key = all[self.number(all.len())].clone();
-            self.known.touch(&key);
+            self.hint.touch(&key);
             self.model.insert(key, State::Open);
         }
 
         /// Every open key of the model is open. Further open keys must come from merging.
         fn check(&mut self, has_joined: bool) {
             for direction in [Direction::Forward, Direction::Backward] {
-                let mut open = open_keys(&self.known, &range(&[0], &[9]), direction);
+                let mut open = open_keys(&self.hint, &range(&[0], &[9]), direction);
                 open.sort();
                 let is_open =
                     |(key, state): (&Key, &State)| (*state == State::Open).then(|| key.clone());
                 let expected: Vec<Key> = self.model.iter().filter_map(is_open).collect();
                 if has_joined {
-                    assert!(expected.iter().all(|key| open.contains(key)), "{:#?}", self.known);
+                    assert!(expected.iter().all(|key| open.contains(key)), "{:#?}", self.hint);
                     open.into_iter().for_each(|key| drop(self.model.insert(key, State::Open)));
                 } else {
-                    assert_eq!(open, expected, "{:#?}", self.known);
+                    assert_eq!(open, expected, "{:#?}", self.hint);
                 }
             }
             let bytes = |map: &BTreeMap<Bytes, Bytes>| -> usize {
                 map.iter().map(|(start, end)| start.len() + end.len()).sum()
             };
             let waiting: usize = self
-                .known
+                .hint
                 .waiting
                 .iter()
                 .map(|(start, waiting)| {
@@ -595,9 +595,9 @@ mod tests {
                     start.len() + waiting.end.len() + moves.sum::<usize>()
                 })
                 .sum();
-            assert_eq!(self.known.bytes, bytes(&self.known.open) + waiting);
-            let moves: usize = self.known.waiting.values().map(|one| one.moves.len()).sum();
-            assert_eq!(self.known.moves.len(), moves);
+            assert_eq!(self.hint.bytes, bytes(&self.hint.open) + waiting);
+            let moves: usize = self.hint.waiting.values().map(|one| one.moves.len()).sum();
+            assert_eq!(self.hint.moves.len(), moves);
         }
     }
 
@@ -611,8 +611,8 @@ mod tests {
                 match test.random.within(0..8) {
                     0 | 1 => test.touch(),
                     2 | 3 => test.move_bounds(),
-                    4 if joins => test.known.join_waiting(),
-                    5 if joins => test.known.join_open(),
+                    4 if joins => test.hint.join_waiting(),
+                    5 if joins => test.hint.join_open(),
                     _ => test.learn(),
                 }
                 test.check(joins);
@@ -624,28 +624,28 @@ mod tests {
     fn it_is_bounded() {
         let end = [u8::MAX];
         let at = |value| [Bound { component: component(value), side: Side::AtLeast }];
-        let mut known = Known::nothing_of(&[], &end, at(0).iter());
+        let mut hint = Hint::empty(&[], &end, at(0).iter());
         let marks = (0..3 * STRETCHES_MAX as u32).map(|n| {
             let moves: Moves = smallvec::smallvec![(0, component(1 + i64::from(n)))];
             Mark { key: Key::from_slice(&n.to_be_bytes()), moves: Some(moves) }
         });
-        known.learn(&range(&[], &end), Direction::Forward, &Reached::End, marks.collect());
-        assert!(known.len() <= STRETCHES_MAX && known.len() > STRETCHES_MAX / 4, "{}", known.len());
-        assert!(known.next_open(&range(&[], &end), Direction::Forward).is_none());
+        hint.learn(&range(&[], &end), Direction::Forward, &Reached::End, marks.collect());
+        assert!(hint.len() <= STRETCHES_MAX && hint.len() > STRETCHES_MAX / 4, "{}", hint.len());
+        assert!(hint.next_open(&range(&[], &end), Direction::Forward).is_none());
         // The stretch that awaits the first move is opened, with its neighbours, and nothing
         // else.
-        known.move_to(at(1).iter());
-        let first = known.next_open(&range(&[], &end), Direction::Forward).unwrap();
+        hint.move_to(at(1).iter());
+        let first = hint.next_open(&range(&[], &end), Direction::Forward).unwrap();
         assert_eq!(&first.low[..], 0_u32.to_be_bytes());
         assert!(first.high.unwrap()[..] <= *16_u32.to_be_bytes().as_slice());
         for n in 0..3 * STRETCHES_MAX as u32 {
-            known.touch(&[&[200], &n.to_be_bytes()[..]].concat());
-            assert!(known.len() <= STRETCHES_MAX && known.bytes <= BYTES_MAX);
+            hint.touch(&[&[200], &n.to_be_bytes()[..]].concat());
+            assert!(hint.len() <= STRETCHES_MAX && hint.bytes <= BYTES_MAX);
         }
         let long = [7; 100_000];
         for n in 0..200_u32 {
-            known.touch(&[&long[..], &n.to_be_bytes()].concat());
-            assert!(known.bytes <= BYTES_MAX, "{}", known.bytes);
+            hint.touch(&[&long[..], &n.to_be_bytes()].concat());
+            assert!(hint.bytes <= BYTES_MAX, "{}", hint.bytes);
         }
     }
 
@@ -655,13 +655,13 @@ mod tests {
             let at = |value| Bound { component: component(value), side: Side::AtLeast };
             [at(one), at(other)]
         };
-        let mut known = Known::nothing_of(&[1], &[2], at(5, 5).iter());
-        assert_eq!(known.distance(at(5, 5).iter()), Some(0));
-        assert_eq!(known.distance(at(6, 6).iter()), Some(3));
-        assert_eq!(known.distance(at(6, 4).iter()), Some(5));
-        known.move_to(at(6, 5).iter());
-        assert_eq!(known.distance(at(5, 5).iter()), None);
-        assert_eq!(known.distance(at(7, 5).iter()), Some(2));
-        assert_eq!(known.distance(at(7, 4).iter()), Some(5));
+        let mut hint = Hint::empty(&[1], &[2], at(5, 5).iter());
+        assert_eq!(hint.distance(at(5, 5).iter()), Some(0));
+        assert_eq!(hint.distance(at(6, 6).iter()), Some(3));
+        assert_eq!(hint.distance(at(6, 4).iter()), Some(5));
+        hint.move_to(at(6, 5).iter());
+        assert_eq!(hint.distance(at(5, 5).iter()), None);
+        assert_eq!(hint.distance(at(7, 5).iter()), Some(2));
+        assert_eq!(hint.distance(at(7, 4).iter()), Some(5));
     }
 }

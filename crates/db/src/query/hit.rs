@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use velocitydb_core::{Header, Object};
 use velocitydb_storage::Blob;
 
-use super::walk::Verdict;
+use super::progress::Verdict;
 use crate::Result;
 
 /// A document that was found.

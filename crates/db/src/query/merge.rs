@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use velocitydb_storage::{Direction, Snapshot};
 
 use super::access::{IndexScan, Range};
-use super::known::{Known, Reached};
-use super::walk::{Parts, corrupt_entry, visit_part};
+use super::hint::{Hint, Reached};
+use super::progress::{Parts, corrupt_entry, visit_part};
 use crate::Result;
 use crate::index::{Definition, append_id, owner_of};
 use crate::keys::{INDEXES, Key};
@@ -28,7 +28,7 @@ pub(super) struct Merged<'a> {
 
 /// The rest of a range, and its fetched entries.
 struct Stream<'a> {
-    known: Option<&'a Known>,
+    hint: Option<&'a Hint>,
     parts: Parts,
     /// The rest of the part that is being read.
     part: Option<Range>,
@@ -51,15 +51,15 @@ const FETCHED_MAX: usize = 256;
 const FETCHED_BYTES: usize = 1 << 20;
 
 impl<'a> Merged<'a> {
-    /// Merges the ranges of a scan, skipping what is known of them.
+    /// Merges the ranges of a scan, skipping the keys that hints exclude.
     pub(super) fn new(
         state: &'a dyn Snapshot,
         scan: &'a IndexScan,
-        known: impl Fn(usize) -> Option<&'a Known>,
+        hint_of: impl Fn(usize) -> Option<&'a Hint>,
     ) -> Result<Self> {
         let ranges = scan.ranges.iter().zip(&scan.prefixes).enumerate();
         let streams = ranges.map(|(number, (range, prefix))| Stream {
-            known: known(number),
+            hint: hint_of(number),
             parts: Parts::of(range, scan.direction),
             part: None,
             prefix: *prefix,
@@ -121,7 +121,7 @@ impl Stream<'_> {
     ) -> Result<()> {
         let mut bytes = 0;
         while self.fetched.len() < self.fetch_next && (bytes < bytes_max || bytes == 0) {
-            let part = self.part.take().or_else(|| self.parts.next(self.known));
+            let part = self.part.take().or_else(|| self.parts.next(self.hint));
             let Some(mut part) = part else { break };
             let (fetched, wanted) = (&mut self.fetched, self.fetch_next);
             let mut has_more = false;

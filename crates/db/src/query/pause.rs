@@ -11,12 +11,12 @@ use velocitydb_storage::Direction;
 use super::access::{Access, Range};
 use super::control::{Control, Pause};
 use super::execute::{Execution, Seen};
+use super::hint::Reached;
 use super::hit::Visit;
-use super::known::Reached;
 use super::plan::Plan;
+use super::progress::{Progress, RangeProgress};
 use super::select::{Selection, run};
 use super::target::Target;
-use super::walk::{Walk, Walks};
 use crate::Result;
 
 /// A plan that is executed step by step.
@@ -68,12 +68,12 @@ impl Paused {
         pause: &Pause,
         visit: &mut Visit<'_>,
     ) -> Result<()> {
-        let walks = Walks::without_marks(self.plan.access.walked().len());
+        let progress = Progress::without_marks(self.plan.access.scanned_ranges().len());
         let mut execution = Execution::new(target, control, &self.plan, selection.filter);
-        execution.track(walks, self.seen.take(), pause);
+        execution.track(progress, self.seen.take(), pause);
         run(&mut self.plan, &mut execution, selection, visit)?;
         self.seen = execution.take_seen();
-        self.plan.access.leave_out(&mut execution.into_walks().into_iter());
+        self.plan.access.leave_out(&mut execution.into_ranges().into_iter());
         Ok(())
     }
 
@@ -90,24 +90,25 @@ impl Paused {
 const IDS: &str = "memory of a query for the ids that two indexes have in common in bytes";
 
 impl Access {
-    /// Removes what has been read from the ranges, in the order of [`walked`](Self::walked).
-    fn leave_out(&mut self, walks: &mut dyn Iterator<Item = Walk>) {
+    /// Removes what has been read from the ranges, in the order of
+    /// [`scanned_ranges`](Self::scanned_ranges).
+    fn leave_out(&mut self, progress: &mut dyn Iterator<Item = RangeProgress>) {
         match self {
-            Access::Collection(range, direction) => range.leave_out(walks.next(), *direction),
+            Access::Collection(range, direction) => range.leave_out(progress.next(), *direction),
             Access::Index(scan) => {
                 for range in &mut scan.ranges {
-                    range.leave_out(walks.next(), scan.direction);
+                    range.leave_out(progress.next(), scan.direction);
                 }
             }
-            Access::Union(parts) => parts.iter_mut().for_each(|part| part.leave_out(walks)),
+            Access::Union(parts) => parts.iter_mut().for_each(|part| part.leave_out(progress)),
             Access::Nothing | Access::Ids(_) | Access::Intersection(..) => {}
         }
     }
 }
 
 impl Range {
-    fn leave_out(&mut self, walk: Option<Walk>, direction: Direction) {
-        let Some(reached) = walk.and_then(|walk| walk.reached) else { return };
+    fn leave_out(&mut self, progress: Option<RangeProgress>, direction: Direction) {
+        let Some(reached) = progress.and_then(|progress| progress.reached) else { return };
         match (reached, direction) {
             (Reached::End, _) => self.high = Some(self.low.clone()),
             (Reached::Through(mut key), Direction::Forward) => {

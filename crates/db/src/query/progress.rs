@@ -1,12 +1,12 @@
-//! [`Walks`]: the progress of a search through the ranges of a plan, skipping what is [`Known`] of
-//! them, and its verdicts on their keys.
+//! [`Progress`]: how far a search has come in the ranges of a plan, of which it skips the keys that a
+//! [`Hint`] excludes, and its verdicts on their keys.
 
 use std::ops::ControlFlow;
 
 use velocitydb_storage::{Bounds, Direction, Keyspace, Snapshot};
 
 use super::access::{Access, Range};
-use super::known::{Known, Mark, Moves, Reached};
+use super::hint::{Hint, Mark, Moves, Reached};
 use crate::keys::{CollectionNumber, DOCUMENTS, INDEXES, Key};
 use crate::{Error, Result};
 
@@ -14,16 +14,16 @@ use crate::{Error, Result};
 const MARKS_MAX: usize = 65_536;
 
 /// The progress of a search, in the order of the ranges.
-pub(super) struct Walks<'a> {
-    known: Vec<Option<&'a Known>>,
-    walks: Vec<Walk>,
+pub(super) struct Progress<'a> {
+    hints: Vec<Option<&'a Hint>>,
+    ranges: Vec<RangeProgress>,
     /// Whether verdicts on single keys are remembered.
     has_marks: bool,
 }
 
 /// The progress in one range.
 #[derive(Debug, Default)]
-pub(crate) struct Walk {
+pub(crate) struct RangeProgress {
     /// How far it has been read; `None` if not at all.
     pub(crate) reached: Option<Reached>,
     /// The keys that are not closed.
@@ -42,48 +42,50 @@ pub(crate) enum Verdict {
     Awaits(Moves),
 }
 
-impl<'a> Walks<'a> {
-    pub(super) fn new(known: Vec<Option<&'a Known>>) -> Self {
-        let walks = known.iter().map(|_| Walk::default()).collect();
-        Walks { known, walks, has_marks: true }
+impl<'a> Progress<'a> {
+    pub(super) fn new(hints: Vec<Option<&'a Hint>>) -> Self {
+        let ranges = hints.iter().map(|_| RangeProgress::default()).collect();
+        Progress { hints, ranges, has_marks: true }
     }
 
     /// For a search that is only to be resumed, through so many ranges.
     pub(super) fn without_marks(count: usize) -> Self {
-        Walks { has_marks: false, ..Self::new(vec![None; count]) }
+        Progress { has_marks: false, ..Self::new(vec![None; count]) }
     }
 
-    /// What is known of the range with this number.
-    pub(super) fn known(&self, place: usize) -> Option<&'a Known> {
-        self.known.get(place).copied().flatten()
+    /// The hint for the range with this number.
+    pub(super) fn hint(&self, place: usize) -> Option<&'a Hint> {
+        self.hints.get(place).copied().flatten()
     }
 
     /// Notes the verdict on a key.
     pub(super) fn note(&mut self, place: usize, key: &[u8], verdict: Verdict) {
-        let Some(walk) = self.walks.get_mut(place).filter(|walk| !walk.is_full()) else { return };
+        let Some(range) = self.ranges.get_mut(place).filter(|range| !range.is_full()) else {
+            return;
+        };
         let moves = match verdict {
             _ if !self.has_marks => None,
             Verdict::Closed => None,
             Verdict::Open => Some(None),
             Verdict::Awaits(moves) => Some(Some(moves)),
         };
-        walk.marks.extend(moves.map(|moves| Mark { key: Key::from_slice(key), moves }));
-        walk.reached = Some(Reached::Through(Key::from_slice(key)));
+        range.marks.extend(moves.map(|moves| Mark { key: Key::from_slice(key), moves }));
+        range.reached = Some(Reached::Through(Key::from_slice(key)));
     }
 
     /// Notes how far a range has been read.
     pub(super) fn reach(&mut self, place: usize, reached: Reached) {
-        if let Some(walk) = self.walks.get_mut(place).filter(|walk| !walk.is_full()) {
-            walk.reached = Some(reached);
+        if let Some(range) = self.ranges.get_mut(place).filter(|range| !range.is_full()) {
+            range.reached = Some(reached);
         }
     }
 
-    pub(super) fn into_walks(self) -> Vec<Walk> {
-        self.walks
+    pub(super) fn into_ranges(self) -> Vec<RangeProgress> {
+        self.ranges
     }
 }
 
-impl Walk {
+impl RangeProgress {
     fn is_full(&self) -> bool {
         self.marks.len() >= MARKS_MAX
     }
@@ -100,10 +102,10 @@ impl Parts {
         Parts { rest: Some(range.clone()), direction }
     }
 
-    pub(super) fn next(&mut self, known: Option<&Known>) -> Option<Range> {
+    pub(super) fn next(&mut self, hint: Option<&Hint>) -> Option<Range> {
         let rest = self.rest.take()?;
-        let Some(known) = known else { return Some(rest) };
-        let part = known.next_open(&rest, self.direction)?;
+        let Some(hint) = hint else { return Some(rest) };
+        let part = hint.next_open(&rest, self.direction)?;
         self.rest = match self.direction {
             Direction::Forward => part.high.clone().map(|low| Range { low, high: rest.high }),
             Direction::Backward => Some(Range { low: rest.low, high: Some(part.low.clone()) }),
@@ -139,8 +141,8 @@ fn is_one_key(range: &Range) -> bool {
     behind.is_some_and(|(last, key)| *last == 0 && key == &range.low[..])
 }
 
-/// A range of a plan, and the prefix of all keys of which something can be known.
-pub(crate) struct Walked<'a> {
+/// A range of a plan, and the prefix of the keys that its hint covers.
+pub(crate) struct ScannedRange<'a> {
     pub(crate) keyspace: Keyspace,
     pub(crate) range: &'a Range,
     pub(crate) prefix: &'a [u8],
@@ -149,30 +151,32 @@ pub(crate) struct Walked<'a> {
 
 impl Access {
     /// The ranges that are scanned, in that order.
-    pub(crate) fn walked(&self) -> Vec<Walked<'_>> {
-        let mut walked = Vec::new();
-        self.collect_walked(&mut walked);
-        walked
+    pub(crate) fn scanned_ranges(&self) -> Vec<ScannedRange<'_>> {
+        let mut ranges = Vec::new();
+        self.collect_scanned_ranges(&mut ranges);
+        ranges
     }
 
-    fn collect_walked<'a>(&'a self, walked: &mut Vec<Walked<'a>>) {
+    fn collect_scanned_ranges<'a>(&'a self, ranges: &mut Vec<ScannedRange<'a>>) {
         match self {
-            Access::Collection(range, direction) => walked.push(Walked {
+            Access::Collection(range, direction) => ranges.push(ScannedRange {
                 keyspace: DOCUMENTS,
                 range,
                 prefix: &range.low[..size_of::<CollectionNumber>()],
                 direction: *direction,
             }),
             Access::Index(scan) => {
-                let ranges = scan.ranges.iter().zip(&scan.prefixes);
-                walked.extend(ranges.map(|(range, prefix)| Walked {
+                let scanned = scan.ranges.iter().zip(&scan.prefixes);
+                ranges.extend(scanned.map(|(range, prefix)| ScannedRange {
                     keyspace: INDEXES,
                     range,
                     prefix: &range.low[..*prefix],
                     direction: scan.direction,
                 }));
             }
-            Access::Union(parts) => parts.iter().for_each(|part| part.collect_walked(walked)),
+            Access::Union(parts) => {
+                parts.iter().for_each(|part| part.collect_scanned_ranges(ranges))
+            }
             Access::Nothing | Access::Ids(_) | Access::Intersection(..) => {}
         }
     }

@@ -58,7 +58,7 @@ impl<'a> Selection<'a> {
         plan(target, &self.request())
     }
 
-    /// As [`plan`](Self::plan), with what is known of the ranges of indexes.
+    /// As [`plan`](Self::plan), with the hints for the ranges of indexes.
     pub(crate) fn plan_with(
         &self,
         target: &Target<'_>,

@@ -8,7 +8,7 @@ use velocitydb_core::key::Direction;
 use velocitydb_core::{Filter, Sort, Time};
 use velocitydb_storage::Snapshot;
 
-use super::known::Known;
+use super::hint::Hint;
 use super::statistics::Statistics;
 use crate::index::{Definition, IndexTotals};
 use crate::keys::CollectionNumber;
@@ -43,14 +43,14 @@ pub(crate) struct Request<'a> {
     pub(crate) order: Order<'a>,
     /// How many documents are needed at the most, skipped ones included.
     pub(crate) limit: Option<u64>,
-    /// What is known of ranges, if the same search was made before.
+    /// Hints for the ranges, if the same search was made before.
     pub(crate) remembered: Option<&'a dyn Remembered>,
 }
 
 /// What is remembered of earlier searches of the same shape.
 pub(crate) trait Remembered {
-    /// What is known of the keys of an index that begin with a prefix.
-    fn of(&self, prefix: &[u8]) -> Option<&Known>;
+    /// The hint for the keys of an index that begin with a prefix.
+    fn of(&self, prefix: &[u8]) -> Option<&Hint>;
 }
 
 /// The requested order of documents.
