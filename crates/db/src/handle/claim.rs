@@ -11,15 +11,18 @@
 //! each claim, and completing, renewing and releasing are compare-and-swaps on it. Whoever has lost
 //! a job, by the end of its lease for instance, cannot complete it any more.
 
+pub(crate) mod parameters;
+
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use velocitydb_core::{
-    Action, Condition, DocumentId, Expiry, Filter, Lease, Modify, Object, Outcome, Recall, Refusal,
-    Release, Skip, Sort, Time, Update, field,
+    Action, Condition, DocumentId, Expiry, Filter, Modify, Object, Outcome, Recall, Refusal,
+    Release, Sort, Time, Update,
 };
 
 use crate::apply::{Found, Reply, SKIPPED_MAX};
+use crate::handle::claim::parameters::{CheckedClaim, ClaimParameters};
 use crate::handle::lease_guard::Before;
 use crate::handle::lease_keeper;
 use crate::{
@@ -42,12 +45,7 @@ pub const CLAIM_COUNT_MAX: u32 = 1_000;
 #[must_use = "nothing is claimed until it is said what is to be done"]
 pub struct Claim<'a, D = Document> {
     documents: &'a Documents,
-    filter: Filter,
-    sort: Sort,
-    limit: u32,
-    claimant: Option<(String, String)>,
-    lease: Option<(Duration, Release)>,
-    skip: Skip,
+    parameters: ClaimParameters,
     rows: PhantomData<fn() -> D>,
 }
 
@@ -126,16 +124,8 @@ impl Documents {
     /// # }
     /// ```
     pub fn claim(&self, filter: impl Into<Filter>) -> Claim<'_> {
-        Claim {
-            documents: self,
-            filter: filter.into(),
-            sort: Sort::new(),
-            limit: 1,
-            claimant: None,
-            lease: None,
-            skip: Skip::UnfitAndLeased,
-            rows: PhantomData,
-        }
+        let parameters = ClaimParameters::new(filter.into());
+        Claim { documents: self, parameters, rows: PhantomData }
     }
 
     /// Completes claimed work, if it still has the version that the claim gave it: changes the
@@ -226,8 +216,8 @@ impl<'a> Claim<'a> {
     /// The same claim, its documents of the type `T`. Those that do not fit it are
     /// [`misfits`](Claimed::misfits).
     pub fn typed<T>(self) -> Claim<'a, Typed<T>> {
-        let Claim { documents, filter, sort, limit, claimant, lease, skip, .. } = self;
-        Claim { documents, filter, sort, limit, claimant, lease, skip, rows: PhantomData }
+        let Claim { documents, parameters, .. } = self;
+        Claim { documents, parameters, rows: PhantomData }
     }
 }
 
@@ -235,7 +225,7 @@ impl<D: FromDocument> Claim<'_, D> {
     /// Which documents come first; equal ones are ordered by id, in the direction of the last key of the
     /// sort. Without a sort, the smallest ids come first.
     pub fn sort(mut self, sort: Sort) -> Self {
-        self.sort = sort;
+        self.parameters.sort = sort;
         self
     }
 
@@ -243,7 +233,7 @@ impl<D: FromDocument> Claim<'_, D> {
     /// [`CLAIM_COUNT_MAX`]. It takes fewer where they are large: no more than have some 64 MiB
     /// together.
     pub fn limit(mut self, limit: u32) -> Self {
-        self.limit = limit;
+        self.parameters.limit = limit;
         self
     }
 
@@ -254,7 +244,7 @@ impl<D: FromDocument> Claim<'_, D> {
 
     /// Who claims: is written to this field.
     pub fn claimant_in(mut self, path: &str, claimant: &str) -> Self {
-        self.claimant = Some((path.to_owned(), claimant.to_owned()));
+        self.parameters.set_claimant(path, claimant);
         self
     }
 
@@ -285,20 +275,20 @@ impl<D: FromDocument> Claim<'_, D> {
     /// # }
     /// ```
     pub fn lease(mut self, duration: Duration, release: impl Into<Release>) -> Self {
-        self.lease = Some((duration, release.into()));
+        self.parameters.lease = Some((duration, release.into()));
         self
     }
 
     /// Leaves out what is to be [tried again](Documents::retry) later than now.
     pub fn due(mut self) -> Self {
-        self.filter = self.filter.and(due_at(self.documents.db.now()));
+        self.parameters.set_due(self.documents.db.now());
         self
     }
 
     /// Takes documents that are under somebody's lease too, if they satisfy the filter. Whoever had
     /// one before has lost it.
     pub fn even_if_leased(mut self) -> Self {
-        self.skip = Skip::Unfit;
+        self.parameters.set_even_if_leased();
         self
     }
 
@@ -312,20 +302,21 @@ impl<D: FromDocument> Claim<'_, D> {
     ///
     /// When the filter or the sort is invalid, and as for all queries.
     pub fn explain(self) -> Result<Explanation> {
-        check_claim_count(self.limit)?;
-        self.filter.check()?;
-        self.sort.check()?;
+        self.parameters.check_limit()?;
+        let ClaimParameters { filter, sort, limit, skip, .. } = self.parameters;
+        filter.check()?;
+        sort.check()?;
         self.documents.db.explain_modify(&Modify {
             collection: self.documents.name()?.clone(),
-            filter: self.filter,
+            filter,
             candidates: None,
-            sort: self.sort,
-            limit: Some(self.limit),
+            sort,
+            limit: Some(limit),
             action: Action::Compare,
             expiry: Expiry::Keep,
             lease: None,
             recall: Recall::Versions,
-            skip: self.skip,
+            skip,
         })
     }
 
@@ -351,7 +342,7 @@ impl<D: FromDocument> Claim<'_, D> {
     /// [`Error::TooManyLeases`] when more than [`LEASE_GUARDS_MAX`](crate::LEASE_GUARDS_MAX) would be held
     /// by this process. Nothing is claimed then.
     pub fn hold(self, update: impl Into<Update>) -> Result<Claimed<LeaseGuard<D>>> {
-        let Some((duration, _)) = &self.lease else {
+        let Some((duration, _)) = &self.parameters.lease else {
             let (what, place) = ("claim", String::new());
             let problem = "has no lease to be held; give it one with `lease`".to_owned();
             return Err(
@@ -359,8 +350,8 @@ impl<D: FromDocument> Claim<'_, D> {
             );
         };
         let (documents, duration) = (self.documents, *duration);
-        check_claim_count(self.limit)?;
-        lease_keeper::make_ready(self.limit as usize)?;
+        self.parameters.check_limit()?;
+        lease_keeper::make_ready(self.parameters.limit as usize)?;
         let before = Before::now(documents);
         self.take(update.into())?.try_map(|document| {
             let bound = before.bound_until(duration, document.header().lease);
@@ -408,20 +399,19 @@ impl<D: FromDocument> Claim<'_, D> {
 
     /// What it asks for.
     fn into_modify(self, update: Update) -> Result<Modify> {
-        check_claim_count(self.limit)?;
-        let update = with_claimant(update, self.claimant)?;
-        let lease = lease_of(self.lease)?;
+        let CheckedClaim { filter, sort, limit, skip, lease, update } =
+            self.parameters.check(update)?;
         Ok(Modify {
             collection: self.documents.name()?.clone(),
-            filter: self.filter,
+            filter,
             candidates: None,
-            sort: self.sort,
-            limit: Some(self.limit),
+            sort,
+            limit: Some(limit),
             action: Action::Update(update),
             expiry: self.documents.expiry(),
             lease,
             recall: Recall::Versions,
-            skip: self.skip,
+            skip,
         })
     }
 }
@@ -514,40 +504,4 @@ impl Claimed {
 /// What is written to work that is given back to be tried again.
 pub(crate) fn retry_update(not_before: Time, reason: &str) -> Update {
     Update::new().set(RETRY_AT_FIELD, not_before).set(RETRY_REASON_FIELD, reason)
-}
-
-/// What holds of work that is to be tried again at this time at the latest, or was never given back.
-pub(crate) fn due_at(now: Time) -> Filter {
-    field(RETRY_AT_FIELD).lte(now).or(field(RETRY_AT_FIELD).is_missing())
-}
-
-/// The update of a claim, with the field and the name of who claims.
-pub(crate) fn with_claimant(update: Update, claimant: Option<(String, String)>) -> Result<Update> {
-    let update = match claimant {
-        Some((path, claimant)) => update.set(&path, claimant),
-        None => update,
-    };
-    update.check()?;
-    Ok(update)
-}
-
-/// The lease of a claim, if it has one.
-pub(crate) fn lease_of(lease: Option<(Duration, Release)>) -> Result<Option<Lease>> {
-    let Some((duration, release)) = lease else { return Ok(None) };
-    release.check()?;
-    Ok(Some(Lease { duration, release }))
-}
-
-/// Checks how many documents a claim may take.
-pub(crate) fn check_claim_count(limit: u32) -> Result<()> {
-    if limit <= CLAIM_COUNT_MAX {
-        return Ok(());
-    }
-    Err(velocitydb_core::Error::LimitExceeded {
-        what: "number of documents of one claim".into(),
-        path: String::new(),
-        found: limit as usize,
-        max: CLAIM_COUNT_MAX as usize,
-    }
-    .into())
 }

@@ -22,11 +22,13 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use velocitydb_core::{
-    BegunLease, CollectionName, Encoded, Filter, Header, LeaseChange, Release, Sort, Update, field,
+    BegunLease, CollectionName, Encoded, Filter, Header, LeaseChange, Release, Skip, Sort, Update,
+    field,
 };
 
 use crate::apply::SKIPPED_MAX;
-use crate::handle::claim::{CLAIMANT_FIELD, check_claim_count, due_at, lease_of, with_claimant};
+use crate::handle::claim::CLAIMANT_FIELD;
+use crate::handle::claim::parameters::{CheckedClaim, ClaimParameters};
 use crate::handle::transaction::leases::version_after;
 use crate::handle::transaction::{DocumentRef, New};
 use crate::{Document, FromDocument, Result, Transaction, Typed};
@@ -36,12 +38,7 @@ use crate::{Document, FromDocument, Result, Transaction, Typed};
 pub struct TransactionClaim<'t, D = Document> {
     transaction: &'t mut Transaction,
     collection: &'t str,
-    filter: Filter,
-    sort: Sort,
-    limit: u32,
-    claimant: Option<(String, String)>,
-    lease: Option<(Duration, Release)>,
-    is_even_if_leased: bool,
+    parameters: ClaimParameters,
     rows: PhantomData<fn() -> D>,
 }
 
@@ -78,37 +75,16 @@ impl Transaction {
         collection: &'t str,
         filter: impl Into<Filter>,
     ) -> TransactionClaim<'t> {
-        TransactionClaim {
-            transaction: self,
-            collection,
-            filter: filter.into(),
-            sort: Sort::new(),
-            limit: 1,
-            claimant: None,
-            lease: None,
-            is_even_if_leased: false,
-            rows: PhantomData,
-        }
+        let parameters = ClaimParameters::new(filter.into());
+        TransactionClaim { transaction: self, collection, parameters, rows: PhantomData }
     }
 }
 
 impl<'t> TransactionClaim<'t> {
     /// The same claim, its documents of the type `T`.
     pub fn typed<T>(self) -> TransactionClaim<'t, Typed<T>> {
-        let TransactionClaim { transaction, collection, filter, sort, limit, .. } = self;
-        let (claimant, lease, is_even_if_leased) =
-            (self.claimant, self.lease, self.is_even_if_leased);
-        TransactionClaim {
-            transaction,
-            collection,
-            filter,
-            sort,
-            limit,
-            claimant,
-            lease,
-            is_even_if_leased,
-            rows: PhantomData,
-        }
+        let TransactionClaim { transaction, collection, parameters, .. } = self;
+        TransactionClaim { transaction, collection, parameters, rows: PhantomData }
     }
 }
 
@@ -116,14 +92,14 @@ impl<D: FromDocument> TransactionClaim<'_, D> {
     /// Which documents come first; equal ones are ordered by id, in the direction of the last key of the
     /// sort. Without a sort, the smallest ids come first.
     pub fn sort(mut self, sort: Sort) -> Self {
-        self.sort = sort;
+        self.parameters.sort = sort;
         self
     }
 
     /// How many documents to take at the most; 1 if nothing is said, and at most
     /// [`CLAIM_COUNT_MAX`](crate::CLAIM_COUNT_MAX).
     pub fn limit(mut self, limit: u32) -> Self {
-        self.limit = limit;
+        self.parameters.limit = limit;
         self
     }
 
@@ -134,7 +110,7 @@ impl<D: FromDocument> TransactionClaim<'_, D> {
 
     /// Who claims: is written to this field.
     pub fn claimant_in(mut self, path: &str, claimant: &str) -> Self {
-        self.claimant = Some((path.to_owned(), claimant.to_owned()));
+        self.parameters.set_claimant(path, claimant);
         self
     }
 
@@ -142,20 +118,20 @@ impl<D: FromDocument> TransactionClaim<'_, D> {
     /// The release is done only while what the claim has set is still so, also where this transaction
     /// changes it after its claim.
     pub fn lease(mut self, duration: Duration, release: impl Into<Release>) -> Self {
-        self.lease = Some((duration, release.into()));
+        self.parameters.lease = Some((duration, release.into()));
         self
     }
 
     /// Leaves out what is to be [tried again](crate::Documents::retry) later than now.
     pub fn due(mut self) -> Self {
-        self.filter = self.filter.and(due_at(self.transaction.now()));
+        self.parameters.set_due(self.transaction.now());
         self
     }
 
     /// Takes documents that are under somebody's lease too, if they satisfy the filter. Whoever had one
     /// before has lost it with the commit.
     pub fn even_if_leased(mut self) -> Self {
-        self.is_even_if_leased = true;
+        self.parameters.set_even_if_leased();
         self
     }
 
@@ -174,9 +150,9 @@ impl<D: FromDocument> TransactionClaim<'_, D> {
     /// (nothing is claimed then), the transaction has read or written too much, or storage fails.
     pub fn update(self, update: impl Into<Update>) -> Result<Vec<D>> {
         let name = CollectionName::new(self.collection)?;
-        check_claim_count(self.limit)?;
-        let update = with_claimant(update.into(), self.claimant)?;
-        let change = match lease_of(self.lease)? {
+        let CheckedClaim { filter, sort, limit, skip, lease, update } =
+            self.parameters.check(update.into())?;
+        let change = match lease {
             Some(lease) => {
                 let set = update.set_paths().cloned().collect();
                 LeaseChange::Begin(Box::new(BegunLease { lease, set, values: None }))
@@ -184,14 +160,14 @@ impl<D: FromDocument> TransactionClaim<'_, D> {
             // Whoever had it before has lost it.
             None => LeaseChange::End,
         };
-        let filter = match self.is_even_if_leased {
-            true => self.filter,
-            false => self.filter.and(field("_lease").is_missing()),
+        let filter = match skip {
+            Skip::UnfitAndLeased => filter.and(field("_lease").is_missing()),
+            Skip::Unfit | Skip::Nothing => filter,
         };
         filter.check()?;
-        self.sort.check()?;
+        sort.check()?;
         let transaction = self.transaction;
-        let found = transaction.find_changed(&name, &filter, &self.sort, self.limit, &update)?;
+        let found = transaction.find_changed(&name, &filter, &sort, limit, &update)?;
         let (mut claimed, mut writes) = (Vec::new(), Vec::new());
         for (document, fields) in found {
             let place = (name.clone(), document.id().clone());
