@@ -1,8 +1,8 @@
 //! [`Aggregate`]: a pipeline on a collection.
 //!
-//! What an index can do of the first stages is done by a plan, as for [`Find`](crate::Find): the
-//! filter, and the sort with its limit. The documents then go through the rest as they lie in the
-//! engine, decoded as far as a stage needs it.
+//! As for [`Find`](crate::Find), a plan executes the first stages as far as indexes can help: the filter,
+//! and the sort with its limit. The documents then go through the other stages in their stored form,
+//! decoded as far as a stage needs it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,8 +21,8 @@ use crate::handle::queried::Queried;
 use crate::query::{Control, Need, Order, Record, Selection, select};
 use crate::{Cancellation, Database, Documents, Error, Result, Snapshot};
 
-/// A pipeline on a collection that is being put together; see [`Documents::aggregate`].
-#[must_use = "a pipeline does nothing until it is asked for results"]
+/// A pipeline on a collection that is being built; see [`Documents::aggregate`].
+#[must_use = "a pipeline does nothing until its results are requested"]
 pub struct Aggregate {
     source: Source,
     collection: Result<CollectionName>,
@@ -61,8 +61,8 @@ impl Documents {
 }
 
 impl Snapshot {
-    /// Sends the documents of a collection in this state through a pipeline. `now` is what `$$NOW`
-    /// stands for. See [`Documents::aggregate`].
+    /// Sends the documents of a collection in this state through a pipeline. `now` is the value of `$$NOW`.
+    /// See [`Documents::aggregate`].
     pub fn aggregate(&self, collection: &str, pipeline: Pipeline, now: Time) -> Aggregate {
         let name = CollectionName::new(collection).map_err(Error::from);
         Aggregate::new(Source::Snapshot(self.clone()), name, pipeline, now)
@@ -81,14 +81,14 @@ impl Aggregate {
         Aggregate { source, collection, pipeline, now, cancellation, memory_bytes_max }
     }
 
-    /// How long the pipeline may take, from now on. Then it stops with an error.
+    /// How long the pipeline may take from now on, before it stops with an error.
     pub fn deadline(mut self, duration: Duration) -> Self {
         self.cancellation = self.cancellation.deadline(duration);
         self
     }
 
-    /// Stops the pipeline with an error when this is cancelled or its deadline has passed; a
-    /// [deadline](Self::deadline) of its own is stated after it.
+    /// Stops the pipeline with an error when this is cancelled or its deadline has passed. A
+    /// [deadline](Self::deadline) of the pipeline is to be set after it.
     pub fn until(mut self, cancellation: &Cancellation) -> Self {
         self.cancellation = cancellation.clone();
         self
@@ -98,8 +98,8 @@ impl Aggregate {
         Control::new(Some(self.cancellation.clone()), self.memory_bytes_max)
     }
 
-    /// How many bytes the pipeline may hold for sorting, grouping and the like; 100 MiB if nothing
-    /// is said.
+    /// How many bytes of memory the pipeline may use for sorting, grouping and the like; 100 MiB by
+    /// default.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_bytes_max = bytes;
         self
@@ -109,8 +109,8 @@ impl Aggregate {
     ///
     /// # Errors
     ///
-    /// When a name or the pipeline is invalid, the level is too weak, an expression cannot be
-    /// computed, a limit of memory or time is reached, or storage fails.
+    /// When a name or the pipeline is invalid, the level is too weak, an expression cannot be computed, a
+    /// memory or time limit is reached, or storage fails.
     pub fn objects(self) -> Result<Vec<Object>> {
         let mut objects = Vec::new();
         self.each(|object| {
@@ -120,11 +120,11 @@ impl Aggregate {
         Ok(objects)
     }
 
-    /// The results as values of a type of the caller's.
+    /// The results as values of type `R`.
     ///
     /// # Errors
     ///
-    /// As for [`objects`](Self::objects), and [`Error::Invalid`] when one does not fit the type.
+    /// As for [`objects`](Self::objects), and [`Error::Invalid`] when a result does not fit the type.
     pub fn rows<R: DeserializeOwned>(self) -> Result<Vec<R>> {
         let mut rows = Vec::new();
         self.each(|object| {
@@ -134,7 +134,7 @@ impl Aggregate {
         Ok(rows)
     }
 
-    /// Shows every result, until the end or until `visit` breaks.
+    /// Passes every result to `visit`, until the end or until `visit` breaks.
     ///
     /// # Errors
     ///
@@ -150,7 +150,7 @@ impl Aggregate {
         world.result(result)
     }
 
-    /// How the documents are come by, and what that takes; the stages that no plan does are not run.
+    /// How the documents would be found, and at what cost. The stages after the plan are not executed.
     ///
     /// # Errors
     ///
@@ -199,13 +199,13 @@ impl Aggregate {
     }
 }
 
-/// The part of a pipeline that a plan does.
+/// The part of a pipeline that a plan executes.
 struct Planned<'p> {
     leading: Leading<'p>,
     all: &'p Filter,
-    /// How many stages the plan does.
+    /// How many stages the plan executes.
     stages: usize,
-    /// The paths of the documents that the pipeline needs, if they are known.
+    /// The paths of the documents that the pipeline needs; `None` if that is not known.
     paths: Option<Vec<Path>>,
 }
 
@@ -236,15 +236,15 @@ impl<'p> Planned<'p> {
     }
 }
 
-/// What a pipeline can ask for: the other collections of the same state, and the time.
+/// What a pipeline can read: the other collections of the same state, and the time.
 struct SnapshotContext<'a> {
     snapshot: Option<&'a Snapshot>,
     now: Time,
     control: Control,
     memory_bytes_max: usize,
-    /// The collections that were looked up in.
+    /// The collections that were looked up.
     foreign: RefCell<BTreeMap<CollectionName, Option<Rc<Queried>>>>,
-    /// An error that is not one of pipelines, behind the one that stopped the run.
+    /// The error of the database that made the pipeline stop.
     error: RefCell<Option<Error>>,
 }
 
@@ -260,7 +260,7 @@ impl<'a> SnapshotContext<'a> {
         }
     }
 
-    /// Another collection of the same state, looked for once.
+    /// Another collection of the same state, remembered after the first use.
     fn foreign(&self, snapshot: &Snapshot, name: &CollectionName) -> Result<Option<Rc<Queried>>> {
         if let Some(found) = self.foreign.borrow().get(name) {
             return Ok(found.clone());
@@ -270,7 +270,7 @@ impl<'a> SnapshotContext<'a> {
         Ok(found)
     }
 
-    /// Keeps an error of the database while the run is stopped by one that it can have.
+    /// Keeps an error of the database, and returns one that stops the pipeline.
     fn keep(&self, error: Error) -> velocitydb_core::Error {
         match error {
             Error::Invalid(error) => error,

@@ -1,4 +1,4 @@
-//! Writes that return at once: futures that need no runtime, and hold no thread.
+//! Writes that return at once: futures that need no runtime and occupy no thread.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use crate::handle::claim::retry_update;
 use crate::handle::database::{Access, request_of, written};
 use crate::{BatchWritten, Database, Documents, IntoFields, Result, WriteBatch, Written};
 
-/// What becomes of a write that was proposed: a future that needs no runtime, and for which no thread
-/// sleeps. The write is done whether or not this is waited for. The database stays open until it is ready or
+/// A future of the result of a proposed write. It needs no runtime, and no thread sleeps for it. The write
+/// is executed whether or not the future is awaited. The database stays open until the future is ready or
 /// dropped.
-#[must_use = "errors are told to whoever waits for it"]
+#[must_use = "errors are reported only to whoever awaits it"]
 pub struct Proposed<T>(Pin<Box<dyn Future<Output = Result<T>> + Send>>);
 
 impl<T> Proposed<T> {
@@ -42,9 +42,9 @@ impl<T> fmt::Debug for Proposed<T> {
 }
 
 impl Database {
-    /// Like [`write_at`](Self::write_at), and returns at once: the future is ready when the batch is
-    /// applied as the level asks, and needs no runtime. The batch is applied whether or not it is waited
-    /// for; no thread is held meanwhile.
+    /// Like [`write_at`](Self::write_at), but returns at once. The future is ready when the batch is as
+    /// durable as the level asks, and needs no runtime. The batch is applied whether or not the future is
+    /// awaited; it occupies no thread.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -80,8 +80,8 @@ impl Database {
     }
 }
 
-/// Each is the method of the same name without `_async`, and returns at once. What is asked for is
-/// proposed before that, and done whether or not the future is waited for.
+/// Each method is like the one without `_async`, but returns at once. The write has been proposed by then,
+/// and is executed whether or not the future is awaited.
 ///
 /// ```
 /// # fn main() -> velocitydb::Result<()> {
@@ -173,7 +173,7 @@ impl Documents {
         self.settle_async(id, version, Action::Complete(update.into()))
     }
 
-    /// Lets the lease on claimed work end later. See [`renew`](Self::renew).
+    /// Extends the lease on claimed work. See [`renew`](Self::renew).
     ///
     /// # Errors
     ///

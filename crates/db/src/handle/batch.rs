@@ -1,4 +1,4 @@
-//! [`WriteBatch`]: writes and compares that are applied together or not at all.
+//! [`WriteBatch`]: writes and conditions that are applied together or not at all.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::handle::claim::retry_update;
 use crate::handle::fields::{check_action, check_condition};
 use crate::{Error, IntoFields, RefusedBatch, Result};
 
-/// Writes and compares that are applied together or not at all; see
+/// Writes and conditions that are applied together or not at all; see
 /// [`Database::write`](crate::Database::write).
 ///
 /// ```
@@ -31,37 +31,37 @@ use crate::{Error, IntoFields, RefusedBatch, Result};
 #[derive(Debug, Clone, Default)]
 pub struct WriteBatch {
     write: Write,
-    /// When documents that are added from here on expire.
+    /// The expiry of documents of the items that follow.
     expiry: Expiry,
 }
 
-/// What a [`WriteBatch`] did.
+/// The result of a [`WriteBatch`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchWritten {
-    /// One for each item, in their order; none of them is refused.
+    /// One outcome for each item, in their order; none is a refusal.
     pub outcomes: Vec<Outcome>,
-    /// The ids that documents got by [`WriteBatch::insert_new`], in the order of those items. For
-    /// a retry they are those of the first attempt.
+    /// The ids of the documents of [`WriteBatch::insert_new`], in the order of those items. For a retry
+    /// they are those of the first attempt.
     pub new_ids: Vec<DocumentId>,
-    /// The place in the order of all commands.
+    /// The position in the order of all commands.
     pub index: u64,
     /// Whether this answers an earlier call with the same request id.
     pub is_replayed: bool,
 }
 
-/// What became of a [`WriteBatch`], whether it was applied or refused; see
+/// The outcomes of a [`WriteBatch`], whether it was applied or refused; see
 /// [`Database::write_for_outcomes`](crate::Database::write_for_outcomes).
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "a batch that was refused changed nothing"]
 pub struct BatchOutcomes {
-    /// Whether all of it was applied; otherwise nothing was.
+    /// Whether the batch was applied; otherwise nothing of it was.
     pub is_applied: bool,
-    /// One for each item, in their order.
+    /// One outcome for each item, in their order.
     pub outcomes: Vec<Outcome>,
-    /// The ids that documents got by [`WriteBatch::insert_new`], in the order of those items. For
-    /// a retry they are those of the first attempt.
+    /// The ids of the documents of [`WriteBatch::insert_new`], in the order of those items. For a retry
+    /// they are those of the first attempt.
     pub new_ids: Vec<DocumentId>,
-    /// The place in the order of all commands.
+    /// The position in the order of all commands.
     pub index: u64,
     /// Whether this answers an earlier call with the same request id.
     pub is_replayed: bool,
@@ -73,19 +73,19 @@ impl WriteBatch {
         Self::default()
     }
 
-    /// Creates a document; refused when it exists.
+    /// Creates a document. The batch is refused if it exists.
     ///
     /// # Errors
     ///
-    /// When an argument is invalid or the batch is full, as for all that add to it.
+    /// When an argument is invalid or the batch is full, as for all methods that add an item.
     pub fn insert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
         let action = Action::Insert(fields.into_fields()?);
         self.compare_and_swap(collection, id, Condition::Always, action)
     }
 
-    /// Creates a document under an id that was just made up for it, by
-    /// [`Database::new_id`](crate::Database::new_id). That another one is made up for the retry of
-    /// a request makes no difference: the answer has the [first one](BatchWritten::new_ids).
+    /// Creates a document under a new id of [`Database::new_id`](crate::Database::new_id). The retry of a
+    /// request may pass another new id: the answer has the [id of the first
+    /// attempt](BatchWritten::new_ids).
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl WriteBatch {
         self.compare_and_swap(collection, id, Condition::Always, action)
     }
 
-    /// Replaces the fields of a document; refused when it does not exist.
+    /// Replaces the fields of a document. The batch is refused if it does not exist.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl WriteBatch {
         self.compare_and_swap(collection, id, Condition::Always, action)
     }
 
-    /// Changes some fields of a document; refused when it does not exist.
+    /// Changes some fields of a document. The batch is refused if it does not exist.
     ///
     /// # Errors
     ///
@@ -144,8 +144,8 @@ impl WriteBatch {
         self.compare_and_swap(collection, id, Condition::Always, Action::Delete)
     }
 
-    /// Completes claimed work: refuses the batch unless the document has the version that the claim
-    /// gave it, changes it, and ends its lease if it has one.
+    /// Completes claimed work: applies an update and ends the lease, if there is one. The batch is refused
+    /// unless the document has the version that the claim gave it.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -176,9 +176,8 @@ impl WriteBatch {
         self.settle(collection, id, version, Action::Complete(update.into()))
     }
 
-    /// Lets the lease on claimed work end `duration` after the batch instead: refuses it unless the
-    /// document has this version and a lease. The version of the outcome is the fencing token from
-    /// then on.
+    /// Extends the lease on claimed work to end `duration` after the batch. The batch is refused unless the
+    /// document has this version and a lease. The version in the outcome is the fencing token from then on.
     ///
     /// # Errors
     ///
@@ -193,8 +192,8 @@ impl WriteBatch {
         self.settle(collection, id, version, Action::Renew(duration))
     }
 
-    /// Gives claimed work back: refuses the batch unless the document has this version and a lease,
-    /// and does what that holds for its end.
+    /// Gives claimed work back: ends the lease, and applies the lease's release. The batch is refused
+    /// unless the document has this version and a lease.
     ///
     /// # Errors
     ///
@@ -203,10 +202,10 @@ impl WriteBatch {
         self.settle(collection, id, version, Action::Release)
     }
 
-    /// Gives claimed work back as [`release`](Self::release) does, to be tried again at a time and for a
-    /// reason: refuses the batch unless the document has this version and a lease, does what that holds
-    /// for its end, and writes time and reason to the fields [`RETRY_AT_FIELD`](crate::RETRY_AT_FIELD) and
-    /// [`RETRY_REASON_FIELD`](crate::RETRY_REASON_FIELD). See [`Documents::retry`](crate::Documents::retry).
+    /// Gives claimed work back as [`release`](Self::release) does, to be tried again at a later time. Sets
+    /// the fields [`RETRY_AT_FIELD`](crate::RETRY_AT_FIELD) and
+    /// [`RETRY_REASON_FIELD`](crate::RETRY_REASON_FIELD) to that time and to the reason. See
+    /// [`Documents::retry`](crate::Documents::retry).
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -243,8 +242,8 @@ impl WriteBatch {
         self.settle(collection, id, version, Action::Retry(retry_update(not_before, reason)))
     }
 
-    /// When the documents expire that items added from here on write: see [`Expiry`]. Settling
-    /// claimed work keeps what was set before.
+    /// Sets when the documents of the items that follow expire: see [`Expiry`]. Completing, renewing and
+    /// giving back claimed work do not change when it expires.
     pub fn expiry(&mut self, expiry: Expiry) {
         self.expiry = expiry;
     }
@@ -259,7 +258,7 @@ impl WriteBatch {
         })
     }
 
-    /// Refuses the batch unless `condition` holds.
+    /// The batch is refused unless `condition` holds.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -284,7 +283,7 @@ impl WriteBatch {
         self.compare_and_swap(collection, id, condition, Action::Compare)
     }
 
-    /// Does `action`, and refuses the batch unless `condition` holds.
+    /// Executes `action`. The batch is refused unless `condition` holds.
     ///
     /// # Errors
     ///
@@ -309,7 +308,7 @@ impl WriteBatch {
     ///
     /// # Errors
     ///
-    /// When the batch is full, or a filter or what is to be written is invalid.
+    /// When the batch is full, or a filter or the fields or update to write are invalid.
     pub fn push(&mut self, operation: Operation) -> Result<()> {
         check_action(&operation.action)?;
         let count = self.write.operations.len() + 1;
@@ -327,12 +326,12 @@ impl WriteBatch {
         Ok(())
     }
 
-    /// How many items it has.
+    /// How many items the batch has.
     pub fn len(&self) -> usize {
         self.write.operations.len()
     }
 
-    /// Whether it has no item.
+    /// Whether the batch has no items.
     pub fn is_empty(&self) -> bool {
         self.write.operations.is_empty()
     }
@@ -341,13 +340,13 @@ impl WriteBatch {
         &self.write.operations
     }
 
-    /// The ids that were made up.
+    /// The ids of the items that insert a document under a new id.
     pub(crate) fn new_ids(&self) -> Vec<DocumentId> {
         let is_new = |one: &&Operation| matches!(one.action, Action::InsertNew(_));
         self.write.operations.iter().filter(is_new).map(|one| one.id.clone()).collect()
     }
 
-    /// Where each item is, in their order.
+    /// The collection and id of each item, in their order.
     pub(crate) fn places(&self) -> Vec<(CollectionName, DocumentId)> {
         let operations = self.operations().iter();
         operations.map(|one| (one.collection.clone(), one.id.clone())).collect()
@@ -358,7 +357,7 @@ impl WriteBatch {
     }
 }
 
-/// The error of a batch on these documents that was refused: that of its first operation that was.
+/// The error of a refused batch on these documents: that of its first refused operation.
 pub(crate) fn check_outcomes(reply: &Reply, places: &[(CollectionName, DocumentId)]) -> Result<()> {
     for (position, (outcome, place)) in reply.outcomes.iter().zip(places).enumerate() {
         if let Outcome::Refused(refusal) = outcome {

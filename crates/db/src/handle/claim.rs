@@ -6,10 +6,10 @@
 //!     └── release(v), or the end of the lease
 //! ```
 //!
-//! What is promised is that no job is assigned twice: among any number of claims at the same time
-//! each job goes to one. The version of a claimed document is the *fencing token*: it rises with
-//! each claim, and completing, renewing and releasing are compare-and-swaps on it. Whoever has lost
-//! a job, by the end of its lease for instance, cannot complete it any more.
+//! No job is assigned twice: of any number of concurrent claims, only one gets a job. The version of a
+//! claimed document is its *fencing token*: it rises with each claim, and completing, renewing and
+//! releasing are compare-and-swaps on it. A claimant that has lost a job, because its lease has expired for
+//! instance, can no longer complete it.
 
 pub(crate) mod parameters;
 
@@ -29,61 +29,62 @@ use crate::{
     Document, Documents, Error, Explanation, FromDocument, LeaseGuard, Proposed, Result, Typed,
 };
 
-/// The field that a claimant's name is written to, unless another one is chosen.
+/// The field that the claimant's name is written to by default.
 pub const CLAIMANT_FIELD: &str = "claimed_by";
 
 /// The field that says when work that was given back by [`Documents::retry`] is to be tried again.
 pub const RETRY_AT_FIELD: &str = "retry_at";
 
-/// The field that says why it was given back.
+/// The field that says why work was given back by [`Documents::retry`].
 pub const RETRY_REASON_FIELD: &str = "retry_reason";
 
-/// The most documents that one claim takes.
+/// The largest number of documents of one claim.
 pub const CLAIM_COUNT_MAX: u32 = 1_000;
 
-/// A claim that is being put together; see [`Documents::claim`].
-#[must_use = "nothing is claimed until it is said what is to be done"]
+/// A claim that is being built; see [`Documents::claim`].
+#[must_use = "nothing is claimed until `update`, `hold` or `update_async` is called"]
 pub struct Claim<'a, D = Document> {
     documents: &'a Documents,
     parameters: ClaimParameters,
     rows: PhantomData<fn() -> D>,
 }
 
-/// What was claimed.
+/// The result of a claim.
 #[derive(Debug, Clone)]
 pub struct Claimed<D = Document> {
-    /// The documents as they are, taken. The version of each is its fencing token.
+    /// The claimed documents, after the update. The version of each is its fencing token.
     pub documents: Vec<D>,
-    /// Documents that are taken too, and do not fit the type that they are read as.
+    /// Documents that were claimed too, and do not fit the type that they are read as.
     pub misfits: Vec<Misfit>,
-    /// In the answer to a retry, what the first attempt was given and has changed since: completed,
-    /// renewed, or somebody else's. And what expired with the claim.
+    /// Documents that were claimed and no longer have the version of the claim. In the answer to a retry:
+    /// those that have been completed, renewed or claimed by another claimant since the first attempt, and
+    /// those whose lease has expired.
     pub lost: Vec<Lost>,
-    /// Documents that satisfy the filter and could not be changed as the claim wants; at most 16 are
-    /// listed. Claims with the same operators, paths and types of values skip them, and do not
-    /// report them again, until they change or a minute has passed (a second, where a unique index
-    /// stands against it).
+    /// Documents that satisfy the filter, and to which the claim's update could not be applied; at most 16
+    /// are listed. Later claims with the same operators, paths and types of values skip them without
+    /// reporting them again, until they change or a minute has passed (a second if a unique index refused
+    /// the update).
     pub skipped: Vec<Skipped>,
     /// How many were skipped.
     pub skipped_count: u64,
-    /// The place of the claim in the order of all commands.
+    /// The position of the claim in the order of all commands.
     pub index: u64,
-    /// Whether this answers an earlier call with the same request id. The documents are then those
-    /// that it was given, at the versions that it gave them, and none that it was not given.
+    /// Whether this answers an earlier call with the same request id. Then the documents are those that the
+    /// earlier call claimed and that still have the versions that it gave them.
     pub is_replayed: bool,
 }
 
-/// A document that was claimed, and does not have the version of the claim any more.
+/// A document that was claimed, and no longer has the version that the claim gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
     /// Its id.
     pub id: DocumentId,
-    /// The version that the claim gave it, which is no fencing token any more.
+    /// The version that the claim gave it, which is no longer a valid fencing token.
     pub version: u64,
 }
 
-/// A document that was claimed, and does not fit the type that it is read as. It is taken: complete it
-/// or give it back by its version.
+/// A document that was claimed, and does not fit the type that it is read as. The claim holds: complete the
+/// document or give it back, by its version.
 #[derive(Debug, Clone)]
 pub struct Misfit {
     /// The document.
@@ -97,12 +98,13 @@ pub struct Misfit {
 pub struct Skipped {
     /// Its id.
     pub id: DocumentId,
-    /// Why it could not be changed as the claim wanted.
+    /// Why the update could not be applied to it.
     pub reason: Error,
 }
 
 impl Documents {
-    /// Begins a claim: which documents, which first, by whom, how many, and for how long.
+    /// Begins a claim, which finds documents and changes them as one step. Its options say which documents
+    /// come first, how many are claimed, by whom, and for how long.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -128,29 +130,29 @@ impl Documents {
         Claim { documents: self, parameters, rows: PhantomData }
     }
 
-    /// Completes claimed work, if it still has the version that the claim gave it: changes the
-    /// document, and ends its lease if it has one. Returns the new version.
+    /// Completes claimed work, if it still has the version that the claim gave it: applies an update and
+    /// ends the lease, if there is one. Returns the new version.
     ///
     /// # Errors
     ///
-    /// [`Error::VersionMismatch`] when it has another version: somebody else has it, or it was
-    /// changed. And as for all writes.
+    /// [`Error::VersionMismatch`] when the document has another version: it was changed, or another
+    /// claimant has it. And as for all writes.
     pub fn complete(&self, id: &str, version: u64, update: impl Into<Update>) -> Result<u64> {
         self.settle(id, version, Action::Complete(update.into()))
     }
 
-    /// Lets the lease on claimed work end `duration` from now instead, if the work still has this
-    /// version. Returns the new version, which is the fencing token from here on.
+    /// Extends the lease on claimed work to end `duration` from now, if the work still has this version.
+    /// Returns the new version, which is the fencing token from then on.
     ///
     /// # Errors
     ///
-    /// As for [`complete`](Self::complete), and [`Error::NotLeased`] when it has no lease.
+    /// As for [`complete`](Self::complete), and [`Error::NotLeased`] when the document has no lease.
     pub fn renew(&self, id: &str, version: u64, duration: Duration) -> Result<u64> {
         self.settle(id, version, Action::Renew(duration))
     }
 
-    /// Gives claimed work back, if it still has this version: what its lease holds for its end is
-    /// done now. Returns the new version.
+    /// Gives claimed work back, if it still has this version: ends its lease, and applies the lease's
+    /// release now. Returns the new version.
     ///
     /// # Errors
     ///
@@ -159,9 +161,9 @@ impl Documents {
         self.settle(id, version, Action::Release)
     }
 
-    /// Gives claimed work back as [`release`](Self::release) does, to be tried again at a time and for a
-    /// reason, which are written to the fields [`RETRY_AT_FIELD`] and [`RETRY_REASON_FIELD`]: all of it as
-    /// one. A claim leaves it alone until then if it asks for what is [due](Claim::due). Returns the new
+    /// Gives claimed work back as [`release`](Self::release) does, to be tried again at a later time. The
+    /// same write sets the fields [`RETRY_AT_FIELD`] and [`RETRY_REASON_FIELD`] to that time and to the
+    /// reason. Claims for [due](Claim::due) work leave the document out until then. Returns the new
     /// version.
     ///
     /// ```
@@ -188,8 +190,8 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// As for [`renew`](Self::renew), and [`Error::Inapplicable`] when the update of the lease cannot
-    /// be made.
+    /// As for [`renew`](Self::renew), and [`Error::Inapplicable`] when the release of the lease cannot be
+    /// applied.
     pub fn retry(&self, id: &str, version: u64, not_before: Time, reason: &str) -> Result<u64> {
         self.settle(id, version, Action::Retry(retry_update(not_before, reason)))
     }
@@ -200,7 +202,7 @@ impl Documents {
         self.settled(id, &reply)
     }
 
-    /// The version that claimed work has after an operation that settles it.
+    /// The version of claimed work after an operation that completes it, renews it or gives it back.
     pub(super) fn settled(&self, id: DocumentId, reply: &Reply) -> Result<u64> {
         match &reply.outcomes[0] {
             Outcome::Applied { version, .. } | Outcome::Held { version } => Ok(*version),
@@ -213,7 +215,7 @@ impl Documents {
 }
 
 impl<'a> Claim<'a> {
-    /// The same claim, its documents of the type `T`. Those that do not fit it are
+    /// The same claim, with documents of the type `T`. Those that do not fit the type are
     /// [`misfits`](Claimed::misfits).
     pub fn typed<T>(self) -> Claim<'a, Typed<T>> {
         let Claim { documents, parameters, .. } = self;
@@ -222,40 +224,40 @@ impl<'a> Claim<'a> {
 }
 
 impl<D: FromDocument> Claim<'_, D> {
-    /// Which documents come first; equal ones are ordered by id, in the direction of the last key of the
-    /// sort. Without a sort, the smallest ids come first.
+    /// Sets the order in which documents are claimed. Documents that are equal in it are ordered by id, in
+    /// the direction of the last key of the sort. Without a sort, documents are claimed in ascending order
+    /// of their ids.
     pub fn sort(mut self, sort: Sort) -> Self {
         self.parameters.sort = sort;
         self
     }
 
-    /// How many documents to take at the most; 1 if nothing is said, and at most
-    /// [`CLAIM_COUNT_MAX`]. It takes fewer where they are large: no more than have some 64 MiB
-    /// together.
+    /// Sets how many documents are claimed at the most: 1 by default, and never more than
+    /// [`CLAIM_COUNT_MAX`]. Fewer are claimed if they have more than about 64 MiB together.
     pub fn limit(mut self, limit: u32) -> Self {
         self.parameters.limit = limit;
         self
     }
 
-    /// Who claims: is written to the field [`CLAIMANT_FIELD`].
+    /// Names the claimant, which is written to the field [`CLAIMANT_FIELD`] of each document.
     pub fn claimant(self, claimant: &str) -> Self {
         self.claimant_in(CLAIMANT_FIELD, claimant)
     }
 
-    /// Who claims: is written to this field.
+    /// Names the claimant, which is written to the field at `path` of each document.
     pub fn claimant_in(mut self, path: &str, claimant: &str) -> Self {
         self.parameters.set_claimant(path, claimant);
         self
     }
 
-    /// For how long. Unless the work is completed, renewed or released before, `release` is done to
-    /// it then, so that it can be claimed again: an update, or the first of several whose filter it
-    /// satisfies (see [`Release`]).
+    /// Claims under a lease of this duration. Unless the work is completed, renewed or released before the
+    /// lease ends, `release` is applied to the document then, so that it can be claimed again. `release` is
+    /// an update, or several with filters, of which the first that matches is applied (see [`Release`]).
     ///
-    /// That is done only while what the claim has set (`$set` and `$unset`, the claimant included) is
-    /// still so. Who has changed one of these, to say that the work is done for instance, has settled
-    /// what becomes of it, and the lease just ends. So set nothing in the claim that changes in the
-    /// course of the work.
+    /// The release is applied only if the fields that the claim has set (`$set` and `$unset`, the claimant
+    /// included) still have the values that the claim gave them. If one of them was changed, for instance
+    /// to a state that means done, the lease ends without a release. So the claim should set only fields
+    /// that stay as they are while the work is done.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -279,24 +281,24 @@ impl<D: FromDocument> Claim<'_, D> {
         self
     }
 
-    /// Leaves out what is to be [tried again](Documents::retry) later than now.
+    /// Leaves out documents that are to be [tried again](Documents::retry) later than now.
     pub fn due(mut self) -> Self {
         self.parameters.set_due(self.documents.db.now());
         self
     }
 
-    /// Takes documents that are under somebody's lease too, if they satisfy the filter. Whoever had
-    /// one before has lost it.
+    /// Also claims documents that are under a lease, if they satisfy the filter. Their current claimants
+    /// lose them.
     pub fn even_if_leased(mut self) -> Self {
         self.parameters.set_even_if_leased();
         self
     }
 
-    /// How the documents would be found now, and what that takes. Nothing is claimed.
+    /// How the claim would find its documents now, and at what cost. Claims nothing.
     ///
-    /// A claim that is made over and over does not look again at what it has passed before: what was
-    /// claimed, and what its filter leaves out until the document or the time in the filter changes.
-    /// `hints` says where it begins. What it examines does not grow with that.
+    /// Repeated claims do not read again what earlier ones passed: claimed documents, and documents that
+    /// the filter excludes, until the document or the time in the filter changes. `hints` says where the
+    /// search begins. So its cost does not grow with the number of documents that were passed.
     ///
     /// # Errors
     ///
@@ -320,27 +322,27 @@ impl<D: FromDocument> Claim<'_, D> {
         })
     }
 
-    /// Takes the documents, and changes each so that nobody else finds it.
+    /// Claims the documents, by applying an update to each after which other claims no longer find it.
     ///
-    /// One that cannot be changed so is skipped, and reported in [`Claimed::skipped`].
+    /// Documents to which the update cannot be applied are skipped, and reported in [`Claimed::skipped`].
     ///
     /// # Errors
     ///
-    /// When the filter, the sort or an update is invalid, and as for all writes. That there was
-    /// nothing to claim is no error.
+    /// When the filter, the sort or an update is invalid, and as for all writes. It is no error when there
+    /// was nothing to claim.
     pub fn update(self, update: impl Into<Update>) -> Result<Claimed<D>> {
         let name = self.documents.name()?;
         self.take(update.into())?.try_map(|document| D::from_document(document, name))
     }
 
-    /// As [`update`](Self::update), and holds the leases of what was claimed: each is renewed by itself
-    /// until its guard is settled or dropped.
+    /// Claims as [`update`](Self::update) does, and returns guards that renew the leases automatically
+    /// until they are settled or dropped.
     ///
     /// # Errors
     ///
     /// As for [`update`](Self::update); when the claim has no [lease](Self::lease); and
-    /// [`Error::TooManyLeases`] when more than [`LEASE_GUARDS_MAX`](crate::LEASE_GUARDS_MAX) would be held
-    /// by this process. Nothing is claimed then.
+    /// [`Error::TooManyLeases`] when this process would hold more than
+    /// [`LEASE_GUARDS_MAX`](crate::LEASE_GUARDS_MAX) leases. In these cases nothing is claimed.
     pub fn hold(self, update: impl Into<Update>) -> Result<Claimed<LeaseGuard<D>>> {
         let Some((duration, _)) = &self.parameters.lease else {
             let (what, place) = ("claim", String::new());
@@ -372,8 +374,8 @@ impl<D: FromDocument> Claim<'_, D> {
         documents.claimed(reply, before)
     }
 
-    /// As [`update`](Self::update), and returns at once: the claim is proposed before that, and made
-    /// whether or not the future is waited for. No thread is held meanwhile.
+    /// Claims as [`update`](Self::update) does, and returns at once. The claim has been proposed by then,
+    /// and is executed whether or not the future is awaited. It occupies no thread.
     ///
     /// # Errors
     ///
@@ -397,7 +399,7 @@ impl<D: FromDocument> Claim<'_, D> {
         })
     }
 
-    /// What it asks for.
+    /// The command of this claim.
     fn into_modify(self, update: Update) -> Result<Modify> {
         let CheckedClaim { filter, sort, limit, skip, lease, update } =
             self.parameters.check(update)?;
@@ -416,10 +418,10 @@ impl<D: FromDocument> Claim<'_, D> {
     }
 }
 
-/// What the earlier claims of one call skipped, which found nothing.
+/// What the first attempts of a claim skipped, none of which found a document.
 #[derive(Default)]
 struct SkippedBefore {
-    /// What the first of them reported.
+    /// What the first attempt reported.
     first: Option<Vec<(DocumentId, Refusal)>>,
     count: usize,
 }
@@ -432,12 +434,13 @@ impl SkippedBefore {
 }
 
 impl Documents {
-    /// Whether a claim that found nothing stopped at its bound, with others behind what it skipped.
+    /// Whether a claim has to be repeated: it found nothing, and stopped since it had skipped as many as
+    /// one command may.
     fn goes_on_behind(&self, reply: &Reply) -> bool {
         reply.found.is_empty() && reply.skipped_count >= SKIPPED_MAX && self.request_id().is_none()
     }
 
-    /// What a claim was answered, the last of those that went on behind what they skipped.
+    /// The result of a claim: the reply of its last attempt, and what the attempts before skipped.
     fn claimed(&self, reply: Reply, before: SkippedBefore) -> Result<Claimed> {
         let (index, is_replayed) = (reply.index, reply.is_replayed);
         let skipped_count = before.count + reply.skipped_count;
@@ -448,7 +451,7 @@ impl Documents {
         let (skipped, skipped_count) = (skipped.collect(), skipped_count as u64);
         let (mut documents, mut lost) = (Vec::with_capacity(reply.found.len()), Vec::new());
         let now = self.db.now();
-        // One whose lease has expired is taken back by whoever comes to it next.
+        // A document whose lease has expired is no longer held.
         let is_still_had = |document: &Document, version| {
             document.version() == version && document.header().lease.is_none_or(|end| end > now)
         };
@@ -468,7 +471,7 @@ impl Documents {
 }
 
 impl Claimed {
-    /// The same, each document made into something else; those that cannot be are the misfits.
+    /// Converts each document. Those that cannot be converted become misfits.
     fn try_map<D>(self, mut make: impl FnMut(Document) -> Result<D>) -> Result<Claimed<D>> {
         let Claimed { documents, mut misfits, lost, skipped, skipped_count, .. } = self;
         let mut made = Vec::with_capacity(documents.len());
@@ -484,7 +487,7 @@ impl Claimed {
 }
 
 impl<D> Claimed<D> {
-    /// The only or first document, if any was claimed.
+    /// The first document, if any was claimed.
     pub fn first(&self) -> Option<&D> {
         self.documents.first()
     }
@@ -501,7 +504,7 @@ impl Claimed {
     }
 }
 
-/// What is written to work that is given back to be tried again.
+/// The update of work that is given back to be tried again.
 pub(crate) fn retry_update(not_before: Time, reason: &str) -> Update {
     Update::new().set(RETRY_AT_FIELD, not_before).set(RETRY_REASON_FIELD, reason)
 }

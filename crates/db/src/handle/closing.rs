@@ -1,5 +1,5 @@
-//! Closing a database: what was acknowledged is made durable, and the folder is let go, or it is said
-//! what holds it.
+//! Closing a database: makes acknowledged writes durable and releases the folder, or says what still uses
+//! it.
 
 use std::sync::Arc;
 
@@ -7,10 +7,9 @@ use super::database::{Database, Inner};
 use crate::{Error, Result};
 
 impl Database {
-    /// Closes the database: makes everything that was acknowledged as durable as the mode can make it,
-    /// as [`sync`](Self::sync) does, and lets go of the folder, which can be opened again when this
-    /// has succeeded. Dropping the last handle does the same, but has no way to say what could not be
-    /// written than a line on standard error.
+    /// Closes the database: makes everything that was acknowledged as durable as the mode can make it, as
+    /// [`sync`](Self::sync) does, and releases the folder, which can be opened again once this has
+    /// succeeded. Dropping the last handle does the same, but can report a failure only on standard error.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -24,10 +23,9 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// When something that was acknowledged is not on the disk, with how much that is and why: it is
-    /// tried once more when the last handle goes. [`Error::InUse`] when everything is, and the
-    /// database stays open since other handles, snapshots or cursors hold it; it closes with the last
-    /// of them.
+    /// When acknowledged writes are not on the disk; the error says how much is missing and why. Writing
+    /// them is tried again when the last handle is dropped. [`Error::InUse`] when they are on the disk and
+    /// other handles, snapshots or cursors use the database; it closes with the last of them.
     pub fn close(self) -> Result<()> {
         self.engine().close()?;
         let handles = Arc::strong_count(&self.inner) - 1;

@@ -1,4 +1,4 @@
-//! [`Cursor`]: the results of a query, pulled one by one from one state and one plan.
+//! [`Cursor`]: an iterator over the results of a query, on one state and with one plan.
 
 use std::collections::VecDeque;
 use std::iter::FusedIterator;
@@ -13,26 +13,24 @@ use crate::handle::queried::Queried;
 use crate::query::{Control, Need, Pause, Paused, Selection};
 use crate::{Document, Documents, Find, FromDocument, Result, Snapshot};
 
-/// How many documents a cursor fetches at first, and at the most: enough to make the way to them
-/// cheap, and few enough to hold.
+/// How many documents a cursor fetches at first, and at the most: enough to make resuming the plan cheap,
+/// and few enough to hold.
 const FETCHED_FIRST: usize = 4;
 const FETCHED_MAX: usize = 256;
 
-/// The bytes at which it has fetched enough before. A document may have a thousand times the bytes of
-/// another one.
+/// A fetch ends early at this many bytes, since one document may have a thousand times the bytes of
+/// another.
 const FETCHED_BYTES: usize = 1 << 20;
 
 /// The results of a query, one by one; see [`Find::iter`](crate::Find::iter).
-///
-/// It holds the state that it reads, which costs what is overwritten meanwhile, and a few documents
-/// that were fetched ahead. Where no index gives the order that was asked for, it holds all of them,
-/// within the memory of the query. It waits for no writer, and none waits for it. After an error there
-/// is nothing more.
+/// It holds the state that it reads, so that overwritten data is kept, and a few documents that were
+/// fetched ahead. If no index gives the order, it holds all results, within the memory limit of the query.
+/// It neither waits for writers nor keeps them waiting. It ends after an error.
 pub struct Cursor<D = Document> {
     name: CollectionName,
     query: Query,
     control: Control,
-    /// What is left of the query; `None` when everything was fetched.
+    /// The rest of the query; `None` when everything was fetched.
     left: Option<Left>,
     fetched: VecDeque<(DocumentId, Blob)>,
     fetch_next: usize,
@@ -45,7 +43,7 @@ struct Left {
 }
 
 impl Documents {
-    /// All documents as of now in the order of ids, fetched as they are asked for.
+    /// All current documents in the order of ids, fetched as they are asked for.
     ///
     /// # Errors
     ///
@@ -67,8 +65,8 @@ impl Snapshot {
 }
 
 impl<D: FromDocument> Find<D> {
-    /// The documents one by one, fetched as they are asked for. What is iterated over is the state and
-    /// the plan of this moment, for as long as the cursor is held.
+    /// The documents one by one, fetched as they are asked for. The cursor keeps the state and the plan of
+    /// this moment.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -87,8 +85,7 @@ impl<D: FromDocument> Find<D> {
     ///
     /// # Errors
     ///
-    /// As for [`documents`](Self::documents); what is met later is an item that is an error, and the
-    /// last one.
+    /// As for [`documents`](Self::documents). A later error is the last item.
     pub fn iter(self) -> Result<Cursor<D>> {
         self.query.check()?;
         let (queried, name) = (self.queried()?, self.name()?.clone());
@@ -97,7 +94,7 @@ impl<D: FromDocument> Find<D> {
 }
 
 impl<D> Cursor<D> {
-    /// Of a query on a collection; `None` where that does not exist.
+    /// The cursor of a query; `None` if the collection does not exist.
     fn new(queried: Option<Queried>, name: CollectionName, query: Query) -> Result<Self> {
         let control = query.control();
         let left = match queried {
@@ -111,7 +108,7 @@ impl<D> Cursor<D> {
         Ok(Cursor { name, query, control, left, fetched, fetch_next, rows })
     }
 
-    /// Fetches the next documents. Nothing is left of the query after an error.
+    /// Fetches the next documents. Ends the query after an error.
     fn fetch(&mut self) -> Result<()> {
         let Some(mut left) = self.left.take() else { return Ok(()) };
         let (count_max, can_pause) = (self.fetch_next, left.paused.can_pause());

@@ -1,4 +1,4 @@
-//! [`Database`]: an open database, and the handles to what is in it.
+//! [`Database`]: an open database.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,17 +20,17 @@ use crate::{CollectionStats, Error, Explanation, Result, Snapshot};
 #[derive(Clone)]
 pub struct Database {
     pub(super) inner: Arc<Inner>,
-    /// What the next call through this handle is an attempt at.
+    /// The request id of the next call through this handle.
     request: Option<RequestId>,
 }
 
-/// The order matters: the maintenance thread ends before the core is let go.
+/// The fields are dropped in this order: the maintenance thread ends before the core is released.
 pub(super) struct Inner {
     pub(super) _maintenance: Option<Maintenance>,
     pub(super) core: Arc<Core>,
 }
 
-/// What a level is asked for.
+/// For what a call uses its consistency level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
@@ -51,9 +51,8 @@ impl Database {
         Ok(Database { inner, request: None })
     }
 
-    /// The same database for one call, which is done at most once however often it is retried with
-    /// this id: a retry is answered as the first attempt was. The same id for another call is an
-    /// error.
+    /// A handle for one call, which is executed at most once, however often it is retried with this id: a
+    /// retry gets the answer of the first attempt. It is an error to use the same id for another call.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -72,12 +71,12 @@ impl Database {
         Database { inner: self.inner.clone(), request: Some(request) }
     }
 
-    /// The same database for calls that are a part of what is asked for.
+    /// A handle without the request id, for the parts of a call.
     pub(crate) fn without_request(&self) -> Self {
         Database { inner: self.inner.clone(), request: None }
     }
 
-    /// What the calls through this handle are attempts at.
+    /// The request id of the calls through this handle.
     pub(crate) fn request_id(&self) -> Option<&RequestId> {
         self.request.as_ref()
     }
@@ -86,7 +85,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::CollectionExists`] when there is one of this name.
+    /// [`Error::CollectionExists`] when the collection exists.
     pub fn create_collection(&self, name: &str, options: CollectionOptions) -> Result<()> {
         let name = CollectionName::new(name)?;
         let body = Body::CreateCollection { name, options };
@@ -94,18 +93,18 @@ impl Database {
         Ok(())
     }
 
-    /// Drops a collection with all its documents. Their bytes are removed in the background.
+    /// Drops a collection with all its documents. The documents are removed in the background.
     ///
     /// # Errors
     ///
-    /// [`Error::NoCollection`] when there is none of this name.
+    /// [`Error::NoCollection`] when the collection does not exist.
     pub fn drop_collection(&self, name: &str) -> Result<()> {
         let name = CollectionName::new(name)?;
         self.submit(Body::DropCollection { name }, self.request.clone(), Consistency::Strong)?;
         Ok(())
     }
 
-    /// Every collection, by name.
+    /// All collections, in the order of their names.
     ///
     /// # Errors
     ///
@@ -114,8 +113,8 @@ impl Database {
         self.snapshot()?.collections()
     }
 
-    /// The state as of now, as reads at `strong` see it, and what had expired by now, which stays as it
-    /// is for as long as it is held. O(1).
+    /// The current state, as reads at `strong` see it, without the documents that have expired by now. It
+    /// does not change while it is held. O(1).
     ///
     /// # Errors
     ///
@@ -124,7 +123,7 @@ impl Database {
         self.snapshot_at(Consistency::Strong)
     }
 
-    /// The state that reads at a level see as of now.
+    /// The state that reads at this level see now.
     pub(crate) fn snapshot_at(&self, level: Consistency) -> Result<Snapshot> {
         let core = &self.inner.core;
         core.proposer.read_barrier(level)?;
@@ -133,7 +132,7 @@ impl Database {
         Ok(Snapshot::new(state, time, next))
     }
 
-    /// The value that reads at a level see of a key.
+    /// The value of a key that reads at this level see now.
     #[inline]
     pub(crate) fn value_at(
         &self,
@@ -144,22 +143,22 @@ impl Database {
         self.inner.core.views.get(level, keyspace, key)
     }
 
-    /// Applies a batch: all of it, or nothing.
+    /// Applies a batch as a whole, or nothing of it.
     ///
-    /// Whether two documents have the same values in a unique index is asked of the state that the
-    /// batch ends in: values can be shifted and swapped, in any order.
+    /// Unique indexes are checked against the state after the batch, so values can be moved and swapped in
+    /// any order.
     ///
     /// # Errors
     ///
-    /// When an item is refused: as for the same write alone ([`Error::AlreadyExists`],
+    /// When an item is refused: the error of the same write outside of a batch ([`Error::AlreadyExists`],
     /// [`Error::Duplicate`], …), and [`Error::VersionMismatch`] or [`Error::ConditionFailed`] when a
-    /// condition does not hold. [`Error::batch`] has the outcomes of all. And when a collection
-    /// takes no writes at `strong` or storage fails.
+    /// condition does not hold. [`Error::batch`] has the outcomes of all items. And when a collection does
+    /// not accept writes at `strong`, or storage fails.
     pub fn write(&self, batch: WriteBatch) -> Result<BatchWritten> {
         self.write_at(batch, Consistency::default(), self.request.clone())
     }
 
-    /// Like [`write`](Self::write), at a level, and at most once for a request id.
+    /// Like [`write`](Self::write), at a consistency level, and at most once for a request id.
     ///
     /// # Errors
     ///
@@ -174,12 +173,12 @@ impl Database {
         written(self.submit_batch(batch, consistency, request)?, places, new_ids)
     }
 
-    /// Like [`write_at`](Self::write_at), for those who ask what becomes of each item: that the batch
-    /// is refused is no error.
+    /// Like [`write_at`](Self::write_at), but returns the outcome of each item: a refused batch is not an
+    /// error.
     ///
     /// # Errors
     ///
-    /// When a collection takes no writes at this level or storage fails.
+    /// When a collection does not accept writes at this level, or storage fails.
     pub fn write_for_outcomes(
         &self,
         batch: WriteBatch,
@@ -204,7 +203,7 @@ impl Database {
         self.inner.core.submit(body, request, consistency)
     }
 
-    /// What is asked for by a batch.
+    /// The command of a batch.
     pub(super) fn batch_command(
         &self,
         batch: WriteBatch,
@@ -219,8 +218,8 @@ impl Database {
         Ok((body, request))
     }
 
-    /// Waits until everything that was acknowledged at any level is as durable as the mode can
-    /// make it.
+    /// Waits until everything that was acknowledged, at whatever level, is as durable as the mode can make
+    /// it.
     ///
     /// # Errors
     ///
@@ -229,10 +228,11 @@ impl Database {
         Ok(self.engine().sync()?)
     }
 
-    /// Does what time has made due: expires documents and leases, forgets old tombstones and request
-    /// ids, removes what was dropped, and goes on with indexes whose building was interrupted. Then
-    /// gives the space of what was deleted back to the disk where that is worth it, unless snapshots
-    /// are held. It waits for whoever does that already. With [`MaintenanceMode::Automatic`] a thread does it by itself.
+    /// Does all due maintenance: removes expired documents, ends expired leases, forgets old tombstones and
+    /// request ids, removes what was dropped, and continues interrupted index builds. Then it returns the
+    /// space of deleted data to the disk if that is worth its cost, unless snapshots are held. It waits for
+    /// maintenance that is already running. With [`MaintenanceMode::Automatic`] a thread does all of this
+    /// automatically.
     ///
     /// # Errors
     ///
@@ -244,7 +244,7 @@ impl Database {
             match core.maintenance_step() {
                 Ok(true) => may_make_room = true,
                 Ok(false) => return core.reclaim(),
-                // What was removed before may give the room to remove more.
+                // What was removed before may have freed the space to remove more.
                 Err(error) if error.is_disk_full() && may_make_room => {
                     core.reclaim()?;
                     may_make_room = false;
@@ -254,9 +254,8 @@ impl Database {
         }
     }
 
-    /// Does one step of what [`maintain`](Self::maintain) does, of
-    /// [bounded size](Options::maintenance_step); whether there is more to do. It gives no space back
-    /// to the disk.
+    /// Does one step of [`maintain`](Self::maintain), of [bounded size](Options::maintenance_step). Returns
+    /// whether there is more to do. Returns no space to the disk.
     ///
     /// # Errors
     ///
@@ -273,7 +272,7 @@ impl Database {
         core.ids.lock().next(millis, random)
     }
 
-    /// The storage mode that it was opened in.
+    /// The storage mode in which the database was opened.
     pub fn mode(&self) -> Mode {
         self.inner.core.options.storage.mode
     }
@@ -290,13 +289,12 @@ impl Database {
         self.inner.core.pipeline.waiting()
     }
 
-    /// The time now, by the clock that this database goes by: that of its
-    /// [`Environment`](Options::environment).
+    /// The time now, by the clock of the database's [`Environment`](Options::environment).
     pub fn now(&self) -> Time {
         self.inner.core.environment.now()
     }
 
-    /// The collection of this name, if it exists and takes this access at this level.
+    /// The collection of this name, if it exists and allows this access at this level.
     #[inline]
     pub(crate) fn entry(
         &self,
@@ -309,7 +307,7 @@ impl Database {
         }
         let entry = match self.inner.core.names.entry(name) {
             Some(entry) => entry,
-            // It may exist already: the state is there before the names that tell of it.
+            // It may exist already: a new collection is in the state before it is in the names.
             None => match catalog::find(self.snapshot_at(level)?.state(), name)? {
                 Some(entry) => entry,
                 None => return Ok(None),
@@ -340,13 +338,13 @@ impl Database {
         self.inner.core.submit(body, request, level)
     }
 
-    /// Applies the last of several commands that together do what this handle's request asks for.
+    /// Applies the last of the commands that a call consists of.
     pub(crate) fn submit_last(&self, body: Body, request: Option<Request>) -> Result<Reply> {
         self.inner.core.submit(body, request, Consistency::Strong)
     }
 
-    /// This handle's request, if it has one, as that for what `body` asks for, and the answer that
-    /// it was given before.
+    /// This handle's request, if it has one, for a call whose last command is `body`, and the remembered
+    /// answer.
     pub(crate) fn request_for(&self, body: &Body) -> Result<(Option<Request>, Option<Reply>)> {
         let Some(id) = &self.request else { return Ok((None, None)) };
         let request = request_of(id.clone(), body)?;
@@ -369,12 +367,12 @@ impl Database {
     }
 }
 
-/// A request for what `body` asks for.
+/// The request of a call whose last command is `body`.
 pub(super) fn request_of(id: RequestId, body: &Body) -> Result<Request> {
     Ok(Request { fingerprint: body.fingerprint()?, id })
 }
 
-/// What became of a batch.
+/// The result of a batch.
 pub(super) fn written(
     mut reply: Reply,
     mut places: Vec<(CollectionName, DocumentId)>,

@@ -15,11 +15,11 @@ use crate::handle::fields::check_action;
 use crate::keys::{self, DOCUMENTS};
 use crate::{Document, Error, IntoFields, Result};
 
-/// A collection of documents of any shape, and how its operations are to be done.
+/// A collection of documents of any shape, with settings for its operations.
 ///
-/// It is created by the first insert. A handle is cheap to make and to clone;
-/// [`at`](Self::at), [`time_to_live`](Self::time_to_live) and [`request`](Self::request) make
-/// handles that differ in one respect.
+/// The first insert creates the collection. A handle is cheap to create and to clone; [`at`](Self::at),
+/// [`time_to_live`](Self::time_to_live) and [`request`](Self::request) return handles that differ in one
+/// setting.
 #[derive(Clone)]
 pub struct Documents {
     pub(crate) db: Database,
@@ -29,25 +29,25 @@ pub struct Documents {
     request: Option<RequestId>,
 }
 
-/// What a write did.
+/// The result of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// The document's id.
     pub id: DocumentId,
-    /// The document's version from here on.
+    /// The document's version after the write.
     pub version: u64,
     /// Whether the document existed before.
     pub existed: bool,
-    /// The place of the write in the order of all commands.
+    /// The position of the write in the order of all commands.
     pub index: u64,
-    /// The level that it was acknowledged at.
+    /// The consistency level at which it was acknowledged.
     pub consistency: Consistency,
     /// Whether this answers an earlier call with the same request id.
     pub is_replayed: bool,
 }
 
 impl Database {
-    /// A collection of documents of any shape. It is created by its first insert.
+    /// A collection of documents of any shape. The first insert creates it.
     pub fn documents(&self, name: &str) -> Documents {
         Documents::new(self.clone(), name)
     }
@@ -64,20 +64,20 @@ impl Documents {
         }
     }
 
-    /// The same collection, its operations at another level. The default is `strong`.
+    /// A handle whose operations have this consistency level. The default is `strong`.
     pub fn at(&self, consistency: Consistency) -> Self {
         Documents { consistency, ..self.clone() }
     }
 
-    /// The same collection; whatever is written through this handle, in whichever way, expires
-    /// `duration` after it was written. With no duration it is written, and never read.
+    /// A handle whose writes, of whatever kind, set documents to expire `duration` after the write. A
+    /// document that is written with a duration of zero is never read.
     pub fn time_to_live(&self, duration: Duration) -> Self {
         Documents { time_to_live: Some(duration), ..self.clone() }
     }
 
-    /// The same collection for one write, which is applied at most once however often it is
-    /// retried with this id: a retry is answered as the first attempt was, ids that were made up
-    /// included. The same id for another write is [`Error::RequestReused`], and nothing is done.
+    /// A handle for one write, which is applied at most once, however often it is retried with this id: a
+    /// retry gets the answer of the first attempt, new ids included. Another write with the same id is
+    /// [`Error::RequestReused`], and does nothing.
     pub fn request(&self, request: RequestId) -> Self {
         Documents { request: Some(request), ..self.clone() }
     }
@@ -86,7 +86,7 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// When the name that the handle was made with is none.
+    /// When the name that the handle was created with is not valid.
     pub fn name(&self) -> Result<&CollectionName> {
         Ok(self.name.as_ref().map_err(Clone::clone)?)
     }
@@ -107,18 +107,18 @@ impl Documents {
             return Ok(None);
         };
         let document = Document::new(id, record)?;
-        // The clock is asked only where that matters.
+        // Only a document that expires needs the clock.
         let has_expired = document.expires().is_some_and(|expires| expires <= self.db.now());
         Ok((!has_expired).then_some(document))
     }
 
-    /// The document as it is now, for the answer to the retry of a write. That is no read of the
-    /// caller's, which the collection's floor for reads would be about.
+    /// The current document, for the answer to the retry of a write. The minimum level of the collection
+    /// for reads does not apply, since the caller does not read.
     pub(crate) fn for_answer(&self, id: &str) -> Result<Option<Document>> {
         self.db.snapshot_at(self.consistency)?.get(self.name()?.as_str(), id)
     }
 
-    /// The documents with these ids, in their order, as of one moment.
+    /// The documents with these ids, in the order of the ids, all from one state.
     ///
     /// # Errors
     ///
@@ -131,8 +131,7 @@ impl Documents {
         self.db.snapshot_at(self.consistency)?.get_many(self.name()?.as_str(), ids)
     }
 
-    /// How many documents there are. O(1), but for those that have expired and are still to be
-    /// removed.
+    /// How many documents there are. O(1), apart from expired documents that are still to be removed.
     ///
     /// # Errors
     ///
@@ -146,13 +145,13 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyExists`] when the id is taken; and when the input is invalid, the level
-    /// too weak, or storage fails, as for all writes.
+    /// [`Error::AlreadyExists`] when the id is in use; and when the input is invalid, the level is too
+    /// weak, or storage fails, as for all writes.
     pub fn insert(&self, id: &str, fields: impl IntoFields) -> Result<Written> {
         self.write_one(DocumentId::new(id)?, Action::Insert(fields.into_fields()?))
     }
 
-    /// Creates a document under a new id, a UUIDv7: later ones sort after earlier ones.
+    /// Creates a document under a new id, a UUIDv7: later ids sort after earlier ones.
     ///
     /// # Errors
     ///
@@ -161,12 +160,12 @@ impl Documents {
         self.write_one(self.db.new_id(), Action::InsertNew(fields.into_fields()?))
     }
 
-    /// Creates all of these documents, or none.
+    /// Creates all of these documents, or none of them.
     ///
     /// # Errors
     ///
-    /// As for [`insert`](Self::insert), of the first document that was refused;
-    /// [`Error::batch`] says which it is, and what became of the others.
+    /// As for [`insert`](Self::insert), for the first document that was refused; [`Error::batch`] says
+    /// which one it is, and has the outcomes of the others.
     pub fn insert_many<F: IntoFields>(
         &self,
         documents: impl IntoIterator<Item = (impl AsRef<str>, F)>,
@@ -177,7 +176,7 @@ impl Documents {
         self.write_many(actions)
     }
 
-    /// Creates all of these documents under new ids, or none.
+    /// Creates all of these documents under new ids, or none of them.
     ///
     /// # Errors
     ///
@@ -192,7 +191,7 @@ impl Documents {
         self.write_many(actions)
     }
 
-    /// Applies all of these, or none.
+    /// Applies all of these operations, or none of them.
     fn write_many(
         &self,
         actions: impl Iterator<Item = Result<(DocumentId, Action)>>,
@@ -213,8 +212,8 @@ impl Documents {
         Ok(written.map(|((_, id), outcome)| self.written(id, outcome, &reply)).collect())
     }
 
-    /// Changes some fields of a document. An object is merged: its fields are set, the others
-    /// stay; or it has operators, as in `object! { "$inc": { "age": 1 } }`.
+    /// Changes some fields of a document. The update is an object whose fields are set while the others
+    /// stay, or it has operators, as in `object! { "$inc": { "age": 1 } }`.
     ///
     /// # Errors
     ///
@@ -236,17 +235,17 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// As for [`insert`](Self::insert), except that the id may be taken.
+    /// As for [`insert`](Self::insert), except [`Error::AlreadyExists`].
     pub fn upsert(&self, id: &str, fields: impl IntoFields) -> Result<Written> {
         self.write_one(DocumentId::new(id)?, Action::Upsert(fields.into_fields()?))
     }
 
-    /// Deletes a document. `existed` says whether there was one; its version lives on, so that a
-    /// document inserted under the id later continues it.
+    /// Deletes a document. `existed` says whether there was one. Its version is remembered, so that a
+    /// document that is inserted under the same id later continues it.
     ///
     /// # Errors
     ///
-    /// As for [`insert`](Self::insert), except that the id may be taken.
+    /// As for [`insert`](Self::insert), except [`Error::AlreadyExists`].
     pub fn delete(&self, id: &str) -> Result<Written> {
         self.write_one(DocumentId::new(id)?, Action::Delete)
     }
@@ -257,7 +256,7 @@ impl Documents {
         self.written_one(id, reply)
     }
 
-    /// What became of one operation on a document.
+    /// The result of one operation on a document.
     pub(super) fn written_one(&self, id: DocumentId, mut reply: Reply) -> Result<Written> {
         let id = reply.new_ids.pop().map_or(id, |(_, first)| first);
         match &reply.outcomes[0] {
@@ -307,7 +306,7 @@ impl Documents {
         Ok(Operation { collection, id, condition, action, expiry })
     }
 
-    /// When what is written through this handle expires.
+    /// The expiry of what is written through this handle.
     pub(crate) fn expiry(&self) -> Expiry {
         self.time_to_live.map_or(Expiry::Keep, Expiry::After)
     }
@@ -321,7 +320,7 @@ impl Documents {
         self.db.submit(body, self.request.clone(), self.consistency)
     }
 
-    /// The database, for calls that are attempts at this handle's request.
+    /// The database, with this handle's request id.
     pub(crate) fn database(&self) -> Database {
         match &self.request {
             Some(request) => self.db.request(request.clone()),
@@ -329,7 +328,7 @@ impl Documents {
         }
     }
 
-    /// The same collection, for calls that are a part of what is asked for.
+    /// A handle without the request id, for the parts of a call.
     pub(crate) fn without_request(&self) -> Self {
         Documents { db: self.db.without_request(), request: None, ..self.clone() }
     }

@@ -23,25 +23,25 @@ pub struct Explanation {
     pub plan: Object,
     /// What the plan was expected to read: `keys` and `documents`.
     pub estimate: Object,
-    /// The plans that were thought to cost more.
+    /// The plans that were estimated to cost more.
     pub rejected: Vec<Object>,
-    /// Of a claim: by range, where it begins to look, since what comes before need not be looked at
-    /// again: `begins`, the values of the first entry, or `start` or `end`; how many `stretches` of
-    /// the range it looks at, and how many are `waiting` for a bound of the filter to move.
+    /// For a claim, where the search begins in each range, since keys before that need not be read again.
+    /// `begins` is the id of the first document or the values of the first entry, or `start` or `end`.
+    /// `stretches` is how many stretches of the range are read, and `waiting` how many will be once a bound
+    /// of the filter has moved.
     pub hints: Vec<Object>,
     /// Entries of indexes that were read.
     pub keys_examined: u64,
-    /// Stored keys, of indexes and documents, that the scans had to pass for that, those of the planning
-    /// included: what was read, and what is deleted or overwritten and kept until the engine cleans
-    /// it up.
+    /// Stored keys, of indexes and documents, that scans passed, those of the planning included: keys that
+    /// were read, and deleted or overwritten ones that the engine has not cleaned up yet.
     pub keys_passed: u64,
     /// Documents that were read.
     pub documents_examined: u64,
-    /// Results.
+    /// Results that were returned.
     pub returned: u64,
-    /// How long it took to decide on the plan.
+    /// How long the planning took.
     pub planning: Duration,
-    /// How long it took to carry it out.
+    /// How long the execution took.
     pub execution: Duration,
 }
 
@@ -91,7 +91,7 @@ impl Explanation {
         Ok(explanation)
     }
 
-    /// How a command found documents.
+    /// Explains how a command found documents.
     pub(crate) fn of_search(searched: &Searched<'_>) -> Result<Self> {
         let Searched { target, plan, selection, hints, examined, passed, returned } = searched;
         let ranges = plan.access.scanned_ranges();
@@ -109,7 +109,7 @@ impl Explanation {
         })
     }
 
-    /// All of it as one object.
+    /// All fields, as one object.
     pub fn to_object(&self) -> Object {
         let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
         let mut object = object! {

@@ -5,15 +5,15 @@ use velocitydb_core::{Action, Condition, Encoded, LeaseChange, Object, check_own
 
 use crate::{Error, Result};
 
-/// What can be given as the fields of a document: its own ones, none of `_id`, `_version` and the
-/// others that the database keeps. For types of your own, use a typed
-/// [`Collection`](crate::Collection) or [`Encoded::from_serialize`].
+/// What can be given as the fields of a document, without `_id`, `_version` and the others that the
+/// database maintains. For types of your own, use a typed [`Collection`](crate::Collection) or
+/// [`Encoded::from_serialize`].
 pub trait IntoFields {
     /// The encoded fields.
     ///
     /// # Errors
     ///
-    /// When they are outside of the limits of a document.
+    /// When they exceed the limits of a document.
     fn into_fields(self) -> Result<Encoded>;
 }
 
@@ -41,7 +41,7 @@ impl IntoFields for &Encoded {
     }
 }
 
-/// A value of the caller's as the fields of a document.
+/// A value of the caller's type as the fields of a document.
 pub(crate) struct AsFields<'a, T>(pub(crate) &'a T);
 
 impl<T: Serialize> IntoFields for AsFields<'_, T> {
@@ -50,8 +50,8 @@ impl<T: Serialize> IntoFields for AsFields<'_, T> {
     }
 }
 
-/// Checks what an action writes before it is submitted, so that a mistake is reported where it is
-/// made: the fields of documents are their own, and updates are whole.
+/// Checks an action before it is submitted, so that a mistake is reported by the call that makes it: fields
+/// that the database maintains must not be given, and updates must be valid.
 pub(crate) fn check_action(action: &Action) -> Result<()> {
     match action {
         Action::Insert(fields)
@@ -72,7 +72,8 @@ pub(crate) fn check_action(action: &Action) -> Result<()> {
     }
 }
 
-/// Checks what a condition compares with: no document has a field of those that the database keeps.
+/// Checks a condition. It must not name fields that the database maintains, since stored documents do not
+/// have them.
 pub(crate) fn check_condition(condition: &Condition) -> Result<()> {
     match condition {
         Condition::Matches(filter) => Ok(filter.check()?),

@@ -1,4 +1,4 @@
-//! [`Find`]: a query that is being put together, and its results.
+//! [`Find`]: a query that is being built, and its results.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -20,11 +20,11 @@ use crate::{
     Cancellation, Database, Document, Documents, Error, FromDocument, Page, Result, Snapshot, Typed,
 };
 
-/// A query that is being put together; see [`Documents::find`]. Its results are documents as they are
-/// stored, or [typed](Self::typed) ones.
+/// A query that is being built; see [`Documents::find`]. Its results are documents as they are stored, or
+/// [typed](Self::typed) ones.
 ///
-/// It reads one consistent snapshot, waits for no writer, and none waits for it.
-#[must_use = "a query does nothing until it is asked for results"]
+/// It reads one consistent snapshot. It neither waits for writers nor keeps them waiting.
+#[must_use = "a query does nothing until its results are requested"]
 pub struct Find<D = Document> {
     source: Source,
     collection: std::result::Result<CollectionName, velocitydb_core::Error>,
@@ -39,15 +39,15 @@ impl<D> Clone for Find<D> {
     }
 }
 
-/// Where a query reads.
+/// The state that a query reads.
 #[derive(Clone)]
 enum Source {
-    /// In the newest state, at a level.
+    /// The newest state, at a consistency level.
     Newest(Database, Consistency),
     Snapshot(Snapshot),
 }
 
-/// What is asked.
+/// What a query asks for.
 #[derive(Debug, Clone)]
 pub(crate) struct Query {
     pub(crate) filter: Filter,
@@ -62,7 +62,7 @@ pub(crate) struct Query {
 }
 
 impl Documents {
-    /// Begins a query: which documents, and then in which order, how many, and what of them.
+    /// Begins a query. Its options say in which order the results come, how many, and with which fields.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -103,7 +103,7 @@ impl Snapshot {
 }
 
 impl Find {
-    /// The same query, its results of the type `T`.
+    /// The same query, with results of the type `T`.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -150,65 +150,66 @@ impl Find {
 }
 
 impl<D> Find<D> {
-    /// Puts the results into an order; where it leaves that open, ids decide, in the direction of
-    /// its last key. Without a sort, the order is any.
+    /// Sets the order. Results that are equal in it are ordered by id, in the direction of the last key of
+    /// the sort. Without a sort, the order is unspecified.
     pub fn sort(mut self, sort: Sort) -> Self {
         self.query.sort = Some(sort);
         self
     }
 
-    /// At most so many results.
+    /// Sets how many results there are at the most.
     pub fn limit(mut self, limit: u64) -> Self {
         self.query.limit = Some(limit);
         self
     }
 
-    /// How many bytes of documents a [`page`](Self::page) has at the most, or one document that has
-    /// more. One that ends for this has a [`next`](Page::next).
+    /// Limits the bytes of documents on a [`page`](Self::page). A single larger document is a page of its
+    /// own. A page that ends at this limit has a [`next`](Page::next).
     pub fn page_bytes(mut self, bytes: usize) -> Self {
         self.query.page_bytes_max = bytes;
         self
     }
 
-    /// Leaves out so many results first. That costs as much as reading them; a page token does not.
+    /// Sets how many results are left out at the beginning. They cost as much as if they were read; a page
+    /// token does not.
     pub fn offset(mut self, offset: u64) -> Self {
         self.query.offset = offset;
         self
     }
 
-    /// Goes on behind the place where an earlier page ended.
+    /// Continues after the place where an earlier page ended.
     pub fn after(mut self, token: PageToken) -> Self {
         self.query.after = Some(token);
         self
     }
 
-    /// Which fields [`objects`](Self::objects) have.
+    /// Sets which fields [`objects`](Self::objects) have.
     pub fn project(mut self, projection: Projection) -> Self {
         self.query.projection = Some(projection);
         self
     }
 
-    /// How long the query may take, from now on. Then it stops with an error.
+    /// How long the query may take from now on, before it stops with an error.
     pub fn deadline(mut self, duration: Duration) -> Self {
         self.query.cancellation = self.query.cancellation.deadline(duration);
         self
     }
 
-    /// Stops the query with an error when this is cancelled or its deadline has passed; a
-    /// [deadline](Self::deadline) of its own is stated after it.
+    /// Stops the query with an error when this is cancelled or its deadline has passed. A
+    /// [deadline](Self::deadline) of the query is to be set after it.
     pub fn until(mut self, cancellation: &Cancellation) -> Self {
         self.query.cancellation = cancellation.clone();
         self
     }
 
-    /// How many bytes the query may hold for sorting and the like; 100 MiB if nothing is said.
+    /// How many bytes of memory the query may use for sorting and the like; 100 MiB by default.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.query.memory_bytes_max = bytes;
         self
     }
 
-    /// The results as objects: `_id` and the fields, or what the projection leaves of them. Where an
-    /// index has all that is needed, no document is read.
+    /// The results as objects: `_id` and the fields, or those that the projection selects. If an index has
+    /// all of them, no document is read.
     ///
     /// # Errors
     ///
@@ -222,11 +223,11 @@ impl<D> Find<D> {
         Ok(objects)
     }
 
-    /// The results as [`objects`](Self::objects) returns them, as values of a type of the caller's.
+    /// The results of [`objects`](Self::objects), as values of type `R`.
     ///
     /// # Errors
     ///
-    /// As for [`objects`](Self::objects), and [`Error::Invalid`] when one does not fit the type.
+    /// As for [`objects`](Self::objects), and [`Error::Invalid`] when a result does not fit the type.
     pub fn rows<R: DeserializeOwned>(self) -> Result<Vec<R>> {
         let mut rows = Vec::new();
         self.each_object(|object| {
@@ -236,8 +237,8 @@ impl<D> Find<D> {
         Ok(rows)
     }
 
-    /// Shows every result as [`objects`](Self::objects) returns it, until the end or until `visit`
-    /// breaks.
+    /// Passes every result to `visit`, in the form of [`objects`](Self::objects), until the end or until
+    /// `visit` breaks.
     ///
     /// # Errors
     ///
@@ -282,9 +283,9 @@ impl<D> Find<D> {
         Ok(count)
     }
 
-    /// The different values at a path, of arrays those of their elements, in the one total order. Of
-    /// values that are equal and look different, one is shown, whichever indexes there are: an
-    /// integer rather than the equal float, and `0.0` rather than `-0.0`.
+    /// The distinct values at a path, for arrays those of their elements, in the total order of values. Of
+    /// equal values with several representations one is returned, whatever indexes exist: an integer rather
+    /// than the equal float, and `0.0` rather than `-0.0`.
     ///
     /// # Errors
     ///
@@ -321,7 +322,7 @@ impl<D> Find<D> {
             let document = DocumentView::decode(hit.id, hit.record.bytes())?;
             let mut failed = Ok(());
             document.for_each_leaf(&path, |leaf| {
-                // An array without elements has none.
+                // An empty array has no values.
                 let is_array = |value: velocitydb_core::RawValue<'_>| {
                     Ok::<_, velocitydb_core::Error>(
                         value.as_array()?.is_some_and(|array| array.is_empty()),
@@ -342,7 +343,7 @@ impl<D> Find<D> {
         Ok(values.into_values().collect())
     }
 
-    /// How the query would be executed, and what that took.
+    /// How the query is executed, and what that costs.
     ///
     /// # Errors
     ///
@@ -395,9 +396,9 @@ impl<D: FromDocument> Find<D> {
     ///
     /// # Errors
     ///
-    /// When a name, the filter or the sort is invalid, the level is too weak, a limit of memory or
-    /// time is reached, or storage fails, as for all queries. [`Error::Type`] when a document does not
-    /// fit the type that it is read as.
+    /// When a name, the filter or the sort is invalid, the level is too weak, a memory or time limit is
+    /// reached, or storage fails, as for all queries. [`Error::Type`] when a document does not fit the type
+    /// that it is read as.
     pub fn documents(self) -> Result<Vec<D>> {
         let mut documents = Vec::new();
         self.each(|document| {
@@ -416,8 +417,8 @@ impl<D: FromDocument> Find<D> {
         Ok(self.limit(1).documents()?.pop())
     }
 
-    /// Shows every document, until the end or until `visit` breaks. Where an index gives the order,
-    /// or there is none, nothing is held in memory.
+    /// Passes every document to `visit`, until the end or until `visit` breaks. If an index gives the
+    /// order, or none was set, nothing is held in memory.
     ///
     /// # Errors
     ///
@@ -427,8 +428,8 @@ impl<D: FromDocument> Find<D> {
         self.run(query.order(), Need::Documents, &[], &mut |hit| visit(read(hit, name)?))
     }
 
-    /// The documents up to the limit, and where the next page begins. Without a sort they are in the
-    /// order of ids.
+    /// The documents up to the limit, and where the next page begins. Without a sort they are in the order
+    /// of ids.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -453,7 +454,7 @@ impl<D: FromDocument> Find<D> {
     pub fn page(mut self) -> Result<Page<D>> {
         let sort = self.query.sort.take().unwrap_or_default();
         let limit = self.query.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        // One more tells whether there is more.
+        // One more document shows whether there is a next page.
         self.query.limit = self.query.limit.map(|limit| limit.saturating_add(1));
         let (mut documents, mut place, mut has_more) = (Vec::new(), Vec::new(), false);
         if limit == Some(0) {
@@ -480,7 +481,7 @@ impl<D: FromDocument> Find<D> {
     }
 }
 
-/// A document that was found, as it is asked for.
+/// A document that was found, in the requested type.
 fn read<D: FromDocument>(hit: Hit<'_>, name: &CollectionName) -> Result<D> {
     let id = DocumentId::new(hit.id)?;
     D::from_document(Document::new(id, hit.record.into_blob())?, name)
@@ -493,7 +494,7 @@ impl Query {
         match (&self.sort, &self.after) {
             (Some(sort), _) => Order::By(sort),
             (None, None) => Order::Any,
-            // What a page without a sort was in the order of.
+            // A page without a sort is in the order of ids.
             (None, Some(_)) => Order::By(const { &Sort::new() }),
         }
     }
@@ -508,12 +509,12 @@ impl Query {
         Ok(())
     }
 
-    /// Whether all that satisfies the filter is asked for.
+    /// Whether all documents that satisfy the filter are asked for.
     fn is_whole(&self) -> bool {
         self.offset == 0 && self.limit.is_none() && self.after.is_none()
     }
 
-    /// The place in the order behind which to begin.
+    /// The place in the order after which to begin.
     pub(crate) fn place(&self, order: Order<'_>) -> Result<Option<&[u8]>> {
         match (&self.after, order) {
             (None, _) => Ok(None),

@@ -1,4 +1,4 @@
-//! Making, dropping and listing secondary indexes.
+//! Creating, dropping and listing secondary indexes.
 
 use velocitydb_core::{Body, CollectionName, Consistency, IndexName, IndexSpec};
 
@@ -7,32 +7,32 @@ use crate::replica::Maintained;
 use crate::state::catalog;
 use crate::{Cancellation, Database, Documents, Error, Result, Snapshot};
 
-/// What is known of an index.
+/// An index, and how far its build has come.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IndexStats {
     /// Its name.
     pub name: IndexName,
-    /// What it is.
+    /// Its specification.
     pub spec: IndexSpec,
-    /// How far its building has come.
+    /// How far its build has come.
     pub state: IndexBuild,
-    /// Entries that it has.
+    /// The number of its entries.
     pub entries: u64,
 }
 
-/// How far the building of an index has come.
+/// How far the build of an index has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexBuild {
-    /// Queries use it.
+    /// The build is complete, and queries use the index.
     Ready,
-    /// So many documents have been entered, of so many that there are now.
+    /// The build is in progress.
     Building {
-        /// Documents that have been entered.
+        /// Documents that have been indexed.
         done: u64,
-        /// Documents that the collection has.
+        /// Documents that the collection has now.
         of: u64,
     },
-    /// It could not be built, for this reason, and is not used.
+    /// The build failed, and the index is not used.
     Failed {
         /// Which documents, and why.
         reason: String,
@@ -40,11 +40,11 @@ pub enum IndexBuild {
 }
 
 impl Documents {
-    /// Creates an index, and returns when it is ready. The collection is created if need be.
+    /// Creates an index, and returns when it is ready. The collection is created if it does not exist.
     ///
-    /// Reads and writes go on meanwhile; [`indexes`](Self::indexes) shows the progress. Queries use
-    /// the index only when it has everything. If the process ends before that, the building goes on
-    /// when the database is opened again. An index that exists already, just so, is no error.
+    /// Reads and writes continue meanwhile; [`indexes`](Self::indexes) shows the progress. Queries use the
+    /// index only once it is complete. If the process ends before that, the build continues when the
+    /// database is opened again. It is no error if the same index exists already.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -63,16 +63,16 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// [`Error::IndexFailed`] when documents are such that it cannot be: two with the same values
-    /// in a unique one, for instance; then there is no such index.
-    /// [`Error::IndexExists`] when there is another one of its name.
-    /// And when it is invalid or storage fails: if that is in the course of
-    /// the building, the index stays, and [`maintain`](Database::maintain) goes on with it.
+    /// [`Error::IndexFailed`] when the documents do not allow the index, for instance since two have the
+    /// same values in a unique one; then it is not created. [`Error::IndexExists`] when a different index
+    /// has its name. And when it is invalid or storage fails. If storage fails during the build, the index
+    /// stays, and [`maintain`](Database::maintain) continues the build.
     pub fn create_index(&self, spec: IndexSpec) -> Result<()> {
         self.create_index_until(spec, &Cancellation::never())
     }
 
-    /// As [`create_index`](Self::create_index), until it is cancelled: then there is no such index.
+    /// As [`create_index`](Self::create_index), until it is cancelled, in which case the index is not
+    /// created.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl Documents {
         let drop_again = || {
             let drop = Body::DropIndex { collection: collection.clone(), name: name.clone() };
             match db.submit(drop, None, Consistency::Strong) {
-                // Somebody else may have dropped it, which is as good.
+                // Another caller may have dropped it already.
                 Ok(_) | Err(Error::NoIndex { .. }) => Ok(()),
                 Err(error) => Err(error),
             }
@@ -110,7 +110,7 @@ impl Documents {
                 drop_again()?;
                 Err(Error::IndexFailed { collection, index: name, reason })
             }
-            // What exists already, just so, is only remembered to have been made.
+            // The index exists already; only the request is recorded.
             Some(_) if request.is_some() => db.submit_last(body, request).map(|_| ()),
             Some(_) => Ok(()),
             None => Err(Error::NoIndex { collection, index: name }),
@@ -121,7 +121,7 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// [`Error::NoIndex`] when there is none of this name.
+    /// [`Error::NoIndex`] when there is no index of this name.
     pub fn drop_index(&self, name: &str) -> Result<()> {
         let (collection, name) = (self.name()?.clone(), IndexName::new(name)?);
         let body = Body::DropIndex { collection, name };
@@ -129,7 +129,7 @@ impl Documents {
         Ok(())
     }
 
-    /// The indexes of the collection, by name.
+    /// The indexes of the collection, in the order of their names.
     ///
     /// # Errors
     ///
@@ -140,9 +140,9 @@ impl Documents {
 }
 
 impl Database {
-    /// Looks at how the values of indexes are distributed, where much has changed since that was
-    /// done, so that plans are better. With
-    /// [`MaintenanceMode::Automatic`](crate::MaintenanceMode::Automatic) a thread does it by itself.
+    /// Updates the statistics on the distribution of values in indexes that have changed much since the
+    /// last time, so that plans are better. With
+    /// [`MaintenanceMode::Automatic`](crate::MaintenanceMode::Automatic) a thread does this automatically.
     ///
     /// # Errors
     ///
@@ -151,8 +151,8 @@ impl Database {
         self.core().analyze(&|| false)
     }
 
-    /// As [`analyze`](Self::analyze), until it is cancelled; what it has not come to is left for the
-    /// next time.
+    /// As [`analyze`](Self::analyze), until it is cancelled; the remaining indexes are left for the next
+    /// time.
     ///
     /// # Errors
     ///

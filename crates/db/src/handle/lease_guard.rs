@@ -8,14 +8,14 @@
 //!         renews it at a third of its time
 //! ```
 //!
-//! A guard never believes in a lease for longer than the state does: it measures from before the request
-//! was sent, by the monotonic clock and by the clock of the database, whichever says sooner that the time
-//! is over. Once it has said that the lease is lost, it says so for good.
+//! A guard never assumes that it holds a lease for longer than the state does. It measures from before the
+//! request was sent, by the monotonic clock and by the clock of the database, and goes by the one that
+//! expires first. A lease that was reported lost stays lost.
 //!
-//! CAVEATS. Somebody who sets the clock of the database forward between two looks at it ends leases at
-//! once, before their holders can know; then the fencing token decides, which every change of the work
-//! by the guard is checked by. What a holder does elsewhere has to ask [`LeaseGuard::is_held`] first, and
-//! is fenced by [`LeaseGuard::version`] where that is possible.
+//! CAVEATS. If the clock of the database is set forward, leases may end before their guards can notice.
+//! Then the fencing token protects the work: it is checked with every change that the guard makes. Before
+//! effects outside of the database, call [`LeaseGuard::is_held`], and if possible fence them with
+//! [`LeaseGuard::version`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use velocitydb_core::{CollectionName, DocumentId, Time, Update};
 use crate::handle::lease_keeper::{self, Renewal, Renewed};
 use crate::{Document, Documents, Error, Result};
 
-/// Claimed work whose lease is renewed by itself, for as long as this is held; see
+/// Claimed work whose lease is renewed automatically while the guard exists; see
 /// [`Claim::hold`](crate::Claim::hold).
 ///
 /// ```
@@ -49,34 +49,34 @@ use crate::{Document, Documents, Error, Result};
 /// # }
 /// ```
 ///
-/// Dropping it gives the work back, as [`release`](Self::release) does, and has no way to say that it
-/// could not: then the lease ends by itself.
+/// Dropping the guard gives the work back, as [`release`](Self::release) does. A failure of that is not
+/// reported; the lease then expires.
 #[must_use = "dropping a guard gives the work back"]
 pub struct LeaseGuard<D = Document> {
     held: Arc<Held>,
     document: D,
 }
 
-/// What a guard and the thread that renews share.
+/// What a guard and the renewing thread share.
 pub(crate) struct Held {
     collection: CollectionName,
     id: DocumentId,
     duration: Duration,
-    /// Held by whoever asks the database for something: the thread, or the guard.
+    /// Locked by whoever sends a request to the database: the thread, or the guard.
     turn: Mutex<()>,
-    /// Held for moments only, so that asking whether the lease is held waits for no disk.
+    /// Locked only briefly, so that asking whether the lease is held waits for no disk.
     state: Mutex<State>,
 }
 
 struct State {
-    /// None when the work was settled.
+    /// `None` once the work was completed or given back.
     documents: Option<Documents>,
     /// The fencing token.
     version: u64,
     bound: Bound,
     /// Why the lease is lost, if it is.
     lost: Option<Error>,
-    /// Where the thread has it.
+    /// The next renewal that the thread has planned.
     place: Option<Renewal>,
 }
 
@@ -100,14 +100,14 @@ impl Before {
         Before { instant: Instant::now(), time: documents.db.now() }
     }
 
-    /// The bound of a lease of so long that is asked for now.
+    /// The bound of a lease of this duration that is requested now.
     pub(crate) fn bound(self, duration: Duration) -> Bound {
-        // What no clock can show is never reached.
+        // A time that the clock cannot represent is never reached.
         let instant = self.instant.checked_add(duration).unwrap_or(self.instant + A_YEAR);
         Bound { instant, time: self.time.saturating_add(duration) }
     }
 
-    /// The same, of a lease that is known to end at `end`.
+    /// As [`bound`](Self::bound), for a lease that is known to end at `end`.
     pub(crate) fn bound_until(self, duration: Duration, end: Option<Time>) -> Bound {
         let left = end.map_or(duration, |end| end.saturating_since(self.time));
         self.bound(duration.min(left))
@@ -116,10 +116,10 @@ impl Before {
 
 const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// How much of its time has gone by when a lease is renewed: a third leaves two more tries.
+/// A lease is renewed after this part of its duration: after a third, two more attempts are possible.
 const RENEWED_AFTER: u32 = 3;
 
-/// How long the thread waits after a renewal that failed and may succeed later, in parts of the lease.
+/// How long the thread waits after a failed renewal that may succeed later, as a part of the duration.
 const RETRIED_AFTER: u32 = 10;
 
 /// The longest such wait.
@@ -138,13 +138,13 @@ impl Renewed for Held {
         };
         let before = Before::now(&documents);
         let renewed = documents.renew(&self.id, version, self.duration);
-        // Whatever comes after this may close the database.
+        // Dropping what comes next may close the database.
         drop(documents);
         let mut state = self.state.lock();
         match renewed {
             Ok(version) => {
                 state.version = version;
-                // Time may have gone by meanwhile, and somebody may have been told so.
+                // The lease may have expired meanwhile, and that may have been reported.
                 if state.lost.is_some() {
                     return None;
                 }
@@ -174,13 +174,13 @@ impl Held {
         before.instant.checked_add(self.duration / RENEWED_AFTER).unwrap_or(before.instant + A_YEAR)
     }
 
-    /// Has it renewed by itself at a time.
+    /// Plans the next renewal.
     fn keep_until(self: &Arc<Self>, at: Instant) {
         let held: Arc<dyn Renewed> = self.clone();
         lease_keeper::keep(&held, at);
     }
 
-    /// Why the lease is lost, if it is by now.
+    /// Why the lease is lost, if it has been lost by now.
     fn find_loss<'s>(&self, state: &'s mut State) -> Option<&'s Error> {
         let bound = state.bound;
         if let (None, Some(documents)) = (&state.lost, &state.documents)
@@ -196,7 +196,7 @@ impl Held {
         Error::LeaseLost { collection, id, cause: cause.map(Box::new) }
     }
 
-    /// What the state says of a lease that is held.
+    /// Reads the state of a lease that is held.
     fn look<T>(&self, see: impl FnOnce(&Documents, &State) -> T) -> Result<T> {
         let mut state = self.state.lock();
         if let Some(lost) = self.find_loss(&mut state) {
@@ -206,7 +206,7 @@ impl Held {
         Ok(see(documents, &state))
     }
 
-    /// Settles the work, if it is held, and is done with it whatever comes of that.
+    /// Completes the work or gives it back, if the lease is held. The guard ends, whatever the result.
     fn settle<T>(&self, act: impl FnOnce(&Documents, u64) -> Result<T>) -> Result<T> {
         let turn = self.turn.lock();
         let held = self.look(|documents, state| (documents.clone(), state.version));
@@ -216,7 +216,7 @@ impl Held {
         result
     }
 
-    /// Ends the renewals. Nothing holds the database for this any more.
+    /// Ends the renewals and releases the database.
     fn let_go(&self) {
         let place = {
             let mut state = self.state.lock();
@@ -230,7 +230,7 @@ impl Held {
 }
 
 impl<D> LeaseGuard<D> {
-    /// A guard for a lease that is held until a bound.
+    /// A guard of a lease that is held until a bound.
     pub(crate) fn new(
         documents: &Documents,
         (id, version): (DocumentId, u64),
@@ -262,14 +262,14 @@ impl<D> LeaseGuard<D> {
         &self.held.id
     }
 
-    /// The document's version: the fencing token, which rises with every renewal. Once the lease is
-    /// lost it is the last one that was had.
+    /// The document's version: the fencing token, which rises with every renewal. Once the lease is lost,
+    /// it is the last token of this guard.
     pub fn version(&self) -> u64 {
         self.held.state.lock().version
     }
 
-    /// Whether the lease is held still. Once it is not, it never is again: stop the work, which
-    /// somebody else may have by now. This waits for nothing.
+    /// Whether the lease is still held. Once it is not, it never is again: stop the work then, since
+    /// another claimant may have it. This call does not block.
     pub fn is_held(&self) -> bool {
         self.check().is_ok()
     }
@@ -278,13 +278,13 @@ impl<D> LeaseGuard<D> {
     ///
     /// # Errors
     ///
-    /// [`Error::LeaseLost`] when the lease is lost: it has expired, somebody else has changed the
-    /// work, or it could not be renewed.
+    /// [`Error::LeaseLost`] when the lease is lost: it has expired, someone else has changed the work, or
+    /// it could not be renewed.
     pub fn check(&self) -> Result<()> {
         self.held.look(|_, _| ())
     }
 
-    /// For how long the lease is held if it is not renewed again; zero once it is lost.
+    /// How long the lease is held if it is not renewed again; zero once it is lost.
     pub fn time_left(&self) -> Duration {
         let left = self.held.look(|documents, state| {
             let by_clock = state.bound.time.saturating_since(documents.db.now());
@@ -293,11 +293,11 @@ impl<D> LeaseGuard<D> {
         left.unwrap_or_default()
     }
 
-    /// Renews the lease now, as the thread does by itself at a third of its time.
+    /// Renews the lease now, as the thread does automatically after a third of its duration.
     ///
     /// # Errors
     ///
-    /// As for [`check`](Self::check). A failure that a later renewal may mend is none.
+    /// As for [`check`](Self::check). It is no error if the renewal fails and may succeed later.
     pub fn renew(&self) -> Result<()> {
         let place = self.held.state.lock().place.take();
         place.into_iter().for_each(lease_keeper::forget);
@@ -307,7 +307,7 @@ impl<D> LeaseGuard<D> {
         self.check()
     }
 
-    /// Changes some fields of the document, to show progress for instance. The lease goes on.
+    /// Changes some fields of the document, for instance to show progress. The lease stays.
     ///
     /// # Errors
     ///
@@ -329,18 +329,18 @@ impl<D> LeaseGuard<D> {
         Err(lost.clone())
     }
 
-    /// Completes the work: changes the document, and ends the lease. Returns the new version.
+    /// Completes the work: applies an update and ends the lease. Returns the new version.
     ///
     /// # Errors
     ///
-    /// [`Error::LeaseLost`] when the lease is lost, and [`Error::VersionMismatch`] when the state says
-    /// so: nothing was changed. And as for all writes. Whatever the error, the guard is gone, and what
-    /// it held ends with the lease.
+    /// [`Error::LeaseLost`] when the lease is lost, and [`Error::VersionMismatch`] when the document has
+    /// another version: nothing was changed. And as for all writes. The guard is gone after an error too,
+    /// and the lease then expires.
     pub fn complete(self, update: impl Into<Update>) -> Result<u64> {
         self.held.settle(|documents, version| documents.complete(&self.held.id, version, update))
     }
 
-    /// Gives the work back: what the lease holds for its end is done now. Returns the new version.
+    /// Gives the work back: ends the lease, and applies its release. Returns the new version.
     ///
     /// # Errors
     ///
@@ -349,7 +349,7 @@ impl<D> LeaseGuard<D> {
         self.held.settle(|documents, version| documents.release(&self.held.id, version))
     }
 
-    /// Gives the work back, to be tried again at a time and for a reason. See [`Documents::retry`].
+    /// Gives the work back, to be tried again at a later time, with the reason. See [`Documents::retry`].
     ///
     /// # Errors
     ///
@@ -359,8 +359,8 @@ impl<D> LeaseGuard<D> {
         self.held.settle(|documents, version| documents.retry(id, version, not_before, reason))
     }
 
-    /// Lets the guard go and keeps the lease, which nobody renews by itself any more. Returns the
-    /// fencing token.
+    /// Ends the guard and keeps the lease, which is no longer renewed automatically. Returns the fencing
+    /// token.
     pub fn detach(self) -> u64 {
         let version = self.version();
         self.held.let_go();
@@ -371,7 +371,7 @@ impl<D> LeaseGuard<D> {
 impl<D> Drop for LeaseGuard<D> {
     fn drop(&mut self) {
         if self.held.state.lock().documents.is_some() {
-            // The lease ends by itself if this fails.
+            // The lease expires if this fails.
             let _ =
                 self.held.settle(|documents, version| documents.release(&self.held.id, version));
         }

@@ -1,7 +1,8 @@
-//! The thread that renews the leases of guards: one for all of a process, while there are any.
+//! The thread that renews the leases of guards: one for the whole process, while there are guards.
 //!
-//! It decides only *when*; what is done, and what comes of it, is the guard's. It renews one lease after
-//! another, so their number is bounded. It holds no database: a guard that is dropped lets go of its own.
+//! It decides only *when* to renew; how, and what follows from the result, is decided by the guard. It
+//! renews one lease after another, so their number is bounded. It holds no database: a guard that is
+//! dropped releases its own.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -11,23 +12,23 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{Error, Result};
 
-/// How many leases one process has renewed by itself at the most. Each takes an fsync a third of its
-/// time, and one thread has to be in time for all of them.
+/// How many leases one process renews automatically at the most. Each renewal takes an fsync, at a third of
+/// the lease's duration, and one thread has to renew all of them in time.
 pub const LEASE_GUARDS_MAX: usize = 1_000;
 
-/// How long the thread stays when there is nothing to renew.
+/// How long the thread waits for a new lease before it ends.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
-/// When a lease is to be renewed, and a number that tells it from others.
+/// When a lease is to be renewed, and a number that distinguishes it from others.
 pub(crate) type Renewal = (Instant, u64);
 
-/// A lease that is renewed by itself.
+/// A lease that is renewed automatically.
 pub(crate) trait Renewed: Send + Sync {
-    /// Renews the lease, unless it is lost or settled. Returns when to do that next, if ever.
+    /// Renews the lease, unless it is lost or settled. Returns when to renew it next, if ever.
     fn renew(&self) -> Option<Instant>;
 
-    /// Notes where the thread has it, for the guard to take it from there. Returns the place that is
-    /// not needed: the one before, or this one when there is nothing to renew any more.
+    /// Records the planned renewal, so that the guard can cancel it. Returns the renewal that is no longer
+    /// needed: the former one, or this one if there is nothing to renew any more.
     fn set_place(&self, place: Renewal) -> Option<Renewal>;
 }
 
@@ -47,12 +48,12 @@ static KEEPER: Keeper = Keeper {
     changed: Condvar::new(),
 };
 
-/// Sees to it that there is a thread, and room for so many more leases.
+/// Ensures that the thread is running and that there is room for this many more leases.
 ///
 /// # Errors
 ///
-/// [`Error::TooManyLeases`] when there are too many, and [`Error::Thread`] when the operating system
-/// gives no thread.
+/// [`Error::TooManyLeases`] when there are too many, and [`Error::Thread`] when the operating system cannot
+/// start a thread.
 pub(crate) fn make_ready(count: usize) -> Result<()> {
     let mut state = KEEPER.state.lock();
     let held = state.due.len();
@@ -73,14 +74,14 @@ fn start(state: &mut State) -> Result<()> {
     Ok(())
 }
 
-/// Renews a lease at a time, and from then on when its guard wants it, until that is gone.
+/// Renews a lease at a time, and then whenever its guard asks for it, until the guard is gone.
 pub(crate) fn keep(held: &Arc<dyn Renewed>, at: Instant) {
     let place = {
         let mut state = KEEPER.state.lock();
         let place = (at, state.number_next);
         state.number_next += 1;
         state.due.insert(place, Arc::downgrade(held));
-        // Without a thread the lease ends by itself, and its guard says so.
+        // Without a thread the lease expires, and its guard reports that.
         let _ = start(&mut state);
         place
     };
@@ -90,12 +91,12 @@ pub(crate) fn keep(held: &Arc<dyn Renewed>, at: Instant) {
     }
 }
 
-/// Forgets a lease.
+/// Cancels a planned renewal.
 pub(crate) fn forget(place: Renewal) {
     KEEPER.state.lock().due.remove(&place);
 }
 
-/// The thread that runs. Should a renewal panic, the next guard starts another one.
+/// Marks the thread as running. If a renewal panics, the next guard starts another thread.
 struct Running;
 
 impl Drop for Running {

@@ -14,35 +14,32 @@ use crate::handle::fields::check_action;
 use crate::query::{Control, Need, Order, Selection, select};
 use crate::{Document, Documents, Error, FromDocument, IntoFields, Proposed, Result, Typed};
 
-/// What became of changing many documents.
+/// The result of changing many documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Modified {
     /// How many documents were changed.
     pub count: u64,
-    /// The place of the last command that did so in the order of all; 0 when there was nothing to
-    /// change.
+    /// The position of the last command that changed any, in the order of all commands; 0 if none did.
     pub index: u64,
     /// Whether this answers an earlier call with the same request id.
     pub is_replayed: bool,
 }
 
-/// How many documents one step of changing many changes: a command of some milliseconds.
+/// How many documents one step changes: a command of some milliseconds.
 const STEP_DOCUMENTS: usize = 1_000;
 
-/// The bytes of their documents at which a step has enough: as many as are committed together at the
-/// most.
+/// A step ends at this many bytes of documents: as many as are committed together at the most.
 const STEP_BYTES: usize = 8 << 20;
 
 impl Documents {
     /// Changes all documents that satisfy a filter.
     ///
-    /// Those that satisfy it now are taken in the order of their ids, and each is changed if it
-    /// still does when it is its turn. Up to 1,000 of them are changed as one; more in steps, each
-    /// applied as a whole, so that other writers do not wait for long; large documents in smaller
-    /// steps. With a [`request`](Documents::request) id all are changed as one: at most 10,000, and
-    /// at most [`COMMAND_EFFECT_BYTES_MAX`](limits::COMMAND_EFFECT_BYTES_MAX) of them. Whether two
-    /// documents have the same values in a unique index is asked of what such a whole leaves, so
-    /// values can be shifted and swapped within it.
+    /// The documents that satisfy the filter now are changed in the order of their ids; each is checked
+    /// again before it is changed. Up to 1,000 documents are changed as one step. More documents, or large
+    /// ones, are changed in several steps, each applied as a whole, so that other writers do not wait for
+    /// long. With a [`request`](Documents::request) id all are changed as one step: at most 10,000, with at
+    /// most [`COMMAND_EFFECT_BYTES_MAX`](limits::COMMAND_EFFECT_BYTES_MAX) bytes. Unique indexes are
+    /// checked against the state after a step, so values can be moved and swapped within it.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -60,10 +57,9 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// When one of the documents cannot be changed so, which leaves its step without effect and
-    /// ends the call; and as for all queries and writes. If steps before it have changed documents,
-    /// the error is [`Error::Unfinished`], which says how many, up to which id, and why it went no
-    /// further.
+    /// When the update cannot be applied to one of the documents, its step has no effect and the call ends;
+    /// and as for all queries and writes. If earlier steps have changed documents, the error is
+    /// [`Error::Unfinished`], which says how many, up to which id, and why the call ended.
     pub fn update_many(
         &self,
         filter: impl Into<Filter>,
@@ -81,12 +77,11 @@ impl Documents {
         self.modify_many(filter.into(), Action::Delete)
     }
 
-    /// Begins finding one document and changing it, as one.
+    /// Begins finding one document and changing it, in one step.
     ///
-    /// The retry of a [`request`](Documents::request) is given the document of the first attempt;
-    /// documents of more than
-    /// [`REQUEST_DOCUMENT_BYTES_MAX`](crate::REQUEST_DOCUMENT_BYTES_MAX), as it was and as it became
-    /// together, are not remembered, which [`Error::AlreadyApplied`] says.
+    /// The retry of a [`request`](Documents::request) gets the document of the first attempt. Documents
+    /// that have more than [`REQUEST_DOCUMENT_BYTES_MAX`](crate::REQUEST_DOCUMENT_BYTES_MAX) bytes, before
+    /// and after the change together, are not remembered; then the retry is [`Error::AlreadyApplied`].
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -132,7 +127,7 @@ impl Documents {
             let count = reply.found_count;
             return Ok(Modified { count, index: reply.index, is_replayed: reply.is_replayed });
         }
-        // What is released now may satisfy the filter.
+        // Documents that are released by this may satisfy the filter.
         self.db.core().do_what_is_due()?;
         let mut found = self.ids_of(&modify.filter)?;
         found.sort_unstable();
@@ -146,8 +141,8 @@ impl Documents {
         Ok(modified)
     }
 
-    /// Changes these documents as one, or in smaller steps if they are too large for that. `last` is
-    /// the last document of the steps that were done.
+    /// Changes these documents in one step, or in smaller ones if they are too large for that. `last` is
+    /// the last document of the earlier steps.
     fn modify_step(
         &self,
         modify: &Modify,
@@ -172,7 +167,7 @@ impl Documents {
         }
     }
 
-    /// The error of changing many that stopped after some steps, which ended with this document.
+    /// The error of a call that stopped after some steps, the last of which ended with this document.
     fn unfinished(&self, done: Modified, last: Option<DocumentId>, cause: Error) -> Error {
         match (last, self.name()) {
             (Some(last), Ok(collection)) if done.count > 0 => Error::Unfinished {
@@ -186,13 +181,13 @@ impl Documents {
         }
     }
 
-    /// The ids of the documents that satisfy a filter now, and their bytes as far as they were read.
+    /// The ids of the documents that satisfy a filter now, and their sizes as far as they were read.
     fn ids_of(&self, filter: &Filter) -> Result<Vec<(DocumentId, usize)>> {
         let Some(queried) = self.db.queried(self.name()?, self.consistency())? else {
             self.db.entry(self.name()?, Access::Write, self.consistency())?;
             return Ok(Vec::new());
         };
-        // An id takes a small part of what documents would, and there can be many.
+        // Ids are small compared with documents, and there can be many.
         let control = Control::new(None, IDS_BYTES_MAX);
         let fields = ["_id".parse()?];
         let selection = Selection {
@@ -250,7 +245,7 @@ fn check_modify(modify: &Modify) -> Result<()> {
     Ok(())
 }
 
-/// The documents of each step: up to a number, and up to a number of bytes or one that has more.
+/// Splits documents into steps, each limited in number and in bytes, of at least one document.
 fn steps(found: &[(DocumentId, usize)]) -> impl Iterator<Item = &[(DocumentId, usize)]> {
     let mut left = found;
     std::iter::from_fn(move || {
@@ -273,7 +268,7 @@ const IDS: &str = "memory for the ids of documents that are to be changed in byt
 const IDS_BYTES_MAX: usize = 10 * limits::QUERY_MEMORY_BYTES_MAX;
 
 /// Finding the first document of a filter and changing it; see [`Documents::find_and_modify`].
-#[must_use = "nothing is changed until it is said how"]
+#[must_use = "nothing is changed until an update, a replacement or a delete is called"]
 pub struct FindAndModify<'a, D = Document> {
     documents: &'a Documents,
     filter: Filter,
@@ -282,8 +277,8 @@ pub struct FindAndModify<'a, D = Document> {
 }
 
 impl<'a> FindAndModify<'a> {
-    /// The same, its document of the type `T`. Where it does not fit, the error is [`Error::Type`],
-    /// and the document is changed all the same.
+    /// The same, with a document of the type `T`. If the document does not fit the type, the error is
+    /// [`Error::Type`], and the document has been changed nevertheless.
     pub fn typed<T>(self) -> FindAndModify<'a, Typed<T>> {
         let FindAndModify { documents, filter, sort, .. } = self;
         FindAndModify { documents, filter, sort, rows: PhantomData }
@@ -291,14 +286,14 @@ impl<'a> FindAndModify<'a> {
 }
 
 impl<D: FromDocument> FindAndModify<'_, D> {
-    /// Which document is the first; equal ones are ordered by id, in the direction of the last key of the
-    /// sort.
+    /// Sets the order, whose first document is changed. Documents that are equal in it are ordered by id,
+    /// in the direction of the last key of the sort.
     pub fn sort(mut self, sort: Sort) -> Self {
         self.sort = sort;
         self
     }
 
-    /// Changes some of its fields. Returns the document as it is then; `None` when there was none.
+    /// Changes some of its fields. Returns the document after the change; `None` when none was found.
     ///
     /// # Errors
     ///
@@ -307,7 +302,7 @@ impl<D: FromDocument> FindAndModify<'_, D> {
         Ok(self.run(Action::Update(update.into()))?.and_then(|changed| changed.after))
     }
 
-    /// Replaces its fields. Returns the document as it is then; `None` when there was none.
+    /// Replaces its fields. Returns the document after the change; `None` when none was found.
     ///
     /// # Errors
     ///
@@ -317,7 +312,7 @@ impl<D: FromDocument> FindAndModify<'_, D> {
         Ok(self.run(action)?.and_then(|changed| changed.after))
     }
 
-    /// Deletes it. Returns the document as it was; `None` when there was none.
+    /// Deletes it. Returns the deleted document; `None` when none was found.
     ///
     /// # Errors
     ///
@@ -326,7 +321,8 @@ impl<D: FromDocument> FindAndModify<'_, D> {
         Ok(self.run(Action::Delete)?.and_then(|changed| changed.before))
     }
 
-    /// Changes some of its fields. Returns it as it was, and as it is; `None` when there was none.
+    /// Changes some of its fields. Returns the document before and after the change; `None` when none was
+    /// found.
     ///
     /// # Errors
     ///
@@ -335,9 +331,8 @@ impl<D: FromDocument> FindAndModify<'_, D> {
         self.run(Action::Update(update.into()))
     }
 
-    /// As [`update_returning_both`](Self::update_returning_both), and returns at once: the change is
-    /// proposed before that, and made whether or not the future is waited for. No thread is held
-    /// meanwhile.
+    /// As [`update_returning_both`](Self::update_returning_both), but returns at once. The change has been
+    /// proposed by then, and is executed whether or not the future is awaited. It occupies no thread.
     ///
     /// # Errors
     ///
@@ -371,7 +366,7 @@ impl<D: FromDocument> FindAndModify<'_, D> {
 }
 
 impl Documents {
-    /// The document that was found and changed, if there was one.
+    /// The document that was found and changed, if any.
     fn changed<D: FromDocument>(&self, mut reply: Reply) -> Result<Option<Changed<D>>> {
         let Some(found) = reply.found.pop() else { return Ok(None) };
         let (before, after) = (found.before.is_some(), found.after.is_some());
@@ -387,11 +382,11 @@ impl Documents {
 /// A document that was found and changed.
 #[derive(Debug, Clone)]
 pub struct Changed<D = Document> {
-    /// The document as it was.
+    /// The document before the change.
     pub before: Option<D>,
-    /// The document as it became; `None` when it was deleted.
+    /// The document after the change; `None` when it was deleted.
     pub after: Option<D>,
-    /// Its version from here on.
+    /// Its version after the change.
     pub version: u64,
 }
 

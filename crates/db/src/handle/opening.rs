@@ -9,28 +9,28 @@ use super::database::Database;
 use crate::{Options, Result};
 
 impl Options {
-    /// Opens the database in the folder `path`, which is made when it does not exist.
+    /// Opens the database in the folder `path`, which is created if it does not exist.
     ///
     /// # Errors
     ///
-    /// When another process has it open, it is not a data folder, its format is newer than this
-    /// version, its data are corrupt, or an option is out of bounds.
+    /// When another process has it open, it is not a data folder, its format is newer than this version,
+    /// its data is corrupt, or an option is out of bounds.
     pub fn open(mut self, path: impl AsRef<Path>) -> Result<Database> {
         self.storage.path = Some(path.as_ref().to_path_buf());
         self.start()
     }
 
-    /// Opens a database on an engine of the caller's, for tests that let engines fail.
+    /// Opens a database on an engine of the caller's, for tests with engines that fail.
     #[doc(hidden)]
     pub fn open_engine(self, engine: Arc<dyn Engine>) -> Result<Database> {
         Database::start(engine, self)
     }
 
-    /// Opens a database that lives in memory alone, whatever mode was chosen.
+    /// Opens a database in memory only, whatever mode was chosen.
     ///
     /// # Errors
     ///
-    /// When the operating system gives no thread.
+    /// When the operating system cannot start a thread.
     pub fn open_in_memory(self) -> Result<Database> {
         self.mode(Mode::MemoryOnly).start()
     }
@@ -41,8 +41,8 @@ impl Options {
     }
 }
 
-/// Opens the database in the folder `path` with the default options: persistent, every
-/// acknowledged write on the disk. The folder is made when it does not exist.
+/// Opens the database in the folder `path` with the default options: persistent, with every acknowledged
+/// write on the disk. The folder is created if it does not exist.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Database> {
     Options::new().open(path)
 }
 
-/// Opens a database that lives in memory alone and ends with its last handle.
+/// Opens a database in memory only. Its data is gone with its last handle.
 ///
 /// # Errors
 ///

@@ -17,13 +17,13 @@ pub struct Page<D = Document> {
     pub next: Option<PageToken>,
 }
 
-/// A place in the results of a query. Documents that come and go before it shift nothing. Its text
-/// can be stored and parsed again, and is good for queries with the same sort.
+/// A position in the results of a query. It stays valid when documents before it are inserted or removed.
+/// Its text can be stored and parsed again, and is valid for queries with the same sort.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageToken {
-    /// Which sort it belongs to.
+    /// A hash of the sort.
     sort: u64,
-    /// The values that the last document was sorted by, and its id.
+    /// The values by which the last document was sorted, and its id.
     place: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ impl PageToken {
         PageToken { sort: sort_id(sort), place }
     }
 
-    /// The place, for a query with this sort.
+    /// The position, for a query with this sort.
     pub(crate) fn place(&self, sort: &Sort) -> Result<&[u8]> {
         if sort_id(sort) == self.sort {
             return Ok(&self.place);
@@ -41,7 +41,7 @@ impl PageToken {
     }
 }
 
-/// Tells sorts apart.
+/// Identifies a sort.
 fn sort_id(sort: &Sort) -> u64 {
     xxh3_64(sort.to_value().to_json().as_bytes())
 }
@@ -62,7 +62,7 @@ impl FromStr for PageToken {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || token_error("is not one; take it from the page before as it is");
+        let wrong = || token_error("is not valid; pass it on unchanged from the page before");
         let (sort, place) = text.split_at_checked(16).ok_or_else(wrong)?;
         let sort = u64::from_str_radix(sort, 16).map_err(|_| wrong())?;
         let digits = place.as_bytes().chunks(2).map(|pair| {

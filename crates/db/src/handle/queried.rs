@@ -1,4 +1,4 @@
-//! [`Queried`]: a collection in one state, with all that a query needs to know of it.
+//! [`Queried`]: a collection in one state, with everything that a query needs to know about it.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) struct Queried {
     number: CollectionNumber,
     count: u64,
     indexes: SmallVec<[UsableIndex; 4]>,
-    /// Documents that have expired by this time are none; `None` when there are no such documents.
+    /// Documents that have expired by this time are left out; `None` when there are none.
     now: Option<Time>,
     /// The number of the last command that had changed the collection.
     pub(crate) index: u64,
@@ -36,7 +36,7 @@ impl Queried {
         Ok(Queried { snapshot, number, count, indexes, now, index })
     }
 
-    /// The collection as plans look at it.
+    /// The collection as the target of plans.
     pub(crate) fn target(&self) -> Target<'_> {
         Target {
             state: self.snapshot.state(),
@@ -58,8 +58,8 @@ impl Database {
         let Some(entry) = self.entry(name, Access::Read, level)? else { return Ok(None) };
         let published = self.core().names.get(name);
         let published = published.filter(|published| published.entry.number == entry.number);
-        // The names are from before the snapshot. An index that was dropped in between has no totals
-        // there, and a collection neither.
+        // The names are older than the snapshot. A collection or an index that was dropped in between has
+        // no totals in the snapshot.
         let snapshot = self.snapshot_at(level)?;
         let Some(totals) = snapshot.totals_of(entry.number)? else { return Ok(None) };
         let mut indexes = SmallVec::new();

@@ -13,15 +13,15 @@ use crate::schema::Schema;
 use crate::state::collection_schema::CollectionSchema;
 use crate::{Cancellation, Database, Documents, Error, Result};
 
-/// What a new schema means for documents that exist.
+/// How a new schema applies to existing documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Existing {
-    /// They have to satisfy it, or it is not set; and its defaults are filled in where they are
-    /// missing.
+    /// They have to satisfy the schema, or it is not set; and missing defaults are filled in.
     #[default]
     Check,
-    /// They stay as they are, and have to satisfy it when they are written next. Defaults are filled
-    /// in then: until then, filters on them do not find what lacks the field.
+    /// They stay as they are, and have to satisfy the schema when they are next written. Defaults are
+    /// filled in then; until then, filters on a field with a default do not find documents without the
+    /// field.
     Keep,
 }
 
@@ -34,24 +34,24 @@ pub struct SchemaInfo {
     pub schema: Schema,
 }
 
-/// How many offending documents an error names.
+/// How many of the violating documents an error names.
 const OFFENDERS_MAX: usize = 10;
 
-/// How many documents, and about how many bytes of them, get their defaults in one command, while
-/// other writers wait.
+/// How many documents, and about how many bytes of them, get their defaults in one command, while other
+/// writers wait.
 const FILLED_DOCUMENTS: usize = 500;
 const FILLED_BYTES: usize = 4 << 20;
 
 impl Documents {
-    /// Gives the collection a schema, or another one. The collection is created if need be, and the
-    /// indexes that the schema asks for are created too. Returns the schema's version.
+    /// Sets the schema of the collection, or replaces it. The collection is created if it does not exist,
+    /// and so are the indexes that the schema requests. Returns the schema's version.
     ///
-    /// Documents that exist are checked while reads and writes go on; writes satisfy the new
-    /// schema, and the one before, from the moment that the check begins. Then the schema is in
-    /// force, and documents that lack a default are written with it, some at a time: their versions
-    /// rise, and whoever has claimed one of them has lost it, as after any other write. So once this
-    /// has succeeded, every document satisfies the schema with its defaults filled in. Setting a
-    /// schema that is set does the same again, and its version stays.
+    /// Existing documents are checked while reads and writes continue; writes have to satisfy the new
+    /// schema, and the former one, from the moment when the check begins. Then the schema is in force, and
+    /// missing defaults are written to documents, in steps. That raises their versions, so claims on these
+    /// documents are lost, as after any other write. Once this has succeeded, every document satisfies the
+    /// schema with its defaults filled in. Setting the current schema again does the same, and keeps its
+    /// version.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -76,17 +76,17 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// [`Error::SchemaViolated`] with the first offenders when documents violate it: then it is not
-    /// set. It names those too that satisfy the schema and cannot take its defaults, such as where a
-    /// unique index has the same values already; then the schema is in force, and the violation says
-    /// so. [`Error::SchemaSuperseded`] when somebody else changed it meanwhile, and as for
-    /// [`create_index`](Self::create_index).
+    /// [`Error::SchemaViolated`], with the first violating documents, when documents violate the schema:
+    /// then it is not set. Or when documents satisfy the schema and their defaults cannot be filled in, for
+    /// instance since a unique index has the same values already; then the schema is in force, as the
+    /// violation says. [`Error::SchemaSuperseded`] when another caller changed the schema meanwhile, and as
+    /// for [`create_index`](Self::create_index).
     pub fn set_schema(&self, schema: &Schema, existing: Existing) -> Result<u64> {
         self.set_schema_until(schema, existing, &Cancellation::never())
     }
 
-    /// As [`set_schema`](Self::set_schema), until it is cancelled: then nothing is set. Once the
-    /// documents are checked and the schema is in force it goes to its end.
+    /// As [`set_schema`](Self::set_schema), until it is cancelled, in which case the schema is not set.
+    /// Once the schema is in force it cannot be cancelled.
     ///
     /// # Errors
     ///
@@ -127,8 +127,8 @@ impl Documents {
                 }
                 db.change_schema(&name, SchemaChange::Confirm(proposed))?;
                 db.fill_in_defaults(&name, schema)?;
-                // Only what is done to its end is answered as done: confirming it again changes
-                // nothing.
+                // The request is remembered only once everything is done: confirming the schema again
+                // changes nothing.
                 let change = SchemaChange::Confirm(proposed);
                 let body = Body::SetSchema { collection: name, change };
                 Ok(db.submit_last(body, request)?.schema_version)
@@ -136,7 +136,7 @@ impl Documents {
         }
     }
 
-    /// Takes the schema from the collection. Its indexes stay.
+    /// Removes the schema of the collection. Its indexes stay.
     ///
     /// # Errors
     ///
@@ -165,8 +165,8 @@ impl Documents {
 }
 
 impl Database {
-    /// Creates the indexes that a schema asks for. When one cannot be, those that were created for
-    /// it are dropped again.
+    /// Creates the indexes that a schema requests. If one fails, those that were created before it are
+    /// dropped again.
     fn create_requested(
         &self,
         name: &CollectionName,
@@ -200,7 +200,7 @@ impl Database {
         Ok(self.submit(body, None, Consistency::Strong)?.schema_version)
     }
 
-    /// Looks whether all documents that exist satisfy a schema. Those that are written meanwhile do.
+    /// Checks that all existing documents satisfy a schema. Documents that are written meanwhile do.
     fn check_existing(
         &self,
         name: &CollectionName,
@@ -211,7 +211,7 @@ impl Database {
         self.every_document(name, &Filter::all(), cancellation, &mut |id, document| {
             let completed = match schema.apply_defaults(document.fields) {
                 Err(Error::Invalid(error @ InputError::LimitExceeded { .. })) => {
-                    let text = format!("cannot take the defaults of the schema: {error}");
+                    let text = format!("is too large with the defaults of the schema: {error}");
                     offenders.add(id, Violations::whole("default", text))?;
                     return Ok(ControlFlow::Continue(()));
                 }
@@ -226,11 +226,11 @@ impl Database {
         offenders.into_result(name)
     }
 
-    /// Writes the documents that lack a default, which fills it in. The schema is in force, so
-    /// nothing that is written meanwhile lacks one.
+    /// Writes the documents that lack a default, which fills it in. The schema is in force, so documents
+    /// that are written meanwhile have their defaults.
     ///
-    /// They are looked for from where the last ones ended, in the state of that time: a state that
-    /// was kept for as long as it takes would keep every document as it was before.
+    /// Each step searches the current state, from where the last one ended. A snapshot that is held for all
+    /// of the steps would keep the former version of every document.
     fn fill_in_defaults(&self, name: &CollectionName, schema: &Schema) -> Result<()> {
         let documents = self.without_request().documents(name.as_str());
         let mut offenders = Offenders::default();
@@ -252,7 +252,7 @@ impl Database {
         }
     }
 
-    /// Shows every document of a collection that satisfies a filter, as of now, in the order of the
+    /// Passes every current document of a collection that satisfies a filter to a function, in the order of
     /// ids.
     fn every_document(
         &self,
@@ -272,8 +272,8 @@ impl Database {
     }
 }
 
-/// Writes documents as they are, so that defaults are filled in: all at once, or one after another
-/// where one of them cannot be written.
+/// Writes documents with their own fields, so that defaults are filled in: all at once, or one after
+/// another if one of them cannot be written.
 fn fill(documents: &Documents, ids: Vec<DocumentId>, offenders: &mut Offenders) -> Result<()> {
     let write = |ids: Vec<DocumentId>| {
         documents.modify(Modify {
@@ -301,7 +301,7 @@ fn fill(documents: &Documents, ids: Vec<DocumentId>, offenders: &mut Offenders) 
                 | Error::SchemaViolation { .. }),
             ) => {
                 let text = format!(
-                    "lacks defaults of the schema, which is in force, and cannot take them: {error}"
+                    "lacks defaults of the schema, which is in force, and they cannot be filled in: {error}"
                 );
                 offenders.add(id.as_str(), Violations::whole("default", text))?;
             }
@@ -311,7 +311,7 @@ fn fill(documents: &Documents, ids: Vec<DocumentId>, offenders: &mut Offenders) 
     Ok(())
 }
 
-/// Documents that violate a schema: how many, and the first of them.
+/// Documents that violate a schema: their number, and the first of them.
 #[derive(Default)]
 struct Offenders {
     count: u64,
@@ -346,8 +346,8 @@ mod tests {
     use crate::keys::KEYSPACE_NAMES;
     use crate::{MaintenanceMode, Options};
 
-    /// A process that was killed while it checked the documents left its proposal in force for
-    /// ever: writes kept to a schema that the collection never had.
+    /// A process that was killed while it checked the documents left its proposal in force for ever: writes
+    /// had to satisfy a schema that the collection never had.
     #[test]
     fn a_proposal_ends_with_the_process_that_made_it() {
         let engine = Arc::new(Memory::new(KEYSPACE_NAMES.len()));

@@ -1,4 +1,4 @@
-//! What a database holds and how it is: statistics, health, and the hash of its state.
+//! Statistics of a database, its health, and the hash of its state.
 
 use std::ops::ControlFlow;
 
@@ -8,54 +8,53 @@ use crate::keys::KEYSPACE_NAMES;
 use crate::state::catalog;
 use crate::{CollectionStats, Database, Result, Snapshot};
 
-/// What a database holds and has done since it was opened.
+/// What a database contains, and what it has done since it was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stats {
     /// The storage mode.
     pub mode: Mode,
-    /// The place of the last command that changed anything.
+    /// The position of the last command that changed anything, in the order of all commands.
     pub index: u64,
-    /// Every collection, by name.
+    /// All collections, in the order of their names.
     pub collections: Vec<CollectionStats>,
-    /// Documents that could not be expired and leases that could not be ended when they were due,
-    /// because of what is stored there. Each is tried again every minute; `velocitydb doctor` says
-    /// which they are, and why.
+    /// Expired documents that could not be removed and expired leases that could not be ended, because of
+    /// the stored data. Each is tried again every minute; `velocitydb doctor` says which they are, and why.
     pub postponed: u64,
-    /// What else maintenance could not do the last time that it tried, in words.
+    /// What else failed in the last maintenance, as sentences.
     pub maintenance_problems: Vec<String>,
-    /// Writes that wait for their turn behind others.
+    /// Writes that wait to be applied.
     pub waiting: usize,
-    /// What storage says.
+    /// Statistics of the storage engine.
     pub engine: EngineStats,
 }
 
 impl Stats {
-    /// Documents in all collections.
+    /// The number of documents in all collections.
     pub fn document_count(&self) -> u64 {
         self.collections.iter().map(|collection| collection.count).sum()
     }
 
-    /// The share of reads of single documents that the cache answered, from 0 to 1; `None` before
-    /// the first one, and where there is no cache.
+    /// The share of reads of single documents that the cache answered, from 0 to 1; `None` before the first
+    /// read, and if there is no cache.
     pub fn cache_hit_ratio(&self) -> Option<f64> {
         let reads = self.engine.cache_hits + self.engine.cache_misses;
         (reads > 0).then(|| self.engine.cache_hits as f64 / reads as f64)
     }
 }
 
-/// Whether a database can do its work.
+/// Whether a database works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// Whether its state can be read.
     pub is_readable: bool,
-    /// Whether what is written can be made as durable as the mode promises.
+    /// Whether writes can be made as durable as the mode promises.
     pub is_writable: bool,
-    /// What is wrong, in words.
+    /// What is wrong, as sentences.
     pub problems: Vec<String>,
 }
 
 impl Database {
-    /// What the database holds and has done.
+    /// The statistics of the database.
     ///
     /// # Errors
     ///
@@ -73,8 +72,8 @@ impl Database {
         })
     }
 
-    /// Tries out whether the database can do its work: reads its catalog, looks for room on the
-    /// device, and makes what was written durable.
+    /// Checks whether the database works: reads its catalog, checks for free space on the device, and makes
+    /// earlier writes durable.
     pub fn health(&self) -> Health {
         let read = self.snapshot().and_then(|snapshot| {
             let system = catalog::load_system(snapshot.state())?;
@@ -89,7 +88,7 @@ impl Database {
         if let Ok((postponed, maintenance_problems)) = &read {
             if *postponed > 0 {
                 problems.push(format!(
-                    "{postponed} expiries of documents or ends of leases could not be done, and are \
+                    "{postponed} expired documents and leases could not be removed or ended, and are \
                      tried again every minute; run `velocitydb doctor` on the data folder to see \
                      which"
                 ));
@@ -101,8 +100,8 @@ impl Database {
 }
 
 impl Snapshot {
-    /// A hash of the whole state, all that hangs on documents included. Two databases that have
-    /// applied the same commands have the same one, whatever their modes. Reads everything.
+    /// A hash of the whole state, including everything that belongs to documents. Two databases that have
+    /// applied the same commands have the same hash, whatever their modes. Reads everything.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! [`CompareAndSwap`]: state what must hold of a document, then what is to be done to it.
+//! [`CompareAndSwap`]: a change of a document on a condition.
 
 use std::marker::PhantomData;
 
@@ -15,16 +15,15 @@ use crate::{
     Document, Documents, Encoded, Error, FromDocument, IntoFields, Result, Transaction, Typed,
 };
 
-/// A compare-and-swap that is being put together; see
-/// [`Documents::compare_and_swap`].
+/// A compare-and-swap that is being built; see [`Documents::compare_and_swap`].
 ///
-/// Several [`field`](Self::field)s must all hold. Of the other comparisons the last one stated
-/// counts. Without any, the document must exist.
-#[must_use = "a compare-and-swap does nothing until it is told what to swap in"]
+/// Several [`field`](Self::field)s must all match. Of other conditions the last one counts. Without a
+/// condition, the document must exist.
+#[must_use = "a compare-and-swap does nothing until a change or `compare` is called"]
 pub struct CompareAndSwap<'a, D = Document> {
     of: Of<'a>,
     id: &'a str,
-    /// The first mistake in stating the comparison, which the swap reports.
+    /// The first invalid condition is an error, which the swap reports.
     condition: Result<Condition>,
     rows: PhantomData<fn() -> D>,
 }
@@ -36,31 +35,30 @@ enum Of<'a> {
     Transaction(&'a mut Transaction, &'a str),
 }
 
-/// What became of a compare-and-swap.
+/// The result of a compare-and-swap.
 #[derive(Debug, Clone)]
-#[must_use = "that the comparison does not hold is no error, and then nothing was done"]
+#[must_use = "it is not an error that the condition does not hold, and then nothing was changed"]
 pub struct Swapped<D = Document> {
-    /// Whether the comparison held and the swap was applied. Nothing is by a comparison alone, nor
-    /// by deleting what does not exist.
+    /// Whether the condition held and the swap was applied. A comparison without a change applies nothing,
+    /// nor does deleting a document that does not exist.
     pub is_applied: bool,
-    /// Whether the comparison held.
+    /// Whether the condition held.
     pub held: bool,
-    /// The document as it is afterwards; `None` when it does not exist.
+    /// The document afterwards; `None` when it does not exist.
     pub current: Option<D>,
-    /// The document's version afterwards; of a delete, that of the tombstone; 0 when it does not
-    /// exist.
+    /// The document's version afterwards: after a delete, that of the tombstone; 0 when there is neither.
     pub version: u64,
-    /// Why it was not done.
+    /// Why the swap was not applied.
     pub refusal: Option<Refusal>,
-    /// The place in the order of all commands; 0 in a transaction, which is not committed yet.
+    /// The position in the order of all commands; 0 in a transaction, which is not committed yet.
     pub index: u64,
-    /// Whether this answers an earlier call with the same request id. Then `current` is the
-    /// document as it is now, which others may have changed since.
+    /// Whether this answers an earlier call with the same request id. Then `current` is the document as it
+    /// is now, which may have been changed since.
     pub is_replayed: bool,
 }
 
 impl Documents {
-    /// Begins a compare-and-swap: state what must hold, then what is to be done.
+    /// Begins a compare-and-swap: first its condition, and then the change.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -90,8 +88,8 @@ impl<'a> CompareAndSwap<'a> {
         CompareAndSwap { of, id, condition, rows: PhantomData }
     }
 
-    /// The same, the document of the answer of the type `T`. Where it does not fit, the error is
-    /// [`Error::Type`], and what was to be done is done all the same.
+    /// The same, with a document of the type `T` in the result. If the document does not fit the type, the
+    /// error is [`Error::Type`], and the swap has been applied nevertheless.
     pub fn typed<T>(self) -> CompareAndSwap<'a, Typed<T>> {
         let CompareAndSwap { of, id, condition, .. } = self;
         CompareAndSwap { of, id, condition, rows: PhantomData }
@@ -99,7 +97,7 @@ impl<'a> CompareAndSwap<'a> {
 }
 
 impl<D: FromDocument> CompareAndSwap<'_, D> {
-    /// The field at this path must equal `value`: `1` equals `1.0`, and not `"1"`.
+    /// The field at this path must equal `value`: `1` equals `1.0`, but not `"1"`.
     pub fn field(self, path: &str, value: impl Into<Value>) -> Self {
         self.expect(path, Some(value.into()))
     }
@@ -114,7 +112,7 @@ impl<D: FromDocument> CompareAndSwap<'_, D> {
         self.with(Condition::Version(version))
     }
 
-    /// There must be no such document.
+    /// The document must not exist.
     pub fn absent(self) -> Self {
         self.with(Condition::Absent)
     }
@@ -126,7 +124,7 @@ impl<D: FromDocument> CompareAndSwap<'_, D> {
         self
     }
 
-    /// The fields as a whole must equal these.
+    /// The document must have exactly these fields.
     pub fn document(mut self, fields: &Object) -> Self {
         self.condition = self
             .condition
@@ -138,8 +136,8 @@ impl<D: FromDocument> CompareAndSwap<'_, D> {
     ///
     /// # Errors
     ///
-    /// When the input is invalid, the level too weak, or storage fails. That the comparison does
-    /// not hold is no error.
+    /// When the input is invalid, the level is too weak, or storage fails. A condition that does not hold
+    /// is not an error.
     pub fn update(self, update: impl Into<Update>) -> Result<Swapped<D>> {
         self.run(Action::Update(update.into()))
     }
@@ -153,12 +151,12 @@ impl<D: FromDocument> CompareAndSwap<'_, D> {
         self.run(Action::Upsert(fields.into_fields()?))
     }
 
-    /// Swaps by replacing all fields by those of a value of a type of the caller's; with
-    /// [`absent`](Self::absent), by creating the document.
+    /// Swaps by replacing all fields by those of `value`; with [`absent`](Self::absent), by creating the
+    /// document.
     ///
     /// # Errors
     ///
-    /// As for [`update`](Self::update), and when `value` is no object.
+    /// As for [`update`](Self::update), and when `value` is not an object.
     pub fn replace_with<T: Serialize>(self, value: &T) -> Result<Swapped<D>> {
         self.replace(AsFields(value))
     }
@@ -172,7 +170,7 @@ impl<D: FromDocument> CompareAndSwap<'_, D> {
         self.run(Action::Delete)
     }
 
-    /// Only compares: says whether it [`held`](Swapped::held), and changes nothing.
+    /// Compares without a change: returns whether the condition [`held`](Swapped::held).
     ///
     /// # Errors
     ///
@@ -212,7 +210,7 @@ impl<D: FromDocument> CompareAndSwap<'_, D> {
 
 impl Transaction {
     /// Begins a compare-and-swap of the document as this transaction sees it. See
-    /// [`Documents::compare_and_swap`]. What is compared is checked again when the transaction commits.
+    /// [`Documents::compare_and_swap`]. The condition is checked again when the transaction commits.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -229,7 +227,7 @@ impl Transaction {
     /// # }
     /// ```
     ///
-    /// The [`index`](Swapped::index) of the answer is 0, since it is not committed yet.
+    /// The [`index`](Swapped::index) of the result is 0, since it is not committed yet.
     pub fn compare_and_swap<'t>(
         &'t mut self,
         collection: &'t str,
@@ -287,7 +285,7 @@ fn run<D: FromDocument>(
     let current = current.map(|document| D::from_document(document, name)).transpose();
     let (is_applied, version, refusal) = match reply.outcomes.into_iter().next() {
         Some(Outcome::Applied { version, .. }) => (true, version, None),
-        // That it cannot be done at all is no matter of the comparison.
+        // An action that fails for another reason says nothing about the condition.
         Some(Outcome::Refused(
             refusal @ (Refusal::Update(_) | Refusal::Schema(_) | Refusal::Duplicate { .. }),
         )) => return Err(Error::refused(name.clone(), id, refusal, None)),
@@ -304,7 +302,7 @@ fn checked(condition: Condition) -> Result<Condition> {
     Ok(condition)
 }
 
-/// The version of the document that a comparison did not hold for; 0 when there is none.
+/// The version of the document for which a condition did not hold; 0 when there is none.
 fn version_of(refusal: &Refusal) -> u64 {
     match refusal {
         Refusal::Exists { version }

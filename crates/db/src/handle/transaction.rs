@@ -1,10 +1,9 @@
-//! [`Transaction`]: reads and writes of several documents and collections, as if nobody else were
-//! there.
+//! [`Transaction`]: serializable reads and writes of several documents and collections.
 //!
-//! Optimistic: a transaction reads from a snapshot, remembers what it read and at which version,
-//! and keeps its writes to itself. Committing is one command, which checks that everything that was
-//! read is still so and then writes, or else is a conflict. That makes transactions serializable:
-//! write skew is a conflict too, since reads are checked, not only writes. Nothing is ever locked.
+//! Optimistic: a transaction reads from a snapshot, records what it read and at which version, and buffers
+//! its writes. The commit is one command. It checks that everything that was read is unchanged, and then
+//! writes; otherwise it is a conflict. Since reads are checked too, write skew is a conflict, and
+//! transactions are serializable. No lock is held.
 
 pub(crate) mod aggregate;
 pub(crate) mod claim;
@@ -25,27 +24,27 @@ use crate::handle::database::Access;
 use crate::handle::fields::check_condition;
 use crate::{Database, Document, Error, IntoFields, Result, Snapshot};
 
-/// A transaction that is under way; see [`Database::transaction`].
+/// A running transaction; see [`Database::transaction`].
 pub struct Transaction {
     db: Database,
     snapshot: Snapshot,
-    /// The headers of the documents that were read; `None` where there was none.
+    /// The headers of the documents that were read; `None` if there was no document.
     documents: HashMap<DocumentRef, Option<Header>>,
-    /// The last commands that had changed the collections that were read as a whole; 0 for none.
+    /// By collection that was read as a whole, the last command that had changed it; 0 if there was none.
     collections: HashMap<CollectionName, u64>,
-    /// What queries found, as it is checked.
+    /// What queries found, as checks of the commit.
     queries: Vec<Check>,
-    /// What is to be written; `None` deletes.
+    /// The writes; `None` deletes.
     writes: BTreeMap<DocumentRef, Option<New>>,
-    /// About how many bytes all of these have in the command that commits.
+    /// The approximate size of all of these in the command that commits, in bytes.
     bytes: usize,
 }
 
-/// What a document is to become.
+/// A document as the transaction leaves it.
 pub(crate) struct New {
     pub(crate) fields: Encoded,
     pub(crate) expires: Option<Time>,
-    /// What becomes of the lease that it had before the transaction, if anything does.
+    /// The change of the lease that the document had before the transaction, if any.
     pub(crate) lease: Option<LeaseChange>,
 }
 
@@ -73,8 +72,8 @@ impl Transaction {
         }
     }
 
-    /// A document as this transaction sees it: as of its beginning, with its own writes. One that it
-    /// has written has the version from before until it is committed: 0, if there was no such document.
+    /// A document as this transaction sees it: in the state of its beginning, with its own writes. A
+    /// document that the transaction has written has its former version until the commit: 0 if it is new.
     ///
     /// # Errors
     ///
@@ -96,8 +95,7 @@ impl Transaction {
         ids.into_iter().map(|id| self.get(collection, id)).collect()
     }
 
-    /// Ends the transaction's way here unless `condition` holds of the document as this transaction
-    /// sees it.
+    /// Returns an error unless `condition` holds for the document as this transaction sees it.
     ///
     /// # Errors
     ///
@@ -130,7 +128,7 @@ impl Transaction {
         self.set(place, Some(New::from(fields)?))
     }
 
-    /// Creates a document under a new id, and returns that. See
+    /// Creates a document under a new id, and returns the id. See
     /// [`Documents::insert_new`](crate::Documents::insert_new).
     ///
     /// # Errors
@@ -164,7 +162,7 @@ impl Transaction {
         self.set(place, Some(New::from(fields)?))
     }
 
-    /// Changes some fields of a document. An object is merged. When it expires, if ever, stays.
+    /// Changes some fields of a document. An object is merged. The time of expiry stays as it is.
     ///
     /// # Errors
     ///
@@ -188,7 +186,7 @@ impl Transaction {
         self.set(place.clone(), Some(New { fields, expires: document.expires(), lease: None }))
     }
 
-    /// Deletes a document; whether there was one.
+    /// Deletes a document. Returns whether it existed.
     ///
     /// # Errors
     ///
@@ -200,8 +198,8 @@ impl Transaction {
         Ok(existed)
     }
 
-    /// How many documents the collection has, with this transaction's own writes. A write of
-    /// anybody else's to the collection is a conflict from here on.
+    /// How many documents the collection has, this transaction's own writes included. From here on, a write
+    /// to the collection by anyone else is a conflict.
     ///
     /// # Errors
     ///
@@ -216,9 +214,10 @@ impl Transaction {
         Ok(count)
     }
 
-    /// The documents that satisfy a filter, with this transaction's own writes, in the order of ids;
-    /// `object! {}` finds all, and [`query`](Self::query) finds them in another order and in part. If what the filter finds has changed when the transaction commits (a
-    /// document would come in, go, or be another version), that is a conflict: there are no phantoms.
+    /// The documents that satisfy a filter, this transaction's own writes included, in the order of ids.
+    /// `object! {}` finds all; [`query`](Self::query) can sort them and return a part of them. If the
+    /// filter finds anything else when the transaction commits (more documents, fewer, or other versions),
+    /// that is a conflict: there are no phantoms.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -242,11 +241,12 @@ impl Transaction {
         self.query(collection, filter).documents()
     }
 
-    /// Changes all documents that satisfy a filter; how many. See [`find`](Self::find).
+    /// Changes all documents that satisfy a filter. Returns how many there were. See [`find`](Self::find).
     ///
     /// # Errors
     ///
-    /// As for [`find`](Self::find), and [`Error::Inapplicable`] when one cannot be changed so.
+    /// As for [`find`](Self::find), and [`Error::Inapplicable`] when the update cannot be applied to one of
+    /// them.
     pub fn update_many(
         &mut self,
         collection: &str,
@@ -261,7 +261,7 @@ impl Transaction {
         Ok(found.len() as u64)
     }
 
-    /// Deletes all documents that satisfy a filter; how many. See [`find`](Self::find).
+    /// Deletes all documents that satisfy a filter. Returns how many there were. See [`find`](Self::find).
     ///
     /// # Errors
     ///
@@ -274,7 +274,7 @@ impl Transaction {
         Ok(found.len() as u64)
     }
 
-    /// Commits, at `strong`. Returns the place in the order of all commands.
+    /// Commits, at `strong`. Returns the position in the order of all commands.
     ///
     /// # Errors
     ///
@@ -403,7 +403,7 @@ impl Transaction {
         self.db.now()
     }
 
-    /// Remembers what a document is to become. What has become of its lease stays so.
+    /// Records how the transaction leaves a document. Earlier changes of its lease are kept.
     pub(crate) fn set(&mut self, place: DocumentRef, mut write: Option<New>) -> Result<()> {
         if let Some(new) = &mut write {
             new.lease = self.lease_after(&place, new)?;
@@ -423,8 +423,8 @@ impl Transaction {
         )
     }
 
-    /// Notes that the command that commits has so many bytes more. What it cannot have is refused here,
-    /// and not only then: all of it is held until it commits.
+    /// Counts bytes towards the command that commits. What would exceed its limit is refused at once and
+    /// not only by the commit, since all of it is held in memory until then.
     fn holds(&mut self, bytes: usize) -> Result<()> {
         self.bytes += bytes;
         let checks = self.documents.len() + self.collections.len() + self.queries.len();
@@ -440,7 +440,7 @@ impl Transaction {
         )
     }
 
-    /// Remembers that the whole collection was read.
+    /// Records that the whole collection was read.
     fn read_collection(&mut self, collection: &str) -> Result<CollectionName> {
         let name = CollectionName::new(collection)?;
         let totals = self.snapshot.totals(&name)?;
@@ -452,11 +452,11 @@ impl Transaction {
     }
 }
 
-/// The fingerprint of every transaction. What one asks for is in its closure, which cannot be compared;
-/// what comes of that depends on what it reads.
+/// The fingerprint of every transaction. Its commands come from a closure, which cannot be compared, and
+/// depend on what it reads.
 const FINGERPRINT: u128 = u128::from_be_bytes(*b"   transaction  ");
 
-/// The request that a transaction of this handle is an attempt at.
+/// The request that a transaction of this handle belongs to.
 fn request(db: &Database) -> Option<Request> {
     db.request_id().map(|id| Request { id: id.clone(), fingerprint: FINGERPRINT })
 }
@@ -478,7 +478,7 @@ pub(crate) fn place(collection: &str, id: &str) -> Result<DocumentRef> {
     Ok((CollectionName::new(collection)?, DocumentId::new(id)?))
 }
 
-/// When a lease ends that begins, is renewed or ends now.
+/// The end of a lease after a change at this time.
 fn lease_end(change: &LeaseChange, now: Time) -> Option<Time> {
     match change {
         LeaseChange::End => None,
@@ -487,14 +487,14 @@ fn lease_end(change: &LeaseChange, now: Time) -> Option<Time> {
     }
 }
 
-/// About how many bytes a write has in a command, beside its place.
+/// The approximate size of a write in a command without the collection and the id, in bytes.
 fn length_of_write(write: &Option<New>) -> Result<usize> {
     let Some(new) = write else { return Ok(0) };
     let lease = new.lease.as_ref().map(LeaseChange::encoded_length_max).transpose()?;
     Ok(new.fields.as_bytes().len() + lease.unwrap_or(0))
 }
 
-/// About how many bytes a place has in a command.
+/// The approximate size of a collection and an id in a command, in bytes.
 fn length_of(place: &DocumentRef) -> usize {
     place.0.as_str().len() + place.1.as_str().len()
 }

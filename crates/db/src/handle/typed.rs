@@ -22,9 +22,8 @@ use crate::{
     FindAndModify, FromDocument, IndexStats, Modified, Result, SchemaInfo, Typed, Written,
 };
 
-/// A collection whose documents have the type `T`, through serde: a thin layer on [`Documents`], which
-/// has the same operations, and which [`untyped`](Self::untyped) gives. What changes a part of a
-/// document takes an update, as there.
+/// A collection whose documents have the type `T`, converted by serde. It has the operations of
+/// [`Documents`], which [`untyped`](Self::untyped) returns. Partial changes are given as updates, as there.
 ///
 /// ```
 /// # fn main() -> velocitydb::Result<()> {
@@ -47,12 +46,12 @@ use crate::{
 /// ```
 pub struct Collection<T> {
     documents: Documents,
-    /// A collection makes and takes values of `T`; it holds none.
+    /// Values of `T` are passed in and out; none is stored.
     types: PhantomData<fn(T) -> T>,
 }
 
 impl Database {
-    /// A collection whose documents have the type `T`. It is created by its first insert.
+    /// A collection whose documents have the type `T`. The first insert creates it.
     pub fn collection<T>(&self, name: &str) -> Collection<T> {
         Collection::new(self.documents(name))
     }
@@ -69,22 +68,22 @@ impl<T> Collection<T> {
         Collection { documents, types: PhantomData }
     }
 
-    /// The same collection, its documents of any shape.
+    /// The same collection, with documents of any shape.
     pub fn untyped(&self) -> &Documents {
         &self.documents
     }
 
-    /// The same collection at another level. See [`Documents::at`].
+    /// The same collection at another consistency level. See [`Documents::at`].
     pub fn at(&self, consistency: Consistency) -> Self {
         Self::new(self.documents.at(consistency))
     }
 
-    /// The same collection with expiring writes. See [`Documents::time_to_live`].
+    /// The same collection, whose writes set documents to expire. See [`Documents::time_to_live`].
     pub fn time_to_live(&self, duration: Duration) -> Self {
         Self::new(self.documents.time_to_live(duration))
     }
 
-    /// The same collection for one write, applied at most once. See [`Documents::request`].
+    /// The same collection for one write, which is applied at most once. See [`Documents::request`].
     pub fn request(&self, request: RequestId) -> Self {
         Self::new(self.documents.request(request))
     }
@@ -94,8 +93,8 @@ impl<T> Collection<T> {
         self.documents.find(filter).typed()
     }
 
-    /// Sends the documents through a pipeline; its results are [rows](Aggregate::rows) of any type.
-    /// See [`Documents::aggregate`].
+    /// Sends the documents through a pipeline, whose results are [rows](Aggregate::rows) of any type. See
+    /// [`Documents::aggregate`].
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -133,8 +132,8 @@ impl<T> Collection<T> {
         self.documents.claim(filter).typed()
     }
 
-    /// Begins a compare-and-swap. See [`Documents::compare_and_swap`], and for a value of the type
-    /// [`CompareAndSwap::replace_with`].
+    /// Begins a compare-and-swap. See [`Documents::compare_and_swap`], and [`CompareAndSwap::replace_with`]
+    /// for values of the type.
     pub fn compare_and_swap<'a>(&'a self, id: &'a str) -> CompareAndSwap<'a, Typed<T>> {
         self.documents.compare_and_swap(id).typed()
     }
@@ -211,7 +210,7 @@ impl<T> Collection<T> {
         self.documents.complete(id, version, update)
     }
 
-    /// Lets the lease on claimed work end later. See [`Documents::renew`].
+    /// Extends the lease on claimed work. See [`Documents::renew`].
     ///
     /// # Errors
     ///
@@ -229,8 +228,7 @@ impl<T> Collection<T> {
         self.documents.release(id, version)
     }
 
-    /// Gives claimed work back, to be tried again at a time and for a reason. See
-    /// [`Documents::retry`].
+    /// Gives claimed work back, to be tried again at a later time. See [`Documents::retry`].
     ///
     /// # Errors
     ///
@@ -257,7 +255,7 @@ impl<T> Collection<T> {
         self.documents.drop_index(name)
     }
 
-    /// The indexes, by name. See [`Documents::indexes`].
+    /// The indexes, in the order of their names. See [`Documents::indexes`].
     ///
     /// # Errors
     ///
@@ -266,7 +264,7 @@ impl<T> Collection<T> {
         self.documents.indexes()
     }
 
-    /// Gives the collection a schema. See [`Documents::set_schema`].
+    /// Sets the schema of the collection. See [`Documents::set_schema`].
     ///
     /// # Errors
     ///
@@ -275,7 +273,7 @@ impl<T> Collection<T> {
         self.documents.set_schema(schema, existing)
     }
 
-    /// The same, until it is cancelled. See [`Documents::set_schema_until`].
+    /// Sets the schema, until it is cancelled. See [`Documents::set_schema_until`].
     ///
     /// # Errors
     ///
@@ -289,7 +287,7 @@ impl<T> Collection<T> {
         self.documents.set_schema_until(schema, existing, cancellation)
     }
 
-    /// Takes the schema away. See [`Documents::remove_schema`].
+    /// Removes the schema. See [`Documents::remove_schema`].
     ///
     /// # Errors
     ///
@@ -313,7 +311,7 @@ impl<T: Serialize> Collection<T> {
     ///
     /// # Errors
     ///
-    /// As for [`Documents::insert`], and when `value` is no object.
+    /// As for [`Documents::insert`], and when `value` is not an object.
     pub fn insert(&self, id: &str, value: &T) -> Result<Written> {
         self.documents.insert(id, Encoded::from_serialize(value)?)
     }
@@ -322,16 +320,16 @@ impl<T: Serialize> Collection<T> {
     ///
     /// # Errors
     ///
-    /// As for [`Documents::insert_new`], and when `value` is no object.
+    /// As for [`Documents::insert_new`], and when `value` is not an object.
     pub fn insert_new(&self, value: &T) -> Result<Written> {
         self.documents.insert_new(Encoded::from_serialize(value)?)
     }
 
-    /// Creates all of these documents, or none. See [`Documents::insert_many`].
+    /// Creates all of these documents, or none of them. See [`Documents::insert_many`].
     ///
     /// # Errors
     ///
-    /// As for [`Documents::insert_many`], and when a value is no object.
+    /// As for [`Documents::insert_many`], and when a value is not an object.
     pub fn insert_many<'a>(
         &self,
         values: impl IntoIterator<Item = (impl AsRef<str>, &'a T)>,
@@ -343,7 +341,7 @@ impl<T: Serialize> Collection<T> {
         self.documents.insert_many(values)
     }
 
-    /// Creates all of these documents under new ids, or none. See [`Documents::insert_many_new`].
+    /// Creates all of these documents under new ids, or none of them. See [`Documents::insert_many_new`].
     ///
     /// # Errors
     ///
@@ -362,7 +360,7 @@ impl<T: Serialize> Collection<T> {
     ///
     /// # Errors
     ///
-    /// As for [`Documents::replace`], and when `value` is no object.
+    /// As for [`Documents::replace`], and when `value` is not an object.
     pub fn replace(&self, id: &str, value: &T) -> Result<Written> {
         self.documents.replace(id, Encoded::from_serialize(value)?)
     }
@@ -371,7 +369,7 @@ impl<T: Serialize> Collection<T> {
     ///
     /// # Errors
     ///
-    /// As for [`Documents::upsert`], and when `value` is no object.
+    /// As for [`Documents::upsert`], and when `value` is not an object.
     pub fn upsert(&self, id: &str, value: &T) -> Result<Written> {
         self.documents.upsert(id, Encoded::from_serialize(value)?)
     }
@@ -387,7 +385,7 @@ impl<T: DeserializeOwned> Collection<T> {
         self.documents.get(id)?.map(|document| self.read(document)).transpose()
     }
 
-    /// The documents with these ids, in their order, as of one moment.
+    /// The documents with these ids, in the order of the ids, all from one state.
     ///
     /// # Errors
     ///
@@ -409,7 +407,7 @@ impl<T: DeserializeOwned> Collection<T> {
         self.find(filter).first()
     }
 
-    /// All documents as of now in the order of ids, fetched as they are asked for.
+    /// All current documents in the order of ids, fetched as they are asked for.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Pipelines in a transaction: on the documents as it sees them, its own writes included.
+//! Pipelines in a transaction, which see its own writes.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -10,9 +10,9 @@ use velocitydb_core::{Filter, Object, Time};
 use crate::{Document, Error, Result, Transaction, TransactionCollection};
 
 impl Transaction {
-    /// Sends the documents of a collection, as this transaction sees them, through a pipeline. What its
-    /// first `$match` finds, and what its `$lookup`s do, is found in the same way as by
-    /// [`find`](Self::find): if that has changed when the transaction commits, it is a conflict. It is
+    /// Sends the documents of a collection, as this transaction sees them, through a pipeline. The
+    /// documents that its first `$match` and its `$lookup`s find are checked as those of
+    /// [`find`](Self::find): if they have changed when the transaction commits, it is a conflict. They are
     /// held in memory.
     ///
     /// ```
@@ -52,12 +52,12 @@ impl Transaction {
 }
 
 impl<T> TransactionCollection<'_, T> {
-    /// Sends the documents through a pipeline, whose results are rows of any type. See
+    /// Sends the documents through a pipeline, and reads its results as values of type `R`. See
     /// [`Transaction::aggregate`].
     ///
     /// # Errors
     ///
-    /// As for [`Transaction::aggregate`], and [`Error::Invalid`] when a row does not fit its type.
+    /// As for [`Transaction::aggregate`], and [`Error::Invalid`] when a result does not fit the type.
     pub fn aggregate<R: DeserializeOwned>(&mut self, pipeline: &Pipeline) -> Result<Vec<R>> {
         let (transaction, name) = self.parts();
         let objects = transaction.aggregate(name, pipeline)?;
@@ -74,11 +74,11 @@ fn run(
     Ok(pipeline.run(world, rows.into_iter().map(Row::Document))?)
 }
 
-/// What a pipeline can ask for: the other collections as the transaction sees them, and the time.
+/// What a pipeline can read: the other collections as the transaction sees them, and the time.
 struct TransactionContext<'a> {
     transaction: RefCell<&'a mut Transaction>,
     now: Time,
-    /// An error that is not one of pipelines, behind the one that stopped the run.
+    /// The error of the database that made the pipeline stop.
     error: RefCell<Option<Error>>,
 }
 

@@ -1,22 +1,22 @@
-//! [`TransactionClaim`]: finding work and taking it, together with what else a transaction writes.
+//! [`TransactionClaim`]: a claim within a transaction.
 //!
 //! ```text
-//!  txn.claim ──▶ search: what is free, own writes included ──▶ written, in the transaction alone
-//!                   │                                                 │
-//!  commit:   it finds something else ──▶ conflict                     ▼
-//!                   └──▶ it finds the same ──────────▶ Settle(fields, Begin): the lease begins
+//!  txn.claim ──▶ search for free documents, own writes included ──▶ written within the transaction
+//!                                                                      │
+//!  commit ──▶ the same search finds others ──▶ conflict                ▼
+//!         └─▶ it finds the same ──────────▶ Settle(fields, Begin): the lease begins
 //! ```
 //!
-//! The promise is that of a claim by itself: among any number of claims at the same time, within
-//! transactions and without, each job goes to one. A lease begins with the commit, its time is counted
-//! from there, and it is the same one that a claim by itself begins.
+//! The promise is that of a [`Claim`](crate::Claim): of any number of concurrent claims, within
+//! transactions and without, only one gets a job. The lease begins with the commit, which is also when its
+//! duration begins.
 //!
 //! # CAVEATS
 //!
-//! - A claim by itself remembers what such claims have passed before. This one searches anew, from the
-//!   front, in its snapshot and again where the commit checks it.
-//! - What a schema or a unique index does not let be is an error of the commit. A claim by itself passes
-//!   over it.
+//! - A `Claim` continues where earlier claims of its kind ended. A `TransactionClaim` searches from the
+//!   front, in its snapshot and again when the commit checks its result.
+//! - A document that violates a schema or a unique index after the update makes the commit fail. A `Claim`
+//!   skips it.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -33,8 +33,8 @@ use crate::handle::transaction::leases::version_after;
 use crate::handle::transaction::{DocumentRef, New};
 use crate::{Document, FromDocument, Result, Transaction, Typed};
 
-/// A claim of a transaction that is being put together; see [`Transaction::claim`].
-#[must_use = "nothing is claimed until it is said what is to be done"]
+/// A claim within a transaction that is being built; see [`Transaction::claim`].
+#[must_use = "nothing is claimed until `update` is called"]
 pub struct TransactionClaim<'t, D = Document> {
     transaction: &'t mut Transaction,
     collection: &'t str,
@@ -43,10 +43,10 @@ pub struct TransactionClaim<'t, D = Document> {
 }
 
 impl Transaction {
-    /// Begins a claim, as [`Documents::claim`](crate::Documents::claim) does: which documents, which
-    /// first, by whom, how many, and for how long. It sees this transaction's own writes. If somebody
-    /// else has claimed one of the documents when the transaction commits, or there is another one that
-    /// comes before, that is a conflict, and nobody has claimed anything here.
+    /// Begins a claim within this transaction, with the options of
+    /// [`Documents::claim`](crate::Documents::claim). It sees the transaction's own writes. The commit is a
+    /// conflict, and claims nothing, if another claimant has claimed one of the documents by then, or if
+    /// another document now precedes them in the order of the claim.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -81,7 +81,7 @@ impl Transaction {
 }
 
 impl<'t> TransactionClaim<'t> {
-    /// The same claim, its documents of the type `T`.
+    /// The same claim, with documents of the type `T`.
     pub fn typed<T>(self) -> TransactionClaim<'t, Typed<T>> {
         let TransactionClaim { transaction, collection, parameters, .. } = self;
         TransactionClaim { transaction, collection, parameters, rows: PhantomData }
@@ -89,60 +89,63 @@ impl<'t> TransactionClaim<'t> {
 }
 
 impl<D: FromDocument> TransactionClaim<'_, D> {
-    /// Which documents come first; equal ones are ordered by id, in the direction of the last key of the
-    /// sort. Without a sort, the smallest ids come first.
+    /// Sets the order in which documents are claimed. Documents that are equal in it are ordered by id, in
+    /// the direction of the last key of the sort. Without a sort, documents are claimed in ascending order
+    /// of their ids.
     pub fn sort(mut self, sort: Sort) -> Self {
         self.parameters.sort = sort;
         self
     }
 
-    /// How many documents to take at the most; 1 if nothing is said, and at most
+    /// Sets how many documents are claimed at the most: 1 by default, and never more than
     /// [`CLAIM_COUNT_MAX`](crate::CLAIM_COUNT_MAX).
     pub fn limit(mut self, limit: u32) -> Self {
         self.parameters.limit = limit;
         self
     }
 
-    /// Who claims: is written to the field [`CLAIMANT_FIELD`].
+    /// Names the claimant, which is written to the field [`CLAIMANT_FIELD`] of each document.
     pub fn claimant(self, claimant: &str) -> Self {
         self.claimant_in(CLAIMANT_FIELD, claimant)
     }
 
-    /// Who claims: is written to this field.
+    /// Names the claimant, which is written to the field at `path` of each document.
     pub fn claimant_in(mut self, path: &str, claimant: &str) -> Self {
         self.parameters.set_claimant(path, claimant);
         self
     }
 
-    /// For how long after the commit, and what is done then; see [`Claim::lease`](crate::Claim::lease).
-    /// The release is done only while what the claim has set is still so, also where this transaction
-    /// changes it after its claim.
+    /// Claims under a lease that ends `duration` after the commit, and whose `release` is applied then; see
+    /// [`Claim::lease`](crate::Claim::lease). The release is applied only if the fields that the claim has
+    /// set still have the values that the claim gave them, even if this transaction itself changes them
+    /// after its claim.
     pub fn lease(mut self, duration: Duration, release: impl Into<Release>) -> Self {
         self.parameters.lease = Some((duration, release.into()));
         self
     }
 
-    /// Leaves out what is to be [tried again](crate::Documents::retry) later than now.
+    /// Leaves out documents that are to be [tried again](crate::Documents::retry) later than now.
     pub fn due(mut self) -> Self {
         self.parameters.set_due(self.transaction.now());
         self
     }
 
-    /// Takes documents that are under somebody's lease too, if they satisfy the filter. Whoever had one
-    /// before has lost it with the commit.
+    /// Also claims documents that are under a lease, if they satisfy the filter. Their current claimants
+    /// lose them when the transaction commits.
     pub fn even_if_leased(mut self) -> Self {
         self.parameters.set_even_if_leased();
         self
     }
 
-    /// Takes the documents, and changes each so that nobody else finds it. Returns them as they are
-    /// then. The version of each is its fencing token once the transaction is committed, and counts in
-    /// the transaction as well; it is 0 for a document that the transaction has made, whose version
-    /// nobody can know before.
+    /// Claims the documents, by applying an update to each after which other claims no longer find it.
+    /// Returns the updated documents. The version of each is its fencing token, both within the transaction
+    /// and once it is committed. The version is 0 for a document that the transaction itself has created,
+    /// since its version is not known before the commit.
     ///
-    /// One that cannot be changed so is skipped. That there was nothing to claim is no error. A lease
-    /// that has expired and has not yet ended in the state is seen as one that is there; it has ended
-    /// when the transaction commits, which is a conflict where this claim would have found the document.
+    /// Documents to which the update cannot be applied are skipped. It is no error when there was nothing
+    /// to claim. A document whose lease has expired counts as leased until the lease has ended in the
+    /// state. If the lease ends before the commit and this claim would have found the document, the commit
+    /// is a conflict.
     ///
     /// # Errors
     ///
@@ -157,7 +160,7 @@ impl<D: FromDocument> TransactionClaim<'_, D> {
                 let set = update.set_paths().cloned().collect();
                 LeaseChange::Begin(Box::new(BegunLease { lease, set, values: None }))
             }
-            // Whoever had it before has lost it.
+            // Whoever had a lease before loses it.
             None => LeaseChange::End,
         };
         let filter = match skip {
@@ -184,7 +187,7 @@ impl<D: FromDocument> TransactionClaim<'_, D> {
 }
 
 impl Transaction {
-    /// The first documents that can be changed so, each with its fields after the update.
+    /// The first documents to which the update can be applied, each with its fields after the update.
     fn find_changed(
         &mut self,
         name: &CollectionName,
@@ -210,12 +213,13 @@ impl Transaction {
                 self.note(searched)?;
                 return Ok(changed);
             }
-            // As many more as were skipped.
+            // Searches for as many more as were skipped.
             end = limit + unfit_count;
         }
     }
 
-    /// A document that is written so, with the version that the commit gives it. Notes that it was read.
+    /// A document as the transaction writes it, with the version that the commit gives it. Records that the
+    /// document was read.
     fn claimed(&mut self, place: &DocumentRef, new: &New) -> Result<Document> {
         self.current(place)?;
         let written = self.written(place, new)?;

@@ -1,5 +1,5 @@
-//! Claimed work in a transaction: completing it, renewing its lease and giving it back, with the same
-//! fencing as by themselves, and when what is written expires.
+//! Claimed work in a transaction: completing it, renewing its lease and giving it back, with fencing as
+//! outside of transactions. And when documents expire.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::state::lease::hash_of_values;
 use crate::{Document, Error, Result, Transaction};
 
 impl Transaction {
-    /// Completes claimed work, if it has the version that the claim gave it: changes the document,
-    /// and ends its lease if it has one. Returns the version that it has once this is committed; 0
-    /// for a document that this transaction has made, whose version nobody can know before.
+    /// Completes claimed work, if it has the version that the claim gave it: applies an update and ends the
+    /// lease, if there is one. Returns the version that the document has after the commit. The version is 0
+    /// for a document that this transaction has created, since it is not known before the commit.
     ///
-    /// Of a document that this transaction has written, that version counts as well as the one from
-    /// before: it is what [claiming](Self::claim) and renewing it here have returned.
+    /// For a document that this transaction has written, two versions are accepted: the one from before the
+    /// transaction, and the one that [claiming](Self::claim) or renewing it in this transaction returned.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -38,8 +38,8 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// [`Error::VersionMismatch`] when it has another version: somebody else has it, or it was
-    /// changed. [`Error::Inapplicable`] when it cannot be changed so.
+    /// [`Error::VersionMismatch`] when the document has another version: it was changed, or another
+    /// claimant has it. [`Error::Inapplicable`] when the update cannot be applied.
     pub fn complete(
         &mut self,
         collection: &str,
@@ -57,13 +57,12 @@ impl Transaction {
         )
     }
 
-    /// Lets the lease on claimed work end `duration` after the commit instead, if the work has this
-    /// version. Returns the version that it has once this is committed: the fencing token from
-    /// then on.
+    /// Extends the lease on claimed work to end `duration` after the commit, if the work has this version.
+    /// Returns the version that the document has after the commit: the fencing token from then on.
     ///
     /// # Errors
     ///
-    /// As for [`complete`](Self::complete), and [`Error::NotLeased`] when it has no lease.
+    /// As for [`complete`](Self::complete), and [`Error::NotLeased`] when the document has no lease.
     pub fn renew(
         &mut self,
         collection: &str,
@@ -81,8 +80,8 @@ impl Transaction {
         )
     }
 
-    /// Gives claimed work back, if it has this version: what its lease holds for its end is done.
-    /// Returns the version that it has once this is committed.
+    /// Gives claimed work back, if it has this version: ends its lease, and applies the lease's release.
+    /// Returns the version that the document has after the commit.
     ///
     /// # Errors
     ///
@@ -101,7 +100,7 @@ impl Transaction {
         )
     }
 
-    /// Gives claimed work back, to be tried again at a time and for a reason. See
+    /// Gives claimed work back, to be tried again at a later time, with the reason. See
     /// [`Documents::retry`](crate::Documents::retry).
     ///
     /// # Errors
@@ -120,8 +119,8 @@ impl Transaction {
         Ok(version)
     }
 
-    /// Says when a document expires, whatever was said before. A write that follows in this
-    /// transaction and replaces the document says it anew: never.
+    /// Sets when a document expires. A later write of this transaction that replaces the document resets it
+    /// to never.
     ///
     /// # Errors
     ///
@@ -139,8 +138,8 @@ impl Transaction {
         self.set(place, Some(New { fields, expires, lease: None }))
     }
 
-    /// The document, if it has this version: what it was at the beginning of the transaction, with
-    /// the transaction's own writes, or the one that those give it.
+    /// The document, if it has this version: its version from before the transaction, or the one that the
+    /// transaction's own writes give it.
     fn held(&mut self, place: &DocumentRef, version: u64) -> Result<Document> {
         let document = self.current(place)?;
         let found = document.as_ref().map_or(0, Document::version);
@@ -172,7 +171,7 @@ impl Transaction {
         Ok(version_after(document))
     }
 
-    /// The update that the lease on a document holds for its end, for the document as it is.
+    /// The update that the release of a document's lease applies to it.
     fn release_of(&self, place: &DocumentRef, document: &Document) -> Result<Option<Update>> {
         let view = document.view()?;
         let written = self.writes.get(place).and_then(Option::as_ref);
@@ -183,8 +182,7 @@ impl Transaction {
         Ok(lease.release.choose(&view)?.cloned())
     }
 
-    /// What becomes of the lease on a document that is written so, after what this transaction has
-    /// done to it before.
+    /// The change of a document's lease, after what this transaction has done to it before.
     pub(crate) fn lease_after(
         &self,
         place: &DocumentRef,
@@ -193,7 +191,7 @@ impl Transaction {
         let existed = self.documents.get(place).is_some_and(Option::is_some);
         let before = match self.writes.get(place) {
             Some(Some(before)) => before.lease_beside(&new.fields)?,
-            // It was deleted, and its lease went along.
+            // The document was deleted, and its lease with it.
             Some(None) => existed.then_some(LeaseChange::End),
             None => None,
         };
@@ -211,9 +209,9 @@ impl Transaction {
 }
 
 impl New {
-    /// What becomes of the lease where the fields are to be these instead. What a claim has set and
-    /// these change is kept with the lease as the claim left it: who changes it has settled what
-    /// becomes of the document, in the same transaction as in a later one.
+    /// The change of the lease if the document gets these fields. If they differ from what a claim has set,
+    /// the values that the claim has set are kept with the lease, so that the lease ends without a release,
+    /// as after a later transaction.
     fn lease_beside(&self, fields: &Encoded) -> Result<Option<LeaseChange>> {
         let mut lease = self.lease.clone();
         if let Some(LeaseChange::Begin(begun)) = &mut lease {
@@ -228,8 +226,8 @@ impl New {
     }
 }
 
-/// The version that a document has once the transaction is committed, which checks that it still is what
-/// was read, and writes it once. Where the transaction has made it, nobody can know before: 0.
+/// The version that a document has after the commit. It is 0 if the transaction has created the document,
+/// since it is not known before the commit.
 pub(crate) fn version_after(document: &Document) -> u64 {
     match document.version() {
         0 => 0,

@@ -1,4 +1,5 @@
-//! [`TransactionQuery`]: what a transaction finds, in an order and in part, its own writes included.
+//! [`TransactionQuery`]: queries of a transaction, with an order, limit and offset, which see its own
+//! writes.
 
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
@@ -11,8 +12,8 @@ use crate::keys::Key;
 use crate::query::{Control, Hit, Order, Record, Selection, order_key, select};
 use crate::{Document, FromDocument, Result, Typed};
 
-/// A query of a transaction that is being put together; see [`Transaction::query`].
-#[must_use = "a query does nothing until it is asked for results"]
+/// A query of a transaction that is being built; see [`Transaction::query`].
+#[must_use = "a query does nothing until its results are requested"]
 pub struct TransactionQuery<'t, D = Document> {
     transaction: &'t mut Transaction,
     collection: &'t str,
@@ -24,10 +25,9 @@ pub struct TransactionQuery<'t, D = Document> {
 }
 
 impl Transaction {
-    /// Begins a query: which documents, in which order, and which part of them. It sees this
-    /// transaction's own writes. If what it found has changed when the transaction commits (a document
-    /// would come into that part, go, or be another version), that is a conflict, and no change behind
-    /// that part is one.
+    /// Begins a query. It sees this transaction's own writes. If the query finds anything else when the
+    /// transaction commits (more documents, fewer, or other versions), that is a conflict. Changes of
+    /// documents beyond its limit are no conflict.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -62,7 +62,7 @@ impl Transaction {
 }
 
 impl<'t> TransactionQuery<'t> {
-    /// The same query, its results of the type `T`.
+    /// The same query, with results of the type `T`.
     pub fn typed<T>(self) -> TransactionQuery<'t, Typed<T>> {
         let TransactionQuery { transaction, collection, filter, sort, offset, limit, .. } = self;
         let rows = PhantomData;
@@ -71,19 +71,19 @@ impl<'t> TransactionQuery<'t> {
 }
 
 impl<D: FromDocument> TransactionQuery<'_, D> {
-    /// The order; without, and where it leaves that open, that of ids.
+    /// Sets the order. Documents that are equal in it, and all documents without a sort, are ordered by id.
     pub fn sort(mut self, sort: Sort) -> Self {
         self.sort = sort;
         self
     }
 
-    /// At most so many results.
+    /// Sets how many results there are at the most.
     pub fn limit(mut self, limit: u64) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Leaves out so many results first.
+    /// Sets how many results are left out at the beginning.
     pub fn offset(mut self, offset: u64) -> Self {
         self.offset = offset;
         self
@@ -98,8 +98,8 @@ impl<D: FromDocument> TransactionQuery<'_, D> {
         Ok(self.limit(1).documents()?.pop())
     }
 
-    /// The documents, within the [memory](velocitydb_core::limits::QUERY_MEMORY_BYTES_MAX) of a query
-    /// where they have to be sorted.
+    /// The documents. Sorting them takes at most the
+    /// [memory](velocitydb_core::limits::QUERY_MEMORY_BYTES_MAX) of a query.
     ///
     /// # Errors
     ///
@@ -118,9 +118,9 @@ impl<D: FromDocument> TransactionQuery<'_, D> {
     }
 }
 
-/// What was found, and what of that is checked at the commit.
+/// The result of a search, and what the commit checks of it.
 pub(crate) struct Searched {
-    /// In their order, with the transaction's own writes.
+    /// The documents in their order, the transaction's own writes included.
     pub(crate) found: Vec<Document>,
     check: QueryCheck,
 }
@@ -140,7 +140,7 @@ impl Transaction {
         self.note(searched)
     }
 
-    /// The documents in their order, and so many at the least where there are so many.
+    /// The documents in their order: at least this many, if there are so many.
     pub(crate) fn search(
         &self,
         name: &CollectionName,
@@ -150,7 +150,7 @@ impl Transaction {
     ) -> Result<Searched> {
         let order = Order::By(sort);
         let queried = self.snapshot.queried(name)?;
-        // As many as its own writes may take away.
+        // The transaction's own writes may remove as many from the result.
         let own = self.writes_to(name).count() as u64;
         let limit = end.map(|end| end.saturating_add(own));
         let mut found = Vec::new();
@@ -176,7 +176,7 @@ impl Transaction {
         Ok(Searched { found, check })
     }
 
-    /// Remembers what was found, to be checked at the commit, and returns it.
+    /// Records what was found, so that the commit checks it, and returns it.
     pub(crate) fn note(&mut self, searched: Searched) -> Result<Vec<Document>> {
         let Searched { found, check } = searched;
         if check.filter.is_all() && check.limit.is_none() {
@@ -190,7 +190,7 @@ impl Transaction {
         Ok(found)
     }
 
-    /// Makes what was found into what there is with the transaction's own writes.
+    /// Applies the transaction's own writes to what was found.
     fn put_own_in_order(
         &self,
         name: &CollectionName,

@@ -1,17 +1,17 @@
-//! Running transactions: beginning them, again and again where they conflict, and at most once under a
-//! request id.
+//! Running transactions: repeating them after conflicts, and committing them at most once under a request
+//! id.
 
 use super::request;
 use crate::apply::find_answer;
 use crate::{Database, Error, Result, Transaction};
 
-/// How often [`Database::transaction`] runs a closure at the most. After this many conflicts in a
-/// row, others are at the same documents all the time, and trying on only adds to it.
+/// How often [`Database::transaction`] runs a closure at the most. After this many conflicts in a row
+/// others write the same documents constantly, and more attempts would only add to the load.
 const ATTEMPTS_MAX: u32 = 100;
 
 impl Database {
-    /// Runs `body` as a transaction and commits it, as often as it takes to do so without a
-    /// conflict. It is run again from the start, so it should do nothing that cannot be repeated.
+    /// Runs `body` as a transaction and commits it. Both are repeated until there is no conflict, so `body`
+    /// should do nothing else that must not be repeated.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -34,8 +34,8 @@ impl Database {
     /// transaction is [`Error::AlreadyApplied`], since the value of its closure is not remembered, and
     /// does not run the closure.
     ///
-    /// An `Ok` commits, whatever is in it. A closure that ends with errors of its own, which are to
-    /// write nothing, is one for [`try_transaction`](Self::try_transaction).
+    /// An `Ok` commits, whatever its value. For a closure that can fail with an error type of its own and
+    /// must write nothing then, use [`try_transaction`](Self::try_transaction).
     ///
     /// # Errors
     ///
@@ -45,8 +45,8 @@ impl Database {
         self.run_transaction(body, |error| matches!(error, Error::Conflict))
     }
 
-    /// Like [`transaction`](Self::transaction), for a closure with an error type of its own: an
-    /// error that it returns ends the transaction, which then writes nothing.
+    /// Like [`transaction`](Self::transaction), for a closure with an error type of its own. If it returns
+    /// an error, the transaction ends and writes nothing.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -108,7 +108,7 @@ impl Database {
                 Err(error) if is_conflict(&error) => {}
                 Err(error) => return Err(error),
             }
-            // A lease that has expired is read as it was until it has ended in the log.
+            // A lease that has expired is read unchanged until it has ended in the log.
             self.core().do_what_is_due()?;
             std::thread::yield_now();
         }

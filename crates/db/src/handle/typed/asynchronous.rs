@@ -41,7 +41,7 @@ impl<T> Collection<T> {
         self.untyped().complete_async(id, version, update)
     }
 
-    /// Lets the lease on claimed work end later. See [`Documents::renew_async`](crate::Documents::renew_async).
+    /// Extends the lease on claimed work. See [`Documents::renew_async`](crate::Documents::renew_async).
     ///
     /// # Errors
     ///
@@ -59,7 +59,8 @@ impl<T> Collection<T> {
         self.untyped().release_async(id, version)
     }
 
-    /// Gives claimed work back, to be tried again. See [`Documents::retry_async`](crate::Documents::retry_async).
+    /// Gives claimed work back, to be tried again at a later time. See
+    /// [`Documents::retry_async`](crate::Documents::retry_async).
     ///
     /// # Errors
     ///

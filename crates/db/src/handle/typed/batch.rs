@@ -8,17 +8,16 @@ use velocitydb_core::{Action, Condition, DocumentId, Encoded, Time, Update};
 
 use crate::{Result, WriteBatch};
 
-/// A collection whose documents have the type `T`, as a batch writes to it. See
-/// [`WriteBatch::collection`].
+/// A typed view of a batch, for one collection. See [`WriteBatch::collection`].
 pub struct BatchCollection<'a, T> {
     batch: &'a mut WriteBatch,
     name: &'a str,
-    /// A batch takes values of `T`; it holds none.
+    /// Values of `T` are passed in; none is stored.
     types: PhantomData<fn(T)>,
 }
 
 impl WriteBatch {
-    /// A collection whose documents have the type `T`: what is called on it is added to the batch.
+    /// A collection whose documents have the type `T`. Its methods add items to this batch.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
@@ -73,7 +72,7 @@ impl<T> BatchCollection<'_, T> {
         self.batch.complete(self.name, id, version, update)
     }
 
-    /// Lets the lease on claimed work end later. See [`WriteBatch::renew`].
+    /// Extends the lease on claimed work. See [`WriteBatch::renew`].
     ///
     /// # Errors
     ///
@@ -91,8 +90,7 @@ impl<T> BatchCollection<'_, T> {
         self.batch.release(self.name, id, version)
     }
 
-    /// Gives claimed work back, to be tried again at a time and for a reason. See
-    /// [`WriteBatch::retry`].
+    /// Gives claimed work back, to be tried again at a later time. See [`WriteBatch::retry`].
     ///
     /// # Errors
     ///
@@ -101,7 +99,7 @@ impl<T> BatchCollection<'_, T> {
         self.batch.retry(self.name, id, version, not_before, reason)
     }
 
-    /// Refuses the batch unless a condition holds. See [`WriteBatch::compare`].
+    /// The batch is refused unless a condition holds. See [`WriteBatch::compare`].
     ///
     /// # Errors
     ///
@@ -116,16 +114,16 @@ impl<T: Serialize> BatchCollection<'_, T> {
     ///
     /// # Errors
     ///
-    /// As for [`WriteBatch::insert`], and when `value` is no object.
+    /// As for [`WriteBatch::insert`], and when `value` is not an object.
     pub fn insert(&mut self, id: &str, value: &T) -> Result<()> {
         self.batch.insert(self.name, id, Encoded::from_serialize(value)?)
     }
 
-    /// Creates a document under an id that was just made up for it. See [`WriteBatch::insert_new`].
+    /// Creates a document under this new id. See [`WriteBatch::insert_new`].
     ///
     /// # Errors
     ///
-    /// As for [`WriteBatch::insert_new`], and when `value` is no object.
+    /// As for [`WriteBatch::insert_new`], and when `value` is not an object.
     pub fn insert_new(&mut self, id: DocumentId, value: &T) -> Result<()> {
         self.batch.insert_new(self.name, id, Encoded::from_serialize(value)?)
     }
@@ -134,7 +132,7 @@ impl<T: Serialize> BatchCollection<'_, T> {
     ///
     /// # Errors
     ///
-    /// As for [`WriteBatch::replace`], and when `value` is no object.
+    /// As for [`WriteBatch::replace`], and when `value` is not an object.
     pub fn replace(&mut self, id: &str, value: &T) -> Result<()> {
         self.batch.replace(self.name, id, Encoded::from_serialize(value)?)
     }
@@ -143,17 +141,17 @@ impl<T: Serialize> BatchCollection<'_, T> {
     ///
     /// # Errors
     ///
-    /// As for [`WriteBatch::upsert`], and when `value` is no object.
+    /// As for [`WriteBatch::upsert`], and when `value` is not an object.
     pub fn upsert(&mut self, id: &str, value: &T) -> Result<()> {
         self.batch.upsert(self.name, id, Encoded::from_serialize(value)?)
     }
 
-    /// Replaces a document, or creates it where the condition is that there is none, and refuses the
-    /// batch unless the condition holds. See [`WriteBatch::compare_and_swap`].
+    /// Replaces a document, or creates it if the condition is that it is absent. The batch is refused
+    /// unless the condition holds. See [`WriteBatch::compare_and_swap`].
     ///
     /// # Errors
     ///
-    /// As for [`WriteBatch::compare_and_swap`], and when `value` is no object.
+    /// As for [`WriteBatch::compare_and_swap`], and when `value` is not an object.
     pub fn compare_and_swap(&mut self, id: &str, condition: Condition, value: &T) -> Result<()> {
         let action = Action::Upsert(Encoded::from_serialize(value)?);
         self.batch.compare_and_swap(self.name, id, condition, action)

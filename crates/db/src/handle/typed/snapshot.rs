@@ -13,7 +13,7 @@ use crate::{Aggregate, Cursor, Document, Find, FromDocument, Result, Snapshot, T
 pub struct SnapshotCollection<'a, T> {
     snapshot: &'a Snapshot,
     name: &'a str,
-    /// A collection makes values of `T`; it holds none.
+    /// Values of `T` are passed out; none is stored.
     types: PhantomData<fn() -> T>,
 }
 
@@ -74,7 +74,7 @@ impl<T: DeserializeOwned> SnapshotCollection<'_, T> {
         self.snapshot.get(self.name, id)?.map(|document| self.read(document)).transpose()
     }
 
-    /// The documents with these ids, in their order. See [`Snapshot::get_many`].
+    /// The documents with these ids, in the order of the ids. See [`Snapshot::get_many`].
     ///
     /// # Errors
     ///

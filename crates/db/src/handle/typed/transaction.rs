@@ -14,12 +14,12 @@ use crate::{
     TransactionQuery, Typed,
 };
 
-/// A collection whose documents have the type `T`, within a transaction: reads see what it has
-/// written. See [`Transaction::collection`].
+/// A collection whose documents have the type `T`, within a transaction: reads see the transaction's own
+/// writes. See [`Transaction::collection`].
 pub struct TransactionCollection<'a, T> {
     transaction: &'a mut Transaction,
     name: &'a str,
-    /// A collection makes and takes values of `T`; it holds none.
+    /// Values of `T` are passed in and out; none is stored.
     types: PhantomData<fn(T) -> T>,
 }
 
@@ -67,7 +67,7 @@ impl<T> TransactionCollection<'_, T> {
         self.transaction.count(self.name)
     }
 
-    /// Ends the transaction's way here unless a condition holds. See [`Transaction::compare`].
+    /// Returns an error unless a condition holds. See [`Transaction::compare`].
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl<T> TransactionCollection<'_, T> {
         self.transaction.update(self.name, id, update)
     }
 
-    /// Changes all documents that satisfy a filter; how many. See [`Transaction::update_many`].
+    /// Changes all documents that satisfy a filter, and returns how many. See [`Transaction::update_many`].
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl<T> TransactionCollection<'_, T> {
         self.transaction.update_many(self.name, filter, update)
     }
 
-    /// Deletes a document; whether there was one. See [`Transaction::delete`].
+    /// Deletes a document, and returns whether it existed. See [`Transaction::delete`].
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl<T> TransactionCollection<'_, T> {
         self.transaction.delete(self.name, id)
     }
 
-    /// Deletes all documents that satisfy a filter; how many. See [`Transaction::delete_many`].
+    /// Deletes all documents that satisfy a filter, and returns how many. See [`Transaction::delete_many`].
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl<T> TransactionCollection<'_, T> {
         self.transaction.complete(self.name, id, version, update)
     }
 
-    /// Lets the lease on claimed work end later. See [`Transaction::renew`].
+    /// Extends the lease on claimed work. See [`Transaction::renew`].
     ///
     /// # Errors
     ///
@@ -143,8 +143,7 @@ impl<T> TransactionCollection<'_, T> {
         self.transaction.release(self.name, id, version)
     }
 
-    /// Gives claimed work back, to be tried again at a time and for a reason. See
-    /// [`Transaction::retry`].
+    /// Gives claimed work back, to be tried again at a later time. See [`Transaction::retry`].
     ///
     /// # Errors
     ///
@@ -153,7 +152,7 @@ impl<T> TransactionCollection<'_, T> {
         self.transaction.retry(self.name, id, version, not_before, reason)
     }
 
-    /// Says when a document expires. See [`Transaction::expire`].
+    /// Sets when a document expires. See [`Transaction::expire`].
     ///
     /// # Errors
     ///
@@ -168,16 +167,16 @@ impl<T: Serialize> TransactionCollection<'_, T> {
     ///
     /// # Errors
     ///
-    /// As for [`Transaction::insert`], and when `value` is no object.
+    /// As for [`Transaction::insert`], and when `value` is not an object.
     pub fn insert(&mut self, id: &str, value: &T) -> Result<()> {
         self.transaction.insert(self.name, id, Encoded::from_serialize(value)?)
     }
 
-    /// Creates a document under a new id, and returns that. See [`Transaction::insert_new`].
+    /// Creates a document under a new id, and returns the id. See [`Transaction::insert_new`].
     ///
     /// # Errors
     ///
-    /// As for [`Transaction::insert_new`], and when `value` is no object.
+    /// As for [`Transaction::insert_new`], and when `value` is not an object.
     pub fn insert_new(&mut self, value: &T) -> Result<DocumentId> {
         self.transaction.insert_new(self.name, Encoded::from_serialize(value)?)
     }
@@ -186,7 +185,7 @@ impl<T: Serialize> TransactionCollection<'_, T> {
     ///
     /// # Errors
     ///
-    /// As for [`Transaction::replace`], and when `value` is no object.
+    /// As for [`Transaction::replace`], and when `value` is not an object.
     pub fn replace(&mut self, id: &str, value: &T) -> Result<()> {
         self.transaction.replace(self.name, id, Encoded::from_serialize(value)?)
     }
@@ -195,7 +194,7 @@ impl<T: Serialize> TransactionCollection<'_, T> {
     ///
     /// # Errors
     ///
-    /// As for [`Transaction::upsert`], and when `value` is no object.
+    /// As for [`Transaction::upsert`], and when `value` is not an object.
     pub fn upsert(&mut self, id: &str, value: &T) -> Result<()> {
         self.transaction.upsert(self.name, id, Encoded::from_serialize(value)?)
     }
@@ -212,7 +211,7 @@ impl<T: DeserializeOwned> TransactionCollection<'_, T> {
         self.transaction.get(self.name, id)?.map(|document| self.read(document)).transpose()
     }
 
-    /// The documents with these ids, in their order. See [`Transaction::get_many`].
+    /// The documents with these ids, in the order of the ids. See [`Transaction::get_many`].
     ///
     /// # Errors
     ///
