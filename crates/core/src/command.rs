@@ -1,11 +1,11 @@
 //! The command language: everything that can change a database, as data.
 //!
-//! A [`Command`] holds all that its effect depends on beside the state that it is applied to: "now"
-//! and new ids are inside it. Applying the same commands to the same state therefore gives the same
-//! bytes on every machine, which is what replication stands on. Nothing here applies anything.
+//! Beside the state, the effect of a [`Command`] depends only on the command: "now" and new ids are inside
+//! it. So the same commands applied to the same state give the same bytes on every machine, which
+//! replication relies on. Nothing here applies commands.
 //!
-//! What a caller asks for relative to now is a duration here, counted from the command's own "now":
-//! so the retry of a call is the same command but for that one time.
+//! Times that a caller gives relative to now are durations, counted from the command's "now". So the retry
+//! of a call differs from the first attempt only in its "now".
 
 mod bounds;
 mod decoding;
@@ -25,15 +25,15 @@ use crate::{
 
 pub use encoding::COMMAND_VERSION;
 
-/// One change of a database, applied as a whole or not at all.
+/// A change of a database, which is applied as a whole or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Command {
     /// The proposer's time. Applying never reads a clock.
     pub now: Time,
-    /// Makes a retry harmless: a command whose request has been answered is answered so again, and
-    /// not applied.
+    /// The request that makes a retry harmless: if it has been answered before, the same answer is given
+    /// again and the command is not applied.
     pub request: Option<Request>,
-    /// What is to be done.
+    /// What the command does.
     pub body: Body,
 }
 
@@ -44,142 +44,140 @@ pub enum Body {
     Write(Write),
     /// Creates a collection.
     CreateCollection {
-        /// Its name.
+        /// The collection's name.
         name: CollectionName,
-        /// How it behaves.
+        /// The collection's options.
         options: CollectionOptions,
     },
     /// Drops a collection with all its documents.
     DropCollection {
-        /// Its name.
+        /// The collection's name.
         name: CollectionName,
     },
-    /// Does what time has made due: expires documents and leases, forgets tombstones and request
+    /// Does what is due: removes expired documents, ends expired leases, forgets tombstones and request
     /// ids, and removes what dropped collections and indexes left.
     Maintain(Maintain),
     /// Finds documents and changes them.
     Modify(Box<Modify>),
-    /// Begins an index, which the writes that follow keep up; creates the collection if need be.
+    /// Begins an index, which later writes maintain. Creates the collection if it does not exist.
     CreateIndex {
-        /// Its collection.
+        /// The index's collection.
         collection: CollectionName,
-        /// What it is.
+        /// The index's specification.
         spec: Box<IndexSpec>,
     },
-    /// Does a part of the building of an index: enters the next documents in the order of ids.
+    /// Does one step of the build of an index: adds the next documents, in the order of ids.
     BuildIndex {
-        /// Its collection.
+        /// The index's collection.
         collection: CollectionName,
-        /// Its name.
+        /// The index's name.
         name: IndexName,
-        /// How many documents it may look at, so that no command takes long.
+        /// How many documents the step may read, which bounds its duration.
         count_max: u32,
     },
     /// Drops an index.
     DropIndex {
-        /// Its collection.
+        /// The index's collection.
         collection: CollectionName,
-        /// Its name.
+        /// The index's name.
         name: IndexName,
     },
     /// Changes the schema of a collection.
     SetSchema {
-        /// The collection, created if need be.
+        /// The collection, which is created if it does not exist.
         collection: CollectionName,
-        /// How it changes.
+        /// The change.
         change: SchemaChange,
     },
 }
 
 /// A step in the change of a collection's schema.
-///
-/// A schema that is to hold for documents that exist already is proposed first: from then on all
-/// writes keep to it, as well as to the one before. Whoever proposed it looks at the documents of
-/// before in a snapshot, while writes go on, and then confirms or withdraws it.
+/// A schema that is to be checked against existing documents is proposed first: from then on all writes
+/// have to satisfy it as well as the former one. The proposer checks the existing documents in a snapshot
+/// while writes continue, and then confirms or withdraws the proposal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SchemaChange {
-    /// Writes have to satisfy this schema too, from now on.
+    /// From now on writes have to satisfy this schema too.
     Propose(Object),
     /// The proposed schema of this version becomes the collection's.
     Confirm(u64),
-    /// The proposed schema of this version is none any more.
+    /// The proposed schema of this version is dropped.
     Withdraw(u64),
-    /// The collection has this schema from now on, or none, whatever its documents are.
+    /// The collection has this schema from now on, or none, without a check of its documents.
     Impose(Option<Object>),
 }
 
-/// Finding documents and changing them, as one.
-///
-/// The documents are those that satisfy the filter, in the order of the sort and, where that leaves
-/// it open, of their ids. So it is the same ones on every replica, whichever indexes are used.
+/// Finding documents and changing them, in one step.
+/// The documents are those that satisfy the filter, in the order of the sort and then of their ids. So they
+/// are the same on every replica, whichever indexes are used.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Modify {
-    /// Where they are.
+    /// The collection of the documents.
     pub collection: CollectionName,
-    /// Which they are.
+    /// Which documents are found.
     pub filter: Filter,
-    /// The only ones that are looked at, if not all.
+    /// The only documents that are considered; all when `None`.
     pub candidates: Option<Vec<DocumentId>>,
-    /// Which come first.
+    /// In which order they are found.
     pub sort: Sort,
-    /// How many are changed at the most; all when `None`, and an error when that are more than
-    /// [`COMMAND_OPERATIONS_MAX`](crate::limits::COMMAND_OPERATIONS_MAX).
+    /// How many are changed at the most. When `None` all are changed, and more than
+    /// [`COMMAND_OPERATIONS_MAX`](crate::limits::COMMAND_OPERATIONS_MAX) are an error.
     pub limit: Option<u32>,
-    /// What is done to each: an update, a replacement, a delete or a completion.
+    /// What is done to each document: an update, a replacement, a delete or a completion.
     pub action: Action,
-    /// When they expire from then on.
+    /// When the documents expire from then on.
     pub expiry: Expiry,
-    /// For how long whoever asked has them.
+    /// The lease that begins on each document, if any.
     pub lease: Option<Lease>,
-    /// What the retry of a request is told of them.
+    /// What is remembered for the answer to a retry of the request.
     pub recall: Recall,
-    /// Which of them are skipped.
+    /// Which of the found documents are skipped.
     pub skip: Skip,
 }
 
 /// What is remembered of the documents that a request found and changed, for the answer to a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recall {
-    /// How many they were.
+    /// Their number.
     Count,
-    /// Their ids, and the versions that they got.
+    /// Their ids and new versions.
     Versions,
-    /// The documents too, as they were and as they became, unless they are large.
+    /// The documents too, before and after the change, unless they are large.
     Documents,
 }
 
-/// What a claim is for so long.
+/// A claimant's temporary right to work on a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lease {
-    /// How long after the command it ends, unless it is renewed or the document completed before.
+    /// How long after the command it ends, unless it is renewed, or the document is completed before.
     pub duration: Duration,
-    /// What is done to the document then, if what the claim has set is still so.
+    /// The update that is applied to the document then, if the fields that the claim has set still have the
+    /// values that the claim gave them.
     pub release: Release,
 }
 
 /// Which of the documents that it finds a [`Modify`] skips.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Skip {
-    /// None. One that cannot be changed refuses the whole.
+    /// None. A document that cannot be changed makes the command refused.
     #[default]
     Nothing,
-    /// Those that cannot be changed.
+    /// Documents to which the action cannot be applied.
     Unfit,
-    /// Those that cannot be changed, and those that are under a lease.
+    /// Documents to which the action cannot be applied, and documents under a lease.
     UnfitAndLeased,
 }
 
-/// A set of operations that take effect together, under checks that must all hold.
+/// Operations that take effect together, if all checks hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Write {
-    /// What a transaction has read, and what must still be so.
+    /// What a transaction has read, which must be unchanged.
     pub checks: Vec<Check>,
-    /// What is done, in order; a later one sees what an earlier one did.
+    /// The operations in order; a later one sees the effects of earlier ones.
     pub operations: SmallVec<[Operation; 1]>,
 }
 
-/// Something that a transaction has read. When it is no longer so, the command is refused as a
-/// conflict.
+/// Something that a transaction has read. If it has changed, the command is refused as a conflict.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Check {
     /// The version of a document; 0 when there was none.
@@ -191,16 +189,17 @@ pub enum Check {
         /// The version that was read.
         version: u64,
     },
-    /// The last command that had changed a collection, for what was read of it as a whole (a
-    /// listing, a count). A count of its writes would not do: dropped and made again, it can have
-    /// seen as many.
+    /// The last command that had changed a collection, for reads of the collection as a whole (a listing, a
+    /// count). A count of its writes would not be enough: after the collection was dropped and created
+    /// again, it may be the same.
     Collection {
         /// Its name.
         collection: CollectionName,
-        /// The place of that command in the order of all; 0 when the collection did not exist.
+        /// The position of that command in the order of all commands; 0 when the collection did not exist.
         index: u64,
     },
-    /// What a query found: a document that would come in, go, or have changed is a conflict.
+    /// The result of a query. It is a conflict if the query now finds more documents, fewer, or other
+    /// versions.
     Query(Box<QueryCheck>),
 }
 
@@ -214,21 +213,21 @@ impl Check {
     }
 }
 
-/// What a query of a transaction found.
+/// The result of a query of a transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueryCheck {
     /// The collection that was queried.
     pub collection: CollectionName,
-    /// The place of the last command that had changed the collection; 0 when it did not exist. If
-    /// that still is the last one, nothing else has to be looked at.
+    /// The position of the last command that had changed the collection; 0 when it did not exist. While
+    /// this is still the last one, nothing else has to be checked.
     pub index: u64,
-    /// Which documents.
+    /// The filter of the query.
     pub filter: Filter,
-    /// In which order; where it leaves that open, by id.
+    /// The sort of the query, and then ids.
     pub sort: Sort,
-    /// How many were left out first.
+    /// How many results were left out at the beginning.
     pub offset: u64,
-    /// How many were asked for at the most.
+    /// How many results were asked for at the most.
     pub limit: Option<u64>,
     /// A hash of the ids and versions of the documents that were found, in their order.
     pub fingerprint: u128,
@@ -241,27 +240,26 @@ pub struct Operation {
     pub collection: CollectionName,
     /// The document's id.
     pub id: DocumentId,
-    /// What must hold for the action to be taken.
+    /// The condition of the action.
     pub condition: Condition,
     /// What is done to the document.
     pub action: Action,
-    /// When the document is to expire.
+    /// When the document expires.
     pub expiry: Expiry,
 }
 
-/// What must hold of a document for an [`Action`] to be taken.
+/// The condition on a document under which an [`Action`] is applied.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// Nothing.
+    /// No condition.
     Always,
-    /// There is no such document.
+    /// The document does not exist.
     Absent,
     /// The document exists and has this version.
     Version(u64),
-    /// The document exists and its fields, as a whole, equal these.
+    /// The document exists and has exactly these fields.
     Document(Encoded),
-    /// The document exists and these fields equal these values; `None` stands for a field that is
-    /// missing.
+    /// The document exists and these fields equal these values; `None` means that the field is missing.
     Fields(Vec<(Path, Option<Value>)>),
     /// The document exists and satisfies this filter.
     Matches(Box<Filter>),
@@ -270,97 +268,93 @@ pub enum Condition {
 /// What is done to a document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Create it; refused when it exists.
+    /// Create it. Refused if it exists.
     Insert(Encoded),
-    /// Create it under an id that was made up for the caller, who is told it, also by the answer
-    /// to a retry; refused when it exists.
+    /// Create it under an id that was generated for the caller, which the answer contains, also to a retry.
+    /// Refused if it exists.
     InsertNew(Encoded),
-    /// Replace its fields; refused when it does not exist.
+    /// Replace its fields. Refused if it does not exist.
     Replace(Encoded),
     /// Create it, or replace its fields.
     Upsert(Encoded),
-    /// Change some of its fields; refused when it does not exist.
+    /// Change some of its fields. Refused if it does not exist.
     Update(Update),
-    /// Delete it. Deleting what does not exist is no refusal: it changes nothing.
+    /// Delete it. It is not refused if it does not exist, and changes nothing then.
     Delete,
-    /// Change some of its fields and end the lease on it, if there is one; refused when it does
-    /// not exist.
+    /// Change some of its fields, and end its lease, if there is one. Refused if it does not exist.
     Complete(Update),
-    /// Let the lease on it end so long after the command instead; refused when there is no lease.
+    /// Extend its lease to end this long after the command. Refused if there is no lease.
     Renew(Duration),
-    /// End the lease on it now, with the update that the lease holds for that; refused when there
-    /// is no lease.
+    /// End its lease now, and apply the lease's release. Refused if there is no lease.
     Release,
-    /// End the lease on it now as [`Release`](Action::Release) does, and make this change as well:
-    /// what says when the work is to be tried again, and why it was given back. Refused when there
-    /// is no lease.
+    /// End its lease now as [`Release`](Action::Release) does, and apply this update too, which says when
+    /// the work is to be tried again and why it was given back. Refused if there is no lease.
     Retry(Update),
-    /// Replace its fields and end the lease on it, or let it end later: what completing, renewing
-    /// and releasing come to in a transaction, which has read the document. Or create it or replace
-    /// its fields and begin a lease, which is what claiming comes to there. Refused when it does not
-    /// exist, unless a lease begins, and when a lease is to end later that there is none of.
+    /// Replace its fields, and end, renew or begin a lease. Transactions, which have read the document, use
+    /// this for completing, renewing and releasing; and for claiming, which may also create the document.
+    /// Refused if the document does not exist and no lease begins, and if a lease is renewed that does not
+    /// exist.
     Settle(Encoded, LeaseChange),
-    /// Change nothing: the operation only compares.
+    /// Change nothing: only the condition is checked.
     Compare,
 }
 
-/// What becomes of the lease on a document.
+/// The change of the lease on a document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LeaseChange {
-    /// It ends.
+    /// The lease ends.
     End,
-    /// It ends so long after the command instead.
+    /// The lease ends this long after the command instead.
     Renew(Duration),
-    /// Another one begins. Whoever had one before has lost it.
+    /// A new lease begins. Whoever had a lease before loses it.
     Begin(Box<BegunLease>),
 }
 
-/// A lease that begins with the commit of a transaction that has claimed the document.
+/// A lease that begins when a transaction commits a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BegunLease {
-    /// How long after the command it ends, and what is done then.
+    /// The duration, from the command on, and the release.
     pub lease: Lease,
-    /// The paths that the claim gave a value, or took it from; at most
-    /// [`UPDATE_OPERATIONS_MAX`](crate::limits::UPDATE_OPERATIONS_MAX). The release is done only while
-    /// the document has the values there that the claim left.
+    /// The paths that the claim set or unset; at most
+    /// [`UPDATE_OPERATIONS_MAX`](crate::limits::UPDATE_OPERATIONS_MAX). The release is applied only if the
+    /// document still has the values there that the claim left.
     pub set: Vec<Path>,
-    /// A hash of those values, where the transaction has changed one of them after its claim. Without
-    /// it they are those that the document is written with.
+    /// A hash of those values, if the transaction has changed one of them after its claim. Otherwise they
+    /// are those of the fields that are written.
     pub values: Option<u128>,
 }
 
-/// When a document that is written expires.
-///
-/// One that is to expire at the time of the command or before is written and expires with the same
-/// command: nobody ever reads it, and its tombstone has the version after that of the write.
+/// When a written document expires.
+/// A document that expires at the time of the command or before is written and removed by the same command:
+/// it is never read, and its tombstone has the version after that of the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Expiry {
-    /// An update keeps what was set before; any other write clears it.
+    /// An update keeps the former time; any other write clears it.
     #[default]
     Keep,
     /// Never, whatever was set before.
     Never,
     /// At this time.
     At(Time),
-    /// So long after the command, at [`Time::MAX`] at the latest.
+    /// This long after the command, at [`Time::MAX`] at the latest.
     After(Duration),
 }
 
-/// How a collection behaves.
+/// The options of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CollectionOptions {
-    /// The weakest level at which it can be written; no floor when `None`.
+    /// The weakest level at which it can be written; any level when `None`.
     pub min_write: Option<Consistency>,
-    /// The weakest level at which it can be read; no floor when `None`.
+    /// The weakest level at which it can be read; any level when `None`.
     pub min_read: Option<Consistency>,
 }
 
 /// What one step of maintenance does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaintainScope {
-    /// It expires documents and ends leases.
+    /// Removes expired documents and ends expired leases.
     Due,
-    /// And it forgets and removes what is left over.
+    /// Also forgets old tombstones and request ids, and removes what was dropped.
     All,
 }
 
@@ -371,30 +365,30 @@ pub struct Maintain {
     pub forget_deleted_before: Time,
     /// Request ids from before this time are forgotten.
     pub forget_requests_before: Time,
-    /// How many keys it may remove at the most, so that no command takes long.
+    /// How many keys it may remove at the most, which bounds its duration.
     pub count_max: u32,
-    /// Whether it expires documents and ends leases, or more.
+    /// What the step does.
     pub scope: MaintainScope,
 }
 
-/// Which request a command is an attempt at.
+/// The request that a command belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Its name.
+    /// The request's id.
     pub id: RequestId,
-    /// What is asked for, see [`Body::fingerprint`]: another command under the same id is none of
-    /// its attempts, and is refused.
+    /// A hash of what the request asks for, see [`Body::fingerprint`]: another command under the same id is
+    /// refused.
     pub fingerprint: u128,
 }
 
-/// A name that a client gives to one request and to all retries of it.
+/// A name that a client gives to a request and to all its retries.
 ///
 /// 1 to [`RequestId::LENGTH_MAX`] bytes; anything that is unique, such as a UUID.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(Box<str>);
 
 impl RequestId {
-    /// The most bytes of a request id: enough for two UUIDs or a hash in hexadecimal.
+    /// The largest length of a request id in bytes: enough for two UUIDs or a hash in hexadecimal.
     pub const LENGTH_MAX: usize = 128;
 
     /// Checks the length of `text`.
@@ -415,27 +409,27 @@ impl RequestId {
     }
 }
 
-/// What became of one [`Operation`].
+/// The result of one [`Operation`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It was applied, and the document has this version now. A delete has a version too: that of
-    /// the tombstone.
+    /// It was applied, and the document now has this version. After a delete it is the version of the
+    /// tombstone.
     Applied {
-        /// The document's version from here on.
+        /// The document's version after the operation.
         version: u64,
         /// Whether the document existed before.
         existed: bool,
     },
-    /// Its condition holds, and there was nothing to change: a comparison, or a delete of what did
-    /// not exist.
+    /// Its condition holds, and there was nothing to change: a comparison, or a delete of a document that
+    /// does not exist.
     Held {
         /// The document's version; 0 when it does not exist.
         version: u64,
     },
-    /// It could not be applied, and so nothing of the command was.
+    /// It could not be applied, so nothing of the command was applied.
     Refused(Refusal),
-    /// It could have been applied, but another operation of the same command was refused. Whether
-    /// unique indexes would have let it is looked at only when nothing else is refused.
+    /// It was not refused, but another operation of the same command was. Unique indexes are checked only
+    /// if nothing else is refused.
     Abandoned,
 }
 
@@ -451,12 +445,12 @@ pub enum Refusal {
     Missing,
     /// The document has another version.
     Version {
-        /// The version that it was to have.
+        /// The expected version.
         expected: u64,
-        /// The version that it has; 0 when it does not exist.
+        /// The document's version; 0 when it does not exist.
         found: u64,
     },
-    /// The document's content is not the expected one.
+    /// The document does not have the expected content.
     Content {
         /// The first field that differs; `None` when the whole document was compared.
         path: Option<Path>,
@@ -468,10 +462,10 @@ pub enum Refusal {
         /// Its version.
         version: u64,
     },
-    /// The change cannot be made to this document, for instance because it would add a number to
-    /// a string.
+    /// The update cannot be applied to this document, for instance because it would add a number to a
+    /// string.
     Update(Error),
-    /// A unique index has the same values for another document.
+    /// Another document has the same values in a unique index.
     Duplicate {
         /// The index.
         index: IndexName,
@@ -480,7 +474,7 @@ pub enum Refusal {
     },
     /// The document would violate the collection's schema.
     Schema(Violations),
-    /// Nobody holds a lease on the document.
+    /// The document has no lease.
     NoLease {
         /// The document's version.
         version: u64,
@@ -493,7 +487,7 @@ impl fmt::Display for Refusal {
             Refusal::Exists { version } => write!(f, "it exists already, at version {version}"),
             Refusal::Missing => write!(f, "it does not exist"),
             Refusal::Version { expected, found: 0 } => {
-                write!(f, "it does not exist, and was to have version {expected}")
+                write!(f, "it does not exist, and version {expected} was expected")
             }
             Refusal::Version { expected, found } => {
                 write!(f, "it has version {found}, not {expected}")
@@ -502,7 +496,7 @@ impl fmt::Display for Refusal {
                 write!(f, "field {path} has another value, at version {version}")
             }
             Refusal::Content { path: None, version } => {
-                write!(f, "its content is another, at version {version}")
+                write!(f, "it has other content, at version {version}")
             }
             Refusal::Unmatched { version } => {
                 write!(f, "it does not satisfy the filter, at version {version}")
@@ -510,11 +504,11 @@ impl fmt::Display for Refusal {
             Refusal::Update(error) => write!(f, "{error}"),
             Refusal::Duplicate { index, id } => {
                 let (index, id) = (index.as_str(), id.as_str());
-                write!(f, "unique index {index:?} has its values for document {id:?} already")
+                write!(f, "document {id:?} has the same values in unique index {index:?}")
             }
             Refusal::Schema(violations) => write!(f, "it violates the schema: {violations}"),
             Refusal::NoLease { version } => {
-                write!(f, "nobody has a lease on it, at version {version}")
+                write!(f, "it has no lease, at version {version}")
             }
         }
     }

@@ -26,13 +26,13 @@ pub trait Wire: Sized {
     fn take(bytes: &mut &[u8]) -> Option<Self>;
 }
 
-/// Appends bytes with their length in front.
+/// Appends bytes, preceded by their length.
 pub fn put_bytes(value: &[u8], out: &mut Vec<u8>) {
     encode_varint(value.len() as u64, out);
     out.extend_from_slice(value);
 }
 
-/// Takes bytes with their length in front.
+/// Takes bytes that are preceded by their length.
 pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = usize::take(bytes)?;
     let (taken, rest) = bytes.split_at_checked(length)?;
@@ -40,7 +40,7 @@ pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-/// Takes a text with its length in front.
+/// Takes a text that is preceded by its length.
 pub fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
     std::str::from_utf8(take_bytes(bytes)?).ok()
 }
@@ -52,8 +52,8 @@ pub fn take_tag(bytes: &mut &[u8]) -> Option<u8> {
     Some(tag)
 }
 
-/// Writes and reads an enum: each variant with its tag, and its parts in the order of their bytes.
-/// Every variant has to be listed, unless `else` says how the others are written.
+/// Encodes and decodes an enum: each variant with its tag, and its parts in the order of their bytes. Every
+/// variant has to be listed, unless `else` says how the others are encoded.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! wire_enum {

@@ -495,7 +495,7 @@ impl fmt::Display for Stale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Stale(expected, found) = self;
         match found {
-            0 => write!(f, "does not exist, and was to have version {expected}"),
+            0 => write!(f, "does not exist, and version {expected} was expected"),
             _ => write!(
                 f,
                 "has version {found}, not {expected}: it was changed, or claimed by another claimant"

@@ -1,5 +1,6 @@
-//! The limits of a [`Command`](super::Command) as a whole, for those that are written and those that
-//! are read: what one node encodes, every node decodes. Limits of its parts are kept by their types.
+//! The limits of a [`Command`](super::Command) as a whole, checked when it is encoded and when it is
+//! decoded, so that every node decodes what any node encodes. The types of its parts check their own
+//! limits.
 
 use super::{Action, Body, Command, LeaseChange};
 use crate::limits::{
@@ -36,7 +37,7 @@ fn check_action(action: &Action) -> Result<()> {
     }
 }
 
-/// Checks how many paths a claim has set: one update can set no more.
+/// Checks how many paths a claim sets: no more than one update can.
 pub(super) fn check_set(found: usize) -> Result<()> {
     bound("number of paths that one claim sets", found, UPDATE_OPERATIONS_MAX)
 }

@@ -1,21 +1,21 @@
-//! Reading a [`Command`] back from its bytes, which [`encoding`](super::encoding) draws.
+//! Decodes a [`Command`] from the bytes that [`encoding`](super::encoding) specifies.
 //!
-//! The bytes come from a log or a wire, and anybody may have made them. Nothing here panics, and no
-//! list is given room before its entries have been read, so that what is allocated is a small
-//! multiple of what came. The limits of a command hold for what is decoded: its size and the number
-//! of its operations are checked here, and names, ids, documents, filters and the like by their own
-//! types. Whether a command fits a state is not decided here.
+//! The bytes come from a log or the network, and are not trusted. Nothing here panics, and no memory is
+//! reserved for a list before its entries have been read, so memory use is a small multiple of the input.
+//! Decoded commands are within the limits of commands: size and number of operations are checked here, and
+//! names, ids, documents, filters and the like by their own types. Whether a command is valid in a state is
+//! not checked here.
 //!
-//! A command has one encoding, and no other is accepted, not even one that says the same: what was
-//! decoded is encoded once more, and compared. So a copy of a log can be checked by its bytes, and a
-//! fingerprint that was taken of a command is that of its bytes too. When a later release writes a
-//! part in another form, be it an order of the parts of a filter, that is another version.
+//! Each command has one encoding, and no other is accepted, even with the same meaning: a decoded command
+//! is encoded again and compared. So copies of a log can be compared by their bytes, and a fingerprint of a
+//! command is one of its bytes. If a later release encodes a part differently, for instance with the parts
+//! of a filter in another order, that is a new version.
 //!
 //! # CAVEATS
 //!
-//! - Patterns of regular expressions are compiled when a filter is read. A few bytes of pattern can
-//!   take [`REGEX_PROGRAM_BYTES_MAX`](crate::limits::REGEX_PROGRAM_BYTES_MAX) bytes.
-//! - A schema is checked to be an object, and read where it is applied.
+//! - Patterns of regular expressions are compiled when a filter is decoded. A few bytes of pattern can take
+//!   [`REGEX_PROGRAM_BYTES_MAX`](crate::limits::REGEX_PROGRAM_BYTES_MAX) bytes.
+//! - A schema is only checked to be an object here, and compiled when it is applied.
 
 use std::time::Duration;
 
@@ -32,19 +32,19 @@ use crate::{
     RawObject, RawValue, Release, Result, Sort, Time, Update, Value, decode_varint,
 };
 
-/// The fewest bytes of a check: a tag, a name of one letter and a number.
+/// The smallest size of a check: a tag, a name of one letter and a number.
 const CHECK_BYTES_MIN: usize = 4;
-/// The fewest bytes of an operation: name, id, condition, action and expiry.
+/// The smallest size of an operation: name, id, condition, action and expiry.
 const OPERATION_BYTES_MIN: usize = 7;
-/// The fewest bytes of the id of a document.
+/// The smallest size of the id of a document.
 const ID_BYTES_MIN: usize = 2;
-/// The fewest bytes of a path.
+/// The smallest size of a path.
 const PATH_BYTES_MIN: usize = 2;
-/// The fewest bytes of a field that is compared: a path, and no value.
+/// The smallest size of a compared field: a path, and no value.
 const FIELD_BYTES_MIN: usize = 3;
 
 impl Command {
-    /// Reads what [`encode_into`](Self::encode_into) wrote, checking all of it.
+    /// Decodes and checks what [`encode_into`](Self::encode_into) wrote.
     ///
     /// ```
     /// use velocitydb_core::{Body, Command, Time};
@@ -60,21 +60,20 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownVersion`] when the first byte is not [`COMMAND_VERSION`];
-    /// [`Error::Corrupt`] when these are not the bytes of a command, or not those that it is encoded
-    /// as; [`Error::LimitExceeded`], and what names, filters, updates and the like have to say of
-    /// themselves, when a part of it is not valid.
+    /// [`Error::UnknownVersion`] when the first byte is not [`COMMAND_VERSION`]; [`Error::Corrupt`] when
+    /// the bytes are not a command, or not its canonical encoding; [`Error::LimitExceeded`], and the errors
+    /// of names, filters, updates and the like, when a part is not valid.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         check_bytes(bytes.len())?;
         let mut reader = Reader { rest: bytes };
         let command = reader.command()?;
-        ensure(reader.rest.is_empty(), "a command does not end where it should")?;
-        ensure(command.is_encoded_as(bytes)?, "a part of a command is not in its one form")?;
+        ensure(reader.rest.is_empty(), "a command has trailing bytes")?;
+        ensure(command.is_encoded_as(bytes)?, "a part of a command is not in its canonical form")?;
         Ok(command)
     }
 }
 
-/// What is left of a command.
+/// The rest of a command that is being decoded.
 struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -121,7 +120,7 @@ impl<'a> Reader<'a> {
             },
             7 => Body::DropIndex { collection: self.collection()?, name: self.index()? },
             8 => Body::SetSchema { collection: self.collection()?, change: self.schema_change()? },
-            _ => return Err(Error::corrupt("a command does something unknown")),
+            _ => return Err(Error::corrupt("the kind of a command is unknown")),
         })
     }
 
@@ -266,13 +265,13 @@ impl<'a> Reader<'a> {
                 0 => Recall::Count,
                 1 => Recall::Versions,
                 2 => Recall::Documents,
-                _ => return Err(Error::corrupt("what is recalled of a request is unknown")),
+                _ => return Err(Error::corrupt("what is remembered of a request is unknown")),
             },
             skip: match self.byte()? {
                 0 => Skip::Nothing,
                 1 => Skip::Unfit,
                 2 => Skip::UnfitAndLeased,
-                _ => return Err(Error::corrupt("unknown choice of the documents to skip")),
+                _ => return Err(Error::corrupt("which documents are skipped is unknown")),
             },
         })
     }
@@ -280,7 +279,7 @@ impl<'a> Reader<'a> {
     fn lease(&mut self) -> Result<Lease> {
         let (duration, mut bytes) = (self.duration()?, self.bytes()?);
         let release = Release::decode(&mut bytes)?;
-        ensure(bytes.is_empty(), "what is done at the end of a lease has bytes behind it")?;
+        ensure(bytes.is_empty(), "the release of a lease has trailing bytes")?;
         Ok(Lease { duration, release })
     }
 
@@ -300,7 +299,7 @@ impl<'a> Reader<'a> {
         self.array().map(|[byte]| byte)
     }
 
-    /// A number in LEB128, in as few bytes as will do.
+    /// A number in LEB128, which must not be longer than necessary.
     fn number(&mut self) -> Result<u64> {
         let before = self.rest;
         let number = decode_varint(&mut self.rest)
@@ -315,7 +314,7 @@ impl<'a> Reader<'a> {
         u32::try_from(self.number()?).map_err(|_| Error::corrupt("a number has more than 32 bits"))
     }
 
-    /// How many entries of so many bytes at the least a list has.
+    /// The length of a list, whose entries have at least this many bytes each.
     fn count(&mut self, entry_bytes_min: usize) -> Result<usize> {
         let count = usize::try_from(self.number()?).unwrap_or(usize::MAX);
         let fits = count <= self.rest.len() / entry_bytes_min;
@@ -323,7 +322,7 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
-    /// Bytes with their length in front.
+    /// Bytes that are preceded by their length.
     fn bytes(&mut self) -> Result<&'a [u8]> {
         let length = usize::try_from(self.number()?).unwrap_or(usize::MAX);
         self.take(length)
@@ -337,7 +336,7 @@ impl<'a> Reader<'a> {
         match self.byte()? {
             0 => Ok(None),
             1 => read(self).map(Some),
-            _ => Err(Error::corrupt("an option is neither there nor not there")),
+            _ => Err(Error::corrupt("the tag of an option is neither 0 nor 1")),
         }
     }
 
@@ -383,7 +382,7 @@ impl<'a> Reader<'a> {
         RawValue::validate(self.bytes()?)?.to_value()
     }
 
-    /// A value whose names may begin with `$`, or be paths.
+    /// A value whose field names may begin with `$` or be paths.
     fn value_of_operators(&mut self) -> Result<Value> {
         RawValue::validate_names(self.bytes()?, Names::Operators)?.to_value()
     }

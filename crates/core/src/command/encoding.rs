@@ -1,5 +1,5 @@
-//! The canonical encoding of a [`Command`], its length, and the fingerprint of its body. Reading is
-//! in [`decoding`](super::decoding).
+//! The canonical encoding of a [`Command`], its length, and the fingerprint of its body. See
+//! [`decoding`](super::decoding) for the inverse.
 //!
 //! ```text
 //! command   version (1 byte), now (8, little-endian µs), request, body
@@ -7,12 +7,12 @@
 //! body      a tag (1 byte) and its parts, in the order of the fields of its type
 //! ```
 //!
-//! Numbers are LEB128; texts, encoded documents, updates, filters and the like have their length in
-//! front; a list has its count, an option a byte of 0 or 1. A command has one encoding, and
-//! commands that differ have different ones. A later version of a command gets another first byte.
+//! Numbers are LEB128; texts, encoded documents, updates, filters and the like are preceded by their
+//! length, lists by their count; an option begins with a byte of 0 or 1. Each command has one encoding, and
+//! different commands have different encodings. A later version of the encoding has another first byte.
 //!
-//! One walk over the command serves all purposes, so that none can forget a part of it. This
-//! must not decide what is allowed.
+//! One traversal of the command serves all purposes, so that none can omit a part. It does not decide what
+//! is allowed.
 
 use std::time::Duration;
 
@@ -30,32 +30,32 @@ use crate::{Consistency, Encoded, Filter, Object, Release, Result, Sort, Time, U
 /// The version of the encoding, its first byte.
 pub const COMMAND_VERSION: u8 = 1;
 
-/// Where an encoding goes.
+/// The destination of an encoding.
 trait Output {
     fn put(&mut self, bytes: &[u8]);
 
-    /// Takes an update, with its length in front.
+    /// Adds an update, preceded by its length.
     fn put_update(&mut self, update: &Update) -> Result<()> {
         self.put_with_length(|bytes| update.encode_into(bytes))
     }
 
-    /// Takes a filter, with its length in front.
+    /// Adds a filter, preceded by its length.
     fn put_filter(&mut self, filter: &Filter) -> Result<()> {
         self.put_with_length(|bytes| filter.encode_into(bytes))
     }
 
-    /// Takes a sort, with its length in front.
+    /// Adds a sort, preceded by its length.
     fn put_sort(&mut self, sort: &Sort) -> Result<()> {
         sort.check()?;
         self.put_with_length(|bytes| encode_sort_into(&sort.to_value(), bytes))
     }
 
-    /// Takes what is done at the end of a lease, with its length in front.
+    /// Adds what is done at the end of a lease, preceded by its length.
     fn put_release(&mut self, release: &Release) -> Result<()> {
         self.put_with_length(|bytes| release.encode_into(bytes))
     }
 
-    /// Takes what a function writes, with its length in front.
+    /// Adds what a function writes, preceded by its length.
     fn put_with_length(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
         let mut bytes = Vec::new();
         write(&mut bytes)?;
@@ -89,9 +89,9 @@ impl Output for Xxh3 {
     }
 }
 
-/// Compares with what is expected.
+/// Compares an encoding with expected bytes.
 struct Comparison<'a> {
-    /// What is still to come; `None` after a difference.
+    /// The expected rest; `None` after a difference.
     expected: Option<&'a [u8]>,
 }
 
@@ -101,8 +101,8 @@ impl Output for Comparison<'_> {
     }
 }
 
-/// Counts bytes. What has a bound of its length is not written for that, which every command with one
-/// would have to pay for.
+/// Counts bytes. Updates, filters, sorts and releases are estimated and not encoded, since every command
+/// with one would pay for that.
 struct Length(usize);
 
 impl Length {
@@ -138,12 +138,12 @@ impl Output for Length {
 }
 
 impl Command {
-    /// Appends the command as canonical bytes, for a log or a wire.
+    /// Appends the canonical encoding of the command, for a log or the network.
     ///
     /// # Errors
     ///
-    /// When a filter, a sort or an update is invalid, and when it is larger than a command can be;
-    /// the buffer is then left as it was.
+    /// When a filter, a sort or an update is invalid, and when the command exceeds its limits; the buffer
+    /// is then unchanged.
     pub fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<()> {
         let start = buffer.len();
         let result = check_parts(self)
@@ -162,8 +162,8 @@ impl Command {
         Ok(comparison.expected.is_some_and(<[u8]>::is_empty))
     }
 
-    /// How many bytes [`encode_into`](Self::encode_into) appends at the most: it is exact but for
-    /// some bytes by value of an update, a filter or a sort.
+    /// An upper bound of the number of bytes that [`encode_into`](Self::encode_into) appends: exact except
+    /// for some bytes for each value of an update, a filter or a sort.
     ///
     /// # Errors
     ///
@@ -178,7 +178,7 @@ impl Command {
 }
 
 impl Check {
-    /// How many bytes it has in a command at the most; see [`Command::encoded_length_max`].
+    /// An upper bound of its size in a command, in bytes; see [`Command::encoded_length_max`].
     ///
     /// # Errors
     ///
@@ -191,11 +191,11 @@ impl Check {
 }
 
 impl LeaseChange {
-    /// How many bytes it has in a command; see [`Command::encoded_length_max`].
+    /// An upper bound of its size in a command, in bytes; see [`Command::encoded_length_max`].
     ///
     /// # Errors
     ///
-    /// When what is done at the end of a lease is invalid.
+    /// When the release is invalid.
     pub fn encoded_length_max(&self) -> Result<usize> {
         let mut length = Length(0);
         Writer::new(&mut length, Ids::All).lease_change(self)?;
@@ -204,9 +204,9 @@ impl LeaseChange {
 }
 
 impl Body {
-    /// A hash of everything in the body that the caller chose, by which the retry of a command is
-    /// told from another command under the same request id. An id that was made up for the caller
-    /// ([`Action::InsertNew`]) is left out: the retry brings another one.
+    /// A hash of everything in the body that the caller chose. It distinguishes the retry of a command from
+    /// another command with the same request id. Ids that were generated for the caller
+    /// ([`Action::InsertNew`]) are left out: a retry generates another one.
     ///
     /// # Errors
     ///
@@ -218,11 +218,11 @@ impl Body {
     }
 }
 
-/// Which ids of documents are written.
+/// Which ids of documents are included.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ids {
     All,
-    /// Those that the caller chose; the others as an empty text, which is no id.
+    /// Those that the caller chose. Generated ids are encoded as an empty text, which is not a valid id.
     Chosen,
 }
 
@@ -601,7 +601,7 @@ mod tests {
     use crate::limits::COMMAND_OPERATIONS_MAX;
     use crate::{DocumentId, object};
 
-    /// A part that was left out of the encoding would let one command pass for the retry of another.
+    /// If the encoding left out a part, one command could be taken for the retry of another.
     #[test]
     fn commands_that_differ_have_different_encodings_and_fingerprints() {
         let bodies = bodies();
@@ -628,7 +628,7 @@ mod tests {
         assert!(DocumentId::new("").is_err(), "no id is what stands for one that was made up");
     }
 
-    /// Values of every kind, in every operator: the bound of their length has to hold.
+    /// Values of every kind, in every operator, for which the bound of the length has to hold.
     #[test]
     fn the_length_of_an_update_is_bounded_without_encoding_it() {
         let value = || {
@@ -658,7 +658,7 @@ mod tests {
         Update::new().set("a", 1).set("a.b", 1).encoded_length_max().unwrap_err();
     }
 
-    /// What could be written and not read would be an entry of a log that nobody can pass.
+    /// A command that can be encoded but not decoded would block a log for ever.
     #[test]
     fn what_is_too_large_is_not_written() {
         let Body::Write(Write { operations, .. }) = insert("a", Action::Insert) else { panic!() };

@@ -1,4 +1,4 @@
-//! One command of each kind, for the tests of the encoding; and reading them back, whole and damaged.
+//! One command of each kind, for the tests of the encoding; and decoding them, intact and damaged.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn write(operation: Operation) -> Body {
     Body::Write(Write { checks: Vec::new(), operations: smallvec![operation] })
 }
 
-/// The insert of a document, or what else is done with its fields.
+/// The insert of a document, or another action with its fields.
 pub(super) fn insert(id: &str, action: fn(Encoded) -> Action) -> Body {
     let id = id.try_into().unwrap();
     write(Operation { id, ..operation(Condition::Always, action(fields()), Expiry::Keep) })
@@ -56,7 +56,7 @@ fn modify() -> Modify {
     }
 }
 
-/// Bodies that all differ: every variant of every type that is in a command.
+/// Different bodies, with every variant of every type that is part of a command.
 pub(super) fn bodies() -> Vec<Body> {
     let mut bodies = vec![
         insert("a", Action::Insert),
@@ -217,8 +217,8 @@ pub(super) fn encoded(body: Body) -> Vec<u8> {
     bytes
 }
 
-/// Notes which variant a value is, by a match that the compiler keeps complete. What is never noted
-/// is found by comparing the two sets.
+/// Records which variant a value is, by a match that the compiler keeps exhaustive. Comparing the two sets
+/// shows which variants never occur.
 macro_rules! note {
     ($seen:expr, $value:expr, $type:ident { $($variant:pat),+ $(,)? }) => {{
         const ALL: &[&str] = &[$(concat!(stringify!($type), "::", stringify!($variant))),+];
@@ -344,7 +344,7 @@ fn another_version_is_named() {
     }
 }
 
-/// What stands in front of a body: version, a time, no request.
+/// The bytes before a body: version, a time, no request.
 fn with_body(body: &[&[u8]]) -> Vec<u8> {
     [&[COMMAND_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &body.concat()].concat()
 }
@@ -369,7 +369,7 @@ fn numbers_have_one_form() {
     assert!(renew(&[0, 0x80, 0x80, 0x80, 0x80, 0x10]).contains("more than 32 bits"));
 }
 
-/// Lengths and counts that are larger than what is there must be found before room is made.
+/// Lengths and counts that exceed the input must be detected before memory is reserved.
 #[test]
 fn lengths_and_counts_stay_within_the_bytes() {
     const HUGE: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
@@ -394,7 +394,7 @@ fn limits_hold_for_what_is_read() {
     assert!(problem(&[b"\x02\x07_system"]).contains("belong to the database"));
     let mut count = Vec::new();
     crate::encode_varint(UPDATE_OPERATIONS_MAX as u64 + 1, &mut count);
-    // Empty fields, a lease of no time and no release, and more paths than a claim can set.
+    // Empty fields, a lease of no duration and without a release, and more paths than a claim can set.
     let paths = [&count[..], &b"\x01a".repeat(UPDATE_OPERATIONS_MAX + 1)].concat();
     let fields = Encoded::from_object(&Object::new()).unwrap();
     let length = u8::try_from(fields.as_bytes().len()).unwrap();
@@ -404,7 +404,7 @@ fn limits_hold_for_what_is_read() {
     assert!(problem(&[id.as_bytes()]).contains("control character"));
 }
 
-/// Parts that are read leniently where users write them, and have one form in a command.
+/// Parts that may be written in several forms by users, and have one form in a command.
 #[test]
 fn parts_in_another_form_are_refused() {
     let encoded = |object: Object| {
@@ -440,6 +440,6 @@ fn parts_in_another_form_are_refused() {
     ];
     for other in others {
         let error = other.unwrap_err().to_string();
-        assert!(error.contains("not in its one form"), "{error}");
+        assert!(error.contains("not in its canonical form"), "{error}");
     }
 }

@@ -80,8 +80,8 @@ wire_enum!(Error {
     29 UnknownVersion { what, found, known };
 });
 
-/// The cause of [`Error::RefusedJson`], which cannot be another `RefusedJson`: so the recursion of
-/// decoding is bounded for untrusted bytes.
+/// The cause of [`Error::RefusedJson`], which cannot be another `RefusedJson`: so the recursion is bounded
+/// when untrusted bytes are decoded.
 impl Wire for Box<Error> {
     fn put(&self, out: &mut Vec<u8>) {
         (**self).put(out);

@@ -1,4 +1,4 @@
-//! Encodes and decodes one of every part of an answer, intact and damaged.
+//! Encodes and decodes every kind of part of an answer, intact and damaged.
 
 use proptest::prelude::*;
 
@@ -127,8 +127,7 @@ fn errors_that_are_nested_by_others_end() {
 }
 
 proptest! {
-    /// Untrusted bytes are decoded or refused, and decoded values can be encoded
-    /// again.
+    /// Untrusted bytes are decoded or refused, and decoded values can be encoded again.
     #[test]
     fn damaged_parts_are_read_or_refused(
         which in any::<prop::sample::Index>(),
