@@ -1,5 +1,5 @@
-//! The bytes of an answer, which travels to whoever asked for it, and is remembered for a retry.
-//! `docs/format.md` draws them.
+//! The encoding of an answer, which is sent to the caller and remembered for a retry. `docs/format.md`
+//! specifies it.
 
 use velocitydb_core::wire::{Wire, put_bytes, take_bytes, take_tag};
 use velocitydb_core::{Outcome, encode_varint};
@@ -15,7 +15,7 @@ pub(crate) const ANSWER_VERSION: u8 = 1;
 const APPLIED: u8 = 0;
 const REJECTED: u8 = 1;
 
-/// The parts of a reply. What it does not say has none.
+/// The tags of the parts of a reply. Empty parts are left out.
 const OUTCOME: u8 = 0;
 const FOUND: u8 = 1;
 const FOUND_DOCUMENTS: u8 = 2;
@@ -30,8 +30,8 @@ const REPLAYED: u8 = 10;
 const HAS_MORE: u8 = 11;
 const BEHIND: u8 = 12;
 
-/// Appends an answer as bytes, for a wire.
-#[cfg_attr(not(test), expect(dead_code, reason = "who answers over a wire is to come"))]
+/// Appends the encoding of an answer, for sending it.
+#[cfg_attr(not(test), expect(dead_code, reason = "nothing sends answers yet"))]
 pub(crate) fn encode_answer(answer: &Answer, out: &mut Vec<u8>) {
     out.push(ANSWER_VERSION);
     match answer {
@@ -46,12 +46,12 @@ pub(crate) fn encode_answer(answer: &Answer, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads an answer that [`encode_answer`] wrote.
+/// Decodes an answer that [`encode_answer`] encoded.
 ///
 /// # Errors
 ///
-/// When the bytes are those of a later version, or of no answer.
-#[cfg_attr(not(test), expect(dead_code, reason = "who answers over a wire is to come"))]
+/// When the encoding is of a later version, or is not that of an answer.
+#[cfg_attr(not(test), expect(dead_code, reason = "nothing sends answers yet"))]
 pub(crate) fn decode_answer(bytes: &[u8]) -> Result<Answer> {
     let mut rest = bytes;
     match take_tag(&mut rest) {
@@ -71,10 +71,13 @@ pub(crate) fn decode_answer(bytes: &[u8]) -> Result<Answer> {
 }
 
 fn malformed() -> Error {
-    Error::Corrupt { place: "an answer".to_owned(), what: "bytes that no answer has".to_owned() }
+    Error::Corrupt {
+        place: "an answer".to_owned(),
+        what: "not the encoding of an answer".to_owned(),
+    }
 }
 
-/// To the end of the bytes.
+/// Extends to the end of the bytes.
 impl Wire for Reply {
     fn put(&self, out: &mut Vec<u8>) {
         self.index.put(out);
@@ -88,7 +91,7 @@ impl Wire for Reply {
         for found in &self.found {
             found.put(out);
         }
-        // Whoever has all of them can count them.
+        // Where all found documents are listed, their number is not encoded.
         if self.found_count != self.found.len() as u64 {
             part(FOUND_COUNT, &self.found_count, out);
         }
@@ -137,7 +140,7 @@ impl Wire for Reply {
         }
         reply.found_count = found_count.unwrap_or(reply.found.len() as u64);
         reply.skipped_count = skipped_count.unwrap_or(reply.skipped.len());
-        // Whoever is told of an id looks for its operation.
+        // New ids are looked up by the position of their operation, which must exist.
         let has_operation = |(position, _): &(usize, _)| *position < reply.outcomes.len();
         reply.new_ids.iter().all(has_operation).then_some(reply)
     }
@@ -156,7 +159,7 @@ impl Found {
         encode_varint(*version, out);
         id.put(out);
         if has_documents {
-            // No stored document is empty.
+            // A stored document is never empty.
             for record in [before, after] {
                 put_bytes(record.as_deref().unwrap_or_default(), out);
             }

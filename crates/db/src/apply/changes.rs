@@ -1,4 +1,4 @@
-//! [`Change`]: one effect of a command, for those who live off what is written.
+//! [`Change`]: one effect of a command, for consumers of changes.
 
 use velocitydb_core::{CollectionName, DocumentId};
 use velocitydb_storage::Blob;
@@ -10,7 +10,7 @@ use crate::state::document::Document;
 /// One effect of a command on a collection or on a document.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// The place of the command in the order of all that changed something.
+    /// The position of the command in the order of all commands that changed something.
     pub index: u64,
     /// The collection.
     pub collection: CollectionName,
@@ -23,7 +23,7 @@ pub struct Change {
 pub enum Effect {
     /// The collection was created.
     Created,
-    /// The collection was dropped, with all its documents, of which nothing more is said.
+    /// The collection was dropped, with all its documents, for which no changes are reported.
     Dropped,
     /// A document was written or removed.
     Document(Box<DocumentChange>),
@@ -34,11 +34,11 @@ pub enum Effect {
 pub struct DocumentChange {
     /// Its id.
     pub id: DocumentId,
-    /// Its version from here on: that of the deletion, if it is gone.
+    /// Its version after the change: that of the deletion, if it was removed.
     pub version: u64,
-    /// The document as it was; `None` when it is new.
+    /// The document before the change; `None` when it is new.
     pub before: Option<Document>,
-    /// The document as it is; `None` when it is gone.
+    /// The document after the change; `None` when it was removed.
     pub after: Option<Document>,
     /// Why.
     pub cause: Cause,
@@ -47,19 +47,19 @@ pub struct DocumentChange {
 /// Why a document changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// Somebody wrote or deleted it.
+    /// A caller wrote or deleted it.
     Written,
-    /// Its time to live was over.
+    /// Its time to live has expired.
     Expired,
-    /// The time of the lease on it was over.
+    /// The lease on it has expired.
     LeaseEnded,
 }
 
-/// Whoever is told of changes.
+/// The consumer of changes.
 pub(crate) type OnChanges = dyn Fn(Vec<Change>) + Send + Sync;
 
 impl Machine {
-    /// Remembers what changes from here on, until it is committed.
+    /// Records changes from here on, until they are committed.
     pub(crate) fn record_changes(&mut self) {
         self.changes.get_or_insert_default();
     }
@@ -71,7 +71,7 @@ impl Machine {
         }
     }
 
-    /// Notes the change of a document, if somebody asks for changes.
+    /// Records the change of a document, if changes are recorded.
     pub(super) fn note_document(
         &mut self,
         collection: &CollectionName,

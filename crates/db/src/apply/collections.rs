@@ -20,8 +20,8 @@ impl Machine {
         Ok(Reply::default())
     }
 
-    /// Makes a collection that does not exist. One that was dropped under the same name a short
-    /// while ago lends it the floor of its versions, so that none is used twice.
+    /// Creates a collection that does not exist. If one of the same name was dropped within the retention
+    /// time, the versions of its documents continue, so that none is used twice.
     pub(super) fn make_collection(
         &mut self,
         name: &CollectionName,

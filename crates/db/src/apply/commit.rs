@@ -1,4 +1,4 @@
-//! Committing what a group of commands has made of the state, and telling readers of it.
+//! Committing the effects of a group of commands, and making them visible to readers.
 
 use std::sync::Arc;
 
@@ -10,26 +10,26 @@ use crate::Result;
 use crate::keys::IndexNumber;
 use crate::state::Views;
 
-/// A batch of more is not kept for its memory.
+/// The memory of a larger batch is not used again.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
-/// What was committed, for those who live off it.
+/// What a commit changed, for those that have to act on it.
 #[derive(Debug, Default)]
 pub(crate) struct Committed {
-    /// Whether readers are to be told of names once it is settled.
+    /// Whether names have to be published to readers once the commit is settled.
     pub(crate) has_unpublished: bool,
-    /// What was changed, in order, where somebody asks for that.
+    /// The changes in order, if they are recorded.
     pub(crate) changes: Vec<Change>,
     /// A time before which no document expires and no lease ends.
     pub(crate) due_next: Option<Time>,
-    /// Whether something was dropped that maintenance is to remove.
+    /// Whether something was dropped that maintenance has to remove.
     pub(crate) has_leftovers: bool,
-    /// Indexes of which so much changed that how their values are distributed is not known any more.
+    /// Indexes that have changed so much that their statistics are stale.
     pub(crate) stale: Vec<(IndexNumber, CollectionName)>,
 }
 
 impl Machine {
-    /// Commits the effects of all commands since the last time, as one batch, which is visible then.
+    /// Commits the effects of all commands since the last commit as one batch, which is visible afterwards.
     /// When that fails, none of them has been applied.
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<()> {
         self.check_broken()?;
@@ -43,8 +43,8 @@ impl Machine {
         self.end_commit(committed, names_changed)
     }
 
-    /// Commits the same within the window of `views`, which is to be settled once an fsync has made it
-    /// durable. `settle` makes durable what was committed before.
+    /// As [`commit`](Self::commit), within the window of `views`, which is to be settled once an fsync has
+    /// made the batch durable. `settle` makes earlier commits durable.
     pub(crate) fn commit_within(
         &mut self,
         views: &Views,
@@ -71,8 +71,8 @@ impl Machine {
                 self.unsettle_names(dropped, &names_changed, number);
                 self.end_commit(Ok(()), names_changed)
             }
-            // An engine that is short of room may have to close its store, for which the window holds
-            // states too many.
+            // An engine that is short of room may have to close its store, which the states that the window
+            // holds would prevent.
             Err(_) => {
                 let committed =
                     settle().and_then(|()| self.engine.commit(&batch, Durability::Disk));
@@ -81,7 +81,7 @@ impl Machine {
         }
     }
 
-    /// Notes which names readers are told of only when a commit is settled.
+    /// Records the names that are published to readers only when a commit is settled.
     fn unsettle_names(
         &mut self,
         dropped: Vec<CollectionName>,
@@ -96,8 +96,8 @@ impl Machine {
         }
     }
 
-    /// Tells readers of the names that were changed in the window up to a commit that is settled now.
-    /// Whether there are others.
+    /// Publishes the names that were changed in the window up to a commit that is now settled. Returns
+    /// whether others are left.
     pub(crate) fn publish_settled(&mut self, number: u64) -> bool {
         let mut settled = Vec::new();
         self.names_unsettled.retain(|(name, last)| {
@@ -111,7 +111,7 @@ impl Machine {
         !self.names_unsettled.is_empty()
     }
 
-    /// What there is to tell of the last commit.
+    /// What the last commit changed.
     pub(crate) fn take_committed(&mut self) -> Committed {
         Committed {
             has_unpublished: !self.names_unsettled.is_empty(),
@@ -122,9 +122,9 @@ impl Machine {
         }
     }
 
-    /// Commits where a log is by now, after commands without an effect. Nobody's answer rests on that:
-    /// where it is lost, the same state gives the same answers again. So it waits for no disk, and for
-    /// no room on it.
+    /// Commits the position of the log after commands without an effect. No answer depends on it: if it is
+    /// lost, the same state gives the same answers again. So it waits neither for the disk nor for room on
+    /// it.
     fn commit_position(&mut self) -> Result<()> {
         self.snapshot = None;
         self.names_changed.clear();
@@ -143,7 +143,7 @@ impl Machine {
         }
     }
 
-    /// Notes that the commands up to this position of a log have been applied.
+    /// Records that the commands up to this position of the log have been applied.
     pub(crate) fn move_to(&mut self, position: u64) {
         self.catalog.system.log_position = position;
         self.has_moved = true;
@@ -151,14 +151,14 @@ impl Machine {
 
     /// Completes the batch. Returns the names that change for readers.
     fn begin_commit(&mut self) -> Vec<CollectionName> {
-        // A snapshot that is held keeps what it sees.
+        // A snapshot that is held would keep overwritten data.
         self.snapshot = None;
         self.has_moved = false;
         self.catalog.write_totals(&mut self.batch, self.index);
         std::mem::take(&mut self.names_changed)
     }
 
-    /// Takes from readers the names whose collection is about to be dropped, and returns them.
+    /// Hides the names of collections that are about to be dropped from readers, and returns them.
     fn withdraw_names(&mut self, names_changed: &[CollectionName]) -> Vec<CollectionName> {
         self.due_next_shared.lower(self.due_next);
         self.names.withdraw(&self.catalog, names_changed)

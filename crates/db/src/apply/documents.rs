@@ -1,10 +1,10 @@
-//! Applying: the change of one document, and of all that hangs on it.
+//! Applying: the change of one document, and of everything that belongs to it.
 //!
-//! Every change of a document, whatever asked for it, goes through [`Machine::put_document`] (which
-//! keeps to the schema), [`Machine::drop_lease`] or [`Machine::remove_document`]. All that hangs on a
-//! document (totals, indexes, tombstones, the orders of expiry and of leases, and what searches
-//! remember) is kept up by two functions of this file, `write_record` and `remove_document`, and no
-//! other file puts or deletes a record: `cargo xtask tidy` sees to that.
+//! Every change of a document goes through [`Machine::put_document`] (which enforces the schema),
+//! [`Machine::drop_lease`] or [`Machine::remove_document`]. Everything that belongs to a document (totals,
+//! indexes, tombstones, the orders of expiry and of leases, and hints) is maintained by two functions of
+//! this file, `write_record` and `remove_document`. No other file puts or deletes a record, which `cargo
+//! xtask tidy` checks.
 
 use smallvec::SmallVec;
 use velocitydb_core::{
@@ -41,7 +41,7 @@ impl Stored {
     }
 }
 
-/// Where a document is.
+/// The collection and key of a document.
 pub(super) struct Address<'a> {
     pub(super) collection: &'a CollectionName,
     pub(super) key: Key,
@@ -53,36 +53,36 @@ impl Address<'_> {
     }
 }
 
-/// What a document is to become.
+/// The new content of a document.
 pub(super) struct New<'a> {
     pub(super) fields: &'a Encoded,
     pub(super) expires: Option<Time>,
     pub(super) lease: NewLease<'a>,
 }
 
-/// What becomes of the lease on a document.
+/// The change of the lease on a document.
 pub(super) enum NewLease<'a> {
-    /// It stays, if there is one.
+    /// The lease stays, if there is one.
     Keep,
-    /// There is a new one, of a claim.
+    /// A claim begins a new lease.
     Set {
         until: Time,
-        /// What is done at its end.
+        /// The release of the lease.
         release: &'a Release,
         /// The paths that the claim set.
         set: SmallVec<[&'a Path; 4]>,
-        /// A hash of the values that it left there, if they are others than those that are written.
+        /// A hash of the values that the claim left there, if they differ from those that are written.
         values: Option<u128>,
     },
-    /// It ends at another time.
+    /// The lease ends at another time.
     Until(Time),
-    /// There is none any more.
+    /// The lease ends now.
     End,
 }
 
 impl Machine {
-    /// The document at `place`, as time has left it: one that has expired goes here and now, and a
-    /// lease that has expired ends.
+    /// The document at `place`, after what is due: it is removed here if it has expired, and its lease ends
+    /// if that has expired.
     pub(super) fn live_document(
         &mut self,
         place: &Address<'_>,
@@ -101,7 +101,7 @@ impl Machine {
         self.get(DOCUMENTS, &place.key)?.map(Stored::read).transpose()
     }
 
-    /// Writes a document, and all that hangs on it. Returns its new version, or why it cannot be.
+    /// Writes a document, and everything that belongs to it. Returns its new version, or why it is refused.
     pub(super) fn put_document(
         &mut self,
         place: &Address<'_>,
@@ -136,8 +136,8 @@ impl Machine {
         self.write_record(place, stored, &header, fields.view(), &new.lease, now)
     }
 
-    /// Ends the lease on a document, which else stays as it is. Nothing is asked of its fields, so
-    /// this is possible whatever the schema says by now.
+    /// Ends the lease on a document, and changes nothing else. Its fields are not checked, so this succeeds
+    /// whatever the schema is by now.
     pub(super) fn drop_lease(
         &mut self,
         place: &Address<'_>,
@@ -148,8 +148,8 @@ impl Machine {
         self.write_record(place, Some(stored), &header, stored.fields()?, &NewLease::End, now)
     }
 
-    /// Writes the record of a document, and all that hangs on it. Returns its version, or why it
-    /// cannot be written. Nothing else writes one.
+    /// Writes the record of a document, and everything that belongs to it. Returns its version, or why it
+    /// is refused. Nothing else writes a record.
     fn write_record(
         &mut self,
         place: &Address<'_>,
@@ -164,7 +164,7 @@ impl Machine {
         let before = stored.map(|stored| stored.view(view.id)).transpose()?;
         let savepoint = self.batch.savepoint();
         if let Some(refusal) = self.move_entries(collection, before.as_ref(), Some(&view), now)? {
-            // What follows in the command is still looked at, and must not find entries of this.
+            // The rest of the command is still checked, and must not find entries of this document.
             self.batch.rollback(savepoint);
             return Ok(Err(refusal));
         }
@@ -190,14 +190,13 @@ impl Machine {
         Ok(Ok(header.version))
     }
 
-    /// Deletes the record of a document, and nothing of what hangs on it. Nothing else deletes one.
+    /// Deletes the record of a document, and nothing that belongs to it. Nothing else deletes a record.
     fn delete_record(&mut self, key: &[u8]) {
         self.batch.delete(DOCUMENTS, key);
     }
 
-    /// Removes a document of a dropped collection, with its places in the orders of time. One whose
-    /// header cannot be read goes all the same; what stands in those orders for nothing goes when
-    /// it is due.
+    /// Removes a document of a dropped collection, and its keys in the orders of time. It is removed even
+    /// if its header cannot be read; keys in those orders without a document are removed when they are due.
     pub(super) fn remove_leftover(&mut self, key: &[u8]) -> Result<()> {
         let Some(record) = self.get(DOCUMENTS, key)? else { return Ok(()) };
         if let Ok((header, _)) = Header::decode(&record) {
@@ -237,7 +236,7 @@ impl Machine {
         }
     }
 
-    /// Removes a document, and all that hangs on it, and leaves a tombstone. Returns the version
+    /// Removes a document, and everything that belongs to it, and leaves a tombstone. Returns the version
     /// of the tombstone.
     pub(super) fn remove_document(
         &mut self,
@@ -268,7 +267,7 @@ impl Machine {
         Ok(version)
     }
 
-    /// The last version that a document that does not exist has had; its tombstone goes.
+    /// The last version of a document that does not exist. Removes its tombstone.
     fn take_last_version(&mut self, collection: &CollectionName, key: &[u8]) -> Result<u64> {
         let totals = self.change_collection(collection).expect("it was found").totals;
         if totals.tombstones > 0 {
@@ -348,20 +347,20 @@ impl Machine {
         Ok(())
     }
 
-    /// What is kept of the lease on a document.
+    /// The stored record of the lease on a document.
     pub(super) fn lease_of(&self, key: &[u8]) -> Result<LeaseRecord> {
         let lease_key = keys::of_document(keys::LEASE, key);
         let bytes = self.get(SYSTEM, &lease_key)?.ok_or_else(|| keys::corrupt(&lease_key))?;
         LeaseRecord::decode(&bytes).ok_or_else(|| keys::corrupt(&lease_key))
     }
 
-    /// Puts a key into one of the lists that maintenance works off.
+    /// Adds a key to one of the work lists of maintenance.
     pub(super) fn put_in_list(&mut self, key: &Key, value: &[u8]) {
         self.batch.put(SYSTEM, key, value);
         self.fronts.add(key);
     }
 
-    /// Remembers that maintenance has something to do at this time.
+    /// Records that something is due at this time.
     pub(super) fn is_due_at(&mut self, time: Time) {
         self.due_next = Some(self.due_next.map_or(time, |next| next.min(time)));
     }
@@ -386,8 +385,7 @@ pub(super) fn is_expired(header: &Header, now: Time) -> bool {
     header.expires.is_some_and(|expires| expires <= now)
 }
 
-/// Tells what a document cannot be or become, which refuses it, from a failure to read it, which
-/// is an error.
+/// Distinguishes an invalid document, which is refused, from a failure to read one, which is an error.
 pub(super) fn refusable<T>(
     result: Result<T>,
 ) -> Result<std::result::Result<T, velocitydb_core::Error>> {

@@ -1,8 +1,8 @@
-//! Applying: what is due. Documents that have expired go, and expired leases end.
+//! Applying what is due: removing expired documents, and ending expired leases.
 //!
-//! One of them that cannot be done (bytes that cannot be read) must not keep the others waiting. It is
-//! rolled back, counted and *postponed*: its key moves to a later place in the order of time, with a
-//! value that says since when it has been due, and why it could not be done.
+//! If one of them fails (on bytes that cannot be read), the others must not wait for it. It is rolled back,
+//! counted and *postponed*: its key moves to a later place in the order of time, with a value that says
+//! since when it has been due, and why it failed.
 
 use std::ops::ControlFlow;
 
@@ -17,27 +17,27 @@ use crate::keys::{self, CollectionNumber, DOCUMENTS, Key, SYSTEM};
 use crate::state::catalog::Postponed;
 use crate::{Error, Result};
 
-/// How long it takes until what could not be done is tried again, in microseconds: a minute.
+/// When what was postponed is tried again, in microseconds: after a minute.
 const POSTPONED_MICROS: i64 = 60_000_000;
 
-/// How many expired leases, of any collection, a command that is about something else looks at:
-/// as many as a step of maintenance.
+/// How many expired leases, of all collections, a command that has another purpose considers: as many as a
+/// step of maintenance.
 const DUE_COUNT_MAX: usize = 1_000;
 
-/// A document that has expired, or a lease that has expired: its key in the order of time.
+/// An expired document or lease: its key in the order of its time.
 pub(super) struct Due {
-    /// Which order.
+    /// In which order it is.
     kind: u8,
-    /// Since when.
+    /// Since when it has been due.
     time: Time,
     /// The document's key.
     document: Key,
-    /// The key in that order, where it is another one than that of the time.
+    /// Its key in that order, if it was postponed.
     postponed: Option<Key>,
 }
 
 impl Due {
-    /// The first of a range of one of the orders of time, so many at the most.
+    /// The first of a range of one of the orders of time, up to a number.
     pub(super) fn scan(
         state: &dyn Snapshot,
         bounds: Bounds<'_>,
@@ -48,8 +48,8 @@ impl Due {
             return Ok(found);
         }
         state.scan(SYSTEM, bounds, Direction::Forward, &mut |key, value| {
-            // What is no such key leads to nothing, and must not stop what others lead to. The doctor
-            // finds it.
+            // A key that is not valid is ignored here, so that it does not block others; the doctor reports
+            // it.
             found.extend(Self::read(key, value));
             match found.len() < count_max {
                 true => ControlFlow::Continue(()),
@@ -80,8 +80,8 @@ impl Due {
     }
 }
 
-/// Whether an error is about what is stored at one place. It then must not stop what is done at
-/// others, as one of the storage itself does.
+/// Whether an error is about stored data at one place. Such an error must not block other work, unlike an
+/// error of the storage itself.
 pub(super) fn is_about_data(error: &Error) -> bool {
     matches!(error, Error::Corrupt { .. } | Error::Invalid(_) | Error::MemoryExceeded { .. })
 }
@@ -105,9 +105,9 @@ impl Machine {
         Ok([expiry?, lease?].into_iter().flatten().min())
     }
 
-    /// Ends the expired leases of a collection, so that what is looked for there is found
-    /// released. False when so many are due, or such large ones, that maintenance has to come first;
-    /// nothing of the command is done then.
+    /// Ends the expired leases of a collection, so that a search finds their documents released. Returns
+    /// false if they are too many or too large for one command, so that maintenance has to come first; the
+    /// command does nothing then.
     pub(super) fn end_leases(&mut self, name: &CollectionName, now: Time) -> Result<bool> {
         if self.due_next.is_none_or(|next| next > now) {
             return Ok(true);
@@ -132,7 +132,7 @@ impl Machine {
         Ok(true)
     }
 
-    /// Does what is due, or postpones it. `name` is that of the document's collection, unless it was
+    /// Does what is due, or postpones it. `name` is that of the document's collection, unless that was
     /// dropped.
     pub(super) fn do_due(
         &mut self,
@@ -176,7 +176,7 @@ impl Machine {
 
     fn expire(&mut self, name: Option<&CollectionName>, due: &Due, now: Time) -> Result<()> {
         let Some(name) = name else {
-            // Its collection was dropped, and it would have gone with the rest of that.
+            // Its collection was dropped, and the document would have been removed with it.
             self.remove_leftover(&due.document)?;
             self.batch.delete(SYSTEM, &due.key());
             return Ok(());
@@ -212,8 +212,8 @@ impl Machine {
         }
     }
 
-    /// Ends the lease on a document, and does what it holds for that, if what the claim has set is
-    /// still so. Where it is not, or that cannot be done any more, the lease just ends.
+    /// Ends the lease on a document, and applies its release if the fields that the claim has set have not
+    /// changed. If they have, or the release cannot be applied, the lease ends without one.
     pub(super) fn end_lease(
         &mut self,
         place: &Address<'_>,

@@ -1,15 +1,15 @@
-//! [`Fronts`]: where what maintenance works off begins.
+//! [`Fronts`]: the keys at which maintenance begins its work lists.
 //!
-//! A list is a range of keys that is worked off from its beginning, a bounded number with each step. A
-//! store keeps deleted keys for a while, so that a step which began at the beginning would pass all
-//! that the steps before it have removed, and working off a list would take time in proportion to the
-//! square of its length.
+//! A work list is a range of keys that is processed from its beginning, a bounded number of keys in each
+//! step. A store keeps deleted keys for a while, so a step that began at the beginning of the range would
+//! pass everything that earlier steps have removed, and processing a list would take time proportional to
+//! the square of its length.
 //!
-//! This is no part of the state: without it, the same is found.
+//! Fronts are not part of the state. Maintenance does the same with or without them.
 
 use crate::keys::{self, Key};
 
-/// The kinds of system keys that are such lists.
+/// The kinds of system keys that are work lists.
 const LISTS: [u8; 6] = [
     keys::EXPIRY,
     keys::LEASE_END,
@@ -19,7 +19,7 @@ const LISTS: [u8; 6] = [
     keys::INDEX_PURGE,
 ];
 
-/// What a dropped collection or index leaves, in a range of its own that nothing is added to.
+/// What a dropped collection or index left, in a range of its own to which nothing is added.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Leftover {
     Documents,
@@ -31,26 +31,26 @@ pub(super) enum Leftover {
 #[derive(Debug, Default)]
 pub(super) struct Fronts {
     lists: [Key; LISTS.len()],
-    /// The prefixes of the last ranges that were looked at, and the fronts of these.
+    /// The prefixes of the ranges that were last processed, and their fronts.
     leftovers: [(Key, Key); 3],
-    /// How often one was moved on.
+    /// How often a front was moved.
     moves: u64,
 }
 
 impl Fronts {
-    /// Where the list of this kind of keys begins.
+    /// The front of the work list of this kind.
     pub(super) fn of_list(&mut self, kind: u8) -> Key {
         let front = self.list(kind);
         if front.is_empty() { Key::from_slice(&[kind]) } else { front.clone() }
     }
 
-    /// Nothing is left of a list before this key.
+    /// Moves the front of a work list, since there are no keys before it.
     pub(super) fn move_list(&mut self, kind: u8, front: Key) {
         self.moves += 1;
         *self.list(kind) = front;
     }
 
-    /// A key is put into a list.
+    /// Moves the front back if a key before it is added.
     pub(super) fn add(&mut self, key: &Key) {
         let front = self.list(key[0]);
         if *front > *key {
@@ -58,7 +58,7 @@ impl Fronts {
         }
     }
 
-    /// Where a range begins of which all keys have this prefix.
+    /// The front of a range of keys with this prefix.
     pub(super) fn of_leftover(&self, leftover: Leftover, prefix: &[u8]) -> Key {
         match &self.leftovers[leftover as usize] {
             (known, front) if known[..] == *prefix => front.clone(),
@@ -66,18 +66,18 @@ impl Fronts {
         }
     }
 
-    /// Nothing is left of a range before this key.
+    /// Moves the front of a range, since there are no keys before it.
     pub(super) fn move_leftover(&mut self, leftover: Leftover, prefix: &[u8], front: Key) {
         self.moves += 1;
         self.leftovers[leftover as usize] = (Key::from_slice(prefix), front);
     }
 
-    /// How far they have come, for [`undo`](Self::undo).
+    /// A mark for [`undo`](Self::undo).
     pub(super) fn mark(&self) -> u64 {
         self.moves
     }
 
-    /// What was done since a mark is not done after all.
+    /// Undoes the moves since a mark.
     pub(super) fn undo(&mut self, mark: u64) {
         if self.moves != mark {
             let moves = self.moves + 1;

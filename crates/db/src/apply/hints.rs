@@ -1,15 +1,16 @@
-//! [`Hints`]: what a search that is made over and over need not look at again.
+//! [`Hints`]: what repeated searches need not read again.
 //!
-//! A queue is read at its front: every claim looks at the entries of what was claimed before it,
-//! in a store that keeps deleted ones for a while, and at all jobs that are for somebody else or
-//! not yet due. So the machine remembers, for a search, what is [`Hint`] of the ranges that it
-//! reads, and opens again whatever is written there.
+//! A queue is read at its front: without hints, every claim would read the entries of claimed documents,
+//! which a store keeps for a while after their deletion, and all jobs that are for other claimants or not
+//! yet due. So the machine keeps a [`Hint`] for each range that a search reads, and opens keys in it again
+//! when they are written.
 //!
-//! A search is one by its *shape*: its sort, and its filter but for the bounds in it, which move
-//! from one claim to the next where they are the time. Where bounds go to and fro, as those of
-//! workers that are not alike, each place that they come back to has a memory of its own.
+//! Searches are the same if they have the same *shape*: the sort, and the filter without its bounds, which
+//! change from one claim to the next if they are the current time. If bounds alternate between several
+//! values, as with different kinds of workers, each of these values has a place of its own, with its own
+//! hint.
 //!
-//! This is no part of the state. With or without hints, a search finds the same.
+//! Hints are not part of the state. A search finds the same documents with or without them.
 
 use std::collections::HashMap;
 
@@ -22,28 +23,29 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use crate::keys::{DOCUMENTS, INDEXES, Key, end_of};
 use crate::query::{Hint, Plan, RangeProgress, Remembered};
 
-/// How many places are remembered: those of as many kinds of workers.
+/// How many places are remembered: enough for as many kinds of workers.
 const PLACES_MAX: usize = 4_096;
 
-/// How many searches share a range at the most: each is looked at when that range is written to.
+/// How many searches have a place in the same range at the most: each is updated when the range is written
+/// to.
 const SEARCHES_MAX: usize = 64;
 
-/// How many stretches are told apart in all places together: some ten megabytes.
+/// How many stretches all hints have together: some ten megabytes.
 const STRETCHES_MAX: usize = 65_536;
 
 /// How many ranges of one search are remembered.
 const RANGES_MAX: usize = 64;
 
-/// What searches need not look at again.
+/// The hints of all searches.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
     entries: Ranges,
     documents: Ranges,
     places: usize,
     stretches: usize,
-    /// How often a place has been looked up.
+    /// Counts the uses of places.
     clock: u64,
-    /// What the command that is being applied has learned.
+    /// The places that the current command has updated.
     learned: Vec<Token>,
 }
 
@@ -52,7 +54,7 @@ pub(super) struct Hints {
 struct Ranges {
     /// By the prefix that all keys of the range begin with.
     by_prefix: HashMap<Key, Vec<Place>, rapidhash::fast::RandomState>,
-    /// The indexes or collections that are searched, and the lengths of the prefixes.
+    /// The indexes or collections with hints, each with the length of a prefix.
     lengths: Vec<(u32, usize)>,
 }
 
@@ -61,18 +63,18 @@ struct Ranges {
 struct Place {
     search: u128,
     hint: Hint,
-    /// Its number among all places ever.
+    /// A number that is never used again.
     number: u64,
     used: u64,
 }
 
-/// A search: its shape, and where its bounds are.
+/// A search: its shape, and the values of its bounds.
 #[derive(Debug)]
 pub(super) struct Search<'a> {
     name: u128,
     /// Those of the filter.
     bounds: &'a [Bound],
-    /// One more behind them.
+    /// One more after them.
     last: Option<Bound>,
 }
 
@@ -81,7 +83,7 @@ impl<'a> Search<'a> {
         Search { name: name_of(filter, sort), bounds: &filter.shape().bounds, last: None }
     }
 
-    /// The search with demands beside its filter, and one more bound behind those of the filter.
+    /// The search with further demands, and one more bound after those of the filter.
     pub(super) fn with_demands(mut self, demands: &[u8], bound: Option<Bound>) -> Self {
         self.name = xxh3_128(&[&self.name.to_le_bytes()[..], demands].concat());
         self.last = bound;
@@ -93,7 +95,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Which place belongs to a range of a plan.
+/// Identifies the place of a range of a plan.
 #[derive(Debug, Clone)]
 pub(super) struct Token {
     keyspace: Keyspace,
@@ -101,7 +103,7 @@ pub(super) struct Token {
     number: u64,
 }
 
-/// A name for a search, the same for all of its shape.
+/// A hash of the shape of a search.
 fn name_of(filter: &Filter, sort: &Sort) -> u128 {
     let mut hash = Xxh3::new();
     hash.update(&filter.shape().hash.to_le_bytes());
@@ -121,7 +123,7 @@ impl Hints {
         OfSearch { hints: self, search }
     }
 
-    /// The places of the ranges of a plan; none where it has none or too many.
+    /// The places of the ranges of a plan; none if it has no ranges or too many.
     pub(super) fn places_of(&mut self, plan: &Plan, search: &Search<'_>) -> Vec<Token> {
         let ranges = plan.access.scanned_ranges();
         if ranges.len() > RANGES_MAX {
@@ -131,8 +133,8 @@ impl Hints {
         tokens.collect::<Option<_>>().unwrap_or_default()
     }
 
-    /// The place of a search in a range, with its bounds moved to where they are; a new one, if
-    /// there is none that they can have moved from.
+    /// The place of a search in a range, with its bounds moved to their current values. A new one if there
+    /// is none from which they can have moved there.
     fn place_of(
         &mut self,
         keyspace: Keyspace,
@@ -186,7 +188,7 @@ impl Hints {
         tokens.iter().map(|token| place(token).map(|place| &place.hint)).collect()
     }
 
-    /// Learns from the progress in the ranges of a plan.
+    /// Updates the hints by the progress in the ranges of a plan.
     pub(super) fn learn(&mut self, plan: &Plan, tokens: &[Token], progress: Vec<RangeProgress>) {
         let ranges = plan.access.scanned_ranges();
         for ((token, one), range) in tokens.iter().zip(ranges).zip(progress) {
@@ -202,13 +204,12 @@ impl Hints {
         }
     }
 
-    /// A command begins.
+    /// Begins a command.
     pub(super) fn begin(&mut self) {
         self.learned.clear();
     }
 
-    /// What the command that is being applied has written is not so after all, and what it learned
-    /// may be wrong.
+    /// Forgets the hints that the current command has updated, since its writes are undone.
     pub(super) fn unlearn(&mut self) {
         for Token { keyspace, prefix, number } in std::mem::take(&mut self.learned) {
             if let Some(places) = self.ranges_mut(keyspace).by_prefix.get_mut(&prefix) {
@@ -260,12 +261,12 @@ impl Hints {
         self.count();
     }
 
-    /// Forgets everything, as when what was written has been thrown away.
+    /// Forgets everything, when writes have been discarded.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Forgets the half of the places that has not been used for longest.
+    /// Forgets the less recently used half of the places.
     fn forget_unused(&mut self) {
         let ranges = [&self.entries, &self.documents].into_iter();
         let places = ranges.flat_map(|ranges| ranges.by_prefix.values().flatten());
@@ -282,7 +283,7 @@ impl Hints {
         self.count();
     }
 
-    /// Counts again what is there, and leaves out what is empty.
+    /// Counts what is left, and removes what is empty.
     fn count(&mut self) {
         (self.places, self.stretches) = (0, 0);
         for ranges in [&mut self.entries, &mut self.documents] {
@@ -322,7 +323,7 @@ impl Remembered for OfSearch<'_> {
     }
 }
 
-/// The number of the index or the collection that a key is of.
+/// The number of the index or the collection that a key belongs to.
 fn number_of(key: &[u8]) -> Option<u32> {
     key.first_chunk::<4>().map(|number| u32::from_be_bytes(*number))
 }

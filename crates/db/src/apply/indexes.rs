@@ -1,8 +1,8 @@
-//! Applying: indexes, their making and dropping, and keeping them up.
+//! Applying: creating, building, maintaining and dropping indexes.
 //!
-//! An index is kept up by every write from the moment that it is created. Its building enters the
-//! documents from before, a bounded number with each command and in the order of ids, so it can be
-//! interrupted anywhere and goes on where it was. Queries use it when all are in.
+//! Every write maintains an index from the moment when it is created. Its build adds the existing documents
+//! in the order of ids, a bounded number with each command, so it can be interrupted anywhere and continues
+//! there. Queries use it once the build is complete.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key, SYSTEM};
 use crate::state::catalog::Index;
 use crate::{Error, Result};
 
-/// Bytes of documents that one step of building looks at, at the most.
+/// The most bytes of documents that one step of a build reads.
 const BUILD_BYTES_MAX: usize = 4 << 20;
 
 impl Machine {
-    /// Moves the entries of a document from what it was to what it is to be. Returns why it cannot
-    /// be that.
+    /// Replaces the entries of a document by those of its new content. Returns why they are refused, if
+    /// they are.
     pub(super) fn move_entries(
         &mut self,
         collection: &CollectionName,
@@ -61,7 +61,7 @@ impl Machine {
                 continue;
             }
             let old = match before {
-                // A document from before the index may be none that it could have.
+                // A document that is older than the index may not be valid for it.
                 Some(before) => refusable(definition.entries(before))?.unwrap_or_default(),
                 None => Entries::default(),
             };
@@ -90,10 +90,11 @@ impl Machine {
         let definition = moved.definition;
         let is_building = matches!(definition.state, IndexState::Building { .. });
         let mut change = 0_i64;
-        // Those that stay too: the document behind them is another one from here on.
+        // Entries that stay are opened in hints too, since their document has changed.
         new.list.iter().for_each(|entry| self.hints.touch_entry(&entry.key));
         for entry in missing_from(&old.list, &new.list) {
-            // Whether the building has come to it, or another document has taken it, is not known.
+            // It is not known whether the build has reached the document, and whether another one has taken
+            // the entry.
             let is_sure = !is_building && !self.is_contested(&entry.key);
             if is_sure || self.holds_entry(definition, &entry.key, moved.id)? {
                 self.batch.delete(INDEXES, &entry.key);
@@ -194,7 +195,7 @@ impl Machine {
         Ok(Reply::default())
     }
 
-    /// Removes an index from the state; its entries go by and by.
+    /// Removes an index from the state; its entries are removed step by step.
     pub(super) fn forget_index(
         &mut self,
         collection: CollectionNumber,
@@ -207,13 +208,13 @@ impl Machine {
         self.hints.forget_index(number);
     }
 
-    /// Notes that the entries of an index are to be removed.
+    /// Records that the entries of an index are to be removed.
     fn note_index_purge(&mut self, number: keys::IndexNumber) {
         self.put_in_list(&keys::numbered(keys::INDEX_PURGE, number), &[]);
         self.leaves_something();
     }
 
-    /// Enters the next documents into an index that is being built.
+    /// Adds the next documents to an index that is being built.
     pub(super) fn build_index(
         &mut self,
         collection: &CollectionName,
@@ -255,7 +256,7 @@ impl Machine {
         Ok(Reply { has_more, ..Reply::default() })
     }
 
-    /// Enters one document into an index; says why it cannot be.
+    /// Adds one document to an index. Returns why it is refused, if it is.
     fn enter(
         &mut self,
         collection: &CollectionName,
@@ -267,8 +268,8 @@ impl Machine {
         let (number, id) = keys::split_document(key).ok_or_else(|| keys::corrupt(key))?;
         let view = DocumentView::decode(id, record)?;
         if is_expired(&view.header, now) {
-            // It goes here and now: an index that is ready has every document that there is. It
-            // may have gone already, if it stood in the way of another one.
+            // An expired document is removed here: an index that is ready has every document that exists.
+            // It may have been removed already, if its values were in the way of another one.
             if let Some(record) = self.get(DOCUMENTS, key)? {
                 self.remove_document(collection, key, &record, now)?;
             }
@@ -335,7 +336,7 @@ impl Machine {
         Ok(())
     }
 
-    /// The next documents of a collection in the order of ids, with what the batch holds.
+    /// The next documents of a collection in the order of ids, those in the batch included.
     fn documents_after(
         &mut self,
         number: CollectionNumber,
@@ -369,12 +370,12 @@ pub(super) struct Moved<'a> {
     /// The collection's number.
     pub(super) number: CollectionNumber,
     pub(super) definition: &'a Arc<Definition>,
-    /// Where the index is among those of the collection.
+    /// The position of the index among those of the collection.
     pub(super) position: usize,
     pub(super) id: &'a str,
 }
 
-/// The entries that the other list, which is sorted as this one, does not have.
+/// The entries that the other list does not have; both are sorted in the same way.
 fn missing_from<'a>(list: &'a [Entry], other: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
     list.iter().filter(|entry| other.binary_search(entry).is_err())
 }

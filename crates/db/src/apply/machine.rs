@@ -1,9 +1,9 @@
-//! [`Machine`]: the deterministic state machine. A command goes in; a reply, and writes to the
-//! state, come out.
+//! [`Machine`]: the deterministic state machine. Its input is commands; its output is replies, and writes
+//! to the state.
 //!
-//! It owns the catalog and the batch that collects the effects of a group of commands. Applying
-//! reads no clock and no randomness: the same commands on the same state give the same bytes, in
-//! whatever groups they are committed. The machine does not decide how durable they become.
+//! It owns the catalog and the batch that collects the effects of a group of commands. Applying uses no
+//! clock and no randomness: the same commands on the same state give the same bytes, however they are
+//! grouped into commits. The machine does not decide how durable they become.
 
 use std::sync::Arc;
 
@@ -26,50 +26,49 @@ pub(crate) struct Machine {
     pub(super) engine: Arc<dyn Engine>,
     pub(super) catalog: Catalog,
     pub(super) batch: Batch,
-    /// The last batch that was to become durable, whose memory is used again when nobody has it.
+    /// The last durable batch, whose memory is used again once nothing else refers to it.
     pub(super) last_batch: Option<Arc<Batch>>,
     pub(super) index: u64,
     /// A time before which no document expires and no lease ends.
     pub(super) due_next: Option<Time>,
-    /// The same of the committed state, for readers.
+    /// The same for the committed state, for readers.
     pub(super) due_next_shared: Arc<DueNext>,
-    /// What searches need not look at again.
+    /// The hints of repeated searches.
     pub(super) hints: Hints,
-    /// Where maintenance may begin.
+    /// The keys at which maintenance begins its work lists.
     pub(super) fronts: Fronts,
-    /// The committed state that the batch lies on, once somebody has asked for it.
+    /// The committed state under the batch, once it has been needed.
     pub(super) snapshot: Option<Arc<dyn Snapshot>>,
-    /// What readers know of collections. It may lack one that was created just now, for which they
-    /// look in the state; it never has one that readers of the state know to be dropped.
+    /// The collections as readers see them. A collection that was just created may be missing; readers then
+    /// look it up in the state. It never has a collection that has been dropped in the readers' state.
     pub(super) names: Arc<Names>,
-    /// Whether something was dropped that maintenance is to remove.
+    /// Whether something was dropped that maintenance has to remove.
     pub(super) has_leftovers: bool,
-    /// Collections that the group creates or drops, or whose indexes come and go.
+    /// Collections that the group creates or drops, or whose indexes change.
     pub(super) names_changed: Vec<CollectionName>,
-    /// Names whose collection was dropped in the window, and the last commit there that changed them.
-    /// Until it is on the disk, readers find in their own state which collection they see.
+    /// Names whose collection was dropped in the window, and the last commit there that changed them. Until
+    /// that is settled, readers look them up in their own state.
     pub(super) names_unsettled: Vec<(CollectionName, u64)>,
-    /// Whether the group has come to another position of the log that it is from.
+    /// Whether the group has moved to another position of its log.
     pub(super) has_moved: bool,
-    /// Whether somebody wants to know more of the command that is being applied than whether it was.
+    /// Whether the caller of the command needs an answer.
     pub(super) is_asked: bool,
-    /// Commands that have been tried, whatever became of them.
+    /// How many commands have been tried.
     attempt: u64,
-    /// How many bytes the batch had before the command that is being applied, if those that it adds
-    /// are bounded.
+    /// The bytes of the batch before the current command, if what it adds is limited.
     pub(super) bytes_before: usize,
-    /// How collections were before the command that is being applied touched them.
+    /// The collections that the current command changed, as they were before.
     undo: Vec<(CollectionName, Option<Collection>)>,
-    /// While a command changes several documents, the unique values that they took from each other.
-    /// Without, a document that has another one's values is refused at once.
+    /// While a command changes several documents, the unique values that they took from each other. `None`
+    /// for other commands: a document that has the values of another one is refused at once.
     pub(super) contests: Option<Contests>,
-    /// What the group has changed, where somebody asks for that.
+    /// The changes of the group, if they are recorded.
     pub(super) changes: Option<Vec<Change>>,
-    /// Why the state is not known any more.
+    /// Why the machine has stopped.
     broken: Option<Error>,
 }
 
-/// What a command, or a part of one, is rolled back to when it is not applied after all.
+/// The point to which a command, or a part of one, is rolled back.
 pub(super) struct Start {
     savepoint: Savepoint,
     length: usize,
@@ -77,12 +76,12 @@ pub(super) struct Start {
     due_next: Option<Time>,
     fronts: u64,
     changes: usize,
-    /// What was touched before.
+    /// The collections that were changed before.
     undo: Vec<(CollectionName, Option<Collection>)>,
 }
 
 impl Machine {
-    /// A machine on the state that `engine` holds, which tells readers of collections in `names`.
+    /// A machine on the state of `engine`, which publishes collections to readers in `names`.
     pub(crate) fn new(engine: Arc<dyn Engine>, names: Arc<Names>) -> Result<Self> {
         let mut machine = Machine {
             engine,
@@ -117,7 +116,7 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Takes all that the group has touched from the engine again.
+    /// Reloads everything that the group has changed in the catalog from the engine.
     pub(super) fn reload_touched(&mut self) -> Result<()> {
         let snapshot = self.engine.snapshot()?;
         self.hints.clear();
@@ -130,19 +129,19 @@ impl Machine {
         Ok(())
     }
 
-    /// Applies `command` to the state and the batch. One that is rejected, is refused or has no effect
-    /// leaves both as they were, but for the memory of its answer.
+    /// Applies `command` to the state and the batch. A command that is rejected, refused or has no effect
+    /// leaves both unchanged, except for its remembered answer.
     ///
     /// # Errors
     ///
-    /// When this node fails, which stops the machine: what the batch holds is not committed any more.
+    /// When this node fails, which stops the machine: what is in the batch is never committed.
     pub(crate) fn apply(&mut self, command: &Command) -> std::result::Result<Answer, Fatal> {
         self.is_asked = true;
         self.apply_as_asked(command)
     }
 
-    /// Applies `command` like [`apply`](Self::apply), where nobody asked for an answer: none is put
-    /// together, but for what is remembered of a request.
+    /// Applies `command` like [`apply`](Self::apply), without an answer: only what is remembered of a
+    /// request is computed.
     ///
     /// # Errors
     ///
@@ -173,7 +172,7 @@ impl Machine {
         self.contests = None;
         self.hints.begin();
         self.bytes_before = match command.body {
-            // A step has bounds of its own, and what it cannot do would never be done.
+            // A step has limits of its own, and would fail again and again at this one.
             Body::Maintain(_) | Body::BuildIndex { .. } => usize::MAX,
             _ => self.batch.byte_length(),
         };
@@ -193,7 +192,7 @@ impl Machine {
         applied.map(|(reply, _)| Reply { index: self.index, ..reply })
     }
 
-    /// Applies `command` and remembers its answer. Also says whether that changed the state.
+    /// Applies `command` and remembers its answer. Also returns whether that changed the state.
     fn apply_and_remember(&mut self, command: &Command, start: &Start) -> Result<(Reply, bool)> {
         let reply = Reply { index: self.index, ..self.apply_body(command)? };
         let is_done = !reply.is_refused() && !reply.is_behind;
@@ -201,7 +200,7 @@ impl Machine {
         if !has_effect {
             let due_next = self.due_next;
             self.undo_command(start);
-            // That nothing was due is worth knowing.
+            // When nothing was due, the time when something will be is still useful.
             self.due_next = due_next;
         }
         if reply.is_behind {
@@ -229,14 +228,14 @@ impl Machine {
         }
     }
 
-    /// Fails when the state is not known any more.
+    /// Fails when the machine has stopped.
     pub(crate) fn check_broken(&self) -> Result<()> {
         self.broken.as_ref().map_or(Ok(()), |error| Err(error.clone()))
     }
 
     /// Begins a command, or a part of one, that may have to be undone.
     pub(super) fn start(&mut self) -> Start {
-        // What is changed from here on is remembered as it is now.
+        // Collections that change from here on are recorded as they are now.
         self.attempt += 1;
         Start {
             savepoint: self.batch.savepoint(),
@@ -257,7 +256,7 @@ impl Machine {
         self.undo(start);
     }
 
-    /// Keeps what was done since `start`, as a part of what was done before it.
+    /// Keeps what was done since `start`, as a part of the enclosing command.
     pub(super) fn keep(&mut self, start: Start) {
         for (name, before) in std::mem::replace(&mut self.undo, start.undo) {
             if !self.undo.iter().any(|(touched, _)| *touched == name) {
@@ -266,7 +265,7 @@ impl Machine {
         }
     }
 
-    /// Undoes what was done since `start`. What searches have learned before it stays right.
+    /// Undoes what was done since `start`. Hints from before that stay valid.
     pub(super) fn undo(&mut self, start: &Start) {
         if self.batch.len() > start.length {
             self.fronts.undo(start.fronts);
@@ -286,18 +285,18 @@ impl Machine {
         self.undo.clone_from(&start.undo);
     }
 
-    /// Stops the machine for good, since this node failed.
+    /// Stops the machine permanently, since this node failed.
     pub(crate) fn fail(&mut self, error: Error) {
         self.poison(Fatal::new(error).to_poisoned());
     }
 
-    /// Stops the machine for good, after a fault that leaves the state unknown. What has not been
-    /// committed by now never is.
+    /// Stops the machine permanently, after a fault that leaves the state unknown. What has not been
+    /// committed yet never is.
     pub(crate) fn poison(&mut self, error: Error) {
         self.broken = Some(error);
     }
 
-    /// The schemas that are proposed, with their versions, by collection in order.
+    /// The proposed schemas with their versions, in the order of their collections.
     pub(crate) fn proposals(&self) -> Vec<(CollectionName, u64)> {
         let proposal = |(name, collection): (&CollectionName, &Collection)| {
             let proposed = collection.schema.as_ref()?.proposed.as_ref()?;
@@ -309,37 +308,37 @@ impl Machine {
         proposals
     }
 
-    /// Refuses a command that writes more than one may.
+    /// Refuses a command that writes too much.
     pub(super) fn check_effects(&self) -> Result<()> {
         effects_within(WRITTEN_BYTES, self.batch.byte_length().saturating_sub(self.bytes_before))
     }
 
-    /// Notes that maintenance has something to remove.
+    /// Records that maintenance has something to remove.
     pub(super) fn leaves_something(&mut self) {
         self.has_leftovers = true;
     }
 
-    /// How much the batch holds.
+    /// The size of the batch.
     pub(crate) fn batch_bytes(&self) -> usize {
         self.batch.byte_length()
     }
 
-    /// What tells readers when the first document expires.
+    /// The time when the first document expires, as readers see it.
     pub(crate) fn due_next_shared(&self) -> Arc<DueNext> {
         self.due_next_shared.clone()
     }
 
-    /// A time before which no document and no lease expires; `None` when none does.
+    /// A time before which no document or lease expires; `None` when none does.
     pub(crate) fn due_next(&self) -> Option<Time> {
         self.due_next
     }
 
-    /// Notes that readers are to see a collection otherwise once the group is committed.
+    /// Records that readers see another state of a collection once the group is committed.
     pub(super) fn changes_name(&mut self, collection: &CollectionName) {
         self.names_changed.push(collection.clone());
     }
 
-    /// The committed state that the batch lies on.
+    /// The committed state under the batch.
     pub(super) fn group_snapshot(&mut self) -> Result<Arc<dyn Snapshot>> {
         if let Some(snapshot) = &self.snapshot {
             return Ok(snapshot.clone());
@@ -357,7 +356,7 @@ impl Machine {
         }
     }
 
-    /// The collection of this name, to be changed; remembered as it was.
+    /// The collection of this name, for a change; its former state is recorded.
     pub(super) fn change_collection(&mut self, name: &CollectionName) -> Option<&mut Collection> {
         let collection = self.catalog.collections.get_mut(name)?;
         if collection.remembered_in != self.attempt {
@@ -371,8 +370,8 @@ impl Machine {
         self.catalog.collections.get_mut(name).map(|collection| &mut **collection)
     }
 
-    /// The collection of this name, whose documents are about to be changed: transactions that have
-    /// read all of them are told by that.
+    /// The collection of this name, for a change of its documents, which transactions that have read all of
+    /// them detect by this.
     pub(super) fn change_documents(&mut self, name: &CollectionName) -> Option<&mut Collection> {
         let index = self.index;
         let collection = self.change_collection(name)?;
@@ -403,19 +402,19 @@ impl Machine {
     }
 }
 
-/// What is bounded of what one command writes.
+/// What the size of a command's writes is called in errors.
 const WRITTEN_BYTES: &str =
     "what one command writes (its documents and their entries in indexes) in bytes";
 
-/// What is bounded of the documents that one command finds to change.
+/// What the size of the documents that a command changes is called in errors.
 pub(super) const CHANGED_BYTES: &str =
     "the size of the documents that one command changes in bytes";
 
-/// How many bytes a step of what is done by and by writes: 8 MiB, and what one document more makes of
-/// it. Others wait for it.
+/// How many bytes one step of background work writes, not counting the last document: 8 MiB. Other commands
+/// wait for it.
 pub(super) const STEP_BYTES_MAX: usize = 8 << 20;
 
-/// Refuses a command that reads to change, or writes, more than one may.
+/// Refuses a command that exceeds the size of its effects.
 pub(super) fn effects_within(what: &'static str, found: usize) -> Result<()> {
     let max = limits::COMMAND_EFFECT_BYTES_MAX;
     if found <= max {
@@ -424,7 +423,7 @@ pub(super) fn effects_within(what: &'static str, found: usize) -> Result<()> {
     Err(Error::CommandTooLarge { what: what.into(), found, max })
 }
 
-/// Whether a command gives space back, so that it is applied when the device has no room for others.
+/// Whether a command frees space, so that it is applied when the device has no room for others.
 pub(crate) fn purpose_of(command: &Command) -> Purpose {
     let frees = match &command.body {
         Body::Write(write) => {

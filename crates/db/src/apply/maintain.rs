@@ -1,11 +1,10 @@
-//! Applying: what time makes due, and what is left to be removed.
+//! Applying: maintenance.
 //!
-//! Expired documents become tombstones, expired leases end, old tombstones and request ids are
-//! forgotten, and what dropped collections and indexes left behind is removed, a bounded number of
-//! keys in one command.
+//! Expired documents become tombstones, expired leases end, old tombstones and request ids are forgotten,
+//! and what dropped collections and indexes left is removed, a bounded number of keys in one command.
 //!
-//! None of these waits for another: one that cannot be done is rolled back and reported, and of what
-//! is due by itself (a document, a lease) the rest is done all the same.
+//! None of these waits for another: a failed one is rolled back and reported, and if a single document or
+//! lease fails, the others are done nevertheless.
 
 use std::ops::ControlFlow;
 
@@ -20,7 +19,7 @@ use crate::Result;
 use crate::keys::{self, DOCUMENTS, INDEXES, Key, SYSTEM};
 use crate::state::catalog::Tombstone;
 
-/// One step of maintenance: how much it may still do.
+/// One step of maintenance, and its remaining budget.
 struct Step {
     budget: usize,
     /// Whether there is more to do than the budget allows.
@@ -62,7 +61,7 @@ impl Machine {
                 Ok(()) => self.keep(start),
                 Err(error) if due::is_about_data(&error) => {
                     self.undo(&start);
-                    // What it took from a list is still there, though nothing was written yet.
+                    // What it took from a work list is still there, since it was rolled back.
                     self.fronts.undo(mark);
                     reply.problems.push(error.to_string());
                 }
@@ -73,13 +72,13 @@ impl Machine {
         Ok(reply)
     }
 
-    /// Expires documents and ends leases. Neither waits for the other: when there are more than the
-    /// budget allows, each has a half of it.
+    /// Removes expired documents and ends expired leases. If there are more than the budget allows, each
+    /// kind gets half of it.
     fn do_what_is_due(&mut self, step: &mut Step, now: Time) -> Result<()> {
         if self.due_next.is_none_or(|next| next > now) {
             return Ok(());
         }
-        // What is put meanwhile, by the end of a lease or by what is postponed, counts too.
+        // Times that are set meanwhile, by a release or by postponing, count too.
         self.due_next = None;
         let (snapshot, bytes_before) = (self.group_snapshot()?, self.batch.byte_length());
         for (kind, share) in
@@ -92,7 +91,7 @@ impl Machine {
             let due = Due::scan(&overlay, bounds, count_max)?;
             let (mut done, mut front) = (0, start);
             for one in &due {
-                // The end of a lease writes the document, of any size.
+                // The end of a lease writes the document, which can be large.
                 if self.batch.byte_length() - bytes_before >= STEP_BYTES_MAX {
                     break;
                 }
@@ -108,8 +107,8 @@ impl Machine {
                 front = after;
             }
             step.has_more |= has_more;
-            // Readers and claims look for what is due from here on: it must not be later than what
-            // is left.
+            // Readers and claims check for what is due from this time on, so it must not be later than
+            // anything that is left.
             let overlay = Overlay::new(&*snapshot, &mut self.batch);
             let next = due::first(&overlay, &front, kind)?;
             self.due_next = [self.due_next, next].into_iter().flatten().min();
@@ -141,9 +140,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Removes what dropped collections left: documents with their places in the order of expiry,
-    /// then tombstones. Tombstones that are in the batch already are no harm: a delete of what
-    /// does not exist changes nothing.
+    /// Removes what dropped collections left: documents with their keys in the order of expiry, and then
+    /// tombstones. A tombstone that the batch deletes already may be deleted again, which changes nothing.
     fn purge_dropped(&mut self, step: &mut Step) -> Result<()> {
         let start = self.fronts.of_list(keys::PURGE);
         for key in self.keys_of(SYSTEM, &start, &[keys::PURGE + 1], step)? {
@@ -187,7 +185,7 @@ impl Machine {
         Ok(())
     }
 
-    /// The first keys of a list in the order of time, up to `end`, which the caller removes.
+    /// The first keys of a work list in the order of time, up to `end`, which the caller removes.
     fn take_list(&mut self, kind: u8, end: &Key, step: &mut Step) -> Result<Vec<Key>> {
         let (start, budget) = (self.fronts.of_list(kind), step.budget);
         let keys = self.keys_of(SYSTEM, &start, end, step)?;
@@ -199,7 +197,7 @@ impl Machine {
         Ok(keys)
     }
 
-    /// The first keys with a prefix of what was dropped, which the caller removes.
+    /// The first keys with the prefix of something dropped, which the caller removes.
     fn take_range(
         &mut self,
         leftover: Leftover,

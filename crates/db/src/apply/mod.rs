@@ -1,4 +1,4 @@
-//! Applying commands: the deterministic heart of the database.
+//! Applying commands: the deterministic core of the database.
 
 mod answer;
 mod changes;

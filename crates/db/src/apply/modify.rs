@@ -1,8 +1,7 @@
-//! Applying: finding documents and changing them as one, of which a claim is the case that matters
-//! most.
+//! Applying: finding and changing documents in one step, above all for claims.
 //!
-//! What is found must not depend on which indexes there are, or on where other replicas would look
-//! first: documents are taken in a total order, that of the sort and then of ids.
+//! Which documents are found must depend neither on the indexes that exist nor on the plan of a replica:
+//! they are taken in a total order, that of the sort and then of ids.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow::{Break, Continue};
@@ -108,7 +107,7 @@ impl Machine {
         Ok(found)
     }
 
-    /// Finds the documents of a modification, and shows how that was done.
+    /// Finds the documents of a modification, and explains how.
     pub(crate) fn explain(
         &mut self,
         modify: &Modify,
@@ -124,8 +123,8 @@ impl Machine {
         Ok(())
     }
 
-    /// The documents that satisfy the filter, and are free if that is asked for, in order, up to the
-    /// limit.
+    /// The documents that satisfy the filter, and are free if the modification is a claim, in order, up to
+    /// the limit.
     pub(super) fn find(
         &mut self,
         modify: &Modify,
@@ -146,7 +145,7 @@ impl Machine {
             limit: Some(limit),
             ..Selection::new(&modify.filter)
         };
-        // What is asked for as a whole is hardly asked for again.
+        // Modifications without a limit are rarely repeated, so no hints are kept for them.
         let (mut plan, places) = match modify.limit {
             Some(_) => {
                 let search = Search::new(&modify.filter, &modify.sort);
@@ -192,7 +191,7 @@ impl Machine {
         Ok(found)
     }
 
-    /// Whether a query of a transaction finds what it found then.
+    /// Whether a query of a transaction still has the same result.
     pub(super) fn finds_the_same(&mut self, check: &QueryCheck, now: Time) -> Result<bool> {
         let collection = self.catalog.collections.get(&check.collection);
         if collection.map_or(0, |found| found.totals.index) == check.index {
@@ -221,7 +220,7 @@ impl Machine {
     }
 }
 
-/// The reply to a command that could not change this document, and so changes none.
+/// The reply to a command that was refused because of this document.
 fn refused(id: DocumentId, outcome: Outcome) -> Reply {
     let found = Found { id, version: 0, before: None, after: None };
     Reply {
@@ -231,7 +230,7 @@ fn refused(id: DocumentId, outcome: Outcome) -> Reply {
     }
 }
 
-/// Who is shown how a command found documents.
+/// Receives the explanation of a search.
 pub(crate) type Show<'a> = dyn FnMut(Searched<'_>) -> Result<()> + 'a;
 
 /// How a command found documents.
@@ -242,12 +241,12 @@ pub(crate) struct Searched<'a> {
     /// The hints for the ranges of the plan, as they were before.
     pub(crate) hints: Vec<Option<&'a Hint>>,
     pub(crate) examined: Examined,
-    /// Stored keys that the scans had to pass.
+    /// Stored keys that the scans passed.
     pub(crate) passed: &'a Passed<'a>,
     pub(crate) returned: u64,
 }
 
-/// What a target is made of.
+/// The parts of a collection from which a target is built.
 fn parts_of(collection: &Collection) -> (u32, u64, SmallVec<[UsableIndex; 4]>) {
     let ready = collection.indexes.iter();
     let ready = ready.filter(|index| index.definition.state == IndexState::Ready);
@@ -259,7 +258,7 @@ fn parts_of(collection: &Collection) -> (u32, u64, SmallVec<[UsableIndex; 4]>) {
     (collection.number, collection.totals.count, indexes.collect())
 }
 
-/// A hash of which documents a query found, and which versions.
+/// A hash of the ids and versions of the documents that a query found.
 #[derive(Default)]
 pub(crate) struct Fingerprint(Xxh3);
 
@@ -267,7 +266,7 @@ impl Fingerprint {
     pub(crate) fn add(&mut self, id: &str, version: u64) {
         self.0.update(&version.to_le_bytes());
         self.0.update(id.as_bytes());
-        // No id has this byte.
+        // A byte that no id contains.
         self.0.update(&[0]);
     }
 

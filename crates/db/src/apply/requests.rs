@@ -1,13 +1,13 @@
-//! Applying: the memory of request ids, which makes retries harmless.
+//! Applying: the remembered request ids, which make retries harmless.
 //!
-//! The answers to the last [`REQUEST_COUNT_MAX`] commands that had a request id are remembered, for
-//! as long as maintenance lets them be: what was applied, and also that something was refused, or
-//! that there was nothing to do. An answer is final: a second copy of an attempt that comes late
-//! does not do what the caller has been told was not done. Beside each answer lies the fingerprint
-//! of the command, so that the same id with another command is noticed.
+//! The answers to the last [`REQUEST_COUNT_MAX`] commands with a request id are remembered, until
+//! maintenance forgets them: answers of applied commands, of refused ones, and of those that had nothing to
+//! do. An answer is final: a late copy of an attempt does not do what the caller was told had not been
+//! done. The fingerprint of the command is stored with its answer, so that another command with the same id
+//! is detected.
 //!
-//! A command that failed as a whole (its collection exists already, it conflicts with another
-//! transaction) has no answer, and its retry is tried anew.
+//! A command that failed as a whole (its collection exists already, it conflicts with another transaction)
+//! has no remembered answer, and its retry is executed.
 
 use velocitydb_core::wire::Wire;
 use velocitydb_core::{Action, Body, DocumentId, Operation, Outcome, Recall, Request, Time};
@@ -17,19 +17,19 @@ use super::{Found, Machine, Reply};
 use crate::keys::{self, SYSTEM};
 use crate::{Error, Result};
 
-/// How many request ids are remembered: about 100 MiB at the longest ids. A retry comes within
-/// seconds; at 10,000 requests a second this is more than a minute and a half.
+/// How many request ids are remembered: about 100 MiB of ids of the largest length. A retry comes within
+/// seconds; at 10,000 requests a second this covers more than a minute and a half.
 pub const REQUEST_COUNT_MAX: u64 = 1_000_000;
 
-/// How many bytes their answers have at the most: 256 MiB. An answer that lists ids, or holds
-/// documents, is larger than most.
+/// The size of all remembered answers at the most: 256 MiB. Answers that list ids or have documents are
+/// larger than most.
 pub const REQUEST_BYTES_MAX: u64 = 256 << 20;
 
-/// The largest documents that are remembered for an answer, as they were and became together.
+/// The largest documents that are remembered in an answer, before and after the change together.
 pub const REQUEST_DOCUMENT_BYTES_MAX: usize = 256 << 10;
 
 impl Machine {
-    /// The answer that `request` was given, when it was given one.
+    /// The remembered answer to `request`, if there is one.
     pub(super) fn find_request(&self, request: &Request) -> Result<Option<Reply>> {
         let key = keys::named(keys::REQUEST, request.id.as_str());
         self.get(SYSTEM, &key)?.map(|bytes| answer_to(request, &key, &bytes)).transpose()
@@ -53,7 +53,7 @@ impl Machine {
         loop {
             let system = &self.catalog.system;
             let count = system.request_next - system.request_first;
-            // The newest one stays in any case.
+            // The newest one always stays.
             let is_full = count > REQUEST_COUNT_MAX || system.request_bytes > REQUEST_BYTES_MAX;
             if !is_full || count <= 1 {
                 return Ok(());
@@ -62,7 +62,7 @@ impl Machine {
         }
     }
 
-    /// Forgets the oldest request id if it was applied before `time`; whether it was.
+    /// Forgets the oldest request id if it was applied before `time`. Returns whether it was.
     pub(super) fn forget_request_before(&mut self, time: Time) -> Result<bool> {
         let system = self.catalog.system;
         if system.request_first == system.request_next {
@@ -95,13 +95,13 @@ impl Machine {
     }
 }
 
-/// The answer that a request was given, as a reader of the state sees it.
+/// The remembered answer to a request, as a reader of the state sees it.
 pub(crate) fn find_answer(state: &dyn Snapshot, request: &Request) -> Result<Option<Reply>> {
     let key = keys::named(keys::REQUEST, request.id.as_str());
     state.get(SYSTEM, &key)?.map(|bytes| answer_to(request, &key, &bytes)).transpose()
 }
 
-/// What is remembered of a request, if that was this one.
+/// The remembered answer, if it belongs to this request.
 fn answer_to(request: &Request, key: &[u8], bytes: &[u8]) -> Result<Reply> {
     let remembered = Remembered::decode(bytes).ok_or_else(|| keys::corrupt(key))?;
     match remembered.fingerprint == request.fingerprint {
@@ -110,15 +110,15 @@ fn answer_to(request: &Request, key: &[u8], bytes: &[u8]) -> Result<Reply> {
     }
 }
 
-/// What is kept of a request: when it was answered, what it asked for, and its reply.
+/// What is stored for a request: when it was answered, its fingerprint, and its reply.
 struct Remembered {
     answered: Time,
     fingerprint: u128,
     reply: Reply,
 }
 
-/// What is remembered of a reply: what the command asks to be recalled, and the ids that were made up,
-/// since a retry has made up others.
+/// The part of a reply that is remembered: what the command's recall asks for, and new ids, since a retry
+/// generates others.
 fn to_recall(body: &Body, reply: &Reply) -> Reply {
     let recall = match body {
         Body::Modify(modify) => modify.recall,
@@ -142,7 +142,7 @@ fn to_recall(body: &Body, reply: &Reply) -> Reply {
     }
 }
 
-/// The ids that were made up for documents that were created, with the places of their operations.
+/// The new ids of created documents, with the positions of their operations.
 fn made_up(body: &Body, reply: &Reply) -> Vec<(usize, DocumentId)> {
     let Body::Write(write) = body else { return Vec::new() };
     let done = write.operations.iter().zip(&reply.outcomes).enumerate();

@@ -1,4 +1,4 @@
-//! Applying: schemas, their changes and keeping to them.
+//! Applying: changing and enforcing schemas.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::state::collection_schema::{CollectionSchema, Rules};
 use crate::{Error, Result};
 
 impl Machine {
-    /// The fields with the schema's defaults where some were missing, or why they cannot be written.
+    /// The fields, with the schema's defaults for missing ones, or why they are refused.
     pub(super) fn keep_to_schema(
         &self,
         collection: &CollectionName,
@@ -71,7 +71,7 @@ impl Machine {
             SchemaChange::Impose(_) => None,
         };
         if let Some(rules) = unchanged {
-            // Setting what is set changes nothing, and raises no version.
+            // Setting the current schema changes nothing, and keeps its version.
             return Ok(Reply { schema_version: rules.version, ..Reply::default() });
         }
         let superseded = || Error::SchemaSuperseded { collection: collection.clone() };

@@ -1,19 +1,19 @@
-//! Applying: uniqueness, judged by what a command leaves.
+//! Applying: unique indexes, checked at the end of a command.
 //!
-//! A command that changes several documents may shift values among them, swap them, or give the
-//! value of one that it deletes to another: whether two documents have the same is a question about
-//! the state that it ends in, not about the order of its operations.
+//! A command that changes several documents may move values among them, swap them, or give the value of a
+//! document that it deletes to another one: uniqueness is required of the state after the command, and not
+//! between its operations.
 //!
 //! ```text
-//!  take ──▶ nobody has the entry ───────────────────────▶ it is the document's
-//!       ──▶ another one does, one document is changed ──▶ refused
-//!       ──▶ another one does, several are changed ──────▶ it is the document's for the time being,
-//!                                                         and contested
-//!  at the end, of each contested entry: who still has these values?
-//!       nobody ──▶ there is no entry     one ──▶ it is that one's     more ──▶ refused
+//!  take ──▶ no document has the entry ────────────────────────▶ it is given to the document
+//!       ──▶ another one has it, one document is changed ──────▶ refused
+//!       ──▶ another one has it, several are changed ──────────▶ it is given to the document, and is
+//!                                                                contested until the end
+//!  at the end, for each contested entry: how many documents still have its values?
+//!       none ──▶ the entry is deleted     one ──▶ it is given to that one     more ──▶ refused
 //! ```
 //!
-//! Nobody reads indexes while a command is under way, so nobody meets an entry that is contested.
+//! Indexes are not read while a command is being applied, so contested entries are never seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,32 +31,31 @@ use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key};
 /// The entries of unique indexes that the documents of one command took from each other.
 #[derive(Default)]
 pub(super) struct Contests {
-    /// Which operation of the command is being applied.
+    /// The operation that is being applied.
     pub(super) operation: usize,
-    /// Whether what is being applied cannot wait for the end of the command.
+    /// Whether the current part of the command has to be decided at once.
     is_at_once: bool,
     entries: BTreeMap<Key, Contest>,
 }
 
-/// An entry that more than one document has had in the course of a command.
+/// An entry that more than one document has had during the command.
 struct Contest {
     collection: CollectionName,
     number: CollectionNumber,
     definition: Arc<Definition>,
-    /// Where the index is among those of the collection.
+    /// The position of the index among those of the collection.
     position: usize,
-    /// In the order in which they took it. Whoever had it before anybody took it from them is the
-    /// first.
+    /// In the order in which they took it; the first one had it before the command.
     holders: Vec<Holder>,
 }
 
 struct Holder {
     id: DocumentId,
-    /// The operation that took it; `None` of the first.
+    /// The operation that took it; `None` for the first holder.
     operation: Option<usize>,
 }
 
-/// Whose an entry of a unique index is.
+/// The owner of an entry of a unique index.
 enum Owner {
     Nobody,
     Itself,
@@ -72,8 +71,8 @@ struct Ended<'a> {
 }
 
 impl Machine {
-    /// Lets the document have an entry of a unique index, at least until the end of the command.
-    /// Returns whether the entry is there, or why the document cannot have it.
+    /// Gives a document an entry of a unique index, at least until the end of the command. Returns whether
+    /// the entry exists, or why the document cannot have it.
     pub(super) fn take_entry(
         &mut self,
         collection: &CollectionName,
@@ -112,7 +111,7 @@ impl Machine {
         Ok(Ok(is_there))
     }
 
-    /// Another document that has the values of a contested entry as it is now.
+    /// Another document that currently has the values of a contested entry.
     fn other_holder(&self, id: &str, key: &Key) -> Result<Option<DocumentId>> {
         let contest = self.contests.as_ref().and_then(|contests| contests.entries.get(key));
         let Some(contest) = contest else { return Ok(None) };
@@ -124,8 +123,8 @@ impl Machine {
         Ok(None)
     }
 
-    /// Does a part of a command that is refused at once where another document has its values: the
-    /// end of a lease, which refuses nothing but itself.
+    /// Applies a part of a command that is refused at once if another document has its values: the end of a
+    /// lease, whose refusal does not refuse the command.
     pub(super) fn judged_at_once<T>(&mut self, part: impl FnOnce(&mut Self) -> T) -> T {
         let set = |machine: &mut Self, is_at_once| {
             let contests = machine.contests.as_mut();
@@ -137,12 +136,12 @@ impl Machine {
         result
     }
 
-    /// Whether another document may have taken this entry in the course of the command.
+    /// Whether another document may have taken this entry during the command.
     pub(super) fn is_contested(&self, key: &Key) -> bool {
         self.contests.as_ref().is_some_and(|contests| contests.entries.contains_key(key))
     }
 
-    /// Whose the entry of a unique index is. One that has expired goes here and now.
+    /// The owner of an entry of a unique index. An owner that has expired is removed here.
     fn owner(
         &mut self,
         collection: &CollectionName,
@@ -165,9 +164,9 @@ impl Machine {
         Ok(Owner::Other(DocumentId::new(owner)?))
     }
 
-    /// Ends a command that changed several documents: each entry that they took from each other
-    /// becomes that of the one that still has its values. Returns the operations that are refused
-    /// since another document has them too, each with its document and the first reason.
+    /// Ends a command that changed several documents: each entry that they took from each other is given to
+    /// the document that still has its values. Returns the operations that are refused since another
+    /// document has them too, each with its document and the first reason.
     pub(super) fn settle_contests(&mut self) -> Result<BTreeMap<usize, (DocumentId, Refusal)>> {
         let contests = self.contests.take().unwrap_or_default();
         let mut ended = Vec::with_capacity(contests.entries.len());
@@ -197,7 +196,7 @@ impl Machine {
         if found.as_ref().and_then(|value| owner_of(value)) == Some(&holder.id) {
             return Ok(());
         }
-        // Whoever took it in between has left it, and the entry went along.
+        // Documents that took it in between no longer have it, and the entry was deleted with their change.
         self.batch.put(INDEXES, key, &contest.definition.entry_value(entry, &holder.id));
         self.hints.touch_entry(key);
         let changed = self.change_collection(&contest.collection).expect("it was found");
@@ -206,7 +205,7 @@ impl Machine {
         Ok(())
     }
 
-    /// The entry with this key that a document has as it is now, if it has it.
+    /// The entry with this key of a document in its current state, if it has one.
     fn entry_of(&self, contest: &Contest, id: &DocumentId, key: &Key) -> Result<Option<Entry>> {
         let Some(record) = self.get(DOCUMENTS, &keys::document(contest.number, id))? else {
             return Ok(None);
@@ -218,14 +217,14 @@ impl Machine {
     }
 }
 
-/// The operations that took values which another document has in the end, unless that one is refused
-/// itself.
+/// The operations that took values that another document has in the end, unless that document's operation
+/// is refused itself.
 fn refused(ended: &[Ended<'_>]) -> BTreeMap<usize, (DocumentId, Refusal)> {
     let mut takings = Vec::new();
     for (number, one) in ended.iter().enumerate() {
         for (place, (holder, _)) in one.holders.iter().enumerate().skip(1) {
             let operation = holder.operation.expect("whoever took nothing is the first");
-            // Entries are in the order of the numbers of indexes, and theirs is not that of names.
+            // Entries are in the order of the numbers of indexes, which is not that of their names.
             takings.push((operation, one.contest.position, number, place));
         }
     }

@@ -1,10 +1,9 @@
-//! What becomes of a command that is not applied: the state rejects it, or this node fails.
+//! Commands that are not applied: the state rejects them, or this node fails.
 //!
-//! While a command is applied both are errors, handed up by `?`. Where they leave the machine they
-//! are told apart, and from there on they have different types. A [`Rejection`] is an answer: a
-//! function of the state and the command, which every machine with that state gives. A [`Fatal`] is
-//! none, since another node may well read what this one could not: it stops the machine, so that
-//! nothing that follows is built on what was left out.
+//! While a command is applied both are errors, propagated by `?`. Where they leave the machine they get
+//! different types. A [`Rejection`] is an answer: a function of the state and the command, which every
+//! machine with that state gives. A [`Fatal`] is not an answer, since another node may be able to read what
+//! this one could not: it stops the machine, so that nothing is built on an incomplete state.
 
 use velocitydb_core::wire::Wire;
 use velocitydb_core::wire_enum;
@@ -13,22 +12,22 @@ use super::Reply;
 use crate::Error;
 use crate::error::RefusedBatch;
 
-/// What the state says to a command.
+/// The result of applying a command.
 pub(crate) type Answer = std::result::Result<Reply, Rejection>;
 
-/// Why the state does not take a command. Nothing of it was done.
+/// Why a command is not valid in this state. It had no effect.
 #[derive(Debug, Clone)]
 pub(crate) struct Rejection(Error);
 
-/// Why this node cannot say what becomes of a command: storage failed, or its bytes are damaged.
+/// Why this node cannot apply a command: storage failed, or reports its bytes as damaged.
 #[derive(Debug, Clone)]
 pub(crate) struct Fatal(Error);
 
 impl Rejection {
-    /// The rejection that an error is, unless it says that the node failed.
+    /// The error as a rejection, unless it is a failure of this node.
     ///
-    /// Stored bytes that storage vouches for and that mean nothing ([`Error::Corrupt`]) are a part of
-    /// the state, the same on every node that has it, and so they reject.
+    /// Stored bytes that storage reports as intact and that are not valid ([`Error::Corrupt`]) are part of
+    /// the state, the same on every node, and so the command is rejected.
     pub(super) fn of(error: Error) -> std::result::Result<Self, Fatal> {
         match error {
             Error::Invalid(_)
@@ -57,7 +56,7 @@ impl Rejection {
             | Error::InUse { .. }
             | Error::StateVersion { .. }
             | Error::OutcomeUnknown { .. } => Err(Fatal(error)),
-            // What handles say, and no state: a machine that says it is not one to go on with.
+            // Errors of handles, which the state never gives: a machine that does must not continue.
             Error::LeaseLost { .. }
             | Error::TooManyLeases { .. }
             | Error::Unfinished { .. }
@@ -72,7 +71,7 @@ impl Rejection {
     }
 }
 
-// The errors that reject. No other is ever put.
+// The errors that reject a command. No others are encoded.
 wire_enum!(Error {
     0 Invalid(error);
     1 NotFound { collection, id, batch };
@@ -95,7 +94,7 @@ wire_enum!(Error {
     18 CommandTooLarge { what, found, max };
     19 RequestReused { request };
     20 Corrupt { place, what };
-    else unreachable!("an error that is no rejection")
+    else unreachable!("an error that is not a rejection")
 });
 
 impl Wire for Box<RefusedBatch> {
@@ -125,7 +124,7 @@ impl Fatal {
         Fatal(error)
     }
 
-    /// What whoever comes later is told.
+    /// The error of later calls.
     pub(super) fn to_poisoned(&self) -> Error {
         match &self.0 {
             Error::Storage(poisoned @ velocitydb_storage::Error::Poisoned { .. }) => {

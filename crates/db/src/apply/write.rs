@@ -38,7 +38,7 @@ impl Machine {
             reply.current = None;
         }
         if !reply.is_refused() {
-            // Of a command that is refused anyway nobody knows what it would have ended in.
+            // Uniqueness is not decided for a command that is refused for another reason.
             for (position, (_, refusal)) in self.settle_contests()? {
                 reply.outcomes[position] = Outcome::Refused(refusal);
             }
@@ -73,8 +73,8 @@ impl Machine {
         }
     }
 
-    /// Applies one operation. Returns what became of it and, when it had a condition, the stored
-    /// document as it is afterwards.
+    /// Applies one operation. Returns its outcome and, if it had a condition, the stored document
+    /// afterwards.
     fn operate(&mut self, now: Time, operation: &Operation) -> Result<(Outcome, Option<Blob>)> {
         let collection = &operation.collection;
         let is_creating = matches!(
@@ -114,7 +114,7 @@ impl Machine {
         Ok((outcome, current))
     }
 
-    /// Does what is asked to a document that is as stated.
+    /// Applies an action to a document whose condition holds.
     pub(super) fn act(
         &mut self,
         now: Time,
@@ -177,15 +177,15 @@ impl Machine {
         if written.is_ok() {
             self.check_effects()?;
             if expires.is_some_and(|time| time <= now) {
-                // With the same command, so that nobody ever reads it.
+                // It expires within the same command, so that it is never read.
                 self.live_document(place, now)?;
             }
         }
         Ok(applied(written, stored.is_some()))
     }
 
-    /// The fields of a document that is given back: after the update that its lease holds for that,
-    /// and that of a retry. `None` where there is neither; the inner error is an update's own.
+    /// The fields of a document that is given back: after the release of its lease, and the update of a
+    /// retry. `None` if there is neither; the inner error is that of an update.
     fn released_fields(
         &self,
         action: &Action,
@@ -222,12 +222,12 @@ fn applied(written: std::result::Result<u64, Refusal>, existed: bool) -> Outcome
     }
 }
 
-/// What is asked to be done to a document.
+/// What a command asks to be done to a document.
 pub(super) struct Asked<'a> {
     pub(super) action: &'a Action,
     pub(super) expiry: Expiry,
     pub(super) lease: Option<&'a Lease>,
-    /// Whether somebody takes the document.
+    /// Whether it is a claim.
     pub(super) is_claim: bool,
 }
 
@@ -258,7 +258,7 @@ impl<'a> Asked<'a> {
                 let BegunLease { lease, set, values } = &**claimed;
                 begun(lease, set.iter().collect(), *values, now)
             }
-            // Whoever had it before has lost it.
+            // Whoever had a lease before loses it.
             (None, _) if self.is_claim => NewLease::End,
             (None, Action::Renew(duration) | Action::Settle(_, LeaseChange::Renew(duration))) => {
                 NewLease::Until(now.saturating_add(*duration))
@@ -275,7 +275,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The lease that a claim begins that set these paths.
+/// The lease that begins with a claim that set these paths.
 fn begun<'a>(
     lease: &'a Lease,
     set: SmallVec<[&'a Path; 4]>,
@@ -286,7 +286,7 @@ fn begun<'a>(
     NewLease::Set { until, release: &lease.release, set, values }
 }
 
-/// Why the condition of an operation does not hold; `None` when it does.
+/// Why the condition of an operation does not hold; `None` if it does.
 fn refusal(operation: &Operation, stored: Option<&Stored>) -> Result<Option<Refusal>> {
     match stored {
         Some(stored) => unmet(&operation.condition, &stored.view(&operation.id)?),
@@ -294,7 +294,7 @@ fn refusal(operation: &Operation, stored: Option<&Stored>) -> Result<Option<Refu
     }
 }
 
-/// Why a condition does not hold where there is no document; `None` when it does.
+/// Why a condition does not hold without a document; `None` if it does.
 pub(crate) fn unmet_by_none(condition: &Condition) -> Option<Refusal> {
     match condition {
         Condition::Always | Condition::Absent => None,
@@ -305,7 +305,7 @@ pub(crate) fn unmet_by_none(condition: &Condition) -> Option<Refusal> {
     }
 }
 
-/// Why a condition does not hold of a document; `None` when it does.
+/// Why a condition does not hold for a document; `None` if it does.
 pub(crate) fn unmet(condition: &Condition, found: &DocumentView<'_>) -> Result<Option<Refusal>> {
     let version = found.header.version;
     Ok(match condition {
@@ -331,8 +331,8 @@ pub(crate) fn unmet(condition: &Condition, found: &DocumentView<'_>) -> Result<O
     })
 }
 
-/// Whether a document has this value, or none, at a path. What the engine knows of it (`_version`
-/// and the like) can be compared as any field.
+/// Whether a document has this value, or none, at a path. Fields of the engine (such as `_version`) can be
+/// compared too.
 fn has_value(view: &DocumentView<'_>, path: &Path, value: Option<&Value>) -> Result<bool> {
     let first = path.segments()[0].name();
     if META.contains(&first) {
