@@ -1,4 +1,4 @@
-//! [`Changes`]: tells of what was changed, in order, once no crash takes it back.
+//! [`Changes`]: reports changes in order, once they are durable.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 use crate::apply::{Change, OnChanges};
 use crate::state::Views;
 
-/// The changes that are still to be told of.
+/// The changes that have not been reported yet.
 pub(super) struct Changes {
     listener: Arc<OnChanges>,
-    /// In order, each with the commit that has to be settled first; 0 for none.
+    /// In order, each with the commit that has to be settled before; 0 for none.
     waiting: Mutex<VecDeque<(u64, Vec<Change>)>>,
-    /// Held by who tells.
+    /// Locked while changes are reported.
     telling: Mutex<()>,
 }
 
@@ -22,14 +22,14 @@ impl Changes {
         Changes { listener, waiting: Mutex::default(), telling: Mutex::new(()) }
     }
 
-    /// Takes in what a commit has changed; the caller sees to it that there is one at a time.
+    /// Adds the changes of a commit. The caller ensures that there is one call at a time.
     pub(super) fn push(&self, views: &Views, changes: Vec<Change>) {
         if !changes.is_empty() {
             self.waiting.lock().push_back((views.last().unwrap_or(0), changes));
         }
     }
 
-    /// Tells of all that is settled by now, unless somebody else is at it: he tells of the rest too.
+    /// Reports all changes that are settled by now. If another thread is reporting, it reports these too.
     pub(super) fn tell(&self, views: &Views) {
         let is_settled = |first: Option<&(u64, _)>| {
             first.is_some_and(|(commit, _)| *commit == 0 || views.is_settled(*commit))
@@ -43,7 +43,7 @@ impl Changes {
                 (self.listener)(changes);
             }
             drop(one);
-            // Somebody may have left something just before.
+            // Another thread may have added changes just before.
             if !is_settled(self.waiting.lock().front()) {
                 return;
             }

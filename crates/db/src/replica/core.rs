@@ -26,7 +26,7 @@ use crate::{Error, Result};
 pub(crate) struct Core {
     pub(crate) alarm: Arc<Alarm>,
     pub(crate) engine: Arc<dyn Engine>,
-    /// What brings commands to the machine; it is let go before that.
+    /// Brings commands to the machine. It is dropped before the engine.
     pub(crate) proposer: Box<dyn Proposer>,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) views: Arc<Views>,
@@ -34,14 +34,14 @@ pub(crate) struct Core {
     pub(crate) environment: Arc<dyn Environment>,
     pub(crate) ids: Mutex<IdGenerator>,
     pub(crate) options: Options,
-    /// What maintenance could not do the last time that it tried.
+    /// What failed in the last maintenance.
     maintenance_problems: Mutex<Vec<String>>,
     due_next: Arc<DueNext>,
     pub(crate) outcome: KnownOutcome,
 }
 
 impl Core {
-    /// The parts around the state that `engine` holds.
+    /// The core of a database on the state of `engine`.
     pub(crate) fn open(engine: Arc<dyn Engine>, options: Options) -> Result<Self> {
         let names = Arc::new(Names::default());
         let machine = Machine::new(engine.clone(), names.clone())?;
@@ -82,8 +82,8 @@ impl Core {
         })
     }
 
-    /// What is done by whoever leads from now on, before anybody else proposes something: a schema that
-    /// is proposed and not confirmed is withdrawn, since whoever would have confirmed it is gone.
+    /// Done by a new leader before anything else is proposed: withdraws schemas that were proposed and not
+    /// confirmed, since their proposers are gone.
     pub(crate) fn begin_to_lead(&self) -> Result<()> {
         for (collection, version) in self.pipeline.ask(|machine| machine.proposals()) {
             let change = SchemaChange::Withdraw(version);
@@ -112,8 +112,8 @@ impl Core {
         }
     }
 
-    /// Proposes a command, and returns at once: the future gives its answer. Where something that is due
-    /// has to come before it, that is proposed as well once the future is waited for.
+    /// Proposes a command, and returns at once: the future has its answer. If something due has to be done
+    /// first, it is proposed when the future is awaited.
     pub(crate) fn propose(
         self: &Arc<Self>,
         body: Body,
@@ -152,7 +152,7 @@ impl Core {
         reply
     }
 
-    /// Whether a command may find more that is due first than it may do itself.
+    /// Whether more may be due before a command than it can do itself.
     fn can_be_behind(&self, command: &Command) -> bool {
         let is_about_others = match &command.body {
             Body::Modify(_) => true,
@@ -162,7 +162,7 @@ impl Core {
         is_about_others && self.due_next.is_due(command.now)
     }
 
-    /// Expires all documents and ends all leases that are due.
+    /// Removes all expired documents and ends all expired leases.
     pub(crate) fn do_what_is_due(&self) -> Result<()> {
         while self.due_next.is_due(self.environment.now())
             && self.maintain_within(MaintainScope::Due)?
@@ -170,7 +170,7 @@ impl Core {
         Ok(())
     }
 
-    /// What maintenance asks for, and the time by which it does.
+    /// The command of a maintenance step, and its time.
     fn maintain(&self, scope: MaintainScope) -> (Time, Body) {
         let now = self.environment.now();
         let before = |age: Duration| {
@@ -195,7 +195,7 @@ impl Core {
         Ok(reply.has_more)
     }
 
-    /// Fails when the node has failed and takes no commands any more.
+    /// Fails when the node has failed and applies no more commands.
     pub(crate) fn check_running(&self) -> Result<()> {
         self.pipeline.ask(|machine| machine.check_broken())
     }
@@ -204,7 +204,7 @@ impl Core {
         self.maintenance_problems.lock().clone()
     }
 
-    /// One step of building an index; whether there is more to do.
+    /// Does one step of an index build. Returns whether there is more to do.
     pub(crate) fn build_step(
         &self,
         collection: &CollectionName,
@@ -216,7 +216,7 @@ impl Core {
         Ok(self.submit(body, None, level)?.has_more)
     }
 
-    /// Goes on building an index that nobody builds; whether there is more to do.
+    /// Continues an index build that no caller drives. Returns whether there is more to do.
     fn build_next(&self) -> Result<bool> {
         let Some((collection, name)) = self.names.first_building() else { return Ok(false) };
         self.build_step(&collection, &name, Consistency::Local)?;
@@ -261,8 +261,8 @@ impl Maintained for Core {
     }
 }
 
-/// Documents that one step of building enters, so that other writers wait for a millisecond or two.
+/// How many documents one step of an index build adds, so that other writers wait for a millisecond or two.
 const STEP_DOCUMENTS: u32 = 512;
 
-/// The longest single wait of the maintenance thread: what a clock that is set anew can cost.
+/// The longest single wait of the maintenance thread, which bounds its delay when the clock is set.
 const WAIT_MAX: Duration = Duration::from_secs(60);

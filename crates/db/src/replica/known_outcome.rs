@@ -1,4 +1,4 @@
-//! [`KnownOutcome`]: what a command is told when storage fails for good.
+//! [`KnownOutcome`]: the errors of commands after storage has failed permanently.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::replica::Done;
 use crate::{Error, Result};
 
-/// Whether it is known what became of commands that storage failed for. One that was under way when it
-/// failed may have been written; what came later was not.
+/// Distinguishes whether the outcome of a command is known after a failure of storage. A command that was
+/// running when storage failed may have been written; later ones were not.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnownOutcome {
-    /// Whether storage has failed for good, and somebody was told.
+    /// Whether storage has failed permanently, and a caller has been told so.
     has_failed: Arc<AtomicBool>,
 }
 
 impl KnownOutcome {
-    /// Does something that storage may fail for.
+    /// Calls a function that storage may make fail.
     pub(crate) fn of<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
         let had_failed = self.has_failed.load(Ordering::Acquire);
         act().map_err(|error| self.told(error, had_failed))
     }
 
-    /// The same for something that begins now, and is answered later.
+    /// As [`of`](Self::of), for a call that begins now and is answered later.
     pub(crate) fn of_later(&self, done: Done) -> Done {
         let (outcome, had_failed) = (self.clone(), self.has_failed.load(Ordering::Acquire));
         Box::new(move |result| done(result.map_err(|error| outcome.told(error, had_failed))))

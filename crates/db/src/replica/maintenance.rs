@@ -1,8 +1,8 @@
-//! The maintenance thread: proposes what time has made due, for all databases of the process.
+//! The maintenance thread: proposes due maintenance, for all databases of the process.
 //!
-//! It decides only *when*; what is done is a command like any other. It sleeps until the next document
-//! of any database expires, and looks after old tombstones and request ids of each once a [`TICK`]. It
-//! is started with the first database and ends with the last.
+//! It decides only *when*; maintenance itself is a command like any other. The thread sleeps until the next
+//! document of any database expires, and forgets old tombstones and request ids of each database once a
+//! [`TICK`]. It starts with the first database and ends with the last.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,23 +14,24 @@ use velocitydb_core::Time;
 
 use crate::Result;
 
-/// How often a database is looked at when nothing expires. Tombstones and request ids live for hours,
-/// so a minute more is no matter.
+/// How often a database is maintained when nothing expires. Tombstones and request ids are kept for hours,
+/// so a delay of a minute does not matter.
 const TICK: Duration = Duration::from_secs(60);
 
-/// How long a database is left alone after a failure, so that a full disk is not asked in a tight loop.
+/// How long a database is not maintained after a failure, so that it is not retried in a tight loop on a
+/// full disk.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// A moment for others between two steps. Documents that expire one by one are gathered for it,
-/// instead of each being a command of its own.
+/// The pause between two steps, in which other commands can be applied. Documents that expire one after
+/// another are collected meanwhile, so that not each is a command of its own.
 const GATHERING: Duration = Duration::from_millis(1);
 
-/// The databases of this process that the thread looks after.
+/// The databases of this process that the thread maintains.
 static SERVICE: Service = Service { served: Mutex::new(Served::new()), changed: Condvar::new() };
 
 struct Service {
     served: Mutex<Served>,
-    /// Notified when a database comes, goes, has been looked at, or has something due earlier.
+    /// Notified when a database is opened, closed or has been maintained, or has something due earlier.
     changed: Condvar,
 }
 
@@ -40,30 +41,30 @@ struct Served {
     has_thread: bool,
 }
 
-/// What the thread can do for a database.
+/// What the thread needs of a database.
 pub(crate) trait Maintained: Send + Sync {
-    /// What the database tells the thread.
+    /// How the database wakes the thread.
     fn alarm(&self) -> &Arc<Alarm>;
 
-    /// When the clock of this process will show `time`, as far as can be told now.
+    /// When the clock of this process will show `time`, as far as is known now.
     fn instant_of(&self, time: Time) -> Instant;
 
-    /// One step of what time makes due; whether there is more to do.
+    /// One step of due maintenance. Returns whether there is more to do.
     fn maintenance_step(&self) -> Result<bool>;
 
-    /// Gives the space of what was deleted back.
+    /// Returns the space of deleted data to the device.
     fn reclaim(&self) -> Result<()>;
 
-    /// Looks at how the values of indexes are distributed where that has changed.
+    /// Updates the statistics of indexes that have changed much.
     fn analyze(&self, is_stopped: &dyn Fn() -> bool) -> Result<()>;
 }
 
-/// A database, and when it is to be looked at.
+/// A database, and when it is to be maintained.
 struct Client {
     number: u64,
     database: Arc<dyn Maintained>,
     agenda: Agenda,
-    /// Whether it is being looked at.
+    /// Whether it is being maintained.
     is_busy: bool,
 }
 
@@ -71,11 +72,11 @@ struct Client {
 struct Agenda {
     tick: Instant,
     not_before: Instant,
-    /// Whether much may have been deleted since space was last given back.
+    /// Whether much may have been deleted since space was last returned.
     reclaims: bool,
 }
 
-/// What a database tells the thread.
+/// How a database wakes the thread.
 #[derive(Default)]
 pub(crate) struct Alarm {
     state: Mutex<State>,
@@ -90,10 +91,10 @@ struct State {
 }
 
 impl Alarm {
-    /// Says when the next document expires.
+    /// Sets when the next document expires.
     pub(crate) fn set(&self, expiry_next: Option<Time>) {
         let before = std::mem::replace(&mut self.state.lock().expiry_next, expiry_next);
-        // Who wakes too early sleeps again.
+        // Only an earlier time has to wake the thread: if it wakes too early, it sleeps again.
         let is_earlier = match (before, expiry_next) {
             (_, None) => false,
             (None, Some(_)) => true,
@@ -104,14 +105,14 @@ impl Alarm {
         }
     }
 
-    /// Says that something was dropped.
+    /// Reports that something was dropped.
     pub(crate) fn wake(&self) {
         self.state.lock().is_wanted = true;
         SERVICE.wake();
     }
 }
 
-/// A database is looked after until this is gone.
+/// A database is maintained until this is dropped.
 pub(crate) struct Maintenance {
     alarm: Arc<Alarm>,
     number: u64,
@@ -128,7 +129,7 @@ impl Maintenance {
         }
         let number = served.next_number;
         served.next_number += 1;
-        // An index whose building was interrupted does not wait for the first tick.
+        // An interrupted index build does not wait for the first tick.
         let (tick, not_before) = (Instant::now(), Instant::now());
         let agenda = Agenda { tick, not_before, reclaims: false };
         served.databases.push(Client { number, database, agenda, is_busy: false });
@@ -150,7 +151,7 @@ impl Drop for Maintenance {
 
 impl Service {
     fn wake(&self) {
-        // Taken so that nobody is about to sleep who has not seen why it should not.
+        // Locked so that the thread is not between its last check and its sleep.
         let _served = self.served.lock();
         self.changed.notify_all();
     }
@@ -167,7 +168,7 @@ impl Served {
 }
 
 impl Client {
-    /// When it is to be looked at.
+    /// When the database is to be maintained.
     fn due(&self) -> Instant {
         let Agenda { tick, not_before, .. } = self.agenda;
         let state = self.database.alarm().state.lock();
@@ -179,7 +180,7 @@ impl Client {
     }
 }
 
-/// What the thread does.
+/// The loop of the thread.
 fn serve() {
     let mut served = SERVICE.served.lock();
     loop {
@@ -196,22 +197,21 @@ fn serve() {
         client.is_busy = true;
         let (database, agenda) = (client.database.clone(), client.agenda);
         let next = MutexGuard::unlocked(&mut served, || {
-            // A panic has been reported by its own message, and the machine is stopped if it was there.
+            // A panic has been reported by its own message, and has stopped the machine if it was in there.
             catch_unwind(AssertUnwindSafe(|| look_after(&*database, agenda))).unwrap_or_default()
         });
         match (served.client(number), next) {
             (Some(client), Some(agenda)) => {
                 (client.agenda, client.is_busy) = (agenda, false);
             }
-            // Nothing can be done for it any more.
+            // The machine has stopped, so there is nothing left to do.
             _ => served.databases.retain(|client| client.number != number),
         }
         SERVICE.changed.notify_all();
     }
 }
 
-/// Does one step for a database. Returns when it is to be looked at next; `None` when its machine has
-/// stopped.
+/// Does one step for a database. Returns when to do the next one; `None` when its machine has stopped.
 fn look_after(database: &dyn Maintained, agenda: Agenda) -> Option<Agenda> {
     let is_wanted = std::mem::take(&mut database.alarm().state.lock().is_wanted);
     let reclaims = agenda.reclaims | is_wanted;
@@ -223,11 +223,12 @@ fn look_after(database: &dyn Maintained, agenda: Agenda) -> Option<Agenda> {
         }
         Ok(false) => {
             if is_tick || reclaims {
-                // Who writes next is told why it did not work.
+                // A failure is reported to the next writer.
                 let _ = database.reclaim();
             }
             if is_tick {
-                // Plans do without what cannot be read; who reads it next is told why.
+                // Plans do without statistics that cannot be read; the failure is reported to the next
+                // reader.
                 let _ = database.analyze(&|| database.alarm().is_stopped.load(Ordering::Relaxed));
             }
             let not_before = Instant::now() + GATHERING;
@@ -236,7 +237,7 @@ fn look_after(database: &dyn Maintained, agenda: Agenda) -> Option<Agenda> {
         Err(error) if error.cause().is_poisoned() => None,
         Err(error) => {
             if error.is_disk_full() {
-                // There may be room for the next attempt.
+                // This may make room for the next attempt.
                 let _ = database.reclaim();
             }
             let not_before = Instant::now() + PAUSE_AFTER_FAILURE;
@@ -255,18 +256,17 @@ mod tests {
     fn threads() -> usize {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap();
         let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
-        // The system cuts names off.
+        // The system truncates names.
         let names = tasks.filter_map(|task| name(task.ok()?));
         names.filter(|name| name.starts_with("velocitydb-main")).count()
     }
 
-    /// A hundred databases are looked after by one thread; some close, and the others are looked after
-    /// as before.
+    /// One thread maintains a hundred databases; when some are closed, the others are still maintained.
     #[test]
     fn all_databases_share_one_thread() {
         let mut databases: Vec<Database> =
             (0..100).map(|_| crate::open_in_memory().unwrap()).collect();
-        // One of an earlier test may be about to end.
+        // A thread of an earlier test may be about to end.
         #[cfg(target_os = "linux")]
         assert!((0..1_000_000).any(|_| threads() == 1), "{} threads", threads());
         databases.truncate(50);

@@ -1,4 +1,4 @@
-//! One replica of the state: what brings commands to the machine, and what it tells of them.
+//! One replica of the state: brings commands to the machine, and reports their effects.
 
 mod changes;
 mod core;

@@ -1,14 +1,14 @@
-//! [`Pause`]: a while in which nobody begins to wait for the disk.
+//! [`Pause`]: a time in which no command begins to wait for the disk.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-/// Keeps those away for a while who wait for the disk.
+/// Holds back commands that wait for the disk.
 #[derive(Default)]
 pub(super) struct Pause {
     is_paused: AtomicBool,
-    /// Held while it lasts.
+    /// Locked while the pause lasts.
     one: Mutex<()>,
     waiting: Mutex<()>,
     ended: Condvar,
@@ -20,7 +20,7 @@ pub(super) struct Paused<'a> {
 }
 
 impl Pause {
-    /// Waits until there is none.
+    /// Waits for the end of a pause.
     pub(super) fn wait(&self) {
         if !self.is_paused.load(Ordering::Acquire) {
             return;

@@ -1,4 +1,4 @@
-//! [`Pending`]: a value that somebody else is to give, as a future that needs no runtime.
+//! [`Pending`]: a value that another thread provides, as a future that needs no runtime.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-/// Ready when the value is there.
+/// Ready when the value has been provided.
 pub(crate) struct Pending<T>(Arc<Mutex<State<T>>>);
 
 struct State<T> {
@@ -14,7 +14,7 @@ struct State<T> {
     waker: Option<Waker>,
 }
 
-/// What gives the value, and what waits for it.
+/// The function that provides the value, and the future of it.
 pub(crate) fn pending<T>() -> (impl FnOnce(T), Pending<T>) {
     let state = Arc::new(Mutex::new(State { value: None, waker: None }));
     let waiting = Pending(state.clone());

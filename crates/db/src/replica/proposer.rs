@@ -1,5 +1,4 @@
-//! [`Proposer`]: what brings commands to the order, and [`Local`], the one of a database that is on this
-//! node alone.
+//! [`Proposer`]: brings commands into an order. And [`Local`], the proposer of a database on a single node.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,30 +13,31 @@ pub(crate) use super::queue::Done;
 use crate::apply::Reply;
 use crate::{Error, Result};
 
-/// Brings commands to the order. Handles know nothing else of who orders them.
+/// Brings commands into an order. Handles know nothing else about ordering.
 pub(crate) trait Proposer: Send + Sync + 'static {
-    /// Proposes a command. Returns at once, and calls `done` when its fate is known as the level asks:
-    /// it was answered, it was not applied, or nobody can tell (`Poisoned`).
+    /// Proposes a command. Returns at once, and calls `done` when its outcome is known as the level asks:
+    /// it was answered, it was not applied, or the outcome cannot be known (`Poisoned`).
     fn propose(&self, command: Command, level: Consistency, done: Done);
 
-    /// Proposes a command, and waits for its fate.
+    /// Proposes a command, and waits for its outcome.
     fn submit(&self, command: Command, level: Consistency) -> Result<Reply>;
 
-    /// Waits until a read at this level may look at the state of this node. Every read that takes a
-    /// level comes here first.
+    /// Waits until a read at this level may use the state of this node. Every read with a level calls this
+    /// first.
     fn read_barrier(&self, level: Consistency) -> Result<()>;
 }
 
-/// The proposer of a database that is on this node alone: its order is that in which commands reach the
-/// machine. Whoever waits does the work; two threads do it for those who do not, once there is somebody.
+/// The proposer of a database on a single node: the order is that in which commands reach the machine.
+/// Waiting callers do the work themselves; two threads do it for callers that do not wait, once there are
+/// any.
 pub(crate) struct Local {
     pipeline: Arc<Pipeline>,
     mode: Mode,
-    /// The one that leads ends before the one that fsyncs what was led.
+    /// The leading thread ends before the one that fsyncs its commits.
     drivers: Mutex<Option<(Driver, Driver)>>,
 }
 
-/// A thread that drives the pipeline, until this is gone and nobody is left who waits.
+/// A thread that drives the pipeline, until this is dropped and no caller waits.
 struct Driver {
     is_stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -48,7 +48,7 @@ impl Local {
         Local { pipeline, mode, drivers: Mutex::default() }
     }
 
-    /// Starts the threads that drive the pipeline, unless they run.
+    /// Starts the threads that drive the pipeline, unless they are running.
     fn ensure_driven(&self) -> Result<()> {
         let mut drivers = self.drivers.lock();
         if drivers.is_none() {
@@ -82,7 +82,7 @@ impl Drop for Driver {
         self.is_stopped.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // Whoever is called may let go of the last handle.
+            // The callback may drop the last handle.
             if thread.thread().id() != std::thread::current().id() {
                 // A panic of the thread has been reported by its own message.
                 let _ = thread.join();
@@ -103,13 +103,13 @@ impl Proposer for Local {
         self.pipeline.submit(command, durability(self.mode, level))
     }
 
-    /// There is no other node that could know more.
+    /// There is no other node that could have newer writes.
     fn read_barrier(&self, _: Consistency) -> Result<()> {
         Ok(())
     }
 }
 
-/// What a write at `level` waits for. In memory modes there is nothing to wait for.
+/// What a write at `level` waits for: nothing in memory modes.
 fn durability(mode: Mode, level: Consistency) -> Durability {
     match (mode, level) {
         (Mode::MemoryOnly | Mode::MemoryFirst, _) | (_, Consistency::Local) => Durability::Memory,

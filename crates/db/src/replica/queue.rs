@@ -1,4 +1,4 @@
-//! Commands that wait: how many there may be, and how each is told what became of it.
+//! Commands that wait: their limits, and how their callers get the outcome.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,29 +11,29 @@ use velocitydb_storage::Durability;
 use crate::apply::Reply;
 use crate::{Error, Result};
 
-/// Commands under way at the most, whatever their levels: those that wait, and those that are being
-/// applied. Each is a thread of the caller's that sleeps, or a request that the server has taken;
-/// more than this is an overload that waiting does not cure.
+/// How many commands may be in progress, whatever their levels: those that wait, and those that are being
+/// applied. Each is a sleeping thread of a caller, or a request that a server has accepted; more are an
+/// overload that waiting does not cure.
 pub(super) const COMMANDS_MAX: usize = 65_536;
 
-/// Bytes of the commands under way at the most, for the same reason.
+/// How many bytes the commands in progress may have, for the same reason.
 pub(super) const COMMANDS_BYTES_MAX: usize = 1 << 30;
 
-/// What is under way.
+/// The commands in progress.
 #[derive(Default)]
 pub(super) struct Load {
     pub(super) commands: AtomicUsize,
     pub(super) bytes: AtomicUsize,
 }
 
-/// A command that is under way.
+/// A command in progress.
 pub(super) struct UnderWay<'a> {
     load: &'a Load,
     bytes: usize,
 }
 
 impl Load {
-    /// Lets a command in, unless there are too many.
+    /// Admits a command, unless there are too many.
     pub(super) fn enter(&self, bytes: usize) -> Result<UnderWay<'_>> {
         let count = self.commands.fetch_add(1, Ordering::Relaxed);
         let bytes_before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -46,7 +46,7 @@ impl Load {
 }
 
 impl UnderWay<'_> {
-    /// The command stays under way when this is gone. Returns the bytes with which it ends.
+    /// Keeps the command in progress after this is dropped. Returns the bytes to subtract when it ends.
     fn keep(self) -> usize {
         let bytes = self.bytes;
         std::mem::forget(self);
@@ -61,26 +61,26 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// What is called when the fate of a command is known, once, by the thread that knows it first. It has
-/// to be quick: others wait for that thread.
+/// Called once with the outcome of a command, by the thread that knows it first. It must be quick, since
+/// others wait for that thread.
 pub(crate) type Done = Box<dyn FnOnce(Result<Reply>) + Send>;
 
-/// A command that waits for what becomes of it.
+/// A command that waits for its outcome.
 pub(super) struct Waiter {
     pub(super) command: Command,
     pub(super) durability: Durability,
     who: Who,
-    /// The number of the commit that it waits for beside its reply; 0 for none.
+    /// The number of the commit that has to be durable before the reply is given; 0 for none.
     commit: AtomicU64,
     is_answered: AtomicBool,
     reply: Mutex<Option<Result<Reply>>>,
 }
 
-/// Who is told.
+/// Who gets the outcome.
 enum Who {
-    /// A thread that sleeps meanwhile.
+    /// A thread, which sleeps meanwhile.
     Thread(Thread),
-    /// Whoever left this to be called, and the bytes that the command counts for until then.
+    /// A callback, and the bytes for which the command counts until it is called.
     Call { done: Mutex<Option<Done>>, bytes: usize },
 }
 
@@ -90,7 +90,7 @@ impl Waiter {
         Self::new(command, durability, Who::Thread(std::thread::current()))
     }
 
-    /// A command whose fate is told by a call.
+    /// A command whose outcome is given to a callback.
     pub(super) fn of_call(
         command: Command,
         durability: Durability,
@@ -112,7 +112,7 @@ impl Waiter {
         }
     }
 
-    /// The thread that sleeps until it is told, if there is one.
+    /// The thread that sleeps until it gets the outcome, if there is one.
     pub(super) fn thread(&self) -> Option<&Thread> {
         match &self.who {
             Who::Thread(thread) => Some(thread),
@@ -120,15 +120,15 @@ impl Waiter {
         }
     }
 
-    /// Says what became of the command, and the number of the commit that has to be on the disk
-    /// before its caller is told. Does not tell him.
+    /// Sets the outcome of the command, and the number of the commit that has to be durable before its
+    /// caller gets it. Does not notify the caller.
     pub(super) fn answer(&self, reply: Result<Reply>, commit: Option<u64>) {
         *self.reply.lock() = Some(reply);
         self.commit.store(commit.unwrap_or(0), Ordering::Relaxed);
         self.is_answered.store(true, Ordering::Release);
     }
 
-    /// Tells whoever waits what the command was answered, or that this is not to last.
+    /// Gives the caller the outcome of the command, or the failure that keeps it from being durable.
     pub(super) fn tell(&self, load: &Load, failure: Option<&Error>) {
         match &self.who {
             Who::Thread(thread) => thread.unpark(),
@@ -145,7 +145,7 @@ impl Waiter {
         self.is_answered.load(Ordering::Acquire)
     }
 
-    /// What became of the command, once, and the commit to wait for.
+    /// The outcome of the command, once, and the commit to wait for.
     pub(super) fn take_reply(&self) -> Option<(Result<Reply>, Option<u64>)> {
         if !self.is_answered() {
             return None;
@@ -158,7 +158,7 @@ impl Waiter {
 /// Who waits for an fsync.
 pub(super) enum Sleeper {
     Thread(Thread),
-    /// Whoever is called for this.
+    /// A caller that gets its outcome by a callback.
     Call(Arc<Waiter>),
 }
 

@@ -1,4 +1,5 @@
-//! The second half of a write that waits for the disk: the fsync, which all share who wait by then.
+//! The second half of a write that waits for the disk: the fsync, which all writers that wait by then
+//! share.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{Ordering, fence};
@@ -11,7 +12,7 @@ use super::pipeline::{GROUP_COMMANDS_MAX, Pipeline, Role};
 use super::queue::Sleeper;
 use crate::{Error, Result};
 
-/// Whether a thread may be among those who wait for an fsync already.
+/// Whether a thread may be registered already among those that wait for an fsync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listed {
     No,
@@ -19,7 +20,7 @@ pub(super) enum Listed {
 }
 
 impl Pipeline {
-    /// Waits until a commit is on the disk, and fsyncs if nobody else does.
+    /// Waits until a commit is durable, and fsyncs if no other thread does.
     pub(super) fn await_sync(&self, commit: u64) -> Result<()> {
         let thread = || Sleeper::Thread(std::thread::current());
         loop {
@@ -34,11 +35,11 @@ impl Pipeline {
         }
     }
 
-    /// Lets somebody be told when a commit is on the disk, or woken when it is to fsync itself. `false`
-    /// when it is there already.
+    /// Registers a sleeper that is notified when a commit is durable, or woken when it has to fsync itself.
+    /// Returns `false` if the commit is durable already.
     pub(super) fn sleeps_until(&self, commit: u64, sleeper: Sleeper, listed: Listed) -> bool {
         let mut unsynced = self.unsynced.lock();
-        // Whoever fsyncs notes that before it looks here.
+        // A thread that fsyncs records that the commit is settled before it checks for sleepers.
         if self.views.is_settled(commit) {
             return false;
         }
@@ -54,7 +55,7 @@ impl Pipeline {
         true
     }
 
-    /// Wakes one of those who wait for an fsync, if nobody does one.
+    /// Wakes one of the threads that wait for an fsync, if none is in progress.
     pub(super) fn wake_to_sync(&self) {
         if !self.turn.is_locked() {
             self.wake_sleeper(self.unsynced.lock().front());
@@ -69,7 +70,7 @@ impl Pipeline {
         }
     }
 
-    /// Makes all that is committed by now durable, and so what all readers see.
+    /// Makes everything that is committed by now durable, and visible to all readers.
     pub(super) fn sync(&self, turn: MutexGuard<'_, ()>) -> Result<()> {
         let mut turn = Turn { pipeline: self, turn: Some(turn), failure: None };
         self.gather();
@@ -77,7 +78,7 @@ impl Pipeline {
         let Some(last) = self.views.last() else { return Ok(()) };
         let begin = Instant::now();
         if let Err(error) = self.engine.sync() {
-            // What is on the disk is not known, and others may have built on it.
+            // It is not known what is on the disk, and later commits may build on it.
             let error = Error::from(error);
             self.views.fail(&error);
             self.ask(|machine| machine.fail(error.clone()));
@@ -85,7 +86,7 @@ impl Pipeline {
             return Err(error);
         }
         self.views.settle(last);
-        // Taken back first, so that what is dropped meanwhile is not forgotten.
+        // Reset first, so that a drop in the meantime is not lost.
         if self.has_unpublished.swap(false, Ordering::Relaxed)
             && self.ask(|machine| machine.publish_settled(last))
         {
@@ -94,19 +95,19 @@ impl Pipeline {
         let sync_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.sync_ns.store(sync_ns, Ordering::Relaxed);
         drop(turn);
-        // Whoever is told may write, and wait for an fsync.
+        // A consumer that is notified may write, and wait for an fsync.
         self.tell_changes();
         Ok(())
     }
 
-    /// Waits a moment for the writers that were there a moment ago: those that were just answered
-    /// are about to come back, and would have to wait for a second fsync behind this one. Never
-    /// longer than half of what that would take.
+    /// Waits a moment for writers that were active a moment ago: those that were just answered are about to
+    /// write again, and would need a second fsync after this one. It never waits longer than half the time
+    /// of an fsync.
     fn gather(&self) {
         let writers = self.writers.load(Ordering::Relaxed).min(GROUP_COMMANDS_MAX);
         let begin = Instant::now();
         let time_max = Duration::from_nanos(self.sync_ns.load(Ordering::Relaxed) / 2);
-        // Who gathers is one of them.
+        // The waiting thread is one of them.
         while self.unsynced.lock().len() + self.queued.load(Ordering::Relaxed) + 1 < writers
             && begin.elapsed() < time_max
         {
@@ -115,7 +116,8 @@ impl Pipeline {
     }
 }
 
-/// The turn. However the fsync ends, it is given back, and then those told who waited for it.
+/// The turn to fsync. However the fsync ends, the turn is returned, and then those that waited for it are
+/// notified.
 struct Turn<'a> {
     pipeline: &'a Pipeline,
     turn: Option<MutexGuard<'a, ()>>,
@@ -126,7 +128,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let Turn { pipeline, turn, failure } = self;
         drop(turn.take());
-        // Pairs with that of who leaves a command in the queue: one of the two sees the other.
+        // Pairs with that of a thread that leaves a command in the queue: one of the two sees the other.
         fence(Ordering::SeqCst);
         let mut served = SmallVec::<[Sleeper; 64]>::new();
         {
@@ -142,7 +144,7 @@ impl Drop for Turn<'_> {
             }
             *unsynced = left;
             match unsynced.front() {
-                // Who fsyncs next applies the queue first.
+                // The next thread to fsync applies the queue first.
                 Some(next) => pipeline.wake_sleeper(Some(next)),
                 None => pipeline.wake_next(),
             }
