@@ -44,7 +44,7 @@ fn command(folder: &Path, words: &str) -> Command {
     command
 }
 
-/// Standard output, or standard error, that nobody reads.
+/// Standard output, or standard error, without a reader.
 fn without_reader() -> Stdio {
     let (_, writer) = std::io::pipe().unwrap();
     writer.into()

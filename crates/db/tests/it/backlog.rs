@@ -1,7 +1,6 @@
-//! More is due than one step of maintenance does: between its steps, what is left is seen by nobody.
-//!
-//! After each step readers and claims were told that nothing had been due before it, so they found
-//! expired documents again, and passed by jobs whose leases were over.
+//! More is due than one step of maintenance does: between its steps, readers do not see what is left.
+//! After each step readers and claims were told that nothing had been due before it, so they found expired
+//! documents again, and missed jobs whose leases had expired.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -52,7 +51,7 @@ fn no_read_finds_what_has_expired_between_the_steps_of_maintenance() {
         let mut steps = 0;
         loop {
             assert_eq!(ids(home.db()), BTreeSet::from(["stays".to_owned()]), "after {steps} steps");
-            // What has expired is in nobody's way either.
+            // Expired documents do not block writes either.
             let rule = object! { "properties": { "number": { "maximum": 1, "minimum": -steps } } };
             let schema = Schema::from_object(&rule).unwrap();
             home.db().documents("documents").set_schema(&schema, Existing::Check).unwrap();

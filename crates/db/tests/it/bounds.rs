@@ -88,7 +88,7 @@ fn what_a_transaction_reads_is_bounded_as_it_reads() {
     txn.commit().unwrap();
 }
 
-/// What it has read is looked at again while others wait.
+/// Documents that were read before are read again while other commands wait.
 #[test]
 fn how_much_a_transaction_reads_is_bounded() {
     let db = options(Mode::MemoryOnly, World::new()).open_in_memory().unwrap();

@@ -1,4 +1,4 @@
-//! What is told of changes: all of it, in order, and nothing else.
+//! The reported changes: all of them, in order, and nothing else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn told() -> (Told, impl Fn(Vec<Change>) + Send + Sync) {
     (told, listener)
 }
 
-/// A state as whoever is told of changes knows it.
+/// The state as a consumer of changes reconstructs it.
 #[derive(Debug, Default, PartialEq)]
 struct State {
     collections: BTreeMap<CollectionName, BTreeMap<String, (u64, Object)>>,
@@ -83,7 +83,7 @@ impl State {
     }
 }
 
-/// Whoever replays the changes has the documents, whatever was done, refused, rolled back or made due.
+/// Replaying the changes gives the documents, whatever was executed, refused, rolled back or expired.
 #[test]
 fn replaying_the_changes_makes_the_documents() {
     for mode in MODES {
@@ -119,7 +119,7 @@ fn replaying_the_changes_makes_the_documents() {
     }
 }
 
-/// A change is told when no crash takes it back: after the fsync, and what was built on it after that.
+/// A change is reported once it is durable: after the fsync, and later changes after it.
 #[test]
 fn changes_are_told_in_order_when_they_are_settled() {
     let engine = Faulty::new();
@@ -153,7 +153,7 @@ fn changes_are_told_in_order_when_they_are_settled() {
         three.join().unwrap();
         assert_eq!(ids(), ["three"]);
     });
-    // What was not committed, and what never becomes durable, is not told.
+    // Changes that are not committed, or never become durable, are not reported.
     engine.set(Fault::DiskFull);
     assert!(docs.insert("four", object! {}).is_err());
     engine.set(Fault::Fsync);
@@ -198,8 +198,8 @@ fn changes_say_why() {
     assert_eq!(causes, expected.map(|(id, cause, is_there)| (id.to_owned(), cause, is_there)));
 }
 
-/// Whoever is told may write, and is told of that when it has returned: also where its write waits for
-/// an fsync, which whoever tells it has just done.
+/// A consumer of changes may write. It is notified of its own write when it has returned, even if that
+/// write waits for an fsync, which the notifying thread has just done.
 #[test]
 fn whoever_is_told_may_write() {
     MODES.into_iter().for_each(writes_when_told);

@@ -1,5 +1,5 @@
-//! Many claim jobs at the same time: none is taken twice, none is lost, and each goes to somebody
-//! who can do it.
+//! Many concurrent claims: no job is assigned twice, none is lost, and each goes to a claimant that can do
+//! it.
 //!
 //! The selection is that of ColonyOS: equality on colony, type and state, upper bounds on six
 //! resources, a name in the job's list or an empty list, in the order of the priority time.
@@ -159,7 +159,7 @@ fn claim_all(db: &Database, claimant: &Claimant, me: u64) -> Vec<String> {
             let is_leased = round % 2 == 1;
             let version = match (me + u64::from(round)) % 7 {
                 0 if is_leased => jobs.renew(&id, version, hour).unwrap(),
-                // Given back: somebody gets it again, with a higher token.
+                // Given back: another claim gets it, with a higher token.
                 1 if is_leased && version < 3 => {
                     let given_back = jobs.release(&id, version).unwrap();
                     assert_eq!(given_back, version + 1);
@@ -206,8 +206,8 @@ fn one_claimant_gets_jobs_in_order() {
     });
 }
 
-/// Leases end by time, and each end makes the job somebody else's: tokens rise, and whoever has an
-/// old one is turned away.
+/// Leases expire, and each job can then be claimed by another claimant: tokens rise, and an old token is
+/// refused.
 #[test]
 fn tokens_rise_when_leases_end() {
     in_every_mode(|home| {
@@ -240,8 +240,8 @@ fn tokens_rise_when_leases_end() {
     });
 }
 
-/// A claim must find the same whatever was claimed before: a document whose time was over by the
-/// clock of one claim is there by that of another, if the clock goes back.
+/// A claim must find the same documents whatever was claimed before: a document that has expired by the
+/// clock of one claim exists for another one, if the clock was set back.
 #[test]
 fn a_claim_finds_what_is_there_when_the_clock_goes_back() {
     in_every_mode(|home| {

@@ -1,4 +1,4 @@
-//! Closing a database lets go of its folder, or says what still holds it.
+//! Closing a database releases its folder, or says what still uses it.
 //!
 //! `close` wrote what was to be written and said `Ok` while other handles held the folder: opening it
 //! again failed, and nothing said why.

@@ -82,7 +82,7 @@ fn an_error_ends_a_cursor() {
     let typed = docs.find(object! {}).typed::<std::collections::BTreeMap<String, bool>>();
     let results: Vec<_> = typed.iter().unwrap().collect();
     assert!(results.len() == 1 && results[0].is_err());
-    // What is wrong from the beginning is said there.
+    // An invalid query is an error at once.
     assert!(docs.find(object! { "n": { "$no": 1 } }).iter().is_err());
     assert!(db.documents("").iter().is_err());
     assert_eq!(db.documents("nothing").iter().unwrap().count(), 0);

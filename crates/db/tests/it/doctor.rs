@@ -80,8 +80,9 @@ fn a_healthy_folder_is_healthy() {
     }
 }
 
-/// Whoever is killed while a folder is created leaves one in which nothing was acknowledged: a lock,
-/// the beginning of a marker, or a marker under its first name. It was called no data folder.
+/// A process that is killed while it creates a folder leaves one without acknowledged data: a lock, the
+/// beginning of a marker, or a marker under its temporary name. Such a folder was refused as no data
+/// folder.
 #[test]
 fn a_folder_whose_creation_was_interrupted_is_healthy_and_empty() {
     let whole = tempfile::tempdir().unwrap();

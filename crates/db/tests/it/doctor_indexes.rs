@@ -336,9 +336,8 @@ fn damage_of_leases_is_found() {
     ]);
 }
 
-/// The building of an index passed over documents whose time was over. They were there until the
-/// next maintenance, without entries; and when they went, entries were taken from the index's
-/// count that had never been added to it.
+/// Building an index skipped expired documents. They stayed until the next maintenance, without entries;
+/// and when they were removed, entries were subtracted from the index's count that had never been added.
 #[test]
 fn documents_whose_time_is_over_when_an_index_is_built() {
     in_every_mode(|home| {

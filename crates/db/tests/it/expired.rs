@@ -1,5 +1,5 @@
-//! Nobody reads what has expired, and no claim misses work whose lease has expired: at any time, after any
-//! pause, whether or not maintenance has been there.
+//! Expired documents are never read, and no claim misses work whose lease has expired: at any time, after
+//! any pause, whether or not maintenance was executed.
 //!
 //! Reads did not look at the clock: after `insert --ttl 50ms; sleep 1` a `get` in the next process
 //! found the document (28 times of 30), `count` counted it, and a claim found nothing of the work whose
@@ -117,7 +117,7 @@ fn what_has_expired_is_in_nobodys_way() {
         assert_eq!(docs.get("a").unwrap().unwrap().version(), 3);
         docs.insert("h", object! { "u": 2 }).unwrap();
         db.transaction(|txn| txn.insert("docs", "i", object! { "u": 3 })).unwrap();
-        // A schema is not refused for what nobody can read.
+        // A schema is not refused because of documents that cannot be read any more.
         let schema =
             velocitydb::schema::Schema::from_json(r#"{"properties": {"u": {"enum": [2, 3]}}}"#);
         db.documents("docs").set_schema(&schema.unwrap(), velocitydb::Existing::Check).unwrap();
@@ -168,7 +168,7 @@ fn a_lease_that_is_over_has_ended_for_whoever_acts() {
     });
 }
 
-/// A transaction that read a job under a lease that was over wrote over what the lease's end did.
+/// A transaction that read a job under an expired lease overwrote the release of the lease.
 #[test]
 fn a_transaction_does_not_write_over_the_end_of_a_lease() {
     in_every_mode(|home| {

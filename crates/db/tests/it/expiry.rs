@@ -136,7 +136,7 @@ fn a_document_with_no_time_to_live_is_never_read() {
             brief.compare_and_swap("stays").field("n", 1).update(object! { "m": 1 }).unwrap();
         assert!(swapped.is_applied && swapped.current.is_none() && swapped.version == 2);
         assert_gone("stays");
-        // A time that is over already is the same.
+        // A time in the past has the same effect.
         let mut batch = WriteBatch::new();
         let past = Time::from_micros(START_MICROS - 1).unwrap();
         for (id, expiry) in [("b", Expiry::At(past)), ("c", Expiry::At(home.world.now()))] {

@@ -1,5 +1,5 @@
-//! [`Faulty`]: an engine that fails, panics or stops at a gate when it is told to, and else does
-//! what the one beneath it does.
+//! [`Faulty`]: an engine that fails, panics or stops at a gate on demand, and otherwise behaves as the
+//! engine below it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -86,7 +86,7 @@ impl Faulty {
         self.set_after(fault, 1);
     }
 
-    /// As [`set`](Self::set), after so many calls that still go well.
+    /// As [`set`](Self::set), after this many calls that still succeed.
     pub fn set_after(&self, fault: Fault, count: u32) {
         *self.fault.lock() = (fault, count);
     }
@@ -174,7 +174,7 @@ impl Faulty {
 pub struct ClosedGate<'a>(&'a Faulty);
 
 impl ClosedGate<'_> {
-    /// Lets one of those that wait pass, and nobody after it.
+    /// Lets one of the waiting calls pass, and none after it.
     pub fn let_one_pass(&self) {
         self.0.gate.lock().passes += 1;
         self.0.changed.notify_all();

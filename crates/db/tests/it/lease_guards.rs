@@ -55,7 +55,7 @@ fn a_lease_is_renewed_for_as_long_as_it_takes() {
     assert_eq!(done, object! { "state": "done", "progress": 50 });
 }
 
-/// Whichever clock says first that the time is over is believed, and for good.
+/// The clock that says first that the lease has expired counts, and the lease stays lost.
 #[test]
 fn a_guard_says_that_its_time_is_over() {
     in_every_mode(|home| {

@@ -1,5 +1,5 @@
-//! Leases at their end: that it comes, whatever the document is like by then, that nobody has to wait
-//! for another one's, and that what searches remember is right afterwards.
+//! The end of leases: they end whatever their documents are like by then, none has to wait for another
+//! one's end, and hints are correct afterwards.
 
 use std::time::Duration;
 
@@ -187,8 +187,7 @@ fn claim_one(db: &Database, filter: Object, update: impl Into<Update>) -> Option
     claim.lease(HOUR, object! { "taken": false }).update(update).unwrap().documents.pop()
 }
 
-/// A claim whose update leaves its filter true took a document from under somebody's lease, and from
-/// whoever came after it again.
+/// A claim whose update leaves its filter true took a document that was under a lease, again and again.
 #[test]
 fn a_document_under_a_lease_is_taken_by_nobody_else() {
     for has_index in [true, false] {
@@ -216,7 +215,7 @@ fn a_document_under_a_lease_is_taken_by_nobody_else() {
             assert_eq!(claim().unwrap(), "1");
             home.world.advance(HOUR);
             assert_eq!(claim().unwrap(), "0");
-            // Who asks for it takes it, and whoever had it is told.
+            // A claim that asks for leased documents takes it, and the former claimant gets an error.
             let claim = jobs.claim(kind()).sort(Sort::new().ascending("n")).even_if_leased();
             let taken = claim.lease(HOUR, object! {}).update(object! { "taken": true }).unwrap();
             let (id, version) = (taken.documents[0].id().to_string(), taken.documents[0].version());
@@ -233,8 +232,8 @@ fn a_document_under_a_lease_is_taken_by_nobody_else() {
     }
 }
 
-/// One document that could not take the claim's update made every claim fail, so that nobody ever came
-/// to what was behind it.
+/// One document to which the claim's update could not be applied made every claim fail, so that later
+/// documents were never claimed.
 #[test]
 fn what_cannot_be_claimed_keeps_nobody_from_the_rest() {
     for has_index in [true, false] {
@@ -384,7 +383,7 @@ fn a_release_is_the_first_whose_condition_holds() {
         assert_eq!((state("a"), state("b")), ("dead".into(), "running".into()));
         let b = jobs.get("b").unwrap().unwrap();
         assert_eq!((b.version(), b.to_object().unwrap().get("_lease")), (3, None));
-        // Given back by hand: the same choice, and where none holds the lease just ends.
+        // Released explicitly: the same choice, and if no filter matches, the lease ends without a release.
         jobs.insert("c", object! { "state": "waiting", "keep": true }).unwrap();
         let release = Release::when(object! { "keep": null }, object! { "state": "waiting" });
         let claim = jobs.claim(object! { "_id": "c" }).lease(HOUR, release);

@@ -79,7 +79,7 @@ fn a_claim_costs_the_same_however_many_were_claimed_or_are_not_due() {
             Mode::Hybrid | Mode::Persistent => count,
         };
         assert!(query.keys_passed >= (AHEAD + deleted) as u64, "{query:?}");
-        // They are found when they are due, and nobody has to look at the others for that.
+        // They are found when they are due, without reading the others.
         assert_eq!(explain(&jobs, 99_999).returned, 0);
         for n in 0..AHEAD {
             let explained = explain(&jobs, 100_000 + n);

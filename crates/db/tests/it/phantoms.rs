@@ -33,7 +33,7 @@ fn waiting() -> Filter {
     object! { "state": "waiting", "n": { "$gte": 2, "$lt": 7 } }.into()
 }
 
-/// What becomes of a transaction that reads the predicate, while somebody else does something.
+/// The result of a transaction that reads the predicate while another caller does something.
 fn is_conflict(db: &Database, meanwhile: impl FnOnce(&Database)) -> bool {
     let mut txn = db.begin().unwrap();
     let found = txn.find("jobs", waiting()).unwrap();
@@ -118,8 +118,8 @@ fn what_is_outside_of_a_predicate_is_no_conflict() {
     });
 }
 
-/// The building of an index, the setting of a schema and the marks of claims in vain counted as changes of
-/// the documents: whoever had listed a collection was told of a conflict with nobody.
+/// Building an index, setting a schema and marking documents as unfit counted as changes of documents: a
+/// transaction that had listed a collection was refused as a conflict without a concurrent write.
 #[test]
 fn who_lists_a_collection_is_in_conflict_with_changes_of_documents_alone() {
     in_every_mode(|home| {
@@ -189,8 +189,8 @@ fn a_transaction_finds_its_own_writes() {
     });
 }
 
-/// Each thread takes a seat on a plane that has five, if it finds that one is free: at no time are
-/// there more than five. Nobody writes what anybody else reads, but by the predicate.
+/// Each thread takes a seat on a plane with five seats, if it finds a free one: there are never more than
+/// five passengers. No transaction writes a document that another one reads, except by the predicate.
 #[test]
 fn write_skew_over_a_predicate_keeps_the_invariant() {
     with_and_without_index(|db| {
@@ -200,7 +200,7 @@ fn write_skew_over_a_predicate_keeps_the_invariant() {
         let take = |txn: &mut Transaction, id: &str| {
             let found = txn.find("jobs", taken())?;
             if found.len() >= SEATS {
-                // Somebody has to leave.
+                // One passenger has to leave.
                 let leaver = &found[id.len() % found.len()];
                 txn.delete("jobs", leaver.id())?;
             }

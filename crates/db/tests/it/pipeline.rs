@@ -192,8 +192,8 @@ fn a_failed_fsync_stops_writes_for_good() {
     assert!(health.is_readable && !health.is_writable && health.problems.len() == 1, "{health:?}");
 }
 
-/// A leader that panicked gave the machine back without waking the first in the queue, and all who
-/// waited there slept until somebody else came.
+/// A leader that panicked released the machine without waking the first in the queue, and all that waited
+/// there slept until another command came.
 #[test]
 fn a_leader_that_panics_leaves_nobody_asleep() {
     let (engine, db) = start();

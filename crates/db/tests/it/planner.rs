@@ -29,7 +29,7 @@ struct Variants {
     home: Home,
     names: Vec<String>,
     documents: BTreeMap<String, Object>,
-    /// That there are so many indexes shows what a failure was about.
+    /// The number of indexes shows what a failure was about.
     specs: Vec<IndexSpec>,
 }
 
@@ -218,7 +218,7 @@ fn groups(docs: &Documents, filter: &Filter, path: &str, of: &str) -> Vec<String
     groups.iter().map(|group| shown(&Value::from(group.clone()))).collect()
 }
 
-/// A value so that it looks as it is.
+/// A value, formatted so that its representation shows.
 fn shown(value: &Value) -> String {
     format!("{value:?}")
 }

@@ -108,7 +108,7 @@ fn a_write_at_local_does_not_wait_for_the_fsync_of_another() {
     }
 }
 
-/// Whoever does not wait for it, or lets go of the database, has written all the same.
+/// A write is applied even if its future, or the database, is dropped.
 #[test]
 fn what_was_proposed_is_done_though_nobody_waits() {
     let engine = Faulty::new();
@@ -151,7 +151,7 @@ fn whoever_is_called_is_told_of_failures() {
         }
         assert!(db.documents("docs").get("first").unwrap().is_some());
     }
-    // What is wrong with the input is told too.
+    // Invalid input is reported too.
     let db = velocitydb::open_in_memory().unwrap();
     let mut batch = WriteBatch::new();
     batch.insert("docs", "a", object! {}).unwrap();
@@ -175,7 +175,7 @@ fn every_write_can_be_proposed() {
     let highest = docs.find_and_modify(object! {}).sort(Sort::new().descending("n"));
     let changed = wait(highest.update_async(object! { "n": 0 })).unwrap().unwrap();
     assert_eq!(changed.before.unwrap().id(), &new.id);
-    // A retry is told the same.
+    // A retry gets the same answer.
     let once = docs.request(RequestId::new("once").unwrap());
     let attempt = || wait(once.update_async("a", object! { "n": 6 })).unwrap();
     let (first, second) = (attempt(), attempt());

@@ -1,12 +1,10 @@
-//! Request ids: a retry is told exactly what the first attempt did, and the same id with another
-//! command is an error that leaves everything as it was.
-//!
-//! An insert with an id that another insert had used was answered with success, and wrote nothing.
-//! A claim's id used again for an insert or a completion panicked. The retry of an insert without
-//! `_id` was answered with a new id, of no document. The retry of a find-and-modify was answered
-//! with the document as it had become meanwhile, or with none. A command that was refused, or that
-//! had nothing to do, was tried anew by a late copy of itself, after its caller had been told that
-//! it had not been applied.
+//! Request ids: a retry gets exactly the answer of the first attempt, and another command with the same id
+//! is an error that changes nothing.
+//! An insert with an id that another insert had used was answered with success, and wrote nothing. A
+//! claim's id used again for an insert or a completion panicked. The retry of an insert without `_id` was
+//! answered with a new id, of no document. The retry of a find-and-modify was answered with the document as
+//! it had become meanwhile, or with none. A late copy of a command that was refused, or that had nothing to
+//! do, was executed after its caller had been told that it had not been applied.
 
 use std::time::Duration;
 
@@ -185,7 +183,7 @@ fn the_retry_of_a_claim_gives_no_token_that_the_claim_did_not() {
         assert_eq!(again.documents.len(), 1);
         assert_eq!((again.documents[0].id().as_str(), again.documents[0].version()), ("b", 2));
         assert_eq!((again.lost[0].id.as_str(), again.lost[0].version), ("a", 2));
-        // Nobody has ended the lease yet, and it is over all the same.
+        // The lease has not ended in the state yet, but it has expired.
         home.world.advance(HOUR);
         let late = claim(&once).unwrap();
         assert_eq!((late.documents.len(), late.lost.len()), (0, 2));
@@ -220,8 +218,8 @@ fn a_retry_is_answered_below_the_floor_of_reads() {
     });
 }
 
-/// An answer is final. A late copy of a claim that had found nothing took a job that nobody knew
-/// of; a late copy of a swap that had been refused swapped.
+/// An answer is final. A late copy of a claim that had found nothing took a job without a claimant that
+/// knew of it; a late copy of a refused swap was applied.
 #[test]
 fn what_was_not_done_is_not_done_by_a_late_copy() {
     in_every_mode(|home| {
@@ -249,7 +247,7 @@ fn what_was_not_done_is_not_done_by_a_late_copy() {
     });
 }
 
-/// What an update could not be made for, and what a schema was violated by, is told in the same
+/// The reasons why an update could not be applied, and how a schema was violated, are reported in the same
 /// words.
 #[test]
 fn a_refusal_is_told_in_the_same_words() {
@@ -277,8 +275,8 @@ fn a_refusal_is_told_in_the_same_words() {
     });
 }
 
-/// A document that is too large to be remembered is not made up: the error says that the call was
-/// applied.
+/// A document that is too large to be remembered is not replaced by another one: the error says that the
+/// call was applied.
 #[test]
 fn a_large_document_is_not_remembered_which_the_error_says() {
     let db = velocitydb::open_in_memory().unwrap();

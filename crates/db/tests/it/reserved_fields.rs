@@ -1,4 +1,4 @@
-//! What belongs to the database is written by nobody else.
+//! Fields of the database cannot be written by users.
 //!
 //! `{"$rename": {"v": "_id"}}` made `v` disappear; `$set`, `$unset` and `$inc` of `_id`, `_version`,
 //! `_created` and `_expires` reported success and raised the version without effect; and a document

@@ -25,7 +25,7 @@ struct Counting {
     keys: Arc<AtomicU64>,
     /// Commits up to the next one that fails.
     fails_after: AtomicU64,
-    /// Keys that are deleted and would still lie in the way of scans, if they are counted too.
+    /// Deleted keys that scans would still pass; `None` if they are not counted.
     deleted: Option<Arc<Mutex<Keys>>>,
     age: Arc<Age>,
 }
@@ -197,8 +197,8 @@ fn costs(count: u32) -> Vec<(&'static str, u64)> {
     costs
 }
 
-/// Every commit walked all collections in memory, a refused one read the catalog anew, the number of
-/// the last command read it too, and a step of maintenance made a list of all names.
+/// Every commit iterated over all collections in memory, a refused one reloaded the catalog, the number of
+/// the last command was found by reading it too, and a step of maintenance made a list of all names.
 #[test]
 fn a_command_costs_the_same_among_few_and_among_many_collections() {
     let (few, many) = (costs(10), costs(MANY));
@@ -224,8 +224,8 @@ fn opening_is_linear_in_the_number_of_collections() {
     assert!(many <= 10 * 1_000, "{many} keys for 1,000 collections");
 }
 
-/// Names of dropped collections are forgotten in the order of their age. They were looked at in the
-/// order of names, all of them with every step: and behind a thousand young ones no old one was.
+/// Names of dropped collections are forgotten in the order of their age. They were considered in the order
+/// of names, all of them with every step, and old ones after a thousand young ones were never reached.
 #[test]
 fn dropped_names_are_forgotten_by_age() {
     let (engine, world) = (Counting::new(), World::new());

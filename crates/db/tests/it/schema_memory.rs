@@ -19,8 +19,8 @@ const NAME: &str = "schema_memory::violations_take_little_memory_whatever_the_sc
 /// What the largest memory may be: the test program alone takes some ten.
 const PEAK_KIB_MAX: u64 = 160 * 1024;
 
-/// Schemas that judge each level twice, in every way that a schema can have others for one value. `%` stands for
-/// the name of the field that leads further in, `@` for the schema itself.
+/// Schemas that check each level twice, by every keyword that applies other schemas to the same value. `%`
+/// stands for the name of the field that leads further in, `@` for the schema itself.
 const SHAPES: [&str; 10] = [
     r#"{"anyOf": [{"properties": {"%": @}, "required": ["x"]}, {"properties": {"%": @}, "required": ["y"]}]}"#,
     r#"{"oneOf": [{"properties": {"%": @}, "required": ["x"]}, {"properties": {"%": @}, "required": ["y"]}]}"#,

@@ -192,8 +192,8 @@ fn the_request_of_a_retry_is_answered_again() {
     });
 }
 
-/// A document that a transaction deletes and inserts again is another one, without the lease, also where it
-/// looks as the claim had left it.
+/// A document that a transaction deletes and inserts again is a new one without the lease, even if it has
+/// the fields that the claim left.
 #[test]
 fn a_document_that_comes_again_has_no_lease() {
     in_every_mode(|home| {

@@ -1,8 +1,7 @@
 //! Claims in transactions: what is taken, that it goes to one, and that its lease is the one that a claim
 //! by itself begins.
-//!
-//! There was no claim in a transaction: who wanted to write something with a claim had to do so in a
-//! second command, and a crash between the two left work that was taken by nobody who knew of it.
+//! There was no claim in a transaction: to write something together with a claim, a second command was
+//! needed, and a crash between the two left claimed work without a claimant that knew of it.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -82,7 +81,7 @@ fn what_is_free_is_taken_in_order() {
         });
         let taken: Vec<Typed<Job>> = taken.unwrap();
         let seen: Vec<_> = taken.iter().map(|one| (one.id.as_str(), one.version)).collect();
-        // Of what the transaction has made nobody can know the version before.
+        // The version of a document that the transaction created is not known before the commit.
         assert_eq!(seen, [("b", 2), ("d", 0)]);
         assert!(taken.iter().all(|one| one.value.state == "running"));
         let expected = object! { "state": "running", "priority": 7, "who": "me" };
@@ -96,8 +95,8 @@ fn what_is_free_is_taken_in_order() {
     });
 }
 
-/// The token that a claim returns is good for whoever has it once the transaction is committed, and in
-/// the transaction.
+/// The token that a claim returns is valid within the transaction, and for its holder once the transaction
+/// is committed.
 #[test]
 fn the_version_is_the_fencing_token() {
     in_every_mode(|home| {
@@ -283,7 +282,7 @@ fn who_claims_the_same_is_in_conflict() {
         assert_eq!(take(&mut txn).unwrap().0, "c");
         assert_eq!(by_itself(), "c");
         assert!(matches!(txn.commit(), Err(Error::Conflict)));
-        // That there was nothing is as good as any other answer.
+        // Finding nothing is a result too, which the commit checks.
         let none = |txn: &mut Transaction| {
             let claim = txn.claim("jobs", object! { "state": "late" });
             assert!(claim.update(running()).unwrap().is_empty());

@@ -132,7 +132,7 @@ fn conditions_are_stated_of_what_the_transaction_sees() {
             txn.compare("accounts", "alice", &enough(3))
         });
         assert!(matches!(result, Err(Error::ConditionFailed { .. })), "{result:?}");
-        // What a condition looked at has to stay so until the commit.
+        // The document of a condition must not change until the commit.
         let mut first = db.begin().unwrap();
         first.compare("accounts", "bob", &Condition::Absent).unwrap();
         first.insert("log", "no bob", object! {}).unwrap();

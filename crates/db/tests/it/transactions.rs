@@ -22,7 +22,7 @@ fn write_skew_is_a_conflict() {
         for doctor in ["alice", "bob"] {
             db.documents("doctors").insert(doctor, object! { "on_call": true }).unwrap();
         }
-        // Each goes off call if the other one is on; together they would leave nobody.
+        // Each goes off call if the other one is on; together they would leave no one on call.
         let go_off = |txn: &mut Transaction, me: &str, other: &str| {
             if txn.get("doctors", other).unwrap().unwrap().fields().unwrap()["on_call"]
                 == true.into()
@@ -143,7 +143,7 @@ fn a_closure_is_retried_until_it_commits() {
         let seen = db.transaction(|txn| {
             let seen = int(&txn.get("docs", "a")?.unwrap().fields()?, "n");
             if runs.fetch_add(1, Ordering::SeqCst) < 3 {
-                // Somebody else is faster.
+                // Another transaction commits first.
                 db.documents("docs").update("a", object! { "n": seen + 10 })?;
             }
             txn.update("docs", "a", object! { "n": seen + 1 })?;

@@ -214,7 +214,7 @@ fn a_transaction_groups_what_it_sees() {
         txn.insert("owners", "b", object! {}).unwrap();
         let seen: Vec<Seen> = txn.collection::<Job>("jobs").aggregate(&waiting).unwrap();
         assert_eq!(seen, [Seen { sum: 12, owned: 1 }]);
-        // What no stage has looked at may change.
+        // Documents that no stage has read may change.
         db.documents("jobs").insert("idle", object! { "state": "idle" }).unwrap();
         txn.commit().unwrap();
         for (collection, id) in [("jobs", "new"), ("owners", "a")] {
@@ -232,7 +232,7 @@ fn a_transaction_groups_what_it_sees() {
     });
 }
 
-/// A write of anybody else's to the collection is a conflict with having listed all of it.
+/// After listing all of a collection, a write of another caller to it is a conflict.
 #[test]
 fn finding_all_conflicts_with_every_write() {
     in_every_mode(|home| {

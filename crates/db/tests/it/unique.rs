@@ -103,8 +103,8 @@ fn of_the_updates_towards_one_value_one_wins() {
             }
         });
         let wins: Vec<_> = wins.iter().map(|wins| wins.load(Ordering::SeqCst)).collect();
-        // A winner leaves its value for the next, and then nobody may have taken it again: a later
-        // round is one for all.
+        // A winner releases its value when it goes on to the next, so another thread may win it later. Only
+        // the last value is not released.
         assert!(wins.iter().all(|wins| *wins >= 1), "{wins:?}");
         let owners = owners(db);
         assert_eq!(owners.len(), THREADS as usize);

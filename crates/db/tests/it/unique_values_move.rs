@@ -1,9 +1,8 @@
 //! Unique values move among documents within one command: what counts is the state that the command
 //! ends in, not the order of its operations.
-//!
-//! They were looked at one after another. A transaction applies its writes in the order of ids, so
-//! deleting `b` and inserting `a` with its address was a duplicate, while inserting `c` with it was
-//! none; and values could be neither shifted nor swapped.
+//! Unique values were checked one operation after another. A transaction applies its writes in the order of
+//! ids, so deleting `b` and inserting `a` with its address was a duplicate, while inserting `c` with it was
+//! not; and values could be neither moved nor swapped.
 
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ fn email(db: &Database, id: &str) -> Option<i64> {
     found.field("email").unwrap().and_then(|value| value.to_value().unwrap().as_i64())
 }
 
-/// That every address leads to whoever has it and to nobody else, and that the totals are right.
+/// Checks that every address finds its document and no other, and that the totals are correct.
 fn assert_found(db: &Database, expected: &[(&str, i64)]) {
     let all = db.documents("users").count().unwrap();
     assert_eq!(all, expected.len() as u64);

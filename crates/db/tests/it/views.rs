@@ -1,5 +1,4 @@
-//! What readers and writers at each level see, and for what they wait, while a write is on its way to
-//! the disk.
+//! What readers and writers at each level see, and what they wait for, while a write is being made durable.
 //!
 //! An fsync was done with the machine locked: a write at `local`, which promises not to wait for the
 //! disk, stood still for every fsync of a strong one and for those in the background.
@@ -46,7 +45,7 @@ fn nobody_at_local_waits_for_the_fsync_of_another() {
         || drop(docs.update("first", object! { "n": 1 }).unwrap()),
         || {
             assert_eq!(local.get("first").unwrap().unwrap().version(), 2);
-            // Nobody was told of the update, so strong reads need not wait for it.
+            // The update was not acknowledged, so strong reads need not wait for it.
             assert_eq!(docs.get("first").unwrap().unwrap().version(), 1);
             assert_eq!(docs.find(object! { "n": 0 }).count().unwrap(), 1);
             for n in 0..100_u64 {
@@ -64,8 +63,8 @@ fn nobody_at_local_waits_for_the_fsync_of_another() {
 /// The version of a document, read in one way.
 type Read = fn(&Database) -> u64;
 
-/// A write at `local` was acknowledged on top of one that is on its way to the disk. A strong read
-/// has to see the first and must not see the second: it waits until it may.
+/// A write at `local` was acknowledged after one that is still being made durable. A strong read has to see
+/// the first and must not see the second: it waits until that is possible.
 #[test]
 fn a_strong_read_waits_for_what_an_acknowledged_write_rests_on() {
     let (engine, db) = start();
@@ -104,8 +103,8 @@ fn a_strong_read_waits_for_what_an_acknowledged_write_rests_on() {
     });
 }
 
-/// A collection is dropped, and made anew under its name while that is on its way to the disk. Until it
-/// is there, strong readers see the old one, and its documents.
+/// A collection is dropped, and created again while the drop is being made durable. Until then, strong
+/// readers see the old collection and its documents.
 #[test]
 fn a_collection_that_is_replaced_is_seen_until_that_is_durable() {
     let (engine, db) = start();
@@ -190,7 +189,7 @@ fn a_strong_read_does_not_wait_for_writes_after_it() {
     });
 }
 
-/// Whoever is refused is told of the state that refuses it, as whoever reads.
+/// A refusal waits until the state that it depends on is durable, as a read at its level does.
 #[test]
 fn a_refusal_waits_for_what_it_rests_on() {
     let (engine, db) = start();
@@ -213,8 +212,8 @@ fn a_refusal_waits_for_what_it_rests_on() {
     assert!(matches!(tells.recv().unwrap(), Error::AlreadyExists { version: 1, .. }));
 }
 
-/// What was dropped is removed for good while the drop is on its way to the disk. Whoever may not see
-/// the drop yet does not miss what it drops either.
+/// A dropped collection is removed by maintenance while the drop is being made durable. Readers that must
+/// not see the drop yet still find its documents.
 #[test]
 fn what_is_being_dropped_is_not_missed_though_it_is_removed() {
     let (engine, db) = start();
@@ -237,8 +236,8 @@ fn what_is_being_dropped_is_not_missed_though_it_is_removed() {
     assert!(tells.recv().unwrap().is_none());
 }
 
-/// The fsync fails: what it was to make durable is no more seen than before, but by those who asked
-/// for what a crash may take back; and who waits for it is told.
+/// The fsync fails: its writes are seen only by readers at the level that allows losing them, and the
+/// writers that wait for it get an error.
 #[test]
 fn what_an_fsync_failed_for_is_never_settled() {
     let (engine, db) = start();
@@ -271,7 +270,7 @@ fn writes_that_promise_no_fsync_wait_for_none_in_any_mode() {
         let released = std::sync::Mutex::new(released);
         let options = Options::new().mode(mode).before_fsync(move || {
             let _ = begun.send(());
-            // An error says that nobody is to wait any more.
+            // An error ends the wait.
             let _ = released.lock().unwrap().recv();
             Ok(())
         });
@@ -300,8 +299,8 @@ fn writes_that_promise_no_fsync_wait_for_none_in_any_mode() {
     }
 }
 
-/// A strong writer holds a state for the time of each fsync, and so nearly always: giving space back,
-/// which needs that nobody holds one, goes in between.
+/// A strong writer holds a snapshot during each fsync, and so nearly always: reclaiming space, which needs
+/// a moment without snapshots, still gets its turn.
 #[test]
 fn space_is_given_back_beside_a_writer_that_never_rests() {
     let folder = tempfile::tempdir().unwrap();

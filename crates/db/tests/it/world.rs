@@ -1,5 +1,5 @@
-//! The world that the tests put a database in: a clock that moves when it is told to, numbers that
-//! are always the same, and a home (folder and mode) that the database can be closed and opened in.
+//! The environment of a database in tests: a clock that moves on demand, reproducible random numbers, and a
+//! home (folder and mode) in which the database can be closed and opened.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ pub const MODES: [Mode; 4] = [Mode::MemoryOnly, Mode::MemoryFirst, Mode::Hybrid,
 /// 2026-01-01T00:00:00Z, when every test begins.
 pub const START_MICROS: i64 = 1_767_225_600_000_000;
 
-/// A clock and a source of random numbers that do as they are told.
+/// A clock and a source of random numbers that are controlled by the test.
 pub struct World {
     now: AtomicI64,
     drawn: AtomicU64,

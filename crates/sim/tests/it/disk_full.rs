@@ -107,7 +107,7 @@ fn survives_a_full_disk(mode: Mode) {
     check_all(&db, full_at);
     // Nothing that was acknowledged is missing on a disk that is full, either.
     sync_at_last(&db);
-    // What was on its way had more room reserved than it took: a few more may fit, and then none.
+    // More room was reserved for pending batches than they took: a few more may fit, and then none.
     loop {
         let more_at = fill(&db, full_at);
         sync_at_last(&db);
@@ -191,7 +191,7 @@ fn a_small_device_comes_back(mode: Mode) {
             let all = (0..500).map(|at| (id(number(at)), object! { "number": number(at) }));
             match documents.insert_many(all) {
                 Ok(_) => (batch, is_settled) = (batch + 1, false),
-                // What is on its way has more room reserved than it takes.
+                // More room is reserved for pending batches than they take.
                 Err(Error::Storage(StorageError::DiskFull { .. })) if !is_settled => {
                     sync_at_last(&db);
                     is_settled = true;

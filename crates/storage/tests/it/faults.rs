@@ -33,7 +33,7 @@ fn a_second_handle_is_refused_until_the_first_is_closed() {
     assert!(engine.get(FIRST, b"key").unwrap().is_some());
 }
 
-/// Nothing is written into a folder of somebody else.
+/// Nothing is written into a folder that is not a data folder.
 #[test]
 fn a_folder_that_is_not_ours_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -314,8 +314,8 @@ fn several_batches_are_refused_as_one_by_a_full_disk() {
     }
 }
 
-/// Whoever is told that the disk is full can delete: what gives space back has a part of the reserve
-/// to itself. The error says how much room there is, and how much there has to be.
+/// Writes that are refused on a full device can be followed by deletes: what frees space has a part of the
+/// reserve for itself. The error says how much room there is, and how much is needed.
 #[test]
 fn what_frees_space_is_taken_when_the_rest_is_refused() {
     for mode in [Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
@@ -389,8 +389,8 @@ fn a_range_is_removed_from_a_full_disk() {
     }
 }
 
-/// Whoever asks again and again while the device is full neither gets into what is kept free nor keeps
-/// it from coming back: `memory-first` took what left no room for the flush of what was on its way.
+/// Repeated writes on a full device neither use up the reserve nor keep space from being freed:
+/// `memory-first` took the room that the flush of its pending batches needed.
 #[test]
 fn a_full_disk_comes_back_however_often_it_is_asked() {
     for mode in [Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
@@ -510,9 +510,9 @@ fn a_small_device_is_written_to() {
     assert_eq!(content(&Lsm::open(options).unwrap()).unwrap()[0].len(), 2_000);
 }
 
-/// `memory-first` said that documents were inserted, and ended in order without a third of them.
-/// Closing says what is not on the disk and why, and so do syncing, statistics, and whoever writes
-/// beyond the bound.
+/// `memory-first` said that documents were inserted, and closed without an error and without a third of
+/// them. Closing reports what is not on the disk and why, and so do syncing, statistics, and writes beyond
+/// the bound.
 #[test]
 fn memory_first_says_what_it_could_not_write() {
     let Some(disk) = SmallDisk::mount(16) else { return };

@@ -17,7 +17,7 @@ use crate::folder::{Content, FIRST, Image, SECOND, content, noise, open};
 const ID: PartitionId = PartitionId(2);
 const ALL: [PartitionId; 3] = [PartitionId(1), ID, PartitionId(3)];
 
-/// Some keys that every content has, and some of its own, each with a value of so many bytes.
+/// Some keys that every content has, and some of its own, each with a value of this many bytes.
 fn make(seed: u32, count: u32, length: usize) -> Content {
     let mut content = Content::default();
     for number in 0..count {

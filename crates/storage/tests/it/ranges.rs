@@ -134,7 +134,7 @@ fn no_crash_brings_a_removed_key_back() {
     for (prefix, count) in [(b"a", 1_000), (b"b", 34_000), (b"c", 1_000)] {
         fill(&engine, prefix, count, 100);
     }
-    // The journals are begun anew, so that the images are small.
+    // The journals are started anew, so that the images are small.
     drop(engine);
     let images = Arc::new(std::sync::Mutex::new(Vec::new()));
     let is_removing = Arc::new(AtomicU64::new(0));

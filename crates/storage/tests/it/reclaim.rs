@@ -45,8 +45,8 @@ fn on_disk(mode: Mode, path: &Path) -> Arc<dyn Engine> {
     mode::open(&options).unwrap()
 }
 
-/// After 300,000 documents were dropped the empty folder held 82 MB: journals that were never begun
-/// anew, and tables of deletions that were never merged.
+/// After 300,000 documents were dropped the empty folder held 82 MB: journals that were never started anew,
+/// and tables of tombstones that were never compacted.
 #[test]
 fn what_is_deleted_gives_its_space_back_while_the_engine_is_open() {
     for mode in [Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
@@ -100,8 +100,8 @@ fn a_long_journal_ends_with_the_engine_that_wrote_it() {
     assert!(velocitydb_storage::lsm::verify(folder.path()).unwrap().findings.is_empty());
 }
 
-/// Journals are begun anew under a number of their own, and the old ones removed oldest first: a
-/// crash at any moment of that leaves a folder with everything in it.
+/// Journals are started anew under new numbers, and the old ones removed oldest first: a crash at any
+/// moment of that leaves a folder with all data.
 #[test]
 fn a_crash_while_journals_begin_anew_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -125,8 +125,7 @@ fn a_crash_while_journals_begin_anew_loses_nothing() {
     }
 }
 
-/// What is deleted lies in the way of a scan, in the table in memory and in those on disk, and each
-/// range has its share.
+/// A scan passes deleted keys, in the memtable and in the tables on disk, and each range has its share.
 #[test]
 fn what_is_deleted_is_counted_as_stored() {
     let folder = tempfile::tempdir().unwrap();

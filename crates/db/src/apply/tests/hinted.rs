@@ -38,7 +38,7 @@ impl Side {
         Side { engine, machine }
     }
 
-    /// Applies a command, and tells of its answer as somebody far away is told.
+    /// Applies a command, and decodes its answer from its encoding, as another node would.
     fn apply(&mut self, command: &Command) -> String {
         let mut bytes = Vec::new();
         encode_answer(&self.machine.apply(command).unwrap(), &mut bytes);
@@ -383,9 +383,9 @@ fn insert(side: &mut Side, id: &str, fields: Object) {
     side.machine.apply(&Command { now: time(0), request: None, body }).unwrap().unwrap();
 }
 
-/// A claim of what is due looked at all jobs that were not yet due, and at all that had been claimed,
-/// with every claim: its filter was another one each time. What it looks at is counted here: by
-/// every index that fits, by none, in every order, alone or several at once.
+/// A claim of due jobs read all jobs that were not yet due, and all that had been claimed, with every
+/// claim, since its filter was different each time. What it reads is counted here: by every index that
+/// fits, by none, in every order, alone or several at once.
 #[test]
 fn a_claim_looks_at_nothing_twice_though_the_time_moves() {
     let sort = Sort::new;

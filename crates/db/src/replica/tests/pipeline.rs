@@ -111,7 +111,7 @@ fn maintenance_in_a_group_does_as_alone() {
     assert!(engine_grouped.stats().commits < engine_alone.stats().commits);
 }
 
-/// Whoever is first in the line finds out by itself that the owner does not come back within its slice.
+/// The first in the line notices by itself that the owner does not come back within its slice.
 #[test]
 fn the_first_in_the_line_waits_for_no_owner_who_went_away() {
     let (pipeline, _) = pipeline();
@@ -126,7 +126,7 @@ fn the_first_in_the_line_waits_for_no_owner_who_went_away() {
         while pipeline.waiting() < writers.len() {
             std::thread::yield_now();
         }
-        // It is as good as gone now, and nobody else is there to wake them.
+        // The owner does not come back, and no other thread is there to wake them.
         owner.end();
         let mut indexes = writers.map(|writer| writer.join().unwrap().index);
         indexes.sort_unstable();

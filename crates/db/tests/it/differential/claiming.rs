@@ -14,7 +14,7 @@ const IDS: [&str; 8] = ["0", "a", "aa", "ab", "b", "é", " ", "~"];
 /// The unique indexes, which would stand against most of what is written here.
 const UNIQUE: [usize; 4] = [5, 6, 7, 14];
 
-/// Steps on a collection that begins anew.
+/// Steps on a new collection.
 pub fn claiming(random: &mut Random, collection: &str) -> Vec<Step> {
     let name = || collection.to_owned();
     let context = Context::default;
@@ -92,7 +92,7 @@ fn of_claimed(random: &mut Random) -> TransactionStep {
     }
 }
 
-/// What somebody else does to the same collection meanwhile.
+/// What another client does to the same collection meanwhile.
 fn other(random: &mut Random, collection: &str) -> Step {
     match random.one_in(3) {
         true => Step::Claim(claim(random, collection)),

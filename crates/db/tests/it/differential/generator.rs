@@ -25,8 +25,8 @@ pub struct Generator {
     requests: u64,
     /// The last writes that had a request id, to be retried.
     requested: Vec<Step>,
-    /// Whether a restart comes next: it is when maintenance has left something behind in memory
-    /// alone that a restart tells.
+    /// Whether a restart comes next: after maintenance, so that a difference between memory and disk
+    /// shows.
     is_restart_next: bool,
     /// A bound that moves, as the time does in what claims ask for.
     ticks: i64,

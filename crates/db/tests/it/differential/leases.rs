@@ -7,7 +7,7 @@ use super::state::Lease;
 use super::step::{Begun, Change, Releases};
 
 impl Change {
-    /// The field that it gives a value of its own, or none.
+    /// The field that it sets to a value of its own, or `None`.
     pub fn set(&self) -> Option<String> {
         match self {
             Change::Set(name, _) | Change::Unset(name) => Some(name.clone()),

@@ -1,5 +1,5 @@
-//! The naive model: what the database promises, written from the specification in the plainest way,
-//! one map in another, everything copied. It shares no code with what it is compared to.
+//! The naive model: the specification of the database as simple code, with maps in maps that are copied
+//! entirely. It shares no code with the database.
 
 use std::time::Duration;
 
@@ -367,7 +367,7 @@ impl Model {
         let (touches, now) = (self.state.touches, self.now);
         let leftovers = self.state.leftovers.len();
         self.state.do_what_is_due(now);
-        // What is due of dropped collections goes too, and nobody sees that.
+        // Due documents of dropped collections are removed too, which is not visible.
         let is_due = |time: Option<i64>| time.is_some_and(|time| time <= now);
         self.state.leftovers.retain(|(expires, lease)| !is_due(*expires) && !is_due(*lease));
         let is_changed = self.state.touches > touches || self.state.leftovers.len() < leftovers;

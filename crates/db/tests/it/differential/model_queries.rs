@@ -25,7 +25,7 @@ struct Which<'a> {
     filter: &'a Filter,
     sort: &'a Sort,
     limit: usize,
-    /// The only ones that are looked at.
+    /// The only documents that are considered.
     candidates: Option<Vec<String>>,
     context: &'a Context,
 }
@@ -356,7 +356,7 @@ impl Model {
             match self.state.act(&operation, expiry, lease, now) {
                 Outcome::Applied { version, .. } => {
                     if claim.lease.is_none() {
-                        // Whoever had it before has lost it.
+                        // Whoever had a lease before loses it.
                         self.state.forget_lease(collection, &id);
                     }
                     let after = self.state.see(collection, &id);

@@ -126,7 +126,7 @@ struct Query {
     touched: u64,
     filter: Filter,
     sort: Sort,
-    /// How many of them were looked at: as many as its own writes may have taken away are among them.
+    /// How many documents were read, including as many as its own writes may have removed.
     limit: Option<u64>,
     found: Vec<(String, u64)>,
 }
@@ -321,7 +321,7 @@ impl Transaction {
         Answer::Found(seen)
     }
 
-    /// Notes what was looked at.
+    /// Records what was read.
     fn look(&mut self, collection: &str, filter: &Filter, sort: &Sort, limit: Option<u64>) {
         self.queries.push(Query {
             collection: collection.to_owned(),

@@ -17,7 +17,7 @@ const IDS: [&str; 8] = ["0", "a", "aa", "ab", "b", "é", " ", "~"];
 const OF_ELEMENTS: [usize; 3] = [12, 13, 11];
 const UNIQUE: [usize; 2] = [14, 6];
 
-/// Steps on a collection that begins anew, with indexes or without.
+/// Steps on a new collection, with indexes or without.
 pub fn queue(random: &mut Random, collection: &str) -> Vec<Step> {
     let name = || collection.to_owned();
     let (filter, context) = (Filter::all(), Context::default());

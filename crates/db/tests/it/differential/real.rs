@@ -274,7 +274,7 @@ fn action(action: &Action) -> Result<velocitydb::Action> {
     })
 }
 
-/// So many microseconds after the beginning of 1970.
+/// The time this many microseconds after the beginning of 1970.
 pub(super) fn at(micros: i64) -> Time {
     Time::from_micros(micros).unwrap()
 }

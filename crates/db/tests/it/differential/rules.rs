@@ -1,4 +1,4 @@
-//! The rules that documents keep to: unique indexes and schemas, in the plainest way.
+//! The constraints on documents: unique indexes and schemas, as simple code.
 
 use std::collections::BTreeSet;
 
@@ -42,8 +42,8 @@ pub struct InTheWay {
     pub taken: Vec<(usize, Vec<u8>)>,
 }
 
-/// What is in the way of a document that is to have these fields. If that is the last word about it,
-/// the first index that says no is the last one that is looked at.
+/// The documents that keep a document from having these fields. If the result is final, checking stops at
+/// the first index that refuses it.
 pub fn in_the_way(
     collection: &Collection,
     id: &str,
@@ -77,7 +77,7 @@ pub fn in_the_way(
     Ok(way)
 }
 
-/// The values that nobody else may have; `None` when a document cannot have such an index.
+/// The values that no other document may have; `None` when a document is not valid for such an index.
 pub fn unique_values(index: usize, fields: &Object) -> Option<BTreeSet<Vec<u8>>> {
     let spec = step::index(index);
     let is_out = spec.partial_filter().is_some_and(|filter| !filter.matches_object(fields));

@@ -11,7 +11,7 @@ use super::real;
 use super::step::{self, Bounds, Step};
 use crate::world::{Home, MODES};
 
-/// Steps of a run that nobody asks to be longer.
+/// The default number of steps of a run.
 const STEPS: u64 = 1_500;
 
 /// Steps that a failure shows.
@@ -82,7 +82,7 @@ fn every_mode_does_as_the_model() {
     }
 }
 
-/// Every document of every collection, and the hash of all that hangs on them.
+/// Every document of every collection, and the hash of everything that belongs to them.
 fn compare_everything(model: &mut Model, players: &mut [Player], number: u64) {
     let list = Bounds { offset: 0, limit: None, after: None, direction: Direction::Forward };
     let lists = step::COLLECTIONS.iter().map(|name| Step::List {

@@ -16,7 +16,7 @@ const IDS: [&str; 6] = ["0", "a", "aa", "ab", "b", "é"];
 /// The unique indexes that `n` alone decides about.
 const UNIQUE: [u64; 2] = [5, 6];
 
-/// Steps on a collection that begins anew, with a unique index and a document for each value.
+/// Steps on a new collection, with a unique index and a document for each value.
 pub fn shuffle(random: &mut Random, collection: &str) -> Vec<Step> {
     let name = || collection.to_owned();
     let index = UNIQUE[random.within(0..UNIQUE.len() as u64) as usize] as usize;

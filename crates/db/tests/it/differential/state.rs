@@ -257,8 +257,8 @@ impl State {
         version
     }
 
-    /// Which operations of the command that ends here are refused, since somebody has the values
-    /// that they have come by, and each with the first index.
+    /// Which operations of the command are refused at its end, since another document has the values that
+    /// they took, each with the first index.
     pub fn duplicates(&mut self) -> BTreeMap<usize, usize> {
         let takings = self.takings.take().unwrap_or_default();
         let mut conflicts = BTreeSet::new();
@@ -286,7 +286,7 @@ impl State {
                 conflicts.insert((operation, taking.index, place(holders[later]), others));
             }
         }
-        // A document that is refused itself is in nobody's way.
+        // A document that is refused itself does not refuse others.
         let (mut refused, mut gone) = (BTreeMap::new(), BTreeSet::new());
         for (operation, index, document, others) in conflicts {
             if others.iter().any(|other| !gone.contains(other)) {

@@ -84,7 +84,7 @@ pub enum Step {
         offset: u64,
         limit: Option<u64>,
     },
-    /// All pages of so many.
+    /// All pages of this size.
     Pages {
         collection: String,
         filter: Filter,
@@ -307,7 +307,7 @@ pub enum TransactionStep {
     /// A step on the document that was claimed last: its names, and a version of 0 or 1, count from
     /// there.
     OfClaimed(Box<TransactionStep>),
-    /// What somebody else does meanwhile.
+    /// What another client does meanwhile.
     Other(Box<Step>),
 }
 
@@ -315,7 +315,7 @@ pub enum TransactionStep {
 pub type ClaimedLast = Option<(String, String, u64)>;
 
 impl TransactionStep {
-    /// The step on the document that was claimed last; `None` when it is on one, and there is none.
+    /// The step, applied to the document that was claimed last; `None` when it needs one and there is none.
     pub fn of_claimed(&self, claimed: &ClaimedLast) -> Option<TransactionStep> {
         use TransactionStep::{Delete, Document, OfClaimed, Settle, Update, Upsert};
         let OfClaimed(step) = self else { return Some(self.clone()) };

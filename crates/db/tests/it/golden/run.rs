@@ -8,7 +8,7 @@
 //!          compare | delete | update=UPDATE | replace=OBJECT
 //! batch                                   indented: the writes above, and `cas`, in short forms
 //! txn                                     indented: get, count, list, find, insert, replace, upsert,
-//!                                         update, delete; `!` in front: somebody else's command
+//!                                         update, delete; with `!`: a command of another client
 //! get C ID…   count C   list C [backward] offset=N limit=N after=ID     in=SNAPSHOT for all
 //! size C ID   create C min_write=LEVEL min_read=LEVEL   drop C   collections
 //! and those of `queries`: indexes, schemas, finding, claiming

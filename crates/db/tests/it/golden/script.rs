@@ -20,8 +20,8 @@ pub struct Command {
     pub lines: Vec<Command>,
 }
 
-/// Takes a script apart. Between the commands of a block and its output stands a line `---`, and
-/// after its output an empty one.
+/// Parses a script. A line `---` separates the commands of a block from their output, and an empty line
+/// ends the output.
 pub fn parse(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut input = String::new();
@@ -75,7 +75,7 @@ impl Command {
         Command { name, arguments, options, lines: Vec::new() }
     }
 
-    /// The text of an argument: as it stands, from a JSON string, or `@xN` for N letters x.
+    /// The text of an argument: literal, from a JSON string, or `@xN` for N letters x.
     pub fn text(&self, position: usize) -> String {
         let argument = self.arguments.get(position);
         text(argument.unwrap_or_else(|| panic!("{} lacks argument {position}", self.name)))
