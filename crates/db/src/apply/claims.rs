@@ -1,11 +1,10 @@
 //! Applying: claims, and what they skip.
 //!
-//! A claim takes no document that is under a lease, unless it asks for those too, and skips one
-//! that cannot be changed as it wants: a type does not fit, a schema or a unique index refuses it. So
-//! neither keeps what is behind it from being claimed. What is unfit for claims of one *shape* (the
-//! same operators on the same paths, with values of the same types) is marked in the state, and not
-//! tried again by such claims until it changes or a while has passed: a claim does not do over and over
-//! what the ones before it did in vain.
+//! A claim skips documents under a lease, unless it asks for those too, and documents to which its update
+//! cannot be applied: a type does not fit, a schema or a unique index refuses it. So neither blocks the
+//! claiming of later documents. Documents that are unfit for claims of one *shape* (the same operators on
+//! the same paths, with values of the same types) are marked in the state, and skipped by such claims until
+//! they change or a time has passed: so claims do not repeat failed attempts of earlier ones.
 
 use std::collections::HashSet;
 
@@ -25,7 +24,7 @@ use crate::Result;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::query::{Accept, Moves, Verdict};
 
-/// How many documents one claim tries in vain at the most.
+/// How many documents one claim skips at the most.
 pub(crate) const SKIPPED_MAX: usize = 1_000;
 
 /// How much one claim reads to take, and writes, in bytes: 64 MiB each, and what one document more
@@ -230,7 +229,7 @@ impl Machine {
     }
 }
 
-/// What an update has in common with those that fail where it fails, as good as always: the operators,
+/// A hash of what updates have in common that nearly always fail for the same documents: the operators,
 /// their paths, and the types of the values.
 fn shape_of(action: &Action) -> u64 {
     let mut hasher = Xxh3::new();

@@ -94,21 +94,21 @@ pub(crate) struct Pipeline {
     pub(super) writers: AtomicUsize,
     /// How long the last fsync took, in nanoseconds.
     pub(super) sync_ns: AtomicU64,
-    /// Whether readers are still to be told of collections that were dropped in the window.
+    /// Whether collections that were dropped in the window are still to be published to readers.
     pub(super) has_unpublished: AtomicBool,
     pub(super) engine: Arc<dyn Engine>,
     pub(super) views: Arc<Views>,
     listener: Box<dyn Fn(&Committed) + Send + Sync>,
-    /// Whoever asked for changes.
+    /// The consumer of changes.
     changes: Option<Changes>,
-    /// The threads that lead and fsync for those who sleep nowhere, once there is somebody.
+    /// The threads that lead and fsync for commands without a sleeping caller, once there are any.
     drivers: OnceLock<[Thread; 2]>,
 }
 
 /// A command of a group, and what it waits for.
 type Member<'a> = (&'a Command, Durability);
 
-/// What a caller is told: an answer, or that the node has failed.
+/// The result for a caller: an answer, or that the node has failed.
 fn flat(applied: std::result::Result<Answer, Fatal>) -> Result<Reply> {
     Ok(applied??)
 }
@@ -177,8 +177,8 @@ impl Pipeline {
         reply
     }
 
-    /// Applies `command` and calls `done` when that has `durability`. Returns at once. Somebody has to
-    /// drive the pipeline: see [`drive`](Self::drive).
+    /// Applies `command` and calls `done` when it has `durability`. Returns at once. A thread has to drive
+    /// the pipeline: see [`drive`](Self::drive).
     pub(super) fn propose(&self, command: Command, durability: Durability, done: Done) {
         let under_way = command.encoded_length_max().map_err(Error::from);
         let waiter = match under_way.and_then(|bytes| self.load.enter(bytes)) {
@@ -191,7 +191,8 @@ impl Pipeline {
         }
     }
 
-    /// Leads, or fsyncs, for those who sleep nowhere, until it is told to stop and nobody is left.
+    /// Leads, or fsyncs, for commands without a sleeping caller, until it is stopped and no command is
+    /// left.
     pub(super) fn drive(&self, role: Role, is_stopped: &AtomicBool) {
         loop {
             let is_last = is_stopped.load(Ordering::Acquire);
@@ -199,7 +200,7 @@ impl Pipeline {
                 Role::Lead => self.drive_queue(),
                 Role::Sync => self.drive_fsyncs(),
             };
-            // What panicked has stopped the machine, which everybody after it has to be told.
+            // The panic has stopped the machine, which all later commands have to report.
             let has_panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
             if has_panicked {
                 continue;
@@ -251,8 +252,8 @@ impl Pipeline {
         answer
     }
 
-    /// Does something while nothing is on its way to the disk, so that no state is held for that, unless
-    /// the disk has failed. Who waits for the disk waits meanwhile.
+    /// Calls a function while nothing is being made durable, so that no state is held for that, unless the
+    /// disk has failed. Commands that wait for the disk wait meanwhile.
     pub(crate) fn while_settled(&self, work: impl FnOnce()) {
         let _paused = self.pause.begin();
         loop {
