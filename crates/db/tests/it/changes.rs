@@ -147,7 +147,7 @@ fn changes_are_told_in_order_when_they_are_settled() {
         assert!(ids().is_empty());
         gate.let_one_pass();
         engine.await_arrival();
-        wait_until("what is settled to be told", || told.lock().len() == 2);
+        wait_until("settled changes to be reported", || told.lock().len() == 2);
         assert_eq!(ids(), ["one", "two"]);
         drop(gate);
         three.join().unwrap();

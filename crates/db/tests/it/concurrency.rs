@@ -49,7 +49,7 @@ fn of_the_swaps_of_one_version_one_wins() {
                     assert_eq!(int(&current, "from"), version as i64);
                     won.lock().unwrap().push(version);
                 } else {
-                    assert!(swap.version > version, "somebody else was first");
+                    assert!(swap.version > version, "another thread was first");
                 }
             }
         });
@@ -81,7 +81,11 @@ fn every_job_is_claimed_once() {
                         current.field("state").unwrap().unwrap().as_str().unwrap(),
                         Some("running")
                     );
-                    assert_ne!(int(&current, "executor"), me as i64, "nobody loses to himself");
+                    assert_ne!(
+                        int(&current, "executor"),
+                        me as i64,
+                        "a thread does not lose to itself"
+                    );
                 }
             }
             mine

@@ -136,7 +136,7 @@ fn damage_is_found() {
             diagnose(totals(&[5, 6, 1, 7, 1, 0, 5, 0])),
             "says count 5, but its documents add up to 2",
         ),
-        ("totals that are none", diagnose(totals(&[1])), "a value that cannot be read"),
+        ("totals that are not valid", diagnose(totals(&[1])), "a value that cannot be read"),
         ("a missing place in the order of expiry", diagnose(lose(b'x')), "but is not due"),
         ("a wrong place in the order of expiry", diagnose(move_key(b'x')), "but is not due"),
         ("a missing place in the order of age", diagnose(lose(b'u')), "in the order of their age"),
@@ -151,7 +151,7 @@ fn damage_is_found() {
         ("a missing collection", diagnose(lose(b'c')), "which does not exist"),
         ("missing totals", diagnose(lose(b'n')), "a value that cannot be read"),
         (
-            "a document that is none",
+            "a document that is not valid",
             diagnose(|_, batch| batch.put(DOCUMENTS, &alice, b"\x00\x01torn")),
             "document \"alice\" of collection 0",
         ),

@@ -200,7 +200,7 @@ fn damage_of_entries_is_found() {
             "1 entries of index number 77",
         ),
         (
-            "entries of a dropped index that nobody will remove",
+            "entries of a dropped index that are not to be removed",
             diagnose(|_, batch| batch.delete(SYSTEM, &[b"w", &of_index(3)[..]].concat())),
             "entries of index number 3",
         ),
@@ -222,7 +222,7 @@ fn damage_of_indexes_is_found() {
         ("a wrong number", diagnose(totals(0, 1, 9, 0)), "says entries 9, but it has 5"),
         ("arrays that are denied", diagnose(totals(1, 1, 8, 0)), "is not marked as multikey"),
         ("ready, and not used", diagnose(totals(0, 0, 5, 0)), "is ready, but may not be used"),
-        ("totals that are none", diagnose(totals(0, 7, 5, 0)), "a value that cannot be read"),
+        ("totals that are not valid", diagnose(totals(0, 7, 5, 0)), "a value that cannot be read"),
         (
             "used, and not ready",
             diagnose(|engine, batch| {
@@ -242,7 +242,7 @@ fn damage_of_indexes_is_found() {
             "has failed, but counts entries",
         ),
         (
-            "a definition that is none",
+            "a definition that is not valid",
             diagnose(|engine, batch| batch.put(SYSTEM, &definition(engine, "tags").0, b"torn")),
             "a value that cannot be read",
         ),
@@ -279,7 +279,7 @@ fn damage_of_indexes_is_found() {
             "of an index that does not exist",
         ),
         (
-            "a schema that is none",
+            "a schema that is not valid",
             diagnose(|engine, batch| {
                 let key = &keys(engine, SYSTEM, b"h")[0];
                 let value = value(engine, SYSTEM, key);
@@ -301,7 +301,7 @@ fn damage_of_leases_is_found() {
         ("no update", diagnose(lose(b"l")), "its lease has no update for its end"),
         ("no end", diagnose(lose(b"m")), "its lease is not in the order of ends"),
         (
-            "an update that is none",
+            "an update that is not valid",
             diagnose(|engine, batch| {
                 batch.put(SYSTEM, &keys(engine, SYSTEM, b"l")[0], b"torn");
             }),

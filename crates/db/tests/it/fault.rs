@@ -226,7 +226,7 @@ impl Engine for Faulty {
     }
 }
 
-/// Waits for `condition`, which others are about to make true, and gives up after very many looks.
+/// Waits for `condition`, which others are about to make true, and gives up after very many checks.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     for _ in 0..200_000_000_u64 {
         if condition() {
@@ -234,5 +234,5 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         }
         std::thread::yield_now();
     }
-    panic!("waited in vain for {what}");
+    panic!("gave up waiting for {what}");
 }

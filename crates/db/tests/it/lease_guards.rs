@@ -47,7 +47,7 @@ fn a_lease_is_renewed_for_as_long_as_it_takes() {
     // Three times a third of it: without them the lease would have ended.
     wait_until("three renewals", || job.version() >= 5);
     assert!(job.is_held() && job.time_left() > Duration::ZERO);
-    assert!(hold_for(&jobs, lease).documents.is_empty(), "nobody else has it");
+    assert!(hold_for(&jobs, lease).documents.is_empty(), "the lease is held");
     job.update(object! { "progress": 50 }).unwrap();
     assert!(job.is_held());
     job.complete(object! { "state": "done" }).unwrap();

@@ -203,7 +203,7 @@ fn a_refusal_waits_for_what_it_rests_on() {
                 let insert = || told.send(docs.insert("second", object! {}).unwrap_err()).unwrap();
                 scope.spawn(insert);
                 let early = tells.recv_timeout(Duration::from_millis(20));
-                assert!(early.is_err(), "told of a document that a crash may take back");
+                assert!(early.is_err(), "a document that a crash may lose was reported");
                 let local = docs.at(Consistency::Local);
                 assert!(local.insert("second", object! {}).is_err());
             },
