@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
         }
         for (mode, name) in MODES {
             let task = Task::Budget { mode, size, budget: megabytes << 20 };
-            let times = child::run(task, &arguments.folder)?;
+            let [times] = child::run(task, &arguments.folder)?;
             results.record(TABLE, &row, name, Unit::Times, times);
         }
     }

@@ -35,15 +35,15 @@ impl Task {
     /// The first word of a child's command line.
     pub const WORD: &str = "child";
 
-    fn words(self) -> [String; 4] {
+    fn words(self) -> Vec<String> {
         match self {
             Task::Footprint { is_bare_map, size, count } => {
                 let subject = if is_bare_map { "map" } else { "db" };
-                ["footprint", subject, size_word(size), &count.to_string()].map(str::to_owned)
+                words(["footprint", subject, size_word(size), &count.to_string()])
             }
             Task::Budget { mode, size, budget } => {
                 let mode = if mode == Mode::Hybrid { "hybrid" } else { "persistent" };
-                ["budget", mode, size_word(size), &budget.to_string()].map(str::to_owned)
+                words(["budget", mode, size_word(size), &budget.to_string()])
             }
         }
     }
@@ -71,6 +71,10 @@ impl Task {
     }
 }
 
+fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
+}
+
 fn size_word(size: Size) -> &'static str {
     match size {
         Size::Small => "small",
@@ -79,8 +83,8 @@ fn size_word(size: Size) -> &'static str {
 }
 
 /// Runs a task in a process of its own, with `folder` as its working directory, and returns the
-/// number that it prints.
-pub fn run(task: Task, folder: &std::path::Path) -> Result<f64> {
+/// numbers that it prints.
+pub fn run<const N: usize>(task: Task, folder: &std::path::Path) -> Result<[f64; N]> {
     let output = Command::new(std::env::current_exe()?)
         .arg(Task::WORD)
         .args(task.words())
@@ -89,16 +93,21 @@ pub fn run(task: Task, folder: &std::path::Path) -> Result<f64> {
     if !output.status.success() {
         return Err(format!("{task:?} failed: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().parse()?)
+    let printed = String::from_utf8(output.stdout)?;
+    let numbers: Vec<f64> =
+        printed.split_whitespace().map(str::parse).collect::<std::result::Result<_, _>>()?;
+    numbers.try_into().map_err(|_| format!("{task:?} printed {printed:?}").into())
 }
 
-/// Executes the task in this process, and prints its number.
+/// Executes the task in this process, and prints its numbers.
 pub fn work(task: &Task) -> Result<()> {
     let found = match *task {
-        Task::Footprint { is_bare_map, size, count } => footprint::work(is_bare_map, size, count)?,
-        Task::Budget { mode, size, budget } => budget::work(mode, size, budget)?,
+        Task::Footprint { is_bare_map, size, count } => {
+            vec![footprint::work(is_bare_map, size, count)?]
+        }
+        Task::Budget { mode, size, budget } => vec![budget::work(mode, size, budget)?],
     };
-    println!("{found}");
+    found.iter().for_each(|number| println!("{number}"));
     Ok(())
 }
 

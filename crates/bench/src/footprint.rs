@@ -20,7 +20,7 @@ pub fn run(arguments: &Arguments, results: &mut Results) -> Result<()> {
         for _ in 0..arguments.rounds.min(3) {
             for (contestant, is_bare_map) in [(velocity::NAME, false), (bare_map::NAME, true)] {
                 let task = Task::Footprint { is_bare_map, size, count };
-                let bytes = child::run(task, &arguments.folder)?;
+                let [bytes] = child::run(task, &arguments.folder)?;
                 results.record(TABLE, size.name(), contestant, Unit::Bytes, bytes);
             }
         }
