@@ -11,7 +11,7 @@ pub const USAGE: &str = "\
 usage: velocitydb-bench SUITE [OPTION...]
 
 suites: all, memory, scaling, footprint, disk, budget, queries, claims, collections,
-        levels, writers
+        levels, writers, many
 
   --quick         smaller sets of documents, 3 rounds
   --rounds N      how often each measurement is taken (default 5)
@@ -53,6 +53,8 @@ pub enum Suite {
     Levels,
     /// Many threads that write at once, compared with one alone.
     Writers,
+    /// A hundred open databases.
+    Many,
 }
 
 /// The options of a run.
@@ -77,7 +79,7 @@ pub struct Arguments {
 }
 
 impl Suite {
-    const ALL: [Suite; 10] = [
+    const ALL: [Suite; 11] = [
         Suite::Memory,
         Suite::Scaling,
         Suite::Footprint,
@@ -88,6 +90,7 @@ impl Suite {
         Suite::Collections,
         Suite::Levels,
         Suite::Writers,
+        Suite::Many,
     ];
 
     /// The word on the command line.
@@ -103,6 +106,7 @@ impl Suite {
             Suite::Collections => "collections",
             Suite::Levels => "levels",
             Suite::Writers => "writers",
+            Suite::Many => "many",
         }
     }
 }

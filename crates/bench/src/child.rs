@@ -6,7 +6,7 @@ use std::process::Command;
 use velocitydb::Mode;
 
 use crate::documents::Size;
-use crate::{Result, budget, footprint};
+use crate::{Result, budget, footprint, many};
 
 /// The task of a child.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +29,13 @@ pub enum Task {
         /// The budget in bytes.
         budget: u64,
     },
+    /// Open many databases.
+    Many {
+        /// Whose.
+        contestant: &'static str,
+        /// How many.
+        count: usize,
+    },
 }
 
 impl Task {
@@ -45,6 +52,7 @@ impl Task {
                 let mode = if mode == Mode::Hybrid { "hybrid" } else { "persistent" };
                 words(["budget", mode, size_word(size), &budget.to_string()])
             }
+            Task::Many { contestant, count } => words(["many", contestant, &count.to_string()]),
         }
     }
 
@@ -65,6 +73,11 @@ impl Task {
                 mode: if mode == "hybrid" { Mode::Hybrid } else { Mode::Persistent },
                 size: size(size_word),
                 budget: budget.parse()?,
+            }),
+            ["many", contestant, count] => Ok(Task::Many {
+                contestant: (many::NAMES.into_iter().find(|name| *name == contestant))
+                    .ok_or_else(|| format!("there is no contestant {contestant:?}"))?,
+                count: count.parse()?,
             }),
             _ => Err("this program passes the task to its child".into()),
         }
@@ -106,6 +119,7 @@ pub fn work(task: &Task) -> Result<()> {
             vec![footprint::work(is_bare_map, size, count)?]
         }
         Task::Budget { mode, size, budget } => vec![budget::work(mode, size, budget)?],
+        Task::Many { contestant, count } => many::work(contestant, count)?.to_vec(),
     };
     found.iter().for_each(|number| println!("{number}"));
     Ok(())
@@ -120,6 +134,7 @@ mod tests {
         for task in [
             Task::Footprint { is_bare_map: true, size: Size::Small, count: 7 },
             Task::Budget { mode: Mode::Persistent, size: Size::Large, budget: 1 << 26 },
+            Task::Many { contestant: many::NAMES[0], count: 3 },
         ] {
             let words = task.words();
             assert_eq!(Task::parse(words.iter().map(String::as_str)).unwrap(), task);

@@ -17,9 +17,11 @@ mod footprint;
 mod jsonb;
 mod levels;
 mod machine;
+mod many;
 mod measure;
 mod memory;
 mod peers;
+mod process;
 mod queries;
 mod queries_velocity;
 mod random;
@@ -70,6 +72,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Suite::Collections => collections::run(arguments, &mut results)?,
             Suite::Levels => levels::run(arguments, &mut results)?,
             Suite::Writers => writers::run(arguments, &mut results)?,
+            Suite::Many => many::run(arguments, &mut results)?,
         }
     }
     let report = report::markdown(arguments, &machine, &results);

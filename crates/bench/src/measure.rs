@@ -129,7 +129,7 @@ pub fn rate_in_flight<F: Future<Output = Result<()>>>(
 }
 
 /// Waits for a future on this thread.
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
 
     impl Wake for Unpark {

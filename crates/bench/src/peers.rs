@@ -39,7 +39,7 @@ pub const NAMES: [&str; 5] =
 /// VelocityDB's among them.
 pub const VELOCITY: [(&str, Mode); 2] = [(NAMES[0], Mode::Persistent), (NAMES[1], Mode::Hybrid)];
 
-/// Opens the store of one contestant in an empty folder.
+/// Opens the store of one contestant in a folder, or creates it.
 pub fn open(name: &str, folder: &Path, sync: Sync, cache_bytes: u64) -> Result<Box<dyn Store>> {
     Ok(match name {
         "VelocityDB persistent" => Box::new(velocity(Mode::Persistent, folder, sync, cache_bytes)?),
@@ -51,7 +51,7 @@ pub fn open(name: &str, folder: &Path, sync: Sync, cache_bytes: u64) -> Result<B
     })
 }
 
-/// A collection of VelocityDB in an empty folder.
+/// A collection of VelocityDB in a folder.
 pub fn velocity(mode: Mode, folder: &Path, sync: Sync, budget: u64) -> Result<Documents> {
     let db = Options::new().mode(mode).memory_budget(budget).open(folder)?;
     Ok(db.documents("users").at(match sync {
@@ -191,7 +191,7 @@ impl Sqlite {
         )?;
         connection.pragma_update(None, "cache_size", -i64::try_from(cache_bytes >> 10)?)?;
         connection.execute(
-            "CREATE TABLE users (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
             (),
         )?;
         Ok(Sqlite(Mutex::new(connection)))

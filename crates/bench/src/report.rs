@@ -9,6 +9,9 @@ use crate::machine::Machine;
 use crate::results::{Measurement, Results, Unit, distinct};
 use crate::targets::{self, Bound, Target};
 
+const KIB: f64 = 1024.0;
+const MIB: f64 = 1024.0 * KIB;
+
 const BEGIN: &str = "<!-- results -->";
 const END: &str = "<!-- end of results -->";
 
@@ -93,9 +96,15 @@ fn ratio(found: &[Option<&Measurement>]) -> Option<String> {
     let peers = peers.filter(|one| one.absent.is_none()).map(|one| one.median());
     let best = match own.unit {
         Unit::PerSecond | Unit::Percent => peers.reduce(f64::max)?,
-        Unit::Nanoseconds | Unit::Seconds | Unit::Bytes | Unit::Times => peers.reduce(f64::min)?,
+        Unit::Nanoseconds
+        | Unit::Seconds
+        | Unit::Milliseconds
+        | Unit::Bytes
+        | Unit::Count
+        | Unit::Times => peers.reduce(f64::min)?,
     };
-    Some(number(Unit::Times, own.median() / best))
+    // Nothing has no multiple.
+    (best != 0.0).then(|| number(Unit::Times, own.median() / best))
 }
 
 /// The median, with minimum and maximum.
@@ -124,7 +133,12 @@ fn number(unit: Unit, number: f64) -> String {
         Unit::PerSecond => format!("{}/s", digits(number)),
         Unit::Nanoseconds => format!("{} ns", digits(number)),
         Unit::Seconds => format!("{} s", digits(number)),
+        Unit::Milliseconds => format!("{} ms", digits(number)),
+        Unit::Bytes if number >= MIB => format!("{} MiB", digits(number / MIB)),
+        Unit::Bytes if number >= 10.0 * KIB => format!("{} KiB", digits(number / KIB)),
         Unit::Bytes => format!("{number:.0} B"),
+        Unit::Count if number.fract() == 0.0 => format!("{number}"),
+        Unit::Count => digits(number),
         Unit::Times => format!("× {}", digits(number)),
         Unit::Percent => format!("{number:.0} %"),
     }
@@ -162,6 +176,11 @@ mod tests {
             (Unit::PerSecond, 523_400.0, "523 k/s"),
             (Unit::PerSecond, 52.34, "52.3/s"),
             (Unit::Bytes, 96.4, "96 B"),
+            (Unit::Bytes, 204_800.0, "200 KiB"),
+            (Unit::Bytes, 1_048_576.0, "1.00 MiB"),
+            (Unit::Milliseconds, 1.234, "1.23 ms"),
+            (Unit::Count, 2.0, "2"),
+            (Unit::Count, 1.98, "1.98"),
             (Unit::Times, 0.512, "× 0.51"),
             (Unit::Percent, 93.6, "94 %"),
         ] {
@@ -185,6 +204,16 @@ mod tests {
              | get | 3.00 M/s (2.00 M/s–4.00 M/s) | 8.00 M/s (6.00 M/s–10.0 M/s) | × 0.38 |\n\
              | update | 1.00 M/s |  |  |\n"
         );
+    }
+
+    #[test]
+    fn nothing_has_no_multiple() {
+        let mut results = Results::default();
+        for (contestant, threads) in [("VelocityDB", 2.0), ("SQLite", 0.0)] {
+            results.record("Many", "threads", contestant, Unit::Count, threads);
+        }
+        let text = table_of("Many", &results.iter().collect::<Vec<_>>());
+        assert!(text.ends_with("| threads | 2 | 0 |  |\n"), "{text}");
     }
 
     #[test]

@@ -11,8 +11,12 @@ pub enum Unit {
     Nanoseconds,
     /// Seconds.
     Seconds,
+    /// Milliseconds.
+    Milliseconds,
     /// Bytes.
     Bytes,
+    /// A number of things, or of things by another.
+    Count,
     /// The ratio of two numbers.
     Times,
     /// The ratio of two numbers, in percent.

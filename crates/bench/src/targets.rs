@@ -5,7 +5,7 @@ use crate::documents::Size;
 use crate::memory::{self, COUNTS};
 use crate::peers::NAMES;
 use crate::results::{Results, Unit};
-use crate::{budget, claims, disk, footprint, queries, scaling, velocity, writers};
+use crate::{budget, claims, disk, footprint, many, queries, scaling, velocity, writers};
 
 /// A target that was set before anything was measured.
 pub struct Target {
@@ -65,6 +65,7 @@ pub fn all(results: &Results) -> Vec<Target> {
     targets.extend(of_queries(results));
     targets.extend(of_claims(results));
     targets.push(of_writers(results));
+    targets.extend(of_many(results));
     targets.retain(|target| !target.found.is_empty());
     targets
 }
@@ -221,6 +222,23 @@ fn of_writers(results: &Results) -> Target {
     }
     let (unit, bound) = (Unit::Times, Bound::AtLeast(0.9));
     Target { name: "many writers in memory by one", unit, bound, found }
+}
+
+fn of_many(results: &Results) -> [Target; 2] {
+    let target = |name, unit, bound, row| Target {
+        name,
+        unit,
+        bound: Bound::AtMost(bound),
+        found: (many::OWN.into_iter())
+            .filter_map(|(mode, _)| {
+                Some((mode.to_owned(), median(results, many::TABLE, row, mode)?))
+            })
+            .collect(),
+    };
+    [
+        target("resident memory by open database", Unit::Bytes, f64::from(1 << 20), many::MEMORY),
+        target("maintenance threads of a hundred databases", Unit::Count, 1.0, many::MAINTENANCE),
+    ]
 }
 
 fn of_claims(results: &Results) -> Vec<Target> {
