@@ -18,6 +18,7 @@ use super::options::LsmOptions;
 use super::reclaim;
 use super::snapshot::{Held, State};
 use super::space::Space;
+use super::unsynced::Unsynced;
 use super::writer::Writer;
 use crate::{
     Batch, Blob, Bounds, Durability, Engine, EngineStats, Error, Keyspace, KeyspaceStats, Part,
@@ -42,6 +43,7 @@ pub struct Lsm {
     syncing: Mutex<()>,
     /// Never held during an fsync, except while the store is closed.
     writer: Mutex<Writer>,
+    unsynced: Unsynced,
     space: Arc<Space>,
     /// The folder of the journals.
     path: PathBuf,
@@ -60,11 +62,16 @@ impl Lsm {
         options.validate()?;
         let (writer, state) = Writer::open(options)?;
         let (space, path) = (writer.space(), writer.path());
+        let unsynced = Unsynced::default();
+        if writer.is_dirty() {
+            unsynced.note();
+        }
         Ok(Lsm {
             published: ArcSwapOption::from_pointee(state),
             committing: Mutex::default(),
             syncing: Mutex::default(),
             writer: Mutex::new(writer),
+            unsynced,
             space,
             path,
             reclaiming: Mutex::default(),
@@ -75,9 +82,19 @@ impl Lsm {
         })
     }
 
-    /// Does what [`sync`](Engine::sync) does, unless nothing was committed since the last fsync.
+    /// Does what [`sync`](Engine::sync) does, unless nothing was committed since the last fsync. After a
+    /// failure [`unsynced`](Self::unsynced) says so again.
     pub(crate) fn sync_if_needed(&self) -> Result<()> {
-        if self.writer().is_dirty() { self.sync() } else { Ok(()) }
+        let result = if self.writer().is_dirty() { self.sync() } else { Ok(()) };
+        if result.is_err() {
+            self.unsynced.note();
+        }
+        result
+    }
+
+    /// When to call [`sync_if_needed`](Self::sync_if_needed).
+    pub(crate) fn unsynced(&self) -> &Unsynced {
+        &self.unsynced
     }
 
     /// Fsyncs, concurrently with writers, unless batch `number` is on the device already. If the batch
@@ -111,6 +128,7 @@ impl Lsm {
                 result = writer.append(parts);
             }
             self.noted(result)?;
+            self.unsynced.note();
         }
         if durability != Durability::Disk {
             self.publish(&mut writer);

@@ -17,6 +17,9 @@ mod space;
 mod store;
 mod stored;
 mod tables;
+mod unsynced;
+#[cfg(test)]
+mod unsynced_model;
 mod verify;
 mod writer;
 
@@ -25,3 +28,9 @@ pub use fsync::FsyncHook;
 pub use options::{LsmOptions, MEMORY_BYTES_MIN};
 pub(crate) use stored::StoredBytes;
 pub use verify::{Finding, Report, verify};
+
+/// The atomics and locks that waiting for something to fsync uses.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicBool, Ordering};
+    pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
+}

@@ -8,6 +8,10 @@
 //! Commits enter memory and the pending batch in one order, under one lock. The persister takes the
 //! pending batch as a whole and commits it as one, so what is on disk is always a prefix of what
 //! was committed.
+//!
+//! While nothing is pending the persister sleeps. Everything that it waits for is in the queue, under
+//! that lock, and whoever changes it wakes the persister: the commit that begins a pending batch, and
+//! from which the delay counts, or that makes it large; whoever waits for the batch; and closing.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -167,16 +171,19 @@ impl Shared {
     fn next(&self, spare: Batch) -> Option<Batch> {
         let mut queue = self.queue();
         loop {
-            let wait = match queue.pending_since {
-                None if queue.is_closing => return None,
-                None => self.delay_max,
-                Some(since) => self.delay_max.saturating_sub(since.elapsed()),
+            let Some(since) = queue.pending_since else {
+                if queue.is_closing {
+                    return None;
+                }
+                queue = self.wanted.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
             };
+            let wait = self.delay_max.saturating_sub(since.elapsed());
             let is_due = queue.is_closing
                 || queue.is_urgent
                 || wait.is_zero()
                 || queue.pending.byte_length() as u64 >= self.behind_bytes_max / 2;
-            if is_due && queue.pending_since.is_some() {
+            if is_due {
                 return Some(queue.take(spare));
             }
             queue = self.wanted.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner).0;

@@ -1,8 +1,9 @@
 //! What a crash leaves of each mode, and what options each refuses.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
+use velocitydb_storage::lsm::FsyncHook;
 use velocitydb_storage::mode::{self, Mode, Options};
 use velocitydb_storage::{Batch, Durability, Engine, Error, Keyspace};
 
@@ -82,14 +83,90 @@ fn memory_first_persists_by_itself() {
         ..options(Mode::MemoryFirst, folder.path())
     };
     let engine = mode::open(&options).unwrap();
-    commit(&*engine, 1, Durability::Memory);
-    while engine.stats().behind_batches > 0 {
-        std::thread::yield_now();
+    // The persister sleeps in between.
+    for number in 1..=100 {
+        commit(&*engine, number, Durability::Memory);
+        while engine.stats().behind_batches > 0 {
+            std::thread::yield_now();
+        }
     }
-    assert_eq!(after_crash(Mode::MemoryFirst, &folder), 1);
-    commit(&*engine, 2, Durability::Memory);
+    assert_eq!(after_crash(Mode::MemoryFirst, &folder), 100);
+    commit(&*engine, 101, Durability::Memory);
     drop(engine);
-    assert_eq!(after_crash(Mode::MemoryFirst, &folder), 2);
+    assert_eq!(after_crash(Mode::MemoryFirst, &folder), 101);
+}
+
+/// Long enough for whatever a test waits for.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// The options of a disk mode, and what receives a message with each of its fsyncs.
+fn with_fsyncs(
+    mode: Mode,
+    path: &std::path::Path,
+    sync_interval: Duration,
+) -> (Options, mpsc::Receiver<()>) {
+    let (fsynced, fsyncs) = mpsc::channel();
+    let fsync_hook = FsyncHook::new(move || {
+        // The test has what it waited for.
+        let _ = fsynced.send(());
+        Ok(())
+    });
+    (Options { sync_interval, fsync_hook, ..options(mode, path) }, fsyncs)
+}
+
+/// The thread that fsyncs sleeps while there is nothing to do, and each commit that nobody fsyncs wakes
+/// it again, as does opening a folder whose journal may only be in the system's cache.
+#[test]
+fn disk_modes_fsync_by_themselves_after_every_pause() {
+    for mode in [Mode::Hybrid, Mode::Persistent] {
+        let folder = tempfile::tempdir().unwrap();
+        let (options, fsyncs) = with_fsyncs(mode, folder.path(), Duration::from_millis(1));
+        let engine = mode::open(&options).unwrap();
+        for number in 1..=100 {
+            while fsyncs.try_recv().is_ok() {}
+            commit(&*engine, number, Durability::Os);
+            fsyncs.recv_timeout(WAIT_MAX).expect("the commit is fsynced");
+        }
+        let killed = Image::take(folder.path()).restore();
+        let (options, fsyncs) = with_fsyncs(mode, killed.path(), Duration::from_millis(1));
+        let opened = mode::open(&options).unwrap();
+        fsyncs.recv_timeout(WAIT_MAX).expect("what was found is fsynced");
+        assert_eq!(newest(&*opened), 100);
+    }
+}
+
+/// The interval counts from the first commit that is not fsynced, not from the last.
+#[test]
+fn commits_without_a_pause_do_not_put_off_the_background_fsync() {
+    let folder = tempfile::tempdir().unwrap();
+    let interval = Duration::from_millis(50);
+    let (options, fsyncs) = with_fsyncs(Mode::Persistent, folder.path(), interval);
+    let engine = mode::open(&options).unwrap();
+    let begin = Instant::now();
+    let mut number = 0;
+    while fsyncs.try_recv().is_err() {
+        number += 1;
+        commit(&*engine, number, Durability::Os);
+        assert!(begin.elapsed() < WAIT_MAX, "no fsync beside {number} commits");
+    }
+    assert!(begin.elapsed() >= interval, "the fsync did not wait for more commits");
+}
+
+/// Closing wakes the threads in the background: they may have an hour to wait, or wait for a commit.
+#[test]
+fn closing_waits_for_no_interval() {
+    for mode in [Mode::MemoryFirst, Mode::Hybrid, Mode::Persistent] {
+        for commits in [0, 1] {
+            let folder = tempfile::tempdir().unwrap();
+            let hour = Duration::from_secs(3600);
+            let options =
+                Options { delay_max: hour, sync_interval: hour, ..options(mode, folder.path()) };
+            let engine = mode::open(&options).unwrap();
+            (1..=commits).for_each(|number| commit(&*engine, number, Durability::Memory));
+            drop(engine);
+            assert_eq!(after_crash(mode, &folder), commits);
+        }
+    }
 }
 
 /// Commits wait when too much is behind, and the bound holds.
