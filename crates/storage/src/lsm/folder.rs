@@ -1,6 +1,7 @@
 //! [`Folder`]: a data folder, locked for exclusive use while this is held.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error;
@@ -62,13 +63,15 @@ impl Folder {
         self.path.join(STORE_FOLDER_NAME)
     }
 
-    /// Removes the store.
+    /// Removes the store. There is none afterwards.
     pub(super) fn clear(&self) -> Result<()> {
         let store = self.store();
-        if !store.exists() {
-            return Ok(());
+        match fs::remove_dir_all(&store) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(error::io("removing", &store, &error))
+            }
+            _ => Ok(()),
         }
-        fs::remove_dir_all(&store).map_err(|error| error::io("removing", &store, &error))
     }
 }
 
