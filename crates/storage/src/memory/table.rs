@@ -3,6 +3,8 @@
 //! The upper bits of a hash choose one of many small open tables, so that growing stops the writer
 //! for some thousand entries at most and readers never. One writer stores single words; readers
 //! search the small table that they find, pinned. A replaced small table does not change any more.
+//! An index without keys has the directory that all of those share; the first key makes it one of its
+//! own.
 //!
 //! A slot is a record's pointer with 16 bits of the hash in its tag. The slot of an entry follows
 //! from the tag alone, so growing reads no record, and a lookup, except for about one in a
@@ -30,26 +32,38 @@ const CAPACITY_UNIT: usize = 8;
 /// How much of a record is prefetched before its length is known.
 const RECORD_BYTES_USUAL: usize = 192;
 
+/// The slots of each small table; their number, in units, is the tag.
+type Directory = [AtomicPtr<Slot>; TABLES];
+
+/// The directory of every index without keys. It is never written to.
+static NO_KEYS: Directory = [const { AtomicPtr::new(std::ptr::null_mut()) }; TABLES];
+
 /// The hash index of a keyspace.
 pub(super) struct Table {
-    /// The slots of each small table; their number, in units, is the tag.
-    directory: Box<[AtomicPtr<Slot>]>,
+    /// [`NO_KEYS`], or from the first key on a directory that came out of a box, for as long as the
+    /// index exists.
+    directory: AtomicPtr<Directory>,
     allocated_bytes: AtomicU64,
 }
 
-/// The writer's counts of a small table.
+/// The writer's counts of each small table; none before the first key.
+#[derive(Default)]
 pub(super) struct TableUse {
     occupied: Box<[u32]>,
     live: Box<[u32]>,
 }
 
 impl TableUse {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         TableUse {
             occupied: vec![0; TABLES].into_boxed_slice(),
             live: vec![0; TABLES].into_boxed_slice(),
         }
     }
+}
+
+fn no_keys() -> *mut Directory {
+    (&raw const NO_KEYS).cast_mut()
 }
 
 /// The mark of a slot whose key was removed: searches go on after it.
@@ -59,10 +73,24 @@ fn removed() -> *mut Header {
 
 impl Table {
     pub(super) fn new() -> Self {
-        Table {
-            directory: (0..TABLES).map(|_| AtomicPtr::default()).collect(),
-            allocated_bytes: AtomicU64::new(0),
-        }
+        Table { directory: AtomicPtr::new(no_keys()), allocated_bytes: AtomicU64::new(0) }
+    }
+
+    #[inline]
+    fn directory(&self) -> &Directory {
+        // SAFETY: either directory is initialised, and lives for as long as the index. The one of its
+        // own was initialised before the store that this load sees.
+        unsafe { &*self.directory.load(Ordering::Acquire) }
+    }
+
+    /// Makes a directory for the first key. For the writer alone.
+    #[cold]
+    fn begin(&self) {
+        let directory: Box<[AtomicPtr<Slot>]> = (0..TABLES).map(|_| AtomicPtr::default()).collect();
+        self.allocated_bytes.fetch_add(size_of_val(&*directory) as u64, Ordering::Relaxed);
+        let directory = Box::into_raw(directory).cast::<Directory>();
+        let before = self.directory.swap(directory, Ordering::AcqRel);
+        assert_eq!(before, no_keys(), "an index has one first key");
     }
 
     /// The newest record of `key`, whose hash is `hash`.
@@ -114,7 +142,7 @@ impl Table {
 
     /// Prefetches the slot where the search for a hash starts.
     pub(super) fn prefetch_slot(&self, hash: u64) {
-        let (slots, units) = unpack(self.directory[table_of(hash)].load(Ordering::Acquire));
+        let (slots, units) = unpack(self.directory()[table_of(hash)].load(Ordering::Acquire));
         let capacity = usize::from(units) * CAPACITY_UNIT;
         prefetch(slots.wrapping_add(home(tag_of(hash), capacity)));
     }
@@ -146,6 +174,10 @@ impl Table {
         garbage: &mut Garbage,
     ) {
         let table = table_of(hash);
+        if tables.live.is_empty() {
+            self.begin();
+            *tables = TableUse::new();
+        }
         let (occupied, live) = (&mut tables.occupied[table], &mut tables.live[table]);
         // SAFETY: the garbage is the writer's, and the slots are retired below, not before.
         let mut slots = unsafe { self.slots(table) };
@@ -186,7 +218,7 @@ impl Table {
         }
         let allocated = size_of_val(&*new) as u64;
         let new = Box::into_raw(new.into_boxed_slice()).cast::<Slot>();
-        let before = self.directory[index].swap(pack(new, tag), Ordering::AcqRel);
+        let before = self.directory()[index].swap(pack(new, tag), Ordering::AcqRel);
         self.allocated_bytes.fetch_add(allocated, Ordering::Relaxed);
         if !before.is_null() {
             let (bytes, capacity) = (size_of_val(old), old.len());
@@ -206,7 +238,7 @@ impl Table {
     /// the index for itself.
     #[inline]
     unsafe fn slots<'a>(&self, table: usize) -> &'a [Slot] {
-        let (slots, units) = unpack(self.directory[table].load(Ordering::Acquire));
+        let (slots, units) = unpack(self.directory()[table].load(Ordering::Acquire));
         if slots.is_null() {
             return &[];
         }
@@ -217,15 +249,20 @@ impl Table {
 
     /// Bytes of its tables.
     pub(super) fn allocated_bytes(&self) -> u64 {
-        let directory = size_of_val(&*self.directory) as u64;
-        directory + self.allocated_bytes.load(Ordering::Relaxed)
+        self.allocated_bytes.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Table {
     /// Frees the slots, and every version of every record that they lead to.
     fn drop(&mut self) {
-        for packed in &mut self.directory {
+        let directory = *self.directory.get_mut();
+        if directory == no_keys() {
+            return;
+        }
+        // SAFETY: it came out of a box of this length, and the index is not shared any more.
+        let mut directory = unsafe { Box::from_raw(directory) };
+        for packed in directory.iter_mut() {
             let (pointer, units) = unpack(*packed.get_mut());
             if pointer.is_null() {
                 continue;

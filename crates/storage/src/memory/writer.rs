@@ -87,7 +87,7 @@ impl Indexes {
 impl Writer {
     pub(super) fn new(keyspaces: usize) -> Self {
         Writer {
-            tables: (0..keyspaces).map(|_| TableUse::new()).collect(),
+            tables: (0..keyspaces).map(|_| TableUse::default()).collect(),
             garbage: Garbage::default(),
             snapshots: OpenSnapshots::default(),
             superseding: Vec::new(),
