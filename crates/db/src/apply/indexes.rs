@@ -103,7 +103,9 @@ impl Machine {
         }
         for entry in missing_from(&new.list, &old.list) {
             let is_there = if definition.spec.is_unique() {
-                match self.take_entry(collection, moved, &entry.key, now)? {
+                // Equal values can be of different types, such as 2 and 2.0.
+                let has_key = old.list.iter().any(|other| other.key == entry.key);
+                match self.take_entry(collection, moved, &entry.key, has_key, now)? {
                     Ok(is_there) => is_there,
                     Err(refusal) => return Ok(Some(refusal)),
                 }

@@ -71,13 +71,15 @@ struct Ended<'a> {
 }
 
 impl Machine {
-    /// Gives a document an entry of a unique index, at least until the end of the command. Returns whether
-    /// the entry exists, or why the document cannot have it.
+    /// Gives a document an entry of a unique index, at least until the end of the command. `has_key` is
+    /// whether the document has values already that make this key. Returns whether the entry exists, or why
+    /// the document cannot have it.
     pub(super) fn take_entry(
         &mut self,
         collection: &CollectionName,
         moved: &Moved<'_>,
         key: &Key,
+        has_key: bool,
         now: Time,
     ) -> Result<std::result::Result<bool, Refusal>> {
         let owner = self.owner(collection, moved, key, now)?;
@@ -103,7 +105,9 @@ impl Machine {
             });
         }
         let operation = contests.operation;
-        if let Some(contest) = contests.entries.get_mut(key) {
+        if let Some(contest) = contests.entries.get_mut(key)
+            && !(has_key && contest.holders.iter().any(|holder| holder.id.as_str() == moved.id))
+        {
             contest.holders.retain(|holder| holder.id.as_str() != moved.id);
             let id = DocumentId::new(moved.id)?;
             contest.holders.push(Holder { id, operation: Some(operation) });

@@ -173,3 +173,22 @@ fn an_expired_owner_goes_and_a_building_index_keeps_up() {
         assert_eq!(email(db, "a"), Some(2));
     });
 }
+
+/// The operation that takes values which another document has is refused, and not a later one that writes
+/// equal ones again: 2.0 for 2 was another taking.
+#[test]
+fn the_operation_that_takes_the_values_is_refused() {
+    in_every_mode(|home| {
+        let db = home.db();
+        users(db, &[("a", 2), ("b", 3)]);
+        let mut batch = WriteBatch::new();
+        batch.update("users", "b", object! { "email": 2 }).unwrap();
+        batch.update("users", "b", object! { "email": 2.0 }).unwrap();
+        let outcomes = db.write_for_outcomes(batch, Default::default(), None).unwrap().outcomes;
+        let is_duplicate =
+            |outcome: &Outcome| matches!(outcome, Outcome::Refused(Refusal::Duplicate { .. }));
+        let refused: Vec<bool> = outcomes.iter().map(is_duplicate).collect();
+        assert_eq!(refused, [true, false], "{outcomes:?}");
+        assert_found(db, &[("a", 2), ("b", 3)]);
+    });
+}
