@@ -1,13 +1,13 @@
 //! [`Pipeline`]: how commands from many threads reach the one state machine, and how they share commits
 //! and fsyncs.
 //!
-//! There is no writer thread. Whoever finds the machine free leads: it applies its own command and all
-//! that wait in the queue, commits their effects as one batch, and gives the machine back. Whoever finds
-//! it taken queues up, or gets in the [`Line`] if it waits for no disk. A commit that has to survive the
-//! loss of power is in the window of [`Views`] then, and its commands wait for an fsync: whoever finds the
-//! turn free fsyncs, with nothing held but that, for all that was committed by then. So one writer alone
-//! never switches threads, the next groups are applied while one is being fsynced, and nobody who waits for
-//! no disk waits behind one who does.
+//! There is no writer thread. A thread that finds the machine free leads: it applies its own command and
+//! all that wait in the queue, commits their effects as one batch, and releases the machine. A thread that
+//! finds the machine taken joins the queue, or the [`Line`] if its write does not wait for the disk. A
+//! commit that has to survive the loss of power stays in the window of [`Views`], and its commands wait for
+//! an fsync: a thread that finds the turn free fsyncs everything committed by then, and holds nothing but
+//! the turn meanwhile. So a single writer never switches threads, the next groups are applied while one is
+//! being fsynced, and a write that does not wait for the disk never waits behind one that does.
 //!
 //! ```text
 //!   writer ── machine free? ─yes─▶ lead: drain queue, apply each, commit ──▶ waits for no disk: answer
@@ -17,14 +17,14 @@
 //!                  answer all that were committed ◀── fsync ◀──yes── turn free? ──no──▶ sleep
 //! ```
 //!
-//! Before an fsync, a leader waits a moment for the writers that were just answered, so that all of them
-//! share one. Among many writers, those that come while an fsync is prepared or done leave their commands in
-//! the queue, and whoever fsyncs next applies them first: one group and one commit for all of them cost much
-//! less than one for each.
+//! Before an fsync, a thread waits a moment for the writers that were just answered, so that all of them
+//! share one. Among many writers, those that arrive during an fsync or its preparation leave their commands
+//! in the queue, and the next thread to fsync applies them first: one group and one commit for all of them
+//! cost much less than one for each.
 //!
-//! Invariant: whoever gives the machine back looks at the queue afterwards and wakes its first, and
-//! whoever gives the turn back wakes those whom it served, and the first of those whom it did not: so
-//! nobody sleeps in a line that no one will serve. The turn is never waited for with the machine held.
+//! Invariant: a thread that releases the machine checks the queue afterwards and wakes its first thread. A
+//! thread that releases the turn wakes the threads that it served and the first of the others, or the first
+//! of the queue. So no thread sleeps forever. No thread waits for the turn while it holds the machine.
 //! Readers never come here.
 
 use std::collections::VecDeque;
@@ -48,28 +48,26 @@ use crate::apply::{Answer, Committed, Fatal, Machine, OnChanges, Reply, purpose_
 use crate::state::Views;
 use crate::{Error, Result};
 
-/// Commands that are committed together at the most, so that the first of them does not wait long
-/// for the last.
+/// How many commands are committed together at the most, so that the first of them does not wait long for
+/// the last.
 pub(super) const GROUP_COMMANDS_MAX: usize = 1_024;
 
-/// How often a writer that waits for the disk and finds the machine taken tries again before it queues up:
-/// for as long as some commands take. With a few threads that is cheaper than to be woken, and what it
-/// applies by itself, it need not be told of.
+/// How often a writer that waits for the disk and finds the machine taken tries again before it joins the
+/// queue: for as long as some commands take. With a few threads that is cheaper than being woken.
 const TRIES: u32 = 16;
 const SPINS_PER_TRY: u32 = 16;
 
-/// How often a writer in the queue looks before it sleeps: about a microsecond. Falling asleep and being
-/// woken costs more.
+/// How often a writer in the queue checks for its answer before it sleeps: for about a microsecond. Falling
+/// asleep and being woken costs more.
 const SPINS: u32 = 64;
 
-/// Among more writers than this, those that wait for the disk do not try again, and sleep at once: each is
-/// woken once in any case, when its fsync is done, and until then whoever spins takes the processor from
-/// those who have something to do. While an fsync is done or prepared, they leave their commands to
-/// whoever does the next one.
+/// Among more writers than this, those that wait for the disk sleep at once: each is woken once in any case,
+/// after its fsync, and a thread that spins until then takes the processor from those that have something to
+/// do. During an fsync or its preparation they leave their commands to the next thread to fsync.
 const SPINNING_WRITERS_MAX: usize = 4;
 
-/// How many commands are left to whoever fsyncs next. When there are more, they are applied while an fsync
-/// is done.
+/// How many commands are left to the next thread to fsync. More are applied during the fsync that is going
+/// on.
 const LEFT_COMMANDS_MAX: usize = 32;
 
 /// The way to the state machine.
@@ -79,18 +77,18 @@ pub(crate) struct Pipeline {
     queue: Mutex<VecDeque<Arc<Waiter>>>,
     /// How many they are, or were a moment ago.
     pub(super) queued: AtomicUsize,
-    /// Whether one of them may be waiting for no disk, and must not wait for whoever does.
+    /// Whether one of them may not wait for the disk, and so must not wait for the fsync of others.
     has_hasty: AtomicBool,
-    /// Who waits for an fsync, and of which commit.
+    /// The sleepers that wait for an fsync, each with its commit.
     pub(super) unsynced: Mutex<VecDeque<(u64, Sleeper)>>,
-    /// Held by who fsyncs.
+    /// Held by the thread that fsyncs.
     pub(super) turn: Mutex<()>,
-    /// Threads that wait for the machine, and for no disk.
+    /// Threads that wait for the machine and not for the disk.
     pub(super) line: Line,
     pause: Pause,
     pub(super) load: Load,
-    /// How many writers there were when the last fsync ended: those that it served, and those that
-    /// waited behind them.
+    /// How many writers there were when the last fsync ended: those that it served, and those that waited
+    /// for the next one.
     pub(super) writers: AtomicUsize,
     /// How long the last fsync took, in nanoseconds.
     pub(super) sync_ns: AtomicU64,
@@ -118,9 +116,8 @@ fn is_failure(reply: &Result<Reply>) -> bool {
 }
 
 impl Pipeline {
-    /// A pipeline to `machine`, which is on `engine`. `listener` is told of everything that was
-    /// committed, in order, before anybody is answered, and `on_changes` of what that changed, once it
-    /// is settled.
+    /// A pipeline to `machine`, which is on `engine`. `listener` is told of every commit, in order, before
+    /// any of its commands is answered, and `on_changes` of what the commit changed, once it is settled.
     pub(crate) fn new(
         mut machine: Machine,
         engine: Arc<dyn Engine>,
@@ -275,14 +272,14 @@ impl Pipeline {
         self.queue.lock().len() + self.line.len()
     }
 
-    /// Whether a writer that waits for the disk is to look again before it sleeps.
-    fn spins(&self) -> bool {
+    /// Whether a writer that waits for the disk is to check again before it sleeps.
+    pub(super) fn spins(&self) -> bool {
         self.writers.load(Ordering::Relaxed) <= SPINNING_WRITERS_MAX
     }
 
     /// Whether the queue is left to the thread that has the turn. That thread applies the queue before its
-    /// fsync, and looks at it again after it gave the turn back: so a thread that found the turn taken,
-    /// with its command in the queue, may sleep.
+    /// fsync, and checks the queue again after it has released the turn: so a thread whose command is in the
+    /// queue and that finds the turn taken may sleep.
     fn leaves_queue(&self) -> bool {
         !self.spins()
             && !self.has_hasty.load(Ordering::Relaxed)
@@ -382,9 +379,9 @@ impl Pipeline {
         group
     }
 
-    /// Leads: applies and commits a group, and a command of the leader's own behind it, gives the
-    /// machine back, and answers. Returns what became of the leader's own, and the commit that it has
-    /// to wait for.
+    /// Leads: applies and commits a group and then the leader's own command, releases the machine, and
+    /// answers the group. Returns the reply to the leader's own command, and the commit that it has to wait
+    /// for.
     pub(super) fn lead(
         &self,
         mut lead: Lead<'_>,
@@ -413,8 +410,8 @@ impl Pipeline {
         let open = &members[first_open..];
         self.commit_since(&mut group_of_machine, open, &mut replies[first_open..], durability);
         self.unsettle_replays(&members, &mut replies);
-        // Whatever a command was answered rests on all that is on its way to the disk: one that waits
-        // for the disk waits for that, and readers wait for what another was told at once.
+        // An answer depends on all commits that are not yet durable: a command that waits for the disk waits
+        // for all of them, and readers wait for what a command was answered at once.
         let unsettled = self.views.last();
         if unsettled.is_some() && members.iter().any(|(_, asked)| *asked < Durability::Disk) {
             self.views.build_on();
@@ -446,8 +443,8 @@ impl Pipeline {
         own
     }
 
-    /// Lets those who are told what an earlier attempt did, which may have been made at a weaker level,
-    /// wait for the disk as that would have at theirs.
+    /// Lets retries wait for the disk as their own level asks: the earlier attempt, whose answer they get, may
+    /// have been made at a weaker one.
     fn unsettle_replays(&self, members: &[Member<'_>], replies: &mut [Result<Reply>]) {
         let is_replayed = |reply: &Result<Reply>| reply.as_ref().is_ok_and(|one| one.is_replayed);
         let replays = members
@@ -553,8 +550,8 @@ pub(super) struct Lead<'a> {
     group: &'a [Arc<Waiter>],
     /// Whether the leader is in its slice of the line, and likely to lead again in a moment.
     pub(super) keeps_machine: bool,
-    /// Whether the leader has the turn, and tells nobody of changes while it has: who is told may write,
-    /// and wait for the turn.
+    /// Whether the leader has the turn. Then it tells no listener of changes: a listener may write, and wait
+    /// for the turn.
     has_turn: bool,
 }
 

@@ -107,10 +107,12 @@ impl Pipeline {
         let writers = self.writers.load(Ordering::Relaxed).min(GROUP_COMMANDS_MAX);
         let begin = Instant::now();
         let time_max = Duration::from_nanos(self.sync_ns.load(Ordering::Relaxed) / 2);
-        // The waiting thread is one of them.
-        while self.unsynced.lock().len() + self.queued.load(Ordering::Relaxed) + 1 < writers
-            && begin.elapsed() < time_max
-        {
+        // The waiting thread is one of them, and so are those whose commands it is going to apply.
+        let are_there = || {
+            let left = if self.spins() { 0 } else { self.queued.load(Ordering::Relaxed) };
+            self.unsynced.lock().len() + left + 1 >= writers
+        };
+        while !are_there() && begin.elapsed() < time_max {
             std::thread::yield_now();
         }
     }
@@ -144,9 +146,12 @@ impl Drop for Turn<'_> {
             }
             *unsynced = left;
             match unsynced.front() {
-                // The next thread to fsync applies the queue first.
-                Some(next) => pipeline.wake_sleeper(Some(next)),
-                None => pipeline.wake_next(),
+                // Among many writers, the next thread to fsync applies the queue first.
+                Some(next) if !pipeline.spins() => pipeline.wake_sleeper(Some(next)),
+                next => {
+                    pipeline.wake_sleeper(next);
+                    pipeline.wake_next();
+                }
             }
         }
         for sleeper in served {
