@@ -375,7 +375,8 @@ impl<D: FromDocument> Claim<'_, D> {
     }
 
     /// Claims as [`update`](Self::update) does, and returns at once. The claim has been proposed by then,
-    /// and is executed whether or not the future is awaited. It occupies no thread.
+    /// and is executed whether or not the future is awaited. It occupies no thread. Where the first thousand
+    /// documents all have to be skipped, it goes on behind them while the future is awaited.
     ///
     /// # Errors
     ///

@@ -62,7 +62,7 @@ pub(crate) struct Held {
     collection: CollectionName,
     id: DocumentId,
     duration: Duration,
-    /// Locked by whoever sends a request to the database: the thread, or the guard.
+    /// Locked while the thread or the guard sends a request to the database.
     turn: Mutex<()>,
     /// Locked only briefly, so that asking whether the lease is held waits for no disk.
     state: Mutex<State>,

@@ -223,7 +223,7 @@ impl Pipeline {
 
     fn drive_fsyncs(&self) {
         while !self.unsynced.lock().is_empty() {
-            // Whoever waits is told when it fails.
+            // The waiting callers get the error of a failed fsync.
             if self.sync(self.turn.lock()).is_err() {
                 return;
             }
@@ -313,7 +313,7 @@ impl Pipeline {
         None
     }
 
-    /// Leaves a command that waits for the disk to whoever leads next, which may be this thread. Returns
+    /// Leaves a command that waits for the disk to the next leader, which may be this thread. Returns
     /// what it was answered, and the commit to wait for.
     fn submit_in_queue(
         &self,
@@ -496,7 +496,7 @@ impl Pipeline {
         durability: Durability,
     ) {
         let Err(error) = self.commit(group, durability) else { return };
-        // Whoever met the failure first knows more of it.
+        // The error of the command that met the failure first says more.
         for reply in replies.iter_mut().filter(|reply| !is_failure(reply)) {
             *reply = Err(error.clone());
         }
@@ -527,7 +527,7 @@ impl Pipeline {
         }
     }
 
-    /// Wakes the first in the queue, to lead if nobody else does. The machine has been given back, with a
+    /// Wakes the first in the queue, to lead if no other thread does. The machine has been released, with a
     /// fence behind that.
     pub(super) fn wake_next(&self) {
         if self.queued.load(Ordering::Relaxed) == 0 || self.leaves_queue() {
