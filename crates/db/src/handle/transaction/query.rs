@@ -27,7 +27,8 @@ pub struct TransactionQuery<'t, D = Document> {
 impl Transaction {
     /// Begins a query. It sees this transaction's own writes. If the query finds anything else when the
     /// transaction commits (more documents, fewer, or other versions), that is a conflict. Changes of
-    /// documents beyond its limit are no conflict.
+    /// documents beyond its limit are no conflict; the limit is counted there with as many more as the
+    /// transaction itself has written in the collection.
     ///
     /// ```
     /// # fn main() -> velocitydb::Result<()> {
