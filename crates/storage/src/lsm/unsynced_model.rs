@@ -62,7 +62,7 @@ impl Engine {
             if self.fault == Fault::NoteEarly {
                 self.unsynced.note();
             }
-            let mut writer = self.writer.lock().unwrap();
+            let mut writer = self.writer.lock().expect("no thread panics");
             writer.appended += 1;
             if self.fault != Fault::NoteEarly {
                 self.unsynced.note();
@@ -71,7 +71,7 @@ impl Engine {
     }
 
     fn appended(&self) -> u32 {
-        self.writer.lock().unwrap().appended
+        self.writer.lock().expect("no thread panics").appended
     }
 
     fn sync_all(&self) {
@@ -82,7 +82,7 @@ impl Engine {
                 _ => self.appended(),
             };
             // The writer is unlocked during the fsync.
-            let mut writer = self.writer.lock().unwrap();
+            let mut writer = self.writer.lock().expect("no thread panics");
             if std::mem::take(&mut writer.is_failing) {
                 if self.fault != Fault::ForgetFailure {
                     self.unsynced.note();
@@ -110,9 +110,9 @@ fn model(fault: Fault) {
         };
         let syncer = spawn(Engine::sync_all);
         let committers: Vec<_> = (0..COMMITTERS).map(|_| spawn(Engine::commit)).collect();
-        let writer = engine.writer.lock().unwrap();
+        let writer = engine.writer.lock().expect("no thread panics");
         let is_behind = |writer: &mut Writer| writer.synced < COMMITTERS * COMMITS;
-        drop(engine.has_synced.wait_while(writer, is_behind).unwrap());
+        drop(engine.has_synced.wait_while(writer, is_behind).expect("no thread panics"));
         engine.unsynced.close();
         for thread in committers.into_iter().chain([syncer]) {
             thread.join().expect("no thread panics");
