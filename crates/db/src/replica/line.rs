@@ -24,7 +24,8 @@ use parking_lot::{Mutex, MutexGuard};
 use velocitydb_core::Command;
 use velocitydb_storage::Durability;
 
-use super::pipeline::{GROUP_COMMANDS_MAX, Lead, Pipeline};
+use super::lead::Lead;
+use super::pipeline::{GROUP_COMMANDS_MAX, Pipeline};
 use super::queue::Waiter;
 use crate::Result;
 use crate::apply::{Machine, Reply};

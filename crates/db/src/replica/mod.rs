@@ -4,6 +4,7 @@ mod changes;
 mod core;
 pub(crate) mod group;
 mod known_outcome;
+mod lead;
 mod line;
 pub(crate) mod maintenance;
 mod pause;
