@@ -5,7 +5,7 @@
 //! fsynced. If a wake-up is lost, no thread can go on, which `shuttle` reports as a deadlock. Time does
 //! not pass in the model: the delay is zero.
 
-#[expect(dead_code, clippy::duplicate_mod, reason = "it is the same file, on other atomics")]
+#[expect(clippy::duplicate_mod, reason = "it is the same file, on other atomics")]
 #[path = "unsynced.rs"]
 mod unsynced;
 
