@@ -108,6 +108,46 @@ fn a_write_at_local_does_not_wait_for_the_fsync_of_another() {
     }
 }
 
+/// Among many writers, commands that come during an fsync are applied by the thread that fsyncs next:
+/// together, and all of them are answered when that panics.
+#[test]
+fn what_is_left_to_the_next_fsync_is_answered() {
+    for fault in [Fault::None, Fault::Panic] {
+        let engine = Faulty::new();
+        let db = engine.database(World::new());
+        let strong = |round: &str| -> Vec<_> {
+            let one = |n| insert(&db, &format!("{round} {n}"), Consistency::Strong);
+            (0..16).map(one).collect()
+        };
+        // There are not many writers until these have waited for one fsync.
+        let gate = engine.close_gate(Place::Fsync);
+        let many = strong("many");
+        wait(insert(&db, "local", Consistency::Local)).unwrap();
+        drop(gate);
+        many.into_iter().for_each(|one| drop(wait(one).unwrap()));
+        let gate = engine.close_gate(Place::Fsync);
+        let first = insert(&db, "first", Consistency::Strong);
+        engine.await_arrival();
+        let before = engine.commits();
+        let left = strong("left");
+        engine.set(fault);
+        drop(gate);
+        wait(first).unwrap();
+        let answers: Vec<_> = left.into_iter().map(wait).collect();
+        if fault == Fault::None {
+            assert!(answers.iter().all(Result::is_ok));
+            // The thread that led before may still take the first of them.
+            assert!(engine.commits() - before < 16);
+        } else {
+            assert!(answers.last().unwrap().is_err());
+            for error in answers.into_iter().filter_map(Result::err) {
+                let cause = error.cause();
+                assert!(matches!(cause, Error::Storage(StorageError::Poisoned { .. })), "{error}");
+            }
+        }
+    }
+}
+
 /// A write is applied even if its future, or the database, is dropped.
 #[test]
 fn what_was_proposed_is_done_though_nobody_waits() {
