@@ -111,7 +111,7 @@ const BY_PRODUCT: &str = r#"[
 
 fn hand_out(documents: Vec<Document>, line: Line<'_>) {
     for document in documents {
-        line(document.id().as_str(), 0.0);
+        line(document.id().as_str().unwrap_or_default(), 0.0);
         black_box(document);
     }
 }
@@ -208,6 +208,6 @@ impl Claimant for VelocityClaimant<'_> {
             .sort(self.order.clone())
             .claimant_in("executor", self.name)
             .update(object! { "state": "running", "starttime": now })?;
-        Ok(claimed.first().map(|job| job.id().as_str().to_owned()))
+        Ok(claimed.first().map(|job| job.id().to_string()))
     }
 }

@@ -106,7 +106,22 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(DocumentId, CollectionName, IndexName, RequestId);
+as_text!(CollectionName, IndexName, RequestId);
+
+impl Serialize for DocumentId {
+    fn serialize<S: AnySerializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self.as_str() {
+            Some(text) => serializer.serialize_str(text),
+            None => self.to_value().serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for DocumentId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        DocumentId::new(Value::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
 
 #[cfg(test)]
 mod tests {

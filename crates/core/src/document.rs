@@ -11,7 +11,7 @@
 //! ```
 
 use crate::node::{Meta, Node as _};
-use crate::{Error, Object, RawObject, Time, Value};
+use crate::{Error, IdRef, Object, RawObject, Time, Value};
 
 /// A document's data beside its id and fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ fn take_time(rest: &mut &[u8], flag: u8) -> Option<Option<Time>> {
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentView<'a> {
     /// Its id.
-    pub id: &'a str,
+    pub id: IdRef<'a>,
     /// Its version and times.
     pub header: Header,
     /// Its fields, encoded.
@@ -170,7 +170,7 @@ impl<'a> DocumentView<'a> {
     ///
     /// [`Error::Corrupt`] when the bytes are not those of a document.
     #[inline]
-    pub fn decode(id: &'a str, record: &'a [u8]) -> Result<Self, Error> {
+    pub fn decode(id: IdRef<'a>, record: &'a [u8]) -> Result<Self, Error> {
         let (header, start) = Header::decode(record)?;
         Ok(DocumentView { id, header, fields: RawObject::new(&record[start..])? })
     }

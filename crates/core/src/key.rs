@@ -46,6 +46,16 @@ use crate::limits::DEPTH_MAX;
 use crate::node::{Node, Shape};
 use crate::{Error, Object, RawValue, Result, Time, Value};
 
+/// First bytes of components that ids have too.
+pub(crate) mod class {
+    pub(crate) const NEGATIVE: u8 = super::NEGATIVE;
+    pub(crate) const POSITIVE: u8 = super::POSITIVE;
+    pub(crate) const STRING: u8 = super::STRING;
+    pub(crate) const FALSE: u8 = super::FALSE;
+    pub(crate) const TRUE: u8 = super::TRUE;
+    pub(crate) const TIME: u8 = super::TIME;
+}
+
 const EMPTY: u8 = 0x04;
 const MISSING: u8 = 0x08;
 const NULL: u8 = 0x10;

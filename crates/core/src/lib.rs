@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod consistency;
+pub mod document_id;
 mod error;
 mod error_class;
 pub mod id;
@@ -57,11 +58,12 @@ pub use consistency::Consistency;
 pub use document::{
     DocumentView, Header, check_own_fields, decode_varint, encode_varint, validate_document,
 };
+pub use document_id::{DocumentId, IdRef, IntoDocumentId};
 pub use error::{Error, Result};
 pub use error_class::ErrorClass;
 pub use fanout::{Fanout, Leaf};
 pub use filter::{Filter, field};
-pub use id::{CollectionName, DocumentId, IdGenerator, IndexName};
+pub use id::{CollectionName, IdGenerator, IndexName};
 pub use index::IndexSpec;
 pub use object::Object;
 pub use path::Path;

@@ -1,7 +1,7 @@
 //! [`Node`]: a common view of owned and encoded values, so that comparing, printing and key
 //! encoding are each written once.
 
-use crate::{Kind, Object, Result, Time, Value, object};
+use crate::{IdRef, Kind, Object, Result, Time, Value, object};
 
 /// A value that can be read. Owned values never fail; encoded ones can be corrupt.
 pub(crate) trait Node<'a>: Copy {
@@ -87,7 +87,7 @@ impl<'a> Node<'a> for &'a Value {
 /// A document's metadata as a value, created without an allocation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Meta<'a> {
-    Id(&'a str),
+    Id(IdRef<'a>),
     Version(u64),
     Time(Time),
 }
@@ -98,7 +98,7 @@ impl<'a> Node<'a> for Meta<'a> {
 
     fn shape(self, _depth: usize) -> Result<Shape<'a, Self::Items, Self::Fields>> {
         Ok(match self {
-            Self::Id(id) => Shape::String(id),
+            Self::Id(id) => id.shape(),
             Self::Version(version) => match i64::try_from(version) {
                 Ok(version) => Shape::Int(version),
                 Err(_) => Shape::UInt(version),
@@ -109,7 +109,7 @@ impl<'a> Node<'a> for Meta<'a> {
 
     fn kind(self) -> Kind {
         match self {
-            Self::Id(_) => Kind::String,
+            Self::Id(id) => id.kind(),
             Self::Version(version) if i64::try_from(version).is_ok() => Kind::Int,
             Self::Version(_) => Kind::UInt,
             Self::Time(_) => Kind::Time,
@@ -130,7 +130,7 @@ impl<'a> Node<'a> for Meta<'a> {
 
     fn to_value(self) -> Result<Value> {
         Ok(match self {
-            Self::Id(id) => id.into(),
+            Self::Id(id) => id.to_value(),
             Self::Version(version) => version.into(),
             Self::Time(time) => time.into(),
         })

@@ -150,6 +150,7 @@ impl From<Object> for Release {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::IdRef;
     use crate::{Header, RawObject, Time, object};
 
     fn choose(release: &Release, fields: Object) -> Option<Object> {
@@ -158,7 +159,7 @@ mod tests {
         let header =
             Header { version: 1, created: time, modified: time, expires: None, lease: None };
         let fields = RawObject::new(encoded.as_bytes()).unwrap();
-        let view = DocumentView { id: "a", header, fields };
+        let view = DocumentView { id: IdRef::of_text("a"), header, fields };
         release.choose(&view).unwrap().map(Update::to_object)
     }
 

@@ -118,9 +118,18 @@ macro_rules! wire_text {
 wire_text! {
     String, |text: &str| Some(text.to_owned());
     CollectionName, |text| CollectionName::new(text).ok();
-    DocumentId, |text| DocumentId::new(text).ok();
     IndexName, |text| IndexName::new(text).ok();
     RequestId, |text| RequestId::new(text).ok();
+}
+
+impl Wire for DocumentId {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_bytes(self.as_bytes(), out);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        DocumentId::from_bytes(take_bytes(bytes)?).ok()
+    }
 }
 
 impl Wire for Cow<'static, str> {

@@ -56,7 +56,8 @@ pub fn main() -> velocitydb::Result<()> {
     let next = page.next.expect("there is more");
     let rest = users.find(object! {}).sort(Sort::new().ascending("age")).after(next).page()?;
     println!("first {}, then {}", page.documents[0].id, rest.documents[0].id);
-    assert_eq!((page.documents[0].id.as_str(), rest.documents[0].id.as_str()), ("alice", "bob"));
+    let names = [&page.documents, &rest.documents].map(|documents| documents[0].id.to_string());
+    assert_eq!(names, ["alice", "bob"]);
 
     let mean = r#"[{"$group": {"_id": null, "users": {"$sum": 1}, "mean": {"$avg": "$age"}}}]"#;
     let ages: Vec<Ages> = users.aggregate(Pipeline::from_json(mean)?).rows()?;

@@ -126,7 +126,7 @@ impl Snapshot {
                 };
                 let counted = counted.entry(number).or_default();
                 counted.count += 1;
-                counted.bytes += (id.len() + record.len()) as u64;
+                counted.bytes += (id.as_bytes().len() + record.len()) as u64;
                 counted.version_max = counted.version_max.max(header.version);
                 *expiries += u64::from(header.expires.is_some());
                 self.check_expiry(report, key, header.expires)?;

@@ -25,7 +25,7 @@
 //! ```
 
 use smallvec::SmallVec;
-use velocitydb_core::{CollectionName, Time};
+use velocitydb_core::{CollectionName, IdRef, Time};
 use velocitydb_storage::Keyspace;
 
 use crate::Error;
@@ -69,11 +69,16 @@ pub(crate) const UNFIT: u8 = b'y';
 
 /// The key of a document.
 #[inline]
-pub(crate) fn document(collection: CollectionNumber, id: &str) -> Key {
+pub(crate) fn document<'a>(collection: CollectionNumber, id: impl Into<IdRef<'a>>) -> Key {
     let mut key = Key::new();
     key.extend_from_slice(&collection.to_be_bytes());
-    key.extend_from_slice(id.as_bytes());
+    key.extend_from_slice(id.into().as_bytes());
     key
+}
+
+/// The prefix of the keys of a collection's documents.
+pub(crate) fn documents(collection: CollectionNumber) -> Key {
+    Key::from_slice(&collection.to_be_bytes())
 }
 
 /// A system key: its kind and a name.
@@ -151,9 +156,9 @@ pub(crate) fn split_timed(key: &[u8]) -> Option<(Time, &[u8])> {
 }
 
 /// The collection and the id of a document's key; `None` for any other key.
-pub(crate) fn split_document(key: &[u8]) -> Option<(CollectionNumber, &str)> {
+pub(crate) fn split_document(key: &[u8]) -> Option<(CollectionNumber, IdRef<'_>)> {
     let (collection, id) = key.split_first_chunk::<4>()?;
-    Some((u32::from_be_bytes(*collection), std::str::from_utf8(id).ok()?))
+    Some((u32::from_be_bytes(*collection), IdRef::from_bytes(id).ok()?))
 }
 
 /// The smallest key above all keys that begin with `prefix`; `None` when there is none.

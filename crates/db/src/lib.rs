@@ -88,10 +88,10 @@ pub use velocitydb_core::Error as InputError;
 pub use velocitydb_core::aggregate::{Accumulator, Pipeline};
 pub use velocitydb_core::{
     Action, BegunLease, Bytes, CollectionName, CollectionOptions, Condition, Consistency,
-    DocumentId, Encoded, ErrorClass, Expiry, Filter, IndexName, IndexSpec, Lease, LeaseChange,
-    More, Object, Operation, Outcome, Path, Projection, RawArray, RawObject, RawValue, Refusal,
-    Release, RequestId, Sort, SortKey, Time, Update, Value, Violation, Violations,
-    check_own_fields, field, filter, limits, object, value,
+    DocumentId, Encoded, ErrorClass, Expiry, Filter, IdRef, IndexName, IndexSpec, IntoDocumentId,
+    Lease, LeaseChange, More, Object, Operation, Outcome, Path, Projection, RawArray, RawObject,
+    RawValue, Refusal, Release, RequestId, Sort, SortKey, Time, Update, Value, Violation,
+    Violations, check_own_fields, field, filter, limits, object, value,
 };
 /// What can be wrong with storage, as [`Error::Storage`] says it.
 pub use velocitydb_storage::Error as StorageError;

@@ -27,7 +27,7 @@ pub(crate) fn add(db: &velocitydb::Database, operation: &Operation) -> velocityd
     let insert = || {
         let fields = object! { "of": id.0.cast_signed(), "pad": id.pad() };
         let written = documents.insert_new(fields)?;
-        let document = written.id.as_str().to_owned();
+        let document = written.id.to_string();
         Ok::<_, Error>((written.index, written.version, document, written.is_replayed))
     };
     let (index, version, document, is_replayed) = insert()?;

@@ -54,7 +54,7 @@ pub(crate) fn swarm(db: &Database, id: OperationId) -> velocitydb::Result<Done> 
 
 /// The operation that has inserted a document of a swarm; `None` when no operation can have.
 pub fn swarmed(document: &Document) -> Option<OperationId> {
-    let (id, number) = document.id().split_once('-')?;
+    let (id, number) = document.id().as_str()?.split_once('-')?;
     number.parse::<u8>().ok().filter(|number| *number < SWARM_SIZE)?;
     let of = document.field("of").ok()??.as_i64().ok()??;
     let is_whole = of.cast_unsigned().to_string() == id && document.expires().is_some();

@@ -99,7 +99,7 @@ impl State {
             for document in snapshot.iter(name)? {
                 let document = document?;
                 listed += 1;
-                documents.insert(document.id().as_str().to_owned(), document);
+                documents.insert(document.id().to_string(), document);
             }
             state.counts.insert(name.to_owned(), (collection.count, listed));
             state.read_collection(name, &documents);
@@ -238,9 +238,9 @@ fn observe(documents: &[&Document], count: usize) -> Result<Option<Observed>, St
         if document.version() != first.version() || content::trail(document)? != trail {
             return Err(format!(
                 "half of a batch, document {} has version {} and {} has version {}",
-                first.id().as_str(),
+                first.id(),
                 first.version(),
-                document.id().as_str(),
+                document.id(),
                 document.version()
             ));
         }

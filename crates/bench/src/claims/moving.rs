@@ -82,7 +82,7 @@ fn measure(
             let claim = jobs.claim(filter).sort(order.clone()).claimant("worker");
             let claimed = claim.update(object! { "state": "running" })?;
             let job = claimed.first().ok_or("a claim found nothing while jobs were due")?;
-            jobs.complete(job.id().as_str(), job.version(), object! { "state": "done" })?;
+            jobs.complete(job.id(), job.version(), object! { "state": "done" })?;
         }
         record(part, start.elapsed().as_nanos() as f64 / PART as f64);
     }

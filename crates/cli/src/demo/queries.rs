@@ -115,7 +115,7 @@ fn find(db: &Database, narrator: &mut Narrator<'_>) -> Result {
 }
 
 fn ids(documents: Vec<velocitydb::Document>) -> Vec<String> {
-    documents.iter().map(|document| document.id().as_str().to_owned()).collect()
+    documents.iter().map(|document| document.id().to_string()).collect()
 }
 
 /// Totals by city, and a check of their sum.

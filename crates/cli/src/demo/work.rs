@@ -63,7 +63,7 @@ fn work(db: &Database, executor: &str) -> DbResult<Vec<String>> {
         let claim = claim.sort(Sort::new().descending("priority")).claimant(executor);
         let claimed = claim.update(object! { "state": "running" })?;
         let Some(job) = claimed.first() else { return Ok(done) };
-        let id = job.id().as_str().to_owned();
+        let id = job.id().to_string();
         jobs.complete(&id, job.version(), object! { "state": "done" })?;
         done.push(id);
     }

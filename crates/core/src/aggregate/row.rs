@@ -7,7 +7,7 @@ use super::context::Shared;
 use super::expression::Env;
 use super::expression::Frame;
 use crate::document::META;
-use crate::{DocumentView, Encoded, Header, Object, Result};
+use crate::{DocumentId, DocumentView, Encoded, Header, Object, Result};
 
 /// A row that is pushed into a pipeline, and passed from stage to stage.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ impl Row<'_> {
 /// A row that is held until all rows are known. A document stays encoded, since that is smaller and
 /// needs no decoding.
 pub(super) enum Kept {
-    Document { id: Box<str>, header: Header, fields: Encoded },
+    Document { id: DocumentId, header: Header, fields: Encoded },
     Object(Object),
 }
 
@@ -100,7 +100,7 @@ impl Kept {
     pub(super) fn new(row: Row<'_>) -> Self {
         match row {
             Row::Document(DocumentView { id, header, fields }) => {
-                Self::Document { id: id.into(), header, fields: fields.to_encoded() }
+                Self::Document { id: id.to_owned(), header, fields: fields.to_encoded() }
             }
             Row::Object(object) => Self::Object(object),
         }
@@ -110,7 +110,7 @@ impl Kept {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Document { id, fields, .. } => {
-                size_of::<Self>() + id.len() + fields.as_bytes().len()
+                size_of::<Self>() + id.as_bytes().len() + fields.as_bytes().len()
             }
             Self::Object(object) => {
                 size_of::<Self>() + super::measure::Measure::of_object(object).bytes
@@ -122,7 +122,7 @@ impl Kept {
     pub(super) fn give<T>(self, next: impl FnOnce(Row<'_>) -> Result<T>) -> Result<T> {
         match self {
             Self::Document { id, header, fields } => {
-                next(Row::Document(DocumentView { id: &id, header, fields: fields.view() }))
+                next(Row::Document(DocumentView { id: id.by_ref(), header, fields: fields.view() }))
             }
             Self::Object(object) => next(Row::Object(object)),
         }

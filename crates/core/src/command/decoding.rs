@@ -367,7 +367,7 @@ impl<'a> Reader<'a> {
     }
 
     fn id(&mut self) -> Result<DocumentId> {
-        DocumentId::new(self.text()?)
+        DocumentId::from_bytes(self.bytes()?)
     }
 
     fn index(&mut self) -> Result<IndexName> {

@@ -342,7 +342,7 @@ impl<'o, O: Output> Writer<'o, O> {
             Check::Document { collection, id, version } => {
                 self.byte(0);
                 self.text(collection.as_str());
-                self.text(id.as_str());
+                self.bytes(id.as_bytes());
                 self.number(*version);
             }
             Check::Collection { collection, index } => {
@@ -373,8 +373,8 @@ impl<'o, O: Output> Writer<'o, O> {
         let Operation { collection, id, condition, action, expiry } = operation;
         self.text(collection.as_str());
         match (self.ids, action) {
-            (Ids::Chosen, Action::InsertNew(_)) => self.text(""),
-            _ => self.text(id.as_str()),
+            (Ids::Chosen, Action::InsertNew(_)) => self.bytes(&[]),
+            _ => self.bytes(id.as_bytes()),
         }
         self.condition(condition)?;
         self.action(action)?;
@@ -506,7 +506,7 @@ impl<'o, O: Output> Writer<'o, O> {
         self.filter(filter)?;
         self.option(candidates.as_ref(), |writer, ids| {
             writer.number(ids.len() as u64);
-            ids.iter().for_each(|id| writer.text(id.as_str()));
+            ids.iter().for_each(|id| writer.bytes(id.as_bytes()));
             Ok(())
         })?;
         self.sort(sort)?;

@@ -398,14 +398,14 @@ fn each_bound_of_test(test: &Test, wanted: bool, visit: &mut impl FnMut(&Value, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Encoded, Header, Object, object, value};
+    use crate::{Encoded, Header, IdRef, Object, object, value};
 
     /// Whether a document matches a filter, and what it awaits if not.
     fn look(filter: &Filter, fields: &Object) -> (bool, Awaits) {
         let encoded = Encoded::from_object(fields).unwrap();
         let (created, modified) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH);
         let header = Header { version: 3, created, modified, expires: None, lease: None };
-        let document = DocumentView { id: "a", header, fields: encoded.view() };
+        let document = DocumentView { id: IdRef::of_text("a"), header, fields: encoded.view() };
         (filter.matches(&document).unwrap(), filter.awaits(&document).unwrap())
     }
 

@@ -72,7 +72,11 @@ impl Stored {
     }
 
     pub fn view(&self) -> DocumentView<'_> {
-        DocumentView { id: &self.id, header: self.header, fields: self.fields.view() }
+        DocumentView {
+            id: velocitydb_core::IdRef::of_text(&self.id),
+            header: self.header,
+            fields: self.fields.view(),
+        }
     }
 }
 

@@ -171,7 +171,7 @@ fn view(encoded: &Encoded) -> DocumentView<'_> {
         |minute: i64| Time::from_micros(1_767_225_600_000_000 + minute * 60_000_000).unwrap();
     let (created, modified, expires) = (minute(0), minute(1), Some(minute(2)));
     let header = Header { version: 7, created, modified, expires, lease: None };
-    DocumentView { id: "doc", header, fields: encoded.view() }
+    DocumentView { id: velocitydb_core::IdRef::of_text("doc"), header, fields: encoded.view() }
 }
 
 /// Asks the filter in every form, and after every trip.

@@ -95,7 +95,7 @@ pub fn filter() -> impl Strategy<Value = Object> {
 fn view(encoded: &Encoded) -> DocumentView<'_> {
     let (created, modified) = (Time::UNIX_EPOCH, Time::MAX);
     let header = Header { version: 1, created, modified, expires: None, lease: None };
-    DocumentView { id: "doc", header, fields: encoded.view() }
+    DocumentView { id: velocitydb_core::IdRef::of_text("doc"), header, fields: encoded.view() }
 }
 
 #[test]

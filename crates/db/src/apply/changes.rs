@@ -1,6 +1,6 @@
 //! [`Change`]: one effect of a command, for consumers of changes.
 
-use velocitydb_core::{CollectionName, DocumentId};
+use velocitydb_core::{CollectionName, DocumentId, IdRef};
 use velocitydb_storage::Blob;
 
 use super::Machine;
@@ -75,7 +75,7 @@ impl Machine {
     pub(super) fn note_document(
         &mut self,
         collection: &CollectionName,
-        id: &str,
+        id: IdRef<'_>,
         version: u64,
         [before, after]: [Option<&[u8]>; 2],
         cause: Cause,

@@ -11,7 +11,8 @@ use std::collections::HashSet;
 use velocitydb_core::filter::{Bound, Side};
 use velocitydb_core::key::{Direction, encode_key_value};
 use velocitydb_core::{
-    Action, CollectionName, DocumentId, Header, Modify, Outcome, Refusal, Skip, Time, Value, limits,
+    Action, CollectionName, DocumentId, Header, IdRef, Modify, Outcome, Refusal, Skip, Time, Value,
+    limits,
 };
 use velocitydb_storage::Snapshot;
 use xxhash_rust::xxh3::Xxh3;
@@ -61,11 +62,11 @@ impl Free<'_> {
         &self,
         state: &dyn Snapshot,
         number: CollectionNumber,
-        id: &str,
+        id: IdRef<'_>,
         header: &Header,
         now: Time,
     ) -> Result<Accept> {
-        if self.taken.iter().any(|taken| taken.as_str() == id) {
+        if self.taken.iter().any(|taken| taken.by_ref() == id) {
             return Ok(Accept::No(Verdict::Open));
         }
         if header.lease.is_some() && self.modify.skip == Skip::UnfitAndLeased {

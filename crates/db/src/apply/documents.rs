@@ -8,7 +8,7 @@
 
 use smallvec::SmallVec;
 use velocitydb_core::{
-    CollectionName, DocumentView, Encoded, Header, Path, RawObject, Refusal, Release, Time,
+    CollectionName, DocumentView, Encoded, Header, IdRef, Path, RawObject, Refusal, Release, Time,
 };
 use velocitydb_storage::Blob;
 
@@ -36,8 +36,8 @@ impl Stored {
         Ok(RawObject::new(&self.record[self.fields_start..])?)
     }
 
-    pub(super) fn view<'a>(&'a self, id: &'a str) -> Result<DocumentView<'a>> {
-        Ok(DocumentView { id, header: self.header, fields: self.fields()? })
+    pub(super) fn view<'a>(&'a self, id: impl Into<IdRef<'a>>) -> Result<DocumentView<'a>> {
+        Ok(DocumentView { id: id.into(), header: self.header, fields: self.fields()? })
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Address<'a> {
 }
 
 impl Address<'_> {
-    pub(super) fn id(&self) -> Result<&str> {
+    pub(super) fn id(&self) -> Result<IdRef<'_>> {
         id_of(&self.key)
     }
 }
@@ -395,7 +395,7 @@ pub(super) fn refusable<T>(
     }
 }
 
-fn id_of(key: &[u8]) -> Result<&str> {
+fn id_of(key: &[u8]) -> Result<IdRef<'_>> {
     let (_, id) = keys::split_document(key).ok_or_else(|| Error::Corrupt {
         place: format!("document key {}", key.escape_ascii()),
         what: "an invalid id".to_owned(),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use velocitydb_core::{
-    CollectionName, CollectionOptions, DocumentId, DocumentView, IndexName, IndexSpec, Refusal,
-    Time, limits,
+    CollectionName, CollectionOptions, DocumentId, DocumentView, IdRef, IndexName, IndexSpec,
+    Refusal, Time, limits,
 };
 use velocitydb_storage::{Blob, Bounds, Direction, Overlay, Snapshot};
 
@@ -69,7 +69,7 @@ impl Machine {
                 Some(Err(error)) => return Ok(Some(Refusal::Update(error))),
                 new => new.and_then(std::result::Result::ok).unwrap_or_default(),
             };
-            let id = before.or(after).map_or("", |view| view.id);
+            let Some(id) = before.or(after).map(|view| view.id) else { continue };
             let moved = Moved { number, definition, position, id };
             if let Some(refusal) = self.move_entries_of(collection, &moved, &old, &new, now)? {
                 return Ok(Some(refusal));
@@ -124,7 +124,7 @@ impl Machine {
         Ok(None)
     }
 
-    fn holds_entry(&self, definition: &Definition, key: &[u8], id: &str) -> Result<bool> {
+    fn holds_entry(&self, definition: &Definition, key: &[u8], id: IdRef<'_>) -> Result<bool> {
         let value = self.get(INDEXES, key)?;
         Ok(value.is_some_and(|value| !definition.spec.is_unique() || owner_of(&value) == Some(id)))
     }
@@ -345,10 +345,11 @@ impl Machine {
         after: Option<&DocumentId>,
         count_max: u32,
     ) -> Result<Vec<(Key, Blob)>> {
-        let prefix = keys::document(number, "");
+        let prefix = keys::documents(number);
         let end = keys::end_of(&prefix);
-        let mut start = keys::document(number, after.map_or("", |id| id.as_str()));
-        if after.is_some() {
+        let mut start = prefix.clone();
+        if let Some(after) = after {
+            start = keys::document(number, after);
             start.push(0);
         }
         let snapshot = self.group_snapshot()?;
@@ -374,7 +375,7 @@ pub(super) struct Moved<'a> {
     pub(super) definition: &'a Arc<Definition>,
     /// The position of the index among those of the collection.
     pub(super) position: usize,
-    pub(super) id: &'a str,
+    pub(super) id: IdRef<'a>,
 }
 
 /// The entries that the other list does not have; both are sorted in the same way.

@@ -8,8 +8,8 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use smallvec::SmallVec;
 use velocitydb_core::{
-    Action, CollectionName, DocumentId, Header, Modify, Outcome, QueryCheck, Recall, Skip, Time,
-    limits,
+    Action, CollectionName, DocumentId, Header, IdRef, Modify, Outcome, QueryCheck, Recall, Skip,
+    Time, limits,
 };
 use velocitydb_storage::{Blob, Overlay, Snapshot};
 use xxhash_rust::xxh3::Xxh3;
@@ -159,7 +159,7 @@ impl Machine {
             }
             None => (selection.plan(&target)?, Vec::new()),
         };
-        let accept = |id: &str, header: &Header| match free {
+        let accept = |id: IdRef<'_>, header: &Header| match free {
             Some(free) => free.accepts(&overlay, number, id, header, now),
             None => Ok(Accept::Yes),
         };
@@ -263,11 +263,10 @@ fn parts_of(collection: &Collection) -> (u32, u64, SmallVec<[UsableIndex; 4]>) {
 pub(crate) struct Fingerprint(Xxh3);
 
 impl Fingerprint {
-    pub(crate) fn add(&mut self, id: &str, version: u64) {
+    pub(crate) fn add(&mut self, id: IdRef<'_>, version: u64) {
         self.0.update(&version.to_le_bytes());
+        self.0.update(&(id.as_bytes().len() as u64).to_le_bytes());
         self.0.update(id.as_bytes());
-        // A byte that no id contains.
-        self.0.update(&[0]);
     }
 
     pub(crate) fn finish(&self) -> u128 {

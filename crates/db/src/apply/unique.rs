@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use velocitydb_core::{CollectionName, DocumentId, Refusal, Time};
+use velocitydb_core::{CollectionName, DocumentId, IdRef, Refusal, Time};
 
 use super::Machine;
 use super::documents::{Stored, is_expired, refusable};
@@ -106,9 +106,9 @@ impl Machine {
         }
         let operation = contests.operation;
         if let Some(contest) = contests.entries.get_mut(key)
-            && !(has_key && contest.holders.iter().any(|holder| holder.id.as_str() == moved.id))
+            && !(has_key && contest.holders.iter().any(|holder| holder.id.by_ref() == moved.id))
         {
-            contest.holders.retain(|holder| holder.id.as_str() != moved.id);
+            contest.holders.retain(|holder| holder.id.by_ref() != moved.id);
             let id = DocumentId::new(moved.id)?;
             contest.holders.push(Holder { id, operation: Some(operation) });
         }
@@ -116,10 +116,10 @@ impl Machine {
     }
 
     /// Another document that currently has the values of a contested entry.
-    fn other_holder(&self, id: &str, key: &Key) -> Result<Option<DocumentId>> {
+    fn other_holder(&self, id: IdRef<'_>, key: &Key) -> Result<Option<DocumentId>> {
         let contest = self.contests.as_ref().and_then(|contests| contests.entries.get(key));
         let Some(contest) = contest else { return Ok(None) };
-        for holder in contest.holders.iter().filter(|holder| holder.id.as_str() != id) {
+        for holder in contest.holders.iter().filter(|holder| holder.id.by_ref() != id) {
             if self.entry_of(contest, &holder.id, key)?.is_some() {
                 return Ok(Some(holder.id.clone()));
             }
@@ -197,11 +197,11 @@ impl Machine {
         let Some((holder, entry)) = ended.holders.first() else { return Ok(()) };
         let (key, contest) = (ended.key, ended.contest);
         let found = self.get(INDEXES, key)?;
-        if found.as_ref().and_then(|value| owner_of(value)) == Some(&holder.id) {
+        if found.as_ref().and_then(|value| owner_of(value)) == Some(holder.id.by_ref()) {
             return Ok(());
         }
         // Documents that took it in between no longer have it, and the entry was deleted with their change.
-        self.batch.put(INDEXES, key, &contest.definition.entry_value(entry, &holder.id));
+        self.batch.put(INDEXES, key, &contest.definition.entry_value(entry, holder.id.by_ref()));
         self.hints.touch_entry(key);
         let changed = self.change_collection(&contest.collection).expect("it was found");
         changed.indexes[contest.position].totals.entries += u64::from(found.is_none());

@@ -63,7 +63,7 @@ impl Machine {
                 let Some(found) = self.catalog.collections.get(collection) else {
                     return Ok(*version == 0);
                 };
-                let key = keys::document(found.number, id.as_str());
+                let key = keys::document(found.number, id);
                 let Some(record) = self.get(DOCUMENTS, &key)? else { return Ok(*version == 0) };
                 let (header, _) = Header::decode(&record)?;
                 let found = if is_expired(&header, now) { 0 } else { header.version };
@@ -88,10 +88,8 @@ impl Machine {
             self.make_collection(collection, &CollectionOptions::default())?;
         }
         let number = self.catalog.collections.get(collection).map(|found| found.number);
-        let place = number.map(|number| Address {
-            collection,
-            key: keys::document(number, operation.id.as_str()),
-        });
+        let place =
+            number.map(|number| Address { collection, key: keys::document(number, &operation.id) });
         let stored = match &place {
             Some(place) => self.live_document(place, now)?,
             None => None,

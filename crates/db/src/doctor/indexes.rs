@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use velocitydb_core::DocumentView;
+use velocitydb_core::{DocumentView, IdRef};
 use velocitydb_storage::{Bounds, Direction, Snapshot};
 
 use super::report::Report;
@@ -76,7 +76,7 @@ impl<'a> Indexes<'a> {
         &self,
         report: &mut Report,
         collection: CollectionNumber,
-        id: &str,
+        id: IdRef<'_>,
         record: &[u8],
     ) -> Result<()> {
         let view = DocumentView::decode(id, record)?;
@@ -85,7 +85,7 @@ impl<'a> Indexes<'a> {
                 IndexState::Failed { .. } => continue,
                 IndexState::Ready => true,
                 IndexState::Building { after, .. } => {
-                    after.as_ref().is_some_and(|after| id <= after.as_str())
+                    after.as_ref().is_some_and(|after| id <= after.by_ref())
                 }
             };
             let place = || format!("document {id:?} in index {}", index.name);
@@ -178,16 +178,17 @@ impl<'a> Indexes<'a> {
         else {
             return Ok(Some(format!("{} of index {name}: not valid", place())));
         };
-        let document = keys::document(collection, &id);
+        let id = id.by_ref();
+        let document = keys::document(collection, id);
         let Some(record) = self.state.get(DOCUMENTS, &document)? else {
             let problem = format!("document {id:?} does not exist");
             return Ok(Some(format!("{} of index {name}: {problem}", place())));
         };
         // One that cannot be read has been reported.
-        let Ok(view) = DocumentView::decode(&id, &record) else { return Ok(None) };
+        let Ok(view) = DocumentView::decode(id, &record) else { return Ok(None) };
         let is_one = definition.entries(&view).is_ok_and(|entries| {
             entries.list.iter().any(|entry| {
-                &entry.key[..] == key && &definition.entry_value(entry, &id)[..] == value
+                &entry.key[..] == key && &definition.entry_value(entry, id)[..] == value
             })
         });
         let problem = || format!("document {id:?} has other entries");

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use smallvec::smallvec;
 use velocitydb_core::{
-    Action, Body, Condition, Consistency, DocumentId, Operation, RequestId, Time, Update, Write,
+    Action, Body, Condition, Consistency, DocumentId, IntoDocumentId, Operation, RequestId, Time,
+    Update, Write,
 };
 
 use crate::apply::Reply;
@@ -109,7 +110,11 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`insert`](Self::insert).
-    pub fn insert_async(&self, id: &str, fields: impl IntoFields) -> Proposed<Written> {
+    pub fn insert_async(
+        &self,
+        id: impl IntoDocumentId,
+        fields: impl IntoFields,
+    ) -> Proposed<Written> {
         self.write_one_async(id, fields.into_fields().map(Action::Insert))
     }
 
@@ -120,7 +125,7 @@ impl Documents {
     /// As for [`insert_new`](Self::insert_new).
     pub fn insert_new_async(&self, fields: impl IntoFields) -> Proposed<Written> {
         let id = self.database().new_id();
-        self.write_one_async(id.as_str(), fields.into_fields().map(Action::InsertNew))
+        self.write_one_async(id, fields.into_fields().map(Action::InsertNew))
     }
 
     /// Changes some fields of a document. See [`update`](Self::update).
@@ -128,7 +133,11 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`update`](Self::update).
-    pub fn update_async(&self, id: &str, update: impl Into<Update>) -> Proposed<Written> {
+    pub fn update_async(
+        &self,
+        id: impl IntoDocumentId,
+        update: impl Into<Update>,
+    ) -> Proposed<Written> {
         self.write_one_async(id, Ok(Action::Update(update.into())))
     }
 
@@ -137,7 +146,11 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`replace`](Self::replace).
-    pub fn replace_async(&self, id: &str, fields: impl IntoFields) -> Proposed<Written> {
+    pub fn replace_async(
+        &self,
+        id: impl IntoDocumentId,
+        fields: impl IntoFields,
+    ) -> Proposed<Written> {
         self.write_one_async(id, fields.into_fields().map(Action::Replace))
     }
 
@@ -146,7 +159,11 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`upsert`](Self::upsert).
-    pub fn upsert_async(&self, id: &str, fields: impl IntoFields) -> Proposed<Written> {
+    pub fn upsert_async(
+        &self,
+        id: impl IntoDocumentId,
+        fields: impl IntoFields,
+    ) -> Proposed<Written> {
         self.write_one_async(id, fields.into_fields().map(Action::Upsert))
     }
 
@@ -155,7 +172,7 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`delete`](Self::delete).
-    pub fn delete_async(&self, id: &str) -> Proposed<Written> {
+    pub fn delete_async(&self, id: impl IntoDocumentId) -> Proposed<Written> {
         self.write_one_async(id, Ok(Action::Delete))
     }
 
@@ -166,7 +183,7 @@ impl Documents {
     /// As for [`complete`](Self::complete).
     pub fn complete_async(
         &self,
-        id: &str,
+        id: impl IntoDocumentId,
         version: u64,
         update: impl Into<Update>,
     ) -> Proposed<u64> {
@@ -178,7 +195,12 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`renew`](Self::renew).
-    pub fn renew_async(&self, id: &str, version: u64, duration: Duration) -> Proposed<u64> {
+    pub fn renew_async(
+        &self,
+        id: impl IntoDocumentId,
+        version: u64,
+        duration: Duration,
+    ) -> Proposed<u64> {
         self.settle_async(id, version, Action::Renew(duration))
     }
 
@@ -187,7 +209,7 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`release`](Self::release).
-    pub fn release_async(&self, id: &str, version: u64) -> Proposed<u64> {
+    pub fn release_async(&self, id: impl IntoDocumentId, version: u64) -> Proposed<u64> {
         self.settle_async(id, version, Action::Release)
     }
 
@@ -198,7 +220,7 @@ impl Documents {
     /// As for [`retry`](Self::retry).
     pub fn retry_async(
         &self,
-        id: &str,
+        id: impl IntoDocumentId,
         version: u64,
         not_before: Time,
         reason: &str,
@@ -206,8 +228,12 @@ impl Documents {
         self.settle_async(id, version, Action::Retry(retry_update(not_before, reason)))
     }
 
-    fn write_one_async(&self, id: &str, action: Result<Action>) -> Proposed<Written> {
-        let proposed = self.propose_one(id, Condition::Always, action);
+    fn write_one_async(
+        &self,
+        id: impl IntoDocumentId,
+        action: Result<Action>,
+    ) -> Proposed<Written> {
+        let proposed = self.propose_one(DocumentId::new(id), Condition::Always, action);
         let documents = self.clone();
         Proposed::new(async move {
             let (id, reply) = proposed?;
@@ -215,8 +241,9 @@ impl Documents {
         })
     }
 
-    fn settle_async(&self, id: &str, version: u64, action: Action) -> Proposed<u64> {
-        let proposed = self.propose_one(id, Condition::Version(version), Ok(action));
+    fn settle_async(&self, id: impl IntoDocumentId, version: u64, action: Action) -> Proposed<u64> {
+        let proposed =
+            self.propose_one(DocumentId::new(id), Condition::Version(version), Ok(action));
         let documents = self.clone();
         Proposed::new(async move {
             let (id, reply) = proposed?;
@@ -226,11 +253,11 @@ impl Documents {
 
     fn propose_one(
         &self,
-        id: &str,
+        id: velocitydb_core::Result<DocumentId>,
         condition: Condition,
         action: Result<Action>,
     ) -> Result<(DocumentId, impl Future<Output = Result<Reply>> + Send + use<>)> {
-        let id = DocumentId::new(id)?;
+        let id = id?;
         let operation: Operation = self.operation(id.clone(), condition, action?)?;
         let write = Write { checks: Vec::new(), operations: smallvec![operation] };
         Ok((id, self.propose(Body::Write(write))?))

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use velocitydb_core::{
-    Action, CollectionName, Condition, DocumentId, Expiry, Operation, Outcome, Time, Update, Write,
-    limits,
+    Action, CollectionName, Condition, DocumentId, Expiry, IntoDocumentId, Operation, Outcome,
+    Time, Update, Write, limits,
 };
 
 use crate::apply::Reply;
@@ -78,7 +78,12 @@ impl WriteBatch {
     /// # Errors
     ///
     /// When an argument is invalid or the batch is full, as for all methods that add an item.
-    pub fn insert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
+    pub fn insert(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        fields: impl IntoFields,
+    ) -> Result<()> {
         let action = Action::Insert(fields.into_fields()?);
         self.compare_and_swap(collection, id, Condition::Always, action)
     }
@@ -110,7 +115,12 @@ impl WriteBatch {
     /// # Errors
     ///
     /// As for [`insert`](Self::insert).
-    pub fn upsert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
+    pub fn upsert(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        fields: impl IntoFields,
+    ) -> Result<()> {
         let action = Action::Upsert(fields.into_fields()?);
         self.compare_and_swap(collection, id, Condition::Always, action)
     }
@@ -120,7 +130,12 @@ impl WriteBatch {
     /// # Errors
     ///
     /// As for [`insert`](Self::insert).
-    pub fn replace(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
+    pub fn replace(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        fields: impl IntoFields,
+    ) -> Result<()> {
         let action = Action::Replace(fields.into_fields()?);
         self.compare_and_swap(collection, id, Condition::Always, action)
     }
@@ -130,7 +145,12 @@ impl WriteBatch {
     /// # Errors
     ///
     /// As for [`insert`](Self::insert).
-    pub fn update(&mut self, collection: &str, id: &str, update: impl Into<Update>) -> Result<()> {
+    pub fn update(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        update: impl Into<Update>,
+    ) -> Result<()> {
         let action = Action::Update(update.into());
         self.compare_and_swap(collection, id, Condition::Always, action)
     }
@@ -140,7 +160,7 @@ impl WriteBatch {
     /// # Errors
     ///
     /// As for [`insert`](Self::insert).
-    pub fn delete(&mut self, collection: &str, id: &str) -> Result<()> {
+    pub fn delete(&mut self, collection: &str, id: impl IntoDocumentId) -> Result<()> {
         self.compare_and_swap(collection, id, Condition::Always, Action::Delete)
     }
 
@@ -169,7 +189,7 @@ impl WriteBatch {
     pub fn complete(
         &mut self,
         collection: &str,
-        id: &str,
+        id: impl IntoDocumentId,
         version: u64,
         update: impl Into<Update>,
     ) -> Result<()> {
@@ -185,7 +205,7 @@ impl WriteBatch {
     pub fn renew(
         &mut self,
         collection: &str,
-        id: &str,
+        id: impl IntoDocumentId,
         version: u64,
         duration: Duration,
     ) -> Result<()> {
@@ -198,7 +218,12 @@ impl WriteBatch {
     /// # Errors
     ///
     /// As for [`insert`](Self::insert).
-    pub fn release(&mut self, collection: &str, id: &str, version: u64) -> Result<()> {
+    pub fn release(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        version: u64,
+    ) -> Result<()> {
         self.settle(collection, id, version, Action::Release)
     }
 
@@ -234,7 +259,7 @@ impl WriteBatch {
     pub fn retry(
         &mut self,
         collection: &str,
-        id: &str,
+        id: impl IntoDocumentId,
         version: u64,
         not_before: Time,
         reason: &str,
@@ -248,7 +273,13 @@ impl WriteBatch {
         self.expiry = expiry;
     }
 
-    fn settle(&mut self, collection: &str, id: &str, version: u64, action: Action) -> Result<()> {
+    fn settle(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        version: u64,
+        action: Action,
+    ) -> Result<()> {
         self.push(Operation {
             collection: CollectionName::new(collection)?,
             id: DocumentId::new(id)?,
@@ -279,7 +310,12 @@ impl WriteBatch {
     /// # Errors
     ///
     /// As for [`insert`](Self::insert).
-    pub fn compare(&mut self, collection: &str, id: &str, condition: Condition) -> Result<()> {
+    pub fn compare(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        condition: Condition,
+    ) -> Result<()> {
         self.compare_and_swap(collection, id, condition, Action::Compare)
     }
 
@@ -291,7 +327,7 @@ impl WriteBatch {
     pub fn compare_and_swap(
         &mut self,
         collection: &str,
-        id: &str,
+        id: impl IntoDocumentId,
         condition: Condition,
         action: Action,
     ) -> Result<()> {

@@ -17,8 +17,8 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use velocitydb_core::{
-    Action, Condition, DocumentId, Expiry, Filter, Modify, Object, Outcome, Recall, Refusal,
-    Release, Sort, Time, Update,
+    Action, Condition, DocumentId, Expiry, Filter, IntoDocumentId, Modify, Object, Outcome, Recall,
+    Refusal, Release, Sort, Time, Update,
 };
 
 use crate::apply::{Found, Reply, SKIPPED_MAX};
@@ -137,7 +137,12 @@ impl Documents {
     ///
     /// [`Error::VersionMismatch`] when the document has another version: it was changed, or another
     /// claimant has it. And as for all writes.
-    pub fn complete(&self, id: &str, version: u64, update: impl Into<Update>) -> Result<u64> {
+    pub fn complete(
+        &self,
+        id: impl IntoDocumentId,
+        version: u64,
+        update: impl Into<Update>,
+    ) -> Result<u64> {
         self.settle(id, version, Action::Complete(update.into()))
     }
 
@@ -147,7 +152,7 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`complete`](Self::complete), and [`Error::NotLeased`] when the document has no lease.
-    pub fn renew(&self, id: &str, version: u64, duration: Duration) -> Result<u64> {
+    pub fn renew(&self, id: impl IntoDocumentId, version: u64, duration: Duration) -> Result<u64> {
         self.settle(id, version, Action::Renew(duration))
     }
 
@@ -157,7 +162,7 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`renew`](Self::renew).
-    pub fn release(&self, id: &str, version: u64) -> Result<u64> {
+    pub fn release(&self, id: impl IntoDocumentId, version: u64) -> Result<u64> {
         self.settle(id, version, Action::Release)
     }
 
@@ -192,11 +197,17 @@ impl Documents {
     ///
     /// As for [`renew`](Self::renew), and [`Error::Inapplicable`] when the release of the lease cannot be
     /// applied.
-    pub fn retry(&self, id: &str, version: u64, not_before: Time, reason: &str) -> Result<u64> {
+    pub fn retry(
+        &self,
+        id: impl IntoDocumentId,
+        version: u64,
+        not_before: Time,
+        reason: &str,
+    ) -> Result<u64> {
         self.settle(id, version, Action::Retry(retry_update(not_before, reason)))
     }
 
-    fn settle(&self, id: &str, version: u64, action: Action) -> Result<u64> {
+    fn settle(&self, id: impl IntoDocumentId, version: u64, action: Action) -> Result<u64> {
         let id = DocumentId::new(id)?;
         let reply = self.submit_one(id.clone(), Condition::Version(version), action)?;
         self.settled(id, &reply)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use smallvec::smallvec;
 use velocitydb_core::{
-    Action, Body, CollectionName, Condition, Consistency, DocumentId, Expiry, Operation, Outcome,
-    RequestId, Update, Write,
+    Action, Body, CollectionName, Condition, Consistency, DocumentId, Expiry, IntoDocumentId,
+    Operation, Outcome, RequestId, Update, Write,
 };
 
 use crate::apply::Reply;
@@ -97,12 +97,12 @@ impl Documents {
     ///
     /// When a name or id is invalid, the level is too weak, or storage fails, as for all reads.
     #[inline]
-    pub fn get(&self, id: &str) -> Result<Option<Document>> {
+    pub fn get(&self, id: impl IntoDocumentId) -> Result<Option<Document>> {
         let id = DocumentId::new(id)?;
         let Some(entry) = self.db.entry(self.name()?, Access::Read, self.consistency)? else {
             return Ok(None);
         };
-        let key = keys::document(entry.number, id.as_str());
+        let key = keys::document(entry.number, &id);
         let Some(record) = self.db.value_at(self.consistency, DOCUMENTS, &key)? else {
             return Ok(None);
         };
@@ -114,7 +114,7 @@ impl Documents {
 
     /// The current document, for the answer to the retry of a write. The minimum level of the collection
     /// for reads does not apply, since the caller does not read.
-    pub(crate) fn for_answer(&self, id: &str) -> Result<Option<Document>> {
+    pub(crate) fn for_answer(&self, id: impl IntoDocumentId) -> Result<Option<Document>> {
         self.db.snapshot_at(self.consistency)?.get(self.name()?.as_str(), id)
     }
 
@@ -123,9 +123,9 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`get`](Self::get).
-    pub fn get_many<'a>(
+    pub fn get_many(
         &self,
-        ids: impl IntoIterator<Item = &'a str>,
+        ids: impl IntoIterator<Item = impl IntoDocumentId>,
     ) -> Result<Vec<Option<Document>>> {
         self.db.entry(self.name()?, Access::Read, self.consistency)?;
         self.db.snapshot_at(self.consistency)?.get_many(self.name()?.as_str(), ids)
@@ -147,7 +147,7 @@ impl Documents {
     ///
     /// [`Error::AlreadyExists`] when the id is in use; and when the input is invalid, the level is too
     /// weak, or storage fails, as for all writes.
-    pub fn insert(&self, id: &str, fields: impl IntoFields) -> Result<Written> {
+    pub fn insert(&self, id: impl IntoDocumentId, fields: impl IntoFields) -> Result<Written> {
         self.write_one(DocumentId::new(id)?, Action::Insert(fields.into_fields()?))
     }
 
@@ -168,11 +168,11 @@ impl Documents {
     /// which one it is, and has the outcomes of the others.
     pub fn insert_many<F: IntoFields>(
         &self,
-        documents: impl IntoIterator<Item = (impl AsRef<str>, F)>,
+        documents: impl IntoIterator<Item = (impl IntoDocumentId, F)>,
     ) -> Result<Vec<Written>> {
-        let actions = documents.into_iter().map(|(id, fields)| {
-            Ok((DocumentId::new(id.as_ref())?, Action::Insert(fields.into_fields()?)))
-        });
+        let actions = documents
+            .into_iter()
+            .map(|(id, fields)| Ok((DocumentId::new(id)?, Action::Insert(fields.into_fields()?))));
         self.write_many(actions)
     }
 
@@ -218,7 +218,7 @@ impl Documents {
     /// # Errors
     ///
     /// [`Error::NotFound`] when it does not exist; and as for [`insert`](Self::insert).
-    pub fn update(&self, id: &str, update: impl Into<Update>) -> Result<Written> {
+    pub fn update(&self, id: impl IntoDocumentId, update: impl Into<Update>) -> Result<Written> {
         self.write_one(DocumentId::new(id)?, Action::Update(update.into()))
     }
 
@@ -227,7 +227,7 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`update`](Self::update).
-    pub fn replace(&self, id: &str, fields: impl IntoFields) -> Result<Written> {
+    pub fn replace(&self, id: impl IntoDocumentId, fields: impl IntoFields) -> Result<Written> {
         self.write_one(DocumentId::new(id)?, Action::Replace(fields.into_fields()?))
     }
 
@@ -236,7 +236,7 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`insert`](Self::insert), except [`Error::AlreadyExists`].
-    pub fn upsert(&self, id: &str, fields: impl IntoFields) -> Result<Written> {
+    pub fn upsert(&self, id: impl IntoDocumentId, fields: impl IntoFields) -> Result<Written> {
         self.write_one(DocumentId::new(id)?, Action::Upsert(fields.into_fields()?))
     }
 
@@ -246,7 +246,7 @@ impl Documents {
     /// # Errors
     ///
     /// As for [`insert`](Self::insert), except [`Error::AlreadyExists`].
-    pub fn delete(&self, id: &str) -> Result<Written> {
+    pub fn delete(&self, id: impl IntoDocumentId) -> Result<Written> {
         self.write_one(DocumentId::new(id)?, Action::Delete)
     }
 

@@ -198,7 +198,7 @@ impl Documents {
         };
         let mut ids = Vec::new();
         select(&queried.target(), &control, &selection, &mut |hit| {
-            control.take(IDS, hit.id.len() + size_of::<(DocumentId, usize)>())?;
+            control.take(IDS, hit.id.as_bytes().len() + size_of::<(DocumentId, usize)>())?;
             ids.push((DocumentId::new(hit.id)?, hit.record.bytes().len()));
             Ok(ControlFlow::Continue(()))
         })?;

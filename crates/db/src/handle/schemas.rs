@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use velocitydb_core::{
     Action, Body, CollectionName, Consistency, DocumentId, DocumentView, Error as InputError,
-    Expiry, Filter, IndexSpec, Modify, Recall, SchemaChange, Skip, Sort, Update, Violations,
-    limits, object,
+    Expiry, Filter, IdRef, IndexSpec, IntoDocumentId, Modify, Recall, SchemaChange, Skip, Sort,
+    Update, Violations, limits, object,
 };
 
 use crate::query::{Control, Order, Selection, select};
@@ -259,7 +259,7 @@ impl Database {
         name: &CollectionName,
         filter: &Filter,
         cancellation: &Cancellation,
-        show: &mut dyn FnMut(&str, &DocumentView<'_>) -> Result<ControlFlow<()>>,
+        show: &mut dyn FnMut(IdRef<'_>, &DocumentView<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let Some(queried) = self.queried(name, Consistency::Strong)? else { return Ok(()) };
         let by_id = Sort::new().ascending("_id");
@@ -303,7 +303,7 @@ fn fill(documents: &Documents, ids: Vec<DocumentId>, offenders: &mut Offenders) 
                 let text = format!(
                     "lacks defaults of the schema, which is in force, and they cannot be filled in: {error}"
                 );
-                offenders.add(id.as_str(), Violations::whole("default", text))?;
+                offenders.add(&id, Violations::whole("default", text))?;
             }
             Err(error) => return Err(error),
         }
@@ -319,7 +319,7 @@ struct Offenders {
 }
 
 impl Offenders {
-    fn add(&mut self, id: &str, violations: Violations) -> Result<()> {
+    fn add(&mut self, id: impl IntoDocumentId, violations: Violations) -> Result<()> {
         self.count += 1;
         if self.first.len() < OFFENDERS_MAX {
             self.first.push((DocumentId::new(id)?, violations));

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use serde::Serialize;
 use velocitydb_core::{
-    Action, CollectionName, Condition, DocumentId, Filter, Object, Outcome, Path, Refusal, Update,
-    Value,
+    Action, CollectionName, Condition, DocumentId, Filter, IntoDocumentId, Object, Outcome, Path,
+    Refusal, Update, Value,
 };
 
 use crate::apply::{unmet, unmet_by_none};
@@ -22,7 +22,7 @@ use crate::{
 #[must_use = "a compare-and-swap does nothing until a change or `compare` is called"]
 pub struct CompareAndSwap<'a, D = Document> {
     of: Of<'a>,
-    id: &'a str,
+    id: velocitydb_core::Result<DocumentId>,
     /// The first invalid condition is an error, which the swap reports.
     condition: Result<Condition>,
     rows: PhantomData<fn() -> D>,
@@ -77,14 +77,14 @@ impl Documents {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn compare_and_swap<'a>(&'a self, id: &'a str) -> CompareAndSwap<'a> {
+    pub fn compare_and_swap<'a>(&'a self, id: impl IntoDocumentId) -> CompareAndSwap<'a> {
         CompareAndSwap::new(Of::Documents(self), id)
     }
 }
 
 impl<'a> CompareAndSwap<'a> {
-    fn new(of: Of<'a>, id: &'a str) -> Self {
-        let condition = Ok(Condition::Fields(Vec::new()));
+    fn new(of: Of<'a>, id: impl IntoDocumentId) -> Self {
+        let (id, condition) = (DocumentId::new(id), Ok(Condition::Fields(Vec::new())));
         CompareAndSwap { of, id, condition, rows: PhantomData }
     }
 
@@ -197,7 +197,7 @@ impl<D: FromDocument> CompareAndSwap<'_, D> {
     }
 
     fn run(self, action: Action) -> Result<Swapped<D>> {
-        let (id, condition) = (DocumentId::new(self.id)?, self.condition?);
+        let (id, condition) = (self.id?, self.condition?);
         match self.of {
             Of::Documents(documents) => run(documents, id, condition, action),
             Of::Transaction(transaction, collection) => {
@@ -231,7 +231,7 @@ impl Transaction {
     pub fn compare_and_swap<'t>(
         &'t mut self,
         collection: &'t str,
-        id: &'t str,
+        id: impl IntoDocumentId,
     ) -> CompareAndSwap<'t> {
         CompareAndSwap::new(Of::Transaction(self, collection), id)
     }

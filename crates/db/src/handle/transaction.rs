@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use velocitydb_core::{
     Action, Body, Check, CollectionName, Condition, Consistency, DocumentId, Encoded, Expiry,
-    Filter, Header, LeaseChange, Operation, Outcome, Refusal, Request, Time, Update, Write,
-    check_own_fields, limits,
+    Filter, Header, IntoDocumentId, LeaseChange, Operation, Outcome, Refusal, Request, Time,
+    Update, Write, check_own_fields, limits,
 };
 
 use crate::apply::{unmet, unmet_by_none};
@@ -78,7 +78,7 @@ impl Transaction {
     /// # Errors
     ///
     /// When a name or id is invalid or storage fails.
-    pub fn get(&mut self, collection: &str, id: &str) -> Result<Option<Document>> {
+    pub fn get(&mut self, collection: &str, id: impl IntoDocumentId) -> Result<Option<Document>> {
         self.current(&place(collection, id)?)
     }
 
@@ -87,10 +87,10 @@ impl Transaction {
     /// # Errors
     ///
     /// As for [`get`](Self::get).
-    pub fn get_many<'a>(
+    pub fn get_many(
         &mut self,
         collection: &str,
-        ids: impl IntoIterator<Item = &'a str>,
+        ids: impl IntoIterator<Item = impl IntoDocumentId>,
     ) -> Result<Vec<Option<Document>>> {
         ids.into_iter().map(|id| self.get(collection, id)).collect()
     }
@@ -101,7 +101,12 @@ impl Transaction {
     ///
     /// [`Error::VersionMismatch`], [`Error::ConditionFailed`], [`Error::NotFound`] or
     /// [`Error::AlreadyExists`] when it does not hold; and when the input is invalid.
-    pub fn compare(&mut self, collection: &str, id: &str, condition: &Condition) -> Result<()> {
+    pub fn compare(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        condition: &Condition,
+    ) -> Result<()> {
         check_condition(condition)?;
         let place = place(collection, id)?;
         let refusal = match self.current(&place)? {
@@ -119,7 +124,12 @@ impl Transaction {
     /// # Errors
     ///
     /// [`Error::AlreadyExists`] when the id is taken; and when the input is invalid.
-    pub fn insert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
+    pub fn insert(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        fields: impl IntoFields,
+    ) -> Result<()> {
         let place = place(collection, id)?;
         if let Some(document) = self.current(&place)? {
             let refusal = Refusal::Exists { version: document.version() };
@@ -145,7 +155,12 @@ impl Transaction {
     /// # Errors
     ///
     /// When the input is invalid.
-    pub fn upsert(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
+    pub fn upsert(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        fields: impl IntoFields,
+    ) -> Result<()> {
         let place = place(collection, id)?;
         self.current(&place)?;
         self.set(place, Some(New::from(fields)?))
@@ -156,7 +171,12 @@ impl Transaction {
     /// # Errors
     ///
     /// [`Error::NotFound`] when it does not exist; and when the input is invalid.
-    pub fn replace(&mut self, collection: &str, id: &str, fields: impl IntoFields) -> Result<()> {
+    pub fn replace(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        fields: impl IntoFields,
+    ) -> Result<()> {
         let place = place(collection, id)?;
         self.existing(&place)?;
         self.set(place, Some(New::from(fields)?))
@@ -167,7 +187,12 @@ impl Transaction {
     /// # Errors
     ///
     /// As for [`replace`](Self::replace).
-    pub fn update(&mut self, collection: &str, id: &str, update: impl Into<Update>) -> Result<()> {
+    pub fn update(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        update: impl Into<Update>,
+    ) -> Result<()> {
         self.update_at(place(collection, id)?, &update.into())
     }
 
@@ -191,7 +216,7 @@ impl Transaction {
     /// # Errors
     ///
     /// When a name or id is invalid or storage fails.
-    pub fn delete(&mut self, collection: &str, id: &str) -> Result<bool> {
+    pub fn delete(&mut self, collection: &str, id: impl IntoDocumentId) -> Result<bool> {
         let place = place(collection, id)?;
         let existed = self.current(&place)?.is_some();
         self.set(place, None)?;
@@ -208,7 +233,7 @@ impl Transaction {
         let name = self.read_collection(collection)?;
         let mut count = self.snapshot.count(collection)?;
         for ((_, id), write) in self.writes_to(&name) {
-            let existed = self.snapshot.get(collection, id.as_str())?.is_some();
+            let existed = self.snapshot.get(collection, id)?.is_some();
             count = count + u64::from(write.is_some()) - u64::from(existed);
         }
         Ok(count)
@@ -334,7 +359,7 @@ impl Transaction {
             Some(None) => return Ok(None),
             None => {}
         }
-        let document = self.snapshot.get(place.0.as_str(), place.1.as_str())?;
+        let document = self.snapshot.get(place.0.as_str(), &place.1)?;
         let header = document.as_ref().map(Document::header);
         if self.documents.insert(place.clone(), header).is_none() {
             self.holds(length_of(place))?;
@@ -474,7 +499,7 @@ fn within(what: &'static str, found: usize, max: usize) -> Result<()> {
     .into())
 }
 
-pub(crate) fn place(collection: &str, id: &str) -> Result<DocumentRef> {
+pub(crate) fn place(collection: &str, id: impl IntoDocumentId) -> Result<DocumentRef> {
     Ok((CollectionName::new(collection)?, DocumentId::new(id)?))
 }
 
@@ -496,5 +521,5 @@ fn length_of_write(write: &Option<New>) -> Result<usize> {
 
 /// The approximate size of a collection and an id in a command, in bytes.
 fn length_of(place: &DocumentRef) -> usize {
-    place.0.as_str().len() + place.1.as_str().len()
+    place.0.as_str().len() + place.1.as_bytes().len()
 }

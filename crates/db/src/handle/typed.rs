@@ -12,7 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use velocitydb_core::aggregate::Pipeline;
 use velocitydb_core::{
-    CollectionName, Consistency, Encoded, Filter, IndexSpec, RequestId, Sort, Time, Update,
+    CollectionName, Consistency, Encoded, Filter, IndexSpec, IntoDocumentId, RequestId, Sort, Time,
+    Update,
 };
 
 use crate::handle::fields::AsFields;
@@ -134,7 +135,7 @@ impl<T> Collection<T> {
 
     /// Begins a compare-and-swap. See [`Documents::compare_and_swap`], and [`CompareAndSwap::replace_with`]
     /// for values of the type.
-    pub fn compare_and_swap<'a>(&'a self, id: &'a str) -> CompareAndSwap<'a, Typed<T>> {
+    pub fn compare_and_swap<'a>(&'a self, id: impl IntoDocumentId) -> CompareAndSwap<'a, Typed<T>> {
         self.documents.compare_and_swap(id).typed()
     }
 
@@ -166,7 +167,7 @@ impl<T> Collection<T> {
     /// # Errors
     ///
     /// As for [`Documents::update`].
-    pub fn update(&self, id: &str, update: impl Into<Update>) -> Result<Written> {
+    pub fn update(&self, id: impl IntoDocumentId, update: impl Into<Update>) -> Result<Written> {
         self.documents.update(id, update)
     }
 
@@ -188,7 +189,7 @@ impl<T> Collection<T> {
     /// # Errors
     ///
     /// As for [`Documents::delete`].
-    pub fn delete(&self, id: &str) -> Result<Written> {
+    pub fn delete(&self, id: impl IntoDocumentId) -> Result<Written> {
         self.documents.delete(id)
     }
 
@@ -206,7 +207,12 @@ impl<T> Collection<T> {
     /// # Errors
     ///
     /// As for [`Documents::complete`].
-    pub fn complete(&self, id: &str, version: u64, update: impl Into<Update>) -> Result<u64> {
+    pub fn complete(
+        &self,
+        id: impl IntoDocumentId,
+        version: u64,
+        update: impl Into<Update>,
+    ) -> Result<u64> {
         self.documents.complete(id, version, update)
     }
 
@@ -215,7 +221,7 @@ impl<T> Collection<T> {
     /// # Errors
     ///
     /// As for [`Documents::renew`].
-    pub fn renew(&self, id: &str, version: u64, duration: Duration) -> Result<u64> {
+    pub fn renew(&self, id: impl IntoDocumentId, version: u64, duration: Duration) -> Result<u64> {
         self.documents.renew(id, version, duration)
     }
 
@@ -224,7 +230,7 @@ impl<T> Collection<T> {
     /// # Errors
     ///
     /// As for [`Documents::release`].
-    pub fn release(&self, id: &str, version: u64) -> Result<u64> {
+    pub fn release(&self, id: impl IntoDocumentId, version: u64) -> Result<u64> {
         self.documents.release(id, version)
     }
 
@@ -233,7 +239,13 @@ impl<T> Collection<T> {
     /// # Errors
     ///
     /// As for [`Documents::retry`].
-    pub fn retry(&self, id: &str, version: u64, not_before: Time, reason: &str) -> Result<u64> {
+    pub fn retry(
+        &self,
+        id: impl IntoDocumentId,
+        version: u64,
+        not_before: Time,
+        reason: &str,
+    ) -> Result<u64> {
         self.documents.retry(id, version, not_before, reason)
     }
 
@@ -312,7 +324,7 @@ impl<T: Serialize> Collection<T> {
     /// # Errors
     ///
     /// As for [`Documents::insert`], and when `value` is not an object.
-    pub fn insert(&self, id: &str, value: &T) -> Result<Written> {
+    pub fn insert(&self, id: impl IntoDocumentId, value: &T) -> Result<Written> {
         self.documents.insert(id, Encoded::from_serialize(value)?)
     }
 
@@ -332,7 +344,7 @@ impl<T: Serialize> Collection<T> {
     /// As for [`Documents::insert_many`], and when a value is not an object.
     pub fn insert_many<'a>(
         &self,
-        values: impl IntoIterator<Item = (impl AsRef<str>, &'a T)>,
+        values: impl IntoIterator<Item = (impl IntoDocumentId, &'a T)>,
     ) -> Result<Vec<Written>>
     where
         T: 'a,
@@ -361,7 +373,7 @@ impl<T: Serialize> Collection<T> {
     /// # Errors
     ///
     /// As for [`Documents::replace`], and when `value` is not an object.
-    pub fn replace(&self, id: &str, value: &T) -> Result<Written> {
+    pub fn replace(&self, id: impl IntoDocumentId, value: &T) -> Result<Written> {
         self.documents.replace(id, Encoded::from_serialize(value)?)
     }
 
@@ -370,7 +382,7 @@ impl<T: Serialize> Collection<T> {
     /// # Errors
     ///
     /// As for [`Documents::upsert`], and when `value` is not an object.
-    pub fn upsert(&self, id: &str, value: &T) -> Result<Written> {
+    pub fn upsert(&self, id: impl IntoDocumentId, value: &T) -> Result<Written> {
         self.documents.upsert(id, Encoded::from_serialize(value)?)
     }
 }
@@ -381,7 +393,7 @@ impl<T: DeserializeOwned> Collection<T> {
     /// # Errors
     ///
     /// [`Error::Type`](crate::Error::Type) when it does not fit `T`; and as for [`Documents::get`].
-    pub fn get(&self, id: &str) -> Result<Option<Typed<T>>> {
+    pub fn get(&self, id: impl IntoDocumentId) -> Result<Option<Typed<T>>> {
         self.documents.get(id)?.map(|document| self.read(document)).transpose()
     }
 
@@ -390,9 +402,9 @@ impl<T: DeserializeOwned> Collection<T> {
     /// # Errors
     ///
     /// As for [`get`](Self::get).
-    pub fn get_many<'a>(
+    pub fn get_many(
         &self,
-        ids: impl IntoIterator<Item = &'a str>,
+        ids: impl IntoIterator<Item = impl IntoDocumentId>,
     ) -> Result<Vec<Option<Typed<T>>>> {
         let documents = self.documents.get_many(ids)?.into_iter();
         documents.map(|found| found.map(|document| self.read(document)).transpose()).collect()

@@ -98,18 +98,18 @@ impl Definition {
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         let mut bytes = self.number.to_be_bytes().to_vec();
-        let mut text = |tag, text: &str| {
+        let mut tagged = |tag, content: &[u8]| {
             bytes.push(tag);
-            encode_varint(text.len() as u64, &mut bytes);
-            bytes.extend_from_slice(text.as_bytes());
+            encode_varint(content.len() as u64, &mut bytes);
+            bytes.extend_from_slice(content);
         };
         match &self.state {
             IndexState::Building { after, done } => {
-                text(BUILDING, after.as_deref().unwrap_or_default());
+                tagged(BUILDING, after.as_ref().map_or(&[], |after| after.as_bytes()));
                 encode_varint(*done, &mut bytes);
             }
             IndexState::Ready => bytes.push(READY),
-            IndexState::Failed { reason } => text(FAILED, reason),
+            IndexState::Failed { reason } => tagged(FAILED, reason.as_bytes()),
         }
         self.spec.encode_into(&mut bytes)?;
         Ok(bytes)
@@ -121,22 +121,27 @@ impl Definition {
         let state = match tag {
             READY => IndexState::Ready,
             BUILDING => {
-                let after = take_text(&mut rest)?;
-                let after = if after.is_empty() { None } else { DocumentId::new(after).ok() };
+                let after = take_bytes(&mut rest)?;
+                let after = match after.is_empty() {
+                    true => None,
+                    false => Some(DocumentId::from_bytes(after).ok()?),
+                };
                 IndexState::Building { after, done: decode_varint(&mut rest)? }
             }
-            FAILED => IndexState::Failed { reason: take_text(&mut rest)?.to_owned() },
+            FAILED => IndexState::Failed {
+                reason: str::from_utf8(take_bytes(&mut rest)?).ok()?.to_owned(),
+            },
             _ => return None,
         };
         Definition::new(u32::from_be_bytes(*number), IndexSpec::decode(rest).ok()?, state).ok()
     }
 }
 
-fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = usize::try_from(decode_varint(rest)?).ok()?;
-    let (text, tail) = rest.split_at_checked(length)?;
+    let (bytes, tail) = rest.split_at_checked(length)?;
     *rest = tail;
-    std::str::from_utf8(text).ok()
+    Some(bytes)
 }
 
 impl IndexTotals {

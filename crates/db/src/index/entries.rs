@@ -2,17 +2,16 @@
 //!
 //! ```text
 //! key    number of the index, a component for each of its keys, and the id, unless it is unique
-//! value  of a unique index the id; then a byte if the key does not have the exact values
+//! value  of a unique index the id; then 0 if the key does not have the exact values, and 1 if it has
+//!        them and the value would end with the bytes of an id that is not text
 //! ```
 //!
 //! The id sorts in the direction of the last key. So scanning forwards gives the order of a sort
 //! by its keys, and backwards that of the opposite sort, ids included.
 
-use std::borrow::Cow;
-
 use smallvec::SmallVec;
 use velocitydb_core::key::{Direction, encode_key, encode_missing, skip_key};
-use velocitydb_core::{DocumentView, Error, Kind, Path, RawValue, limits};
+use velocitydb_core::{DocumentView, Error, IdRef, Kind, Path, RawValue, limits};
 
 use super::Definition;
 use crate::Result;
@@ -38,6 +37,9 @@ pub(crate) struct Entries {
 /// The last byte of an entry's value if its key is not exact.
 const INEXACT: u8 = 0;
 
+/// The same if it is exact, and an id precedes that can end in any byte.
+const EXACT: u8 = 1;
+
 impl Definition {
     /// The entries of a document.
     ///
@@ -58,13 +60,15 @@ impl Definition {
     }
 
     /// The value of an entry.
-    pub(crate) fn entry_value(&self, entry: &Entry, id: &str) -> SmallVec<[u8; 64]> {
+    pub(crate) fn entry_value(&self, entry: &Entry, id: IdRef<'_>) -> SmallVec<[u8; 64]> {
         let mut value = SmallVec::new();
         if self.spec.is_unique() {
             value.extend_from_slice(id.as_bytes());
         }
-        if !entry.is_exact {
-            value.push(INEXACT);
+        match entry.is_exact {
+            true if !value.is_empty() && id.as_str().is_none() => value.push(EXACT),
+            true => {}
+            false => value.push(INEXACT),
         }
         value
     }
@@ -139,7 +143,7 @@ impl Definition {
     }
 
     /// Adds components and id to an entry.
-    fn finish(&self, entry: &mut Entry, components: &[u8], id: &str) -> Result<()> {
+    fn finish(&self, entry: &mut Entry, components: &[u8], id: IdRef<'_>) -> Result<()> {
         self.check_length(components.len())?;
         entry.key.extend_from_slice(components);
         if !self.spec.is_unique() {
@@ -255,11 +259,11 @@ fn product(rows: &[Vec<u8>], components: &[Vec<u8>]) -> Vec<Vec<u8>> {
 }
 
 /// Appends an id that sorts in `direction`.
-pub(crate) fn append_id(id: &str, direction: Direction, key: &mut Key) {
+pub(crate) fn append_id(id: IdRef<'_>, direction: Direction, key: &mut Key) {
     match direction {
         Direction::Ascending => key.extend_from_slice(id.as_bytes()),
         Direction::Descending => {
-            key.extend(id.bytes().map(|byte| !byte));
+            key.extend(id.as_bytes().iter().map(|byte| !byte));
             key.push(u8::MAX);
         }
     }
@@ -273,10 +277,10 @@ pub(crate) fn split_entry<'a>(
     value: &'a [u8],
     start: usize,
     left: usize,
-) -> Option<(Cow<'a, str>, bool)> {
+) -> Option<(EntryId<'a>, bool)> {
     let is_exact = value.last() != Some(&INEXACT);
     if definition.spec.is_unique() {
-        return Some((Cow::Borrowed(owner_of(value)?), is_exact));
+        return Some((EntryId::Borrowed(owner_of(value)?), is_exact));
     }
     let mut at = start;
     let count = definition.paths().len();
@@ -285,15 +289,36 @@ pub(crate) fn split_entry<'a>(
     }
     let id = key.get(at..)?;
     match definition.last_direction() {
-        Direction::Ascending => Some((Cow::Borrowed(std::str::from_utf8(id).ok()?), is_exact)),
+        Direction::Ascending => Some((EntryId::Borrowed(IdRef::from_bytes(id).ok()?), is_exact)),
         Direction::Descending => {
-            let id = id.strip_suffix(&[u8::MAX])?.iter().map(|byte| !byte).collect();
-            Some((Cow::Owned(String::from_utf8(id).ok()?), is_exact))
+            let id: Key = id.strip_suffix(&[u8::MAX])?.iter().map(|byte| !byte).collect();
+            IdRef::from_bytes(&id).ok()?;
+            Some((EntryId::Inverted(id), is_exact))
+        }
+    }
+}
+
+/// The id of an entry.
+pub(crate) enum EntryId<'a> {
+    Borrowed(IdRef<'a>),
+    /// The valid bytes of an id that was stored with all bits inverted.
+    Inverted(Key),
+}
+
+impl EntryId<'_> {
+    pub(crate) fn by_ref(&self) -> IdRef<'_> {
+        match self {
+            Self::Borrowed(id) => *id,
+            Self::Inverted(id) => IdRef::from_bytes(id).expect("they were checked"),
         }
     }
 }
 
 /// The id in the value of an entry of a unique index. `None` when it is not valid.
-pub(crate) fn owner_of(value: &[u8]) -> Option<&str> {
-    std::str::from_utf8(value.strip_suffix(&[INEXACT]).unwrap_or(value)).ok()
+pub(crate) fn owner_of(value: &[u8]) -> Option<IdRef<'_>> {
+    let id = match value.split_last()? {
+        (&INEXACT | &EXACT, id) => id,
+        _ => value,
+    };
+    IdRef::from_bytes(id).ok()
 }

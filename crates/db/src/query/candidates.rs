@@ -50,7 +50,7 @@ pub(super) fn collection(
             (one, other) => one.or(other),
         };
     }
-    let prefix = keys::document(target.number, "");
+    let prefix = keys::documents(target.number);
     let mut estimate = Estimate::of_scan(target.count);
     let access = match ids {
         None => Access::Collection(Range { high: keys::end_of(&prefix), low: prefix }, direction),
@@ -64,8 +64,9 @@ pub(super) fn collection(
             if ids.is_empty() { Access::Nothing } else { Access::Ids(ids) }
         }
         Some(ids) => {
-            let low = ids.list.first().map(|first| id_bound(&first.low)).unwrap_or_default();
-            let high = ids.list.last().and_then(|last| last.high.as_deref().map(id_bound));
+            let low =
+                ids.list.first().map(|first| DocumentId::bound(&first.low)).unwrap_or_default();
+            let high = ids.list.last().and_then(|last| last.high.as_deref().map(DocumentId::bound));
             // The filter excludes what is between the intervals.
             is_exact &= ids.list.len() == 1;
             estimate = Estimate::of_scan(target.count / 3);
@@ -96,31 +97,10 @@ pub(super) fn is_id(path: &Path) -> bool {
     matches!(path.segments(), [only] if only.name() == "_id")
 }
 
-/// The id of an interval that is one component; `None` if that is not a string.
+/// The id of an interval that is one component; `None` if its value cannot be an id.
 fn point_id(interval: &Interval) -> Option<DocumentId> {
     let (value, _) = velocitydb_core::key::decode_key(&interval.low, Direction::Ascending).ok()?;
-    match value {
-        Value::String(id) => DocumentId::new(id).ok(),
-        _ => None,
-    }
-}
-
-/// The lowest id bytes that are not below a bound of components. Ids have no bytes that are
-/// escaped.
-fn id_bound(component: &[u8]) -> Vec<u8> {
-    const STRING: u8 = 0x30;
-    match component.split_first() {
-        Some((&STRING, text)) => match text.split_last() {
-            // The end of a string: below all longer ones.
-            Some((0, text)) => text.to_vec(),
-            // Right above the end of a string.
-            Some((1, text)) => [text, &[0]].concat(),
-            _ => text.to_vec(),
-        },
-        Some((class, _)) if *class < STRING => Vec::new(),
-        // No id is above this.
-        _ => vec![0xff],
-    }
+    DocumentId::new(value).ok()
 }
 
 /// The access paths by one index.

@@ -1,12 +1,11 @@
 //! [`Execution`]: executes a plan, and passes every matching document to a visitor.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use smallvec::SmallVec;
 use velocitydb_core::filter::Awaits;
-use velocitydb_core::{DocumentView, Filter, Object, Time};
+use velocitydb_core::{DocumentId, DocumentView, Filter, IdRef, Object, Time};
 use velocitydb_storage::{Bounds, Direction};
 
 use super::access::{Access, IndexScan, Merge, Range};
@@ -18,11 +17,11 @@ use super::plan::Plan;
 use super::progress::{Parts, Progress, RangeProgress, Verdict, corrupt_entry, visit_part};
 use super::target::Target;
 use crate::Result;
-use crate::index::{Definition, split_entry};
+use crate::index::{Definition, EntryId, split_entry};
 use crate::keys::{self, DOCUMENTS, INDEXES, Key};
 
 /// Ids of documents that were already found.
-pub(super) type Seen = HashSet<Box<str>>;
+pub(super) type Seen = HashSet<Box<[u8]>>;
 
 /// The execution of a plan.
 pub(crate) struct Execution<'a> {
@@ -111,7 +110,7 @@ impl<'a> Execution<'a> {
         match access {
             Access::Nothing => Ok(ControlFlow::Continue(())),
             Access::Ids(ids) => {
-                for id in ids {
+                for id in ids.iter().map(DocumentId::by_ref) {
                     if self.is_new(id)? && self.fetch(id, None, visit)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
@@ -225,10 +224,11 @@ impl<'a> Execution<'a> {
     ) -> Result<ControlFlow<()>> {
         self.examined.keys += 1;
         let (id, _) = place.split_entry(key, value)?;
-        if !self.is_new(&id)? {
+        let id = id.by_ref();
+        if !self.is_new(id)? {
             return Ok(ControlFlow::Continue(()));
         }
-        ahead.entries.push((Key::from_slice(key), keys::document(self.target.number, &id)));
+        ahead.entries.push((Key::from_slice(key), keys::document(self.target.number, id)));
         match ahead.entries.len() < self.ahead {
             true => Ok(ControlFlow::Continue(())),
             false => self.catch_up(place, ahead, visit),
@@ -300,26 +300,27 @@ impl<'a> Execution<'a> {
         self.examined.keys += 1;
         if self.need == Need::Count && self.seen.is_none() {
             self.control.step()?;
-            return visit(Hit { id: "", record: Record::NotFetched });
+            return visit(Hit { id: UNREAD, record: Record::NotFetched });
         }
         let (id, is_exact) = place.split_entry(key, value)?;
-        if !self.is_new(&id)? {
+        let id = id.by_ref();
+        if !self.is_new(id)? {
             // The verdict on its document is not known any more.
             self.verdict = Verdict::Open;
             self.note(place.of_all, key);
             return Ok(ControlFlow::Continue(()));
         }
         match self.need {
-            Need::Count => visit(Hit { id: &id, record: Record::NotFetched }),
+            Need::Count => visit(Hit { id, record: Record::NotFetched }),
             Need::IndexedFields if is_exact => {
                 self.control.step()?;
-                let object = covered(&place.scan.definition, key, &id)?;
+                let object = covered(&place.scan.definition, key, id)?;
                 if self.filter.is_some_and(|filter| !filter.matches_object(&object)) {
                     return Ok(ControlFlow::Continue(()));
                 }
-                visit(Hit { id: &id, record: Record::Covered(object) })
+                visit(Hit { id, record: Record::Covered(object) })
             }
-            Need::Documents | Need::IndexedFields => self.fetch(&id, Some((place, key)), visit),
+            Need::Documents | Need::IndexedFields => self.fetch(id, Some((place, key)), visit),
         }
     }
 
@@ -327,7 +328,7 @@ impl<'a> Execution<'a> {
     /// entry without its document is corrupt.
     fn fetch(
         &mut self,
-        id: &str,
+        id: IdRef<'_>,
         entry: Option<(&ScanRange<'_>, &[u8])>,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
@@ -338,7 +339,7 @@ impl<'a> Execution<'a> {
     /// As [`fetch`](Self::fetch), by the document's key.
     fn fetch_key(
         &mut self,
-        id: &str,
+        id: IdRef<'_>,
         key: &[u8],
         entry: Option<(&ScanRange<'_>, &[u8])>,
         visit: &mut Visit<'_>,
@@ -362,7 +363,7 @@ impl<'a> Execution<'a> {
     #[inline]
     fn show(
         &mut self,
-        id: &str,
+        id: IdRef<'_>,
         record: Record<'_>,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
@@ -427,13 +428,13 @@ impl<'a> Execution<'a> {
     }
 
     /// Whether a document is found for the first time.
-    fn is_new(&mut self, id: &str) -> Result<bool> {
+    fn is_new(&mut self, id: IdRef<'_>) -> Result<bool> {
         let Some(seen) = &mut self.seen else { return Ok(true) };
-        if seen.contains(id) {
+        if seen.contains(id.as_bytes()) {
             return Ok(false);
         }
-        self.control.take(SEEN, id.len() + SEEN_BYTES)?;
-        seen.insert(Box::from(id));
+        self.control.take(SEEN, id.as_bytes().len() + SEEN_BYTES)?;
+        seen.insert(Box::from(id.as_bytes()));
         Ok(true)
     }
 
@@ -443,15 +444,15 @@ impl<'a> Execution<'a> {
         second: &IndexScan,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
-        let mut ids: HashSet<Box<str>> = HashSet::new();
+        let mut ids: HashSet<Box<[u8]>> = HashSet::new();
         self.each_id(first, &mut |this, id| {
-            this.control.take(SEEN, id.len() + SEEN_BYTES)?;
-            ids.insert(Box::from(id));
+            this.control.take(SEEN, id.as_bytes().len() + SEEN_BYTES)?;
+            ids.insert(Box::from(id.as_bytes()));
             Ok(ControlFlow::Continue(()))
         })?;
         let mut flow = ControlFlow::Continue(());
         self.each_id(second, &mut |this, id| {
-            if ids.remove(id) {
+            if ids.remove(id.as_bytes()) {
                 flow = this.fetch(id, None, visit)?;
             }
             Ok(flow)
@@ -463,7 +464,7 @@ impl<'a> Execution<'a> {
     fn each_id(
         &mut self,
         scan: &IndexScan,
-        visit: &mut dyn FnMut(&mut Self, &str) -> Result<ControlFlow<()>>,
+        visit: &mut dyn FnMut(&mut Self, IdRef<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let left = scan.definition.paths().len() - scan.fixed;
         let state = self.target.state;
@@ -474,7 +475,7 @@ impl<'a> Execution<'a> {
                 self.control.step()?;
                 let id = split_entry(&scan.definition, key, value, *prefix, left);
                 let (id, _) = id.ok_or_else(|| corrupt_entry("index entry", key))?;
-                visit(self, &id)
+                visit(self, id.by_ref())
             });
             if flow?.is_break() {
                 return Ok(());
@@ -495,7 +496,7 @@ struct ScanRange<'a> {
 
 impl ScanRange<'_> {
     /// The id of an entry, and whether its key has the exact values.
-    fn split_entry<'e>(&self, key: &'e [u8], value: &'e [u8]) -> Result<(Cow<'e, str>, bool)> {
+    fn split_entry<'e>(&self, key: &'e [u8], value: &'e [u8]) -> Result<(EntryId<'e>, bool)> {
         let (scan, start) = (self.scan, self.scan.prefixes[self.number]);
         let left = scan.definition.paths().len() - scan.fixed;
         let split = split_entry(&scan.definition, key, value, start, left);
@@ -528,16 +529,19 @@ struct Ahead {
     entries: SmallVec<[(Key, Key); AHEAD_MAX]>,
 }
 
+/// The id of a document that was only counted.
+const UNREAD: IdRef<'static> = IdRef::of_text("");
+
 const SEEN: &str = "memory of a query for the ids that it has seen in bytes";
 
 /// The overhead of an id in a set, in bytes.
 const SEEN_BYTES: usize = 48;
 
 /// The fields in an entry's key, and the id.
-fn covered(definition: &Definition, key: &[u8], id: &str) -> Result<Object> {
+fn covered(definition: &Definition, key: &[u8], id: IdRef<'_>) -> Result<Object> {
     use velocitydb_core::key::{Component, decode_component};
     let mut object = Object::with_capacity(definition.paths().len() + 1);
-    object.insert("_id", id);
+    object.insert("_id", id.to_value());
     let mut at = keys::entries(definition.number).len();
     for (number, path) in definition.paths().enumerate() {
         let rest = key.get(at..).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use velocitydb_core::{Header, Object};
+use velocitydb_core::{Header, IdRef, Object};
 use velocitydb_storage::Blob;
 
 use super::progress::Verdict;
@@ -10,7 +10,7 @@ use crate::Result;
 
 /// A document that was found.
 pub(crate) struct Hit<'a> {
-    pub(crate) id: &'a str,
+    pub(crate) id: IdRef<'a>,
     pub(crate) record: Record<'a>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) enum Accept {
 }
 
 /// A condition on a document's id and header, beside the filter.
-pub(crate) type Demand<'a> = dyn Fn(&str, &Header) -> Result<Accept> + 'a;
+pub(crate) type Demand<'a> = dyn Fn(IdRef<'_>, &Header) -> Result<Accept> + 'a;
 
 /// How much was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

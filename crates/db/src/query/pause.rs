@@ -38,7 +38,7 @@ impl Paused {
             let mut ids = Vec::new();
             let mut execution = Execution::new(target, control, &plan, selection.filter);
             execution.run(&plan.access, &mut |hit| {
-                control.take(IDS, hit.id.len() + size_of::<DocumentId>())?;
+                control.take(IDS, hit.id.as_bytes().len() + size_of::<DocumentId>())?;
                 ids.push(DocumentId::new(hit.id)?);
                 Ok(std::ops::ControlFlow::Continue(()))
             })?;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use velocitydb_core::key::{Direction, skip_key};
-use velocitydb_core::{DocumentView, Filter, Path, Sort};
+use velocitydb_core::{DocumentView, Filter, IdRef, Path, Sort};
 use velocitydb_storage::{Bounds, Direction as ScanDirection};
 
 use super::access::{Access, IndexScan, Merge, OrderAt};
@@ -407,7 +407,7 @@ fn entry_place(scan: &IndexScan, sort: &Sort, after: &[u8]) -> Option<OrderBound
     if !is_unique {
         // The id is decoded from the order's encoding, and encoded as in the index.
         let id = id_of_place(sort, after)?;
-        let id = std::str::from_utf8(&id).ok()?;
+        let id = IdRef::from_bytes(&id).ok()?;
         if scan.direction == ScanDirection::Backward {
             bytes.iter_mut().for_each(|byte| *byte = !*byte);
         }

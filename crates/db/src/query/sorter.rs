@@ -1,6 +1,6 @@
 //! [`Sorter`]: sorts documents in memory, and keeps only those that are needed.
 
-use velocitydb_core::{Object, Value};
+use velocitydb_core::{DocumentId, Object, Value};
 use velocitydb_storage::Blob;
 
 use super::control::Control;
@@ -28,7 +28,7 @@ const SURPLUS_BYTES: usize = 1 << 20;
 struct Kept {
     /// The sort key, and the id.
     key: Key,
-    id: Box<str>,
+    id: DocumentId,
     record: KeptRecord,
 }
 
@@ -50,7 +50,7 @@ impl Kept {
             KeptRecord::Covered(object) => object.values().map(value_bytes).sum(),
             KeptRecord::NotFetched => 0,
         };
-        self.key.len() + self.id.len() + record + KEPT_BYTES
+        self.key.len() + self.id.as_bytes().len() + record + KEPT_BYTES
     }
 }
 
@@ -78,7 +78,7 @@ impl<'a> Sorter<'a> {
             Record::NotFetched => KeptRecord::NotFetched,
             record => KeptRecord::Blob(record.into_blob()),
         };
-        let kept = Kept { key, id: Box::from(hit.id), record };
+        let kept = Kept { key, id: hit.id.to_owned(), record };
         let bytes = kept.bytes();
         self.kept.push(kept);
         self.bytes += bytes;
@@ -123,7 +123,7 @@ impl<'a> Sorter<'a> {
                 KeptRecord::Covered(object) => Record::Covered(object),
                 KeptRecord::NotFetched => Record::NotFetched,
             };
-            visit(&kept.key, Hit { id: &kept.id, record })?;
+            visit(&kept.key, Hit { id: kept.id.by_ref(), record })?;
         }
         Ok(())
     }

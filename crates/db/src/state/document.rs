@@ -62,7 +62,7 @@ impl Document {
 
     /// The view of the document for filters and conditions.
     pub(crate) fn view(&self) -> Result<DocumentView<'_>> {
-        Ok(DocumentView { id: &self.id, header: self.header, fields: self.raw()? })
+        Ok(DocumentView { id: self.id.by_ref(), header: self.header, fields: self.raw()? })
     }
 
     /// Checks every byte of a stored document.

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use velocitydb_core::{CollectionName, CollectionOptions, DocumentId, Header, Time};
+use velocitydb_core::{
+    CollectionName, CollectionOptions, DocumentId, Header, IntoDocumentId, Time,
+};
 use velocitydb_storage::{Bounds, Direction};
 
 use crate::Result;
@@ -123,12 +125,12 @@ impl Snapshot {
     /// # Errors
     ///
     /// When a name or id is invalid or storage fails, as for all reads.
-    pub fn get(&self, collection: &str, id: &str) -> Result<Option<Document>> {
+    pub fn get(&self, collection: &str, id: impl IntoDocumentId) -> Result<Option<Document>> {
         let id = DocumentId::new(id)?;
         let Some(number) = self.number(&CollectionName::new(collection)?)? else {
             return Ok(None);
         };
-        match self.state.get(DOCUMENTS, &keys::document(number, id.as_str()))? {
+        match self.state.get(DOCUMENTS, &keys::document(number, &id))? {
             Some(record) if !self.is_expired(&record)? => Document::new(id, record).map(Some),
             _ => Ok(None),
         }
@@ -139,10 +141,10 @@ impl Snapshot {
     /// # Errors
     ///
     /// As for [`get`](Self::get).
-    pub fn get_many<'a>(
+    pub fn get_many(
         &self,
         collection: &str,
-        ids: impl IntoIterator<Item = &'a str>,
+        ids: impl IntoIterator<Item = impl IntoDocumentId>,
     ) -> Result<Vec<Option<Document>>> {
         ids.into_iter().map(|id| self.get(collection, id)).collect()
     }

@@ -146,7 +146,7 @@ fn pages_end_at_a_bound_of_bytes() {
                     None => find.page().unwrap(),
                 };
                 pages.push(page.documents.len());
-                ids.extend(page.documents.iter().map(|one| one.id().as_str().to_owned()));
+                ids.extend(page.documents.iter().map(|one| one.id().to_string()));
                 after = page.next;
                 if after.is_none() {
                     break;
@@ -182,7 +182,7 @@ fn pages_of_queries_end_at_a_bound_of_bytes() {
             };
             let page = page.unwrap();
             pages.push(page.documents.len());
-            ids.extend(page.documents.iter().map(|one| one.id().as_str().to_owned()));
+            ids.extend(page.documents.iter().map(|one| one.id().to_string()));
             next = page.next;
             if next.is_none() {
                 break;
@@ -298,15 +298,15 @@ fn the_first_of_a_sort_does_not_hold_the_others() {
     let large = scales.db.documents("large");
     let find = || large.find(object! {}).sort(Sort::new().descending("n"));
     let first = find().limit(1).memory_limit(4 * MEGABYTE).documents().unwrap();
-    assert_eq!(first[0].id().as_str(), id(29));
+    assert_eq!(first[0].id().to_string(), id(29));
     let part = find().limit(3).offset(5).memory_limit(18 * MEGABYTE).documents().unwrap();
-    let ids: Vec<_> = part.iter().map(|one| one.id().as_str().to_owned()).collect();
+    let ids: Vec<_> = part.iter().map(|one| one.id().to_string()).collect();
     assert_eq!(ids, [id(24), id(23), id(22)]);
     let error = find().limit(10).memory_limit(4 * MEGABYTE).documents().unwrap_err();
     assert!(matches!(error, Error::MemoryExceeded { .. }), "{error}");
     let claimed = large.claim(object! {}).sort(Sort::new().descending("n"));
     let claimed = claimed.update(object! { "state": "running" }).unwrap();
-    assert_eq!(claimed.documents[0].id().as_str(), id(29));
+    assert_eq!(claimed.documents[0].id().to_string(), id(29));
 }
 
 /// Every element of an array has an entry with the values of the other keys. Of a text of 8 MB beside

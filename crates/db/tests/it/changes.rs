@@ -60,9 +60,9 @@ impl State {
                 let known = match after {
                     Some(after) => {
                         assert_eq!(after.version(), *version);
-                        documents.insert(id.as_str().to_owned(), content(after))
+                        documents.insert(id.to_string(), content(after))
                     }
-                    None => documents.remove(id.as_str()),
+                    None => documents.remove(&id.to_string()),
                 };
                 assert_eq!(before.as_ref().map(content), known, "{change:?}");
                 assert!(known.is_none_or(|(before, _)| before + 1 == *version), "{change:?}");
@@ -75,7 +75,7 @@ impl State {
         let collections = snapshot.collections().unwrap().into_iter().map(|one| {
             let documents = snapshot.iter(one.name.as_str()).unwrap().map(|document| {
                 let document = document.unwrap();
-                (document.id().as_str().to_owned(), content(&document))
+                (document.id().to_string(), content(&document))
             });
             (one.name.clone(), documents.collect())
         });
@@ -130,7 +130,7 @@ fn changes_are_told_in_order_when_they_are_settled() {
     let local = docs.at(Consistency::Local);
     let ids = || {
         let id = |change: &Change| match &change.effect {
-            Effect::Document(document) => document.id.as_str().to_owned(),
+            Effect::Document(document) => document.id.to_string(),
             other => format!("{other:?}"),
         };
         told.lock().drain(..).map(|change| id(&change)).collect::<Vec<_>>()
@@ -181,7 +181,7 @@ fn changes_say_why() {
         .iter()
         .filter_map(|change| match &change.effect {
             Effect::Document(document) => {
-                let id = document.id.as_str().to_owned();
+                let id = document.id.to_string();
                 Some((id, document.cause, document.after.is_some()))
             }
             _ => None,
@@ -215,9 +215,9 @@ fn writes_when_told(mode: Mode) {
             for change in changes {
                 let Effect::Document(document) = change.effect else { continue };
                 let id = document.id;
-                seen.lock().push(id.as_str().to_owned());
+                seen.lock().push(id.to_string());
                 let db = slot.lock().clone();
-                if let Some(db) = db.filter(|_| id.as_str() == "first") {
+                if let Some(db) = db.filter(|_| id == "first") {
                     db.documents("docs").insert("second", object! {}).unwrap();
                     assert_eq!(*seen.lock(), ["first"]);
                 }

@@ -42,7 +42,7 @@ fn a_lease_is_renewed_for_as_long_as_it_takes() {
     let jobs = jobs(&db);
     let lease = Duration::from_millis(1_500);
     let job = hold_for(&jobs, lease).documents.pop().unwrap();
-    assert_eq!((job.id().as_str(), job.version(), job.document().version()), ("job", 2, 2));
+    assert_eq!((job.id().as_str(), job.version(), job.document().version()), (Some("job"), 2, 2));
     assert!(job.time_left() <= lease);
     // Three times a third of it: without them the lease would have ended.
     wait_until("three renewals", || job.version() >= 5);

@@ -311,7 +311,7 @@ fn thousands_that_cannot_be_claimed_are_passed_once() {
         claim.update(Update::new().set("state", "running").inc("tries", 1)).unwrap()
     };
     let claimed = claim();
-    assert_eq!(claimed.first().unwrap().id().as_str(), "good");
+    assert_eq!(claimed.first().unwrap().id().to_string(), "good");
     assert_eq!((claimed.skipped.len(), claimed.skipped_count), (16, 2_500));
     assert!(claim().documents.is_empty());
     assert_eq!(claim().skipped_count, 0);

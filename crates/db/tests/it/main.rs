@@ -21,6 +21,7 @@ mod expiry;
 mod fatal;
 mod fault;
 mod golden;
+mod ids;
 mod lease_guards;
 mod leases;
 mod moving_claims;

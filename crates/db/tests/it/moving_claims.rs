@@ -69,7 +69,7 @@ fn a_claim_costs_the_same_however_many_were_claimed_or_are_not_due() {
             let claimed = claim.update(object! { "state": "running" }).unwrap();
             let job = claimed.first().unwrap();
             let done = object! { "state": "done" };
-            jobs.complete(job.id().as_str(), job.version(), done).unwrap();
+            jobs.complete(job.id(), job.version(), done).unwrap();
         }
         // A query that remembers nothing walks over all that is not due, and over the entries of the
         // jobs that are done where the engine still has them.
@@ -88,7 +88,7 @@ fn a_claim_costs_the_same_however_many_were_claimed_or_are_not_due() {
             assert!(examined <= 4, "job {n} examines {examined}: {explained:?}");
             let claim = jobs.claim(due(100_000 + n)).sort(order());
             let claimed = claim.update(object! { "state": "running" }).unwrap();
-            assert_eq!(claimed.documents[0].id().as_str(), format!("job{n:05}"));
+            assert_eq!(claimed.documents[0].id().to_string(), format!("job{n:05}"));
         }
         assert_eq!(explain(&jobs, 200_000).returned, 0);
     });

@@ -210,7 +210,7 @@ fn every_write_can_be_proposed() {
     assert_eq!(wait(docs.replace_async("a", object! { "n": 5 })).unwrap().version, 3);
     assert_eq!(wait(docs.upsert_async("b", object! { "n": 7 })).unwrap().version, 1);
     let new = wait(docs.insert_new_async(object! { "n": 9 })).unwrap();
-    assert!(docs.get(new.id.as_str()).unwrap().is_some());
+    assert!(docs.get(&new.id).unwrap().is_some());
     assert!(wait(docs.delete_async("b")).unwrap().existed);
     let highest = docs.find_and_modify(object! {}).sort(Sort::new().descending("n"));
     let changed = wait(highest.update_async(object! { "n": 0 })).unwrap().unwrap();

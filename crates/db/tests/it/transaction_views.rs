@@ -100,7 +100,7 @@ fn typed_and_whole_reads_see_the_transactions_own_writes() {
             let balances: Vec<_> = all.iter().map(|one| one.value.balance).collect();
             assert_eq!(balances, [2, 7]);
             let rich = accounts.find(object! { "balance": { "$gt": 5 } })?;
-            assert_eq!((rich.len(), rich[0].id.as_str()), (1, "bob"));
+            assert_eq!((rich.len(), rich[0].id.as_str()), (1, Some("bob")));
             assert_eq!(accounts.count()?, 2);
             accounts.update("bob", object! { "balance": 1 })?;
             assert!(accounts.find(object! { "balance": { "$gt": 5 } })?.is_empty());

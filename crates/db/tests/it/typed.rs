@@ -57,7 +57,7 @@ fn values_come_back_as_they_went_in() {
         home.reopen();
         let users = home.db().collection::<User>("users");
         let found = users.get("alice").unwrap().unwrap();
-        assert_eq!((found.id.as_str(), found.version, &found.value), ("alice", 1, &alice));
+        assert_eq!((found.id.as_str(), found.version, &found.value), (Some("alice"), 1, &alice));
         assert_eq!(users.get(&new.id).unwrap().unwrap().value, bob);
         assert!(users.get("nobody").unwrap().is_none());
         let many = users.get_many(["bob", "nobody"]).unwrap();
@@ -85,7 +85,7 @@ fn what_does_not_fit_is_an_error_that_says_where() {
     users.insert("alice", &user("Alice")).unwrap();
     users.update("alice", object! { "age": 256 }).unwrap();
     let error = users.get("alice").unwrap_err();
-    assert!(matches!(&error, Error::Type { id, .. } if id.as_str() == "alice"), "{error}");
+    assert!(matches!(&error, Error::Type { id, .. } if *id == "alice"), "{error}");
     let text = error.to_string();
     assert!(text.contains("alice") && text.contains("users"), "{text}");
     assert!(users.find(object! {}).documents().is_err(), "never left out in silence");

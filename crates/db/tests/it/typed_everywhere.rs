@@ -31,7 +31,7 @@ fn jobs(db: &Database) -> Collection<Job> {
 }
 
 fn ids<T>(found: &[Typed<T>]) -> Vec<&str> {
-    found.iter().map(|one| one.id.as_str()).collect()
+    found.iter().map(|one| one.id.as_str().unwrap()).collect()
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn its_work_is_claimed() {
         let claimed = claim("odd").unwrap();
         assert!(claimed.documents.is_empty());
         let misfit = &claimed.misfits[0];
-        assert_eq!(misfit.document.id().as_str(), "odd");
+        assert_eq!(misfit.document.id().to_string(), "odd");
         assert!(matches!(misfit.reason, Error::Type { .. }));
         jobs.complete("odd", misfit.document.version(), object! { "state": "bad" }).unwrap();
     });
@@ -126,7 +126,7 @@ fn it_is_changed() {
         assert!(swap.is_applied && swap.version == 1);
         let next = jobs.find_and_modify(object! {}).sort(Sort::new().descending("priority"));
         let next = next.update(object! { "priority": 8 }).unwrap().unwrap();
-        assert_eq!((next.id.as_str(), next.value.priority), ("b", 8));
+        assert_eq!((next.id.as_str(), next.value.priority), (Some("b"), 8));
         let both = jobs.find_and_modify(object! { "_id": "b" });
         let both = both.update_returning_both(Update::new().inc("priority", 1)).unwrap().unwrap();
         assert_eq!(

@@ -50,8 +50,8 @@ fn of_the_inserts_of_one_value_one_wins() {
                 match users.insert(&id, object! { "value": value }) {
                     Ok(_) => wins.push(value),
                     Err(Error::Duplicate { id: refused, other, .. }) => {
-                        assert_eq!(refused.as_str(), id);
-                        assert!(other.as_str().ends_with(&format!(".{value}")));
+                        assert_eq!(refused.to_string(), id);
+                        assert!(other.to_string().ends_with(&format!(".{value}")));
                     }
                     Err(error) => panic!("{error}"),
                 }

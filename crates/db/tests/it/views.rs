@@ -75,7 +75,7 @@ fn a_strong_read_waits_for_what_an_acknowledged_write_rests_on() {
         ("get", |db| db.documents("docs").get("first").unwrap().unwrap().version()),
         ("find", |db| {
             let found = db.documents("docs").find(object! {}).documents().unwrap();
-            found.iter().find(|document| document.id().as_str() == "first").unwrap().version()
+            found.iter().find(|document| *document.id() == "first").unwrap().version()
         }),
         ("snapshot", |db| db.snapshot().unwrap().get("docs", "first").unwrap().unwrap().version()),
     ];

@@ -231,9 +231,9 @@ impl Book {
         let mut count = 0;
         for document in db.documents(COLLECTION).iter()? {
             let document = document?;
-            let found: Option<u64> = document.id().parse().ok();
+            let found: Option<u64> = document.id().to_string().parse().ok();
             let Some(number) = found.filter(|number| (*number as usize) < self.jobs.len()) else {
-                self.find(0, format!("document {}, which nobody offered", document.id().as_str()));
+                self.find(0, format!("document {}, which nobody offered", document.id()));
                 continue;
             };
             count += 1;

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use velocitydb_core::{Encoded, Expiry, LeaseChange, Refusal, Time, Update};
+use velocitydb_core::{
+    DocumentId, Encoded, Expiry, IntoDocumentId, LeaseChange, Refusal, Time, Update,
+};
 
 use crate::handle::claim::retry_update;
 use crate::handle::transaction::{DocumentRef, New, place};
@@ -43,7 +45,7 @@ impl Transaction {
     pub fn complete(
         &mut self,
         collection: &str,
-        id: &str,
+        id: impl IntoDocumentId,
         version: u64,
         update: impl Into<Update>,
     ) -> Result<u64> {
@@ -66,7 +68,7 @@ impl Transaction {
     pub fn renew(
         &mut self,
         collection: &str,
-        id: &str,
+        id: impl IntoDocumentId,
         version: u64,
         duration: Duration,
     ) -> Result<u64> {
@@ -86,7 +88,12 @@ impl Transaction {
     /// # Errors
     ///
     /// As for [`renew`](Self::renew).
-    pub fn release(&mut self, collection: &str, id: &str, version: u64) -> Result<u64> {
+    pub fn release(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        version: u64,
+    ) -> Result<u64> {
         let place = place(collection, id)?;
         let document = self.leased(&place, version)?;
         let fields = match self.release_of(&place, &document)? {
@@ -109,13 +116,14 @@ impl Transaction {
     pub fn retry(
         &mut self,
         collection: &str,
-        id: &str,
+        id: impl IntoDocumentId,
         version: u64,
         not_before: Time,
         reason: &str,
     ) -> Result<u64> {
-        let version = self.release(collection, id, version)?;
-        self.update(collection, id, retry_update(not_before, reason))?;
+        let id = DocumentId::new(id)?;
+        let version = self.release(collection, &id, version)?;
+        self.update(collection, &id, retry_update(not_before, reason))?;
         Ok(version)
     }
 
@@ -125,7 +133,12 @@ impl Transaction {
     /// # Errors
     ///
     /// [`Error::NotFound`] when there is no such document; and when the input is invalid.
-    pub fn expire(&mut self, collection: &str, id: &str, expiry: Expiry) -> Result<()> {
+    pub fn expire(
+        &mut self,
+        collection: &str,
+        id: impl IntoDocumentId,
+        expiry: Expiry,
+    ) -> Result<()> {
         let place = place(collection, id)?;
         let document = self.existing(&place)?;
         let expires = match expiry {

@@ -162,7 +162,7 @@ impl Transaction {
             select(&queried.target(), &control, &selection, &mut |hit| {
                 let id = DocumentId::new(hit.id)?;
                 let document = Document::new(id, hit.record.into_blob())?;
-                fingerprint.add(document.id(), document.version());
+                fingerprint.add(document.id().by_ref(), document.version());
                 found.push(document);
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -208,7 +208,7 @@ impl Transaction {
             }
         }
         let key_of = |one: &Document| {
-            order_key(order, &Hit { id: one.id(), record: Record::Bytes(one.record()) })
+            order_key(order, &Hit { id: one.id().by_ref(), record: Record::Bytes(one.record()) })
         };
         let keys = found.iter().map(key_of).collect::<Result<Vec<Key>>>()?;
         let mut keyed: Vec<_> = keys.into_iter().zip(found.drain(..)).collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use velocitydb_core::{Time, Update};
+use velocitydb_core::{IntoDocumentId, Time, Update};
 
 use crate::handle::fields::AsFields;
 use crate::{Collection, Proposed, Written};
@@ -14,7 +14,11 @@ impl<T> Collection<T> {
     /// # Errors
     ///
     /// As for [`update`](Self::update).
-    pub fn update_async(&self, id: &str, update: impl Into<Update>) -> Proposed<Written> {
+    pub fn update_async(
+        &self,
+        id: impl IntoDocumentId,
+        update: impl Into<Update>,
+    ) -> Proposed<Written> {
         self.untyped().update_async(id, update)
     }
 
@@ -23,7 +27,7 @@ impl<T> Collection<T> {
     /// # Errors
     ///
     /// As for [`delete`](Self::delete).
-    pub fn delete_async(&self, id: &str) -> Proposed<Written> {
+    pub fn delete_async(&self, id: impl IntoDocumentId) -> Proposed<Written> {
         self.untyped().delete_async(id)
     }
 
@@ -34,7 +38,7 @@ impl<T> Collection<T> {
     /// As for [`complete`](Self::complete).
     pub fn complete_async(
         &self,
-        id: &str,
+        id: impl IntoDocumentId,
         version: u64,
         update: impl Into<Update>,
     ) -> Proposed<u64> {
@@ -46,7 +50,12 @@ impl<T> Collection<T> {
     /// # Errors
     ///
     /// As for [`renew`](Self::renew).
-    pub fn renew_async(&self, id: &str, version: u64, duration: Duration) -> Proposed<u64> {
+    pub fn renew_async(
+        &self,
+        id: impl IntoDocumentId,
+        version: u64,
+        duration: Duration,
+    ) -> Proposed<u64> {
         self.untyped().renew_async(id, version, duration)
     }
 
@@ -55,7 +64,7 @@ impl<T> Collection<T> {
     /// # Errors
     ///
     /// As for [`release`](Self::release).
-    pub fn release_async(&self, id: &str, version: u64) -> Proposed<u64> {
+    pub fn release_async(&self, id: impl IntoDocumentId, version: u64) -> Proposed<u64> {
         self.untyped().release_async(id, version)
     }
 
@@ -67,7 +76,7 @@ impl<T> Collection<T> {
     /// As for [`retry`](Self::retry).
     pub fn retry_async(
         &self,
-        id: &str,
+        id: impl IntoDocumentId,
         version: u64,
         not_before: Time,
         reason: &str,
@@ -82,7 +91,7 @@ impl<T: Serialize> Collection<T> {
     /// # Errors
     ///
     /// As for [`insert`](Self::insert).
-    pub fn insert_async(&self, id: &str, value: &T) -> Proposed<Written> {
+    pub fn insert_async(&self, id: impl IntoDocumentId, value: &T) -> Proposed<Written> {
         self.untyped().insert_async(id, AsFields(value))
     }
 
@@ -100,7 +109,7 @@ impl<T: Serialize> Collection<T> {
     /// # Errors
     ///
     /// As for [`replace`](Self::replace).
-    pub fn replace_async(&self, id: &str, value: &T) -> Proposed<Written> {
+    pub fn replace_async(&self, id: impl IntoDocumentId, value: &T) -> Proposed<Written> {
         self.untyped().replace_async(id, AsFields(value))
     }
 
@@ -109,7 +118,7 @@ impl<T: Serialize> Collection<T> {
     /// # Errors
     ///
     /// As for [`upsert`](Self::upsert).
-    pub fn upsert_async(&self, id: &str, value: &T) -> Proposed<Written> {
+    pub fn upsert_async(&self, id: impl IntoDocumentId, value: &T) -> Proposed<Written> {
         self.untyped().upsert_async(id, AsFields(value))
     }
 }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::Serialize;
-use velocitydb_core::{Action, Condition, DocumentId, Encoded, Time, Update};
+use velocitydb_core::{Action, Condition, DocumentId, Encoded, IntoDocumentId, Time, Update};
 
 use crate::{Result, WriteBatch};
 
@@ -50,7 +50,7 @@ impl<T> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::update`].
-    pub fn update(&mut self, id: &str, update: impl Into<Update>) -> Result<()> {
+    pub fn update(&mut self, id: impl IntoDocumentId, update: impl Into<Update>) -> Result<()> {
         self.batch.update(self.name, id, update)
     }
 
@@ -59,7 +59,7 @@ impl<T> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::delete`].
-    pub fn delete(&mut self, id: &str) -> Result<()> {
+    pub fn delete(&mut self, id: impl IntoDocumentId) -> Result<()> {
         self.batch.delete(self.name, id)
     }
 
@@ -68,7 +68,12 @@ impl<T> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::complete`].
-    pub fn complete(&mut self, id: &str, version: u64, update: impl Into<Update>) -> Result<()> {
+    pub fn complete(
+        &mut self,
+        id: impl IntoDocumentId,
+        version: u64,
+        update: impl Into<Update>,
+    ) -> Result<()> {
         self.batch.complete(self.name, id, version, update)
     }
 
@@ -77,7 +82,12 @@ impl<T> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::renew`].
-    pub fn renew(&mut self, id: &str, version: u64, duration: Duration) -> Result<()> {
+    pub fn renew(
+        &mut self,
+        id: impl IntoDocumentId,
+        version: u64,
+        duration: Duration,
+    ) -> Result<()> {
         self.batch.renew(self.name, id, version, duration)
     }
 
@@ -86,7 +96,7 @@ impl<T> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::release`].
-    pub fn release(&mut self, id: &str, version: u64) -> Result<()> {
+    pub fn release(&mut self, id: impl IntoDocumentId, version: u64) -> Result<()> {
         self.batch.release(self.name, id, version)
     }
 
@@ -95,7 +105,13 @@ impl<T> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::retry`].
-    pub fn retry(&mut self, id: &str, version: u64, not_before: Time, reason: &str) -> Result<()> {
+    pub fn retry(
+        &mut self,
+        id: impl IntoDocumentId,
+        version: u64,
+        not_before: Time,
+        reason: &str,
+    ) -> Result<()> {
         self.batch.retry(self.name, id, version, not_before, reason)
     }
 
@@ -104,7 +120,7 @@ impl<T> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::compare`].
-    pub fn compare(&mut self, id: &str, condition: Condition) -> Result<()> {
+    pub fn compare(&mut self, id: impl IntoDocumentId, condition: Condition) -> Result<()> {
         self.batch.compare(self.name, id, condition)
     }
 }
@@ -115,7 +131,7 @@ impl<T: Serialize> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::insert`], and when `value` is not an object.
-    pub fn insert(&mut self, id: &str, value: &T) -> Result<()> {
+    pub fn insert(&mut self, id: impl IntoDocumentId, value: &T) -> Result<()> {
         self.batch.insert(self.name, id, Encoded::from_serialize(value)?)
     }
 
@@ -133,7 +149,7 @@ impl<T: Serialize> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::replace`], and when `value` is not an object.
-    pub fn replace(&mut self, id: &str, value: &T) -> Result<()> {
+    pub fn replace(&mut self, id: impl IntoDocumentId, value: &T) -> Result<()> {
         self.batch.replace(self.name, id, Encoded::from_serialize(value)?)
     }
 
@@ -142,7 +158,7 @@ impl<T: Serialize> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::upsert`], and when `value` is not an object.
-    pub fn upsert(&mut self, id: &str, value: &T) -> Result<()> {
+    pub fn upsert(&mut self, id: impl IntoDocumentId, value: &T) -> Result<()> {
         self.batch.upsert(self.name, id, Encoded::from_serialize(value)?)
     }
 
@@ -152,7 +168,12 @@ impl<T: Serialize> BatchCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`WriteBatch::compare_and_swap`], and when `value` is not an object.
-    pub fn compare_and_swap(&mut self, id: &str, condition: Condition, value: &T) -> Result<()> {
+    pub fn compare_and_swap(
+        &mut self,
+        id: impl IntoDocumentId,
+        condition: Condition,
+        value: &T,
+    ) -> Result<()> {
         let action = Action::Upsert(Encoded::from_serialize(value)?);
         self.batch.compare_and_swap(self.name, id, condition, action)
     }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 use velocitydb_core::aggregate::Pipeline;
-use velocitydb_core::{CollectionName, Filter, Sort, Time};
+use velocitydb_core::{CollectionName, Filter, IntoDocumentId, Sort, Time};
 
 use crate::{Aggregate, Cursor, Document, Find, FromDocument, Result, Snapshot, Typed};
 
@@ -70,7 +70,7 @@ impl<T: DeserializeOwned> SnapshotCollection<'_, T> {
     /// # Errors
     ///
     /// [`Error::Type`](crate::Error::Type) when it does not fit `T`; and as for [`Snapshot::get`].
-    pub fn get(&self, id: &str) -> Result<Option<Typed<T>>> {
+    pub fn get(&self, id: impl IntoDocumentId) -> Result<Option<Typed<T>>> {
         self.snapshot.get(self.name, id)?.map(|document| self.read(document)).transpose()
     }
 
@@ -79,9 +79,9 @@ impl<T: DeserializeOwned> SnapshotCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`get`](Self::get).
-    pub fn get_many<'a>(
+    pub fn get_many(
         &self,
-        ids: impl IntoIterator<Item = &'a str>,
+        ids: impl IntoIterator<Item = impl IntoDocumentId>,
     ) -> Result<Vec<Option<Typed<T>>>> {
         ids.into_iter().map(|id| self.get(id)).collect()
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use velocitydb_core::{
-    CollectionName, Condition, DocumentId, Encoded, Expiry, Filter, Time, Update,
+    CollectionName, Condition, DocumentId, Encoded, Expiry, Filter, IntoDocumentId, Time, Update,
 };
 
 use crate::{
@@ -72,7 +72,7 @@ impl<T> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::compare`].
-    pub fn compare(&mut self, id: &str, condition: &Condition) -> Result<()> {
+    pub fn compare(&mut self, id: impl IntoDocumentId, condition: &Condition) -> Result<()> {
         self.transaction.compare(self.name, id, condition)
     }
 
@@ -81,7 +81,7 @@ impl<T> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::update`].
-    pub fn update(&mut self, id: &str, update: impl Into<Update>) -> Result<()> {
+    pub fn update(&mut self, id: impl IntoDocumentId, update: impl Into<Update>) -> Result<()> {
         self.transaction.update(self.name, id, update)
     }
 
@@ -103,7 +103,7 @@ impl<T> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::delete`].
-    pub fn delete(&mut self, id: &str) -> Result<bool> {
+    pub fn delete(&mut self, id: impl IntoDocumentId) -> Result<bool> {
         self.transaction.delete(self.name, id)
     }
 
@@ -121,7 +121,12 @@ impl<T> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::complete`].
-    pub fn complete(&mut self, id: &str, version: u64, update: impl Into<Update>) -> Result<u64> {
+    pub fn complete(
+        &mut self,
+        id: impl IntoDocumentId,
+        version: u64,
+        update: impl Into<Update>,
+    ) -> Result<u64> {
         self.transaction.complete(self.name, id, version, update)
     }
 
@@ -130,7 +135,12 @@ impl<T> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::renew`].
-    pub fn renew(&mut self, id: &str, version: u64, duration: Duration) -> Result<u64> {
+    pub fn renew(
+        &mut self,
+        id: impl IntoDocumentId,
+        version: u64,
+        duration: Duration,
+    ) -> Result<u64> {
         self.transaction.renew(self.name, id, version, duration)
     }
 
@@ -139,7 +149,7 @@ impl<T> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::release`].
-    pub fn release(&mut self, id: &str, version: u64) -> Result<u64> {
+    pub fn release(&mut self, id: impl IntoDocumentId, version: u64) -> Result<u64> {
         self.transaction.release(self.name, id, version)
     }
 
@@ -148,7 +158,13 @@ impl<T> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::retry`].
-    pub fn retry(&mut self, id: &str, version: u64, not_before: Time, reason: &str) -> Result<u64> {
+    pub fn retry(
+        &mut self,
+        id: impl IntoDocumentId,
+        version: u64,
+        not_before: Time,
+        reason: &str,
+    ) -> Result<u64> {
         self.transaction.retry(self.name, id, version, not_before, reason)
     }
 
@@ -157,7 +173,7 @@ impl<T> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::expire`].
-    pub fn expire(&mut self, id: &str, expiry: Expiry) -> Result<()> {
+    pub fn expire(&mut self, id: impl IntoDocumentId, expiry: Expiry) -> Result<()> {
         self.transaction.expire(self.name, id, expiry)
     }
 }
@@ -168,7 +184,7 @@ impl<T: Serialize> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::insert`], and when `value` is not an object.
-    pub fn insert(&mut self, id: &str, value: &T) -> Result<()> {
+    pub fn insert(&mut self, id: impl IntoDocumentId, value: &T) -> Result<()> {
         self.transaction.insert(self.name, id, Encoded::from_serialize(value)?)
     }
 
@@ -186,7 +202,7 @@ impl<T: Serialize> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::replace`], and when `value` is not an object.
-    pub fn replace(&mut self, id: &str, value: &T) -> Result<()> {
+    pub fn replace(&mut self, id: impl IntoDocumentId, value: &T) -> Result<()> {
         self.transaction.replace(self.name, id, Encoded::from_serialize(value)?)
     }
 
@@ -195,7 +211,7 @@ impl<T: Serialize> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`Transaction::upsert`], and when `value` is not an object.
-    pub fn upsert(&mut self, id: &str, value: &T) -> Result<()> {
+    pub fn upsert(&mut self, id: impl IntoDocumentId, value: &T) -> Result<()> {
         self.transaction.upsert(self.name, id, Encoded::from_serialize(value)?)
     }
 }
@@ -207,7 +223,7 @@ impl<T: DeserializeOwned> TransactionCollection<'_, T> {
     ///
     /// [`Error::Type`](crate::Error::Type) when it does not fit `T`; and as for
     /// [`Transaction::get`].
-    pub fn get(&mut self, id: &str) -> Result<Option<Typed<T>>> {
+    pub fn get(&mut self, id: impl IntoDocumentId) -> Result<Option<Typed<T>>> {
         self.transaction.get(self.name, id)?.map(|document| self.read(document)).transpose()
     }
 
@@ -216,9 +232,9 @@ impl<T: DeserializeOwned> TransactionCollection<'_, T> {
     /// # Errors
     ///
     /// As for [`get`](Self::get).
-    pub fn get_many<'a>(
+    pub fn get_many(
         &mut self,
-        ids: impl IntoIterator<Item = &'a str>,
+        ids: impl IntoIterator<Item = impl IntoDocumentId>,
     ) -> Result<Vec<Option<Typed<T>>>> {
         ids.into_iter().map(|id| self.get(id)).collect()
     }
@@ -234,7 +250,10 @@ impl<T: DeserializeOwned> TransactionCollection<'_, T> {
     }
 
     /// Begins a compare-and-swap. See [`Transaction::compare_and_swap`].
-    pub fn compare_and_swap<'t>(&'t mut self, id: &'t str) -> CompareAndSwap<'t, Typed<T>> {
+    pub fn compare_and_swap<'t>(
+        &'t mut self,
+        id: impl IntoDocumentId,
+    ) -> CompareAndSwap<'t, Typed<T>> {
         self.transaction.compare_and_swap(self.name, id).typed()
     }
 

@@ -94,7 +94,7 @@ fn found(target: &Target<'_>, selection: &Selection<'_>, number: usize) -> Vec<(
             Record::NotFetched => Vec::new(),
             _ => order_key(selection.order, hit).unwrap().to_vec(),
         };
-        found.push((hit.id.to_owned(), place));
+        found.push((hit.id.to_string(), place));
     });
     found
 }
@@ -171,7 +171,9 @@ impl Case<'_> {
             for number in 0..plans(&self.target, &selection).len() {
                 let plan = describe(&plans(&self.target, &selection)[number]);
                 let mut ids = Vec::new();
-                carry_out(&self.target, &selection, number, &mut |hit| ids.push(hit.id.to_owned()));
+                carry_out(&self.target, &selection, number, &mut |hit| {
+                    ids.push(hit.id.to_string())
+                });
                 assert_eq!(ids.len(), expected.len(), "{need:?}, {plan}: {}", self.shown);
                 if need != Need::Count {
                     ids.sort();

@@ -93,7 +93,7 @@ fn write(db: &Database, operation: &Operation, context: &Context) -> Result<Answ
         Action::Delete => documents.delete(id)?,
         _ => unreachable!("a comparison has a condition, and work is settled otherwise"),
     };
-    assert_eq!(result.id.as_str(), id);
+    assert_eq!(result.id, id);
     assert_eq!(result.consistency, context.level);
     Ok(written(&result))
 }

@@ -164,7 +164,7 @@ impl Embedded {
         }
         self.note(&query)?;
         let found = query.documents()?;
-        Ok(Answer::Ids(found.iter().map(|document| document.id().as_str().to_owned()).collect()))
+        Ok(Answer::Ids(found.iter().map(|document| document.id().to_string()).collect()))
     }
 
     /// Updates the document, reads it, and restores it.

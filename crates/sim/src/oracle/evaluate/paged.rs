@@ -27,7 +27,7 @@ impl Paged {
                 query = query.after(cursor.parse::<PageToken>()?);
             }
             let page = query.page()?;
-            ids.extend(page.documents.iter().map(|document| document.id().as_str().to_owned()));
+            ids.extend(page.documents.iter().map(|document| document.id().to_string()));
             cursor = page.next.map(|next| next.to_string());
             if cursor.is_none() || find.limit.is_some_and(|limit| ids.len() as u64 >= limit) {
                 return Ok(Answer::Ids(ids));
