@@ -1,17 +1,5 @@
 //! Values of types that other databases have and nothing here computes with: they are kept and given
 //! back as they are, and compared by type and bytes. Owns their payloads.
-//!
-//! ```text
-//! type                    payload
-//! MinKey, MaxKey,         none
-//! undefined
-//! symbol                  UTF-8
-//! timestamp               8 bytes, big-endian: seconds since 1970 (4), counter (4)
-//! regular expression      pattern, 00, options, all UTF-8
-//! DBPointer               name of a collection, UTF-8, 00, ObjectId (12)
-//! JavaScript              UTF-8
-//! JavaScript with scope   length of the code (4, big-endian), code, encoded object
-//! ```
 
 use std::fmt;
 
@@ -85,6 +73,20 @@ impl ForeignKind {
 }
 
 /// A value of a type that other databases have and nothing here computes with.
+///
+/// It is its type and a payload, by which it is compared:
+///
+/// ```text
+/// type                       payload
+/// 0, 1, 8  MinKey,           none
+///          undefined, MaxKey
+/// 2  symbol                  UTF-8
+/// 3  timestamp               8 bytes, big-endian: seconds since 1970 (4), counter (4)
+/// 4  regular expression      pattern, 00, options, all UTF-8
+/// 5  DBPointer               name of a collection, UTF-8, 00, ObjectId (12)
+/// 6  JavaScript              UTF-8
+/// 7  JavaScript with scope   length of the code (4, big-endian), code, encoded object
+/// ```
 ///
 /// ```
 /// use velocitydb_core::{Foreign, Value};

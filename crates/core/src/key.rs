@@ -54,7 +54,7 @@
 //!
 //! A decimal can have more bits, and can be larger or smaller. Of a mantissa at most 126 bits are
 //! written, which are 18 bytes, and if others follow, a byte 00 that says so. That is enough to keep
-//! all numbers apart, and to find the decimal again: see [`magnitude`](crate::magnitude).
+//! all numbers apart, and to find the decimal again: `magnitude.rs` says why.
 //!
 //! ```text
 //! e          exponent and mantissa
