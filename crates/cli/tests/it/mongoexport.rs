@@ -30,12 +30,12 @@ fn every_type_comes_back_as_it_was() {
     for form in ["canonical", "relaxed"] {
         let file = source.join(format!("{form}.jsonl"));
         let given = fields(&fs::read_to_string(&file).unwrap());
-        run(format!("velocitydb insert {form} --many -f {}", file.display()));
+        run(format!("velocitydb insert {form} --many --file {}", file.display()));
         let text = run(format!("velocitydb list {form} --format json"));
         assert!(fields(&text).is_identical(&given), "{text}\n{given}");
         // What was exported is read as the same values.
         fs::write(folder.path().join("exported.jsonl"), &text).unwrap();
-        run(format!("velocitydb insert again-{form} --many -f exported.jsonl"));
+        run(format!("velocitydb insert again-{form} --many --file exported.jsonl"));
         let again = run(format!("velocitydb list again-{form} --format json"));
         assert!(fields(&again).is_identical(&given), "{again}\n{given}");
         exported.push(fields(&again));
