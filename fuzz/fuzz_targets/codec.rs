@@ -44,6 +44,8 @@ fn walk(value: RawValue<'_>, depth: usize) {
     }
     let _ = (value.kind(), value.as_bool(), value.as_i64(), value.as_u64(), value.as_f64());
     let _ = (value.as_str(), value.as_bytes(), value.as_time());
+    let _ = (value.as_object_id(), value.as_decimal(), value.as_binary());
+    let _ = value.as_foreign().map(|foreign| foreign.map(|foreign| foreign.content().map(drop)));
     if depth == 0 {
         let _ = (value.to_value(), value.compare(value), value.to_json());
         let _ = value.deserialize::<Value>();

@@ -1,7 +1,7 @@
 //! Values, objects and updates, made out of bytes.
 
 use arbitrary::{Result, Unstructured};
-use velocitydb_core::{Bytes, Object, Time, Value};
+use velocitydb_core::{Binary, Bytes, Decimal, Foreign, Object, ObjectId, Time, Value};
 
 const DEPTH_MAX: usize = 5;
 const NAMES: &[&str] = &["a", "b", "0", "1", "", "a.b", "\0", "é", "long name of a field"];
@@ -32,7 +32,7 @@ pub fn object(input: &mut Unstructured<'_>) -> Result<Object> {
 }
 
 fn nested_value(input: &mut Unstructured<'_>, depth: usize) -> Result<Value> {
-    let kinds = if depth < DEPTH_MAX { 12 } else { 10 };
+    let kinds = if depth < DEPTH_MAX { 16 } else { 14 };
     Ok(match input.int_in_range(0..=kinds)? {
         0 => Value::Null,
         1 => input.arbitrary::<bool>()?.into(),
@@ -48,11 +48,40 @@ fn nested_value(input: &mut Unstructured<'_>, depth: usize) -> Result<Value> {
             let range = Time::MIN.as_micros()..=Time::MAX.as_micros();
             Time::from_micros(input.int_in_range(range)?).expect("it is in range").into()
         }
-        11 => {
+        11 => Decimal::from_bits(input.arbitrary()?).into(),
+        12 => {
+            let exponent = input.int_in_range(-4_i32..=4)?;
+            Decimal::new(input.arbitrary::<i16>()?.into(), exponent).expect("it has few digits").into()
+        }
+        13 => match input.arbitrary()? {
+            true => ObjectId::from(input.arbitrary::<[u8; 12]>()?).into(),
+            false => Binary::new(input.arbitrary()?, input.arbitrary::<Vec<u8>>()?).into(),
+        },
+        14 => foreign(input)?.into(),
+        15 => {
             let count = input.int_in_range(0..=5)?;
             (0..count).map(|_| nested_value(input, depth + 1)).collect::<Result<Vec<_>>>()?.into()
         }
         _ => nested_object(input, depth + 1)?.into(),
+    })
+}
+
+/// A value of a type that nothing computes with.
+fn foreign(input: &mut Unstructured<'_>) -> Result<Foreign> {
+    let text: String = input.arbitrary::<String>()?.replace('\0', "");
+    Ok(match input.int_in_range(0..=8)? {
+        0 => Foreign::min_key(),
+        1 => Foreign::max_key(),
+        2 => Foreign::undefined(),
+        3 => Foreign::symbol(&text),
+        4 => Foreign::timestamp(input.arbitrary()?, input.arbitrary()?),
+        5 => Foreign::regex(&text, "i").expect("there is no NUL"),
+        6 => Foreign::db_pointer(&text, ObjectId::default()).expect("there is no NUL"),
+        7 => Foreign::javascript(&text),
+        _ => {
+            let scope = Object::from([("x", input.arbitrary::<i64>()?)]);
+            Foreign::javascript_with_scope(&text, &scope).expect("it is small")
+        }
     })
 }
 
@@ -102,6 +131,8 @@ fn operand(input: &mut Unstructured<'_>, operator: &str) -> Result<Value> {
             Value::UInt(u64::MAX),
             Value::Float(0.5),
             Value::Float(f64::INFINITY),
+            Value::Decimal(Decimal::ONE),
+            Value::Decimal(Decimal::NAN),
         ])?)
         .clone(),
         "$pull" if input.arbitrary()? => Object::from([("$in", list(input)?)]).into(),

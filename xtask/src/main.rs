@@ -4,6 +4,7 @@
 //! `run`, and one row in `COMMANDS`.
 
 mod crash;
+mod decimals;
 mod error;
 mod fix;
 mod miri;
@@ -30,6 +31,7 @@ const COMMANDS: &[(&str, &str, Run)] = &[
     ("fix", fix::SUMMARY, fix::run),
     ("crash", crash::SUMMARY, crash::run),
     ("oracle", oracle::SUMMARY, oracle::run),
+    ("decimals", decimals::SUMMARY, decimals::run),
     ("miri", miri::SUMMARY, miri::run),
     ("walls", walls::SUMMARY, walls::run),
     ("tidy", tidy::SUMMARY, tidy::run),

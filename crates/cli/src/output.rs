@@ -205,7 +205,9 @@ fn cell(value: &Value) -> String {
     let mut text = match value {
         Value::String(text) if !text.is_empty() && Value::from_json(text).is_err() => text.clone(),
         Value::Time(time) => time.to_string(),
-        value => value.to_json(),
+        Value::Decimal(decimal) => decimal.to_string(),
+        Value::ObjectId(id) => id.to_string(),
+        value => value.as_uuid().map_or_else(|| value.to_json(), |id| id.to_string()),
     };
     if let Some((end, _)) = text.char_indices().nth(CELL_CHARS_MAX) {
         text.truncate(end);
@@ -267,6 +269,18 @@ mod tests {
         let fields = object! { "a": "text", "b": "1", "c": 1, "d": 1.0, "e": "", "f": null };
         let cells: Vec<_> = fields.values().map(cell).collect();
         assert_eq!(cells, ["text", "\"1\"", "1", "1.0", "\"\"", "null"]);
+    }
+
+    #[test]
+    fn cells_show_ids_and_decimals_without_their_types() {
+        let fields = Object::from_json(
+            r#"{"a": {"$numberDecimal": "1.50"}, "b": {"$oid": "6922d394a1b2c3d4e5f60718"},
+            "c": {"$uuid": "01a207af-ef1a-7c1c-8707-070707070707"}, "d": {"$minKey": 1}}"#,
+        )
+        .unwrap();
+        let cells: Vec<_> = fields.values().map(cell).collect();
+        let uuid = "01a207af-ef1a-7c1c-8707-070707070707";
+        assert_eq!(cells, ["1.50", "6922d394a1b2c3d4e5f60718", uuid, r#"{"$minKey":1}"#]);
     }
 
     #[test]

@@ -16,6 +16,12 @@
 //! 0x08       time                 8 bytes, little-endian, signed: microseconds since 1970, UTC
 //! 0x09+w     array                container of elements
 //! 0x0c+w     object               container of fields, sorted by the bytes of their names
+//! 0x12       ObjectId             12 bytes
+//! 0x13       decimal              2 bytes, little-endian: exponent + 6176, or 0x7800 for infinity, 0x7c00
+//!                                 for NaN; the highest bit is the sign (of NaN 0). Then the coefficient,
+//!                                 little-endian, 0 to 15 bytes, as few as will do
+//! 0x14       binary               subtype, which is not 0, and the bytes
+//! 0x15       foreign              number of its type, and its payload: see [`Foreign`](crate::Foreign)
 //! ```
 //!
 //! A container numbers in units of 1, 2 or 4 bytes (`w` = 0, 1, 2), little-endian: the smallest

@@ -10,14 +10,18 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::value::{BorrowedStrDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{
-    self, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+    self, DeserializeSeed, Deserializer as _, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
 use crate::node::{Node, Shape};
 use crate::raw::{RawFields, RawItems};
-use crate::ser::{NATIVE, TIME};
-use crate::{Bytes, Error, Kind, Object, RawValue, Result, Time, Value, extended};
+use crate::ser::{ENCODED, NATIVE, TIME};
+use crate::{
+    Binary, BinaryRef, Bytes, Decimal, Error, Foreign, Kind, Object, ObjectId, RawValue, Result,
+    Time, Uuid, Value, extended,
+};
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -46,6 +50,58 @@ impl<'de> Deserialize<'de> for Bytes {
             return converted(deserializer);
         }
         deserializer.deserialize_byte_buf(ValueVisitor)?.try_into().map_err(de::Error::custom)
+    }
+}
+
+/// Reads a type that is text in human-readable formats of others, or its value, also as extended JSON.
+macro_rules! deserialize_encoded {
+    ($($type:ty: $read:expr;)*) => {$(
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let value = match deserializer.is_human_readable() {
+                    true => Value::deserialize(deserializer)?,
+                    false => EncodedValue::deserialize(deserializer)?.0,
+                };
+                let read: fn(Value) -> Result<Self> = $read;
+                read(value).map_err(de::Error::custom)
+            }
+        }
+    )*};
+}
+
+deserialize_encoded! {
+    ObjectId: |value| value.as_str().map_or_else(|| value.clone().try_into(), str::parse);
+    Decimal: |value| match value {
+        Value::String(text) => text.parse(),
+        Value::Int(integer) => Ok(integer.into()),
+        Value::UInt(integer) => Ok(integer.into()),
+        value => value.try_into(),
+    };
+    Uuid: |value| value.as_str().map_or_else(|| value.clone().try_into(), str::parse);
+    Binary: Value::try_into;
+    Foreign: Value::try_into;
+}
+
+/// A value as its encoded bytes.
+struct EncodedValue(Value);
+
+impl<'de> Deserialize<'de> for EncodedValue {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(EncodedVisitor).map(Self)
+    }
+}
+
+struct EncodedVisitor;
+
+impl Visitor<'_> for EncodedVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bytes of an encoded value")
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Value, E> {
+        RawValue::validate(bytes).and_then(RawValue::to_value).map_err(E::custom)
     }
 }
 
@@ -136,6 +192,9 @@ impl<'de> Visitor<'de> for ValueVisitor {
                 .map(Value::Time)
                 .map_err(de::Error::custom);
         }
+        if first == ENCODED {
+            return fields.next_value::<EncodedValue>().map(|encoded| encoded.0);
+        }
         object.insert(first, fields.next_value::<Value>()?);
         collect_fields(object, fields)
     }
@@ -196,8 +255,61 @@ impl<'de> Deserializer<'de> {
         if self.native {
             return visitor.visit_borrowed_bytes(bytes);
         }
-        let payload = BTreeMap::from(extended::binary_payload(bytes));
+        let payload = BTreeMap::from(extended::binary_payload(BinaryRef { subtype: 0, bytes }));
         visitor.visit_map(MapDeserializer::new([(extended::BINARY, payload)].into_iter()))
+    }
+}
+
+impl<'de> Deserializer<'de> {
+    /// A value of a type that serde does not know: natively its bytes, and extended JSON otherwise.
+    fn encoded<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if self.native {
+            let field = (ENCODED, self.value.as_encoded());
+            return visitor.visit_map(MapDeserializer::new([field].into_iter()));
+        }
+        Owned(self.value.to_value()?).deserialize_any(visitor)
+    }
+}
+
+/// An owned value, of which the types that serde does not know are extended JSON.
+struct Owned(Value);
+
+impl<'de> IntoDeserializer<'de, Error> for Owned {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> de::Deserializer<'de> for Owned {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if let Some(form) = extended::form(&self.0)? {
+            return Owned(form.into()).deserialize_any(visitor);
+        }
+        match self.0 {
+            Value::Object(object) => {
+                let fields = object.into_iter().map(|(name, value)| (name, Owned(value)));
+                visitor.visit_map(MapDeserializer::new(fields))
+            }
+            Value::Array(items) => {
+                visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(Owned)))
+            }
+            Value::String(text) => visitor.visit_string(text),
+            Value::Bool(value) => visitor.visit_bool(value),
+            Value::Int(value) => visitor.visit_i64(value),
+            Value::UInt(value) => visitor.visit_u64(value),
+            Value::Float(value) => visitor.visit_f64(value),
+            // All others have a form.
+            _ => visitor.visit_unit(),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -214,6 +326,9 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
             Shape::String(value) => visitor.visit_borrowed_str(value),
             Shape::Bytes(value) => self.bytes(value, visitor),
             Shape::Time(value) => self.time(value, visitor),
+            Shape::ObjectId(_) | Shape::Decimal(_) | Shape::Binary(_) | Shape::Foreign(_) => {
+                self.encoded(visitor)
+            }
             Shape::Array(items) => {
                 visitor.visit_seq(Items { items, position: 0, depth: self.depth + 1 })
             }

@@ -4,6 +4,8 @@
 //! id                     bytes
 //! number < 0, 0, > 0     01, 02, 03, and what follows 21, 22, 23 in a key
 //! text                   the text itself, which begins with 20 to 7e, or c2 to f4
+//! UUID                   f5 and its 16 bytes
+//! ObjectId               f6 and its 12 bytes
 //! false, true            f7, f8
 //! time                   f9, and 8 bytes, big-endian: microseconds since 1970, with the sign bit
 //!                        inverted
@@ -20,24 +22,26 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use crate::error::shortened;
-use crate::key::{Direction, class, decode_key, encode_key_value};
+use crate::key::{self, Direction, decode_key, encode_key_value};
 use crate::limits::DOCUMENT_ID_BYTES_MAX;
 use crate::node::Shape;
-use crate::{Error, Kind, Result, Time, Value};
+use crate::{BinaryRef, Decimal, Error, Kind, ObjectId, Result, Time, Uuid, Value};
 
 /// The distance from the first bytes of numbers in keys to those in ids.
 const NUMBER_SHIFT: u8 = 0x20;
 const CHECKED: &str = "the bytes of an id are checked when it is made";
 const NUMBERS: std::ops::RangeInclusive<u8> = 0x01..=0x03;
 const TEXTS: std::ops::RangeInclusive<u8> = 0x20..=0xf4;
+const UUID: u8 = 0xf5;
+const OBJECT_ID: u8 = 0xf6;
 const FALSE: u8 = 0xf7;
 const TRUE: u8 = 0xf8;
 const TIME: u8 = 0xf9;
 
 /// The id of a document within its collection.
 ///
-/// Any scalar value: text, a number, a bool or a time, but neither null nor NaN. Ids sort as values
-/// do, and numbers are one id if they are equal: `1.0` is read back as `1`. Text has 1 to 512 bytes
+/// Any scalar value: text, a number, an ObjectId, a UUID, a bool or a time, but neither null nor NaN.
+/// Ids sort as values do, and numbers are one id if they are equal: `1.0` is read back as `1`. Text has 1 to 512 bytes
 /// of UTF-8 without control characters (U+0000 to U+001F, and U+007F), since ids end up in URLs, logs
 /// and terminals.
 ///
@@ -119,21 +123,23 @@ impl DocumentId {
         let Some((first, rest)) = component.split_first() else { return Vec::new() };
         let with = |first: u8, rest: &[u8]| [&[first], rest].concat();
         match *first {
-            class::STRING => match rest.split_last() {
-                // The end of a text: below all longer ones. Ids have no bytes that are escaped.
-                Some((0, text)) => text.to_vec(),
-                // Right above the end of a text.
-                Some((1, text)) => [text, &[0]].concat(),
-                _ => [&[NUMBERS.end() + 1], &[][..]].concat().max(rest.to_vec()),
+            first @ key::NEGATIVE..=key::POSITIVE => with(first - NUMBER_SHIFT, rest),
+            key::STRING => unescaped(vec![], rest).max(vec![NUMBERS.end() + 1]),
+            key::BINARY => match rest.split_first() {
+                Some((&Uuid::SUBTYPE, rest)) => unescaped(vec![UUID], rest),
+                Some((Uuid::SUBTYPE.., _)) => vec![OBJECT_ID],
+                _ => vec![UUID],
             },
-            first @ class::NEGATIVE..=class::POSITIVE => with(first - NUMBER_SHIFT, rest),
-            class::FALSE => with(FALSE, rest),
-            class::TRUE => with(TRUE, rest),
-            class::TIME => with(TIME, rest),
-            ..class::NEGATIVE => Vec::new(),
-            ..class::STRING => vec![NUMBERS.end() + 1],
-            ..class::FALSE => vec![TEXTS.end() + 1],
-            ..class::TIME => vec![TRUE + 1],
+            key::OBJECT_ID => with(OBJECT_ID, rest),
+            key::FALSE => with(FALSE, rest),
+            key::TRUE => with(TRUE, rest),
+            key::TIME => with(TIME, rest),
+            ..key::NEGATIVE => Vec::new(),
+            ..key::STRING => vec![NUMBERS.end() + 1],
+            ..key::BINARY => vec![UUID],
+            ..key::OBJECT_ID => vec![OBJECT_ID],
+            ..key::FALSE => vec![FALSE],
+            ..key::TIME => vec![TIME],
             _ => vec![TIME + 1],
         }
     }
@@ -155,7 +161,10 @@ impl DocumentId {
             Value::Float(float) if float.is_nan() => {
                 return Err(invalid(value, "it is not a number"));
             }
-            Value::Int(_) | Value::UInt(_) | Value::Float(_) => {
+            Value::Decimal(decimal) if decimal.is_nan() => {
+                return Err(invalid(value, "it is not a number"));
+            }
+            Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::Decimal(_) => {
                 let mut bytes = component();
                 bytes[0] -= NUMBER_SHIFT;
                 bytes
@@ -165,7 +174,16 @@ impl DocumentId {
                 bytes[0] = TIME;
                 bytes
             }
-            Value::Null | Value::Bytes(_) | Value::Array(_) | Value::Object(_) => {
+            Value::ObjectId(id) => [&[OBJECT_ID], &id.as_bytes()[..]].concat(),
+            Value::Binary(_) if let Some(id) = value.as_uuid() => {
+                [&[UUID], &id.as_bytes()[..]].concat()
+            }
+            Value::Null
+            | Value::Bytes(_)
+            | Value::Binary(_)
+            | Value::Foreign(_)
+            | Value::Array(_)
+            | Value::Object(_) => {
                 let problem = format!("its type is {}, which ids cannot have", value.kind());
                 return Err(invalid(value, &problem));
             }
@@ -265,6 +283,11 @@ impl<'a> IdRef<'a> {
             Value::UInt(value) => Shape::UInt(value),
             Value::Float(value) => Shape::Float(value),
             Value::Time(value) => Shape::Time(value),
+            Value::Decimal(value) => Shape::Decimal(value),
+            Value::ObjectId(value) => Shape::ObjectId(value),
+            Value::Binary(value) => {
+                Shape::Binary(BinaryRef { subtype: value.subtype(), bytes: &bytes[1..] })
+            }
             value => unreachable!("no id is {value}"),
         }
     }
@@ -278,10 +301,28 @@ impl<'a> IdRef<'a> {
     }
 }
 
+/// Appends escaped bytes of a component, which may be cut off, or end right above it.
+fn unescaped(mut bytes: Vec<u8>, component: &[u8]) -> Vec<u8> {
+    let mut rest = component.iter();
+    while let Some(&byte) = rest.next() {
+        match byte {
+            key::END => break,
+            key::ESCAPE => match rest.next() {
+                Some(escaped) => bytes.push(escaped - 1),
+                None => bytes.push(0),
+            },
+            byte => bytes.push(byte),
+        }
+    }
+    bytes
+}
+
 /// The value of the bytes of an id that is not text.
 fn value_of(bytes: &[u8]) -> Option<Value> {
     let (first, rest) = bytes.split_first()?;
     match *first {
+        UUID => <[u8; 16]>::try_from(rest).ok().map(|bytes| Uuid::from(bytes).into()),
+        OBJECT_ID => <[u8; 12]>::try_from(rest).ok().map(|bytes| ObjectId::from(bytes).into()),
         FALSE | TRUE if rest.is_empty() => Some(Value::Bool(*first == TRUE)),
         TIME => {
             let sortable = i64::from_be_bytes(rest.try_into().ok()?);
@@ -329,7 +370,12 @@ impl fmt::Display for IdRef<'_> {
         match self.to_value() {
             Value::String(text) => f.pad(&text),
             Value::Time(time) => f.pad(&time.to_string()),
-            value => f.pad(&value.to_string()),
+            Value::ObjectId(id) => f.pad(&id.to_string()),
+            Value::Decimal(number) => f.pad(&number.to_string()),
+            value => match value.as_uuid() {
+                Some(id) => f.pad(&id.to_string()),
+                None => f.pad(&value.to_string()),
+            },
         }
     }
 }
@@ -472,7 +518,7 @@ macro_rules! scalars {
     )*};
 }
 
-scalars! { i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 bool Time }
+scalars! { i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 bool Decimal ObjectId Uuid Time }
 
 #[cfg(test)]
 mod tests {
@@ -510,6 +556,7 @@ mod tests {
             value!(-1.5),
             value!(-1),
             value!(0),
+            value!(Decimal::new(1, -1).unwrap()),
             value!(0.5),
             value!(1),
             value!(300),
@@ -523,6 +570,11 @@ mod tests {
             value!("aa"),
             value!("é"),
             value!("\u{10ffff}"),
+            value!(Uuid::from([0; 16])),
+            value!(Uuid::from([1; 16])),
+            value!(Uuid::from([255; 16])),
+            value!(ObjectId::from([0; 12])),
+            value!(ObjectId::from([255; 12])),
             value!(false),
             value!(true),
             value!(Time::MIN),

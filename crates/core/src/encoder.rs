@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 
 use crate::format::{Names, tag};
 use crate::limits::DOCUMENT_BYTES_MAX;
-use crate::{Error, Object, RawValue, Result, Time, Value};
+use crate::{BinaryRef, Decimal, Error, Object, ObjectId, RawForeign, RawValue, Result};
+use crate::{Time, Value};
 
 /// Writes one value, piece by piece, in any order of fields.
 ///
@@ -74,6 +75,10 @@ impl<'b> Encoder<'b> {
             Value::String(value) => self.string(value),
             Value::Bytes(value) => self.bytes(value),
             Value::Time(value) => self.time(*value),
+            Value::ObjectId(value) => self.object_id(*value),
+            Value::Decimal(value) => self.decimal(*value),
+            Value::Binary(value) => self.binary(value.as_raw()),
+            Value::Foreign(value) => self.foreign(value.as_raw()),
             Value::Array(values) => {
                 self.begin(Container::Array)?;
                 for value in values {
@@ -131,6 +136,40 @@ impl<'b> Encoder<'b> {
         self.scalar(tag::TIME, &value.as_micros().to_le_bytes())
     }
 
+    pub(crate) fn object_id(&mut self, value: ObjectId) -> Result<()> {
+        self.scalar(tag::OBJECT_ID, value.as_bytes())
+    }
+
+    pub(crate) fn decimal(&mut self, value: Decimal) -> Result<()> {
+        let coefficient = value.coefficient().to_le_bytes();
+        let length = 16 - value.coefficient().leading_zeros() as usize / 8;
+        let mut payload = SmallVec::<[u8; 18]>::from_slice(&value.head().to_le_bytes());
+        payload.extend_from_slice(&coefficient[..length]);
+        self.scalar(tag::DECIMAL, &payload)
+    }
+
+    pub(crate) fn binary(&mut self, value: BinaryRef<'_>) -> Result<()> {
+        if value.subtype == 0 {
+            return self.bytes(value.bytes);
+        }
+        self.ensure_size(2 + value.bytes.len())?;
+        self.out.extend_from_slice(&[tag::BINARY, value.subtype]);
+        self.out.extend_from_slice(value.bytes);
+        Ok(())
+    }
+
+    pub(crate) fn foreign(&mut self, value: RawForeign<'_>) -> Result<()> {
+        if value.check(self.open.len()).is_err() {
+            // It was valid by itself, and is nested too deeply here.
+            let max = self.names.depth_max();
+            return Err(self.limit("depth of nested arrays and objects", max + 1, max));
+        }
+        self.ensure_size(2 + value.payload().len())?;
+        self.out.extend_from_slice(&[tag::FOREIGN, value.kind().code()]);
+        self.out.extend_from_slice(value.payload());
+        Ok(())
+    }
+
     /// Writes the integer that `write` writes as a time in microseconds.
     pub(crate) fn time_from_int(
         &mut self,
@@ -141,6 +180,18 @@ impl<'b> Encoder<'b> {
         let micros = RawValue::new(&self.out[start..])?.as_i64()?;
         self.out.truncate(start);
         self.time(Time::from_micros(micros.ok_or(Error::TimeRange)?)?)
+    }
+
+    /// The bytes that `write` writes as a value, which is taken back.
+    pub(crate) fn bytes_of(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<Vec<u8>> {
+        let start = self.out.len();
+        write(self)?;
+        let bytes = RawValue::new(&self.out[start..])?.as_bytes()?.map(<[u8]>::to_vec);
+        self.out.truncate(start);
+        bytes.ok_or(Error::corrupt("an encoded value is not bytes"))
     }
 
     /// Writes a value that is encoded already, in the same form and within the same limits.

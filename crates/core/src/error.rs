@@ -95,6 +95,17 @@ pub enum Error {
         problem: Cow<'static, str>,
     },
 
+    /// A text is not that of a decimal, an ObjectId, a UUID or a part of a value.
+    #[error("{what} {text:?} is invalid: {problem}")]
+    InvalidText {
+        /// What it should be: "decimal", "ObjectId", "UUID".
+        what: Cow<'static, str>,
+        /// The text, shortened if it is long.
+        text: String,
+        /// What is wrong with it.
+        problem: Cow<'static, str>,
+    },
+
     /// A text is not a path.
     #[error("path {text:?} is invalid at byte {position}: {problem}")]
     InvalidPath {
@@ -313,6 +324,7 @@ impl Error {
             | Self::IntegerRange { .. }
             | Self::TimeRange
             | Self::InvalidTime { .. }
+            | Self::InvalidText { .. }
             | Self::InvalidPath { .. }
             | Self::PathBlocked { .. }
             | Self::InvalidDocumentId { .. }
@@ -398,8 +410,10 @@ impl std::fmt::Display for By<'_> {
 /// What to do about a field whose name begins with `$`.
 fn name_advice(path: &str) -> String {
     let name = path.rsplit('.').next().unwrap_or(path);
-    if crate::vocabulary::is_absent_type(name) {
-        return format!("{name}, a type of MongoDB's extended JSON, is not supported yet");
+    if crate::vocabulary::is_reference(name) {
+        return format!(
+            "{name}, a part of MongoDB's references to documents, is not supported yet"
+        );
     }
     "use another name".to_owned()
 }

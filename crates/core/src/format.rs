@@ -16,7 +16,17 @@ pub(crate) mod tag {
     pub(crate) const TIME: u8 = 0x08;
     pub(crate) const ARRAY: u8 = 0x09;
     pub(crate) const OBJECT: u8 = 0x0c;
-    pub(crate) const MAX: u8 = 0x0e;
+    /// The last tag of an object.
+    pub(crate) const OBJECT_MAX: u8 = 0x0e;
+    pub(crate) const OBJECT_ID: u8 = 0x12;
+    pub(crate) const DECIMAL: u8 = 0x13;
+    pub(crate) const BINARY: u8 = 0x14;
+    pub(crate) const FOREIGN: u8 = 0x15;
+
+    /// Whether there is a value with this tag.
+    pub(crate) const fn is_known(tag: u8) -> bool {
+        matches!(tag, NULL..=OBJECT_MAX | OBJECT_ID..=FOREIGN)
+    }
 
     /// How many bytes of two's complement hold the integer.
     pub(crate) const fn int_bytes(value: i64) -> usize {

@@ -3,12 +3,23 @@
 //! | value | text |
 //! |---|---|
 //! | time | `{"$date": "2026-11-23T09:15:00.250000Z"}` |
-//! | bytes | `{"$binary": {"base64": "AQI=", "subType": "00"}}` |
+//! | bytes, binary | `{"$binary": {"base64": "AQI=", "subType": "00"}}` |
 //! | NaN, infinities | `{"$numberDouble": "NaN"}`, `"Infinity"`, `"-Infinity"` |
+//! | decimal | `{"$numberDecimal": "1.50"}` |
+//! | ObjectId | `{"$oid": "6922d394a1b2c3d4e5f60718"}` |
+//! | timestamp | `{"$timestamp": {"t": 1763890068, "i": 1}}` |
+//! | regular expression | `{"$regularExpression": {"pattern": "^a", "options": "i"}}` |
+//! | JavaScript | `{"$code": "x + 1"}`, with scope `{"$code": "x + 1", "$scope": {"x": 1}}` |
+//! | MinKey, MaxKey | `{"$minKey": 1}`, `{"$maxKey": 1}` |
+//! | symbol, undefined | `{"$symbol": "a"}`, `{"$undefined": true}` |
+//! | DBPointer | `{"$dbPointer": {"$ref": "db.users", "$id": {"$oid": "6922d394a1b2c3d4e5f60718"}}}` |
 //!
 //! On input, `{"$date": 1795425300250}` and `{"$date": {"$numberLong": "1795425300250"}}` are
-//! milliseconds since 1970, and `$numberLong`, `$numberInt` and `$numberDouble` are numbers. Such
-//! an object with a wrong payload, or with other fields, is an error.
+//! milliseconds since 1970, `$numberLong`, `$numberInt` and `$numberDouble` are numbers,
+//! `{"$binary": "AQI=", "$type": "00"}` is binary, and
+//! `{"$uuid": "01a207af-ef1a-7c1c-8707-070707070707"}` is binary of subtype 4. So the canonical and the
+//! relaxed form of MongoDB are both read. Such an object with a wrong payload, or with other fields, is
+//! an error.
 //!
 //! Integers keep 64 bits, and one that does not fit is an error, never silently a float. Floats
 //! are written so that they come back as the same floats: `1.0`. `-0` is a float, since integers
@@ -423,8 +434,7 @@ impl<'de> Visitor<'de> for FieldName<'_, '_, '_> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        let known = extended::NAMES.into_iter().find(|key| name.starts_with('$') && *key == name);
-        match known {
+        match extended::known(name) {
             Some(_) if self.position == 0 => return Ok(Name::Extended(name.to_owned())),
             Some(key) => {
                 let expected = "an object of its own, and no other fields beside it";

@@ -7,18 +7,29 @@
 //!
 //! ```text
 //! value          component
+//! MinKey         0c
+//! undefined      0e
 //! null           10
 //! NaN            20
 //! number < 0     21 and the exponent and mantissa of its negation, all bits inverted
 //! zero           22
 //! number > 0     23 exponent mantissa
 //! string         30 escaped 00
+//! symbol         38 escaped 00
 //! object         40 (01 name-escaped 00 value)… 00
 //! array          50 value… 00
 //! bytes          60 escaped 00
+//! binary         61 subtype escaped 00; subtype 0 is bytes
+//! ObjectId       68 and its 12 bytes
 //! false, true    70, 71
 //! time           80 and 8 bytes, big-endian: microseconds since 1970, with the sign bit inverted
+//! timestamp      88 escaped 00
+//! regular expression  90, DBPointer  98, JavaScript  a0, JavaScript with scope  a8: each escaped 00
+//! MaxKey         f0
 //! ```
+//!
+//! What is escaped of a type that nothing computes with is its payload, which
+//! [`Foreign`](crate::Foreign) describes.
 //!
 //! *escaped* text or bytes have `01 01` for 00 and `01 02` for 01.
 //!
@@ -30,49 +41,67 @@
 //! 08    nothing: the field is missing
 //! ```
 //!
-//! A number is encoded exactly, whatever its type: every integer and float here is `m · 2^e` with
+//! A number is encoded exactly, whatever its type. Every integer and float here is `m · 2^e` with
 //! `1 <= m < 2` and a fraction of at most 63 bits.
 //!
 //! ```text
 //! exponent    2 bytes, big-endian: e + 1075; 2099 for infinity
 //! mantissa    the bits of m after the point, 7 in a byte from the top, as few bytes as will do,
 //!             at least one: ┌───────┬──────┐
-//!                           │ 7 bits│ more │   more = 1 if another byte follows
+//!                           │ 7 bits│ more │   more = 1 if something follows
 //!                           └───────┴──────┘
 //! ```
+//!
+//! A decimal can have more bits, and can be larger or smaller. Of a mantissa at most 126 bits are
+//! written, which are 18 bytes, and if others follow, a byte 00 that says so. That is enough to keep
+//! all numbers apart, and to find the decimal again: `magnitude.rs` says why.
+//!
+//! ```text
+//! e          exponent and mantissa
+//! -1075      0000 and e + 32768 in 2 bytes, mantissa       below every float but zero
+//! and less
+//! 1024       2098, 18 bytes ff, ff, e in 2 bytes, mantissa  above every float but infinity: no
+//! and more                                                  other number has an ff there
+//! ```
+
+mod number;
 
 use crate::container::ensure;
+use crate::decimal::Sign;
 use crate::limits::DEPTH_MAX;
+use crate::magnitude::Magnitude;
 use crate::node::{Node, Shape};
-use crate::{Error, Object, RawValue, Result, Time, Value};
-
-/// First bytes of components that ids have too.
-pub(crate) mod class {
-    pub(crate) const NEGATIVE: u8 = super::NEGATIVE;
-    pub(crate) const POSITIVE: u8 = super::POSITIVE;
-    pub(crate) const STRING: u8 = super::STRING;
-    pub(crate) const FALSE: u8 = super::FALSE;
-    pub(crate) const TRUE: u8 = super::TRUE;
-    pub(crate) const TIME: u8 = super::TIME;
-}
+use crate::{BinaryRef, Decimal, Error, Foreign, ForeignKind, Object, ObjectId, RawForeign};
+use crate::{RawValue, Result, Time, Value};
 
 const EMPTY: u8 = 0x04;
 const MISSING: u8 = 0x08;
+const MIN_KEY: u8 = 0x0c;
+const UNDEFINED: u8 = 0x0e;
 const NULL: u8 = 0x10;
 const NAN: u8 = 0x20;
-const NEGATIVE: u8 = 0x21;
+pub(crate) const NEGATIVE: u8 = 0x21;
 const ZERO: u8 = 0x22;
-const POSITIVE: u8 = 0x23;
-const STRING: u8 = 0x30;
+pub(crate) const POSITIVE: u8 = 0x23;
+pub(crate) const STRING: u8 = 0x30;
+const SYMBOL: u8 = 0x38;
 const OBJECT: u8 = 0x40;
 const ARRAY: u8 = 0x50;
 const BYTES: u8 = 0x60;
-const FALSE: u8 = 0x70;
-const TRUE: u8 = 0x71;
-const TIME: u8 = 0x80;
+pub(crate) const BINARY: u8 = 0x61;
+pub(crate) const OBJECT_ID: u8 = 0x68;
+pub(crate) const FALSE: u8 = 0x70;
+pub(crate) const TRUE: u8 = 0x71;
+pub(crate) const TIME: u8 = 0x80;
+const TIMESTAMP: u8 = 0x88;
+const REGEX: u8 = 0x90;
+const DB_POINTER: u8 = 0x98;
+const JAVASCRIPT: u8 = 0xa0;
+const JAVASCRIPT_WITH_SCOPE: u8 = 0xa8;
+const MAX_KEY: u8 = 0xf0;
 
-const END: u8 = 0x00;
-const ESCAPE: u8 = 0x01;
+pub(crate) const END: u8 = 0x00;
+pub(crate) const ESCAPE: u8 = 0x01;
 const FIELD: u8 = 0x01;
 
 /// In which direction a component of a key sorts.
@@ -217,10 +246,14 @@ fn append<'a>(value: impl Node<'a>, depth: usize, key: &mut Vec<u8>) -> Result<(
             key.push(STRING);
             append_escaped(value.as_bytes(), key);
         }
-        Shape::Bytes(value) => {
-            key.push(BYTES);
-            append_escaped(value, key);
+        Shape::Decimal(value) => append_decimal(value, key),
+        Shape::Bytes(bytes) => append_binary(BinaryRef { subtype: 0, bytes }, key),
+        Shape::Binary(value) => append_binary(value, key),
+        Shape::ObjectId(value) => {
+            key.push(OBJECT_ID);
+            key.extend_from_slice(value.as_bytes());
         }
+        Shape::Foreign(value) => append_foreign(value, key),
         Shape::Time(value) => {
             key.push(TIME);
             let sortable = value.as_micros() ^ i64::MIN;
@@ -258,107 +291,56 @@ fn append_escaped(bytes: &[u8], key: &mut Vec<u8>) {
     key.push(END);
 }
 
+fn append_binary(value: BinaryRef<'_>, key: &mut Vec<u8>) {
+    match value.subtype {
+        0 => key.push(BYTES),
+        subtype => key.extend_from_slice(&[BINARY, subtype]),
+    }
+    append_escaped(value.bytes, key);
+}
+
+/// The first byte of the component of a foreign type.
+const fn first_of(kind: ForeignKind) -> u8 {
+    match kind {
+        ForeignKind::MinKey => MIN_KEY,
+        ForeignKind::Undefined => UNDEFINED,
+        ForeignKind::Symbol => SYMBOL,
+        ForeignKind::Timestamp => TIMESTAMP,
+        ForeignKind::Regex => REGEX,
+        ForeignKind::DbPointer => DB_POINTER,
+        ForeignKind::JavaScript => JAVASCRIPT,
+        ForeignKind::JavaScriptWithScope => JAVASCRIPT_WITH_SCOPE,
+        ForeignKind::MaxKey => MAX_KEY,
+    }
+}
+
+fn append_foreign(value: RawForeign<'_>, key: &mut Vec<u8>) {
+    key.push(first_of(value.kind()));
+    match value.kind() {
+        ForeignKind::MinKey | ForeignKind::Undefined | ForeignKind::MaxKey => {}
+        _ => append_escaped(value.payload(), key),
+    }
+}
+
 fn append_integer(negative: bool, magnitude: u64, key: &mut Vec<u8>) {
     match Magnitude::of_integer(magnitude) {
-        Some(magnitude) => magnitude.append(negative, key),
+        Some(magnitude) => number::append(magnitude, negative, key),
         None => key.push(ZERO),
     }
 }
 
 fn append_float(value: f64, key: &mut Vec<u8>) {
     match Magnitude::of_float(value.abs()) {
-        Some(magnitude) => magnitude.append(value < 0.0, key),
+        Some(magnitude) => number::append(magnitude, value < 0.0, key),
         None => key.push(if value.is_nan() { NAN } else { ZERO }),
     }
 }
 
-/// A number above zero, exactly: `mantissa / 2^63 · 2^exponent`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Magnitude {
-    exponent: i32,
-    /// The highest bit is set.
-    mantissa: u64,
-}
-
-impl Magnitude {
-    /// Makes all exponents positive. The smallest float is 2^-1074.
-    const BIAS: i32 = 1075;
-    const INFINITY: Self = Self { exponent: 1024, mantissa: 1 << 63 };
-    /// The bits of a float's fraction.
-    const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1;
-
-    /// `None` for zero.
-    fn of_integer(value: u64) -> Option<Self> {
-        let zeros = value.leading_zeros();
-        (value != 0).then(|| Self { exponent: 63 - zeros as i32, mantissa: value << zeros })
+fn append_decimal(value: Decimal, key: &mut Vec<u8>) {
+    match Magnitude::of_decimal(value) {
+        Some(magnitude) => number::append(magnitude, value.is_negative(), key),
+        None => key.push(if value.is_nan() { NAN } else { ZERO }),
     }
-
-    /// From a float that is not negative. `None` for zero and NaN.
-    fn of_float(value: f64) -> Option<Self> {
-        if value.is_nan() || value == 0.0 {
-            return None;
-        }
-        if value.is_infinite() {
-            return Some(Self::INFINITY);
-        }
-        let fraction = value.to_bits() & ((1 << Self::FRACTION_BITS) - 1);
-        let biased = (value.to_bits() >> Self::FRACTION_BITS) as i32;
-        let (integer, scale) = match biased {
-            0 => (fraction, 1),
-            _ => (fraction | 1 << Self::FRACTION_BITS, biased),
-        };
-        // The value is `integer · 2^(scale - 1075)`.
-        let integer = Self::of_integer(integer)?;
-        Some(Self { exponent: integer.exponent + scale - 1075, ..integer })
-    }
-
-    fn append(self, negative: bool, key: &mut Vec<u8>) {
-        key.push(if negative { NEGATIVE } else { POSITIVE });
-        let start = key.len();
-        let biased = (self.exponent + Self::BIAS) as u16;
-        key.extend_from_slice(&biased.to_be_bytes());
-        // The highest bit is always set, and is not written.
-        let mut bits = self.mantissa << 1;
-        loop {
-            let byte = (bits >> 56) as u8 & 0xfe;
-            bits <<= 7;
-            key.push(byte | u8::from(bits != 0));
-            if bits == 0 {
-                break;
-            }
-        }
-        if negative {
-            invert(&mut key[start..], Direction::Descending);
-        }
-    }
-
-    /// The number as an integer if it is whole and fits 64 bits, or as a float.
-    fn to_value(self, negative: bool) -> Option<Value> {
-        let sign = if negative { -1 } else { 1 };
-        if self == Self::INFINITY {
-            return Some(Value::Float(f64::from(sign) * f64::INFINITY));
-        }
-        let whole = (0..=63).contains(&self.exponent)
-            && self.exponent + self.mantissa.trailing_zeros() as i32 >= 63;
-        if whole {
-            let integer = i128::from(self.mantissa >> (63 - self.exponent)) * i128::from(sign);
-            if let Some(value) = Value::integer(integer) {
-                return Some(value);
-            }
-        }
-        // Both factors are exact, and so is their product if this is a float at all. The power is
-        // split, since one half alone can be too small for a float.
-        let (first, second) = (self.exponent / 2, self.exponent - self.exponent / 2);
-        let fraction = self.mantissa as f64 / (1_u64 << 63) as f64;
-        let float = fraction * power_of_two(first) * power_of_two(second);
-        let exact = Self::of_float(float) == Some(self);
-        exact.then(|| Value::Float(f64::from(sign) * float))
-    }
-}
-
-/// `2^exponent`, for exponents of normal floats.
-fn power_of_two(exponent: i32) -> f64 {
-    f64::from_bits(((exponent + 1023) as u64) << Magnitude::FRACTION_BITS)
 }
 
 /// The rest of a key that is being read.
@@ -373,11 +355,23 @@ impl Reader<'_> {
         loop {
             match self.byte()? {
                 END if open > 0 => open -= 1,
-                NULL | NAN | ZERO | FALSE | TRUE => {}
+                MIN_KEY | UNDEFINED | NULL | NAN | ZERO | FALSE | TRUE | MAX_KEY => {}
                 EMPTY | MISSING if open == 0 => {}
-                NEGATIVE => self.skip_number(0xff)?,
-                POSITIVE => self.skip_number(0x00)?,
-                STRING | BYTES => self.skip_escaped()?,
+                NEGATIVE => drop(self.magnitude(0xff)?),
+                POSITIVE => drop(self.magnitude(0x00)?),
+                STRING
+                | SYMBOL
+                | BYTES
+                | TIMESTAMP
+                | REGEX
+                | DB_POINTER
+                | JAVASCRIPT
+                | JAVASCRIPT_WITH_SCOPE => self.skip_escaped()?,
+                BINARY => {
+                    self.byte()?;
+                    self.skip_escaped()?;
+                }
+                OBJECT_ID => drop(self.bytes::<12>()?),
                 TIME => drop(self.bytes::<8>()?),
                 ARRAY | OBJECT => open += 1,
                 // An object's entry is its name and a value, and the value is read next.
@@ -398,22 +392,18 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn skip_number(&mut self, inverted: u8) -> Result<()> {
-        self.bytes::<2>()?;
-        while (self.byte()? ^ inverted) & 1 == 1 {}
-        Ok(())
-    }
-
     fn value(&mut self, depth: usize) -> Result<Value> {
         ensure(depth <= DEPTH_MAX, "a key is nested too deeply")?;
         Ok(match self.byte()? {
             NULL => Value::Null,
             NAN => Value::Float(f64::NAN),
-            NEGATIVE => self.number(0xff)?,
+            NEGATIVE => self.number(Sign::Minus)?,
             ZERO => Value::Int(0),
-            POSITIVE => self.number(0x00)?,
+            POSITIVE => self.number(Sign::Plus)?,
             STRING => Value::String(self.text()?),
             BYTES => Value::Bytes(self.escaped()?),
+            BINARY => self.binary()?,
+            OBJECT_ID => Value::ObjectId(ObjectId::from(self.bytes()?)),
             FALSE => Value::Bool(false),
             TRUE => Value::Bool(true),
             TIME => self.time()?,
@@ -426,8 +416,27 @@ impl Reader<'_> {
                 Value::Array(items)
             }
             OBJECT => Value::Object(self.object(depth)?),
-            _ => return Err(Error::corrupt("a key has an unknown type")),
+            first => Value::Foreign(self.foreign(first, depth)?),
         })
+    }
+
+    fn binary(&mut self) -> Result<Value> {
+        let subtype = self.byte()?;
+        ensure(subtype != 0, "a key has bytes of no subtype with one")?;
+        let bytes = self.escaped()?;
+        Ok(Value::Binary(BinaryRef { subtype, bytes: &bytes }.to_binary()))
+    }
+
+    fn foreign(&mut self, first: u8, depth: usize) -> Result<Foreign> {
+        let kind = ForeignKind::ALL.into_iter().find(|kind| first_of(*kind) == first);
+        let kind = kind.ok_or(Error::corrupt("a key has an unknown type"))?;
+        let payload = match kind {
+            ForeignKind::MinKey | ForeignKind::Undefined | ForeignKind::MaxKey => Vec::new(),
+            _ => self.escaped()?,
+        };
+        let foreign = RawForeign::new(kind, &payload);
+        foreign.check(depth)?;
+        Ok(foreign.to_foreign())
     }
 
     fn object(&mut self, depth: usize) -> Result<Object> {
@@ -440,25 +449,6 @@ impl Reader<'_> {
             }
         }
         Object::from_sorted(fields).ok_or(Error::corrupt("a key has an object out of order"))
-    }
-
-    fn number(&mut self, inverted: u8) -> Result<Value> {
-        let biased = u16::from_be_bytes(self.bytes::<2>()?.map(|byte| byte ^ inverted));
-        let (mut mantissa, mut shift) = (1_u64 << 63, 63_u32);
-        loop {
-            let byte = self.byte()? ^ inverted;
-            shift = shift.checked_sub(7).ok_or(Error::corrupt("a key has a number too long"))?;
-            mantissa |= u64::from(byte >> 1) << shift;
-            if byte & 1 == 0 {
-                break;
-            }
-        }
-        let exponent = i32::from(biased) - Magnitude::BIAS;
-        (-1074..=1024)
-            .contains(&exponent)
-            .then(|| Magnitude { exponent, mantissa }.to_value(inverted != 0))
-            .flatten()
-            .ok_or(Error::corrupt("a key has a number that no type holds"))
     }
 
     fn time(&mut self) -> Result<Value> {
@@ -506,8 +496,9 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::number::BIAS;
     use super::*;
-    use crate::value;
+    use crate::{Binary, Uuid, value};
 
     const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
 
@@ -515,6 +506,24 @@ mod tests {
         let mut key = Vec::new();
         encode_key_value(value, direction, &mut key);
         key
+    }
+
+    /// A value of each foreign type.
+    fn foreign(kind: ForeignKind) -> Value {
+        let foreign = match kind {
+            ForeignKind::MinKey => Foreign::min_key(),
+            ForeignKind::Undefined => Foreign::undefined(),
+            ForeignKind::Symbol => Foreign::symbol("a\0"),
+            ForeignKind::Timestamp => Foreign::timestamp(1, 256),
+            ForeignKind::Regex => Foreign::regex("^a", "i").unwrap(),
+            ForeignKind::DbPointer => Foreign::db_pointer("a", ObjectId::default()).unwrap(),
+            ForeignKind::JavaScript => Foreign::javascript("x"),
+            ForeignKind::JavaScriptWithScope => {
+                Foreign::javascript_with_scope("x", &crate::object! { "x": [1] }).unwrap()
+            }
+            ForeignKind::MaxKey => Foreign::max_key(),
+        };
+        foreign.into()
     }
 
     /// Numbers around every edge of every type.
@@ -527,6 +536,32 @@ mod tests {
         for float in floats {
             let around = [float.next_down(), float, float.next_up()];
             values.extend(around.into_iter().flat_map(|float| [value!(float), value!(-float)]));
+        }
+        for text in [
+            "0.1",
+            "-0.1",
+            "1.10",
+            "1E-6176",
+            "9E-6176",
+            "1E-324",
+            "1E+308",
+            "1.8E+308",
+            "-1E+309",
+            "1E+6144",
+            "9.999999999999999999999999999999999E+6144",
+            "1E+22",
+            "1E+23",
+            "0.5",
+            "1.797693134862315708145274237317043E+308",
+            "1.797693134862315708145274237317044E+308",
+            "0.1000000000000000055511151231257827",
+            "0.1000000000000000055511151231257828",
+            "1.000000000000000000000000000000001",
+            "0.9999999999999999999999999999999999",
+            "4.940656458412465441765687928682214E-324",
+            "1E-400",
+        ] {
+            values.push(text.parse::<Decimal>().unwrap().into());
         }
         for shift in 0..64 {
             let power = 1_u64 << shift;
@@ -560,8 +595,13 @@ mod tests {
     #[test]
     fn components_come_back_and_know_their_end() {
         let mut values = edge_numbers();
+        values.extend(ForeignKind::ALL.map(foreign));
         values.extend([
             value!(null),
+            value!(ObjectId::from([0; 12])),
+            value!(Uuid::from([1; 16])),
+            value!([Binary::new(0x80, [0, 1, 2]), Binary::new(1, [])]),
+            value!([{ "a": (foreign(ForeignKind::MaxKey)) }]),
             value!(["", "a\0\u{1}\u{2}b", [], {}, { "": { "\0": true } }, false]),
             value!(crate::Bytes((0..=255).collect())),
             value!([Time::MIN, Time::UNIX_EPOCH, Time::MAX]),
@@ -615,6 +655,14 @@ mod tests {
             (value!([true]), &[0x50, 0x71, 0x00]),
             (value!({ "a": null }), &[0x40, 0x01, b'a', 0x00, 0x10, 0x00]),
             (value!(Time::UNIX_EPOCH), &[0x80, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+            (value!(Decimal::ONE), &[0x23, 0x04, 0x33, 0x00]),
+            (value!(Binary::new(5, [0])), &[0x61, 0x05, 0x01, 0x01, 0x00]),
+            (foreign(ForeignKind::MinKey), &[0x0c]),
+            (value!(Foreign::symbol("a")), &[0x38, b'a', 0x00]),
+            (
+                value!(Foreign::timestamp(0, 2)),
+                &[0x88, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 0],
+            ),
         ] {
             assert_eq!(key(&value, Direction::Ascending), bytes, "{value:?}");
         }
@@ -622,12 +670,17 @@ mod tests {
 
     #[test]
     fn numbers_that_no_type_holds_are_corrupt() {
-        let exponent = |exponent: i32| ((exponent + Magnitude::BIAS) as u16).to_be_bytes();
+        let exponent = |exponent: i32| ((exponent + BIAS) as u16).to_be_bytes();
         for (exponent, mantissa) in [
-            (exponent(64), &[0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x02][..]),
+            (exponent(126), &[[0x01; 17].as_slice(), &[0x02]].concat()[..]),
             (exponent(-1074), &[0x80]),
             (exponent(1024), &[0x80]),
             (exponent(1025), &[0x00]),
+            (exponent(2000), &[0x00]),
+            (exponent(-1075), &[0x04, 0x33, 0x00]),
+            (exponent(1023), &[[0xff; 19].as_slice(), &[0x03, 0xff, 0x00]].concat()),
+            (exponent(0), &[[0x01; 18].as_slice(), &[0xff, 0x04, 0x00, 0x00]].concat()),
+            (exponent(0), &[[0x01; 18].as_slice(), &[0x00]].concat()),
             (exponent(-1075), &[0x00]),
             (exponent(0), &[0x01; 10]),
         ] {

@@ -11,6 +11,15 @@ mod error_class;
 pub mod id;
 pub mod limits;
 
+mod binary;
+mod decimal;
+mod foreign;
+mod magnitude;
+mod natural;
+mod object_id;
+mod uuid;
+pub mod uuid_binary;
+
 mod macros;
 mod node;
 pub mod object;
@@ -48,6 +57,7 @@ pub mod sort;
 pub mod update;
 pub mod wire;
 
+pub use binary::{Binary, BinaryRef};
 pub use codec::Encoded;
 pub use command::{
     Action, BegunLease, Body, Check, CollectionOptions, Command, Condition, Expiry, Lease,
@@ -55,6 +65,7 @@ pub use command::{
     Request, RequestId, SchemaChange, Skip, Write,
 };
 pub use consistency::Consistency;
+pub use decimal::{Decimal, Rounding};
 pub use document::{
     DocumentView, Header, check_own_fields, decode_varint, encode_varint, validate_document,
 };
@@ -63,9 +74,11 @@ pub use error::{Error, Result};
 pub use error_class::ErrorClass;
 pub use fanout::{Fanout, Leaf};
 pub use filter::{Filter, field};
+pub use foreign::{Foreign, ForeignContent, ForeignKind, RawForeign};
 pub use id::{CollectionName, IdGenerator, IndexName};
 pub use index::IndexSpec;
 pub use object::Object;
+pub use object_id::{ObjectId, ObjectIdGenerator};
 pub use path::Path;
 pub use projection::Projection;
 pub use raw::{RawArray, RawObject, RawValue};
@@ -73,5 +86,6 @@ pub use release::Release;
 pub use sort::{Sort, SortKey};
 pub use time::Time;
 pub use update::Update;
+pub use uuid::Uuid;
 pub use value::{Bytes, Kind, Value};
 pub use violation::{More, Violation, Violations};

@@ -1,7 +1,9 @@
 //! [`Node`]: a common view of owned and encoded values, so that comparing, printing and key
 //! encoding are each written once.
 
-use crate::{IdRef, Kind, Object, Result, Time, Value, object};
+use crate::{
+    BinaryRef, Decimal, IdRef, Kind, Object, ObjectId, RawForeign, Result, Time, Value, object,
+};
 
 /// A value that can be read. Owned values never fail; encoded ones can be corrupt.
 pub(crate) trait Node<'a>: Copy {
@@ -40,6 +42,11 @@ pub(crate) enum Shape<'a, Items, Fields> {
     String(&'a str),
     Bytes(&'a [u8]),
     Time(Time),
+    ObjectId(ObjectId),
+    Decimal(Decimal),
+    /// With a subtype, which may be 0 in a value that was not encoded.
+    Binary(BinaryRef<'a>),
+    Foreign(RawForeign<'a>),
     Array(Items),
     Object(Fields),
 }
@@ -58,6 +65,10 @@ impl<'a> Node<'a> for &'a Value {
             Value::String(value) => Shape::String(value),
             Value::Bytes(value) => Shape::Bytes(value),
             Value::Time(value) => Shape::Time(*value),
+            Value::ObjectId(value) => Shape::ObjectId(*value),
+            Value::Decimal(value) => Shape::Decimal(*value),
+            Value::Binary(value) => Shape::Binary(value.as_raw()),
+            Value::Foreign(value) => Shape::Foreign(value.as_raw()),
             Value::Array(values) => Shape::Array(Found(values.iter())),
             Value::Object(fields) => Shape::Object(Found(fields.iter())),
         })

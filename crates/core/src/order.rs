@@ -3,23 +3,28 @@
 //! Values of different classes sort by class, as in MongoDB:
 //!
 //! ```text
-//! null < numbers < strings < objects < arrays < bytes < bools < times
+//! MinKey < undefined < null < numbers < strings < symbols < objects < arrays < binary < ObjectIds
+//!   < bools < times < timestamps < regular expressions < DBPointers
+//!   < JavaScript < JavaScript with scope < MaxKey
 //! ```
 //!
-//! A missing field is not a value; if one has to be sorted, it comes before null.
+//! A missing field is not a value; if one has to be sorted, it comes before all values.
 //!
 //! - Numbers compare by their exact value, whatever their type: `1 == 1.0`, `0.0 == -0.0`, and
-//!   `2^53 + 1` is above the float `2^53`. NaN equals itself and is below all other numbers.
-//! - Strings compare by their UTF-8 bytes (which is the order of their code points), bytes by
-//!   their bytes; a prefix comes first.
+//!   `2^53 + 1` is above the float `2^53`, and the decimal `0.1` below the float `0.1`. NaN equals
+//!   itself and is below all other numbers.
+//! - Strings and symbols compare by their UTF-8 bytes (which is the order of their code points), binary
+//!   by subtype and then by its bytes, ObjectIds and the types that nothing computes with by theirs; a
+//!   prefix comes first.
 //! - Arrays compare element by element; a prefix comes first.
 //! - Objects compare as sequences of (name, value) in canonical order; a prefix comes first.
 //! - False is below true, earlier times are below later ones.
 
 use std::cmp::Ordering;
 
+use crate::magnitude::Magnitude;
 use crate::node::{Node, Shape};
-use crate::{Object, RawValue, Result, Value};
+use crate::{BinaryRef, Decimal, ForeignKind, Object, RawValue, Result, Value};
 
 impl Value {
     /// Compares in the one total order; also what `==`, `<` and `Ord` do.
@@ -119,6 +124,8 @@ fn compare_shapes<'a, 'b, A: Node<'a>, B: Node<'b>>(
     Ok(match (a, b) {
         (Shape::String(a), Shape::String(b)) => a.cmp(b),
         (Shape::Bytes(a), Shape::Bytes(b)) => a.cmp(b),
+        (Shape::ObjectId(a), Shape::ObjectId(b)) => a.cmp(&b),
+        (Shape::Foreign(a), Shape::Foreign(b)) => a.payload().cmp(b.payload()),
         (Shape::Bool(a), Shape::Bool(b)) => a.cmp(&b),
         (Shape::Time(a), Shape::Time(b)) => a.cmp(&b),
         (Shape::Array(a), Shape::Array(b)) => {
@@ -134,7 +141,7 @@ fn compare_shapes<'a, 'b, A: Node<'a>, B: Node<'b>>(
         }
         (a, b) => match (number(&a), number(&b)) {
             (Some(a), Some(b)) => a.compare(b),
-            _ => Ordering::Equal,
+            _ => binary(&a).cmp(&binary(&b)),
         },
     })
 }
@@ -161,19 +168,49 @@ fn sequences<A, B>(
 /// The place of a value's class among the classes.
 fn class<I, F>(shape: &Shape<'_, I, F>) -> u8 {
     match shape {
-        Shape::Null => 0,
-        Shape::Int(_) | Shape::UInt(_) | Shape::Float(_) => 1,
-        Shape::String(_) => 2,
-        Shape::Object(_) => 3,
-        Shape::Array(_) => 4,
-        Shape::Bytes(_) => 5,
-        Shape::Bool(_) => 6,
-        Shape::Time(_) => 7,
+        Shape::Foreign(foreign) => foreign_class(foreign.kind()),
+        Shape::Null => 2,
+        Shape::Int(_) | Shape::UInt(_) | Shape::Float(_) | Shape::Decimal(_) => 3,
+        Shape::String(_) => 4,
+        Shape::Object(_) => 6,
+        Shape::Array(_) => 7,
+        Shape::Bytes(_) | Shape::Binary(_) => 8,
+        Shape::ObjectId(_) => 9,
+        Shape::Bool(_) => 10,
+        Shape::Time(_) => 11,
+    }
+}
+
+/// The place of a foreign type among the classes.
+fn foreign_class(kind: ForeignKind) -> u8 {
+    match kind {
+        ForeignKind::MinKey => 0,
+        ForeignKind::Undefined => 1,
+        ForeignKind::Symbol => 5,
+        ForeignKind::Timestamp => 12,
+        ForeignKind::Regex => 13,
+        ForeignKind::DbPointer => 14,
+        ForeignKind::JavaScript => 15,
+        ForeignKind::JavaScriptWithScope => 16,
+        ForeignKind::MaxKey => 17,
     }
 }
 
 fn is_nan<I, F>(shape: &Shape<'_, I, F>) -> bool {
-    matches!(shape, Shape::Float(float) if float.is_nan())
+    match shape {
+        Shape::Float(float) => float.is_nan(),
+        Shape::Decimal(decimal) => decimal.is_nan(),
+        _ => false,
+    }
+}
+
+/// Bytes with their subtype, which is what they compare by first.
+fn binary<'a, I, F>(shape: &Shape<'a, I, F>) -> Option<BinaryRef<'a>> {
+    match shape {
+        Shape::Bytes(bytes) => Some(BinaryRef { subtype: 0, bytes }),
+        Shape::Binary(binary) => Some(*binary),
+        _ => None,
+    }
 }
 
 fn number<I, F>(shape: &Shape<'_, I, F>) -> Option<Number> {
@@ -181,6 +218,7 @@ fn number<I, F>(shape: &Shape<'_, I, F>) -> Option<Number> {
         Shape::Int(value) => Some(Number::Integer((*value).into())),
         Shape::UInt(value) => Some(Number::Integer((*value).into())),
         Shape::Float(value) => Some(Number::Float(*value)),
+        Shape::Decimal(value) => Some(Number::Decimal(*value)),
         _ => None,
     }
 }
@@ -190,6 +228,7 @@ fn number<I, F>(shape: &Shape<'_, I, F>) -> Option<Number> {
 enum Number {
     Integer(i128),
     Float(f64),
+    Decimal(Decimal),
 }
 
 impl Number {
@@ -201,7 +240,32 @@ impl Number {
             (Self::Float(a), Self::Float(b)) => {
                 a.partial_cmp(&b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
             }
+            (Self::Decimal(a), Self::Decimal(b)) => a.cmp(&b),
+            (Self::Decimal(a), Self::Float(b)) => decimal_and_float(a, b),
+            (Self::Float(a), Self::Decimal(b)) => decimal_and_float(b, a).reverse(),
+            (Self::Decimal(a), Self::Integer(b)) => decimal_and_integer(a, b),
+            (Self::Integer(a), Self::Decimal(b)) => decimal_and_integer(b, a).reverse(),
         }
+    }
+}
+
+/// Compares exactly: integers of 64 bits are decimals.
+fn decimal_and_integer(decimal: Decimal, integer: i128) -> Ordering {
+    decimal.cmp(&Decimal::new(integer, 0).expect("an integer of 64 bits has at most 20 digits"))
+}
+
+/// Compares exactly, by the binary digits of both.
+fn decimal_and_float(decimal: Decimal, float: f64) -> Ordering {
+    if decimal.is_nan() || float.is_nan() {
+        return float.is_nan().cmp(&decimal.is_nan());
+    }
+    let (a, b) = (Magnitude::of_decimal(decimal), Magnitude::of_float(float.abs()));
+    // A zero has no magnitude, and no sign that counts.
+    let is_below = [a.is_some() && decimal.is_negative(), b.is_some() && float < 0.0];
+    match is_below {
+        [false, false] => a.cmp(&b),
+        [true, true] => b.cmp(&a),
+        [a_below, b_below] => b_below.cmp(&a_below),
     }
 }
 
@@ -224,14 +288,23 @@ fn integer_and_float(integer: i128, float: f64) -> Ordering {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Bytes, Encoded, Time, Value, object, value};
+    use crate::{
+        Binary, Bytes, Decimal, Encoded, Foreign, ObjectId, Time, Uuid, Value, object, value,
+    };
+
+    fn decimal(text: &str) -> Value {
+        text.parse::<Decimal>().unwrap().into()
+    }
 
     /// All different, in ascending order.
     fn ascending() -> Vec<Value> {
         vec![
+            value!(Foreign::min_key()),
+            value!(Foreign::undefined()),
             value!(null),
             value!(f64::NAN),
             value!(f64::NEG_INFINITY),
+            decimal("-1E+6144"),
             value!(f64::MIN),
             value!(i64::MIN as f64 * 1.5),
             value!(i64::MIN),
@@ -240,12 +313,18 @@ mod tests {
             value!(-1),
             value!(-0.5),
             value!(-f64::from_bits(1)),
+            decimal("-1E-6176"),
             value!(0),
+            decimal("1E-6176"),
             value!(f64::from_bits(1)),
+            decimal("0.1"),
+            value!(0.1),
+            decimal("0.1000000000000000055511151231257828"),
             value!(0.5),
             value!(1),
             value!(1.5),
             value!((1_i64 << 53) as f64),
+            decimal("9007199254740992.5"),
             value!((1_i64 << 53) + 1),
             value!(i64::MAX - 1),
             value!(i64::MAX),
@@ -254,6 +333,9 @@ mod tests {
             value!(u64::MAX),
             value!(18_446_744_073_709_551_616.0),
             value!(f64::MAX),
+            decimal("1.797693134862315708145274237317044E+308"),
+            decimal("1E+309"),
+            decimal("9.999999999999999999999999999999999E+6144"),
             value!(f64::INFINITY),
             value!(""),
             value!("\0"),
@@ -264,6 +346,8 @@ mod tests {
             value!("ÿ"),
             value!("\u{ffff}"),
             value!("\u{10000}"),
+            value!(Foreign::symbol("")),
+            value!(Foreign::symbol("a")),
             value!({}),
             value!({ "": 1 }),
             value!({ "a": null }),
@@ -282,11 +366,23 @@ mod tests {
             value!(Bytes(vec![0, 0])),
             value!(Bytes(vec![1])),
             value!(Bytes(vec![255])),
+            value!(Binary::new(1, [9])),
+            value!(Uuid::default()),
+            value!(ObjectId::default()),
+            value!(ObjectId::from([9; 12])),
             value!(false),
             value!(true),
             value!(Time::MIN),
             value!(Time::UNIX_EPOCH),
             value!(Time::MAX),
+            value!(Foreign::timestamp(1, 2)),
+            value!(Foreign::timestamp(2, 1)),
+            value!(Foreign::regex("a", "i").unwrap()),
+            value!(Foreign::regex("ab", "").unwrap()),
+            value!(Foreign::db_pointer("a", ObjectId::default()).unwrap()),
+            value!(Foreign::javascript("x")),
+            value!(Foreign::javascript_with_scope("x", &object! { "x": 1 }).unwrap()),
+            value!(Foreign::max_key()),
         ]
     }
 
@@ -317,5 +413,18 @@ mod tests {
         assert_eq!(value!([1, { "a": 2.0 }]), value!([1.0, { "a": 2 }]));
         assert_ne!(value!(1), value!("1"));
         assert_eq!(value!(f64::NAN), value!(-f64::NAN));
+        for (text, other) in [
+            ("1.00", value!(1)),
+            ("-0", value!(0)),
+            ("0E+9", value!(-0.0)),
+            ("0.5", value!(0.5)),
+            ("18446744073709551615", value!(u64::MAX)),
+            ("1.8446744073709551616E+19", value!(18_446_744_073_709_551_616.0)),
+            ("-Infinity", value!(f64::NEG_INFINITY)),
+            ("NaN", value!(f64::NAN)),
+        ] {
+            assert_eq!(decimal(text), other);
+            assert_eq!(other, decimal(text));
+        }
     }
 }

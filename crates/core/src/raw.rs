@@ -5,6 +5,8 @@
 //! unreadable bytes are [`Error::Corrupt`]. Only the `validate` functions guarantee that bytes are
 //! what the encoder writes; call them once for untrusted bytes, and keep a checksum afterwards.
 
+mod payload;
+
 use std::fmt;
 
 use serde::Deserialize;
@@ -14,7 +16,8 @@ use crate::format::{Names, tag};
 use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::node::{Node, Shape};
 use crate::path::Segment;
-use crate::{Error, Kind, Object, Path, Result, Time, Value};
+use crate::{BinaryRef, Decimal, Error, ForeignKind, Kind, Object, ObjectId, Path, RawForeign};
+use crate::{Result, Time, Value};
 
 /// An encoded value of any type.
 ///
@@ -29,7 +32,7 @@ impl<'a> RawValue<'a> {
     /// A view of bytes that were validated before. Only the tag is checked here.
     pub fn new(encoded: &'a [u8]) -> Result<Self> {
         match encoded.first() {
-            Some(&tag) if tag <= tag::MAX => Ok(Self { encoded }),
+            Some(&tag) if tag::is_known(tag) => Ok(Self { encoded }),
             Some(_) => Err(Error::corrupt("a value has an unknown type")),
             None => Err(Error::corrupt("a value has no bytes")),
         }
@@ -67,7 +70,12 @@ impl<'a> RawValue<'a> {
             tag::BYTES => Kind::Bytes,
             tag::TIME => Kind::Time,
             tag::ARRAY..tag::OBJECT => Kind::Array,
-            _ => Kind::Object,
+            tag::OBJECT..=tag::OBJECT_MAX => Kind::Object,
+            tag::OBJECT_ID => Kind::ObjectId,
+            tag::DECIMAL => Kind::Decimal,
+            tag::BINARY => Kind::Binary,
+            // Of bytes that were not validated the type may be unknown.
+            _ => Kind::Foreign(self.foreign_kind().unwrap_or(ForeignKind::Undefined)),
         }
     }
 
@@ -111,9 +119,36 @@ impl<'a> RawValue<'a> {
         string.then(|| text(self.payload())).transpose()
     }
 
-    /// The bytes, if this is bytes.
+    /// The bytes, if this is bytes of no subtype.
     pub fn as_bytes(self) -> Result<Option<&'a [u8]>> {
         Ok((self.tag() == tag::BYTES).then(|| self.payload()))
+    }
+
+    /// The bytes and their subtype, which is 0 for bytes of none.
+    pub fn as_binary(self) -> Result<Option<BinaryRef<'a>>> {
+        Ok(match self.tag() {
+            tag::BYTES => Some(BinaryRef { subtype: 0, bytes: self.payload() }),
+            tag::BINARY => Some(self.binary()?),
+            _ => None,
+        })
+    }
+
+    /// The ObjectId, if this is one.
+    pub fn as_object_id(self) -> Result<Option<ObjectId>> {
+        let object_id = self.tag() == tag::OBJECT_ID;
+        object_id.then(|| self.object_id()).transpose()
+    }
+
+    /// The decimal, if this is one. Other numbers are not converted.
+    pub fn as_decimal(self) -> Result<Option<Decimal>> {
+        let decimal = self.tag() == tag::DECIMAL;
+        decimal.then(|| self.decimal()).transpose()
+    }
+
+    /// The value of a foreign type, if this is one.
+    pub fn as_foreign(self) -> Result<Option<RawForeign<'a>>> {
+        let foreign = self.tag() == tag::FOREIGN;
+        foreign.then(|| self.foreign()).transpose()
     }
 
     /// The time, if this is one.
@@ -130,7 +165,7 @@ impl<'a> RawValue<'a> {
 
     /// The fields, if this is an object.
     pub fn as_object(self) -> Result<Option<RawObject<'a>>> {
-        let object = self.tag() >= tag::OBJECT;
+        let object = (tag::OBJECT..=tag::OBJECT_MAX).contains(&self.tag());
         object.then(|| RawObject::new(self.encoded)).transpose()
     }
 
@@ -149,6 +184,14 @@ impl<'a> RawValue<'a> {
             Shape::String(value) => Value::String(value.to_owned()),
             Shape::Bytes(value) => Value::Bytes(value.to_owned()),
             Shape::Time(value) => Value::Time(value),
+            Shape::ObjectId(value) => Value::ObjectId(value),
+            Shape::Decimal(value) => Value::Decimal(value),
+            Shape::Binary(value) => Value::from(value.to_binary()),
+            Shape::Foreign(value) => {
+                // An owned value can always be read, so the content is checked here.
+                value.check(depth)?;
+                Value::Foreign(value.to_foreign())
+            }
             Shape::Array(items) => {
                 Value::Array(items.map(|item| item?.decode(depth + 1)).collect::<Result<_>>()?)
             }
@@ -157,7 +200,7 @@ impl<'a> RawValue<'a> {
     }
 
     /// Checks the value and everything in it.
-    fn check(self, names: Names, depth: usize) -> Result<()> {
+    pub(crate) fn check(self, names: Names, depth: usize) -> Result<()> {
         let payload = self.payload();
         match self.tag() {
             tag::NULL | tag::FALSE | tag::TRUE => {
@@ -183,7 +226,11 @@ impl<'a> RawValue<'a> {
                 let array = self.check_container(names, depth)?;
                 RawItems::new(array).try_for_each(|item| item?.check(names, depth + 1))
             }
-            _ => self.check_object(names, depth),
+            tag::OBJECT..=tag::OBJECT_MAX => self.check_object(names, depth),
+            tag::OBJECT_ID => self.object_id().map(drop),
+            tag::DECIMAL => self.decimal().map(drop),
+            tag::BINARY => self.binary().map(drop),
+            _ => self.foreign()?.check(depth),
         }
     }
 
@@ -211,30 +258,6 @@ impl<'a> RawValue<'a> {
     fn tag(self) -> u8 {
         self.encoded.first().copied().unwrap_or(tag::NULL)
     }
-
-    #[inline]
-    fn payload(self) -> &'a [u8] {
-        self.encoded.get(1..).unwrap_or_default()
-    }
-
-    /// The payload of a type whose payload is eight bytes.
-    #[inline]
-    fn eight(self) -> Result<[u8; 8]> {
-        self.payload().try_into().map_err(|_| Error::corrupt("a number or time is not 8 bytes"))
-    }
-
-    #[inline]
-    fn int(self) -> Result<i64> {
-        let payload = self.payload();
-        ensure(payload.len() <= 8, "an integer is longer than 8 bytes")?;
-        let sign = if payload.last().is_some_and(|byte| *byte >= 0x80) { -1 } else { 0 };
-        Ok(payload.iter().rev().fold(sign, |value, byte| value << 8 | i64::from(*byte)))
-    }
-
-    fn time(self) -> Result<Time> {
-        Time::from_micros(i64::from_le_bytes(self.eight()?))
-            .map_err(|_| Error::corrupt("a time is outside of the years 0001 to 9999"))
-    }
 }
 
 impl<'a> Node<'a> for RawValue<'a> {
@@ -256,7 +279,13 @@ impl<'a> Node<'a> for RawValue<'a> {
             tag::ARRAY..tag::OBJECT => {
                 Shape::Array(RawItems::new(Container::new(self.encoded, depth)?))
             }
-            _ => Shape::Object(RawFields::new(Container::new(self.encoded, depth)?)),
+            tag::OBJECT..=tag::OBJECT_MAX => {
+                Shape::Object(RawFields::new(Container::new(self.encoded, depth)?))
+            }
+            tag::OBJECT_ID => Shape::ObjectId(self.object_id()?),
+            tag::DECIMAL => Shape::Decimal(self.decimal()?),
+            tag::BINARY => Shape::Binary(self.binary()?),
+            _ => Shape::Foreign(self.foreign()?),
         })
     }
 
@@ -267,7 +296,10 @@ impl<'a> Node<'a> for RawValue<'a> {
 
     #[inline]
     fn field(self, name: &str) -> Result<Option<Self>> {
-        if self.tag() < tag::OBJECT { Ok(None) } else { RawObject::new(self.encoded)?.get(name) }
+        match self.tag() {
+            tag::OBJECT..=tag::OBJECT_MAX => RawObject::new(self.encoded)?.get(name),
+            _ => Ok(None),
+        }
     }
 
     #[inline]
@@ -356,7 +388,7 @@ impl<'a> RawObject<'a> {
     /// A view of bytes that were validated before. Only the header is checked here.
     pub fn new(encoded: &'a [u8]) -> Result<Self> {
         match encoded.first() {
-            Some(tag::OBJECT..=tag::MAX) => Ok(Self(Container::new(encoded, 0)?)),
+            Some(tag::OBJECT..=tag::OBJECT_MAX) => Ok(Self(Container::new(encoded, 0)?)),
             _ => Err(Error::corrupt("it is not an object")),
         }
     }

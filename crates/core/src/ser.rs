@@ -1,16 +1,21 @@
 //! Serialization: from values to any format, this crate's and others.
 //!
-//! In this crate's format, [`Time`] and [`Bytes`] are native; in other human-readable formats,
-//! they are extended JSON. They detect the format by a newtype with a private name, inside of
-//! which this crate's own serializer is not human-readable.
+//! In this crate's format, [`Time`], [`Bytes`] and the other types that JSON lacks are native. In other
+//! human-readable formats, fields of the types [`ObjectId`], [`Decimal`] and [`Uuid`] are text, and all
+//! else is extended JSON. They detect the format by a newtype with a private name, inside of which this
+//! crate's own serializer is not human-readable. Formats that are not human-readable get the encoding.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::ser::{self, SerializeMap, SerializeSeq};
 
+use crate::codec::encode_value_into;
 use crate::node::{Node, Shape};
-use crate::{Bytes, Object, RawArray, RawObject, RawValue, Result, Time, Value, extended, node};
+use crate::{
+    Binary, BinaryRef, Bytes, Decimal, Foreign, Object, ObjectId, RawArray, RawObject, RawValue,
+    Result, Time, Uuid, Value, extended, node,
+};
 
 /// The name of the newtype around a time.
 pub(crate) const TIME: &str = "$velocitydb::Time";
@@ -50,9 +55,53 @@ impl Serialize for BytesBody<'_> {
         single_field(
             serializer,
             extended::BINARY,
-            &BTreeMap::from(extended::binary_payload(self.0)),
+            &BTreeMap::from(extended::binary_payload(BinaryRef { subtype: 0, bytes: self.0 })),
         )
     }
+}
+
+/// The name of the newtype around the bytes of an encoded value.
+pub(crate) const ENCODED: &str = "$velocitydb::Encoded";
+
+/// A value of a type that serde does not know.
+struct EncodedBody<'a> {
+    value: &'a Value,
+    /// Its text, where it is not extended JSON in human-readable formats.
+    text: Option<String>,
+}
+
+impl Serialize for EncodedBody<'_> {
+    fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            let mut bytes = Vec::new();
+            encode_value_into(self.value, &mut bytes).map_err(ser::Error::custom)?;
+            return serializer.serialize_bytes(&bytes);
+        }
+        match &self.text {
+            Some(text) => serializer.serialize_str(text),
+            None => extended::form(self.value).map_err(ser::Error::custom)?.serialize(serializer),
+        }
+    }
+}
+
+macro_rules! serialize_encoded {
+    ($($type:ty: $text:expr;)*) => {$(
+        impl Serialize for $type {
+            fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let text: fn(&Self) -> Option<String> = $text;
+                let body = EncodedBody { value: &Value::from(self.clone()), text: text(self) };
+                serializer.serialize_newtype_struct(ENCODED, &body)
+            }
+        }
+    )*};
+}
+
+serialize_encoded! {
+    ObjectId: |id| Some(id.to_string());
+    Decimal: |decimal| Some(decimal.to_string());
+    Uuid: |id| Some(id.to_string());
+    Binary: |_| None;
+    Foreign: |_| None;
 }
 
 /// A float that plain JSON cannot write.
@@ -124,6 +173,10 @@ impl<'a, N: Node<'a>> Serialize for Serializable<N> {
             Shape::String(value) => serializer.serialize_str(value),
             Shape::Bytes(value) => serializer.serialize_newtype_struct(NATIVE, &BytesBody(value)),
             Shape::Time(value) => value.serialize(serializer),
+            Shape::ObjectId(_) | Shape::Decimal(_) | Shape::Binary(_) | Shape::Foreign(_) => {
+                let value = &self.0.to_value().map_err(ser::Error::custom)?;
+                serializer.serialize_newtype_struct(ENCODED, &EncodedBody { value, text: None })
+            }
             Shape::Array(items) => serialize_items(items, self.1, serializer),
             Shape::Object(fields) => serialize_fields(fields, self.1, serializer),
         }

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::ser::{self, Impossible, SerializeMap};
 
 use crate::encoder::{Container, Encoder};
-use crate::ser::{NATIVE, TIME};
-use crate::{Error, Result, Value};
+use crate::ser::{ENCODED, NATIVE, TIME};
+use crate::{Error, RawValue, Result, Value};
 
 /// Writes one Rust value into an encoder.
 pub(crate) struct Serializer<'e, 'b> {
@@ -115,6 +115,12 @@ impl<'e, 'b> ser::Serializer for Serializer<'e, 'b> {
             TIME => self
                 .encoder
                 .time_from_int(|encoder| value.serialize(Serializer { encoder, native: true })),
+            ENCODED => {
+                let bytes = self
+                    .encoder
+                    .bytes_of(|encoder| value.serialize(Serializer { encoder, native: true }))?;
+                self.encoder.value(&RawValue::validate(&bytes)?.to_value()?)
+            }
             NATIVE => value.serialize(Serializer { encoder: self.encoder, native: true }),
             _ => value.serialize(self),
         }

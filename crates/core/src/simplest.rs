@@ -2,12 +2,15 @@
 //! different representations; if one represents all equal ones (a distinct value, the key of a
 //! group, a least value), it must not be the one that came first, since that depends on the plan.
 //!
-//! The *simplest* represents all: an integer rather than a float, and `0.0` rather than `-0.0`. In
-//! arrays and objects the first number with a different representation decides.
+//! The *simplest* represents all: an integer rather than a float, a float rather than a decimal, and
+//! `0.0` rather than `-0.0`. Of decimals it is the one with the fewest digits, and of these the one
+//! whose exponent is nearest to 0, and then the positive one: `1E+3` rather than `1000`, `0` rather than
+//! `0.0` and `-0`. In arrays and objects the first number with a different representation decides.
 
 use std::cmp::Ordering;
 
-use crate::Value;
+use crate::magnitude::Magnitude;
+use crate::{Decimal, Value};
 
 impl Value {
     /// Whether this value is simpler than an equal one.
@@ -22,6 +25,11 @@ impl Value {
                 // Beyond this there are no integers that it could equal.
                 const END: f64 = 18_446_744_073_709_551_616.0;
                 float.fract() != 0.0 || *float >= END || *float < -END / 2.0
+            }
+            Value::Decimal(decimal) => {
+                let simplest = Magnitude::of_decimal(*decimal);
+                let simplest = simplest.and_then(|number| number.to_value(decimal.sign()));
+                simplest.is_some_and(|simplest| simplest.is_identical(self))
             }
             Value::Array(items) => items.iter().all(Value::is_simplest),
             Value::Object(object) => object.iter().all(|(_, value)| value.is_simplest()),
@@ -44,12 +52,20 @@ fn compare(one: &Value, other: &Value) -> Ordering {
                 .map(|((_, one), (_, other))| compare(one, other))
                 .fold(Ordering::Equal, first_unequal)
         }
+        (Value::Decimal(one), Value::Decimal(other)) => digits(*one).cmp(&digits(*other)),
         (one, other) => rank(one).cmp(&rank(other)),
     }
 }
 
+/// What distinguishes equal decimals.
+fn digits(decimal: Decimal) -> (u32, u32, bool, bool) {
+    let exponent = decimal.exponent();
+    (decimal.digits(), exponent.unsigned_abs(), exponent < 0, decimal.is_negative())
+}
+
 fn rank(value: &Value) -> u8 {
     match value {
+        Value::Decimal(_) => 3,
         Value::Float(float) if *float == 0.0 && float.is_sign_negative() => 2,
         Value::Float(_) => 1,
         _ => 0,

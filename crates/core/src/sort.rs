@@ -213,8 +213,8 @@ impl Sort {
         let parsed =
             path.parse().map_err(|error| invalid(place(), &format!("is not a field: {error}")))?;
         let direction = match direction {
-            Value::Float(1.0) | Value::Int(1) => Direction::Ascending,
-            Value::Float(-1.0) | Value::Int(-1) => Direction::Descending,
+            one if *one == Value::Int(1) => Direction::Ascending,
+            one if *one == Value::Int(-1) => Direction::Descending,
             _ => return Err(invalid(place(), "takes 1 for ascending or -1 for descending")),
         };
         self.add(SortKey { path: parsed, direction }, place)

@@ -1,9 +1,10 @@
-//! A JSON value, extended by bytes and time: the owned, editable form. Its encoded form is in
+//! A JSON value, extended by the types that JSON lacks: the owned, editable form. Its encoded form is in
 //! [`raw`](crate::raw), its order in [`order`](crate::order), its text in [`json`](crate::json).
 
 use std::fmt;
 
-use crate::{Error, Object, Result, Time};
+use crate::{Binary, BinaryRef, Decimal, Error, Foreign, ForeignKind, Object, ObjectId};
+use crate::{Result, Time, Uuid};
 
 /// A value of a document.
 ///
@@ -39,6 +40,15 @@ pub enum Value {
     Bytes(Vec<u8>),
     /// A point in time.
     Time(Time),
+    /// An id as MongoDB gives its documents.
+    ObjectId(ObjectId),
+    /// A decimal number of 34 digits.
+    Decimal(Decimal),
+    /// Bytes with a subtype. Those of subtype 0 are `Bytes`; the `From` implementations and the
+    /// decoders ensure that, and the encoder writes both alike.
+    Binary(Binary),
+    /// A value of a type that nothing here computes with.
+    Foreign(Foreign),
     /// A list of values.
     Array(Vec<Value>),
     /// Named values.
@@ -47,7 +57,6 @@ pub enum Value {
 
 /// The type of a [`Value`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum Kind {
     /// [`Value::Null`].
     Null,
@@ -69,6 +78,14 @@ pub enum Kind {
     Array,
     /// [`Value::Object`].
     Object,
+    /// [`Value::ObjectId`].
+    ObjectId,
+    /// [`Value::Decimal`].
+    Decimal,
+    /// [`Value::Binary`].
+    Binary,
+    /// [`Value::Foreign`].
+    Foreign(ForeignKind),
 }
 
 impl Kind {
@@ -84,7 +101,16 @@ impl Kind {
             Self::Time => "time",
             Self::Array => "array",
             Self::Object => "object",
+            Self::ObjectId => "ObjectId",
+            Self::Decimal => "decimal",
+            Self::Binary => "binary",
+            Self::Foreign(kind) => kind.as_str(),
         }
+    }
+
+    /// Whether it is one of the types of numbers.
+    pub const fn is_number(self) -> bool {
+        matches!(self, Self::Int | Self::UInt | Self::Float | Self::Decimal)
     }
 }
 
@@ -99,6 +125,9 @@ impl Value {
     /// tag, count, end, length of a name.
     pub(crate) const ENTRY_LENGTH_MAX: usize = 16;
 
+    /// An upper bound of the payload of a number, time or ObjectId.
+    const SCALAR_LENGTH_MAX: usize = 17;
+
     /// An upper bound of the encoding's bytes; `None` when the value, at this depth, is nested
     /// too deeply to be encoded.
     pub(crate) fn encoded_length_max(&self, depth: usize) -> Option<usize> {
@@ -111,11 +140,14 @@ impl Value {
         let length: Option<usize> = match self {
             Self::String(text) => Some(text.len()),
             Self::Bytes(bytes) => Some(bytes.len()),
+            Self::Binary(binary) => Some(binary.as_bytes().len()),
+            Self::Foreign(foreign) => Some(foreign.as_raw().payload().len()),
             Self::Array(items) => items.iter().map(|item| nested(item, 0)).sum(),
             Self::Object(object) => {
                 object.iter().map(|(name, value)| nested(value, name.len())).sum()
             }
-            _ => Some(0),
+            // An integer, float or time has 8 bytes, and a decimal or ObjectId has at most 17.
+            _ => Some(Self::SCALAR_LENGTH_MAX),
         };
         Some(length? + Self::ENTRY_LENGTH_MAX)
     }
@@ -133,6 +165,11 @@ impl Value {
             Self::Time(_) => Kind::Time,
             Self::Array(_) => Kind::Array,
             Self::Object(_) => Kind::Object,
+            Self::ObjectId(_) => Kind::ObjectId,
+            Self::Decimal(_) => Kind::Decimal,
+            Self::Binary(binary) if binary.subtype() == 0 => Kind::Bytes,
+            Self::Binary(_) => Kind::Binary,
+            Self::Foreign(foreign) => Kind::Foreign(foreign.kind()),
         }
     }
 
@@ -182,10 +219,45 @@ impl Value {
         }
     }
 
-    /// The bytes, if this is bytes.
+    /// The bytes, if this is bytes of no subtype.
     pub fn as_bytes(&self) -> Option<&[u8]> {
+        self.as_binary().filter(|binary| binary.subtype == 0).map(|binary| binary.bytes)
+    }
+
+    /// The bytes and their subtype, which is 0 for [`Value::Bytes`].
+    pub fn as_binary(&self) -> Option<BinaryRef<'_>> {
         match self {
-            Self::Bytes(value) => Some(value),
+            Self::Bytes(bytes) => Some(BinaryRef { subtype: 0, bytes }),
+            Self::Binary(binary) => Some(binary.as_raw()),
+            _ => None,
+        }
+    }
+
+    /// The UUID, if this is binary of that subtype.
+    pub fn as_uuid(&self) -> Option<Uuid> {
+        self.as_binary().and_then(BinaryRef::as_uuid)
+    }
+
+    /// The ObjectId, if this is one.
+    pub const fn as_object_id(&self) -> Option<ObjectId> {
+        match self {
+            Self::ObjectId(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The decimal, if this is one. Other numbers are not converted.
+    pub const fn as_decimal(&self) -> Option<Decimal> {
+        match self {
+            Self::Decimal(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The value of a foreign type, if this is one.
+    pub const fn as_foreign(&self) -> Option<&Foreign> {
+        match self {
+            Self::Foreign(value) => Some(value),
             _ => None,
         }
     }
@@ -241,8 +313,11 @@ impl Value {
             }
             (Self::Int(_) | Self::UInt(_), Self::Int(_) | Self::UInt(_)) => self == other,
             (Self::String(a), Self::String(b)) => a == b,
-            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::Bytes(_) | Self::Binary(_), Self::Bytes(_) | Self::Binary(_)) => self == other,
             (Self::Time(a), Self::Time(b)) => a == b,
+            (Self::ObjectId(a), Self::ObjectId(b)) => a == b,
+            (Self::Decimal(a), Self::Decimal(b)) => a.is_identical(*b),
+            (Self::Foreign(a), Self::Foreign(b)) => a == b,
             (Self::Array(a), Self::Array(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_identical(b))
             }
@@ -271,6 +346,10 @@ impl fmt::Debug for Value {
             Self::String(value) => value.fmt(f),
             Self::Bytes(value) => f.debug_tuple("Bytes").field(value).finish(),
             Self::Time(value) => write!(f, "Time({value})"),
+            Self::ObjectId(value) => value.fmt(f),
+            Self::Decimal(value) => value.fmt(f),
+            Self::Binary(value) => value.fmt(f),
+            Self::Foreign(value) => value.fmt(f),
             Self::Array(value) => value.fmt(f),
             Self::Object(value) => value.fmt(f),
         }
@@ -334,6 +413,14 @@ from! {
     String, value => Self::String(value);
     Bytes, value => Self::Bytes(value.0);
     Time, value => Self::Time(value);
+    ObjectId, value => Self::ObjectId(value);
+    Decimal, value => Self::Decimal(value);
+    Uuid, value => Self::Binary(value.into());
+    Binary, value => match value.subtype() {
+        0 => Self::Bytes(value.into_bytes()),
+        _ => Self::Binary(value),
+    };
+    Foreign, value => Self::Foreign(value);
     Object, value => Self::Object(value);
 }
 
@@ -389,7 +476,16 @@ try_from! {
     f64, "a float", value => value.as_f64();
     Time, "a time", value => value.as_time();
     String, "a string", value => match value { Value::String(value) => Some(value), _ => None };
-    Bytes, "bytes", value => match value { Value::Bytes(value) => Some(Bytes(value)), _ => None };
+    Bytes, "bytes", value => match value {
+        Value::Bytes(value) => Some(Bytes(value)),
+        Value::Binary(value) if value.subtype() == 0 => Some(Bytes(value.into_bytes())),
+        _ => None,
+    };
+    Binary, "bytes", value => value.as_binary().map(BinaryRef::to_binary);
+    Uuid, "a UUID", value => value.as_uuid();
+    ObjectId, "an ObjectId", value => value.as_object_id();
+    Decimal, "a decimal", value => value.as_decimal();
+    Foreign, "of a type that nothing computes with", value => match value { Value::Foreign(value) => Some(value), _ => None };
     Vec<Value>, "an array", value => match value { Value::Array(value) => Some(value), _ => None };
     Object, "an object", value => match value { Value::Object(value) => Some(value), _ => None };
 }
@@ -409,6 +505,20 @@ mod tests {
             error.to_string(),
             "a value of type string is not an integer of 64 bits with sign"
         );
+    }
+
+    #[test]
+    fn a_value_is_small() {
+        assert!(size_of::<Value>() <= 32, "{}", size_of::<Value>());
+    }
+
+    #[test]
+    fn bytes_have_one_form() {
+        let bytes = Value::from(Bytes(vec![1]));
+        assert!(matches!(Value::from(Binary::new(0, [1])), Value::Bytes(_)));
+        assert!(Value::Binary(Binary::new(0, [1])).is_identical(&bytes));
+        assert_eq!(Value::Binary(Binary::new(0, [1])).kind(), Kind::Bytes);
+        assert_ne!(Value::from(Binary::new(1, [1])), bytes);
     }
 
     #[test]

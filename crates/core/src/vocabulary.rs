@@ -162,10 +162,8 @@ const WINDOW: &str = "\
     $covariancePop $covarianceSamp $denseRank $derivative $documentNumber $expMovingAvg $integral \
     $linearFill $locf $minMaxScaler $rank $shift";
 
-/// The types of extended JSON that are not supported.
-const EXTENDED: &str = "\
-    $oid $uuid $numberDecimal $timestamp $regularExpression $minKey $maxKey $code $scope $symbol \
-    $undefined $dbPointer $ref $id $db";
+/// The parts of MongoDB's references to documents, which are not supported.
+const REFERENCE: &str = "$ref $id $db";
 
 /// The operator before the dot, the argument after it.
 const ARGUMENT: &str = "\
@@ -221,12 +219,12 @@ fn absent(name: &str) -> Option<&'static str> {
     if WINDOW.split_ascii_whitespace().any(|known| known == name) {
         return Some("an operator of MongoDB's $setWindowFields");
     }
-    is_absent_type(name).then_some("a type of MongoDB's extended JSON")
+    is_reference(name).then_some("a part of MongoDB's references to documents")
 }
 
-/// Whether extended JSON writes a value of an unsupported type with a field of this name.
-pub(crate) fn is_absent_type(field: &str) -> bool {
-    EXTENDED.split_ascii_whitespace().any(|known| known == field)
+/// Whether a reference to a document has a field of this name.
+pub(crate) fn is_reference(field: &str) -> bool {
+    REFERENCE.split_ascii_whitespace().any(|known| known == field)
 }
 
 /// The most similar name, if one is near enough; case-insensitive.
@@ -353,7 +351,6 @@ mod tests {
             "$setWindowFields",
             "$top",
             "CLUSTER_TIME",
-            "objectId",
             "$",
         ] {
             assert!(absent.contains(&name), "{name}");
@@ -388,7 +385,7 @@ mod tests {
             (Kind::Stage, "$setwindowfields", "MongoDB's $setWindowFields is not supported yet"),
             (Kind::Accumulator, "$firstn", "MongoDB's $firstN is not supported yet"),
             (Kind::Filter, "$near_sphere", "MongoDB's $nearSphere is not supported yet"),
-            (Kind::Type, "objectid", "MongoDB's objectId is not supported yet"),
+            (Kind::Type, "objectid", "did you mean objectId?"),
             (
                 Kind::Accumulator,
                 "$rank",
@@ -399,11 +396,10 @@ mod tests {
                 "$shift",
                 "of MongoDB's $setWindowFields, which is not supported yet",
             ),
-            (Kind::Filter, "$oid", "a type of MongoDB's extended JSON, which is not supported yet"),
             (
                 Kind::Filter,
-                "$code",
-                "a type of MongoDB's extended JSON, which is not supported yet",
+                "$ref",
+                "a part of MongoDB's references to documents, which is not supported yet",
             ),
         ] {
             let message = message(kind, name).unwrap();

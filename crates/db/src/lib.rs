@@ -87,11 +87,12 @@ pub use velocitydb_core::Error as InputError;
 /// Pipelines and what they are made of.
 pub use velocitydb_core::aggregate::{Accumulator, Pipeline};
 pub use velocitydb_core::{
-    Action, BegunLease, Bytes, CollectionName, CollectionOptions, Condition, Consistency,
-    DocumentId, Encoded, ErrorClass, Expiry, Filter, IdRef, IndexName, IndexSpec, IntoDocumentId,
-    Lease, LeaseChange, More, Object, Operation, Outcome, Path, Projection, RawArray, RawObject,
-    RawValue, Refusal, Release, RequestId, Sort, SortKey, Time, Update, Value, Violation,
-    Violations, check_own_fields, field, filter, limits, object, value,
+    Action, BegunLease, Binary, BinaryRef, Bytes, CollectionName, CollectionOptions, Condition,
+    Consistency, Decimal, DocumentId, Encoded, ErrorClass, Expiry, Filter, Foreign, ForeignContent,
+    ForeignKind, IdRef, IndexName, IndexSpec, IntoDocumentId, Lease, LeaseChange, More, Object,
+    ObjectId, Operation, Outcome, Path, Projection, RawArray, RawForeign, RawObject, RawValue,
+    Refusal, Release, RequestId, Rounding, Sort, SortKey, Time, Update, Uuid, Value, Violation,
+    Violations, check_own_fields, field, filter, limits, object, uuid_binary, value,
 };
 /// What can be wrong with storage, as [`Error::Storage`] says it.
 pub use velocitydb_storage::Error as StorageError;

@@ -6,6 +6,7 @@
 mod bench;
 mod folders;
 mod golden;
+mod mongoexport;
 mod program;
 mod readers;
 mod readme;

@@ -92,7 +92,7 @@ fn read_boundaries(parser: &mut Parser, value: &Value) -> Result<Vec<Value>> {
     let values: Vec<Value> =
         values.iter().map(|value| constant(parser, value)).collect::<Result<_>>()?;
     let class = |value: &Value| match value.kind() {
-        crate::Kind::Int | crate::Kind::UInt => crate::Kind::Float,
+        kind if kind.is_number() => crate::Kind::Float,
         kind => kind,
     };
     let good =

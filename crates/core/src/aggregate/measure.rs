@@ -94,6 +94,10 @@ fn encoded(value: &Value, depth: usize) -> Result<usize> {
         Value::UInt(_) | Value::Float(_) | Value::Time(_) => 9,
         Value::String(text) => 1 + text.len(),
         Value::Bytes(bytes) => 1 + bytes.len(),
+        Value::ObjectId(_) => 13,
+        Value::Decimal(value) => 3 + (16 - value.coefficient().leading_zeros() as usize / 8),
+        Value::Binary(binary) => 1 + usize::from(binary.subtype() != 0) + binary.as_bytes().len(),
+        Value::Foreign(foreign) => 2 + foreign.as_raw().payload().len(),
         Value::Array(items) => {
             let mut body = 0;
             for item in items {
@@ -120,7 +124,7 @@ fn container(entries: usize, body: usize, depth: usize) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Encoded, object, value};
+    use crate::{Binary, Decimal, Encoded, Foreign, ObjectId, Uuid, object, value};
 
     #[test]
     fn the_encoded_size_is_the_encoders() {
@@ -130,6 +134,9 @@ mod tests {
             object! { "a": 1, "b": [1, -200, 1.5, null, true], "c": { "d": (long.clone()) } },
             object! { (long.as_str()): 1, "x": [(u64::MAX), (crate::Time::MAX)] },
             object! { "a": (vec![1; 70_000]) },
+            object! { "a": (Decimal::ONE), "b": (Decimal::NAN), "c": (ObjectId::default()) },
+            object! { "a": (Uuid::default()), "b": (Binary::new(0, [1])), "c": (Foreign::min_key()) },
+            object! { "a": (Value::Binary(Binary::new(0, [1]))), "b": (Foreign::symbol("a")) },
         ] {
             let encoded = Encoded::from_object(&object).unwrap();
             assert_eq!(encoded_object(&object, 1), Ok(encoded.as_bytes().len()));

@@ -133,7 +133,7 @@ impl State {
         match self {
             Self::Sum(sum) => sum.into_value(),
             Self::Avg(_, 0) => Value::Null,
-            Self::Avg(sum, count) => Value::Float(sum.to_f64() / count as f64),
+            Self::Avg(sum, count) => sum.average(count),
             Self::Extreme(value) | Self::First(value) => value.unwrap_or_default(),
             Self::Last(value) => value,
             Self::Push(values) => Value::Array(values),

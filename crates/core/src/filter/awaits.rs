@@ -9,12 +9,13 @@ use crate::key::{Direction, encode_key_value, encode_node};
 use crate::node::Node;
 use crate::order::compare_within_class;
 use crate::path::Segment;
-use crate::{DocumentView, Filter, Kind, Path, Result, Time, Value};
+use crate::{Decimal, DocumentView, Filter, Kind, ObjectId, Path, Result, Time, Value};
 
 use super::evaluate::{Element, Fields};
 use super::predicate::{Predicate, Test};
 
-/// The constant of a comparison that can move: it is a number, a string, bytes, a bool or a time.
+/// The constant of a comparison that can move: it is a number, a string, bytes, an ObjectId, a bool
+/// or a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bound {
     /// The constant, as an ascending component of a [`key`](crate::key).
@@ -336,12 +337,14 @@ fn component(value: &Value) -> Vec<u8> {
 pub(super) fn class_of(value: &Value) -> Option<Value> {
     match value.kind() {
         Kind::Float if value.as_f64().is_some_and(f64::is_nan) => None,
-        Kind::Int | Kind::UInt | Kind::Float => Some(Value::from(0)),
+        Kind::Decimal if value.as_decimal().is_some_and(Decimal::is_nan) => None,
+        Kind::Int | Kind::UInt | Kind::Float | Kind::Decimal => Some(Value::from(0)),
         Kind::String => Some(Value::from("")),
-        Kind::Bytes => Some(Value::Bytes(Vec::new())),
+        Kind::Bytes | Kind::Binary => Some(Value::Bytes(Vec::new())),
+        Kind::ObjectId => Some(Value::from(ObjectId::default())),
         Kind::Bool => Some(Value::from(false)),
         Kind::Time => Some(Value::from(Time::UNIX_EPOCH)),
-        Kind::Null | Kind::Object | Kind::Array => None,
+        Kind::Null | Kind::Object | Kind::Array | Kind::Foreign(_) => None,
     }
 }
 

@@ -240,7 +240,7 @@ impl Parser {
     fn presence(&mut self, operand: &Value) -> Result<Presence> {
         let present = match operand {
             Value::Bool(present) => *present,
-            Value::Int(_) | Value::UInt(_) | Value::Float(_) => *operand != Value::Int(0),
+            operand if operand.kind().is_number() => *operand != Value::Int(0),
             _ => return Err(self.fail("takes true or false")),
         };
         Ok(if present { Presence::Present } else { Presence::Missing })
@@ -279,6 +279,9 @@ impl Parser {
         }
         let number = match name {
             Value::Float(number) if number.fract() == 0.0 => Some(*number as i64),
+            Value::Decimal(number) if number.is_whole() => {
+                number.to_integer().and_then(|number| number.try_into().ok())
+            }
             other => other.as_i64(),
         };
         let Some(number) = number else {
@@ -290,7 +293,9 @@ impl Parser {
             Some(numbered) => Ok(vec![numbered]),
             None => Err(self.fail(format!(
                 "names the unknown type {number}; there are 1 double, 2 string, 3 object, 4 array, \
-                 5 binData, 8 bool, 9 date, 10 null, 16 int and 18 long"
+                 5 binData, 7 objectId, 8 bool, 9 date, 10 null, 16 int, 18 long, 19 decimal, and more \
+                 that have a name: minKey, undefined, regex, dbPointer, javascript, symbol, \
+                 javascriptWithScope, timestamp and maxKey"
             ))),
         }
     }

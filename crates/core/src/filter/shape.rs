@@ -60,7 +60,7 @@ impl Hasher {
             Test::Nin(choices) => self.choices(17, choices),
             Test::Exists(Presence::Present) => self.tag(18),
             Test::Exists(Presence::Missing) => self.tag(19),
-            Test::Type(types) => self.list(20, types, |hasher, one| hasher.tag(*one as u8)),
+            Test::Type(types) => self.list(20, types, |hasher, one| hasher.tag(one.tag())),
             Test::Regex(pattern) => self.pattern(21, pattern),
             Test::All(tests) => self.list(22, tests, Self::test),
             Test::Size(size) => {

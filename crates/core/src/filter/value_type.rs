@@ -1,8 +1,7 @@
 //! The types that `$type` distinguishes, with MongoDB's names and numbers, and ours.
 
-use crate::Kind;
-use crate::Result;
 use crate::node::{Node, Shape};
+use crate::{ForeignKind, Kind, Result};
 
 /// A type of `$type`.
 ///
@@ -30,13 +29,22 @@ pub enum ValueType {
     Int,
     /// An integer that needs more: `long` (18), `integer` together with `int`.
     Long,
+    /// An ObjectId: `objectId` (7).
+    ObjectId,
+    /// A decimal: `decimal` (19).
+    Decimal,
+    /// A type that nothing here computes with: `minKey` (-1), `undefined` (6), `regex` (11),
+    /// `dbPointer` (12), `javascript` (13), `symbol` (14), `javascriptWithScope` (15), `timestamp` (17),
+    /// `maxKey` (127).
+    Foreign(ForeignKind),
 }
 
-const NUMBERS: &[ValueType] = &[ValueType::Double, ValueType::Int, ValueType::Long];
+const NUMBERS: &[ValueType] =
+    &[ValueType::Double, ValueType::Int, ValueType::Long, ValueType::Decimal];
 const INTEGERS: &[ValueType] = &[ValueType::Int, ValueType::Long];
 
 /// All names, those of MongoDB first, and what they stand for.
-const NAMES: [(&str, &[ValueType]); 16] = [
+const NAMES: [(&str, &[ValueType]); 27] = [
     ("double", &[ValueType::Double]),
     ("string", &[ValueType::String]),
     ("object", &[ValueType::Object]),
@@ -47,6 +55,17 @@ const NAMES: [(&str, &[ValueType]); 16] = [
     ("null", &[ValueType::Null]),
     ("int", &[ValueType::Int]),
     ("long", &[ValueType::Long]),
+    ("objectId", &[ValueType::ObjectId]),
+    ("decimal", &[ValueType::Decimal]),
+    ("minKey", &[ValueType::Foreign(ForeignKind::MinKey)]),
+    ("undefined", &[ValueType::Foreign(ForeignKind::Undefined)]),
+    ("regex", &[ValueType::Foreign(ForeignKind::Regex)]),
+    ("dbPointer", &[ValueType::Foreign(ForeignKind::DbPointer)]),
+    ("javascript", &[ValueType::Foreign(ForeignKind::JavaScript)]),
+    ("symbol", &[ValueType::Foreign(ForeignKind::Symbol)]),
+    ("javascriptWithScope", &[ValueType::Foreign(ForeignKind::JavaScriptWithScope)]),
+    ("timestamp", &[ValueType::Foreign(ForeignKind::Timestamp)]),
+    ("maxKey", &[ValueType::Foreign(ForeignKind::MaxKey)]),
     ("number", NUMBERS),
     ("float", &[ValueType::Double]),
     ("integer", INTEGERS),
@@ -75,6 +94,38 @@ impl ValueType {
             Self::Null => 10,
             Self::Int => 16,
             Self::Long => 18,
+            Self::ObjectId => 7,
+            Self::Decimal => 19,
+            Self::Foreign(kind) => match kind {
+                ForeignKind::MinKey => -1,
+                ForeignKind::Undefined => 6,
+                ForeignKind::Regex => 11,
+                ForeignKind::DbPointer => 12,
+                ForeignKind::JavaScript => 13,
+                ForeignKind::Symbol => 14,
+                ForeignKind::JavaScriptWithScope => 15,
+                ForeignKind::Timestamp => 17,
+                ForeignKind::MaxKey => 127,
+            },
+        }
+    }
+
+    /// A number of its own in hashes of filters.
+    pub(super) const fn tag(self) -> u8 {
+        match self {
+            Self::Double => 0,
+            Self::String => 1,
+            Self::Object => 2,
+            Self::Array => 3,
+            Self::BinData => 4,
+            Self::Bool => 5,
+            Self::Date => 6,
+            Self::Null => 7,
+            Self::Int => 8,
+            Self::Long => 9,
+            Self::ObjectId => 10,
+            Self::Decimal => 11,
+            Self::Foreign(kind) => 12 + kind.code(),
         }
     }
 
@@ -90,7 +141,7 @@ impl ValueType {
 
     /// The type with MongoDB's number.
     pub(super) fn numbered(number: i64) -> Option<Self> {
-        let types = NAMES.iter().take(10).flat_map(|(_, types)| *types);
+        let types = NAMES.iter().flat_map(|(_, types)| *types);
         types.copied().find(|one| one.number() == number)
     }
 
@@ -106,7 +157,10 @@ impl ValueType {
             Kind::UInt => Self::Long,
             Kind::Float => Self::Double,
             Kind::String => Self::String,
-            Kind::Bytes => Self::BinData,
+            Kind::Bytes | Kind::Binary => Self::BinData,
+            Kind::ObjectId => Self::ObjectId,
+            Kind::Decimal => Self::Decimal,
+            Kind::Foreign(kind) => Self::Foreign(kind),
             Kind::Time => Self::Date,
             Kind::Array => Self::Array,
             Kind::Object => Self::Object,

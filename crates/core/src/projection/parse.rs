@@ -68,10 +68,8 @@ fn part(name: &str, value: &Value) -> Result<Part> {
     match value {
         Value::Bool(true) => Ok(Part::Include),
         Value::Bool(false) => Ok(Part::Exclude),
-        Value::Int(_) | Value::UInt(_) | Value::Float(_) if *value == Value::Int(0) => {
-            Ok(Part::Exclude)
-        }
-        Value::Int(_) | Value::UInt(_) | Value::Float(_) => Ok(Part::Include),
+        value if *value == Value::Int(0) => Ok(Part::Exclude),
+        value if value.kind().is_number() => Ok(Part::Include),
         Value::Object(operators) if operators.len() == 1 => {
             let (operator, operand) = operators.iter().next().expect("there is one");
             match operator {
@@ -97,6 +95,9 @@ fn slice(operand: &Value) -> Result<Slice, &'static str> {
         "takes a whole number of elements, or [skip, number], the number being above zero";
     let integer = |value: &Value| match value {
         Value::Float(float) if float.fract() == 0.0 => Some(*float as i64),
+        Value::Decimal(decimal) if decimal.is_whole() => {
+            decimal.to_integer().and_then(|integer| integer.try_into().ok())
+        }
         other => other.as_i64(),
     };
     match operand {

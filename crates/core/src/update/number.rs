@@ -1,6 +1,6 @@
 //! The arithmetic of `$inc` and `$mul`: exact on integers, and never silently inexact.
 
-use crate::Value;
+use crate::{Decimal, Value};
 
 /// An operation on two numbers.
 #[derive(Debug, Clone, Copy)]
@@ -17,11 +17,12 @@ pub(super) enum NoResult {
 }
 
 pub(super) fn is_number(value: &Value) -> bool {
-    integer(value).is_some() || value.as_f64().is_some()
+    value.kind().is_number()
 }
 
 impl Arithmetic {
-    /// Two integers give an integer. A float and any number give a float.
+    /// Two integers give an integer. A decimal and any number give a decimal, and otherwise a float and
+    /// any number a float.
     pub(super) fn apply(self, a: &Value, b: &Value) -> Result<Value, NoResult> {
         if let (Some(a), Some(b)) = (integer(a), integer(b)) {
             let result = match self {
@@ -29,6 +30,15 @@ impl Arithmetic {
                 Self::Multiply => a.checked_mul(b),
             };
             return result.and_then(Value::integer).ok_or(NoResult::Overflow);
+        }
+        if let (Value::Decimal(_), _) | (_, Value::Decimal(_)) = (a, b) {
+            let (Some(a), Some(b)) = (decimal(a), decimal(b)) else {
+                return Err(NoResult::NotANumber);
+            };
+            return Ok(Value::Decimal(match self {
+                Self::Add => a + b,
+                Self::Multiply => a * b,
+            }));
         }
         match (float(a), float(b), self) {
             (Some(a), Some(b), Self::Add) => Ok(Value::Float(a + b)),
@@ -40,7 +50,19 @@ impl Arithmetic {
 
 /// A zero of the same type as the number.
 pub(super) fn zero(like: &Value) -> Value {
-    if like.as_f64().is_some() { Value::Float(0.0) } else { Value::Int(0) }
+    match like {
+        Value::Float(_) => Value::Float(0.0),
+        Value::Decimal(_) => Value::Decimal(Decimal::ZERO),
+        _ => Value::Int(0),
+    }
+}
+
+fn decimal(value: &Value) -> Option<Decimal> {
+    match value {
+        Value::Decimal(value) => Some(*value),
+        Value::Float(value) => Some(Decimal::from_f64(*value)),
+        value => integer(value).map(Decimal::nearest),
+    }
 }
 
 fn integer(value: &Value) -> Option<i128> {
@@ -77,5 +99,10 @@ mod tests {
         assert_eq!(multiply(u64::MAX.into(), u64::MAX.into()), Err(NoResult::Overflow));
         assert_eq!(add("1".into(), 1.into()), Err(NoResult::NotANumber));
         is(add(f64::MAX.into(), f64::MAX.into()), Value::Float(f64::INFINITY));
+        let decimal = |text: &str| Value::Decimal(text.parse().unwrap());
+        is(add(decimal("1.50"), 1.into()), decimal("2.50"));
+        is(add(0.1.into(), decimal("1")), decimal("1.100000000000000"));
+        is(multiply(decimal("1.50"), u64::MAX.into()), decimal("27670116110564327422.50"));
+        assert_eq!(add(decimal("1"), "1".into()), Err(NoResult::NotANumber));
     }
 }

@@ -3,7 +3,7 @@
 use crate::codec::encode_value_into;
 use crate::violation::{More, Violation, Violations};
 use crate::wire::{Wire, put_bytes, take_bytes};
-use crate::{Error, Kind, Outcome, RawValue, Refusal, Value, wire_enum};
+use crate::{Error, ForeignKind, Kind, Outcome, RawValue, Refusal, Value, wire_enum};
 
 wire_enum!(Outcome {
     0 Applied { version, existed };
@@ -42,6 +42,22 @@ wire_enum!(Kind {
     7 Time;
     8 Array;
     9 Object;
+    10 ObjectId;
+    11 Decimal;
+    12 Binary;
+    13 Foreign(kind);
+});
+
+wire_enum!(ForeignKind {
+    0 MinKey;
+    1 Undefined;
+    2 Symbol;
+    3 Timestamp;
+    4 Regex;
+    5 DbPointer;
+    6 JavaScript;
+    7 JavaScriptWithScope;
+    8 MaxKey;
 });
 
 /// The tag of [`Error::RefusedJson`], the only error that contains another one.
@@ -78,6 +94,7 @@ wire_enum!(Error {
     27 Serde { path, message };
     28 Corrupt { problem };
     29 UnknownVersion { what, found, known };
+    30 InvalidText { what, text, problem };
 });
 
 /// The cause of [`Error::RefusedJson`], which cannot be another `RefusedJson`: so the recursion is bounded

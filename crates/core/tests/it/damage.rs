@@ -2,7 +2,10 @@
 //! accessors.
 
 use proptest::prelude::*;
-use velocitydb_core::{Encoded, Error, Path, RawObject, RawValue, Result, Value, object};
+use velocitydb_core::{
+    Decimal, Encoded, Error, Foreign, ObjectId, Path, RawObject, RawValue, Result, Uuid, Value,
+    object,
+};
 
 use crate::random::{check, object};
 
@@ -13,6 +16,7 @@ fn walk(value: RawValue<'_>, depth: usize) -> Result<()> {
     }
     let _ = (value.kind(), value.as_bool(), value.as_i64(), value.as_u64(), value.as_f64());
     let _ = (value.as_str(), value.as_bytes(), value.as_time(), value.to_value());
+    let _ = (value.as_object_id(), value.as_decimal(), value.as_binary(), value.as_foreign());
     let _ = (value.compare(value), value.to_json(), value.deserialize::<Value>());
     if let Ok(Some(array)) = value.as_array() {
         let _ = array.get(array.len());
@@ -39,6 +43,10 @@ fn sample() -> Encoded {
     Encoded::from_object(&object! {
         "name": "Alice", "age": 28, "big": u64::MAX, "ratio": 0.5, "seen": time,
         "raw": velocitydb_core::Bytes(vec![1, 2, 3]), "none": null, "yes": true,
+        "o": (ObjectId::from([7; 12])), "d": ("1.50".parse::<Decimal>().unwrap()),
+        "u": (Uuid::default()), "c": (Foreign::regex("a", "i").unwrap()),
+        "j": (Foreign::javascript_with_scope("x", &object! { "x": 1 }).unwrap()),
+        "p": (Foreign::db_pointer("c", ObjectId::default()).unwrap()),
         "a": [{ "b": [1, -300, 70_000] }, "x"], "long": "y".repeat(300),
     })
     .unwrap()
@@ -87,7 +95,7 @@ fn random_damage_is_corrupt_or_another_canonical_document() {
 
 #[test]
 fn random_bytes_are_never_more_than_an_error() {
-    let bytes = proptest::collection::vec(prop_oneof![0_u8..16, any::<u8>()], 0..80);
+    let bytes = proptest::collection::vec(prop_oneof![0_u8..24, any::<u8>()], 0..80);
     check(bytes, |bytes| {
         check_damaged(&bytes);
         Ok(())

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use velocitydb_core::{Bytes, Object, Time, Value};
+use velocitydb_core::{Binary, Bytes, Decimal, Foreign, Object, ObjectId, Time, Uuid, Value};
 
 /// Runs a test on random input. The seed is printed with the line that replays it.
 pub fn check<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
@@ -35,6 +35,55 @@ fn name() -> impl Strategy<Value = String> {
     text().prop_map(|name| name.trim_start_matches('$').to_owned())
 }
 
+/// Any decimal, with a preference for those that are near floats, and for few digits.
+pub fn decimal() -> impl Strategy<Value = Decimal> {
+    let of = |(coefficient, exponent): (i128, i32)| Decimal::new(coefficient, exponent).unwrap();
+    let digits = 10_i128.pow(Decimal::DIGITS_MAX);
+    prop_oneof![
+        (-1_000..1_000_i128, -5..5).prop_map(of),
+        (-1_000..1_000_i128, Decimal::EXPONENT_MIN..=Decimal::EXPONENT_MAX).prop_map(of),
+        (1 - digits..digits, Decimal::EXPONENT_MIN..=Decimal::EXPONENT_MAX).prop_map(of),
+        (1 - digits..digits, -40..10).prop_map(of),
+        (any::<u64>(), -1..=1_i64).prop_map(|(bits, away)| near(f64::from_bits(bits), away)),
+        (-3_i64..3, -1..=1_i64).prop_map(|(half, away)| near(half as f64 / 2.0, away)),
+        (any::<i64>(), 0..3_i32).prop_map(|(integer, places)| {
+            let unit = Decimal::new(10_i128.pow(places.unsigned_abs()), -places).unwrap();
+            Decimal::from(integer) * unit
+        }),
+        Just(Decimal::NAN),
+        Just(Decimal::INFINITY),
+        Just(Decimal::NEG_INFINITY),
+        Just(-Decimal::ZERO),
+    ]
+}
+
+/// The decimal that is nearest to a float, and as many away from it.
+fn near(float: f64, away: i64) -> Decimal {
+    let text = format!("{float:.33e}");
+    let nearest: Decimal = text.parse().unwrap_or(Decimal::NAN);
+    let ulp = Decimal::new(away.into(), nearest.exponent()).unwrap();
+    nearest + ulp
+}
+
+/// A value of a type that nothing computes with.
+fn foreign() -> impl Strategy<Value = Foreign> {
+    let plain = || text().prop_map(|text| text.replace('\0', ""));
+    let id = any::<[u8; 12]>().prop_map(ObjectId::from);
+    prop_oneof![
+        Just(Foreign::min_key()),
+        Just(Foreign::max_key()),
+        Just(Foreign::undefined()),
+        text().prop_map(|text| Foreign::symbol(&text)),
+        any::<(u32, u32)>().prop_map(|(seconds, counter)| Foreign::timestamp(seconds, counter)),
+        (plain(), plain()).prop_map(|(one, two)| Foreign::regex(&one, &two).unwrap()),
+        (plain(), id).prop_map(|(name, id)| Foreign::db_pointer(&name, id).unwrap()),
+        text().prop_map(|code| Foreign::javascript(&code)),
+        (text(), vec((name(), number()), 0..3)).prop_map(|(code, scope)| {
+            Foreign::javascript_with_scope(&code, &Object::from_iter(scope)).unwrap()
+        }),
+    ]
+}
+
 /// Any number, with a preference for the edges.
 pub fn number() -> impl Strategy<Value = Value> {
     let near = |edge: i128| move |offset: i128| Value::from_json(&(edge + offset).to_string());
@@ -51,6 +100,8 @@ pub fn number() -> impl Strategy<Value = Value> {
         (0_i32..64).prop_map(|power| 2_f64.powi(power).into()),
         Just(Value::Float(-0.0)),
         Just(Value::Float(f64::INFINITY)),
+        decimal().prop_map(Value::from),
+        decimal().prop_map(Value::from),
     ]
 }
 
@@ -63,6 +114,11 @@ pub fn value() -> impl Strategy<Value = Value> {
         number(),
         text().prop_map(Value::from),
         vec(any::<u8>(), 0..20).prop_map(|bytes| Bytes(bytes).into()),
+        (any::<u8>(), vec(any::<u8>(), 0..20))
+            .prop_map(|(subtype, bytes)| Binary::new(subtype, bytes).into()),
+        any::<[u8; 16]>().prop_map(|bytes| Uuid::from(bytes).into()),
+        any::<[u8; 12]>().prop_map(|bytes| ObjectId::from(bytes).into()),
+        foreign().prop_map(Value::from),
         time.prop_map(|micros| Time::from_micros(micros).unwrap().into()),
     ];
     leaf.prop_recursive(4, 40, 8, |inner| {

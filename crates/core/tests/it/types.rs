@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use velocitydb_core::{Bytes, Encoded, Error, Object, Time, Value, object, value};
+use velocitydb_core::{
+    Binary, Bytes, Decimal, Encoded, Error, Foreign, Object, ObjectId, Time, Uuid, Value, object,
+    value,
+};
 
 fn round_trip<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) -> Encoded {
     let encoded = Encoded::from_serialize(value).unwrap();
@@ -194,4 +197,88 @@ fn limits_are_reported_with_their_path() {
     assert!(Encoded::from_object(&object! { "a": text.clone() }).is_ok());
     let error = Encoded::from_object(&object! { "a": text.clone(), "b": text }).unwrap_err();
     assert!(error.to_string().starts_with("size of a document in bytes is 18"), "{error}");
+}
+
+#[derive(Debug, Serialize, Deserialize, PartialEq)]
+struct Order {
+    id: ObjectId,
+    customer: Uuid,
+    total: Decimal,
+    hash: Binary,
+    at: Foreign,
+    #[serde(with = "velocitydb_core::uuid_binary")]
+    session: uuid::Uuid,
+    discount: Option<Decimal>,
+    any: Vec<Value>,
+}
+
+#[test]
+fn types_of_other_databases_are_native_here_and_text_elsewhere() {
+    let order = Order {
+        id: ObjectId::from([7; 12]),
+        customer: Uuid::from([1; 16]),
+        total: "1.50".parse().unwrap(),
+        hash: Binary::new(5, [2; 16]),
+        at: Foreign::timestamp(1, 2),
+        session: uuid::Uuid::from_bytes([3; 16]),
+        discount: None,
+        any: vec![Decimal::NAN.into(), ObjectId::default().into(), Foreign::min_key().into()],
+    };
+    let encoded = round_trip(&order);
+    let expected = object! {
+        "id": (order.id), "customer": (order.customer), "total": (order.total),
+        "hash": (order.hash.clone()), "at": (order.at.clone()), "discount": null,
+        "session": (Uuid::from([3; 16])), "any": (order.any.clone()),
+    };
+    assert!(encoded.to_object().unwrap().is_identical(&expected));
+    let json = serde_json::to_value(&order).unwrap();
+    assert_eq!(json["id"], "070707070707070707070707");
+    assert_eq!(json["customer"], "01010101-0101-0101-0101-010101010101");
+    assert_eq!(json["total"], "1.50");
+    assert_eq!(json["any"][1]["$oid"], "000000000000000000000000");
+    // Extended JSON is read by the same fields, and integers are decimals.
+    let text = object! { "id": (order.id), "total": 3 }.to_json();
+    #[derive(Deserialize)]
+    struct Part {
+        id: ObjectId,
+        total: Decimal,
+    }
+    let part: Part = serde_json::from_str(&text).unwrap();
+    assert_eq!((part.id, part.total.to_string()), (order.id, "3".to_owned()));
+    let wrong = serde_json::from_str::<Part>(r#"{"id": "x", "total": 1}"#).map(drop).unwrap_err();
+    assert!(wrong.to_string().contains("24 hexadecimal digits"), "{wrong}");
+}
+
+#[test]
+fn any_other_type_gets_extended_json() {
+    let object = Object::from_json(
+        r#"{"d": {"$numberDecimal": "1.50"}, "s": {"$code": "x", "$scope": {"t": {"$date": 0}, "b": {"$binary": {"base64": "AA=="}}, "l": [1, 0.5, true, null]}}}"#,
+    )
+    .unwrap();
+    let encoded = Encoded::from_object(&object).unwrap();
+    let json: serde_json::Value = encoded.deserialize().unwrap();
+    assert_eq!(json, serde_json::Value::from(&Value::from(object.clone())));
+    assert!(Value::try_from(json).unwrap().is_identical(&object.into()));
+}
+
+/// JavaScript has a scope, which can have JavaScript: the depth counts through all of them.
+#[test]
+fn scopes_count_as_depth() {
+    let mut foreign = Foreign::javascript("x");
+    let mut levels = 0;
+    let error = loop {
+        match Foreign::javascript_with_scope("x", &object! { "x": (foreign.clone()) }) {
+            Ok(next) => (foreign, levels) = (next, levels + 1),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::LimitExceeded { .. }), "{error}");
+    assert!((20..100).contains(&levels), "{levels}");
+    // What fits by itself may not fit into a document.
+    let mut value = Value::from(foreign);
+    for _ in 0..10 {
+        value = value!([value]);
+    }
+    let error = Encoded::from_object(&object! { "x": value }).unwrap_err();
+    assert!(matches!(error, Error::LimitExceeded { .. }), "{error}");
 }

@@ -247,6 +247,8 @@ fn append(
 fn is_exact(value: RawValue<'_>) -> velocitydb_core::Result<bool> {
     Ok(match value.kind() {
         Kind::Float => value.as_f64()?.is_none_or(|float| float.fract() != 0.0),
+        // A key has no digits: it is that of `1.5` and of `1.50`.
+        Kind::Decimal => false,
         // They can contain floats.
         Kind::Array | Kind::Object => false,
         _ => true,

@@ -7,7 +7,7 @@
 
 use velocitydb_core::filter::{Choices, Presence, Test};
 use velocitydb_core::key::{Direction, encode_key_value, encode_missing};
-use velocitydb_core::{Kind, Value};
+use velocitydb_core::{Decimal, Kind, Value};
 
 use crate::keys::{Key, end_of};
 
@@ -35,7 +35,9 @@ mod class {
     pub(super) const NUMBERS: (u8, u8) = (0x21, 0x24);
     pub(super) const STRINGS: (u8, u8) = (0x30, 0x31);
     pub(super) const OBJECTS: (u8, u8) = (0x40, 0x41);
-    pub(super) const BYTES: (u8, u8) = (0x60, 0x61);
+    /// Of any subtype.
+    pub(super) const BINARY: (u8, u8) = (0x60, 0x62);
+    pub(super) const OBJECT_IDS: (u8, u8) = (0x68, 0x69);
     pub(super) const BOOLS: (u8, u8) = (0x70, 0x72);
     pub(super) const TIMES: (u8, u8) = (0x80, 0x81);
 }
@@ -228,11 +230,15 @@ fn class_of(value: &Value) -> Option<(u8, u8)> {
     match value.kind() {
         Kind::Null => None,
         Kind::Float if value.as_f64().is_some_and(f64::is_nan) => None,
-        Kind::Int | Kind::UInt | Kind::Float => Some(class::NUMBERS),
+        Kind::Decimal if value.as_decimal().is_some_and(Decimal::is_nan) => None,
+        Kind::Int | Kind::UInt | Kind::Float | Kind::Decimal => Some(class::NUMBERS),
         Kind::String => Some(class::STRINGS),
         Kind::Object => Some(class::OBJECTS),
         Kind::Array => None,
-        Kind::Bytes => Some(class::BYTES),
+        Kind::Bytes | Kind::Binary => Some(class::BINARY),
+        Kind::ObjectId => Some(class::OBJECT_IDS),
+        // Each of these types is a class, and no component is empty.
+        Kind::Foreign(_) => component(value).first().map(|first| (*first, first + 1)),
         Kind::Bool => Some(class::BOOLS),
         Kind::Time => Some(class::TIMES),
     }

@@ -117,6 +117,9 @@ enum FieldKind {
     Bool,
     Time,
     Bytes,
+    Decimal,
+    ObjectId,
+    Uuid,
     Array,
     Object,
     Any,
@@ -133,6 +136,9 @@ impl FieldKind {
             FieldKind::Float => ("number", "float"),
             FieldKind::Bool => ("boolean", "bool"),
             FieldKind::Time => ("string", "time"),
+            FieldKind::Decimal => ("number", "decimal"),
+            FieldKind::ObjectId => ("string", "objectId"),
+            FieldKind::Uuid => ("string", "binary"),
             FieldKind::Array => ("array", "array"),
             FieldKind::Object => ("object", "object"),
         }
@@ -170,6 +176,24 @@ impl Field {
     /// Arbitrary bytes, stored as such and not as text.
     pub fn bytes() -> Self {
         Self::new(FieldKind::Bytes)
+    }
+
+    /// A number: a decimal, but neither NaN nor infinite, or an integer.
+    pub fn decimal() -> Self {
+        Self::new(FieldKind::Decimal)
+    }
+
+    /// An ObjectId, stored as one and not as text.
+    pub fn object_id() -> Self {
+        Self::new(FieldKind::ObjectId)
+    }
+
+    /// A UUID, stored as binary and not as text.
+    pub fn uuid() -> Self {
+        let mut field = Self::new(FieldKind::Uuid);
+        // Other binary is seen as its base64.
+        field.schema.insert("pattern", "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$");
+        field
     }
 
     /// A value of any type, null included.
@@ -261,7 +285,7 @@ impl Field {
 
     /// The smallest and the largest number; an end that is left open has no bound.
     pub fn range<N: Into<Value> + Clone>(self, range: impl RangeBounds<N>) -> Self {
-        let numbers = [FieldKind::Int, FieldKind::Float];
+        let numbers = [FieldKind::Int, FieldKind::Float, FieldKind::Decimal];
         let (lower, upper) = (range.start_bound().cloned(), range.end_bound().cloned());
         let (lower, upper) = (lower.map(Into::<Value>::into), upper.map(Into::<Value>::into));
         let is_empty = match (&lower, &upper) {

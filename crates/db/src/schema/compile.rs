@@ -19,7 +19,7 @@ use super::rules::Rules;
 use super::subschemas::Subschemas;
 use super::values::to_json;
 use super::view::Stored;
-use super::{bounds, scopes, violation};
+use super::{bounds, magnitudes, scopes, violation};
 use crate::Result;
 
 /// The largest schema, in bytes of JSON text: 1 MiB.
@@ -123,6 +123,11 @@ pub(super) fn options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(false)
         .with_keyword(STORED_TYPE, StoredType::factory)
+        .with_keyword("minimum", magnitudes::minimum)
+        .with_keyword("maximum", magnitudes::maximum)
+        .with_keyword("exclusiveMinimum", magnitudes::exclusive_minimum)
+        .with_keyword("exclusiveMaximum", magnitudes::exclusive_maximum)
+        .with_keyword("multipleOf", magnitudes::multiple_of)
         .offline()
 }
 

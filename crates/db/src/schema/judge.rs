@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use jsonschema::JsonType;
 use jsonschema::json::{Array as _, JsonNumber as _, Node as _, Object as _};
-use jsonschema_value::numeric;
 
+use super::magnitudes::{is_multiple, is_within};
 use super::meter::Meter;
 use super::problem::Number;
 use super::rules::{Fields, Keyword, Rule, Rules};
@@ -327,13 +327,9 @@ fn keeps_simple(name: &str, rule: &Rule, value: View<'_>) -> bool {
         }
         Rule::Const(expected) => value.equals_value(expected),
         Rule::Limit(limit) => value.as_number().is_none_or(|number| is_within(name, number, limit)),
-        Rule::MultipleOf(divisor) => value.as_number().is_none_or(|number| {
-            if divisor.fract() == 0.0 {
-                numeric::is_multiple_of_integer(&number, *divisor)
-            } else {
-                numeric::is_multiple_of_float(&number, *divisor)
-            }
-        }),
+        Rule::MultipleOf(divisor) => {
+            value.as_number().is_none_or(|number| is_multiple(number, *divisor))
+        }
         Rule::SizeMin(min) => size_of(name, value).is_none_or(|size| size >= *min),
         Rule::SizeMax(max) => size_of(name, value).is_none_or(|size| size <= *max),
         Rule::Pattern(pattern) => {
@@ -349,25 +345,6 @@ fn keeps_simple(name: &str, rule: &Rule, value: View<'_>) -> bool {
             })
         }),
         // The other rules need more than the value itself.
-        _ => true,
-    }
-}
-
-fn is_within(name: &str, number: super::values::Number, limit: &serde_json::Number) -> bool {
-    macro_rules! compare {
-        ($limit:expr) => {
-            match name {
-                "minimum" => numeric::ge(&number, $limit),
-                "maximum" => numeric::le(&number, $limit),
-                "exclusiveMinimum" => numeric::gt(&number, $limit),
-                _ => numeric::lt(&number, $limit),
-            }
-        };
-    }
-    match (limit.as_u64(), limit.as_i64(), limit.as_f64()) {
-        (Some(limit), ..) => compare!(limit),
-        (_, Some(limit), _) => compare!(limit),
-        (_, _, Some(limit)) => compare!(limit),
         _ => true,
     }
 }

@@ -76,10 +76,13 @@ enum Allowed {
     Bytes,
     Array,
     Object,
+    Decimal,
+    ObjectId,
+    Binary,
 }
 
 impl Allowed {
-    const ALL: [Allowed; 9] = [
+    const ALL: [Allowed; 12] = [
         Allowed::Null,
         Allowed::Bool,
         Allowed::Int,
@@ -89,6 +92,9 @@ impl Allowed {
         Allowed::Bytes,
         Allowed::Array,
         Allowed::Object,
+        Allowed::Decimal,
+        Allowed::ObjectId,
+        Allowed::Binary,
     ];
 
     fn name(self) -> &'static str {
@@ -102,21 +108,31 @@ impl Allowed {
             Allowed::Bytes => "bytes",
             Allowed::Array => "array",
             Allowed::Object => "object",
+            Allowed::Decimal => "decimal",
+            Allowed::ObjectId => "objectId",
+            Allowed::Binary => "binary",
         }
     }
 
-    /// In JSON an integer cannot be distinguished from a float that is whole.
+    /// In JSON an integer cannot be distinguished from a float that is whole, and it is a decimal
+    /// exactly.
     fn takes(self, kind: Kind) -> bool {
         match kind {
             Kind::Null => self == Allowed::Null,
             Kind::Bool => self == Allowed::Bool,
-            Kind::Int | Kind::UInt => matches!(self, Allowed::Int | Allowed::Float),
+            Kind::Int | Kind::UInt => {
+                matches!(self, Allowed::Int | Allowed::Float | Allowed::Decimal)
+            }
             Kind::Float => self == Allowed::Float,
             Kind::String => self == Allowed::String,
             Kind::Bytes => self == Allowed::Bytes,
             Kind::Time => self == Allowed::Time,
             Kind::Array => self == Allowed::Array,
             Kind::Object => self == Allowed::Object,
+            Kind::Decimal => self == Allowed::Decimal,
+            Kind::ObjectId => self == Allowed::ObjectId,
+            Kind::Binary => self == Allowed::Binary,
+            Kind::Foreign(_) => false,
         }
     }
 }

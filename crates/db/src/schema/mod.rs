@@ -9,6 +9,7 @@ mod explain;
 mod index_requests;
 mod judge;
 mod keywords;
+mod magnitudes;
 mod meter;
 mod pattern;
 mod problem;

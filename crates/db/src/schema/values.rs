@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonschema::json::JsonNumber;
-use velocitydb_core::{Kind, RawValue};
+use velocitydb_core::{BinaryRef, Decimal, Kind, RawValue, Rounding};
 
 use super::meter::{BYTES_PER_STEP, Meter};
 
@@ -14,10 +14,23 @@ pub(super) fn text_of(value: RawValue<'_>) -> velocitydb_core::Result<Option<Cow
     Ok(match value.kind() {
         Kind::String => value.as_str()?.map(Cow::Borrowed),
         Kind::Time => value.as_time()?.map(|time| Cow::Owned(time.to_string())),
-        Kind::Bytes => value.as_bytes()?.map(|bytes| Cow::Owned(STANDARD.encode(bytes))),
+        Kind::Bytes | Kind::Binary => {
+            value.as_binary()?.map(|binary| Cow::Owned(binary_text(binary)))
+        }
+        Kind::ObjectId => value.as_object_id()?.map(|id| Cow::Owned(id.to_string())),
+        Kind::Decimal => value
+            .as_decimal()?
+            .filter(|decimal| !decimal.is_finite())
+            .map(|decimal| Cow::Owned(decimal.to_string())),
+        Kind::Foreign(_) => Some(Cow::Owned(value.to_json()?)),
         Kind::Float => value.as_f64()?.and_then(non_finite_name).map(Cow::Borrowed),
         _ => None,
     })
+}
+
+/// A UUID as its own text, and all other bytes in base64.
+fn binary_text(binary: BinaryRef<'_>) -> String {
+    binary.as_uuid().map_or_else(|| STANDARD.encode(binary.bytes), |id| id.to_string())
 }
 
 /// The string for a float that JSON cannot write as a number.
@@ -36,6 +49,7 @@ pub(super) fn number_of(value: RawValue<'_>) -> velocitydb_core::Result<Option<N
         Kind::Int => value.as_i64()?.map(Number::Int),
         Kind::UInt => value.as_u64()?.map(Number::UInt),
         Kind::Float => value.as_f64()?.filter(|float| float.is_finite()).map(Number::Float),
+        Kind::Decimal => value.as_decimal()?.filter(|one| one.is_finite()).map(Number::Decimal),
         _ => None,
     })
 }
@@ -46,6 +60,7 @@ pub(super) enum Number {
     Int(i64),
     UInt(u64),
     Float(f64),
+    Decimal(Decimal),
 }
 
 impl JsonNumber for Number {
@@ -55,6 +70,7 @@ impl JsonNumber for Number {
             Number::Int(int) => u64::try_from(*int).ok(),
             Number::UInt(int) => Some(*int),
             Number::Float(_) => None,
+            Number::Decimal(decimal) => whole(*decimal)?.try_into().ok(),
         }
     }
 
@@ -63,6 +79,7 @@ impl JsonNumber for Number {
         match self {
             Number::Int(int) => Some(*int),
             Number::UInt(_) | Number::Float(_) => None,
+            Number::Decimal(decimal) => whole(*decimal)?.try_into().ok(),
         }
     }
 
@@ -72,11 +89,16 @@ impl JsonNumber for Number {
             Number::Int(int) => *int as f64,
             Number::UInt(int) => *int as f64,
             Number::Float(float) => *float,
+            // A number beyond all floats is none of them.
+            Number::Decimal(decimal) => Some(decimal.to_f64()).filter(|float| float.is_finite())?,
         })
     }
 
     fn as_str(&self) -> Cow<'_, str> {
-        Cow::Owned(self.to_number().to_string())
+        Cow::Owned(match self {
+            Number::Decimal(decimal) => decimal.to_string(),
+            number => number.to_number().to_string(),
+        })
     }
 
     fn to_number(&self) -> Cow<'_, serde_json::Number> {
@@ -86,6 +108,7 @@ impl JsonNumber for Number {
             Number::Float(float) => {
                 serde_json::Number::from_f64(*float).expect("only finite floats are numbers here")
             }
+            Number::Decimal(decimal) => decimal_number(*decimal),
         })
     }
 
@@ -94,17 +117,46 @@ impl JsonNumber for Number {
         match self {
             Number::Int(_) | Number::UInt(_) => true,
             Number::Float(float) => float.fract() == 0.0,
+            Number::Decimal(decimal) => decimal.is_whole(),
         }
     }
 
     fn is_written_as_integer(&self) -> bool {
-        !matches!(self, Number::Float(_))
+        match self {
+            Number::Int(_) | Number::UInt(_) => true,
+            Number::Float(_) => false,
+            Number::Decimal(decimal) => decimal.exponent() == 0,
+        }
     }
+}
+
+/// A decimal as an integer, if it is whole and has at most 64 bits.
+fn whole(decimal: Decimal) -> Option<i128> {
+    let float = decimal.to_f64();
+    let fits = decimal.is_whole() && float.abs() <= 2_f64.powi(64);
+    // The integer is that of a text without an exponent.
+    let shifted = fits.then(|| decimal.rounded(0, Rounding::Truncate).to_string());
+    shifted.and_then(|text| text.parse().ok())
+}
+
+/// The JSON number that is nearest to a decimal.
+fn decimal_number(decimal: Decimal) -> serde_json::Number {
+    let integer = whole(decimal).and_then(|integer| serde_json::Number::from_i128(integer));
+    let float = decimal.to_f64().clamp(f64::MIN, f64::MAX);
+    integer.or_else(|| serde_json::Number::from_f64(float)).unwrap_or_else(|| 0.into())
+}
+
+/// The decimal of a JSON number's text; `None` where it has more than 34 digits.
+pub(super) fn decimal_of(number: &serde_json::Number) -> Option<Decimal> {
+    number.to_string().parse().ok()
 }
 
 impl Number {
     /// Whether both are the same number, whatever their types.
     fn equals(self, other: &serde_json::Number) -> bool {
+        if let Number::Decimal(decimal) = self {
+            return decimal_of(other) == Some(decimal);
+        }
         let whole = |float: f64| {
             // Beyond this every comparison with 64 bits is false, and below it the cast is exact.
             let fits = float.fract() == 0.0 && float.abs() < 2f64.powi(65);
@@ -113,7 +165,7 @@ impl Number {
         let integer = match self {
             Number::Int(int) => Some(i128::from(int)),
             Number::UInt(int) => Some(i128::from(int)),
-            Number::Float(_) => None,
+            Number::Float(_) | Number::Decimal(_) => None,
         };
         let other_integer = other.as_i64().map(i128::from).or(other.as_u64().map(i128::from));
         match (integer, other_integer, self, other.as_f64()) {
@@ -183,6 +235,11 @@ pub(super) fn to_json(value: &velocitydb_core::Value) -> serde_json::Value {
         },
         Value::String(string) => string.as_str().into(),
         Value::Bytes(bytes) => STANDARD.encode(bytes).into(),
+        Value::Binary(binary) => binary_text(binary.as_raw()).into(),
+        Value::ObjectId(id) => id.to_string().into(),
+        Value::Decimal(decimal) if decimal.is_finite() => decimal_number(*decimal).into(),
+        Value::Decimal(decimal) => decimal.to_string().into(),
+        Value::Foreign(_) => value.to_json().into(),
         Value::Time(time) => time.to_string().into(),
         Value::Array(items) => items.iter().map(to_json).collect(),
         Value::Object(fields) => {

@@ -141,7 +141,14 @@ impl<'a> Node<'a, Stored> for View<'a> {
                 Ok(Some(float)) if !float.is_finite() => JsonType::String,
                 _ => JsonType::Number,
             },
-            Kind::String | Kind::Bytes | Kind::Time => JsonType::String,
+            Kind::Decimal => match value.as_decimal() {
+                Ok(Some(decimal)) if !decimal.is_finite() => JsonType::String,
+                _ => JsonType::Number,
+            },
+            Kind::String | Kind::Bytes | Kind::Binary | Kind::Time | Kind::ObjectId => {
+                JsonType::String
+            }
+            Kind::Foreign(_) => JsonType::String,
             Kind::Array => JsonType::Array,
             Kind::Object => JsonType::Object,
         }

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use velocitydb::{Filter, IndexSpec, Object, Sort, Value, object};
+use velocitydb::{
+    Bytes, Decimal, Filter, Foreign, IndexSpec, Object, ObjectId, Sort, Uuid, Value, object,
+};
 use velocitydb_storage::contract::Random;
 
 /// Paths of documents; some lead through arrays, or nowhere.
@@ -30,7 +32,7 @@ impl Queries {
 
     /// A value that is no array and no object; few, so that many are equal.
     pub fn scalar(&mut self) -> Value {
-        match self.random.within(0..16) {
+        match self.random.within(0..20) {
             0 => Value::Null,
             1 => Value::from(self.random.one_in(2)),
             2 | 3 => Value::from(self.random.within(0..4) as f64),
@@ -39,7 +41,31 @@ impl Queries {
             6 => Value::from(9_007_199_254_740_992_f64),
             7..10 => Value::from(self.one_of(&["", "a", "ab", "b", "a\0", "é"])),
             10 => Value::from(-(self.random.within(0..3) as i64)),
+            // Half of them equal an integer or a float, each with different digits.
+            11 | 12 => {
+                let digits = self.random.within(0..5) as i128 * 5;
+                let decimal = match self.random.one_in(2) {
+                    true => Decimal::new(digits, -1),
+                    false => Decimal::new(digits * 10, -2),
+                };
+                Value::from(decimal.expect("it has few digits"))
+            }
+            13 => self.foreign(),
             _ => Value::from(self.random.within(0..4) as i64),
+        }
+    }
+
+    /// A value of a type that other databases have, and bytes, which are of one class with some.
+    fn foreign(&mut self) -> Value {
+        let byte = self.random.within(0..2) as u8;
+        match self.random.within(0..8) {
+            0 | 1 => ObjectId::from([byte; 12]).into(),
+            2 => Uuid::from([byte; 16]).into(),
+            3 => Bytes(vec![byte; 16]).into(),
+            4 => Foreign::timestamp(byte.into(), 0).into(),
+            5 => Foreign::symbol("a").into(),
+            6 => Foreign::min_key().into(),
+            _ => Decimal::NAN.into(),
         }
     }
 
@@ -109,7 +135,7 @@ impl Queries {
             11 => object! { "$nin": list(self) },
             12 => object! { "$exists": self.random.one_in(2) },
             13 => {
-                object! { "$type": self.one_of(&["string", "number", "array", "null", "object"]) }
+                object! { "$type": self.one_of(&["string", "number", "array", "null", "object", "decimal", "objectId"]) }
             }
             14 => object! { "$regex": self.one_of(&["^a", "b$", "^", "^ab?"]) },
             15 => object! { "$all": list(self) },

@@ -236,9 +236,11 @@ fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
-        Value::Int(_) | Value::UInt(_) | Value::Float(_) => "number",
+        Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::Decimal(_) => "number",
         Value::String(_) => "string",
-        Value::Bytes(_) => "binData",
+        Value::Bytes(_) | Value::Binary(_) => "binData",
+        Value::ObjectId(_) => "objectId",
+        Value::Foreign(foreign) => foreign.kind().as_str(),
         Value::Time(_) => "date",
         Value::Array(_) => "array",
         Value::Object(_) => "object",

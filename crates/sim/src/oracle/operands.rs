@@ -98,7 +98,7 @@ fn plain(operand: &Value) -> Option<&Value> {
 }
 
 fn is_number(value: &Value) -> bool {
-    matches!(value, Value::Int(_) | Value::UInt(_) | Value::Float(_))
+    value.kind().is_number()
 }
 
 /// The first operand that is null decides, unless one before it has a wrong type.

@@ -1,25 +1,24 @@
-//! Arithmetic. Integers are exact as long as they fit 64 bits, and become floats otherwise.
+//! Arithmetic. Integers are exact as long as they fit 64 bits, and become floats otherwise. With a
+//! decimal among the numbers the result is a decimal.
 
 use super::builtin::{Builtin, Call};
 use super::item::{Item, Number};
-use crate::{Result, Time, Value};
+use crate::{Decimal, Result, Rounding, Time, Value};
 
 pub(super) static BUILTINS: [Builtin; 15] = [
     Builtin::list("$abs", 1, 1, abs),
     Builtin::list("$add", 0, usize::MAX, add),
-    Builtin::list("$ceil", 1, 1, |call| whole(call, f64::ceil)),
+    Builtin::list("$ceil", 1, 1, |call| whole(call, f64::ceil, Rounding::Ceiling)),
     Builtin::list("$divide", 2, 2, divide),
-    Builtin::list("$exp", 1, 1, |call| float(call, |value| Ok(value.exp()))),
-    Builtin::list("$floor", 1, 1, |call| whole(call, f64::floor)),
-    Builtin::list("$ln", 1, 1, |call| float(call, |value| positive(call, value).map(f64::ln))),
-    Builtin::list("$log10", 1, 1, |call| {
-        float(call, |value| positive(call, value).map(f64::log10))
-    }),
+    Builtin::list("$exp", 1, 1, |call| real(call, f64::exp, Decimal::exp)),
+    Builtin::list("$floor", 1, 1, |call| whole(call, f64::floor, Rounding::Floor)),
+    Builtin::list("$ln", 1, 1, |call| logarithm(call, f64::ln, Decimal::ln)),
+    Builtin::list("$log10", 1, 1, |call| logarithm(call, f64::log10, Decimal::log10)),
     Builtin::list("$mod", 2, 2, modulo),
     Builtin::list("$multiply", 0, usize::MAX, multiply),
     Builtin::list("$pow", 2, 2, pow),
-    Builtin::list("$round", 1, 2, |call| place(call, Rounding::Nearest)),
-    Builtin::list("$sqrt", 1, 1, |call| float(call, |value| root(call, value))),
+    Builtin::list("$round", 1, 2, |call| place(call, Rounding::HalfEven)),
+    Builtin::list("$sqrt", 1, 1, root),
     Builtin::list("$subtract", 2, 2, subtract),
     Builtin::list("$trunc", 1, 2, |call| place(call, Rounding::Truncate)),
 ];
@@ -29,7 +28,18 @@ impl Number {
         match (self, other) {
             // Each is at most a sum of 64-bit integers, so 128 bits are enough for any list.
             (Self::Int(a), Self::Int(b)) => Self::Int(a.saturating_add(b)),
+            (Self::Decimal(_), _) | (_, Self::Decimal(_)) => {
+                Self::Decimal(self.to_decimal() + other.to_decimal())
+            }
             (a, b) => Self::Float(a.to_f64() + b.to_f64()),
+        }
+    }
+
+    fn negated(self) -> Self {
+        match self {
+            Self::Int(value) => Self::Int(-value),
+            Self::Float(value) => Self::Float(-value),
+            Self::Decimal(value) => Self::Decimal(-value),
         }
     }
 
@@ -39,7 +49,18 @@ impl Number {
         {
             return Self::Int(product);
         }
-        Self::Float(self.to_f64() * other.to_f64())
+        match (self, other) {
+            (Self::Decimal(_), _) | (_, Self::Decimal(_)) => {
+                Self::Decimal(self.to_decimal() * other.to_decimal())
+            }
+            (a, b) => Self::Float(a.to_f64() * b.to_f64()),
+        }
+    }
+
+    /// Both as decimals, if one of them is one.
+    fn as_decimals(self, other: Self) -> Option<(Decimal, Decimal)> {
+        let is_decimal = matches!((self, other), (Self::Decimal(_), _) | (_, Self::Decimal(_)));
+        is_decimal.then(|| (self.to_decimal(), other.to_decimal()))
     }
 }
 
@@ -53,6 +74,13 @@ fn micros(number: Number) -> Option<i128> {
         Number::Int(millis) => Some(millis.saturating_mul(1_000)),
         Number::Float(millis) if millis.is_nan() => None,
         Number::Float(millis) => Some((millis * 1_000.0).round_ties_even() as i128),
+        Number::Decimal(millis) if millis.is_nan() => None,
+        Number::Decimal(millis) => {
+            let micros = (millis * Decimal::from(1_000)).rounded(0, Rounding::HalfEven);
+            // What does not fit is far from any time.
+            let far = if millis.is_negative() { i128::MIN } else { i128::MAX };
+            Some(micros.to_integer().unwrap_or(far))
+        }
     }
 }
 
@@ -93,11 +121,9 @@ fn subtract<'e>(call: &Call<'e>) -> Result<Item<'e>> {
         return Ok(Item::null());
     }
     match (a.number()?, b.number()?, a.time()?, b.time()?) {
-        (Some(a), Some(Number::Int(b)), ..) => give(a.plus(Number::Int(-b))),
-        (Some(a), Some(Number::Float(b)), ..) => give(Number::Float(a.to_f64() - b)),
+        (Some(a), Some(b), ..) => give(a.plus(b.negated())),
         (_, _, Some(a), Some(b)) => Ok(Value::Int(a.as_millis() - b.as_millis()).into()),
-        (_, Some(Number::Int(b)), Some(a), _) => time_after(call, a, Number::Int(-b)),
-        (_, Some(Number::Float(b)), Some(a), _) => time_after(call, a, Number::Float(-b)),
+        (_, Some(b), Some(a), _) => time_after(call, a, b.negated()),
         _ => Err(call.fail(format!(
             "takes two numbers, two times, or a time and a number, and found values of the types \
              {} and {}",
@@ -128,30 +154,39 @@ fn pair(call: &Call<'_>) -> Result<Option<(Number, Number)>> {
 
 fn divide<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let Some((a, b)) = pair(call)? else { return Ok(Item::null()) };
-    if b.to_f64() == 0.0 {
+    if b.is_zero() {
         return Err(call.fail("cannot divide by zero"));
+    }
+    if let Some((a, b)) = a.as_decimals(b) {
+        return give(Number::Decimal(a / b));
     }
     Ok(Value::Float(a.to_f64() / b.to_f64()).into())
 }
 
 fn modulo<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let Some((a, b)) = pair(call)? else { return Ok(Item::null()) };
-    if b.to_f64() == 0.0 {
+    if b.is_zero() {
         return Err(call.fail("cannot divide by zero"));
     }
     match (a, b) {
         (Number::Int(a), Number::Int(b)) => give(Number::Int(a % b)),
+        (Number::Decimal(_), _) | (_, Number::Decimal(_)) => {
+            give(Number::Decimal(a.to_decimal() % b.to_decimal()))
+        }
         (a, b) => Ok(Value::Float(a.to_f64() % b.to_f64()).into()),
     }
 }
 
 fn pow<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let Some((base, exponent)) = pair(call)? else { return Ok(Item::null()) };
-    if base.to_f64() == 0.0 && exponent.to_f64() < 0.0 {
+    if base.is_zero() && exponent.is_negative() {
         return Err(call.fail("cannot raise zero to a negative power"));
     }
     if let (Number::Int(base), Number::Int(exponent)) = (base, exponent) {
         return Ok(integer_pow(base, exponent).into());
+    }
+    if let Some((base, exponent)) = base.as_decimals(exponent) {
+        return give(Number::Decimal(base.pow(exponent)));
     }
     Ok(Value::Float(base.to_f64().powf(exponent.to_f64())).into())
 }
@@ -176,37 +211,65 @@ fn abs<'e>(call: &Call<'e>) -> Result<Item<'e>> {
         None => Ok(Item::null()),
         Some(Number::Int(value)) => give(Number::Int(value.abs())),
         Some(Number::Float(value)) => give(Number::Float(value.abs())),
+        Some(Number::Decimal(value)) => give(Number::Decimal(value.abs())),
     }
 }
 
-/// Rounds floats to whole ones, and leaves integers as they are.
-fn whole(call: &Call<'_>, round: fn(f64) -> f64) -> Result<Item<'static>> {
+/// Rounds floats and decimals to whole ones, and leaves integers as they are.
+fn whole(call: &Call<'_>, round: fn(f64) -> f64, rounding: Rounding) -> Result<Item<'static>> {
     match call.number(0)? {
         None => Ok(Item::null()),
         Some(Number::Int(value)) => give(Number::Int(value)),
         Some(Number::Float(value)) => give(Number::Float(round(value))),
+        Some(Number::Decimal(value)) => give(Number::Decimal(value.rounded(0, rounding))),
     }
 }
 
-fn float(call: &Call<'_>, compute: impl FnOnce(f64) -> Result<f64>) -> Result<Item<'static>> {
-    match call.number(0)? {
-        None => Ok(Item::null()),
-        Some(number) => give(Number::Float(compute(number.to_f64())?)),
-    }
+/// A function of real numbers, by floats or by decimals.
+fn real(
+    call: &Call<'_>,
+    by_floats: fn(f64) -> f64,
+    by_decimals: fn(Decimal) -> Decimal,
+) -> Result<Item<'static>> {
+    compute(call, |_| None, by_floats, by_decimals)
 }
 
-fn positive(call: &Call<'_>, value: f64) -> Result<f64> {
-    if value <= 0.0 {
-        return Err(call.fail(format!("takes a positive number, and found {value}")));
-    }
-    Ok(value)
+fn logarithm(
+    call: &Call<'_>,
+    by_floats: fn(f64) -> f64,
+    by_decimals: fn(Decimal) -> Decimal,
+) -> Result<Item<'static>> {
+    let refused = |number: Number| {
+        let is_refused = number.is_negative() || number.is_zero();
+        is_refused.then_some("a positive number")
+    };
+    compute(call, refused, by_floats, by_decimals)
 }
 
-fn root(call: &Call<'_>, value: f64) -> Result<f64> {
-    if value < 0.0 {
-        return Err(call.fail(format!("takes a number that is not negative, and found {value}")));
+fn root<'e>(call: &Call<'e>) -> Result<Item<'e>> {
+    let refused = |number: Number| number.is_negative().then_some("a number that is not negative");
+    compute(call, refused, f64::sqrt, Decimal::sqrt)
+}
+
+/// Computes with one number, unless it is `refused` with what is taken instead.
+fn compute(
+    call: &Call<'_>,
+    refused: impl FnOnce(Number) -> Option<&'static str>,
+    by_floats: fn(f64) -> f64,
+    by_decimals: fn(Decimal) -> Decimal,
+) -> Result<Item<'static>> {
+    let Some(number) = call.number(0)? else { return Ok(Item::null()) };
+    if let Some(taken) = refused(number) {
+        let shown = match number {
+            Number::Decimal(value) => value.to_string(),
+            number => number.to_f64().to_string(),
+        };
+        return Err(call.fail(format!("takes {taken}, and found {shown}")));
     }
-    Ok(value.sqrt())
+    give(match number {
+        Number::Decimal(value) => Number::Decimal(by_decimals(value)),
+        number => Number::Float(by_floats(number.to_f64())),
+    })
 }
 
 const PLACES: std::ops::RangeInclusive<i64> = -20..=100;
@@ -227,60 +290,51 @@ fn place(call: &Call<'_>, rounding: Rounding) -> Result<Item<'static>> {
         Number::Int(value) if place >= 0 => give(Number::Int(value)),
         Number::Int(value) => {
             let unit = 10_i128.pow(place.unsigned_abs() as u32);
-            give(Number::Int(rounding.of_integer(value, unit)))
+            give(Number::Int(round_integer(value, unit, rounding)))
         }
-        Number::Float(value) => give(Number::Float(rounding.of_float(value, place as i32))),
+        Number::Float(value) => give(Number::Float(round_float(value, place as i32, rounding))),
+        Number::Decimal(value) => give(Number::Decimal(value.rounded(place as i32, rounding))),
     }
 }
 
-/// How a number is rounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rounding {
-    /// To the nearest, and to the even one if both are equally near.
-    Nearest,
-    /// Towards zero.
-    Truncate,
+/// Rounds to a multiple of a unit, to the nearest or towards zero.
+fn round_integer(value: i128, unit: i128, rounding: Rounding) -> i128 {
+    if rounding == Rounding::Truncate {
+        return value / unit * unit;
+    }
+    let (below, rest) = (value.div_euclid(unit), value.rem_euclid(unit));
+    let up = match (rest * 2).cmp(&unit) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Equal => below % 2 != 0,
+        std::cmp::Ordering::Greater => true,
+    };
+    (below + i128::from(up)) * unit
 }
 
-impl Rounding {
-    fn of_integer(self, value: i128, unit: i128) -> i128 {
-        if self == Self::Truncate {
-            return value / unit * unit;
-        }
-        let (below, rest) = (value.div_euclid(unit), value.rem_euclid(unit));
-        let up = match (rest * 2).cmp(&unit) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Equal => below % 2 != 0,
-            std::cmp::Ordering::Greater => true,
-        };
-        (below + i128::from(up)) * unit
+/// Rounds the float's exact value to the nearest or towards zero: the float 1.115 is slightly less than
+/// its text, and becomes 1.11.
+fn round_float(value: f64, place: i32, rounding: Rounding) -> f64 {
+    let whole = |value: f64| match rounding {
+        Rounding::Truncate => value.trunc(),
+        _ => value.round_ties_even(),
+    };
+    if place <= 0 {
+        let unit = 10_f64.powi(-place);
+        return whole(value / unit) * unit;
     }
-
-    /// Rounds the float's exact value: the float 1.115 is slightly less than its text, and
-    /// becomes 1.11.
-    fn of_float(self, value: f64, place: i32) -> f64 {
-        let whole = |value: f64| match self {
-            Self::Nearest => value.round_ties_even(),
-            Self::Truncate => value.trunc(),
-        };
-        if place <= 0 {
-            let unit = 10_f64.powi(-place);
-            return whole(value / unit) * unit;
-        }
-        // A float that large has no places after the point; neither have infinities and NaN.
-        let has_places = value.abs() < (1_u64 << f64::MANTISSA_DIGITS) as f64;
-        if !has_places {
-            return value;
-        }
-        // The text is exact, unlike a multiplication by a power of ten.
-        let digits = place as usize;
-        let nearest = |value: f64| format!("{value:.digits$}").parse().unwrap_or(value);
-        let rounded: f64 = nearest(value);
-        let is_beyond = rounded.abs() > value.abs();
-        match self {
-            Self::Truncate if is_beyond => nearest(rounded - 10_f64.powi(-place).copysign(value)),
-            _ => rounded,
-        }
+    // A float that large has no places after the point; neither have infinities and NaN.
+    let has_places = value.abs() < (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    if !has_places {
+        return value;
+    }
+    // The text is exact, unlike a multiplication by a power of ten.
+    let digits = place as usize;
+    let nearest = |value: f64| format!("{value:.digits$}").parse().unwrap_or(value);
+    let rounded: f64 = nearest(value);
+    let is_beyond = rounded.abs() > value.abs();
+    match rounding {
+        Rounding::Truncate if is_beyond => nearest(rounded - 10_f64.powi(-place).copysign(value)),
+        _ => rounded,
     }
 }
 
@@ -301,9 +355,10 @@ mod tests {
             (1250.0, -2, 1200.0, 1200.0),
             (f64::INFINITY, 3, f64::INFINITY, f64::INFINITY),
         ] {
-            assert_eq!(Rounding::Nearest.of_float(value, place), nearest, "{value} {place}");
-            assert_eq!(Rounding::Truncate.of_float(value, place), truncated, "{value} {place}");
+            let rounded = |rounding| round_float(value, place, rounding);
+            assert_eq!(rounded(Rounding::HalfEven), nearest, "{value} {place}");
+            assert_eq!(rounded(Rounding::Truncate), truncated, "{value} {place}");
         }
-        assert!(Rounding::Nearest.of_float(f64::NAN, 2).is_nan());
+        assert!(round_float(f64::NAN, 2, Rounding::HalfEven).is_nan());
     }
 }

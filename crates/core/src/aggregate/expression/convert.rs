@@ -3,17 +3,20 @@
 use super::builtin::{Builtin, Call};
 use super::item::{Item, Number};
 use crate::error::shortened;
-use crate::{Kind, Result, Time, Value};
+use crate::{Decimal, Kind, ObjectId, Result, Time, Uuid, Value};
 
-pub(super) static BUILTINS: [Builtin; 9] = [
+pub(super) static BUILTINS: [Builtin; 12] = [
     Builtin::named("$convert", &["input", "to", "onError", "onNull"], 2, convert),
     Builtin::list("$isNumber", 1, 1, |call| Ok(Item::bool(call.item(0)?.number()?.is_some()))),
     Builtin::list("$toBool", 1, 1, |call| single(call, Target::Bool)),
     Builtin::list("$toDate", 1, 1, |call| single(call, Target::Time)),
+    Builtin::list("$toDecimal", 1, 1, |call| single(call, Target::Decimal)),
     Builtin::list("$toDouble", 1, 1, |call| single(call, Target::Double)),
     Builtin::list("$toInt", 1, 1, |call| single(call, Target::Int)),
     Builtin::list("$toLong", 1, 1, |call| single(call, Target::Long)),
+    Builtin::list("$toObjectId", 1, 1, |call| single(call, Target::ObjectId)),
     Builtin::list("$toString", 1, 1, |call| single(call, Target::Text)),
+    Builtin::list("$toUUID", 1, 1, |call| single(call, Target::Uuid)),
     Builtin::list("$type", 1, 1, |call| Ok(Value::from(type_name(&call.item(0)?)?).into())),
 ];
 
@@ -24,18 +27,24 @@ enum Target {
     Int,
     Long,
     Double,
+    Decimal,
     Text,
     Time,
+    ObjectId,
+    /// Only of `$toUUID`: `$convert` has no name for it.
+    Uuid,
 }
 
 /// With the names and numbers of the types.
-const TARGETS: [(&str, f64, Target); 6] = [
+const TARGETS: [(&str, f64, Target); 8] = [
     ("bool", 8.0, Target::Bool),
     ("int", 16.0, Target::Int),
     ("long", 18.0, Target::Long),
     ("double", 1.0, Target::Double),
+    ("decimal", 19.0, Target::Decimal),
     ("string", 2.0, Target::Text),
     ("date", 9.0, Target::Time),
+    ("objectId", 7.0, Target::ObjectId),
 ];
 
 /// MongoDB's name of the type. Integers are `int` if they fit 32 bits, and `long` otherwise.
@@ -49,15 +58,18 @@ fn type_name(item: &Item<'_>) -> Result<&'static str> {
             _ => "long",
         },
         Some(Kind::Float) => "double",
+        Some(Kind::Decimal) => "decimal",
+        Some(Kind::ObjectId) => "objectId",
         Some(Kind::String) => "string",
-        Some(Kind::Bytes) => "binData",
+        Some(Kind::Bytes | Kind::Binary) => "binData",
+        Some(Kind::Foreign(kind)) => kind.as_str(),
         Some(Kind::Time) => "date",
         Some(Kind::Array) => "array",
         Some(Kind::Object) => "object",
     })
 }
 
-/// The text of a number, bool or time.
+/// The text of a number, bool, time, ObjectId or UUID.
 pub(super) fn to_text(item: &Item<'_>) -> Result<Option<String>> {
     if let Some(time) = item.time()? {
         return Ok(Some(time_text(time)));
@@ -66,6 +78,9 @@ pub(super) fn to_text(item: &Item<'_>) -> Result<Option<String>> {
         Some(Value::Int(value)) => Some(value.to_string()),
         Some(Value::UInt(value)) => Some(value.to_string()),
         Some(Value::Float(value)) => Some(float_text(*value)),
+        Some(Value::Decimal(value)) => Some(value.to_string()),
+        Some(Value::ObjectId(value)) => Some(value.to_string()),
+        Some(value @ Value::Binary(_)) => value.as_uuid().map(|id| id.to_string()),
         Some(Value::Bool(value)) => Some(value.to_string()),
         Some(Value::String(value)) => Some(value.clone()),
         _ => None,
@@ -121,14 +136,8 @@ fn convert<'e>(call: &Call<'e>) -> Result<Item<'e>> {
 }
 
 /// Further types that MongoDB's `$convert` converts to.
-const ABSENT_TARGETS: [(&str, f64); 6] = [
-    ("array", 4.0),
-    ("binData", 5.0),
-    ("decimal", 19.0),
-    ("object", 3.0),
-    ("objectId", 7.0),
-    ("timestamp", 17.0),
-];
+const ABSENT_TARGETS: [(&str, f64); 4] =
+    [("array", 4.0), ("binData", 5.0), ("object", 3.0), ("timestamp", 17.0)];
 
 /// The target type of `$convert`; `None` if that is null or missing.
 fn target(call: &Call<'_>) -> Result<Option<Target>> {
@@ -136,10 +145,7 @@ fn target(call: &Call<'_>) -> Result<Option<Target>> {
     if to.is_nullish() {
         return Ok(None);
     }
-    let number = to.number()?.map(|number| match number {
-        Number::Int(number) => number as f64,
-        Number::Float(number) => number,
-    });
+    let number = to.number()?.map(Number::to_f64);
     let text = to.text()?;
     let shown = match (text, number) {
         (Some(text), _) => format!("{:?}", shortened(text)),
@@ -164,6 +170,9 @@ fn convert_to(item: &Item<'_>, target: Target) -> Result<Result<Value, String>> 
         Target::Int => to_integer(item, i32::MIN.into()..=i32::MAX.into())?,
         Target::Long => to_integer(item, i64::MIN.into()..=u64::MAX.into())?,
         Target::Double => to_double(item)?,
+        Target::Decimal => to_decimal(item)?,
+        Target::ObjectId => to_object_id(item)?,
+        Target::Uuid => to_uuid(item)?,
         Target::Text => to_text(item)?.map(Value::String).ok_or_else(|| no_way(item, "a string")),
         Target::Time => to_time(item)?,
     })
@@ -182,6 +191,7 @@ fn to_integer(
             Number::Int(value) => Some(value),
             Number::Float(value) if value.is_finite() => Some(value.trunc() as i128),
             Number::Float(_) => None,
+            Number::Decimal(value) => value.to_integer(),
         }
     } else if let Some(time) = item.time()? {
         Some(time.as_millis().into())
@@ -202,7 +212,12 @@ fn to_integer(
 
 fn to_double(item: &Item<'_>) -> Result<Result<Value, String>> {
     Ok(if let Some(number) = item.number()? {
-        Ok(Value::Float(number.to_f64()))
+        match (number, number.to_f64()) {
+            (Number::Decimal(decimal), float) if decimal.is_finite() && float.is_infinite() => {
+                Err(format!("found {decimal}, which is beyond what a float can hold"))
+            }
+            (_, float) => Ok(Value::Float(float)),
+        }
     } else if let Some(time) = item.time()? {
         Ok(Value::Float(time.as_millis() as f64))
     } else if let Some(text) = item.text()? {
@@ -211,6 +226,41 @@ fn to_double(item: &Item<'_>) -> Result<Result<Value, String>> {
         Ok(Value::Float(f64::from(u8::from(item.is_true()?))))
     } else {
         Err(no_way(item, "a float"))
+    })
+}
+
+/// Floats are rounded to 15 digits.
+fn to_decimal(item: &Item<'_>) -> Result<Result<Value, String>> {
+    Ok(if let Some(number) = item.number()? {
+        Ok(number.to_decimal().into())
+    } else if let Some(time) = item.time()? {
+        Ok(Decimal::from(time.as_millis()).into())
+    } else if let Some(text) = item.text()? {
+        text.parse::<Decimal>().map(Value::from).map_err(|error| format!("found: {error}"))
+    } else if item.kind() == Some(Kind::Bool) {
+        Ok(Decimal::from(u8::from(item.is_true()?)).into())
+    } else {
+        Err(no_way(item, "a decimal"))
+    })
+}
+
+fn to_object_id(item: &Item<'_>) -> Result<Result<Value, String>> {
+    Ok(match item.as_value()?.as_deref() {
+        Some(id @ Value::ObjectId(_)) => Ok(id.clone()),
+        Some(Value::String(text)) => {
+            text.parse::<ObjectId>().map(Value::from).map_err(|error| format!("found: {error}"))
+        }
+        _ => Err(no_way(item, "an ObjectId")),
+    })
+}
+
+fn to_uuid(item: &Item<'_>) -> Result<Result<Value, String>> {
+    Ok(match item.as_value()?.as_deref() {
+        Some(id @ Value::Binary(_)) if id.as_uuid().is_some() => Ok(id.clone()),
+        Some(Value::String(text)) => {
+            text.parse::<Uuid>().map(Value::from).map_err(|error| format!("found: {error}"))
+        }
+        _ => Err(no_way(item, "a UUID")),
     })
 }
 
@@ -229,14 +279,17 @@ fn read_float(text: &str) -> Result<f64, String> {
     Ok(value)
 }
 
-/// Numbers are milliseconds since 1970, and text is RFC 3339.
+/// Numbers are milliseconds since 1970, text is RFC 3339, and an ObjectId has its time of creation.
 fn to_time(item: &Item<'_>) -> Result<Result<Value, String>> {
     Ok(if let Some(time) = item.time()? {
         Ok(Value::Time(time))
+    } else if let Some(Value::ObjectId(id)) = item.as_value()?.as_deref() {
+        Ok(Value::Time(id.time()))
     } else if let Some(number) = item.number()? {
         let millis = match number {
             Number::Int(value) => i64::try_from(value).ok(),
             Number::Float(value) => Some(value as i64).filter(|_| value.is_finite()),
+            Number::Decimal(value) => value.to_integer().and_then(|value| value.try_into().ok()),
         };
         let time = millis.and_then(|millis| Time::from_millis(millis).ok());
         time.map(Value::Time)

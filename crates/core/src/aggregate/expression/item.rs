@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::{Kind, RawValue, Result, Time, Value};
+use crate::{Decimal, Kind, RawValue, Result, Time, Value};
 
 /// The result of an expression.
 #[derive(Debug, Clone)]
@@ -21,6 +21,7 @@ pub(in crate::aggregate) enum Item<'e> {
 pub(in crate::aggregate) enum Number {
     Int(i128),
     Float(f64),
+    Decimal(Decimal),
 }
 
 impl Number {
@@ -29,6 +30,7 @@ impl Number {
             Value::Int(value) => Some(Self::Int((*value).into())),
             Value::UInt(value) => Some(Self::Int((*value).into())),
             Value::Float(value) => Some(Self::Float(*value)),
+            Value::Decimal(value) => Some(Self::Decimal(*value)),
             _ => None,
         }
     }
@@ -37,6 +39,33 @@ impl Number {
         match self {
             Self::Int(value) => value as f64,
             Self::Float(value) => value,
+            Self::Decimal(value) => value.to_f64(),
+        }
+    }
+
+    /// As a decimal, to which arithmetic with one converts the other number: integers exactly if they
+    /// fit, floats to 15 digits.
+    pub(in crate::aggregate) fn to_decimal(self) -> Decimal {
+        match self {
+            Self::Int(value) => Decimal::nearest(value),
+            Self::Float(value) => Decimal::from_f64(value),
+            Self::Decimal(value) => value,
+        }
+    }
+
+    pub(in crate::aggregate) fn is_zero(self) -> bool {
+        match self {
+            Self::Int(value) => value == 0,
+            Self::Float(value) => value == 0.0,
+            Self::Decimal(value) => value.is_zero(),
+        }
+    }
+
+    pub(in crate::aggregate) fn is_negative(self) -> bool {
+        match self {
+            Self::Int(value) => value < 0,
+            Self::Float(value) => value < 0.0,
+            Self::Decimal(value) => value < Decimal::ZERO && !value.is_nan(),
         }
     }
 
@@ -45,6 +74,7 @@ impl Number {
         match self {
             Self::Int(value) => Value::integer(value).unwrap_or(Value::Float(value as f64)),
             Self::Float(value) => Value::Float(value),
+            Self::Decimal(value) => Value::Decimal(value),
         }
     }
 
@@ -55,6 +85,10 @@ impl Number {
             Self::Float(value) => {
                 let whole = value as i64;
                 (whole as f64 == value && value.abs() < 9e18).then_some(whole)
+            }
+            Self::Decimal(value) => {
+                let whole = value.to_integer().filter(|_| value.is_whole())?;
+                i64::try_from(whole).ok()
             }
         }
     }
@@ -121,6 +155,7 @@ impl<'e> Item<'e> {
                 Kind::Int => raw.as_i64()?.map(|value| Number::Int(value.into())),
                 Kind::UInt => raw.as_u64()?.map(|value| Number::Int(value.into())),
                 Kind::Float => raw.as_f64()?.map(Number::Float),
+                Kind::Decimal => raw.as_decimal()?.map(Number::Decimal),
                 _ => None,
             }),
             Self::Ref(value) => Ok(Number::of(value)),
@@ -167,8 +202,8 @@ impl<'e> Item<'e> {
                 Self::Owned(value) => value.as_bool() == Some(true),
                 Self::Missing => false,
             },
-            Some(Kind::Int | Kind::UInt | Kind::Float) => {
-                self.number()?.is_some_and(|number| number.to_f64() != 0.0)
+            Some(kind) if kind.is_number() => {
+                self.number()?.is_some_and(|number| !number.is_zero())
             }
             Some(_) => true,
         })

@@ -3,7 +3,7 @@
 use super::array::numbers;
 use super::builtin::{Builtin, Call};
 use super::item::{Item, Number};
-use crate::{Kind, RawValue, Result, Value};
+use crate::{Decimal, Kind, RawValue, Result, Value};
 
 pub(super) static BUILTINS: [Builtin; 4] = [
     Builtin::list("$avg", 0, usize::MAX, average),
@@ -13,13 +13,15 @@ pub(super) static BUILTINS: [Builtin; 4] = [
 ];
 
 /// A sum of numbers of all types, exact for integers, and compensated for the rounding errors of
-/// floats.
+/// floats. Decimals are added in their order, each sum rounded to 34 digits; with one among the numbers
+/// the sum is a decimal.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::aggregate) struct Sum {
     integers: i128,
     high: f64,
     low: f64,
     has_floats: bool,
+    decimals: Option<Decimal>,
 }
 
 impl Sum {
@@ -31,6 +33,9 @@ impl Sum {
                 self.has_floats = true;
                 self.add_float(value);
             }
+            Number::Decimal(value) => {
+                self.decimals = Some(self.decimals.map_or(value, |sum| sum + value));
+            }
         }
     }
 
@@ -41,6 +46,7 @@ impl Sum {
             Kind::Int => self.integers += i128::from(value.as_i64()?.unwrap_or_default()),
             Kind::UInt => self.integers += i128::from(value.as_u64()?.unwrap_or_default()),
             Kind::Float => self.add(Number::Float(value.as_f64()?.unwrap_or_default())),
+            Kind::Decimal => self.add(Number::Decimal(value.as_decimal()?.unwrap_or_default())),
             _ => return Ok(false),
         }
         Ok(true)
@@ -54,7 +60,8 @@ impl Sum {
         self.high = sum;
     }
 
-    pub(in crate::aggregate) fn to_f64(mut self) -> f64 {
+    /// The sum without its decimals.
+    fn to_f64(mut self) -> f64 {
         if !self.has_floats {
             return self.integers as f64;
         }
@@ -66,11 +73,32 @@ impl Sum {
         if self.high.is_finite() { self.high + self.low } else { self.high }
     }
 
-    /// An integer if all numbers were, and the result fits 64 bits.
+    /// The sum as a decimal, if there was one among the numbers.
+    fn to_decimal(self) -> Option<Decimal> {
+        let others = match self.has_floats {
+            true => Number::Float(self.to_f64()),
+            false => Number::Int(self.integers),
+        };
+        // A sum of decimals alone keeps its digits: adding a zero could append some.
+        let is_alone = !self.has_floats && self.integers == 0;
+        self.decimals.map(|sum| if is_alone { sum } else { sum + others.to_decimal() })
+    }
+
+    /// The sum divided by the number of its parts, which is not zero.
+    pub(in crate::aggregate) fn average(self, count: u64) -> Value {
+        match self.to_decimal() {
+            Some(sum) => Value::Decimal(sum / Decimal::from(count)),
+            None => Value::Float(self.to_f64() / count as f64),
+        }
+    }
+
+    /// A decimal if there was one among the numbers. Otherwise an integer if all numbers were, and the
+    /// result fits 64 bits.
     pub(in crate::aggregate) fn into_value(self) -> Value {
-        match self.has_floats {
-            true => Value::Float(self.to_f64()),
-            false => Number::Int(self.integers).into_value(),
+        match (self.to_decimal(), self.has_floats) {
+            (Some(sum), _) => Value::Decimal(sum),
+            (None, true) => Value::Float(self.to_f64()),
+            (None, false) => Number::Int(self.integers).into_value(),
         }
     }
 }
@@ -108,7 +136,7 @@ fn average<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     });
     Ok(match count {
         0 => Item::null(),
-        _ => Value::Float(sum.to_f64() / count as f64).into(),
+        _ => sum.average(count).into(),
     })
 }
 

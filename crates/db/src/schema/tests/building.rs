@@ -305,3 +305,23 @@ fn index_requests_name_paths() {
     ];
     assert_eq!(schema.index_requests(), expected);
 }
+
+#[test]
+fn fields_demand_types_of_other_databases() {
+    use velocitydb_core::{Binary, Decimal, ObjectId, Uuid};
+    let schema = Schema::builder()
+        .field("id", Field::object_id())
+        .field("customer", Field::uuid())
+        .field("total", Field::decimal().range(Decimal::ZERO..))
+        .build()
+        .unwrap();
+    let is_valid = |object: Object| {
+        schema.validate(Encoded::from_object(&object).unwrap().view()).unwrap().is_none()
+    };
+    assert!(is_valid(object! { "id": (ObjectId::default()), "customer": (Uuid::default()) }));
+    assert!(is_valid(object! { "total": (Decimal::ONE) }) && is_valid(object! { "total": 1 }));
+    assert!(!is_valid(object! { "total": 0.5 }) && !is_valid(object! { "total": (-Decimal::ONE) }));
+    assert!(!is_valid(object! { "id": "000000000000000000000000" }));
+    assert!(!is_valid(object! { "customer": "00000000-0000-0000-0000-000000000000" }));
+    assert!(!is_valid(object! { "customer": (Binary::new(5, [0; 16])) }));
+}

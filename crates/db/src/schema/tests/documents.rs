@@ -1,6 +1,8 @@
 //! Validating documents: what stored types are to JSON Schema, exact numbers, and violations.
 
-use velocitydb_core::{Encoded, Object, Time, Value, object};
+use velocitydb_core::{
+    Binary, Decimal, Encoded, Foreign, Object, ObjectId, Time, Uuid, Value, object,
+};
 
 use super::helpers::{document, schema, verdict, violations};
 use velocitydb_core::More;
@@ -44,6 +46,57 @@ fn integers_are_compared_with_all_their_bits() {
     assert!(is_valid(r#"{"type": "integer", "const": 1}"#, 1.0));
     assert!(!is_valid(r#"{"type": "integer"}"#, 1.5));
     assert!(is_valid(r#"{"multipleOf": 0.01}"#, 19.99));
+}
+
+#[test]
+fn decimals_are_compared_with_all_their_digits() {
+    let decimal = |text: &str| text.parse::<Decimal>().unwrap();
+    for (keywords, valid, invalid) in [
+        (r#"{"minimum": 0.1}"#, "0.1", "0.09999999999999999999999999999999999"),
+        (r#"{"maximum": 0.1}"#, "0.10", "0.1000000000000000000000000000000001"),
+        (r#"{"exclusiveMinimum": 0.1}"#, "0.1000000000000000000000000000000001", "0.1"),
+        (r#"{"exclusiveMaximum": 5}"#, "4.999999999999999999999999999999999", "5.000"),
+        (r#"{"minimum": 18446744073709551615}"#, "18446744073709551615", "18446744073709551614.9"),
+        (r#"{"maximum": 1e300}"#, "-1E+6144", "1E+6144"),
+        (r#"{"multipleOf": 0.01}"#, "1234567890123456789012345678.90", "1.001"),
+        (r#"{"multipleOf": 3}"#, "9E+40", "1E+40"),
+        (r#"{"type": "integer"}"#, "1E+6144", "1.5"),
+        (r#"{"type": "integer"}"#, "5.00", "1E-6176"),
+        (r#"{"type": "number"}"#, "1.5", "NaN"),
+        (r#"{"const": 1.5}"#, "1.50", "1.500000000000000000000000000000001"),
+        (r#"{"enum": [1, 0.1]}"#, "0.1", "0.2"),
+        (r#"{"storedType": "decimal"}"#, "1", "1"),
+        (r#"{"storedType": "float"}"#, "1", "1"),
+    ] {
+        let is_stored_as = keywords.contains("storedType");
+        assert_eq!(is_valid(keywords, decimal(valid)), !keywords.contains("float"), "{keywords}");
+        assert!(is_stored_as || !is_valid(keywords, decimal(invalid)), "{keywords} {invalid}");
+    }
+    assert!(is_valid(r#"{"storedType": "decimal"}"#, 1));
+    assert!(!is_valid(r#"{"storedType": "decimal"}"#, 1.5));
+    let list = Value::from(vec![Value::from(decimal("1.0")), Value::from(1)]);
+    assert!(!is_valid(r#"{"uniqueItems": true}"#, list));
+}
+
+#[test]
+fn types_of_other_databases_are_seen_as_text() {
+    let id = Value::from(ObjectId::from([7; 12]));
+    let uuid = Value::from(Uuid::from([1; 16]));
+    let hash = Value::from(Binary::new(5, [1, 2]));
+    let symbol = Value::from(Foreign::symbol("a"));
+    for (keywords, of_id, of_uuid, of_hash, of_symbol) in [
+        (r#"{"type": "string"}"#, true, true, true, true),
+        (r#"{"type": "object"}"#, false, false, false, false),
+        (r#"{"const": "070707070707070707070707"}"#, true, false, false, false),
+        (r#"{"const": "01010101-0101-0101-0101-010101010101"}"#, false, true, false, false),
+        (r#"{"const": "AQI="}"#, false, false, true, false),
+        (r#"{"pattern": "symbol"}"#, false, false, false, true),
+        (r#"{"storedType": "objectId"}"#, true, false, false, false),
+        (r#"{"storedType": "binary"}"#, false, true, true, false),
+    ] {
+        let found = [&id, &uuid, &hash, &symbol].map(|value| is_valid(keywords, value.clone()));
+        assert_eq!(found, [of_id, of_uuid, of_hash, of_symbol], "{keywords}");
+    }
 }
 
 #[test]

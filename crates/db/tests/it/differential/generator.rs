@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use velocitydb::{Consistency, Direction, Existing, Filter, Object, Sort, Value, object};
+use velocitydb::{
+    Bytes, Consistency, Decimal, Direction, Existing, Filter, Foreign, Object, ObjectId, Sort,
+    Uuid, Value, object,
+};
 use velocitydb_storage::contract::Random;
 
 use super::claiming::claiming;
@@ -470,14 +473,38 @@ impl Generator {
     }
 
     fn value(&mut self) -> Value {
-        match self.random.within(0..14) {
+        match self.random.within(0..16) {
             9..12 => Value::from(self.random.within(0..40) as i64),
             0 => Value::Null,
             1 => Value::from(self.random.one_in(2)),
             2 => Value::from("1"),
             3 => Value::from(self.random.within(0..3) as f64),
             4 => Value::from(vec![1, 2]),
+            5 => self.decimal().into(),
+            14 => self.foreign(),
             _ => Value::from(self.random.within(0..3) as i64),
+        }
+    }
+
+    /// Some equal integers and floats, and each other with other digits.
+    fn decimal(&mut self) -> Decimal {
+        let tenths = self.random.within(0..30) as i128;
+        match self.random.one_in(2) {
+            true => Decimal::new(tenths, -1),
+            false => Decimal::new(tenths * 10, -2),
+        }
+        .expect("it has few digits")
+    }
+
+    /// A value of a type that other databases have.
+    fn foreign(&mut self) -> Value {
+        let byte = self.random.within(0..2) as u8;
+        match self.random.within(0..5) {
+            0 => ObjectId::from([byte; 12]).into(),
+            1 => Uuid::from([byte; 16]).into(),
+            2 => Bytes(vec![byte]).into(),
+            3 => Foreign::timestamp(byte.into(), 0).into(),
+            _ => Foreign::min_key().into(),
         }
     }
 

@@ -24,9 +24,7 @@ pub fn completed(rules: Rules, mut fields: Object) -> Object {
 
 pub fn is_violated(rules: Rules, fields: &Object) -> bool {
     match rules {
-        Rules::Numbers => {
-            fields.get("n").is_some_and(|n| !matches!(n, Value::Int(_) | Value::Float(_)))
-        }
+        Rules::Numbers => fields.get("n").is_some_and(|n| !n.kind().is_number()),
         Rules::Needs => !fields.contains_key("n"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use velocitydb::{Consistency, Direction, Object, Value};
+use velocitydb::{Consistency, Decimal, Direction, Object, Value};
 
 use super::leases::{begin, release, retry_changes};
 use super::rules;
@@ -558,6 +558,7 @@ pub fn change(fields: &Object, changes: &[Change]) -> Option<Object> {
                     None => Value::from(*by),
                     Some(Value::Int(number)) => Value::from(number + by),
                     Some(Value::Float(number)) => Value::from(number + *by as f64),
+                    Some(Value::Decimal(number)) => Value::from(*number + Decimal::from(*by)),
                     Some(_) => return None,
                 };
                 fields.insert(name.clone(), sum);
