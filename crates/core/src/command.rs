@@ -19,8 +19,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::{
-    CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, Object,
-    Path, Release, Sort, Time, Update, Value, Violations,
+    CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, NewIds,
+    Object, Path, Release, Sort, Time, Update, Value, Violations,
 };
 
 pub use encoding::COMMAND_VERSION;
@@ -347,6 +347,8 @@ pub struct CollectionOptions {
     pub min_write: Option<Consistency>,
     /// The weakest level at which it can be read; any level when `None`.
     pub min_read: Option<Consistency>,
+    /// Which ids new documents get that are inserted without one.
+    pub ids: NewIds,
 }
 
 /// What one step of maintenance does.

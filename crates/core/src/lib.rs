@@ -21,6 +21,7 @@ mod uuid;
 pub mod uuid_binary;
 
 mod macros;
+mod new_ids;
 mod node;
 pub mod object;
 pub mod path;
@@ -77,8 +78,9 @@ pub use filter::{Filter, field};
 pub use foreign::{Foreign, ForeignContent, ForeignKind, RawForeign};
 pub use id::{CollectionName, IdGenerator, IndexName};
 pub use index::IndexSpec;
+pub use new_ids::NewIds;
 pub use object::Object;
-pub use object_id::{ObjectId, ObjectIdGenerator};
+pub use object_id::ObjectId;
 pub use path::Path;
 pub use projection::Projection;
 pub use raw::{RawArray, RawObject, RawValue};

@@ -92,52 +92,6 @@ pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Generates [`ObjectId`]s.
-///
-/// The caller passes the time and the random bits, and the generator remembers its last id: ids of one
-/// generator increase strictly, even if the clock stands still or goes back.
-///
-/// ```
-/// use velocitydb_core::ObjectIdGenerator;
-///
-/// let mut ids = ObjectIdGenerator::new();
-/// let first = ids.next(1_763_890_068, [7; 8]);
-/// assert_eq!(first.to_string(), "6922d3940707070707070707");
-/// assert!(first < ids.next(1_763_890_068, [0; 8]));
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct ObjectIdGenerator {
-    /// The last id, as one number.
-    last: u128,
-}
-
-impl ObjectIdGenerator {
-    /// The bits of an id behind its time.
-    const RANDOM_BITS: u32 = 64;
-    /// The maximum increment of the next id in the same second, in bits: enough that it cannot be
-    /// guessed, little enough that a second does not run out of ids.
-    const STEP_BITS: u32 = 32;
-
-    /// A new generator.
-    pub const fn new() -> Self {
-        Self { last: 0 }
-    }
-
-    /// A new id, from seconds since the Unix epoch and 64 random bits. After the year 2106 the seconds
-    /// begin anew, as they do in MongoDB.
-    pub fn next(&mut self, unix_seconds: u64, random: [u8; 8]) -> ObjectId {
-        let random = u64::from_be_bytes(random);
-        let seconds = u128::from(unix_seconds as u32);
-        let fresh = seconds << Self::RANDOM_BITS | u128::from(random);
-        let is_later = seconds > self.last >> Self::RANDOM_BITS;
-        let step = 1 + u128::from(random & ((1 << Self::STEP_BITS) - 1));
-        self.last = if is_later { fresh } else { self.last + step };
-        let mut id = [0; 12];
-        id.copy_from_slice(&self.last.to_be_bytes()[4..]);
-        ObjectId(id)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

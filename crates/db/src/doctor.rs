@@ -18,7 +18,7 @@ use self::indexes::Indexes;
 use self::report::Report;
 use crate::keys::{self, CollectionNumber, DOCUMENTS, SYSTEM};
 use crate::options::Options;
-use crate::state::catalog::{Catalog, Postponed, SystemTotals, Tombstone, Totals};
+use crate::state::catalog::{Catalog, Postponed, SystemTotals, Tombstone, Totals, highest_id};
 use crate::state::collection_schema::CollectionSchema;
 use crate::state::document::Document;
 use crate::state::snapshot::Snapshot;
@@ -183,6 +183,7 @@ impl Snapshot {
                     self.tombstone_problem(key, value, counted)
                 }
                 Some(&keys::UNFIT) => self.unfit_problem(key, counted),
+                Some(&keys::HIGHEST_ID) => Ok(self.highest_id_problem(key)),
                 Some(&keys::LEASE) => leases::lease_problem(self.state(), key, value),
                 Some(&keys::LEASE_END) => leases::end_problem(self.state(), key),
                 Some(&(keys::INDEX | keys::INDEX_TOTALS | keys::SCHEMA)) => {
@@ -264,6 +265,13 @@ impl Snapshot {
         let is_missing = self.state().get(DOCUMENTS, document)?.is_none();
         let problem = "is marked as unfit for claims, and does not exist";
         Ok(is_missing.then(|| format!("document {id:?} of collection {number} {problem}")))
+    }
+
+    /// What is wrong with the highest integer id of a collection that may not exist.
+    fn highest_id_problem(&self, key: &[u8]) -> Option<String> {
+        let number = key.get(1..)?.first_chunk::<4>().map(|number| u32::from_be_bytes(*number));
+        let is_read = number.is_some_and(|number| highest_id(self.state(), number).is_ok());
+        (!is_read).then(|| format!("highest id {}: it cannot be read", key.escape_ascii()))
     }
 
     /// What is wrong with the key of a request id in the order of age.

@@ -14,6 +14,7 @@
 //!             'r' | request id                              its answer, its number in 'q', when
 //!             'q' | number (u64 BE)                         request ids by age
 //!             'h' | collection                              schema: version, current, proposed
+//!             'g' | collection (u32 BE)                     highest integer that was an id (i64 LE)
 //!             'i' | collection | index name                 index: number, state, specification
 //!             'k' | index (u32 BE)                          index's totals
 //!             'w' | index (u32 BE)                          dropped index still to be removed
@@ -60,6 +61,7 @@ pub(crate) const EXPIRY: u8 = b'x';
 pub(crate) const REQUEST: u8 = b'r';
 pub(crate) const REQUEST_AGE: u8 = b'q';
 pub(crate) const SCHEMA: u8 = b'h';
+pub(crate) const HIGHEST_ID: u8 = b'g';
 pub(crate) const INDEX: u8 = b'i';
 pub(crate) const INDEX_TOTALS: u8 = b'k';
 pub(crate) const INDEX_PURGE: u8 = b'w';

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Subcommand};
-use velocitydb::{Consistency, Mode};
+use velocitydb::{Consistency, Mode, NewIds};
 
 use super::folder::{Folder, Source, any_mode, level};
 use crate::format;
@@ -48,6 +48,9 @@ pub struct CreateCollection {
     /// The weakest level that it can be read at
     #[arg(long, value_name = "LEVEL", value_parser = level())]
     pub min_read: Option<Consistency>,
+    /// Which ids new documents get that are inserted without one: text, objectid, uuid or integer
+    #[arg(long, value_name = "KIND", default_value_t = NewIds::Text)]
+    pub ids: NewIds,
 }
 
 /// The arguments of `index`.

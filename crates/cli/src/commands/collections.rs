@@ -31,7 +31,10 @@ pub fn run(args: &Collections, output: &mut Output) -> Result {
         Some(CollectionsCommand::Create(create)) => {
             let db = args.folder.open_or_create()?;
             let (min_write, min_read) = (create.min_write, create.min_read);
-            db.create_collection(&create.name, CollectionOptions { min_write, min_read })?;
+            db.create_collection(
+                &create.name,
+                CollectionOptions { min_write, min_read, ids: create.ids },
+            )?;
             output.object(&object! { "created": create.name.as_str() })
         }
         Some(CollectionsCommand::Drop { name }) => {

@@ -28,8 +28,8 @@ use super::{
 use crate::container::ensure;
 use crate::format::Names;
 use crate::{
-    CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, Object,
-    RawObject, RawValue, Release, Result, Sort, Time, Update, Value, decode_varint,
+    CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, NewIds,
+    Object, RawObject, RawValue, Release, Result, Sort, Time, Update, Value, decode_varint,
 };
 
 /// The smallest size of a check: a tag, a name of one letter and a number.
@@ -102,7 +102,9 @@ impl<'a> Reader<'a> {
             1 => {
                 let name = self.collection()?;
                 let (min_write, min_read) = (self.floor()?, self.floor()?);
-                let options = CollectionOptions { min_write, min_read };
+                let ids = NewIds::ALL.get(usize::from(self.byte()?)).copied();
+                let ids = ids.ok_or(Error::corrupt("a kind of new ids is unknown"))?;
+                let options = CollectionOptions { min_write, min_read, ids };
                 Body::CreateCollection { name, options }
             }
             2 => Body::DropCollection { name: self.collection()? },

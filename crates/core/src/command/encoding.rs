@@ -256,11 +256,13 @@ impl<'o, O: Output> Writer<'o, O> {
                 self.byte(0);
                 return self.write(write);
             }
-            Body::CreateCollection { name, options: CollectionOptions { min_write, min_read } } => {
+            Body::CreateCollection { name, options } => {
+                let CollectionOptions { min_write, min_read, ids } = options;
                 self.byte(1);
                 self.text(name.as_str());
                 self.floor(*min_write);
                 self.floor(*min_read);
+                self.byte(*ids as u8);
             }
             Body::DropCollection { name } => {
                 self.byte(2);

@@ -1,6 +1,6 @@
 //! Applying: creating and dropping collections.
 
-use velocitydb_core::{CollectionName, CollectionOptions, Time};
+use velocitydb_core::{CollectionName, CollectionOptions, NewIds, Time};
 
 use super::{Machine, Reply};
 use crate::keys::{self, SYSTEM};
@@ -63,6 +63,9 @@ impl Machine {
         for index in &collection.indexes {
             let definition = &index.definition;
             self.forget_index(collection.number, &definition.name, definition.number);
+        }
+        if collection.options.ids == NewIds::Integer {
+            self.batch.delete(SYSTEM, &keys::numbered(keys::HIGHEST_ID, collection.number));
         }
         if collection.schema.is_some() {
             self.batch.delete(SYSTEM, &keys::numbered(keys::SCHEMA, collection.number));

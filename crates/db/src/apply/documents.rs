@@ -171,6 +171,9 @@ impl Machine {
         let mut head = Vec::with_capacity(Header::LENGTH_MAX);
         header.encode_into(&mut head);
         self.batch.put_parts(DOCUMENTS, key, &[&head, fields.as_encoded()]);
+        if stored.is_none() {
+            self.note_integer(place)?;
+        }
         self.move_expiry(key, stored.and_then(|stored| stored.header.expires), header.expires);
         self.move_lease(key, stored.and_then(|stored| stored.header.lease), lease, fields)?;
         self.forget_unfit(collection, key)?;

@@ -22,7 +22,8 @@ pub(crate) struct Reply {
     pub(crate) found: SmallVec<[Found; 1]>,
     /// How many documents were found and changed.
     pub(crate) found_count: u64,
-    /// In the answer to a retry: the new ids of the first attempt, with the positions of their operations.
+    /// The ids of new documents, with the positions of their operations: in the answer to a retry those of
+    /// the first attempt, and where a collection has chosen any of them.
     pub(crate) new_ids: Vec<(usize, DocumentId)>,
     /// Documents that a claim skipped, and why: the first of them.
     pub(crate) skipped: Vec<(DocumentId, Refusal)>,
@@ -50,16 +51,17 @@ pub(crate) struct Found {
 }
 
 impl Reply {
-    /// Replaces new ids by those of the first attempt.
+    /// Replaces new ids by those of the first attempt, or those that collections have chosen.
     pub(crate) fn restore_ids(&self, places: &mut [(CollectionName, DocumentId)]) {
         for (position, id) in &self.new_ids {
             places[*position].1 = id.clone();
         }
     }
 
-    /// The new ids: those of the first attempt, if this is the answer to a retry.
+    /// The new ids: those of the first attempt, if this is the answer to a retry, or those that collections
+    /// have chosen.
     pub(crate) fn new_ids_or(&mut self, made_up: Vec<DocumentId>) -> Vec<DocumentId> {
-        match self.is_replayed {
+        match self.is_replayed || !self.new_ids.is_empty() {
             true => std::mem::take(&mut self.new_ids).into_iter().map(|(_, id)| id).collect(),
             false => made_up,
         }

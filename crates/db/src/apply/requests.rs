@@ -145,6 +145,9 @@ fn to_recall(body: &Body, reply: &Reply) -> Reply {
 /// The new ids of created documents, with the positions of their operations.
 fn made_up(body: &Body, reply: &Reply) -> Vec<(usize, DocumentId)> {
     let Body::Write(write) = body else { return Vec::new() };
+    if !reply.new_ids.is_empty() {
+        return reply.new_ids.clone();
+    }
     let done = write.operations.iter().zip(&reply.outcomes).enumerate();
     let id_of = |(position, (operation, outcome)): (usize, (&Operation, &Outcome))| {
         let is_new = matches!(operation.action, Action::InsertNew(_))

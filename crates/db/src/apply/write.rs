@@ -3,8 +3,9 @@
 use smallvec::SmallVec;
 use velocitydb_core::document::META;
 use velocitydb_core::{
-    Action, BegunLease, Check, CollectionOptions, Condition, DocumentView, Encoded, Expiry, Header,
-    Lease, LeaseChange, Operation, Outcome, Path, Refusal, Time, Update, Value, Write,
+    Action, BegunLease, Check, CollectionOptions, Condition, DocumentId, DocumentView, Encoded,
+    Expiry, Header, Lease, LeaseChange, Operation, Outcome, Path, Refusal, Time, Update, Value,
+    Write,
 };
 use velocitydb_storage::Blob;
 
@@ -24,13 +25,16 @@ impl Machine {
                 return Err(crate::Error::Conflict);
             }
         }
-        let mut reply = Reply::default();
+        let (mut reply, mut chosen) = (Reply::default(), Vec::new());
         self.contests = (write.operations.len() > 1).then(Contests::default);
         for (position, operation) in write.operations.iter().enumerate() {
             if let Some(contests) = &mut self.contests {
                 contests.operation = position;
             }
-            let (outcome, current) = self.operate(now, operation)?;
+            let own = self.chosen_id(operation)?;
+            let id = own.as_ref().unwrap_or(&operation.id);
+            let (outcome, current) = self.operate(now, operation, id)?;
+            chosen.extend(own.map(|id| (position, id)));
             reply.outcomes.push(outcome);
             reply.current = current;
         }
@@ -43,6 +47,7 @@ impl Machine {
                 reply.outcomes[position] = Outcome::Refused(refusal);
             }
         }
+        Self::tell_new_ids(&write.operations, chosen, &mut reply);
         if reply.is_refused() {
             for outcome in &mut reply.outcomes {
                 if !matches!(outcome, Outcome::Refused(_)) {
@@ -75,7 +80,12 @@ impl Machine {
 
     /// Applies one operation. Returns its outcome and, if it had a condition, the stored document
     /// afterwards.
-    fn operate(&mut self, now: Time, operation: &Operation) -> Result<(Outcome, Option<Blob>)> {
+    fn operate(
+        &mut self,
+        now: Time,
+        operation: &Operation,
+        id: &DocumentId,
+    ) -> Result<(Outcome, Option<Blob>)> {
         let collection = &operation.collection;
         let is_creating = matches!(
             operation.action,
@@ -88,13 +98,12 @@ impl Machine {
             self.make_collection(collection, &CollectionOptions::default())?;
         }
         let number = self.catalog.collections.get(collection).map(|found| found.number);
-        let place =
-            number.map(|number| Address { collection, key: keys::document(number, &operation.id) });
+        let place = number.map(|number| Address { collection, key: keys::document(number, id) });
         let stored = match &place {
             Some(place) => self.live_document(place, now)?,
             None => None,
         };
-        let outcome = match refusal(operation, stored.as_ref())? {
+        let outcome = match refusal(&operation.condition, id, stored.as_ref())? {
             Some(refusal) => Outcome::Refused(refusal),
             None => {
                 let (action, expiry) = (&operation.action, operation.expiry);
@@ -285,10 +294,14 @@ fn begun<'a>(
 }
 
 /// Why the condition of an operation does not hold; `None` if it does.
-fn refusal(operation: &Operation, stored: Option<&Stored>) -> Result<Option<Refusal>> {
+fn refusal(
+    condition: &Condition,
+    id: &DocumentId,
+    stored: Option<&Stored>,
+) -> Result<Option<Refusal>> {
     match stored {
-        Some(stored) => unmet(&operation.condition, &stored.view(&operation.id)?),
-        None => Ok(unmet_by_none(&operation.condition)),
+        Some(stored) => unmet(condition, &stored.view(id)?),
+        None => Ok(unmet_by_none(condition)),
     }
 }
 

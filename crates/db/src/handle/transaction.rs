@@ -19,9 +19,10 @@ use velocitydb_core::{
     Update, Write, check_own_fields, limits,
 };
 
-use crate::apply::{unmet, unmet_by_none};
+use crate::apply::{next_id, unmet, unmet_by_none};
 use crate::handle::database::Access;
 use crate::handle::fields::check_condition;
+use crate::state::catalog;
 use crate::{Database, Document, Error, IntoFields, Result, Snapshot};
 
 /// A running transaction; see [`Database::transaction`].
@@ -145,9 +146,23 @@ impl Transaction {
     ///
     /// When the input is invalid.
     pub fn insert_new(&mut self, collection: &str, fields: impl IntoFields) -> Result<DocumentId> {
-        let id = self.db.new_id();
+        let id = self.new_id(collection)?;
         self.insert(collection, &id, fields)?;
         Ok(id)
+    }
+
+    /// An id for a new document, as the collection gives them in the state that this transaction reads. If
+    /// another transaction commits the same integer first, this one conflicts with it.
+    fn new_id(&self, collection: &str) -> Result<DocumentId> {
+        let (name, state) = (CollectionName::new(collection)?, self.snapshot.state());
+        let (generated, found) = (self.db.new_id(), catalog::find(state, &name)?);
+        let Some(found) = found else { return Ok(generated) };
+        if let Some(id) = found.options.ids.of(&generated) {
+            return Ok(id);
+        }
+        let own = self.writes_to(&name).filter_map(|((_, id), _)| id.to_value().as_i64());
+        let stored = catalog::highest_id(state, found.number)?;
+        next_id(own.fold(stored, i64::max))
     }
 
     /// Creates a document, or replaces its fields.

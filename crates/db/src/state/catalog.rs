@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use velocitydb_core::{
-    CollectionName, CollectionOptions, Consistency, IndexName, Time, decode_varint, encode_varint,
+    CollectionName, CollectionOptions, Consistency, IndexName, NewIds, Time, decode_varint,
+    encode_varint,
 };
 use velocitydb_storage::{Batch, Bounds, Direction, Snapshot};
 
@@ -457,20 +458,42 @@ pub(crate) fn find(
     Ok(Some(CollectionEntry { number, options }))
 }
 
+/// The highest integer that was an id in a collection that gives integers to new documents; 0 if there is
+/// none.
+pub(crate) fn highest_id(snapshot: &dyn Snapshot, collection: CollectionNumber) -> Result<i64> {
+    let key = keys::numbered(keys::HIGHEST_ID, collection);
+    decode_highest_id(&key, snapshot.get(SYSTEM, &key)?.as_deref())
+}
+
+/// The same, of the value of its key.
+pub(crate) fn decode_highest_id(key: &[u8], value: Option<&[u8]>) -> Result<i64> {
+    let Some(value) = value else { return Ok(0) };
+    value.try_into().map(i64::from_le_bytes).map_err(|_| keys::corrupt(key))
+}
+
 /// The stored form of a collection: its number and its options.
 pub(crate) fn encode_collection(number: CollectionNumber, options: &CollectionOptions) -> Vec<u8> {
     let mut bytes = number.to_be_bytes().to_vec();
     bytes.push(encode_level(options.min_write));
     bytes.push(encode_level(options.min_read));
+    if options.ids != NewIds::default() {
+        bytes.push(options.ids as u8);
+    }
     bytes
 }
 
 fn decode_collection(bytes: &[u8]) -> Option<(CollectionNumber, CollectionOptions)> {
-    let (number, levels) = bytes.split_first_chunk::<4>()?;
-    let [min_write, min_read] = levels else { return None };
+    let (number, options) = bytes.split_first_chunk::<4>()?;
+    let [min_write, min_read, ids @ ..] = options else { return None };
+    let ids = match ids {
+        [] => NewIds::default(),
+        [ids] => *NewIds::ALL.get(usize::from(*ids))?,
+        _ => return None,
+    };
     let options = CollectionOptions {
         min_write: decode_level(*min_write)?,
         min_read: decode_level(*min_read)?,
+        ids,
     };
     Some((u32::from_be_bytes(*number), options))
 }

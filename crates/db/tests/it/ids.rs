@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use velocitydb::{
-    Database, Decimal, DocumentId, Documents, Error, IndexSpec, Object, ObjectId, PageToken,
-    Pipeline, Sort, Time, Value, field, object, value,
+    CollectionOptions, Database, Decimal, DocumentId, Documents, Error, IndexSpec, NewIds, Object,
+    ObjectId, PageToken, Pipeline, RequestId, Sort, Time, Value, WriteBatch, field, object, value,
 };
 
 use crate::world::in_every_mode;
@@ -295,4 +295,65 @@ fn what_cannot_be_an_id_is_refused() {
         assert!(docs.get(&id).is_err());
         assert_eq!(docs.find(object! { "_id": id }).count().unwrap(), 0);
     }
+}
+
+/// What a collection gives to documents without an id: made of the command and the state, the same for a
+/// retry, and above all integers that were ids.
+#[test]
+fn collections_choose_the_ids_of_new_documents() {
+    in_every_mode(|home| {
+        for kind in NewIds::ALL {
+            let name = kind.as_str();
+            let options = CollectionOptions { ids: kind, ..CollectionOptions::default() };
+            home.db().create_collection(name, options).unwrap();
+            let docs = home.db().documents(name);
+            let request = RequestId::new(format!("of {name}")).unwrap();
+            let first = docs.once(request.clone()).insert_new(object! { "n": 1 }).unwrap();
+            let again = docs.once(request).insert_new(object! { "n": 1 }).unwrap();
+            assert!(again.is_replayed && again.id == first.id, "{again:?}");
+            let many = docs.insert_many_new([object! { "n": 2 }, object! { "n": 3 }]).unwrap();
+            let in_transaction = home.db().transaction(|txn| {
+                Ok([
+                    txn.insert_new(name, object! { "n": 4 })?,
+                    txn.insert_new(name, object! { "n": 5 })?,
+                ])
+            });
+            let mut batch = WriteBatch::new();
+            batch.insert_new(name, object! { "n": 6 }).unwrap();
+            let of_batch = home.db().write(batch).unwrap().new_ids;
+            home.reopen();
+            let docs = home.db().documents(name);
+            let last = docs.insert_new(object! { "n": 7 }).unwrap();
+            let ids: Vec<DocumentId> = [first.id]
+                .into_iter()
+                .chain(many.into_iter().map(|one| one.id))
+                .chain(in_transaction.unwrap())
+                .chain(of_batch)
+                .chain([last.id])
+                .collect();
+            assert!(ids.is_sorted_by(|one, other| one < other), "{ids:?}");
+            for (n, id) in (1..).zip(&ids) {
+                let document = docs.get(id).unwrap().unwrap();
+                assert_eq!(document.field("n").unwrap().unwrap().as_i64().unwrap(), Some(n));
+                let value = id.to_value();
+                assert!(match kind {
+                    NewIds::Text => value.as_str().is_some(),
+                    NewIds::ObjectId => value.as_object_id().is_some(),
+                    NewIds::Uuid => value.as_uuid().is_some(),
+                    NewIds::Integer => value == value!(n),
+                });
+            }
+            is_healthy(home.db());
+        }
+        let numbers = home.db().documents("integer");
+        numbers.insert(100, object! {}).unwrap();
+        numbers.delete(100).unwrap();
+        assert_eq!(numbers.insert_new(object! {}).unwrap().id.to_value(), value!(101));
+        numbers.insert(i64::MAX, object! {}).unwrap();
+        let error = numbers.insert_new(object! {}).unwrap_err();
+        assert!(error.to_string().contains("an id of its own"), "{error}");
+        home.db().drop_collection("integer").unwrap();
+        home.db().maintain().unwrap();
+        is_healthy(home.db());
+    });
 }

@@ -28,7 +28,11 @@ fn try_run(db: &Database, snapshot: &Snapshot, step: &Step) -> Result<Answer> {
         Step::Batch { operations, context } => return batch(db, operations, context),
         Step::Transaction(steps) => return transaction(db, snapshot, steps),
         Step::Create { collection, min_write, min_read } => {
-            let options = CollectionOptions { min_write: *min_write, min_read: *min_read };
+            let options = CollectionOptions {
+                min_write: *min_write,
+                min_read: *min_read,
+                ..CollectionOptions::default()
+            };
             db.create_collection(collection, options)?;
             Answer::Done
         }

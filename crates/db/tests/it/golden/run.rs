@@ -160,8 +160,11 @@ impl<'a> Runner<'a> {
 
     fn create(&self, command: &Command) -> Result<String> {
         let level = |key| command.option(key).map(str::parse).transpose();
-        let options =
-            CollectionOptions { min_write: level("min_write")?, min_read: level("min_read")? };
+        let options = CollectionOptions {
+            min_write: level("min_write")?,
+            min_read: level("min_read")?,
+            ..CollectionOptions::default()
+        };
         self.home.db().create_collection(&command.text(0), options)?;
         Ok("ok".to_owned())
     }
