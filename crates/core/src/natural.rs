@@ -113,7 +113,7 @@ impl Natural {
         let (mut rest, mut quotient) = (0, 0);
         for digit in self.0.iter().rev() {
             let part = rest << 64 | u128::from(*digit);
-            quotient = quotient << 64 | part / u128::from(divisor);
+            quotient = (quotient << 64) + part / u128::from(divisor);
             rest = part % u128::from(divisor);
         }
         (quotient, Self::from(rest))

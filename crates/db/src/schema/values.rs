@@ -141,7 +141,7 @@ fn whole(decimal: Decimal) -> Option<i128> {
 
 /// The JSON number that is nearest to a decimal.
 fn decimal_number(decimal: Decimal) -> serde_json::Number {
-    let integer = whole(decimal).and_then(|integer| serde_json::Number::from_i128(integer));
+    let integer = whole(decimal).and_then(serde_json::Number::from_i128);
     let float = decimal.to_f64().clamp(f64::MIN, f64::MAX);
     integer.or_else(|| serde_json::Number::from_f64(float)).unwrap_or_else(|| 0.into())
 }

@@ -1,6 +1,6 @@
 //! Setting schemas: what the builder writes, what is refused and where, defaults, index requests.
 
-use velocitydb_core::{Encoded, Time, Value, object};
+use velocitydb_core::{Binary, Decimal, Encoded, Object, ObjectId, Time, Uuid, Value, object};
 
 use super::helpers::{document, refusal, schema, verdict};
 use crate::schema::{Field, IndexRequest, Schema, SchemaBuilder};
@@ -308,7 +308,6 @@ fn index_requests_name_paths() {
 
 #[test]
 fn fields_demand_types_of_other_databases() {
-    use velocitydb_core::{Binary, Decimal, ObjectId, Uuid};
     let schema = Schema::builder()
         .field("id", Field::object_id())
         .field("customer", Field::uuid())
