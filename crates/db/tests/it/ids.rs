@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use velocitydb::{
     CollectionOptions, Database, Decimal, DocumentId, Documents, Error, IndexSpec, NewIds, Object,
-    ObjectId, PageToken, Pipeline, RequestId, Sort, Time, Value, WriteBatch, field, object, value,
+    ObjectId, PageToken, Pipeline, RequestId, Sort, Time, Uuid, Value, WriteBatch, field, object,
+    value,
 };
 
 use crate::world::in_every_mode;
@@ -307,9 +308,9 @@ fn collections_choose_the_ids_of_new_documents() {
             let options = CollectionOptions { ids: kind, ..CollectionOptions::default() };
             home.db().create_collection(name, options).unwrap();
             let docs = home.db().documents(name);
-            let request = RequestId::new(format!("of {name}")).unwrap();
-            let first = docs.once(request.clone()).insert_new(object! { "n": 1 }).unwrap();
-            let again = docs.once(request).insert_new(object! { "n": 1 }).unwrap();
+            let request = RequestId::new(&format!("of {name}")).unwrap();
+            let first = docs.request(request.clone()).insert_new(object! { "n": 1 }).unwrap();
+            let again = docs.request(request).insert_new(object! { "n": 1 }).unwrap();
             assert!(again.is_replayed && again.id == first.id, "{again:?}");
             let many = docs.insert_many_new([object! { "n": 2 }, object! { "n": 3 }]).unwrap();
             let in_transaction = home.db().transaction(|txn| {
@@ -319,7 +320,7 @@ fn collections_choose_the_ids_of_new_documents() {
                 ])
             });
             let mut batch = WriteBatch::new();
-            batch.insert_new(name, object! { "n": 6 }).unwrap();
+            batch.insert_new(name, home.db().new_id(), object! { "n": 6 }).unwrap();
             let of_batch = home.db().write(batch).unwrap().new_ids;
             home.reopen();
             let docs = home.db().documents(name);
