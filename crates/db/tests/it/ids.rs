@@ -322,6 +322,7 @@ fn collections_choose_the_ids_of_new_documents() {
             let mut batch = WriteBatch::new();
             batch.insert_new(name, home.db().new_id(), object! { "n": 6 }).unwrap();
             let of_batch = home.db().write(batch).unwrap().new_ids;
+            drop(docs);
             home.reopen();
             let docs = home.db().documents(name);
             let last = docs.insert_new(object! { "n": 7 }).unwrap();
