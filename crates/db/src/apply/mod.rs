@@ -16,6 +16,7 @@ mod indexes;
 mod machine;
 mod maintain;
 mod modify;
+mod plans;
 mod reply;
 mod requests;
 mod schemas;

@@ -18,6 +18,7 @@ use super::claims::{Free, TAKEN_BYTES_MAX};
 use super::documents::{Address, Stored};
 use super::hints::Search;
 use super::machine::{CHANGED_BYTES, effects_within};
+use super::plans::Kept;
 use super::unique::Contests;
 use super::write::Asked;
 use super::{Found, Machine, Reply};
@@ -145,32 +146,42 @@ impl Machine {
             limit: Some(limit),
             ..Selection::new(&modify.filter)
         };
-        // Modifications without a limit are rarely repeated, so no hints are kept for them.
-        let (mut plan, places) = match modify.limit {
-            Some(_) => {
-                let search = Search::new(&modify.filter, &modify.sort);
-                let search = match free {
-                    Some(free) => free.search(search, now),
-                    None => search,
-                };
-                let plan = selection.plan_with(&target, &self.hints.of_search(&search))?;
-                let places = self.hints.places_of(&plan, &search);
-                (plan, places)
+        // Modifications without a limit are rarely repeated, so nothing is remembered of them.
+        let search = modify.limit.is_some().then(|| {
+            let search = Search::new(&modify.filter, &modify.sort);
+            match free {
+                Some(free) => free.search(search, now),
+                None => search,
             }
-            None => (selection.plan(&target)?, Vec::new()),
+        });
+        let identity = search.as_ref().map(|search| search.identity(number, limit));
+        let is_repeated = identity.filter(|_| show.is_none());
+        let kept = is_repeated.and_then(|identity| self.plans.take(identity, &target));
+        let mut kept = match (kept, &search) {
+            (Some(kept), _) => kept,
+            (None, Some(search)) => {
+                let plan = selection.plan_with(&target, &self.hints.of_search(search))?;
+                Kept::new(plan, &target)
+            }
+            (None, None) => Kept::new(selection.plan(&target)?, &target),
+        };
+        let plan = &mut kept.plan;
+        let places = match &search {
+            Some(search) => self.hints.places_of(plan, search),
+            None => Vec::new(),
         };
         let accept = |id: &str, header: &Header| match free {
             Some(free) => free.accepts(&overlay, number, id, header, now),
             None => Ok(Accept::Yes),
         };
         let control = Control::of_command();
-        let mut execution = Execution::new(&target, &control, &plan, &modify.filter);
+        let mut execution = Execution::new(&target, &control, plan, &modify.filter);
         execution.accept = free.is_some().then_some(&accept);
         if !places.is_empty() {
             execution.use_hints(self.hints.of_places(&places));
         }
         let (mut found, mut bytes) = (Vec::new(), 0);
-        run(&mut plan, &mut execution, &selection, &mut |hit| {
+        run(plan, &mut execution, &selection, &mut |hit| {
             bytes += hit.record.bytes().len();
             found.push((DocumentId::new(hit.id)?, hit.record.into_blob()));
             if free.is_some() {
@@ -182,12 +193,15 @@ impl Machine {
         })?;
         if let Some(show) = show {
             let (hints, examined) = (self.hints.of_places(&places), execution.examined);
-            let (plan, selection, returned) = (&plan, &selection, found.len() as u64);
+            let (plan, selection, returned) = (&*plan, &selection, found.len() as u64);
             let (target, passed) = (&target, &passed);
             show(Searched { target, plan, selection, hints, examined, passed, returned })?;
         }
         let progress = execution.into_ranges();
-        self.hints.learn(&plan, &places, progress);
+        self.hints.learn(plan, &places, progress);
+        if let Some(identity) = is_repeated.filter(|_| !places.is_empty()) {
+            self.plans.put(identity, kept);
+        }
         Ok(found)
     }
 
