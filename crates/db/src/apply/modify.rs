@@ -18,7 +18,6 @@ use super::claims::{Free, TAKEN_BYTES_MAX};
 use super::documents::{Address, Stored};
 use super::hints::Search;
 use super::machine::{CHANGED_BYTES, effects_within};
-use super::plans::Kept;
 use super::unique::Contests;
 use super::write::Asked;
 use super::{Found, Machine, Reply};
@@ -146,30 +145,16 @@ impl Machine {
             limit: Some(limit),
             ..Selection::new(&modify.filter)
         };
-        // Modifications without a limit are rarely repeated, so nothing is remembered of them.
-        let search = modify.limit.is_some().then(|| {
-            let search = Search::new(&modify.filter, &modify.sort);
-            match free {
-                Some(free) => free.search(search, now),
-                None => search,
-            }
-        });
+        let search = search_of(modify, free, now);
         let identity = search.as_ref().map(|search| search.identity(number, limit));
         let is_repeated = identity.filter(|_| show.is_none());
-        let kept = is_repeated.and_then(|identity| self.plans.take(identity, &target));
-        let mut kept = match (kept, &search) {
-            (Some(kept), _) => kept,
-            (None, Some(search)) => {
-                let plan = selection.plan_with(&target, &self.hints.of_search(search))?;
-                Kept::new(plan, &target)
-            }
-            (None, None) => Kept::new(selection.plan(&target)?, &target),
-        };
+        let mut kept = self.plans.take_or(is_repeated, &target, || match &search {
+            Some(search) => selection.plan_with(&target, &self.hints.of_search(search)),
+            None => selection.plan(&target),
+        })?;
         let plan = &mut kept.plan;
-        let places = match &search {
-            Some(search) => self.hints.places_of(plan, search),
-            None => Vec::new(),
-        };
+        let places = search.as_ref().map(|search| self.hints.places_of(plan, search));
+        let places = places.unwrap_or_default();
         let accept = |id: &str, header: &Header| match free {
             Some(free) => free.accepts(&overlay, number, id, header, now),
             None => Ok(Accept::Yes),
@@ -232,6 +217,17 @@ impl Machine {
         })?;
         Ok(fingerprint.finish() == check.fingerprint)
     }
+}
+
+/// The search of a modification, by which it is remembered. Modifications without a limit are rarely
+/// repeated, so nothing is remembered of them.
+fn search_of<'a>(modify: &'a Modify, free: Option<&Free<'_>>, now: Time) -> Option<Search<'a>> {
+    modify.limit?;
+    let search = Search::new(&modify.filter, &modify.sort);
+    Some(match free {
+        Some(free) => free.search(search, now),
+        None => search,
+    })
 }
 
 /// The reply to a command that was refused because of this document.

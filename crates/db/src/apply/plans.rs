@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::Result;
 use crate::query::{Plan, Target, UsableIndex};
 
 /// How many plans are kept. Beyond that, all are forgotten.
@@ -40,7 +41,7 @@ pub(super) struct Kept {
 
 impl Kept {
     /// A plan for a target, used once.
-    pub(super) fn new(plan: Plan, target: &Target<'_>) -> Self {
+    fn new(plan: Plan, target: &Target<'_>) -> Self {
         let (indexes, count) = (target.indexes.clone(), target.count);
         Kept { plan, indexes, count, uses_left: USES_MAX - 1 }
     }
@@ -58,11 +59,19 @@ impl Kept {
 }
 
 impl Plans {
-    /// Takes the plan of a search, if it can be used again.
-    pub(super) fn take(&mut self, search: u128, target: &Target<'_>) -> Option<Kept> {
-        let mut kept = self.kept.remove(&search).filter(|kept| kept.is_of(target))?;
-        kept.uses_left = kept.uses_left.checked_sub(1)?;
-        Some(kept)
+    /// Takes the plan of a search if it can be used again, or else makes one. `None` is a search that is
+    /// not repeated.
+    pub(super) fn take_or(
+        &mut self,
+        search: Option<u128>,
+        target: &Target<'_>,
+        make: impl FnOnce() -> Result<Plan>,
+    ) -> Result<Kept> {
+        let kept = search.and_then(|search| self.kept.remove(&search));
+        match kept.filter(|kept| kept.uses_left > 0 && kept.is_of(target)) {
+            Some(kept) => Ok(Kept { uses_left: kept.uses_left - 1, ..kept }),
+            None => Ok(Kept::new(make()?, target)),
+        }
     }
 
     /// Keeps the plan of a search.
