@@ -63,7 +63,7 @@ pub fn main() -> velocitydb::Result<()> {
     jobs.insert("b", object! { "state": "waiting", "priority": 7 })?;
 
     let urgent = jobs.find(object! { "state": "waiting", "priority": { "$gte": 5 } });
-    assert_eq!(urgent.documents()?[0].id().as_str(), "b");
+    assert_eq!(urgent.documents()?[0].id().to_string(), "b");
 
     let by_state = r#"[{"$group": {"_id": "$state", "jobs": {"$sum": 1}}}]"#;
     let states = jobs.aggregate(Pipeline::from_json(by_state)?).objects()?;
@@ -73,7 +73,7 @@ pub fn main() -> velocitydb::Result<()> {
     let claim = claim.sort(Sort::new().descending("priority"));
     let claimed = claim.update(object! { "state": "running" })?;
     let job = &claimed.documents[0]; // no other claim gets it
-    jobs.complete(job.id().as_str(), job.version(), object! { "state": "done" })?;
+    jobs.complete(job.id(), job.version(), object! { "state": "done" })?;
     Ok(())
 }
 }

@@ -48,6 +48,8 @@ struct Content {
     predicate: Predicate,
     /// Computed when it is asked for first: a filter that is used over and over has it once.
     shape: OnceLock<Shape>,
+    /// The same for the bound of its encoding's length.
+    length_max: OnceLock<Option<usize>>,
 }
 
 impl PartialEq for Content {
@@ -197,7 +199,8 @@ impl Filter {
     /// them if it is known.
     pub(crate) fn encoded_length_max(&self) -> Result<usize> {
         self.check()?;
-        if let Some(length) = measure::encoded_length_max(self.predicate()) {
+        let measured = || measure::encoded_length_max(self.predicate());
+        if let Some(length) = *self.content.length_max.get_or_init(measured) {
             return Ok(length);
         }
         let mut bytes = Vec::new();
@@ -229,7 +232,14 @@ impl Filter {
     }
 
     fn from_content(predicate: Predicate, problem: Option<Box<Error>>) -> Self {
-        Self { content: Arc::new(Content { predicate, shape: OnceLock::new() }), problem }
+        Self {
+            content: Arc::new(Content {
+                predicate,
+                shape: OnceLock::new(),
+                length_max: OnceLock::new(),
+            }),
+            problem,
+        }
     }
 
     fn combine(

@@ -20,7 +20,7 @@ use velocitydb_core::{Filter, Sort};
 use velocitydb_storage::Keyspace;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use crate::keys::{DOCUMENTS, INDEXES, Key, end_of};
+use crate::keys::{CollectionNumber, DOCUMENTS, INDEXES, Key, end_of};
 use crate::query::{Hint, Plan, RangeProgress, Remembered};
 
 /// How many places are remembered: enough for as many kinds of workers.
@@ -88,6 +88,20 @@ impl<'a> Search<'a> {
         self.name = xxh3_128(&[&self.name.to_le_bytes()[..], demands].concat());
         self.last = bound;
         self
+    }
+
+    /// A hash of everything of which a plan of the search is made: its shape, the values of the filter's
+    /// bounds, the collection and the limit.
+    pub(super) fn identity(&self, collection: CollectionNumber, limit: u64) -> u128 {
+        let mut hash = Xxh3::new();
+        hash.update(&self.name.to_le_bytes());
+        hash.update(&collection.to_le_bytes());
+        hash.update(&limit.to_le_bytes());
+        for bound in self.bounds {
+            hash.update(&(bound.component.len() as u64).to_le_bytes());
+            hash.update(&bound.component);
+        }
+        hash.digest128()
     }
 
     fn bounds(&self) -> impl Iterator<Item = &Bound> {

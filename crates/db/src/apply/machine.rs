@@ -13,6 +13,7 @@ use velocitydb_storage::{Batch, Blob, Engine, Keyspace, Purpose, Savepoint, Snap
 use super::changes::{Change, Effect};
 use super::fronts::Fronts;
 use super::hints::Hints;
+use super::plans::Plans;
 use super::reply::Reply;
 use super::unique::Contests;
 use super::verdict::{Answer, Fatal, Rejection};
@@ -35,6 +36,8 @@ pub(crate) struct Machine {
     pub(super) due_next_shared: Arc<DueNext>,
     /// The hints of repeated searches.
     pub(super) hints: Hints,
+    /// The plans of repeated searches.
+    pub(super) plans: Plans,
     /// The keys at which maintenance begins its work lists.
     pub(super) fronts: Fronts,
     /// The committed state under the batch, once it has been needed.
@@ -92,6 +95,7 @@ impl Machine {
             due_next: None,
             due_next_shared: Arc::default(),
             hints: Hints::default(),
+            plans: Plans::default(),
             fronts: Fronts::default(),
             snapshot: None,
             names,

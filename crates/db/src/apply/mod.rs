@@ -17,6 +17,7 @@ mod machine;
 mod maintain;
 mod modify;
 mod new_ids;
+mod plans;
 mod reply;
 mod requests;
 mod schemas;

@@ -145,32 +145,28 @@ impl Machine {
             limit: Some(limit),
             ..Selection::new(&modify.filter)
         };
-        // Modifications without a limit are rarely repeated, so no hints are kept for them.
-        let (mut plan, places) = match modify.limit {
-            Some(_) => {
-                let search = Search::new(&modify.filter, &modify.sort);
-                let search = match free {
-                    Some(free) => free.search(search, now),
-                    None => search,
-                };
-                let plan = selection.plan_with(&target, &self.hints.of_search(&search))?;
-                let places = self.hints.places_of(&plan, &search);
-                (plan, places)
-            }
-            None => (selection.plan(&target)?, Vec::new()),
-        };
+        let search = search_of(modify, free, now);
+        let identity = search.as_ref().map(|search| search.identity(number, limit));
+        let is_repeated = identity.filter(|_| show.is_none());
+        let mut kept = self.plans.take_or(is_repeated, &target, || match &search {
+            Some(search) => selection.plan_with(&target, &self.hints.of_search(search)),
+            None => selection.plan(&target),
+        })?;
+        let plan = &mut kept.plan;
+        let places = search.as_ref().map(|search| self.hints.places_of(plan, search));
+        let places = places.unwrap_or_default();
         let accept = |id: IdRef<'_>, header: &Header| match free {
             Some(free) => free.accepts(&overlay, number, id, header, now),
             None => Ok(Accept::Yes),
         };
         let control = Control::of_command();
-        let mut execution = Execution::new(&target, &control, &plan, &modify.filter);
+        let mut execution = Execution::new(&target, &control, plan, &modify.filter);
         execution.accept = free.is_some().then_some(&accept);
         if !places.is_empty() {
             execution.use_hints(self.hints.of_places(&places));
         }
         let (mut found, mut bytes) = (Vec::new(), 0);
-        run(&mut plan, &mut execution, &selection, &mut |hit| {
+        run(plan, &mut execution, &selection, &mut |hit| {
             bytes += hit.record.bytes().len();
             found.push((DocumentId::new(hit.id)?, hit.record.into_blob()));
             if free.is_some() {
@@ -182,12 +178,15 @@ impl Machine {
         })?;
         if let Some(show) = show {
             let (hints, examined) = (self.hints.of_places(&places), execution.examined);
-            let (plan, selection, returned) = (&plan, &selection, found.len() as u64);
+            let (plan, selection, returned) = (&*plan, &selection, found.len() as u64);
             let (target, passed) = (&target, &passed);
             show(Searched { target, plan, selection, hints, examined, passed, returned })?;
         }
         let progress = execution.into_ranges();
-        self.hints.learn(&plan, &places, progress);
+        self.hints.learn(plan, &places, progress);
+        if let Some(identity) = is_repeated.filter(|_| !places.is_empty()) {
+            self.plans.put(identity, kept);
+        }
         Ok(found)
     }
 
@@ -218,6 +217,17 @@ impl Machine {
         })?;
         Ok(fingerprint.finish() == check.fingerprint)
     }
+}
+
+/// The search of a modification, by which it is remembered. Modifications without a limit are rarely
+/// repeated, so nothing is remembered of them.
+fn search_of<'a>(modify: &'a Modify, free: Option<&Free<'_>>, now: Time) -> Option<Search<'a>> {
+    modify.limit?;
+    let search = Search::new(&modify.filter, &modify.sort);
+    Some(match free {
+        Some(free) => free.search(search, now),
+        None => search,
+    })
 }
 
 /// The reply to a command that was refused because of this document.

@@ -234,3 +234,54 @@ fn writes_when_told(mode: Mode) {
     assert_eq!(*seen.lock(), ["first", "second"]);
     slot.lock().take();
 }
+
+/// A consumer of changes writes for each of them, while many threads write, so that its writes meet
+/// groups, fsyncs and what is left to the next fsync. None of them waits for itself.
+#[test]
+fn whoever_is_told_may_write_among_many_writers() {
+    MODES.into_iter().for_each(writes_among_writers);
+}
+
+fn writes_among_writers(mode: Mode) {
+    const WRITERS: usize = 12;
+    const WRITES: usize = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let slot: Arc<Mutex<Option<Database>>> = Arc::default();
+    let indexes: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let listener = {
+        let (slot, indexes) = (slot.clone(), indexes.clone());
+        move |changes: Vec<Change>| {
+            for change in changes {
+                indexes.lock().push(change.index);
+                let db = slot.lock().clone();
+                if let (Effect::Document(document), Some(db)) = (change.effect, db)
+                    && change.collection.as_str() == "docs"
+                {
+                    let echoes = db.documents("echoes").at(Consistency::Strong);
+                    echoes.insert(document.id, object! {}).unwrap();
+                }
+            }
+        }
+    };
+    let options = options(mode, World::new()).on_changes(listener);
+    let db = match mode {
+        Mode::MemoryOnly => options.open_in_memory().unwrap(),
+        _ => options.open(folder.path()).unwrap(),
+    };
+    *slot.lock() = Some(db.clone());
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let docs = db.documents("docs").at(Consistency::Strong);
+            scope.spawn(move || {
+                for write in 0..WRITES {
+                    docs.insert(format!("{writer}-{write}"), object! {}).unwrap();
+                }
+            });
+        }
+    });
+    wait_until("an echo of every document", || {
+        db.documents("echoes").count().unwrap() == (WRITERS * WRITES) as u64
+    });
+    assert!(indexes.lock().is_sorted());
+    slot.lock().take();
+}

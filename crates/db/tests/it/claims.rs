@@ -265,3 +265,40 @@ fn a_claim_finds_what_is_there_when_the_clock_goes_back() {
         assert_eq!(claim(), "short");
     });
 }
+
+/// The plan of a claim that is repeated is kept, but only as long as it finds what a new one would find:
+/// not when an index comes or goes, nor when arrays come into it.
+#[test]
+fn repeated_claims_follow_their_indexes() {
+    in_every_mode(|home| {
+        let db = home.db();
+        let jobs = db.documents("jobs");
+        let claim = |expected: &[&str]| {
+            for id in expected {
+                let filter = object! { "size": { "$gt": 5, "$lt": 7 }, "done": false };
+                let claim = jobs.claim(filter).sort(Sort::new().ascending("size"));
+                let claimed = claim.update(object! { "done": true }).unwrap();
+                assert_eq!(claimed.documents[0].id().to_string(), *id);
+            }
+        };
+        let insert = |id: &str, size: Value| {
+            jobs.insert(id, object! { "size": size, "done": false }).unwrap();
+        };
+        for number in 0..200 {
+            insert(&format!("large {number}"), 9.into());
+        }
+        jobs.create_index(IndexSpec::new(Sort::new().ascending("size"))).unwrap();
+        db.maintain().unwrap();
+        ["a", "b", "c"].into_iter().for_each(|id| insert(id, 6.into()));
+        claim(&["a", "b"]);
+        // Different elements satisfy the two bounds.
+        insert("array", vec![Value::from(1), Value::from(10)].into());
+        claim(&["array", "c"]);
+        insert("d", 6.into());
+        insert("e", 6.into());
+        claim(&["d"]);
+        jobs.drop_index("size_1").unwrap();
+        insert("f", 6.into());
+        claim(&["e", "f"]);
+    });
+}
