@@ -4,7 +4,7 @@
 use clap::Args as ClapArgs;
 use velocitydb::{DocumentId, Path, RequestId, Value};
 
-use super::folder::{Source, Target, WriteOptions};
+use super::folder::{Shown, Source, Target, WriteOptions};
 use crate::format;
 
 /// The arguments of `get`.
@@ -15,6 +15,8 @@ pub struct Get {
     /// The documents' ids
     #[arg(required = true, value_name = "ID")]
     pub ids: Vec<String>,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 /// The arguments of `insert`.
@@ -76,6 +78,8 @@ pub struct List {
     /// In descending order of ids
     #[arg(long)]
     pub reverse: bool,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 /// The arguments of `count`.
@@ -96,6 +100,8 @@ pub struct Cas {
     pub comparison: Comparison,
     #[command(flatten)]
     pub swap: Swap,
+    #[command(flatten)]
+    pub shown: Shown,
     #[command(flatten)]
     pub options: WriteOptions,
 }

@@ -1,14 +1,12 @@
 //! `insert`: one document, or one in each line.
 
-use std::collections::BTreeSet;
-
 use velocitydb::{Database, Documents, Encoded, IntoFields, check_own_fields, object};
 
 use super::write::written;
 use crate::args::{self, Format};
 use crate::failure::{Failure, Progress, Result};
 use crate::input;
-use crate::output::{self, Output};
+use crate::output::Output;
 
 /// How many documents are inserted atomically: enough to make an fsync cheap, and few enough to
 /// keep in memory.
@@ -48,8 +46,6 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
         batch: Vec::new(),
         bytes: 0,
         done: Progress::default(),
-        stripped: 0,
-        stripped_names: BTreeSet::new(),
     };
     for (number, text) in lines {
         let taken = text.and_then(|text| insertion.take(number, &text, &db));
@@ -59,15 +55,6 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
         }
     }
     insertion.insert(output)?;
-    if insertion.stripped > 0 {
-        let (names, count) = (insertion.stripped_names, insertion.stripped);
-        let names: Vec<_> = names.into_iter().collect();
-        let plural = if count == 1 { "" } else { "s" };
-        output::note(format_args!(
-            "left out {} of {count} document{plural}: the database sets them",
-            names.join(", ")
-        ))?;
-    }
     match output.format() {
         Format::Json => Ok(()),
         Format::Table => output.object(&object! { "inserted": insertion.done.inserted }),
@@ -83,17 +70,12 @@ struct Insertion {
     bytes: usize,
     /// What has been inserted so far.
     done: Progress,
-    /// How many documents had fields that the database sets, and which fields.
-    stripped: usize,
-    stripped_names: BTreeSet<&'static str>,
 }
 
 impl Insertion {
     /// Reads the document of a line, and adds it to the batch.
     fn take(&mut self, line: usize, text: &str, db: &Database) -> Result {
-        let (given, stripped) = input::line(text)?;
-        self.stripped += usize::from(!stripped.is_empty());
-        self.stripped_names.extend(stripped);
+        let given = input::document(text)?;
         let id = given.id.unwrap_or_else(|| db.new_id().as_str().to_owned());
         // An object takes several times as much memory as its encoding.
         let fields = given.fields.into_fields()?;

@@ -20,7 +20,7 @@ pub fn get(args: &args::Get, output: &mut Output) -> Result {
         match snapshot.get(collection, id)? {
             None => missing = missing.or(Some(id.clone())),
             Some(document) => {
-                if rows.push(document.to_object()?).is_break() {
+                if rows.push(args.shown.of(&document)?).is_break() {
                     break;
                 }
             }
@@ -47,7 +47,7 @@ pub fn list(args: &args::List, output: &mut Output) -> Result {
         find = find.limit(limit);
     }
     let mut rows = Rows::new(output);
-    let result = find.each(|document| Ok(rows.push(document.to_object()?)));
+    let result = find.each(|document| Ok(rows.push(args.shown.of(&document)?)));
     rows.finish(result)
 }
 

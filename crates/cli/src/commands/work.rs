@@ -4,7 +4,7 @@ use velocitydb::{Filter, Lost, Object, Release, Skipped, object};
 
 use super::explain;
 use super::many::with_request;
-use crate::args::{self, Token};
+use crate::args::{self, Shown, Token};
 use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::{Output, note};
@@ -51,7 +51,8 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
             id.as_str()
         ))?;
     }
-    output.documents(&claimed.documents)?;
+    // The version is the token with which a document is completed.
+    output.documents(&claimed.documents, Shown { meta: true })?;
     match (claimed.documents.len(), claimed.lost.len()) {
         (0, 0) => Err(Failure::NoneFound { collection: args.target.collection }),
         (0, count) => Err(Failure::Lost { count }),
@@ -112,5 +113,5 @@ pub fn retry(args: &args::Retry, output: &mut Output) -> Result {
 }
 
 fn settled(id: &str, version: u64) -> Object {
-    object! { "_id": id, "_version": version }
+    object! { "_id": id, "version": version }
 }

@@ -50,7 +50,7 @@ pub fn delete(args: &args::Delete, output: &mut Output) -> Result {
 pub fn written(written: &Written) -> Object {
     object! {
         "_id": written.id.as_str(),
-        "_version": written.version,
+        "version": written.version,
         "consistency": written.consistency.as_str(),
         "existed": written.existed,
         "index": written.index,
