@@ -26,6 +26,7 @@ extern crate self as velocitydb;
 mod handle;
 
 mod doctor;
+mod migration;
 mod options;
 mod replica;
 

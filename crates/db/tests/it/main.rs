@@ -23,6 +23,7 @@ mod fault;
 mod golden;
 mod lease_guards;
 mod leases;
+mod migration;
 mod moving_claims;
 mod phantoms;
 mod pipeline;
