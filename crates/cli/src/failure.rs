@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use velocitydb::{InputError, Refusal};
+use velocitydb::{DocumentId, InputError, Refusal};
 
+use crate::format::id_argument;
 use crate::violations;
 
 /// The result of a command.
@@ -28,12 +29,14 @@ pub enum Failure {
         source: Box<Failure>,
     },
     /// A requested document does not exist.
-    #[error("document {id:?} does not exist in collection {collection:?}")]
+    #[error("document {} does not exist in collection {collection:?}{}", id.to_value(), other_type(other))]
     NotFound {
         /// Where it was looked for.
         collection: String,
         /// Its id.
-        id: String,
+        id: DocumentId,
+        /// An id of another type that looks the same, and exists.
+        other: Option<DocumentId>,
     },
     /// One of several arguments is not valid.
     #[error("{name}: {source}")]
@@ -137,6 +140,14 @@ pub struct Progress {
     pub inserted: usize,
     /// The line of the last of them, from 1.
     pub line: usize,
+}
+
+/// Says how to write an id of another type that exists.
+fn other_type(other: &Option<DocumentId>) -> String {
+    other.as_ref().map_or_else(String::new, |other| {
+        let kind = other.to_value().kind();
+        format!("; but one exists whose id is of the type {kind}: write {}", id_argument(other))
+    })
 }
 
 impl fmt::Display for Progress {

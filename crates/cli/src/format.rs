@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use velocitydb::{Path, Value};
+use velocitydb::{DocumentId, Path, Value};
 
 const UNITS: [(&str, f64); 5] =
     [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
@@ -48,6 +48,26 @@ pub fn parse_seconds(text: &str) -> Result<Duration, String> {
             Ok(Duration::from_secs_f64(seconds))
         }
         _ => Err(format!("a number above 0 and up to {SECONDS_MAX} is needed")),
+    }
+}
+
+/// The prefix of an id that is written as JSON.
+pub const JSON_ID: &str = "json:";
+
+/// Reads an id: text, or behind `json:` a value of any type.
+pub fn parse_id(text: &str) -> Result<DocumentId, String> {
+    let id = match text.strip_prefix(JSON_ID) {
+        Some(json) => Value::from_json(json).and_then(DocumentId::new),
+        None => DocumentId::new(text),
+    };
+    id.map_err(|error| error.to_string())
+}
+
+/// An id as [`parse_id`] reads it.
+pub fn id_argument(id: &DocumentId) -> String {
+    match id.as_str() {
+        Some(text) if !text.starts_with(JSON_ID) => text.to_owned(),
+        _ => format!("{JSON_ID}{}", id.to_value().to_json()),
     }
 }
 

@@ -5,11 +5,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use velocitydb::{Filter, InputError, Object, Sort, Update, Value, limits};
+use velocitydb::{DocumentId, Filter, ID, InputError, Object, Sort, Update, Value, limits};
 
 use crate::args::Source;
 use crate::failure::{Failure, Result};
-use crate::output;
 
 /// The name of standard input on the command line.
 const STANDARD_INPUT: &str = "-";
@@ -18,17 +17,10 @@ const STANDARD_INPUT: &str = "-";
 /// JSON, in which a byte takes at most six (`\u0001`), with room for its id and times.
 const TEXT_BYTES_MAX: usize = 6 * limits::DOCUMENT_BYTES_MAX + (64 << 10);
 
-/// The field of a printed document that is its id.
-const ID: &str = "_id";
-
-/// The fields of a printed document beside its own and its id; they are set anew when it is
-/// inserted again.
-pub const SET_BY_THE_DATABASE: [&str; 3] = ["_version", "_created", "_modified"];
-
 /// A document of the input.
 pub struct Given {
     /// Its `_id`.
-    pub id: Option<String>,
+    pub id: Option<DocumentId>,
     /// Its own fields.
     pub fields: Object,
 }
@@ -138,49 +130,23 @@ fn object(text: &str) -> Result<Object> {
     Ok(Object::from_json(text)?)
 }
 
-/// Reads a document, whose `_id` is its id. A document as it is printed, with all fields that the
-/// database sets, is accepted without them, with a note. With only some of them, they are kept,
-/// since a `_version` alone is given on purpose; such a document is refused when it is written.
+/// Reads a document, whose `_id` is its id.
 pub fn document(text: &str) -> Result<Given> {
     let mut fields = object(text)?;
-    let is_printed =
-        fields.contains_key(ID) && SET_BY_THE_DATABASE.iter().all(|name| fields.contains_key(name));
-    if is_printed {
-        SET_BY_THE_DATABASE.iter().for_each(|name| drop(fields.remove(name)));
-        let names = SET_BY_THE_DATABASE.join(", ");
-        output::note(format_args!("left out {names} of the document: the database sets them"))?;
-    }
-    given(fields)
-}
-
-/// Reads one of many printed lines, which may have only some of the fields that the database sets,
-/// and returns which of them were left out.
-pub fn line(text: &str) -> Result<(Given, Vec<&'static str>)> {
-    let mut fields = object(text)?;
-    let mut names = SET_BY_THE_DATABASE.to_vec();
-    names.retain(|name| fields.remove(name).is_some());
-    Ok((given(fields)?, names))
-}
-
-fn given(mut fields: Object) -> Result<Given> {
-    let id = match fields.remove(ID) {
-        None => None,
-        Some(Value::String(id)) => Some(id),
-        Some(other) => {
-            let what = format!("`_id` is a string, not {other}; put it in double quotes");
-            return Err(Failure::Input { what });
-        }
-    };
+    let id = fields.remove(ID).map(DocumentId::new).transpose();
+    let id = id.map_err(velocitydb::Error::from)?;
     Ok(Given { id, fields })
 }
 
 /// Reads a document for a given id, which its `_id` must not contradict.
-pub fn document_of(text: &str, id: &str) -> Result<Object> {
+pub fn document_of(text: &str, id: &DocumentId) -> Result<Object> {
     let given = document(text)?;
     match given.id {
-        Some(other) if other != id => {
+        Some(other) if other != *id => {
             let what = format!(
-                "`_id` is {other:?}, but the command line says {id:?}; an id cannot be changed"
+                "`_id` is {}, but the command line says {}; an id cannot be changed",
+                other.to_value(),
+                id.to_value()
             );
             Err(Failure::Input { what })
         }
@@ -189,7 +155,7 @@ pub fn document_of(text: &str, id: &str) -> Result<Object> {
 }
 
 /// Reads an update: operators, or the fields of a document, which are merged.
-pub fn update_of(text: &str, id: &str) -> Result<Update> {
+pub fn update_of(text: &str, id: &DocumentId) -> Result<Update> {
     match Object::from_json(text) {
         Ok(fields)
             if fields.contains_key(ID) && !fields.keys().any(|name| name.starts_with('$')) =>

@@ -8,9 +8,9 @@ use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use comfy_table::{ContentArrangement, Table, TableComponent, presets};
-use velocitydb::{Document, Object, Value};
+use velocitydb::{Document, ID, META_FIELDS, METADATA, Object, Value};
 
-use crate::args::Format;
+use crate::args::{Format, Shown};
 use crate::failure::{Failure, Result};
 
 /// The width of a table if the terminal's is unknown.
@@ -27,6 +27,13 @@ pub enum Unwritten {
     EndsTheCommand,
     /// It changes something, so it runs to its end, and reports the failure then.
     IsSaidAtTheEnd,
+}
+
+impl Shown {
+    /// The object that is printed of a document.
+    pub fn of(self, document: &Document) -> velocitydb::Result<Object> {
+        if self.meta { document.to_object_with_meta() } else { document.to_object() }
+    }
 }
 
 /// Standard output, and how results are written to it.
@@ -68,19 +75,26 @@ impl Output {
     }
 
     /// Writes documents: one in a line, or in one table.
-    pub fn documents(&mut self, documents: &[Document]) -> Result {
+    pub fn documents(&mut self, documents: &[Document], shown: Shown) -> Result {
         match self.format {
-            Format::Json => documents.iter().try_for_each(|one| self.object(&one.to_object()?)),
+            Format::Json => documents.iter().try_for_each(|one| self.object(&shown.of(one)?)),
             Format::Table => {
-                let objects = documents.iter().map(Document::to_object);
+                let objects = documents.iter().map(|one| shown.of(one));
                 self.objects(&objects.collect::<Result<Vec<_>, _>>()?)
             }
         }
     }
 
-    /// Writes objects: one in a line, or in one table with a column for each field.
+    /// Writes objects: one in a line, or in one table with a column for each field, also for those
+    /// of `_meta`.
     pub fn objects(&mut self, objects: &[Object]) -> Result {
-        self.rows(&columns(objects), objects)
+        match self.format {
+            Format::Json => self.rows(&[], objects),
+            Format::Table => {
+                let objects: Vec<Object> = objects.iter().map(flattened).collect();
+                self.rows(&columns(&objects), &objects)
+            }
+        }
     }
 
     /// Writes objects: one in a line, or in one table with these columns.
@@ -181,8 +195,19 @@ fn table(columns: &[&str], objects: &[Object]) -> Table {
     table
 }
 
-/// Every field of any of the objects: the id and version first, then a document's own fields,
-/// then its times.
+/// An object in whose place of an object `_meta` there are the fields of that.
+fn flattened(object: &Object) -> Object {
+    let mut flattened = object.clone();
+    if let Some(Value::Object(metadata)) = object.get(METADATA) {
+        flattened.remove(METADATA);
+        let fields = metadata.iter();
+        flattened.extend(fields.map(|(name, value)| (format!("{METADATA}.{name}"), value.clone())));
+    }
+    flattened
+}
+
+/// Every field of any of the objects: the id first, then a document's own fields, then its
+/// metadata.
 fn columns(objects: &[Object]) -> Vec<&str> {
     let mut columns: Vec<&str> = Vec::new();
     for name in objects.iter().flat_map(Object::keys) {
@@ -190,11 +215,13 @@ fn columns(objects: &[Object]) -> Vec<&str> {
             columns.push(name);
         }
     }
-    columns.sort_by_key(|name| match *name {
-        "_id" => 0,
-        "_version" => 1,
-        "_created" | "_modified" | "_expires" => 3,
-        _ => 2,
+    columns.sort_by_key(|name| match name.strip_prefix(METADATA) {
+        _ if *name == ID => (0, 0),
+        Some(rest) if rest.starts_with('.') => {
+            let place = META_FIELDS.iter().position(|field| *field == &rest[1..]);
+            (2, place.unwrap_or(META_FIELDS.len()))
+        }
+        _ => (1, 0),
     });
     columns
 }
@@ -287,13 +314,15 @@ mod tests {
     fn a_table_has_a_column_for_every_field() {
         let time = velocitydb::Time::UNIX_EPOCH;
         let objects = [
-            object! { "_id": "a", "_created": time, "x": 1 },
-            object! { "_id": "b", "_created": time, "y": 2 },
-        ];
-        assert_eq!(columns(&objects), ["_id", "x", "y", "_created"]);
+            object! { "_id": "a", "_meta": { "created": time, "version": 1 }, "x": 1 },
+            object! { "_id": "b", "_meta": { "created": time, "version": 3 }, "y": 2, "_created": 7 },
+        ]
+        .map(|object| flattened(&object));
+        let names = ["_id", "x", "_created", "y", "_meta.version", "_meta.created"];
+        assert_eq!(columns(&objects), names);
         let text = table(&columns(&objects), &objects).to_string();
         let rows: Vec<Vec<_>> = text.lines().map(|row| row.split_whitespace().collect()).collect();
-        assert_eq!(rows[0], ["_id", "x", "y", "_created"]);
-        assert_eq!(rows[3], ["b", "2", "1970-01-01T00:00:00Z"]);
+        assert_eq!(rows[0], names);
+        assert_eq!(rows[3], ["b", "7", "2", "3", "1970-01-01T00:00:00Z"]);
     }
 }

@@ -10,8 +10,9 @@
 //! the rest   the fields, an encoded object
 //! ```
 
-use crate::node::{Meta, Node as _};
-use crate::{Error, IdRef, Object, RawObject, Time, Value};
+use crate::node::Meta;
+use crate::path::Segment;
+use crate::{Error, IdRef, Object, Path, RawObject, Time, Value};
 
 /// A document's data beside its id and fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,12 @@ impl Header {
         for time in [self.expires, self.lease].into_iter().flatten() {
             out.extend_from_slice(&time.as_micros().to_le_bytes());
         }
+    }
+
+    /// The metadata as queries see it: the object of [`META_FIELDS`].
+    pub fn to_object(&self) -> Object {
+        let fields = META_FIELDS.into_iter();
+        fields.filter_map(|name| Some((name, Meta::Whole(self).part(name)?.into_value()))).collect()
     }
 
     /// Reads a header from the start of a stored document, and returns where its fields begin.
@@ -95,8 +102,8 @@ fn take_time(rest: &mut &[u8], flag: u8) -> Option<Option<Time>> {
     }
 }
 
-/// A document as queries see it: its fields and its metadata. The latter has the names of
-/// [`META`], which hide a user's own fields of the same name.
+/// A document as queries see it: its fields and, under the names of [`META`], its id and its
+/// metadata.
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentView<'a> {
     /// Its id.
@@ -107,8 +114,19 @@ pub struct DocumentView<'a> {
     pub fields: RawObject<'a>,
 }
 
-/// The names of a document's metadata in queries.
-pub const META: [&str; 6] = ["_id", "_version", "_created", "_modified", "_expires", "_lease"];
+/// The names of what a document has in queries beside its own fields: its id, and an object of
+/// [`META_FIELDS`]. They are reserved, and no others are.
+pub const META: [&str; 2] = [ID, METADATA];
+
+/// The name of a document's id in queries.
+pub const ID: &str = "_id";
+
+/// The name of what the database knows about a document, in queries.
+pub const METADATA: &str = "_meta";
+
+/// What the database knows about a document: the fields of `_meta`, in their order. A document that
+/// does not expire lacks `expires`, and one that is not leased `lease`.
+pub const META_FIELDS: [&str; 5] = ["version", "created", "modified", "expires", "lease"];
 
 /// Refuses a document that has one of the [`META`] fields: it would be hidden by the metadata,
 /// and so be lost silently.
@@ -134,31 +152,35 @@ pub fn check_own_fields(fields: RawObject<'_>) -> Result<(), Error> {
 
 fn advice_for_document(name: &str) -> Option<&'static str> {
     match name {
-        "_id" => Some("the id of a document is given beside its fields, not among them"),
-        "_expires" => Some("leave it out, and write with a time to live"),
-        "_version" | "_created" | "_modified" | "_lease" => Some(
-            "leave it out, or give the field another name; to write only what has a certain \
-             version, compare and swap",
+        ID => Some("the id of a document is given beside its fields, not among them"),
+        METADATA => Some(
+            "leave it out, or give the field another name; a document expires if it is written \
+             with a time to live, and to write only what has a certain version, compare and swap",
         ),
         _ => None,
     }
 }
 
-/// What to do instead of writing a field in an update, if it is reserved.
-pub(crate) fn advice_for_update(name: &str) -> Option<&'static str> {
-    match name {
-        "_id" => Some(
+/// What to do instead of writing at a path in an update, if it is reserved.
+pub(crate) fn advice_for_update(path: &Path) -> Option<&'static str> {
+    let (first, rest) = path.split_first();
+    match (first.name(), rest.first().map(Segment::name)) {
+        (ID, _) => Some(
             "an id does not change: insert the document under the other id, and delete this one",
         ),
-        "_version" => Some(
+        (METADATA, Some("version")) => Some(
             "it rises by itself with every write; to write only at a certain version, compare and \
              swap",
         ),
-        "_created" | "_modified" => {
+        (METADATA, Some("created" | "modified")) => {
             Some("it is kept with every write; keep a time of your own under another name")
         }
-        "_expires" => Some("write with a time to live instead"),
-        "_lease" => Some("claim, renew, release or complete instead"),
+        (METADATA, Some("expires")) => Some("write with a time to live instead"),
+        (METADATA, Some("lease")) => Some("claim, renew, release or complete instead"),
+        (METADATA, _) => Some(
+            "it is what the database knows about the document; give a field of your own another \
+             name",
+        ),
         _ => None,
     }
 }
@@ -175,26 +197,35 @@ impl<'a> DocumentView<'a> {
         Ok(DocumentView { id, header, fields: RawObject::new(&record[start..])? })
     }
 
-    /// One of the [`META`] fields; `None` when the name is not one of them, or when the document
-    /// has no such value: not every document expires or is leased.
+    /// One of the [`META`] fields; `None` when the name is not one of them.
     pub fn meta(&self, name: &str) -> Option<Value> {
-        let value = self.meta_node(name)??;
-        Some(value.to_value().expect("metadata can always be read"))
+        Some(self.meta_node(name)?.into_value())
     }
 
-    /// One of the [`META`] fields; `None` when the name is not one of them.
+    /// The id or the metadata at a path, such as `_meta.version`; the outer `None` when the path
+    /// leads to the document's own fields, the inner one when there is no such value: not every
+    /// document expires or is leased.
+    pub fn meta_at(&self, path: &Path) -> Option<Option<Value>> {
+        Some(self.meta_node_at(path)?.map(Meta::into_value))
+    }
+
+    /// As [`meta_at`](Self::meta_at), without an allocation.
     #[inline]
-    pub(crate) fn meta_node(&self, name: &str) -> Option<Option<Meta<'a>>> {
+    pub(crate) fn meta_node_at(&self, path: &Path) -> Option<Option<Meta<'_>>> {
+        let (first, rest) = path.split_first();
+        let meta = self.meta_node(first.name())?;
+        Some(meta.follow(rest.iter().map(Segment::name)))
+    }
+
+    /// One of the [`META`] fields, without an allocation; `None` when the name is not one of them.
+    #[inline]
+    pub(crate) fn meta_node(&self, name: &str) -> Option<Meta<'_>> {
         if !name.starts_with('_') {
             return None;
         }
         match name {
-            "_id" => Some(Some(Meta::Id(self.id))),
-            "_version" => Some(Some(Meta::Version(self.header.version))),
-            "_created" => Some(Some(Meta::Time(self.header.created))),
-            "_modified" => Some(Some(Meta::Time(self.header.modified))),
-            "_expires" => Some(self.header.expires.map(Meta::Time)),
-            "_lease" => Some(self.header.lease.map(Meta::Time)),
+            ID => Some(Meta::Id(self.id)),
+            METADATA => Some(Meta::Whole(&self.header)),
             _ => None,
         }
     }

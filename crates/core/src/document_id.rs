@@ -466,6 +466,12 @@ impl<'a> From<&'a DocumentId> for IdRef<'a> {
     }
 }
 
+impl From<IdRef<'_>> for Value {
+    fn from(id: IdRef<'_>) -> Self {
+        id.to_value()
+    }
+}
+
 impl From<DocumentId> for Value {
     fn from(id: DocumentId) -> Self {
         id.to_value()

@@ -17,7 +17,7 @@ use crate::node::{Meta, Node};
 use crate::path::Segment;
 use crate::{DocumentView, Kind, Path, RawValue, Result, Value};
 
-impl<'a> DocumentView<'a> {
+impl DocumentView<'_> {
     /// Visits the leaves at a path, as an index does: a value that is not an array, each element of
     /// an array, an empty array as itself, and a [missing](Leaf::is_missing) leaf if a field of the
     /// path is missing. The names of [`META`](crate::document::META) work too.
@@ -46,14 +46,14 @@ impl<'a> DocumentView<'a> {
     /// assert!(fanout.multikey);
     /// # Ok::<(), velocitydb_core::Error>(())
     /// ```
-    pub fn for_each_leaf(
-        &self,
+    pub fn for_each_leaf<'v>(
+        &'v self,
         path: &Path,
-        mut visit: impl FnMut(Leaf<'a>) -> Result<()>,
+        mut visit: impl FnMut(Leaf<'v>) -> Result<()>,
     ) -> Result<Fanout> {
         let (first, rest) = path.split_first();
-        match self.meta_node(first.name()) {
-            Some(meta) => for_each(meta, rest, |meta| visit(Leaf::from_meta(meta))),
+        match self.meta_node_at(path) {
+            Some(meta) => for_each(meta, &[], |meta| visit(Leaf::from_meta(meta))),
             None => for_each(self.fields.get(first.name())?, rest, |value| {
                 visit(Leaf(value.map_or(Inner::Missing, Inner::Encoded)))
             }),

@@ -1,8 +1,12 @@
 //! [`Node`]: a common view of owned and encoded values, so that comparing, printing and key
 //! encoding are each written once.
 
+use smallvec::SmallVec;
+
+use crate::document::META_FIELDS;
 use crate::{
-    BinaryRef, Decimal, IdRef, Kind, Object, ObjectId, RawForeign, Result, Time, Value, object,
+    BinaryRef, Decimal, Header, IdRef, Kind, Object, ObjectId, RawForeign, Result, Time, Value,
+    object,
 };
 
 /// A value that can be read. Owned values never fail; encoded ones can be corrupt.
@@ -95,20 +99,61 @@ impl<'a> Node<'a> for &'a Value {
     }
 }
 
-/// A document's metadata as a value, created without an allocation.
+/// A document's id or metadata as a value, created without an allocation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Meta<'a> {
     Id(IdRef<'a>),
+    /// All of the metadata, an object.
+    Whole(&'a Header),
     Version(u64),
     Time(Time),
 }
 
+impl<'a> Meta<'a> {
+    /// The value at the end of these names, if there is one.
+    #[inline]
+    pub(crate) fn follow<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Option<Self> {
+        names.into_iter().try_fold(self, Self::part)
+    }
+
+    /// The field of that name, if this is an object that has it.
+    #[inline]
+    pub(crate) fn part(self, name: &str) -> Option<Self> {
+        let Self::Whole(header) = self else { return None };
+        match name {
+            "version" => Some(Self::Version(header.version)),
+            "created" => Some(Self::Time(header.created)),
+            "modified" => Some(Self::Time(header.modified)),
+            "expires" => header.expires.map(Self::Time),
+            "lease" => header.lease.map(Self::Time),
+            _ => None,
+        }
+    }
+
+    /// A copy.
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Id(id) => id.to_value(),
+            Self::Whole(header) => header.to_object().into(),
+            Self::Version(version) => version.into(),
+            Self::Time(time) => time.into(),
+        }
+    }
+}
+
 impl<'a> Node<'a> for Meta<'a> {
     type Items = std::iter::Empty<Result<Self>>;
-    type Fields = std::iter::Empty<Result<(&'a str, Self)>>;
+    type Fields = Found<smallvec::IntoIter<[(&'a str, Meta<'a>); META_FIELDS.len()]>>;
 
     fn shape(self, _depth: usize) -> Result<Shape<'a, Self::Items, Self::Fields>> {
         Ok(match self {
+            Self::Whole(_) => {
+                let mut names = META_FIELDS;
+                names.sort_unstable();
+                let parts = names.into_iter();
+                let parts = parts.filter_map(|name| Some((name, self.part(name)?)));
+                Shape::Object(Found(parts.collect::<SmallVec<_>>().into_iter()))
+            }
             Self::Id(id) => id.shape(),
             Self::Version(version) => match i64::try_from(version) {
                 Ok(version) => Shape::Int(version),
@@ -121,14 +166,15 @@ impl<'a> Node<'a> for Meta<'a> {
     fn kind(self) -> Kind {
         match self {
             Self::Id(id) => id.kind(),
+            Self::Whole(_) => Kind::Object,
             Self::Version(version) if i64::try_from(version).is_ok() => Kind::Int,
             Self::Version(_) => Kind::UInt,
             Self::Time(_) => Kind::Time,
         }
     }
 
-    fn field(self, _name: &str) -> Result<Option<Self>> {
-        Ok(None)
+    fn field(self, name: &str) -> Result<Option<Self>> {
+        Ok(self.part(name))
     }
 
     fn item(self, _index: usize) -> Result<Option<Self>> {
@@ -140,11 +186,7 @@ impl<'a> Node<'a> for Meta<'a> {
     }
 
     fn to_value(self) -> Result<Value> {
-        Ok(match self {
-            Self::Id(id) => id.to_value(),
-            Self::Version(version) => version.into(),
-            Self::Time(time) => time.into(),
-        })
+        Ok(self.into_value())
     }
 }
 

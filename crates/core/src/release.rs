@@ -44,6 +44,11 @@ impl Release {
         self.or_when(Filter::all(), update)
     }
 
+    /// The updates, each with its filter, in order.
+    pub fn choices(&self) -> &[(Filter, Update)] {
+        &self.choices
+    }
+
     /// The first mistake in it, if any.
     ///
     /// # Errors

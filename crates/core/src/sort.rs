@@ -165,9 +165,8 @@ impl Sort {
         }
         let mut found = least(&mut ways)?.into_iter();
         for SortKey { path, direction } in &self.keys {
-            let (first, rest) = path.split_first();
-            match document.meta_node(first.name()) {
-                Some(meta) => append_meta(meta.filter(|_| rest.is_empty()), *direction, key)?,
+            match document.meta_node_at(path) {
+                Some(meta) => append_meta(meta, *direction, key)?,
                 None => append(found.next().unwrap_or(Least::Missing), *direction, key)?,
             }
         }

@@ -343,6 +343,19 @@ pub enum Error {
         /// The only supported version.
         supported: u64,
     },
+    /// The data folder has an older format and cannot be migrated, since something in it has the name
+    /// `_meta`, which is reserved now. Nothing was changed.
+    #[error(
+        "the data folder has an older format and cannot be migrated: in collection {collection:?} {what}, and the name _meta belongs to the database now; with the version that wrote the folder, {remedy}", collection = collection.as_str()
+    )]
+    NotMigrated {
+        /// The collection.
+        collection: CollectionName,
+        /// What has the name, as the rest of a sentence.
+        what: String,
+        /// What to do, and the command that does it.
+        remedy: String,
+    },
     /// The operating system could not start a thread.
     #[error("the thread {name} could not be started: {reason}")]
     Thread {

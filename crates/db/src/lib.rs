@@ -26,6 +26,7 @@ extern crate self as velocitydb;
 mod handle;
 
 mod doctor;
+mod migration;
 mod options;
 mod replica;
 
@@ -86,6 +87,8 @@ pub use state::snapshot::{CollectionStats, Snapshot};
 pub use velocitydb_core::Error as InputError;
 /// Pipelines and what they are made of.
 pub use velocitydb_core::aggregate::{Accumulator, Pipeline};
+/// The reserved names of a document's id and metadata, and the fields of the latter.
+pub use velocitydb_core::document::{ID, META_FIELDS, METADATA};
 pub use velocitydb_core::{
     Action, BegunLease, Binary, BinaryRef, Bytes, CollectionName, CollectionOptions, Condition,
     Consistency, Decimal, DocumentId, Encoded, ErrorClass, Expiry, Filter, Foreign, ForeignContent,

@@ -1,7 +1,9 @@
 //! [`Error`]: the failures of storage, distinguished by what the caller can do about them.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::lsm::FORMAT_BEFORE;
 
 /// The result of a storage call.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -56,7 +58,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The data folder has a format that this version does not read.
-    #[error("the data folder {path} has format {found}, and this version reads format {supported}; {advice}", path = path.display(), advice = format_advice(*found, *supported))]
+    #[error("the data folder {path} has format {found}, and this version reads format {supported}; {advice}", path = path.display(), advice = format_advice(path, *found, *supported))]
     Format {
         /// The data folder.
         path: PathBuf,
@@ -114,11 +116,15 @@ impl Error {
 }
 
 /// What the user can do about a folder of another format.
-fn format_advice(found: u32, supported: u32) -> &'static str {
-    match found > supported {
-        true => "use a newer version of velocitydb",
-        false => {
-            "export its documents with the version that wrote it, and import them into a new folder"
-        }
+fn format_advice(path: &Path, found: u32, supported: u32) -> String {
+    match found {
+        FORMAT_BEFORE => format!(
+            "it is migrated when it is opened for writing, as by `velocitydb collections --path {}`",
+            path.display()
+        ),
+        _ if found > supported => "use a newer version of velocitydb".to_owned(),
+        _ => "export its documents with the version that wrote it, and import them into a new \
+              folder"
+            .to_owned(),
     }
 }

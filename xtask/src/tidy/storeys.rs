@@ -20,6 +20,7 @@ const STOREYS: &[&str] = &[
     "apply",
     "options",
     "replica",
+    "migration",
     "doctor",
     "handle",
 ];

@@ -4,7 +4,7 @@
 use clap::Args as ClapArgs;
 use velocitydb::{DocumentId, Path, RequestId, Value};
 
-use super::folder::{Source, Target, WriteOptions};
+use super::folder::{Shown, Source, Target, WriteOptions};
 use crate::format;
 
 /// The arguments of `get`.
@@ -12,9 +12,11 @@ use crate::format;
 pub struct Get {
     #[command(flatten)]
     pub target: Target,
-    /// The documents' ids
-    #[arg(required = true, value_name = "ID")]
-    pub ids: Vec<String>,
+    /// The documents' ids: text, or json:42 and the like for other types
+    #[arg(required = true, value_name = "ID", value_parser = format::parse_id)]
+    pub ids: Vec<DocumentId>,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 /// The arguments of `insert`.
@@ -25,8 +27,8 @@ pub struct Insert {
     #[command(flatten)]
     pub source: Source,
     /// The document's id [default: its `_id`, or a new one]
-    #[arg(long, conflicts_with = "many")]
-    pub id: Option<String>,
+    #[arg(long, conflicts_with = "many", value_parser = format::parse_id)]
+    pub id: Option<DocumentId>,
     /// Takes one document a line; each 1,000 of them, or 8 MiB, are inserted together or not at all
     #[arg(long, conflicts_with = "request_id")]
     pub many: bool,
@@ -39,8 +41,9 @@ pub struct Insert {
 pub struct Change {
     #[command(flatten)]
     pub target: Target,
-    /// The document's id
-    pub id: String,
+    /// The document's id: text, or json:42 and the like for other types
+    #[arg(value_parser = format::parse_id)]
+    pub id: DocumentId,
     #[command(flatten)]
     pub source: Source,
     #[command(flatten)]
@@ -52,8 +55,9 @@ pub struct Change {
 pub struct Delete {
     #[command(flatten)]
     pub target: Target,
-    /// The document's id
-    pub id: String,
+    /// The document's id: text, or json:42 and the like for other types
+    #[arg(value_parser = format::parse_id)]
+    pub id: DocumentId,
     /// Applies the write at most once, however often it is retried with this id
     #[arg(long, value_name = "ID", value_parser = RequestId::new)]
     pub request_id: Option<RequestId>,
@@ -71,11 +75,13 @@ pub struct List {
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub offset: u64,
     /// Continues after this id: the last one of an earlier page
-    #[arg(long, value_name = "ID", value_parser = |text: &str| DocumentId::new(text))]
+    #[arg(long, value_name = "ID", value_parser = format::parse_id)]
     pub after: Option<DocumentId>,
     /// In descending order of ids
     #[arg(long)]
     pub reverse: bool,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 /// The arguments of `count`.
@@ -90,12 +96,15 @@ pub struct Count {
 pub struct Cas {
     #[command(flatten)]
     pub target: Target,
-    /// The document's id
-    pub id: String,
+    /// The document's id: text, or json:42 and the like for other types
+    #[arg(value_parser = format::parse_id)]
+    pub id: DocumentId,
     #[command(flatten)]
     pub comparison: Comparison,
     #[command(flatten)]
     pub swap: Swap,
+    #[command(flatten)]
+    pub shown: Shown,
     #[command(flatten)]
     pub options: WriteOptions,
 }

@@ -45,6 +45,15 @@ pub struct WriteOptions {
     pub request_id: Option<RequestId>,
 }
 
+/// What of a document is printed.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub struct Shown {
+    /// Prints also `_meta`, what the database knows about a document: `version`, `created` and
+    /// `modified`, and `expires` and `lease` where it has them
+    #[arg(long)]
+    pub meta: bool,
+}
+
 /// The source of JSON text.
 #[derive(Debug, Clone, ClapArgs)]
 #[group(required = true, multiple = false)]

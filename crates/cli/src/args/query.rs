@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use clap::Args as ClapArgs;
+use clap::{ArgGroup, Args as ClapArgs};
 
-use super::folder::{Source, Target};
+use super::folder::{Shown, Source, Target};
 use crate::format;
 
 /// Which documents, in which order, how many, and which of their fields.
@@ -26,7 +26,8 @@ pub struct Selection {
     /// Continues after the end of an earlier page
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
-    /// Which fields, as a JSON object such as `{"name": 1}` or `{"secret": 0}`
+    /// Which fields, as a JSON object such as `{"name": 1}`, `{"secret": 0}` or
+    /// `{"_meta.version": 1}`
     #[arg(long, value_name = "JSON")]
     pub project: Option<String>,
 }
@@ -45,6 +46,7 @@ pub struct Bounds {
 
 /// The arguments of `find`.
 #[derive(Debug, ClapArgs)]
+#[command(group(ArgGroup::new("fields").args(["meta", "project"])))]
 pub struct Find {
     #[command(flatten)]
     pub target: Target,
@@ -58,11 +60,14 @@ pub struct Find {
     #[arg(long, conflicts_with_all = ["limit", "page"])]
     pub first: bool,
     /// Prints how many there are
-    #[arg(long, conflicts_with_all = ["page", "first", "project"])]
+    #[arg(long, conflicts_with_all = ["page", "first", "project", "meta"])]
     pub count: bool,
     /// Prints the distinct values at this path, of arrays those of their elements
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["page", "first", "project", "count"])]
+    #[arg(long, value_name = "PATH",
+          conflicts_with_all = ["page", "first", "project", "count", "meta"])]
     pub distinct: Option<String>,
+    #[command(flatten)]
+    pub shown: Shown,
     #[command(flatten)]
     pub bounds: Bounds,
 }

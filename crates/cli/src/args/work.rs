@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{ArgAction, ArgGroup, Args as ClapArgs};
-use velocitydb::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, Path, RequestId, Value};
+use velocitydb::{CLAIM_COUNT_MAX, CLAIMANT_FIELD, DocumentId, Path, RequestId, Value};
 
 use super::folder::{Source, Target};
 use crate::format;
@@ -67,8 +67,9 @@ pub struct Claim {
 /// The claimed document, and the version that the claim gave it.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Token {
-    /// The document's id
-    pub id: String,
+    /// The document's id: text, or json:42 and the like for other types
+    #[arg(value_parser = format::parse_id)]
+    pub id: DocumentId,
     /// The version that `claim` or `renew` printed: the fencing token
     pub version: u64,
 }

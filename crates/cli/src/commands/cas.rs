@@ -1,8 +1,8 @@
 //! `cas`: compare-and-swap.
 
-use velocitydb::{CompareAndSwap, Document, Swapped, object};
+use velocitydb::{CompareAndSwap, DocumentId, Swapped, object};
 
-use crate::args::{Cas, Comparison, Format};
+use crate::args::{Cas, Comparison, Format, Shown};
 use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::Output;
@@ -16,7 +16,7 @@ pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
     };
     let documents = args.options.apply(args.target.documents(&db));
     let compared = compare(documents.compare_and_swap(&args.id), args.comparison, &args.id)?;
-    let swap = args.swap;
+    let (swap, shown) = (args.swap, args.shown);
     let swapped = if let Some(text) = &swap.update {
         compared.update(input::update_of(text, &args.id)?)?
     } else if let Some(text) = &swap.replace {
@@ -28,7 +28,7 @@ pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
     } else {
         compared.update(input::update_of_fields(swap.set))?
     };
-    print(&swapped, output)?;
+    print(&swapped, shown, output)?;
     match swapped.held {
         true => Ok(()),
         false => Err(Failure::NotSwapped { refusal: swapped.refusal }),
@@ -38,7 +38,7 @@ pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
 fn compare<'a>(
     mut compared: CompareAndSwap<'a>,
     what: Comparison,
-    id: &str,
+    id: &DocumentId,
 ) -> Result<CompareAndSwap<'a>> {
     if let Some(version) = what.if_version {
         compared = compared.version(version);
@@ -62,7 +62,7 @@ fn compare<'a>(
     Ok(compared)
 }
 
-fn print(swapped: &Swapped, output: &mut Output) -> Result {
+fn print(swapped: &Swapped, shown: Shown, output: &mut Output) -> Result {
     let mut result = object! {
         "held": swapped.held,
         "applied": swapped.is_applied,
@@ -77,13 +77,13 @@ fn print(swapped: &Swapped, output: &mut Output) -> Result {
     }
     match output.format() {
         Format::Json => {
-            let current = swapped.current.as_ref().map(Document::to_object).transpose()?;
+            let current = swapped.current.as_ref().map(|one| shown.of(one)).transpose()?;
             result.insert("current", current);
             output.object(&result)
         }
         Format::Table => {
             output.object(&result)?;
-            output.documents(swapped.current.as_slice())
+            output.documents(swapped.current.as_slice(), shown)
         }
     }
 }

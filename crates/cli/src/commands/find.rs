@@ -1,15 +1,12 @@
 //! `find`: queries.
 
-use velocitydb::{Document, Documents, Filter, Find, Object, PageToken, Projection, Sort, Value};
+use velocitydb::{Documents, Filter, Find, Object, PageToken, Projection, Sort, Value};
 
 use super::rows::Rows;
-use crate::args::{self, Bounds, Format, Selection};
+use crate::args::{self, Bounds, Format, Selection, Shown};
 use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::{self, Output};
-
-/// The fields that a projection leaves out unless it names them.
-const UNLESS_NAMED: [&str; 4] = ["_version", "_created", "_modified", "_expires"];
 
 /// A parsed query, ready for a collection.
 pub struct Question {
@@ -77,7 +74,7 @@ pub fn find(args: &args::Find, output: &mut Output) -> Result {
         input::named("--distinct", path.parse::<velocitydb::Path>())?;
         distinct(path, &find.distinct(path)?, output)
     } else if args.page {
-        page(find, projection.as_ref(), output)
+        page(find, projection.as_ref(), args.shown, output)
     } else if args.first {
         first(find.limit(1), projection.is_some(), args, output)
     } else if projection.is_some() {
@@ -86,7 +83,7 @@ pub fn find(args: &args::Find, output: &mut Output) -> Result {
         rows.finish(result)
     } else {
         let mut rows = Rows::new(output);
-        let result = find.each(|document| Ok(rows.push(document.to_object()?)));
+        let result = find.each(|document| Ok(rows.push(args.shown.of(&document)?)));
         rows.finish(result)
     }
 }
@@ -94,7 +91,7 @@ pub fn find(args: &args::Find, output: &mut Output) -> Result {
 fn first(find: Find, is_projected: bool, args: &args::Find, output: &mut Output) -> Result {
     let found = match is_projected {
         true => find.objects()?.pop(),
-        false => find.first()?.as_ref().map(Document::to_object).transpose()?,
+        false => find.first()?.map(|one| args.shown.of(&one)).transpose()?,
     };
     let collection = args.target.collection.clone();
     output.objects(&[found.ok_or(Failure::NoneFound { collection })?])
@@ -102,31 +99,19 @@ fn first(find: Find, is_projected: bool, args: &args::Find, output: &mut Output)
 
 /// Prints one page, and on standard error the argument for the next one: standard output has
 /// only documents.
-fn page(find: Find, projection: Option<&Projection>, output: &mut Output) -> Result {
+fn page(find: Find, projection: Option<&Projection>, shown: Shown, output: &mut Output) -> Result {
     let page = find.page()?;
     match projection {
-        None => output.documents(&page.documents)?,
+        None => output.documents(&page.documents, shown)?,
         Some(projection) => {
-            let objects = page.documents.iter().map(|one| projected(one, projection));
-            output.objects(&objects.collect::<Result<Vec<_>>>()?)?;
+            let objects = page.documents.iter().map(|one| one.project(projection));
+            output.objects(&objects.collect::<velocitydb::Result<Vec<_>>>()?)?;
         }
     }
     match page.next {
         None => Ok(()),
         Some(next) => output::note(format_args!("--after {next}")).map_err(Failure::from),
     }
-}
-
-/// The projected part of a document.
-fn projected(document: &Document, projection: &Projection) -> Result<Object> {
-    let named = projection.paths().unwrap_or_default();
-    let mut object = document.to_object()?;
-    for name in UNLESS_NAMED {
-        if !named.iter().any(|path| path.to_string() == name) {
-            object.remove(name);
-        }
-    }
-    Ok(projection.apply_object(object))
 }
 
 /// Prints values: one in a line, or in a column with the name of their path.

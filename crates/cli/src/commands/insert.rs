@@ -1,14 +1,12 @@
 //! `insert`: one document, or one in each line.
 
-use std::collections::BTreeSet;
-
-use velocitydb::{Database, Documents, Encoded, IntoFields, check_own_fields, object};
+use velocitydb::{Database, DocumentId, Documents, Encoded, IntoFields, check_own_fields, object};
 
 use super::write::written;
 use crate::args::{self, Format};
 use crate::failure::{Failure, Progress, Result};
 use crate::input;
-use crate::output::{self, Output};
+use crate::output::Output;
 
 /// How many documents are inserted atomically: enough to make an fsync cheap, and few enough to
 /// keep in memory.
@@ -48,26 +46,15 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
         batch: Vec::new(),
         bytes: 0,
         done: Progress::default(),
-        stripped: 0,
-        stripped_names: BTreeSet::new(),
     };
     for (number, text) in lines {
-        let taken = text.and_then(|text| insertion.take(number, &text, &db));
+        let taken = text.and_then(|text| insertion.take(number, &text));
         taken.map_err(|failure| insertion.at(number, failure))?;
         if insertion.batch.len() == BATCH_DOCUMENTS || insertion.bytes >= BATCH_BYTES {
             insertion.insert(output)?;
         }
     }
     insertion.insert(output)?;
-    if insertion.stripped > 0 {
-        let (names, count) = (insertion.stripped_names, insertion.stripped);
-        let names: Vec<_> = names.into_iter().collect();
-        let plural = if count == 1 { "" } else { "s" };
-        output::note(format_args!(
-            "left out {} of {count} document{plural}: the database sets them",
-            names.join(", ")
-        ))?;
-    }
     match output.format() {
         Format::Json => Ok(()),
         Format::Table => output.object(&object! { "inserted": insertion.done.inserted }),
@@ -78,35 +65,30 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
 struct Insertion {
     documents: Documents,
     /// The line, id and fields of each pending document.
-    batch: Vec<(usize, String, Encoded)>,
+    batch: Vec<(usize, Option<DocumentId>, Encoded)>,
     /// Bytes of their fields.
     bytes: usize,
     /// What has been inserted so far.
     done: Progress,
-    /// How many documents had fields that the database sets, and which fields.
-    stripped: usize,
-    stripped_names: BTreeSet<&'static str>,
 }
 
 impl Insertion {
     /// Reads the document of a line, and adds it to the batch.
-    fn take(&mut self, line: usize, text: &str, db: &Database) -> Result {
-        let (given, stripped) = input::line(text)?;
-        self.stripped += usize::from(!stripped.is_empty());
-        self.stripped_names.extend(stripped);
-        let id = given.id.unwrap_or_else(|| db.new_id().as_str().to_owned());
+    fn take(&mut self, line: usize, text: &str) -> Result {
+        let given = input::document(text)?;
         // An object takes several times as much memory as its encoding.
         let fields = given.fields.into_fields()?;
         // Otherwise the whole batch would be refused, without saying which line was the reason.
         check_own_fields(fields.view()).map_err(velocitydb::Error::from)?;
-        self.bytes += id.len() + fields.as_bytes().len();
-        self.batch.push((line, id, fields));
+        let id_bytes = given.id.as_ref().map_or(0, |id| id.as_bytes().len());
+        self.bytes += id_bytes + fields.as_bytes().len();
+        self.batch.push((line, given.id, fields));
         Ok(())
     }
 
     fn insert(&mut self, output: &mut Output) -> Result {
-        let batch = self.batch.iter().map(|(_, id, fields)| (id.as_str(), fields));
-        let done = self.documents.insert_many(batch).map_err(|error| self.refused(error))?;
+        let batch = self.batch.iter().map(|(_, id, fields)| (id.clone(), fields));
+        let done = self.documents.insert_all(batch).map_err(|error| self.refused(error))?;
         self.done.inserted += done.len();
         self.done.line = self.batch.last().map_or(self.done.line, |(line, ..)| *line);
         self.batch.clear();

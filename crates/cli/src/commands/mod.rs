@@ -9,6 +9,7 @@ mod doctor;
 mod explain;
 mod find;
 mod folder;
+mod ids;
 mod index;
 mod insert;
 mod many;

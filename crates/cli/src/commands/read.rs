@@ -1,10 +1,11 @@
 //! `get`, `list` and `count`.
 
-use velocitydb::{Filter, Sort, object};
+use velocitydb::{DocumentId, Filter, Sort, object};
 
+use super::ids::not_found;
 use super::rows::Rows;
 use crate::args;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::output::Output;
 
 /// Prints the documents with these ids, from one snapshot. Existing ones are printed also when
@@ -13,14 +14,15 @@ pub fn get(args: &args::Get, output: &mut Output) -> Result {
     let db = args.target.folder.open_existing()?;
     // A snapshot has no level, so the floor of the collection is checked by reading no
     // documents.
-    args.target.documents(&db).get_many([])?;
+    let documents = args.target.documents(&db);
+    documents.get_many(std::iter::empty::<DocumentId>())?;
     let (snapshot, collection) = (db.snapshot()?, &args.target.collection);
     let (mut rows, mut missing) = (Rows::new(output), None);
     for id in &args.ids {
         match snapshot.get(collection, id)? {
             None => missing = missing.or(Some(id.clone())),
             Some(document) => {
-                if rows.push(document.to_object()?).is_break() {
+                if rows.push(args.shown.of(&document)?).is_break() {
                     break;
                 }
             }
@@ -29,7 +31,7 @@ pub fn get(args: &args::Get, output: &mut Output) -> Result {
     rows.finish(Ok(()))?;
     match missing {
         None => Ok(()),
-        Some(id) => Err(Failure::NotFound { collection: collection.clone(), id }),
+        Some(id) => Err(not_found(&documents, &id)?),
     }
 }
 
@@ -47,7 +49,7 @@ pub fn list(args: &args::List, output: &mut Output) -> Result {
         find = find.limit(limit);
     }
     let mut rows = Rows::new(output);
-    let result = find.each(|document| Ok(rows.push(document.to_object()?)));
+    let result = find.each(|document| Ok(rows.push(args.shown.of(&document)?)));
     rows.finish(result)
 }
 

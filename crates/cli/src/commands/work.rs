@@ -1,10 +1,11 @@
 //! `claim`, `complete`, `renew`, `release` and `retry`.
 
-use velocitydb::{Filter, Lost, Object, Release, Skipped, object};
+use velocitydb::{DocumentId, Filter, Lost, Object, Release, Skipped, object};
 
 use super::explain;
+use super::ids::found;
 use super::many::with_request;
-use crate::args::{self, Token};
+use crate::args::{self, Shown, Token};
 use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::{Output, note};
@@ -47,11 +48,12 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
     }
     for Lost { id, version } in &claimed.lost {
         note(format_args!(
-            "lost: document {:?} does not have version {version} any more",
-            id.as_str()
+            "lost: document {} does not have version {version} any more",
+            id.to_value()
         ))?;
     }
-    output.documents(&claimed.documents)?;
+    // The version is the token with which a document is completed.
+    output.documents(&claimed.documents, Shown { meta: true })?;
     match (claimed.documents.len(), claimed.lost.len()) {
         (0, 0) => Err(Failure::NoneFound { collection: args.target.collection }),
         (0, count) => Err(Failure::Lost { count }),
@@ -85,21 +87,26 @@ pub fn complete(args: &args::Complete, output: &mut Output) -> Result {
     let update = input::update_of(&args.source.read()?, id)?;
     let db = args.target.folder.open_existing()?;
     let documents = with_request(args.target.documents(&db), args.request_id.as_ref());
-    output.object(&settled(id, documents.complete(id, *version, update)?))
+    let completed = documents.complete(id, *version, update);
+    output.object(&settled(id, found(&documents, id, completed)?))
 }
 
 /// Renews the lease on a claimed document.
 pub fn renew(args: &args::Renew, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let db = args.target.folder.open_existing()?;
-    output.object(&settled(id, args.target.documents(&db).renew(id, *version, args.lease)?))
+    let documents = args.target.documents(&db);
+    let renewed = documents.renew(id, *version, args.lease);
+    output.object(&settled(id, found(&documents, id, renewed)?))
 }
 
 /// Gives a claimed document back.
 pub fn release(args: &args::Release, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let db = args.target.folder.open_existing()?;
-    output.object(&settled(id, args.target.documents(&db).release(id, *version)?))
+    let documents = args.target.documents(&db);
+    let released = documents.release(id, *version);
+    output.object(&settled(id, found(&documents, id, released)?))
 }
 
 /// Gives a claimed document back, to be claimed again later.
@@ -108,9 +115,10 @@ pub fn retry(args: &args::Retry, output: &mut Output) -> Result {
     let db = args.target.folder.open_existing()?;
     let not_before = db.now().saturating_add(args.delay);
     let documents = args.target.documents(&db);
-    output.object(&settled(id, documents.retry(id, *version, not_before, &args.reason)?))
+    let retried = documents.retry(id, *version, not_before, &args.reason);
+    output.object(&settled(id, found(&documents, id, retried)?))
 }
 
-fn settled(id: &str, version: u64) -> Object {
-    object! { "_id": id, "_version": version }
+fn settled(id: &DocumentId, version: u64) -> Object {
+    object! { "_id": id, "version": version }
 }

@@ -2,8 +2,9 @@
 
 use velocitydb::{Object, Written, object};
 
+use super::ids::{found, not_found};
 use crate::args;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::input;
 use crate::output::Output;
 
@@ -12,7 +13,7 @@ pub fn update(args: &args::Change, output: &mut Output) -> Result {
     let update = input::update_of(&args.source.read()?, &args.id)?;
     let db = args.target.folder.open_existing()?;
     let documents = args.options.apply(args.target.documents(&db));
-    output.object(&written(&documents.update(&args.id, update)?))
+    output.object(&written(&found(&documents, &args.id, documents.update(&args.id, update))?))
 }
 
 /// Replaces all fields.
@@ -20,7 +21,7 @@ pub fn replace(args: &args::Change, output: &mut Output) -> Result {
     let fields = input::document_of(&args.source.read()?, &args.id)?;
     let db = args.target.folder.open_existing()?;
     let documents = args.options.apply(args.target.documents(&db));
-    output.object(&written(&documents.replace(&args.id, fields)?))
+    output.object(&written(&found(&documents, &args.id, documents.replace(&args.id, fields))?))
 }
 
 /// Creates a document, or replaces all fields of it.
@@ -40,8 +41,7 @@ pub fn delete(args: &args::Delete, output: &mut Output) -> Result {
     }
     let deleted = documents.delete(&args.id)?;
     if !deleted.existed {
-        let collection = args.target.collection.clone();
-        return Err(Failure::NotFound { collection, id: args.id.clone() });
+        return Err(not_found(&documents, &args.id)?);
     }
     output.object(&written(&deleted))
 }
@@ -49,8 +49,8 @@ pub fn delete(args: &args::Delete, output: &mut Output) -> Result {
 /// The result of a write, as it is printed.
 pub fn written(written: &Written) -> Object {
     object! {
-        "_id": written.id.as_str(),
-        "_version": written.version,
+        "_id": &written.id,
+        "version": written.version,
         "consistency": written.consistency.as_str(),
         "existed": written.existed,
         "index": written.index,

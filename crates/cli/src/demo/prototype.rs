@@ -23,7 +23,7 @@ fn documents(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     ];
     for (id, fields) in people {
         let inserted = users.insert(id, fields)?;
-        let what = format!("insert {}", inserted.id.as_str());
+        let what = format!("insert {}", inserted.id);
         narrator.check(&what, format_args!("version {}", inserted.version), "version 1")?;
     }
     narrator.check("count users", users.count()?, "2")?;
@@ -33,7 +33,7 @@ fn documents(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     for (document, expected) in listed.iter().zip(expected) {
         let fields = document.fields()?;
         let found = format!("{}, {}", text(&fields, "name"), text(&fields, "email"));
-        narrator.check(&format!("     {}", document.id().as_str()), found, expected)?;
+        narrator.check(&format!("     {}", document.id()), found, expected)?;
     }
     narrator.check("get alice", age(db)?, "age 28, version 1")?;
     users.update("alice", object! { "age": 29 })?;

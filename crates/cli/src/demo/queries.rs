@@ -64,7 +64,7 @@ fn unique(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     let second = object! { "name": "Karol", "email": "carol@example.com" };
     let found = match db.documents("customers").insert("karol", second) {
         Ok(_) => "inserted".to_owned(),
-        Err(Error::Duplicate { other, .. }) => format!("refused: {} has it", other.as_str()),
+        Err(Error::Duplicate { other, .. }) => format!("refused: {} has it", other),
         Err(error) => error.to_string(),
     };
     narrator.check("a unique index, and an email twice", found, "refused: carol has it")

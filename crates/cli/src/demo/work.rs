@@ -49,7 +49,7 @@ pub fn tell(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     let what = format!("{EXECUTORS} threads claim and complete {JOBS} jobs");
     let found = format!("{} claimed, {} different ones", all.len(), distinct.len());
     narrator.check(&what, found, "1000 claimed, 1000 different ones")?;
-    let done = jobs.find(object! { "state": "done", "_version": 3 }).count()?;
+    let done = jobs.find(object! { "state": "done", "_meta.version": 3 }).count()?;
     narrator.check("jobs that were claimed once and completed once", done, "1000")?;
     late(db, narrator)
 }

@@ -23,7 +23,7 @@ const WRITING: [(&str, &str, &str); 22] = [
     ("insert c {\"_id\":\"b\"}", "count c", "2"),
     ("delete-many c {\"_id\":\"b\"}", "count c", "1"),
     ("claim c {} --set s=1 --lease 1h --release {\"s\":0}", "get c a", "\"s\":1"),
-    ("renew c a 7 --lease 1h", "get c a", "\"_version\":8"),
+    ("renew c a 7 --lease 1h", "get c a --meta", "\"version\":8"),
     ("release c a 8", "get c a", "\"s\":0"),
     ("claim c {} --set s=2 --lease 1h --release {\"s\":0}", "get c a", "\"s\":2"),
     ("complete c a 10 {\"s\":3}", "get c a", "\"s\":3"),

@@ -176,9 +176,9 @@ trait Await: Fields {
 impl Await for DocumentView<'_> {
     fn wait(&self, path: &Path, test: &Test, wanted: bool, bound: usize) -> Result<Wait> {
         let (first, rest) = path.split_first();
-        match self.meta_node(first.name()) {
+        match self.meta_node_at(path) {
             None => test.wait_at(self.fields.get(first.name())?, rest, wanted, bound),
-            Some(meta) => test.wait_at(meta, rest, wanted, bound),
+            Some(meta) => test.wait_at(meta, &[], wanted, bound),
         }
     }
 }
@@ -446,7 +446,7 @@ mod tests {
         assert_eq!(sides.len(), 2);
         assert!(sides.contains(&Side::AtLeast) && sides.contains(&Side::AtMost), "{sides:?}");
         assert_eq!(
-            awaits(&filter(object! { "_version": { "$lt": 3 } }), object! {}),
+            awaits(&filter(object! { "_meta.version": { "$lt": 3 } }), object! {}),
             moves(&[(0, value!(3))])
         );
     }

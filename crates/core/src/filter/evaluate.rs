@@ -21,9 +21,9 @@ impl Fields for DocumentView<'_> {
     #[inline]
     fn pass(&self, path: &Path, test: &Test) -> Result<bool> {
         let (first, rest) = path.split_first();
-        match self.meta_node(first.name()) {
+        match self.meta_node_at(path) {
             None => test.passed_at(self.fields.get(first.name())?, rest),
-            Some(meta) => test.passed_at(meta, rest),
+            Some(meta) => test.passed_at(meta, &[]),
         }
     }
 }

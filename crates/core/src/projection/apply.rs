@@ -1,7 +1,7 @@
 //! Applying a projection: excluded parts of an encoded document are never decoded.
 
 use super::projection_type::{Mode, Projection, Rule, Rules, Slice};
-use crate::document::META;
+use crate::document::{ID, METADATA};
 use crate::filter::matching_item;
 use crate::node::{Node, Shape};
 use crate::{DocumentView, Object, Result, Value};
@@ -9,8 +9,7 @@ use crate::{DocumentView, Object, Result, Value};
 impl Projection {
     /// The projected part of a stored document.
     ///
-    /// Of the [`META`] fields it has `_id` unless that is excluded, and the others if they are
-    /// included.
+    /// It has `_id` unless that is excluded, and of `_meta` what is included.
     ///
     /// # Errors
     ///
@@ -19,17 +18,19 @@ impl Projection {
     pub fn apply(&self, document: &DocumentView<'_>) -> Result<Object> {
         self.check()?;
         let mut object = self.fields(document.fields.as_value())?;
-        for name in META {
-            object.remove(name);
-            if self.includes_meta(name) {
-                object.extend(document.meta(name).map(|value| (name, value)));
-            }
+        object.remove(ID);
+        object.remove(METADATA);
+        if self.includes_id() {
+            object.insert(ID, document.id);
+        }
+        if let (Some(rule), Some(metadata)) = (&self.metadata, document.meta_node(METADATA)) {
+            object.extend(included(metadata, rule, 0)?.map(|value| (METADATA, value)));
         }
         Ok(object)
     }
 
-    /// The projected part of an object between the stages of a pipeline, in which [`META`] names
-    /// are ordinary fields; empty, if there was a mistake while building.
+    /// The projected part of an object in which `_id` and `_meta` are ordinary fields; empty, if
+    /// there was a mistake while building.
     pub fn apply_object(&self, object: Object) -> Object {
         if self.check().is_err() {
             return Object::new();
@@ -39,20 +40,24 @@ impl Projection {
         }
         let object = Value::from(object);
         let mut projected = self.fields(&object).expect("owned values can always be read");
-        for name in META {
-            let excluded = self.meta_part(name).is_some() && !self.includes_meta(name);
-            match (self.mode, &object) {
-                (Mode::Exclude, _) if excluded => drop(projected.remove(name)),
-                (Mode::Include, Value::Object(object)) if self.includes_meta(name) => {
-                    projected.extend(object.get(name).map(|value| (name, value.clone())));
-                }
-                _ => {}
+        let Value::Object(object) = &object else { return projected };
+        match (self.mode, self.includes_id()) {
+            (Mode::Exclude, false) if self.id_part().is_some() => drop(projected.remove(ID)),
+            (Mode::Include, true) => {
+                projected.extend(object.get(ID).map(|value| (ID, value.clone())));
             }
+            _ => {}
+        }
+        if let Some(rule) = &self.metadata {
+            let metadata = object.get(METADATA).map(|value| included(value, rule, 0));
+            let metadata = metadata.transpose().expect("owned values can always be read");
+            projected.remove(METADATA);
+            projected.extend(metadata.flatten().map(|value| (METADATA, value)));
         }
         projected
     }
 
-    /// The projected part of the fields, without [`META`] fields.
+    /// The projected part of the fields, without `_id` and what is included of `_meta`.
     fn fields<'a, N: Node<'a>>(&self, fields: N) -> Result<Object> {
         let projected = match self.mode {
             Mode::Include => include(fields, &self.rules, 0)?,
@@ -72,12 +77,7 @@ fn include<'a, N: Node<'a>>(node: N, rules: &Rules, depth: usize) -> Result<Opti
             let mut object = Object::new();
             for (name, rule) in rules {
                 let Some(value) = node.field(name)? else { continue };
-                let value = match rule {
-                    Rule::Named => Some(value.to_value()?),
-                    Rule::Inside(rules) => include(value, rules, depth + 1)?,
-                    Rule::Slice(slice) => Some(sliced(value, *slice)?),
-                    Rule::ElemMatch(_) => first_match(value, rule)?,
-                };
+                let value = included(value, rule, depth)?;
                 object.extend(value.map(|value| (name.as_str(), value)));
             }
             Ok(Some(object.into()))
@@ -90,6 +90,16 @@ fn include<'a, N: Node<'a>>(node: N, rules: &Rules, depth: usize) -> Result<Opti
             Ok(Some(kept.into()))
         }
         _ => Ok(None),
+    }
+}
+
+/// What a rule includes of the value of a field of an object at this depth.
+fn included<'a, N: Node<'a>>(value: N, rule: &Rule, depth: usize) -> Result<Option<Value>> {
+    match rule {
+        Rule::Named => Ok(Some(value.to_value()?)),
+        Rule::Inside(rules) => include(value, rules, depth + 1),
+        Rule::Slice(slice) => Ok(Some(sliced(value, *slice)?)),
+        Rule::ElemMatch(_) => first_match(value, rule),
     }
 }
 

@@ -7,8 +7,8 @@
 //! | `{"$slice": n}`, `{"$slice": [skip, n]}` | the first `n` elements, or the last if negative |
 //! | `{"$elemMatch": filter}` | the first element that satisfies the filter; includes |
 //!
-//! One projection either includes or excludes; only [`META`](crate::document::META) fields may
-//! differ. Paths lead through arrays to all of their elements; numbers in them are names. If an
+//! One projection either includes or excludes; only `_id` and `_meta` may differ:
+//! the former is returned unless it is excluded, of the latter what is included. Paths lead through arrays to all of their elements; numbers in them are names. If an
 //! included path leads into a value that is not an object, nothing is included; in arrays such
 //! elements are left out.
 

@@ -3,12 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::META;
+use crate::document::{ID, META, METADATA};
 use crate::filter::Test;
 use crate::limits::QUERY_NODES_MAX;
 use crate::{Error, Filter, Path, Result, filter};
-
-pub(super) const ID: &str = "_id";
 
 /// Which parts of a document a query returns.
 ///
@@ -37,8 +35,10 @@ pub struct Projection {
     /// Sorted by their paths.
     pub(super) parts: Vec<(Path, Part)>,
     pub(super) mode: Mode,
-    /// The parts as a tree, without [`META`] fields.
+    /// The parts as a tree, without `_id` and what is included of `_meta`.
     pub(super) rules: Rules,
+    /// What is returned of `_meta`.
+    pub(super) metadata: Option<Rule>,
     /// The first mistake that was made while building.
     problem: Option<Box<Error>>,
 }
@@ -140,7 +140,7 @@ impl Projection {
         }
         let included = |(path, part): &(Path, Part)| (*part != Part::Exclude).then(|| path.clone());
         let mut paths: Vec<Path> = self.parts.iter().filter_map(included).collect();
-        if self.includes_meta(ID) && !paths.iter().any(|path| is_meta(path) == Some(ID)) {
+        if self.includes_id() && !paths.iter().any(is_id) {
             paths.push(Path::field(ID).expect("it is a name"));
         }
         paths.sort_unstable();
@@ -166,31 +166,38 @@ impl Projection {
             });
         }
         let mode = mode(&parts)?;
-        let mut rules = Rules::new();
+        let (mut rules, mut metadata) = (Rules::new(), Rules::new());
         for (path, part) in &parts {
             let rule = match part {
-                Part::Include | Part::Exclude if is_meta(path).is_some() => continue,
+                Part::Include | Part::Exclude if is_id(path) => continue,
                 Part::Include | Part::Exclude => Rule::Named,
                 Part::Slice(slice) => Rule::Slice(*slice),
                 Part::ElemMatch(test) => Rule::ElemMatch(test.clone()),
             };
-            insert(&mut rules, path, rule);
+            match (is_metadata(path), part, mode) {
+                (false, ..) | (true, Part::Exclude, Mode::Exclude) => {
+                    insert(&mut rules, path, rule);
+                }
+                // It is not returned anyway.
+                (true, Part::Exclude, Mode::Include) => {}
+                (true, ..) => insert(&mut metadata, path, rule),
+            }
         }
-        Ok(Self { parts, mode, rules, problem: None })
+        let metadata = metadata.remove(METADATA);
+        Ok(Self { parts, mode, rules, metadata, problem: None })
     }
 
-    /// Whether a [`META`] field is returned with a document.
-    pub(super) fn includes_meta(&self, name: &str) -> bool {
-        match self.meta_part(name) {
-            Some(Part::Exclude) => false,
-            Some(_) => true,
-            None => name == ID && !self.rules.contains_key(ID),
+    /// Whether the id is returned with a document.
+    pub(super) fn includes_id(&self) -> bool {
+        match self.id_part() {
+            Some(part) => *part != Part::Exclude,
+            None => !self.rules.contains_key(ID),
         }
     }
 
-    /// The part for a whole [`META`] field.
-    pub(super) fn meta_part(&self, name: &str) -> Option<&Part> {
-        self.parts.iter().find(|(path, _)| is_meta(path) == Some(name)).map(|(_, part)| part)
+    /// The part for the whole id.
+    pub(super) fn id_part(&self) -> Option<&Part> {
+        self.parts.iter().find(|(path, _)| is_id(path)).map(|(_, part)| part)
     }
 
     fn with(self, paths: impl IntoIterator<Item = impl AsRef<str>>, part: Part) -> Self {
@@ -215,16 +222,20 @@ impl Projection {
     }
 }
 
-/// The name, if a path is a whole [`META`] field.
-fn is_meta(path: &Path) -> Option<&'static str> {
-    let [segment] = path.segments() else { return None };
-    META.into_iter().find(|name| *name == segment.name())
+/// Whether a path is the whole id.
+fn is_id(path: &Path) -> bool {
+    matches!(path.segments(), [segment] if segment.name() == ID)
+}
+
+/// Whether a path leads to the metadata or into it.
+fn is_metadata(path: &Path) -> bool {
+    path.split_first().0.name() == METADATA
 }
 
 /// Whether the parts include or exclude.
 fn mode(parts: &[(Path, Part)]) -> Result<Mode> {
     let mut first: Option<(&Path, Mode)> = None;
-    let own = || parts.iter().filter(|(path, _)| is_meta(path).is_none());
+    let own = || parts.iter().filter(|(path, _)| !is_id(path) && !is_metadata(path));
     let is_excluding = own().any(|(_, part)| *part == Part::Exclude);
     for (path, part) in own() {
         let mode = match part {
@@ -245,7 +256,7 @@ fn mode(parts: &[(Path, Part)]) -> Result<Mode> {
                     format!(
                         "{this}, while {other:?} is {that}; a projection does one of both, and only \
                          {} may differ",
-                        META.join(", ")
+                        META.join(" and ")
                     ),
                 ));
             }

@@ -91,8 +91,7 @@ impl Operation {
         let operator = action.operator();
         let operation = Self { path, action };
         for place in operation.places() {
-            let first = place.segments()[0].name();
-            if let Some(advice) = document::advice_for_update(first) {
+            if let Some(advice) = document::advice_for_update(place) {
                 return Err(Error::EngineField {
                     operator: operator.into(),
                     path: place.to_string(),

@@ -465,8 +465,19 @@ fn building_is_as_writing() {
 
 /// An expression over the fields that documents have.
 fn expression() -> impl Strategy<Value = Value> {
-    let paths =
-        ["$a", "$b", "$c", "$a.b", "$b.c", "$a.b.c", "$_id", "$_version", "$$ROOT", "$$NOW"];
+    let paths = [
+        "$a",
+        "$b",
+        "$c",
+        "$a.b",
+        "$b.c",
+        "$a.b.c",
+        "$_id",
+        "$_meta.version",
+        "$_meta",
+        "$$ROOT",
+        "$$NOW",
+    ];
     let leaf = prop_oneof![
         6 => select(paths.to_vec()).prop_map(Value::from),
         1 => random::number(),
@@ -510,7 +521,7 @@ fn expression() -> impl Strategy<Value = Value> {
 }
 
 fn stage() -> impl Strategy<Value = Value> {
-    let path = || select(vec!["a", "b", "c", "a.b", "b.c", "d", "_version"]);
+    let path = || select(vec!["a", "b", "c", "a.b", "b.c", "d", "_meta.version", "_version"]);
     let accumulator = select(vec![
         "$sum",
         "$avg",

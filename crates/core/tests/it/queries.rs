@@ -11,9 +11,24 @@ use velocitydb_core::{
 
 use crate::random;
 
-const NAMES: &[&str] = &["a", "b", "c", "0", "1"];
+const NAMES: &[&str] = &["a", "b", "c", "0", "1", "_version"];
 const PATHS: &[&str] = &[
-    "a", "b", "c", "a.b", "a.0", "a.0.b", "a.b.c", "b.1", "a.1.0", "0", "c.0.0", "_id", "_version",
+    "a",
+    "b",
+    "c",
+    "a.b",
+    "a.0",
+    "a.0.b",
+    "a.b.c",
+    "b.1",
+    "a.1.0",
+    "0",
+    "c.0.0",
+    "_id",
+    "_meta",
+    "_meta.version",
+    "_meta.lease",
+    "_version",
 ];
 
 /// Values of which many are equal to each other, so that filters are satisfied now and then.
@@ -197,12 +212,10 @@ fn projections_do_the_same_to_encoded_and_owned_documents() {
         let view = view(&encoded);
         let mut whole = view.to_object().unwrap();
         // Only what is asked for of what the engine knows is returned with a document.
-        for name in ["_created", "_modified"] {
-            whole.remove(name);
-        }
-        let includes_version = projection.to_object()["_version"] == Value::Int(1);
-        if !includes_version {
-            whole.remove("_version");
+        let is_asked_for =
+            |(path, part): (&str, &Value)| path.starts_with("_meta") && *part == Value::Int(1);
+        if !projection.to_object().iter().any(is_asked_for) {
+            whole.remove("_meta");
         }
         let projected = projection.apply(&view).unwrap();
         prop_assert!(projected.is_identical(&projection.apply_object(whole)));

@@ -55,6 +55,7 @@ impl Rejection {
             | Error::Thread { .. }
             | Error::InUse { .. }
             | Error::StateVersion { .. }
+            | Error::NotMigrated { .. }
             | Error::OutcomeUnknown { .. } => Err(Fatal(error)),
             // Errors of handles, which the state never gives: a machine that does must not continue.
             Error::LeaseLost { .. }

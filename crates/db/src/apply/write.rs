@@ -1,7 +1,6 @@
 //! Applying: conditional writes of documents by their ids.
 
 use smallvec::SmallVec;
-use velocitydb_core::document::META;
 use velocitydb_core::{
     Action, BegunLease, Check, CollectionOptions, Condition, DocumentId, DocumentView, Encoded,
     Expiry, Header, Lease, LeaseChange, Operation, Outcome, Path, Refusal, Time, Update, Value,
@@ -342,12 +341,10 @@ pub(crate) fn unmet(condition: &Condition, found: &DocumentView<'_>) -> Result<O
     })
 }
 
-/// Whether a document has this value, or none, at a path. Fields of the engine (such as `_version`) can be
-/// compared too.
+/// Whether a document has this value, or none, at a path. The id and metadata (such as `_meta.version`) can
+/// be compared too.
 fn has_value(view: &DocumentView<'_>, path: &Path, value: Option<&Value>) -> Result<bool> {
-    let first = path.segments()[0].name();
-    if META.contains(&first) {
-        let found = view.meta(first).filter(|_| path.segments().len() == 1);
+    if let Some(found) = view.meta_at(path) {
         return Ok(found.as_ref() == value);
     }
     Ok(match (view.fields.get_path(path)?, value) {

@@ -48,7 +48,8 @@ impl Error {
             | Error::TooManyLeases { .. }
             | Error::InUse { .. }
             | Error::Thread { .. }
-            | Error::StateVersion { .. } => ErrorClass::Unavailable,
+            | Error::StateVersion { .. }
+            | Error::NotMigrated { .. } => ErrorClass::Unavailable,
             Error::DeadlineExceeded | Error::Cancelled => ErrorClass::Timeout,
             Error::MemoryExceeded { .. } | Error::CommandTooLarge { .. } => {
                 ErrorClass::ResourceLimit

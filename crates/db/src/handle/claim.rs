@@ -506,13 +506,14 @@ impl<D> Claimed<D> {
 }
 
 impl Claimed {
-    /// The documents as objects, each with `_id` and `_version`, its fencing token.
+    /// The documents as objects, each with its id and its metadata: `_meta.version` is its fencing
+    /// token.
     ///
     /// # Errors
     ///
     /// When the stored bytes are corrupt.
     pub fn to_objects(&self) -> Result<Vec<Object>> {
-        self.documents.iter().map(Document::to_object).collect()
+        self.documents.iter().map(Document::to_object_with_meta).collect()
     }
 }
 

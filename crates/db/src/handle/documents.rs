@@ -191,6 +191,26 @@ impl Documents {
         self.write_many(actions)
     }
 
+    /// Creates all of these documents, or none of them: under the given ids, and those without one under
+    /// new ids.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert_many`](Self::insert_many).
+    pub fn insert_all<F: IntoFields>(
+        &self,
+        documents: impl IntoIterator<Item = (Option<DocumentId>, F)>,
+    ) -> Result<Vec<Written>> {
+        let actions = documents.into_iter().map(|(id, fields)| {
+            let fields = fields.into_fields()?;
+            Ok(match id {
+                Some(id) => (id, Action::Insert(fields)),
+                None => (self.db.new_id(), Action::InsertNew(fields)),
+            })
+        });
+        self.write_many(actions)
+    }
+
     /// Applies all of these operations, or none of them.
     fn write_many(
         &self,

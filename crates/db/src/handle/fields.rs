@@ -5,8 +5,8 @@ use velocitydb_core::{Action, Condition, Encoded, LeaseChange, Object, check_own
 
 use crate::{Error, Result};
 
-/// What can be given as the fields of a document, without `_id`, `_version` and the others that the
-/// database maintains. For types of your own, use a typed [`Collection`](crate::Collection) or
+/// What can be given as the fields of a document, without `_id` and `_meta`, which belong to the
+/// database. For types of your own, use a typed [`Collection`](crate::Collection) or
 /// [`Encoded::from_serialize`].
 pub trait IntoFields {
     /// The encoded fields.

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use velocitydb_storage::{Engine, Mode, mode};
 
 use super::database::Database;
-use crate::{Options, Result};
+use crate::{Options, Result, migration};
 
 impl Options {
-    /// Opens the database in the folder `path`, which is created if it does not exist.
+    /// Opens the database in the folder `path`, which is created if it does not exist, and migrated if it
+    /// has the format before this one.
     ///
     /// # Errors
     ///
     /// When another process has it open, it is not a data folder, its format is newer than this version,
-    /// its data is corrupt, or an option is out of bounds.
+    /// its data is corrupt, or an option is out of bounds; [`Error::NotMigrated`](crate::Error::NotMigrated)
+    /// when something in a folder of the format before has a name that is reserved now.
     pub fn open(mut self, path: impl AsRef<Path>) -> Result<Database> {
         self.storage.path = Some(path.as_ref().to_path_buf());
         self.start()
@@ -36,6 +38,7 @@ impl Options {
     }
 
     fn start(self) -> Result<Database> {
+        mode::migrate(&self.storage, migration::convert)?;
         let engine = mode::open(&self.storage)?;
         Database::start(engine, self)
     }

@@ -78,7 +78,27 @@ impl Totals {
 
 /// The version of the rules by which commands are applied: limits, remembered answers, the query
 /// language. This release cannot open a state of a later version.
-const STATE_VERSION: u64 = 1;
+const STATE_VERSION: u64 = 2;
+
+/// The version before, from which a data folder is migrated when it is opened.
+const STATE_VERSION_BEFORE: u64 = 1;
+
+/// Whether a state has to be migrated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StateVersion {
+    Before,
+    Current,
+}
+
+/// The version of the rules of a state with these totals.
+pub(crate) fn state_version(totals: &[u8]) -> Result<StateVersion> {
+    match decode_varint(&mut &*totals) {
+        None => Err(keys::corrupt(&[keys::TOTALS])),
+        Some(STATE_VERSION) => Ok(StateVersion::Current),
+        Some(STATE_VERSION_BEFORE) => Ok(StateVersion::Before),
+        Some(found) => Err(Error::StateVersion { found, supported: STATE_VERSION }),
+    }
+}
 
 /// The totals of the whole state, and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -358,9 +378,9 @@ pub(crate) fn load_system(snapshot: &dyn Snapshot) -> Result<SystemTotals> {
     let Some(bytes) = snapshot.get(SYSTEM, &[keys::TOTALS])? else {
         return Ok(SystemTotals::default());
     };
-    let version = decode_varint(&mut &*bytes).ok_or_else(|| keys::corrupt(&[keys::TOTALS]))?;
-    if version != STATE_VERSION {
-        return Err(Error::StateVersion { found: version, supported: STATE_VERSION });
+    if state_version(&bytes)? != StateVersion::Current {
+        let (found, supported) = (STATE_VERSION_BEFORE, STATE_VERSION);
+        return Err(Error::StateVersion { found, supported });
     }
     SystemTotals::decode(&bytes).ok_or_else(|| keys::corrupt(&[keys::TOTALS]))
 }

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use serde::de::DeserializeOwned;
+use velocitydb_core::document::{ID, METADATA};
 use velocitydb_core::{
-    CollectionName, DocumentId, DocumentView, Encoded, Header, Object, RawObject, RawValue, Time,
-    Value, validate_document,
+    CollectionName, DocumentId, DocumentView, Encoded, Header, Object, Projection, RawObject,
+    RawValue, Time, validate_document,
 };
 use velocitydb_storage::Blob;
 
@@ -131,23 +132,44 @@ impl Document {
         Ok(self.raw()?.deserialize()?)
     }
 
-    /// The document as one JSON object, for people and programs: `_id`, `_version`, `_created`,
-    /// `_modified`, `_expires` where it has one, and the fields. A field of one of these names is
-    /// hidden here; [`field`](Self::field) and [`fields`](Self::fields) show it.
+    /// The document as one object: `_id`, and its own fields.
     ///
     /// # Errors
     ///
     /// When the stored bytes are corrupt.
     pub fn to_object(&self) -> Result<Object> {
-        let mut object = self.fields()?;
-        object.insert("_id", self.id.as_str());
-        object.insert("_version", Value::from(self.version()));
-        object.insert("_created", self.created());
-        object.insert("_modified", self.modified());
-        if let Some(expires) = self.expires() {
-            object.insert("_expires", expires);
-        }
+        let mut object = Object::from([(ID, self.id.as_str())]);
+        object.extend(self.fields()?);
         Ok(object)
+    }
+
+    /// The document as one object: `_id`, `_meta` with its [metadata](Self::metadata), and its own
+    /// fields.
+    ///
+    /// # Errors
+    ///
+    /// When the stored bytes are corrupt.
+    pub fn to_object_with_meta(&self) -> Result<Object> {
+        let mut object = Object::from([(ID, self.id.as_str())]);
+        object.insert(METADATA, self.metadata());
+        object.extend(self.fields()?);
+        Ok(object)
+    }
+
+    /// The projected part of the document.
+    ///
+    /// # Errors
+    ///
+    /// When the projection is invalid, or the stored bytes are corrupt.
+    pub fn project(&self, projection: &Projection) -> Result<Object> {
+        Ok(projection.apply(&self.view()?)?)
+    }
+
+    /// What the database knows about the document, as queries see it under `_meta`: `version`,
+    /// `created` and `modified`, `expires` if it expires, and `lease`, the end of the lease, if there
+    /// is one.
+    pub fn metadata(&self) -> Object {
+        self.header.to_object()
     }
 }
 

@@ -24,7 +24,7 @@ fn ids(db: &Database) -> BTreeSet<String> {
     let found = found.iter().map(|one| one.id().to_string()).collect::<BTreeSet<_>>();
     assert_eq!(listed, found);
     let count = listed.len() as u64;
-    let by_expiry = Filter::from(object! { "_expires": { "$exists": true } });
+    let by_expiry = Filter::from(object! { "_meta.expires": { "$exists": true } });
     assert_eq!(documents.count().unwrap(), count);
     assert_eq!(documents.find(filter()).count().unwrap(), count);
     assert_eq!(documents.find(by_expiry).count().unwrap(), 0);

@@ -33,7 +33,7 @@ fn a_lease_that_just_ends_is_a_write_like_any_other() {
             for (n, id) in ["a", "b", "c"].into_iter().enumerate() {
                 jobs.insert(id, object! { "kind": "x", "n": n }).unwrap();
             }
-            let free = || object! { "kind": "x", "_lease": { "$exists": false } };
+            let free = || object! { "kind": "x", "_meta.lease": { "$exists": false } };
             let claim = |duration, release: Object| {
                 let claim = jobs.claim(free()).sort(Sort::new().ascending("n"));
                 let claim = claim.lease(duration, release);
@@ -352,7 +352,7 @@ fn a_release_happens_only_while_what_the_claim_set_is_still_so() {
         assert_eq!(state("progress"), expected(4, "waiting"));
         assert_eq!(state("lost"), expected(3, "waiting"));
         assert_eq!(state("back"), expected(4, "waiting"));
-        assert_eq!(jobs.find(object! { "_lease": { "$exists": true } }).count().unwrap(), 0);
+        assert_eq!(jobs.find(object! { "_meta.lease": { "$exists": true } }).count().unwrap(), 0);
     });
 }
 
@@ -382,7 +382,7 @@ fn a_release_is_the_first_whose_condition_holds() {
         let state = |id: &str| jobs.get(id).unwrap().unwrap().fields().unwrap()["state"].clone();
         assert_eq!((state("a"), state("b")), ("dead".into(), "running".into()));
         let b = jobs.get("b").unwrap().unwrap();
-        assert_eq!((b.version(), b.to_object().unwrap().get("_lease")), (3, None));
+        assert_eq!((b.version(), b.metadata().get("lease")), (3, None));
         // Released explicitly: the same choice, and if no filter matches, the lease ends without a release.
         jobs.insert("c", object! { "state": "waiting", "keep": true }).unwrap();
         let release = Release::when(object! { "keep": null }, object! { "state": "waiting" });

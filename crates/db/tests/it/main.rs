@@ -24,6 +24,7 @@ mod golden;
 mod ids;
 mod lease_guards;
 mod leases;
+mod migration;
 mod moving_claims;
 mod phantoms;
 mod pipeline;

@@ -10,7 +10,7 @@ use velocitydb_storage::contract::Random;
 
 /// Paths of documents; some lead through arrays, or nowhere.
 pub const PATHS: [&str; 10] =
-    ["a", "b", "c", "d", "d.x", "d.y", "tags", "items", "items.x", "items.y"];
+    ["a", "b", "_version", "d", "d.x", "d.y", "tags", "items", "items.x", "items.y"];
 
 /// Makes up what belongs to queries.
 pub struct Queries {
@@ -96,7 +96,7 @@ impl Queries {
     /// The fields of a document.
     pub fn object(&mut self) -> Object {
         let mut object = Object::new();
-        for name in ["a", "b", "c"] {
+        for name in ["a", "b", "_version"] {
             if !self.random.one_in(4) {
                 object.insert(name, self.value());
             }
@@ -199,7 +199,7 @@ impl Queries {
     pub fn projection(&mut self) -> Vec<&'static str> {
         let mut paths: Vec<&'static str> = Vec::new();
         for _ in 0..self.random.within(1..4) {
-            let path = self.one_of(&["a", "b", "c", "d.x", "d.y", "tags", "items.x"]);
+            let path = self.one_of(&["a", "b", "_version", "d.x", "d.y", "tags", "items.x"]);
             if !paths.contains(&path) {
                 paths.push(path);
             }

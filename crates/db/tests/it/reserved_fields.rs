@@ -1,16 +1,19 @@
 //! Fields of the database cannot be written by users.
 //!
-//! `{"$rename": {"v": "_id"}}` made `v` disappear; `$set`, `$unset` and `$inc` of `_id`, `_version`,
-//! `_created` and `_expires` reported success and raised the version without effect; and a document
-//! with a `_version` of its own lost it without a word. Each is an error now that names the field and
-//! says what to do, on every way in.
+//! `{"$rename": {"v": "_id"}}` made `v` disappear; `$set`, `$unset` and `$inc` of `_id` and of the
+//! names of metadata reported success and raised the version without effect; and a document with such
+//! a name of its own lost it without a word. Each is an error now that names the field and says what
+//! to do, on every way in. There are two such names, `_id` and `_meta`, and no others are reserved.
 
 use std::time::Duration;
 
 use velocitydb::schema::Schema;
-use velocitydb::{Action, Condition, Database, Encoded, Error, Object, Update, WriteBatch, object};
+use velocitydb::{
+    Action, Condition, Database, Encoded, Error, Existing, IndexSpec, Object, Projection, Sort,
+    Update, WriteBatch, object,
+};
 
-const NAMES: [&str; 6] = ["_id", "_version", "_created", "_modified", "_expires", "_lease"];
+const NAMES: [&str; 2] = ["_id", "_meta"];
 
 fn database() -> Database {
     let db = velocitydb::open_in_memory().unwrap();
@@ -47,7 +50,7 @@ fn updates(name: &str) -> Vec<Object> {
         Object::from([(name, 1)]),
         object! { "v": 2, name: 1 },
     ];
-    for path in [format!("{name}.x"), format!("{name}.0")] {
+    for path in [format!("{name}.x"), format!("{name}.0"), format!("{name}.version")] {
         updates.push(object! { "$set": Object::from([(path.as_str(), 1)]) });
     }
     updates
@@ -87,7 +90,7 @@ fn no_update_writes_them() {
     assert_eq!(document.fields().unwrap(), object! { "v": 1, "l": [1] });
     // Deeper in, the names are anybody's.
     documents.update("a", Update::new().set("v", object! { "_id": 1 })).unwrap();
-    documents.update("a", Update::new().set("v._version", 7)).unwrap();
+    documents.update("a", Update::new().set("v._meta", 7)).unwrap();
 }
 
 #[test]
@@ -122,4 +125,77 @@ fn no_document_has_them() {
     }
     assert_eq!(documents.count().unwrap(), 1);
     documents.insert("b", object! { "_ID": 1, "__version": 2, "_versions": 3 }).unwrap();
+}
+
+#[test]
+fn the_advice_of_an_update_is_about_what_was_meant() {
+    for (path, advice) in [
+        ("_meta.version", "compare and swap"),
+        ("_meta.created", "a time of your own under another name"),
+        ("_meta.modified", "a time of your own under another name"),
+        ("_meta.expires", "write with a time to live"),
+        ("_meta.lease", "claim, renew, release or complete"),
+        ("_meta", "give a field of your own another name"),
+        ("_meta.other", "give a field of your own another name"),
+    ] {
+        let error = Update::new().set(path, 1).check().unwrap_err().to_string();
+        assert!(error.contains(advice), "{path}: {error}");
+    }
+}
+
+/// `_version` and the like were reserved once, and are a user's fields now, wherever fields can be.
+#[test]
+fn names_that_look_like_metadata_are_the_users() {
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Kept {
+        _version: String,
+        _created: u32,
+        _modified: bool,
+        _expires: Option<u8>,
+        _lease: Vec<u8>,
+    }
+    let db = velocitydb::open_in_memory().unwrap();
+    let (documents, typed) = (db.documents("c"), db.collection::<Kept>("c"));
+    let schema = object! { "properties": { "_version": { "type": "string", "default": "none" } } };
+    let schema = Schema::from_object(&schema).unwrap();
+    db.documents("d").set_schema(&schema, Existing::Check).unwrap();
+    db.documents("d").insert("a", object! { "_created": 1 }).unwrap();
+    assert_eq!(
+        db.documents("d").get("a").unwrap().unwrap().fields().unwrap(),
+        object! { "_created": 1, "_version": "none" }
+    );
+    documents.create_index(IndexSpec::on("_version").unique()).unwrap();
+    let kept = |version: &str, created| Kept {
+        _version: version.to_owned(),
+        _created: created,
+        _modified: true,
+        _expires: Some(3),
+        _lease: vec![1],
+    };
+    typed.insert("a", &kept("x", 1)).unwrap();
+    typed.insert("b", &kept("y", 2)).unwrap();
+    assert!(documents.insert("z", object! { "_version": "x" }).is_err());
+    let update = object! { "$inc": { "_created": 5 }, "$push": { "_lease": 2 } };
+    documents.update("a", update).unwrap();
+    let found = typed.find(object! { "_version": { "$gte": "x" }, "_created": 6 });
+    let found = found.documents().unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].version, 2);
+    assert_eq!(found[0].value, Kept { _lease: vec![1, 2], ..kept("x", 6) });
+    let by_index = documents.find(object! { "_version": "y" });
+    let explained = by_index.clone().explain().unwrap().to_object().to_json();
+    assert!(explained.contains("_version_1"), "{explained}");
+    let projected = by_index.project(Projection::include(["_version", "_meta.version"]));
+    assert_eq!(
+        projected.objects().unwrap(),
+        [object! { "_id": "b", "_version": "y", "_meta": { "version": 1 } }]
+    );
+    let sort = Sort::new().descending("_created").ascending("_meta.version");
+    let sorted = documents.find(object! {}).sort(sort).documents().unwrap();
+    let ids: Vec<_> = sorted.iter().map(|document| document.id().to_string()).collect();
+    assert_eq!(ids, ["a", "b"]);
+    let deleted = documents.find(object! { "_modified": true, "_expires": 3 }).count().unwrap();
+    assert_eq!(deleted, 2);
+    let swapped = documents.compare_and_swap("a").field("_version", "x").field("_meta.version", 2);
+    assert!(swapped.update(Update::new().unset("_version")).unwrap().held);
 }

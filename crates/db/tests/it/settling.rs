@@ -205,7 +205,7 @@ fn a_document_that_comes_again_has_no_lease() {
                 txn.insert("jobs", "job", object! { "state": new })
             })
             .unwrap();
-            let leased = db.documents("jobs").find(object! { "_lease": { "$exists": true } });
+            let leased = db.documents("jobs").find(object! { "_meta.lease": { "$exists": true } });
             assert_eq!(leased.count().unwrap(), 0);
             end_leases(home);
             assert_eq!(state(db), new);

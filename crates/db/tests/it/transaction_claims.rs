@@ -87,7 +87,7 @@ fn what_is_free_is_taken_in_order() {
         let expected = object! { "state": "running", "priority": 7, "who": "me" };
         assert_eq!(fields(db, "b"), expected);
         assert_eq!(db.documents("jobs").get("d").unwrap().unwrap().version(), 1);
-        let leased = db.documents("jobs").find(field("_lease").exists()).documents().unwrap();
+        let leased = db.documents("jobs").find(field("_meta.lease").exists()).documents().unwrap();
         assert_eq!(leased.len(), 2);
         end_leases(home);
         assert_eq!((state(db, "b"), state(db, "d")), ("waiting".into(), "waiting".into()));
@@ -120,7 +120,7 @@ fn the_version_is_the_fencing_token() {
         assert!(matches!(result, Err(Error::VersionMismatch { .. })), "{result:?}");
         end_leases(home);
         assert_eq!((state(db, "b"), state(db, "c")), ("done".into(), "done".into()));
-        assert_eq!(jobs.find(field("_lease").exists()).count().unwrap(), 0);
+        assert_eq!(jobs.find(field("_meta.lease").exists()).count().unwrap(), 0);
     });
 }
 
@@ -369,7 +369,7 @@ fn what_cannot_be_claimed_is_skipped() {
             Ok(())
         })
         .unwrap();
-        assert_eq!(db.documents("jobs").find(field("_lease").exists()).count().unwrap(), 0);
+        assert_eq!(db.documents("jobs").find(field("_meta.lease").exists()).count().unwrap(), 0);
     });
 }
 

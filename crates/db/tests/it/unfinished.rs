@@ -36,7 +36,7 @@ fn an_update_of_many_that_stops_says_what_it_has_changed() {
             assert!(text.contains(part), "{part} is missing in: {text}");
         }
         // It is so: those up to there and no others.
-        let versions = docs.find(object! { "_version": 2 }).documents().unwrap();
+        let versions = docs.find(object! { "_meta.version": 2 }).documents().unwrap();
         let ids: Vec<_> = versions.iter().map(|one| one.id().to_string()).collect();
         assert!(ids.iter().cloned().eq((0..2_000).map(id)), "{}", ids.len());
     });
@@ -50,7 +50,7 @@ fn one_that_stops_in_its_first_step_has_changed_nothing() {
         docs.insert_many(documents(999)).unwrap();
         let error = docs.update_many(object! {}, Update::new().inc("n", 1)).unwrap_err();
         assert!(matches!(error, Error::Inapplicable { .. }), "{error}");
-        assert_eq!(docs.find(object! { "_version": 1 }).count().unwrap(), 3_000);
+        assert_eq!(docs.find(object! { "_meta.version": 1 }).count().unwrap(), 3_000);
     });
 }
 

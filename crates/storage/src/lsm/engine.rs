@@ -3,7 +3,7 @@
 //! It owns publication: readers see a batch only once it has its durability. One writer at a time;
 //! readers take no lock that a writer holds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -14,6 +14,7 @@ use fjall::AbstractTree;
 
 use super::error;
 use super::journal;
+use super::marker::Marker;
 use super::options::LsmOptions;
 use super::reclaim;
 use super::snapshot::{Held, State};
@@ -59,8 +60,31 @@ pub struct Lsm {
 impl Lsm {
     /// Opens the data folder, or creates it.
     pub fn open(options: LsmOptions) -> Result<Self> {
+        Self::open_marked(options, Marker::read)
+    }
+
+    /// Opens the data folder of this format or of the one before.
+    pub(super) fn open_known(options: LsmOptions) -> Result<Self> {
+        Self::open_marked(options, Marker::read_known)
+    }
+
+    /// Whether the folder has the format that this version writes.
+    pub(super) fn is_current(&self) -> bool {
+        self.writer().marker().is_current()
+    }
+
+    /// Makes everything durable, and then raises the format of the folder to that of this version.
+    pub(super) fn raise_format(&self) -> Result<()> {
+        self.sync()?;
+        self.writer().marker().raise_format()
+    }
+
+    fn open_marked(
+        options: LsmOptions,
+        read: impl FnOnce(&Path) -> Result<Option<Marker>>,
+    ) -> Result<Self> {
         options.validate()?;
-        let (writer, state) = Writer::open(options)?;
+        let (writer, state) = Writer::open(options, read)?;
         let (space, path) = (writer.space(), writer.path());
         let unsynced = Unsynced::default();
         if writer.is_dirty() {

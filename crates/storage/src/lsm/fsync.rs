@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::marker::Marker;
+use super::marker::{FORMAT, Marker};
 use super::{error, journal};
 use crate::Result;
 
@@ -51,6 +51,20 @@ impl SharedMarker {
     /// The count of commits in the marker.
     pub(super) fn commits(&self) -> u64 {
         self.marker.lock().unwrap_or_else(PoisonError::into_inner).commits
+    }
+
+    /// Whether the folder has the format that this version writes.
+    pub(super) fn is_current(&self) -> bool {
+        self.marker.lock().unwrap_or_else(PoisonError::into_inner).format == FORMAT
+    }
+
+    /// Raises the format of the folder, whose content is durable and has been converted.
+    pub(super) fn raise_format(&self) -> Result<()> {
+        let mut marker = self.marker.lock().unwrap_or_else(PoisonError::into_inner);
+        let raised = Marker { format: FORMAT, ..marker.clone() };
+        raised.write(&self.folder)?;
+        *marker = raised;
+        Ok(())
     }
 
     /// Writes the number of commits, all of which are durable, and the keyspaces.

@@ -28,8 +28,11 @@ pub(super) const NEW_FILE_NAME: &str = "VELOCITYDB.new";
 
 const MAGIC: &[u8; 8] = b"VELOCITY";
 
-/// The format that this version writes, and the only one that it reads.
-pub(super) const FORMAT: u32 = 5;
+/// The format that this version writes, and the only one that it works with.
+pub(super) const FORMAT: u32 = 6;
+
+/// The format that this version can [migrate](super::migrate()).
+pub(crate) const FORMAT_BEFORE: u32 = 5;
 
 const STATE_CREATING: u8 = 1;
 const STATE_READY: u8 = 2;
@@ -47,6 +50,14 @@ pub(super) struct Marker {
 impl Marker {
     /// Reads the marker of `folder`; `None` when there is none.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
+        match Self::read_known(folder)? {
+            Some(marker) if marker.format != FORMAT => Err(unsupported(folder, marker.format)),
+            marker => Ok(marker),
+        }
+    }
+
+    /// Reads the marker of `folder`, also of one that has to be migrated.
+    pub(super) fn read_known(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(FILE_NAME);
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -58,12 +69,8 @@ impl Marker {
         };
         let content = checked(&bytes).map_err(corrupt)?;
         let format = u32::from_le_bytes(*content.1);
-        if format != FORMAT {
-            return Err(Error::Format {
-                path: folder.to_owned(),
-                found: format,
-                supported: FORMAT,
-            });
+        if !matches!(format, FORMAT_BEFORE | FORMAT) {
+            return Err(unsupported(folder, format));
         }
         let marker = decode(format, content.0);
         marker.map(Some).ok_or_else(|| corrupt("its fields do not fit its length"))
@@ -98,6 +105,10 @@ impl Marker {
         bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());
         bytes
     }
+}
+
+fn unsupported(folder: &Path, found: u32) -> Error {
+    Error::Format { path: folder.to_owned(), found, supported: FORMAT }
 }
 
 /// The bytes between format and checksum, and the format, if magic and checksum are right.
@@ -169,8 +180,11 @@ mod tests {
     #[test]
     fn another_format_is_refused_and_the_error_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        for (found, advice) in [(FORMAT + 1, "use a newer version"), (1, "import them into a new")]
-        {
+        for (found, advice) in [
+            (FORMAT + 1, "use a newer version"),
+            (FORMAT_BEFORE, "`velocitydb collections --path "),
+            (1, "import them into a new"),
+        ] {
             Marker { format: found, ..marker() }.write(folder.path()).unwrap();
             let error = Marker::read(folder.path()).unwrap_err();
             assert!(error.to_string().contains(&format!("has format {found}")), "{error}");

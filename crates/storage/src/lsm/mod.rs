@@ -10,6 +10,7 @@ mod folder;
 mod fsync;
 mod journal;
 mod marker;
+mod migrate;
 mod options;
 mod reclaim;
 mod snapshot;
@@ -25,6 +26,8 @@ mod writer;
 
 pub use engine::Lsm;
 pub use fsync::FsyncHook;
+pub(crate) use marker::FORMAT_BEFORE;
+pub use migrate::migrate;
 pub use options::{LsmOptions, MEMORY_BYTES_MIN};
 pub(crate) use stored::StoredBytes;
 pub use verify::{Finding, Report, verify};

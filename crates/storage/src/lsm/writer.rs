@@ -15,7 +15,7 @@
 use std::any::Any;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error;
@@ -71,10 +71,14 @@ enum Health {
 }
 
 impl Writer {
-    /// Opens the data folder, or creates it; with its newest state.
-    pub(super) fn open(options: LsmOptions) -> Result<(Self, State)> {
+    /// Opens the data folder, or creates it; with its newest state. `read` reads the marker of a folder
+    /// of a format that is accepted.
+    pub(super) fn open(
+        options: LsmOptions,
+        read: impl FnOnce(&Path) -> Result<Option<Marker>>,
+    ) -> Result<(Self, State)> {
         let folder = Arc::new(Folder::create(&options.path)?);
-        let (marker, is_new) = match Marker::read(folder.path())? {
+        let (marker, is_new) = match read(folder.path())? {
             Some(marker) if marker.is_ready => (marker, false),
             _ => (create(&folder, &options)?, true),
         };
@@ -153,6 +157,11 @@ impl Writer {
         let Health::Working(store) = &self.store else { return };
         let needed = self.options.needed_bytes(store.buffered_bytes(), store.on_disk_bytes());
         self.space.set_needed(needed);
+    }
+
+    /// The marker of the folder.
+    pub(super) fn marker(&self) -> &SharedMarker {
+        &self.marker
     }
 
     /// The folder of the store.

@@ -6,5 +6,5 @@ mod open;
 mod options;
 mod syncer;
 
-pub use open::open;
+pub use open::{migrate, open};
 pub use options::{Mode, Options};

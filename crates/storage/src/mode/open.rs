@@ -7,7 +7,7 @@ use super::memory_first::MemoryFirst;
 use super::options::{Mode, Options};
 use crate::cache::Fill;
 use crate::memory::Memory;
-use crate::{Engine, Result};
+use crate::{Engine, Error, Result, lsm};
 
 /// Opens an engine in the mode that the options name.
 ///
@@ -30,4 +30,20 @@ pub fn open(options: &Options) -> Result<Arc<dyn Engine>> {
         Mode::Hybrid => Arc::new(Disk::open(options, Fill::ReadsAndWrites)?),
         Mode::Persistent => Arc::new(Disk::open(options, Fill::Reads)?),
     })
+}
+
+/// [Migrates](lsm::migrate()) the data folder of these options, if it has the format before this one.
+///
+/// # Errors
+///
+/// What `convert` returns, and failures of storage.
+pub fn migrate<E: From<Error>>(
+    options: &Options,
+    convert: impl FnOnce(&dyn Engine) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    options.validate()?;
+    match options.mode {
+        Mode::MemoryOnly => Ok(()),
+        Mode::MemoryFirst | Mode::Hybrid | Mode::Persistent => lsm::migrate(options.lsm(), convert),
+    }
 }

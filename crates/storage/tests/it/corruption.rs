@@ -215,7 +215,7 @@ fn a_sound_folder_is_reported_as_sound() {
         let folder = image.restore();
         let report = verify(folder.path()).unwrap();
         assert_eq!(report.findings, []);
-        assert_eq!(report.format, 5);
+        assert_eq!(report.format, 6);
         let keys = [expected[0].len() as u64, expected[1].len() as u64];
         assert_eq!(report.keys, [("first".to_owned(), keys[0]), ("second".to_owned(), keys[1])]);
         let tables = |file: &&std::path::PathBuf| file.to_string_lossy().contains("tables");

@@ -4,7 +4,7 @@
 
 use super::item::Item;
 use crate::document::META;
-use crate::node::Node;
+use crate::node::{Meta, Node};
 use crate::{DocumentView, Kind, Object, Path, RawValue, Result, Value};
 
 /// A path of names.
@@ -66,9 +66,9 @@ impl FieldPath {
         &'e self,
         document: &'e DocumentView<'e>,
     ) -> Result<Item<'e>> {
-        if self.is_meta {
-            let meta = document.meta(&self.first).filter(|_| self.rest.is_empty());
-            return Ok(Item::from_option(meta));
+        if let Some(meta) = self.meta_of(document) {
+            let meta = meta.follow(self.rest.iter().map(|name| &**name));
+            return Ok(Item::from_option(meta.map(Meta::into_value)));
         }
         match document.fields.get(&self.first)? {
             Some(value) => follow_raw(value, &self.rest),
@@ -87,12 +87,17 @@ impl FieldPath {
         document: &DocumentView<'_>,
     ) -> Result<Vec<Value>> {
         let mut found = Vec::new();
-        if self.is_meta {
-            found.extend(document.meta(&self.first).filter(|_| self.rest.is_empty()));
-            return Ok(found);
+        match self.meta_of(document) {
+            Some(meta) => gather(Some(meta), &self.rest, &mut found)?,
+            None => gather(document.fields.get(&self.first)?, &self.rest, &mut found)?,
         }
-        gather(document.fields.get(&self.first)?, &self.rest, &mut found)?;
         Ok(found)
+    }
+
+    /// The field of [`META`] at which this path begins, if it does.
+    #[inline]
+    fn meta_of<'e>(&self, document: &'e DocumentView<'_>) -> Option<Meta<'e>> {
+        if self.is_meta { document.meta_node(&self.first) } else { None }
     }
 
     /// The values at this path of an object that `$lookup` looks up: see [`gather`].

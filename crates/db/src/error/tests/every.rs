@@ -82,6 +82,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
         Error::AlreadyApplied { request: request(), index: 1 },
         Error::Corrupt { place: String::new(), what: String::new() },
         Error::StateVersion { found: 2, supported: 1 },
+        Error::NotMigrated { collection: collection(), what: String::new(), remedy: String::new() },
         Error::Thread { name: "t", reason: String::new() },
         Error::Storage(StorageError::DiskFull { path: "/data".into(), room: None }),
     ]

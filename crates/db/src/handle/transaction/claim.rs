@@ -164,7 +164,7 @@ impl<D: FromDocument> TransactionClaim<'_, D> {
             None => LeaseChange::End,
         };
         let filter = match skip {
-            Skip::UnfitAndLeased => filter.and(field("_lease").is_missing()),
+            Skip::UnfitAndLeased => filter.and(field("_meta.lease").is_missing()),
             Skip::Unfit | Skip::Nothing => filter,
         };
         filter.check()?;

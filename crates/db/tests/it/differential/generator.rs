@@ -236,9 +236,12 @@ impl Generator {
             }
             0 => return Filter::all(),
             1 | 2 => return self.queries.filter(),
-            9 => object! { "_lease": { "$exists": self.random.one_in(4) } },
+            9 => object! {
+                "_meta.lease": { "$exists": self.random.one_in(4) },
+                "_lease": { "$exists": self.random.one_in(4) }
+            },
             10 => {
-                object! { "list": self.random.within(0..4) as i64, "_lease": { "$exists": false } }
+                object! { "list": self.random.within(0..4) as i64, "_meta.lease": { "$exists": false } }
             }
             3 => object! { "n": self.value() },
             4 => object! { "n": { "$gte": self.value() } },
@@ -452,7 +455,8 @@ impl Generator {
                 object.insert("n", self.value());
                 object
             }
-            0 => Object::new(),
+            // Names that only look like those of the database.
+            0 => object! { "_version": self.value(), "_lease": self.value() },
             1 => object! { "n": self.value(), "list": [1, 2] },
             3 | 4 => object! { "n": self.value(), "m": self.value() },
             2 => object! { "n": self.value(), "deep": { "m": [null, { "x": self.value() }] } },

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use velocitydb::{Existing, Filter, Object, Sort, Time, Value};
+use velocitydb::{Existing, Filter, Object, Sort, Time, Value, object};
 
 use super::model::{Model, failed, micros};
 use super::rules;
@@ -35,7 +35,7 @@ impl Document {
     pub fn object(&self) -> Object {
         let mut object = self.fields.clone();
         let until = self.lease.as_ref().map(|lease| Time::from_micros(lease.until).unwrap());
-        object.extend(until.map(|until| ("_lease", Value::from(until))));
+        object.extend(until.map(|until| ("_meta", object! { "lease": until })));
         object
     }
 }

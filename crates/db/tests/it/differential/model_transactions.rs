@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use velocitydb::{Filter, Object, Sort, Time, Value, object};
+use velocitydb::{Filter, Object, Sort, Time, object};
 
 use super::leases;
 use super::model::{Model, failed, micros};
@@ -239,7 +239,7 @@ impl Transaction {
             };
             let mut object = fields.clone();
             let until = self.lease(place).map(|(until, _)| Time::from_micros(until).unwrap());
-            object.extend(until.map(|until| ("_lease", Value::from(until))));
+            object.extend(until.map(|until| ("_meta", object! { "lease": until })));
             objects.insert(place.1.clone(), object);
         }
         objects
@@ -275,7 +275,7 @@ impl Transaction {
 
     fn claim(&mut self, claim: &Claim) -> Answer {
         let Claim { collection, filter, sort, limit, changes, lease, .. } = claim;
-        let free = Filter::from_object(object! { "_lease": { "$exists": false } }).unwrap();
+        let free = Filter::from_object(object! { "_meta.lease": { "$exists": false } }).unwrap();
         let filter =
             if claim.is_even_if_leased { filter.clone() } else { filter.clone().and(free) };
         let ids = sorted(&matching(&self.objects(collection), &filter), sort);

@@ -369,7 +369,7 @@ fn describe(outcome: &Outcome) -> String {
 }
 
 fn found(document: Option<&Document>) -> Result<String> {
-    document.map_or(Ok("none".to_owned()), |one| Ok(one.to_object()?.to_json()))
+    document.map_or(Ok("none".to_owned()), |one| Ok(one.to_object_with_meta()?.to_json()))
 }
 
 fn page(find: Find, command: &Command) -> Result<String> {

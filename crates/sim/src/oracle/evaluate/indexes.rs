@@ -8,7 +8,7 @@ use crate::oracle::generate::RANK;
 
 /// What may be indexed in the collections of filters, sorts, projections and updates.
 const PATHS: [&str; 12] =
-    ["a", "b", "c", "d", "e", "a.x", "a.y", "b.x", "b.y", "c.x", "c.y", "e.x"];
+    ["a", "b", "c", "_version", "e", "a.x", "a.y", "b.x", "b.y", "c.x", "c.y", "e.x"];
 
 /// What may be indexed in the records that pipelines are about.
 const RECORD_PATHS: [&str; 15] =

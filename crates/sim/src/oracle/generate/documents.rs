@@ -9,7 +9,7 @@ use super::Source;
 use super::values::{Theme, alike, list, recent_time, scalar, small_number};
 
 /// The names of top-level fields.
-pub const FIELDS: [&str; 5] = ["a", "b", "c", "d", "e"];
+pub const FIELDS: [&str; 5] = ["a", "b", "c", "_version", "e"];
 /// The name of a number that is unique among documents with the same `a`, or the same element of it, and
 /// shared with those with another `a`: see `rank`.
 pub const RANK: &str = "r";
