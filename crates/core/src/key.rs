@@ -29,7 +29,7 @@
 //! ```
 //!
 //! What is escaped of a type that nothing computes with is its payload, which
-//! [`Foreign`](crate::Foreign) describes.
+//! [`Foreign`] describes.
 //!
 //! *escaped* text or bytes have `01 01` for 00 and `01 02` for 01.
 //!

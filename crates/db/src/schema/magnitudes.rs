@@ -1,4 +1,4 @@
-//! The keywords that compare numbers. The validator rounds numbers that are not of 64 bits to floats;
+//! The keywords that compare numbers, `const` among them. The validator rounds numbers that are not of 64 bits to floats;
 //! here a decimal is compared exactly with the text of the limit, so that the decimal `0.1` is
 //! `{"minimum": 0.1}`, and one that is smaller by 10^-30 is not.
 
@@ -71,6 +71,31 @@ impl<'i> Keyword<'i, Stored> for Comparison {
             (name, _) => is_within(name, number, &self.limit),
         }
     }
+}
+
+/// The keyword `const`, for the validator.
+struct Constant(Json);
+
+impl<'i> Keyword<'i, Stored> for Constant {
+    fn validate(&self, value: View<'i>) -> Result<(), ValidationError<'i>> {
+        match self.is_valid(value) {
+            true => Ok(()),
+            false => Err(ValidationError::custom("const is another value")),
+        }
+    }
+
+    fn is_valid(&self, value: View<'i>) -> bool {
+        value.equals_value(&self.0)
+    }
+}
+
+/// Creates the keyword for the validator.
+pub(super) fn constant<'a>(
+    _schema: &'a Map<String, Json>,
+    value: &'a Json,
+    _place: Location,
+) -> Result<Box<dyn for<'i> Keyword<'i, Stored>>, ValidationError<'a>> {
+    Ok(Box::new(Constant(value.clone())))
 }
 
 macro_rules! factories {
