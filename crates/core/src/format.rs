@@ -16,7 +16,26 @@ pub(crate) mod tag {
     pub(crate) const TIME: u8 = 0x08;
     pub(crate) const ARRAY: u8 = 0x09;
     pub(crate) const OBJECT: u8 = 0x0c;
-    pub(crate) const MAX: u8 = 0x0e;
+    /// An object whose fields are not in the order of their names.
+    pub(crate) const REORDERED: u8 = 0x0f;
+    /// The first tag behind those of containers.
+    const CONTAINERS_END: u8 = 0x12;
+    pub(crate) const MAX: u8 = 0x11;
+
+    /// Whether it is the tag of an array.
+    pub(crate) const fn is_array(tag: u8) -> bool {
+        matches!(tag, ARRAY..OBJECT)
+    }
+
+    /// Whether it is the tag of an object.
+    pub(crate) const fn is_object(tag: u8) -> bool {
+        matches!(tag, OBJECT..CONTAINERS_END)
+    }
+
+    /// Whether it is the tag of an object whose fields are not in the order of their names.
+    pub(crate) const fn is_reordered(tag: u8) -> bool {
+        matches!(tag, REORDERED..CONTAINERS_END)
+    }
 
     /// How many bytes of two's complement hold the integer.
     pub(crate) const fn int_bytes(value: i64) -> usize {

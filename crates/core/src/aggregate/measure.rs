@@ -1,6 +1,7 @@
 //! The size of values: in memory, for the bounds of a query, and encoded, for the bounds of a
 //! document.
 
+use crate::field_order::FieldOrder;
 use crate::format::tag;
 use crate::limits::{DEPTH_MAX, DOCUMENT_BYTES_MAX, FIELD_NAME_BYTES_MAX};
 use crate::{Error, Object, Result, Value};
@@ -69,7 +70,8 @@ fn encoded_object(object: &Object, depth: usize) -> Result<usize> {
         check_name(name)?;
         body += if name.len() < 0x80 { 1 } else { 2 } + name.len() + encoded(value, depth)?;
     }
-    container(object.len(), body, depth)
+    let order = if object.is_sorted_by_name() { 0 } else { FieldOrder::length(object.len()) };
+    Ok(container(object.len(), body, depth)? + order)
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -130,6 +132,8 @@ mod tests {
             object! { "a": 1, "b": [1, -200, 1.5, null, true], "c": { "d": (long.clone()) } },
             object! { (long.as_str()): 1, "x": [(u64::MAX), (crate::Time::MAX)] },
             object! { "a": (vec![1; 70_000]) },
+            object! { "c": 1, "a": { "y": 1, "x": [{ "b": 1, "a": 2 }] }, "b": 3 },
+            (0..300).rev().map(|n| (n.to_string(), n)).collect(),
         ] {
             let encoded = Encoded::from_object(&object).unwrap();
             assert_eq!(encoded_object(&object, 1), Ok(encoded.as_bytes().len()));

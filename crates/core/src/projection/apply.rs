@@ -19,12 +19,9 @@ impl Projection {
     pub fn apply(&self, document: &DocumentView<'_>) -> Result<Object> {
         self.check()?;
         let mut object = self.fields(document.fields.as_value())?;
-        for name in META {
-            object.remove(name);
-            if self.includes_meta(name) {
-                object.extend(document.meta(name).map(|value| (name, value)));
-            }
-        }
+        META.iter().for_each(|name| drop(object.remove(name)));
+        let included = META.into_iter().filter(|name| self.includes_meta(name));
+        object.prepend(included.filter_map(|name| Some((name, document.meta(name)?))));
         Ok(object)
     }
 
@@ -39,14 +36,16 @@ impl Projection {
         }
         let object = Value::from(object);
         let mut projected = self.fields(&object).expect("owned values can always be read");
-        for name in META {
-            let excluded = self.meta_part(name).is_some() && !self.includes_meta(name);
-            match (self.mode, &object) {
-                (Mode::Exclude, _) if excluded => drop(projected.remove(name)),
-                (Mode::Include, Value::Object(object)) if self.includes_meta(name) => {
-                    projected.extend(object.get(name).map(|value| (name, value.clone())));
-                }
-                _ => {}
+        match (self.mode, &object) {
+            (Mode::Include, Value::Object(object)) => {
+                let included = META.into_iter().filter(|name| self.includes_meta(name));
+                projected
+                    .prepend(included.filter_map(|name| Some((name, object.get(name)?.clone()))));
+            }
+            _ => {
+                let is_excluded =
+                    |name: &str| self.meta_part(name).is_some() && !self.includes_meta(name);
+                projected.retain(|name, _| !(META.contains(&name) && is_excluded(name)));
             }
         }
         projected
@@ -69,18 +68,20 @@ impl Projection {
 fn include<'a, N: Node<'a>>(node: N, rules: &Rules, depth: usize) -> Result<Option<Value>> {
     match node.shape(depth)? {
         Shape::Object(_) => {
-            let mut object = Object::new();
+            let mut found = Vec::with_capacity(rules.len());
             for (name, rule) in rules {
-                let Some(value) = node.field(name)? else { continue };
+                let Some((at, value)) = node.find(name)? else { continue };
                 let value = match rule {
                     Rule::Named => Some(value.to_value()?),
                     Rule::Inside(rules) => include(value, rules, depth + 1)?,
                     Rule::Slice(slice) => Some(sliced(value, *slice)?),
                     Rule::ElemMatch(_) => first_match(value, rule)?,
                 };
-                object.extend(value.map(|value| (name.as_str(), value)));
+                found.extend(value.map(|value| (at, name, value)));
             }
-            Ok(Some(object.into()))
+            found.sort_unstable_by_key(|(at, ..)| *at);
+            let fields = found.into_iter().map(|(_, name, value)| (name.as_str(), value));
+            Ok(Some(fields.collect::<Object>().into()))
         }
         Shape::Array(items) => {
             let mut kept: Vec<Value> = Vec::new();

@@ -8,6 +8,7 @@ mod acceptance;
 mod aggregate;
 mod commands;
 mod damage;
+mod field_order;
 mod golden;
 mod properties;
 mod queries;
