@@ -2,7 +2,11 @@
 //!
 //! ```text
 //! key    number of the index, a component for each of its keys, and the id, unless it is unique
-//! value  of a unique index the id; then a byte if the key does not have the exact values
+//! value  of a unique index the id; then what the key does not tell:
+//!        nothing                      the document has the key's values, in the order of their paths
+//!        the numbers of all n keys    it has them in this order; missing ones come last
+//!        (a byte each), and n - 1
+//!        00                           its values are equal to the key's, and may differ
 //! ```
 //!
 //! The id sorts in the direction of the last key. So scanning forwards gives the order of a sort
@@ -22,9 +26,22 @@ use crate::keys::{self, Key};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) key: Key,
-    /// Whether decoding the key gives the exact values, and not only equal ones: `1`, not `1.0`.
-    pub(crate) is_exact: bool,
+    content: Content<KeyNumbers>,
 }
+
+/// What is known of a document's indexed fields from the key of its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Content<Order> {
+    /// Their values, and that they are in the order of their paths.
+    Sorted,
+    /// Their values, and in which order of keys they are.
+    Ordered(Order),
+    /// Values that are equal to theirs, but perhaps not the same: `1` or `1.0`.
+    Equal,
+}
+
+/// The numbers of keys of an index.
+type KeyNumbers = SmallVec<[u8; 4]>;
 
 /// All entries of a document.
 #[derive(Debug, Default)]
@@ -35,8 +52,9 @@ pub(crate) struct Entries {
     pub(crate) multikey: u64,
 }
 
-/// The last byte of an entry's value if its key is not exact.
-const INEXACT: u8 = 0;
+/// The last byte of an entry's value if the document's values may differ from the key's. No id ends
+/// in it, nor in the number of an index's keys less one.
+const EQUAL: u8 = 0;
 
 impl Definition {
     /// The entries of a document.
@@ -63,34 +81,53 @@ impl Definition {
         if self.spec.is_unique() {
             value.extend_from_slice(id.as_bytes());
         }
-        if !entry.is_exact {
-            value.push(INEXACT);
+        match &entry.content {
+            Content::Sorted => {}
+            Content::Ordered(numbers) => {
+                value.extend_from_slice(numbers);
+                value.push(numbers.len() as u8 - 1);
+            }
+            Content::Equal => value.push(EQUAL),
         }
         value
     }
 
     /// The fast path for most documents: no arrays, one entry, no allocated lists.
     fn plain_entry(&self, document: &DocumentView<'_>) -> Result<Plain> {
-        let mut entry = Entry { key: keys::entries(self.number), is_exact: true };
         let mut component = Vec::with_capacity(64);
-        let mut is_missing = true;
+        let (mut is_missing, mut is_exact) = (true, true);
+        let mut places: SmallVec<[Option<Place>; 4]> = SmallVec::new();
         for (number, path) in self.paths().enumerate() {
-            let value = match plain_value(document, path)? {
+            let (value, place) = match plain_value(document, path)? {
                 Leaf::Array => return Ok(Plain::HasArrays),
-                Leaf::Missing => None,
-                Leaf::Value(value) => Some(value),
+                Leaf::Missing => (None, None),
+                Leaf::Value(value, place) => (Some(value), Some(place)),
             };
             is_missing &= value.is_none();
             // If `a.b` is missing, the key does not say whether there is an `a`.
-            let is_exact = value.map_or(Ok(path.segments().len() == 1), is_exact)?;
-            entry.is_exact &= is_exact;
+            is_exact &= value.map_or(Ok(path.segments().len() == 1), has_exact_key)?;
             append(value, self.direction(number), &mut component)?;
+            places.push(place);
         }
         if is_missing && self.spec.is_sparse() {
             return Ok(Plain::None);
         }
+        let content = if is_exact { self.order_of(&places) } else { Content::Equal };
+        let mut entry = Entry { key: keys::entries(self.number), content };
         self.finish(&mut entry, &component, document.id)?;
         Ok(Plain::One(entry))
+    }
+
+    /// In which order a document has the fields at these places, one for each key.
+    fn order_of(&self, places: &[Option<Place>]) -> Content<KeyNumbers> {
+        let place = |number: &u8| places[usize::from(*number)].as_ref();
+        let present = self.keys_by_path().iter().filter(|number| place(number).is_some());
+        if present.is_sorted_by_key(place) {
+            return Content::Sorted;
+        }
+        let mut numbers = KeyNumbers::from_slice(self.keys_by_path());
+        numbers.sort_by_key(|number| (place(number).is_none(), place(number)));
+        Content::Ordered(numbers)
     }
 
     /// The entries of a document with arrays: one for each combination of the values on its paths.
@@ -130,7 +167,7 @@ impl Definition {
             return Ok(entries);
         }
         for components in rows {
-            let mut entry = Entry { key: keys::entries(self.number), is_exact: false };
+            let mut entry = Entry { key: keys::entries(self.number), content: Content::Equal };
             self.finish(&mut entry, &components, document.id)?;
             entries.list.push(entry);
         }
@@ -206,23 +243,26 @@ enum Plain {
 
 enum Leaf<'a> {
     Missing,
-    Value(RawValue<'a>),
+    Value(RawValue<'a>, Place),
     Array,
 }
+
+/// Where a value is in a document: its position among the fields of each object around it.
+type Place = SmallVec<[usize; 2]>;
 
 /// The value at a path that leads through objects only.
 fn plain_value<'a>(document: &DocumentView<'a>, path: &Path) -> Result<Leaf<'a>> {
     let mut value = document.fields.as_value();
+    let mut place = Place::new();
     for segment in path.segments() {
         let Some(object) = value.as_object()? else {
             return Ok(if value.kind() == Kind::Array { Leaf::Array } else { Leaf::Missing });
         };
-        match object.get(segment.name())? {
-            Some(child) => value = child,
-            None => return Ok(Leaf::Missing),
-        }
+        let Some((at, child)) = object.find(segment.name())? else { return Ok(Leaf::Missing) };
+        value = child;
+        place.push(at);
     }
-    Ok(if value.kind() == Kind::Array { Leaf::Array } else { Leaf::Value(value) })
+    Ok(if value.kind() == Kind::Array { Leaf::Array } else { Leaf::Value(value, place) })
 }
 
 fn append(
@@ -240,10 +280,10 @@ fn append(
 }
 
 /// Whether the key of a value decodes to exactly that value.
-fn is_exact(value: RawValue<'_>) -> velocitydb_core::Result<bool> {
+fn has_exact_key(value: RawValue<'_>) -> velocitydb_core::Result<bool> {
     Ok(match value.kind() {
         Kind::Float => value.as_f64()?.is_none_or(|float| float.fract() != 0.0),
-        // They can contain floats.
+        // They can contain floats, and objects that are not in the order of their names.
         Kind::Array | Kind::Object => false,
         _ => true,
     })
@@ -265,7 +305,7 @@ pub(crate) fn append_id(id: &str, direction: Direction, key: &mut Key) {
     }
 }
 
-/// The id of an entry, and whether its key is exact; its components begin at `start` of the key,
+/// The id of an entry, and what its key tells; its components begin at `start` of the key,
 /// and `left` of them follow. `None` when it is not a valid entry.
 pub(crate) fn split_entry<'a>(
     definition: &Definition,
@@ -273,10 +313,10 @@ pub(crate) fn split_entry<'a>(
     value: &'a [u8],
     start: usize,
     left: usize,
-) -> Option<(Cow<'a, str>, bool)> {
-    let is_exact = value.last() != Some(&INEXACT);
+) -> Option<(Cow<'a, str>, Content<&'a [u8]>)> {
+    let (owner, content) = split_value(value)?;
     if definition.spec.is_unique() {
-        return Some((Cow::Borrowed(owner_of(value)?), is_exact));
+        return Some((Cow::Borrowed(std::str::from_utf8(owner).ok()?), content));
     }
     let mut at = start;
     let count = definition.paths().len();
@@ -285,15 +325,29 @@ pub(crate) fn split_entry<'a>(
     }
     let id = key.get(at..)?;
     match definition.last_direction() {
-        Direction::Ascending => Some((Cow::Borrowed(std::str::from_utf8(id).ok()?), is_exact)),
+        Direction::Ascending => Some((Cow::Borrowed(std::str::from_utf8(id).ok()?), content)),
         Direction::Descending => {
             let id = id.strip_suffix(&[u8::MAX])?.iter().map(|byte| !byte).collect();
-            Some((Cow::Owned(String::from_utf8(id).ok()?), is_exact))
+            Some((Cow::Owned(String::from_utf8(id).ok()?), content))
         }
     }
 }
 
 /// The id in the value of an entry of a unique index. `None` when it is not valid.
 pub(crate) fn owner_of(value: &[u8]) -> Option<&str> {
-    std::str::from_utf8(value.strip_suffix(&[INEXACT]).unwrap_or(value)).ok()
+    std::str::from_utf8(split_value(value)?.0).ok()
+}
+
+/// Splits an entry's value into the id, if it has one, and what its key tells.
+fn split_value(value: &[u8]) -> Option<(&[u8], Content<&[u8]>)> {
+    const LAST_MAX: u8 = limits::SORT_KEYS_MAX as u8 - 1;
+    match value.split_last() {
+        Some((&EQUAL, owner)) => Some((owner, Content::Equal)),
+        Some((&last @ ..=LAST_MAX, rest)) => {
+            let (owner, numbers) =
+                rest.split_at_checked(rest.len().checked_sub(usize::from(last) + 1)?)?;
+            Some((owner, Content::Ordered(numbers)))
+        }
+        _ => Some((value, Content::Sorted)),
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use velocitydb_core::{
     CollectionName, DocumentId, DocumentView, Encoded, Header, Object, RawObject, RawValue, Time,
-    Value, validate_document,
+    object, validate_document,
 };
 use velocitydb_storage::Blob;
 
@@ -132,7 +132,7 @@ impl Document {
     }
 
     /// The document as one JSON object, for people and programs: `_id`, `_version`, `_created`,
-    /// `_modified`, `_expires` where it has one, and the fields. A field of one of these names is
+    /// `_modified`, `_expires` where it has one, and then the fields. A field of one of these names is
     /// hidden here; [`field`](Self::field) and [`fields`](Self::fields) show it.
     ///
     /// # Errors
@@ -140,13 +140,14 @@ impl Document {
     /// When the stored bytes are corrupt.
     pub fn to_object(&self) -> Result<Object> {
         let mut object = self.fields()?;
-        object.insert("_id", self.id.as_str());
-        object.insert("_version", Value::from(self.version()));
-        object.insert("_created", self.created());
-        object.insert("_modified", self.modified());
-        if let Some(expires) = self.expires() {
-            object.insert("_expires", expires);
-        }
+        let meta = object! {
+            "_id": self.id.as_str(),
+            "_version": self.version(),
+            "_created": self.created(),
+            "_modified": self.modified(),
+        };
+        let expires = self.expires().map(|expires| ("_expires".to_owned(), expires.into()));
+        object.prepend(meta.into_iter().chain(expires));
         Ok(object)
     }
 }
