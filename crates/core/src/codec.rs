@@ -15,7 +15,8 @@
 //! 0x07       bytes                the bytes
 //! 0x08       time                 8 bytes, little-endian, signed: microseconds since 1970, UTC
 //! 0x09+w     array                container of elements
-//! 0x0c+w     object               container of fields, sorted by the bytes of their names
+//! 0x0c+w     object               container of fields, in the order of the bytes of their names
+//! 0x0f+w     object               container of fields, in any other order
 //! 0x12       ObjectId             12 bytes
 //! 0x13       decimal              2 bytes, little-endian: exponent + 6176, or 0x7800 for infinity, 0x7c00
 //!                                 for NaN; the highest bit is the sign (of NaN 0). Then the coefficient,
@@ -29,11 +30,11 @@
 //! without reading the others.
 //!
 //! ```text
-//! ┌─────┬───────┬────────────┬─────┬────────────┬─────────┬─────┬─────────┐
-//! │ tag │ count │ end of 1st │  …  │ end of nth │ 1st     │  …  │ nth     │
-//! │     │ (n)   │    entry   │     │    entry   │ entry   │     │ entry   │
-//! └─────┴───────┴────────────┴─────┴────────────┴─────────┴─────┴─────────┘
-//!                 ends count from the body's start ▲ body
+//! ┌─────┬───────┬────────────┬─────┬────────────┬───────┬─────────┬─────┬─────────┐
+//! │ tag │ count │ end of 1st │  …  │ end of nth │ order │ 1st     │  …  │ nth     │
+//! │     │ (n)   │    entry   │     │    entry   │       │ entry   │     │ entry   │
+//! └─────┴───────┴────────────┴─────┴────────────┴───────┴─────────┴─────┴─────────┘
+//!                         ends count from the body's start ▲ body
 //!
 //! entry of an array:   value
 //! entry of an object:  ┌────────────────┬──────┬───────┐
@@ -42,9 +43,14 @@
 //!                        0lllllll, or 1lllllll llllllll (high byte first) from 128 on
 //! ```
 //!
+//! The fields of an object are written in the order in which they were set. If that is not the order
+//! of their names, there is an *order*: for each name in the order of names, the position of its
+//! field, in half a byte for up to 16 fields (the lower half first), and in 1, 2 or 4 bytes for up to
+//! 256, 65,536 or more. A search by name goes through it; sorted fields need none.
+//!
 //! The encoding is canonical: of a value there is one encoding, and identical values
 //! ([`Value::is_identical`]) have identical bytes. Bytes that differ can still be *equal* values
-//! (`1` and `1.0`); compare with [`order`](crate::order).
+//! (`1` and `1.0`, objects with fields in another order); compare with [`order`](crate::order).
 
 use std::fmt;
 
@@ -62,8 +68,9 @@ use crate::{
 /// use velocitydb_core::{Encoded, object};
 ///
 /// let encoded = Encoded::from_object(&object! { "name": "Alice", "age": 28 })?;
-/// assert_eq!(encoded, Encoded::from_json(r#"{"age": 28, "name": "Alice"}"#)?);
-/// assert_eq!(encoded.as_bytes().len(), 21);
+/// assert_eq!(encoded, Encoded::from_json(r#"{"name": "Alice", "age": 28}"#)?);
+/// assert_eq!(encoded.as_bytes().len(), 22);
+/// assert_eq!(encoded.to_json()?, r#"{"name":"Alice","age":28}"#);
 /// assert_eq!(encoded.view().get("age")?.expect("it was just written").as_i64()?, Some(28));
 /// # Ok::<(), velocitydb_core::Error>(())
 /// ```

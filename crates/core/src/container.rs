@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 
+use crate::field_order::FieldOrder;
 use crate::format::{Names, tag};
 use crate::{Error, Result};
 
@@ -14,6 +15,8 @@ pub(crate) struct Container<'a> {
     ends: &'a [u8],
     body: &'a [u8],
     width: u8,
+    /// Whether it is an object whose fields are not in the order of their names.
+    is_reordered: bool,
 }
 
 impl<'a> Container<'a> {
@@ -27,11 +30,17 @@ impl<'a> Container<'a> {
         let Some((width, count, rest)) = split_count(encoded) else {
             return Err(Error::corrupt("an array or object is cut off"));
         };
+        let is_reordered = encoded.first().is_some_and(|tag| tag::is_reordered(*tag));
+        let order = if is_reordered { FieldOrder::length(count) } else { 0 };
         let table = count.checked_shl(width.into());
-        let Some((ends, body)) = table.and_then(|bytes| rest.split_at_checked(bytes)) else {
+        let split = table.and_then(|bytes| {
+            let (ends, rest) = rest.split_at_checked(bytes)?;
+            Some((ends, rest.get(order..)?))
+        });
+        let Some((ends, body)) = split else {
             return Err(Error::corrupt("an array or object has fewer bytes than entries"));
         };
-        let container = Self { encoded, ends, body, width };
+        let container = Self { encoded, ends, body, width, is_reordered };
         let end = count.checked_sub(1).map_or(0, |last| container.end(last));
         ensure(end == body.len(), "an array or object does not end where it should")?;
         Ok(container)
@@ -41,8 +50,22 @@ impl<'a> Container<'a> {
         self.encoded
     }
 
+    /// The entries as they are written.
     pub(crate) const fn entries(self) -> Entries<'a> {
-        Entries { container: self, next: 0, start: 0 }
+        Entries { container: self, next: 0, start: 0, order: None }
+    }
+
+    /// The entries of an object in the order of their names.
+    pub(crate) fn entries_by_name(self) -> Entries<'a> {
+        Entries { order: self.order(), ..self.entries() }
+    }
+
+    /// The order of the names of an object, if its fields are written in another one.
+    #[inline]
+    pub(crate) fn order(&self) -> Option<FieldOrder<'a>> {
+        let start = 1 + (1 << self.width) + self.ends.len();
+        let packed = || self.encoded.get(start..).unwrap_or_default();
+        self.is_reordered.then(|| FieldOrder::new(packed(), self.len()))
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -61,31 +84,39 @@ impl<'a> Container<'a> {
         self.slice(start, self.end(index))
     }
 
-    /// The value of the field with that name, found by binary search.
+    /// The position and the value of the field with that name, found by binary search.
     #[inline]
-    pub(crate) fn find(&self, name: &[u8]) -> Result<Option<&'a [u8]>> {
-        match self.width {
-            0 => self.find_at_width::<0>(name),
-            1 => self.find_at_width::<1>(name),
-            _ => self.find_at_width::<2>(name),
+    pub(crate) fn find(&self, name: &[u8]) -> Result<Option<(usize, &'a [u8])>> {
+        match (self.order(), self.width) {
+            (None, 0) => self.search::<0>(name, |rank| rank),
+            (None, 1) => self.search::<1>(name, |rank| rank),
+            (None, _) => self.search::<2>(name, |rank| rank),
+            (Some(order), 0) => self.search::<0>(name, |rank| order.position(rank)),
+            (Some(order), 1) => self.search::<1>(name, |rank| order.position(rank)),
+            (Some(order), _) => self.search::<2>(name, |rank| order.position(rank)),
         }
     }
 
-    /// Compiled for each width, since reading a document spends most of its time here.
-    fn find_at_width<const WIDTH: u8>(&self, name: &[u8]) -> Result<Option<&'a [u8]>> {
+    /// Compiled for each width and order, since reading a document spends most of its time here.
+    fn search<const WIDTH: u8>(
+        &self,
+        name: &[u8],
+        position: impl Fn(usize) -> usize,
+    ) -> Result<Option<(usize, &'a [u8])>> {
         let (mut low, mut high) = (0, self.ends.len() >> WIDTH);
         while low < high {
             let middle = low + (high - low) / 2;
-            let start = match middle {
+            let at = position(middle);
+            let start = match at {
                 0 => 0,
-                _ => number(self.ends, middle - 1, WIDTH),
+                _ => number(self.ends, at - 1, WIDTH),
             };
-            let entry = self.slice(start, number(self.ends, middle, WIDTH))?;
+            let entry = self.slice(start, number(self.ends, at, WIDTH))?;
             let (found, value) = split_field(entry)?;
             match compare_names(found, name) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
-                Ordering::Equal => return Ok(Some(value)),
+                Ordering::Equal => return Ok(Some((at, value))),
             }
         }
         Ok(None)
@@ -98,10 +129,13 @@ impl<'a> Container<'a> {
             .ok_or_else(|| Error::corrupt("an entry is outside of its array or object"))
     }
 
-    /// Checks that the encoding is canonical. The entries are checked by reading them.
+    /// Checks that the encoding is canonical. The entries are checked by reading them, those of an
+    /// object by name.
     pub(crate) fn check(&self) -> Result<()> {
         let shortest = tag::width(self.body.len()) == self.width;
-        ensure(shortest, "the offsets of an array or object are wider than they need to be")
+        ensure(shortest, "the offsets of an array or object are wider than they need to be")?;
+        let canonical = self.order().is_none_or(|order| order.is_canonical(self.len()));
+        ensure(canonical, "an object has an order of fields that it does not need")
     }
 }
 
@@ -110,8 +144,16 @@ impl<'a> Container<'a> {
 pub(crate) struct Entries<'a> {
     container: Container<'a>,
     next: usize,
-    /// Where the next entry starts in the body.
+    /// Where the next entry starts in the body, if they are read as they are written.
     start: usize,
+    /// The order in which they are read, if not as they are written.
+    order: Option<FieldOrder<'a>>,
+}
+
+impl<'a> Entries<'a> {
+    pub(crate) const fn container(&self) -> Container<'a> {
+        self.container
+    }
 }
 
 impl<'a> Iterator for Entries<'a> {
@@ -122,9 +164,14 @@ impl<'a> Iterator for Entries<'a> {
         if self.next >= self.container.len() {
             return None;
         }
-        let end = self.container.end(self.next);
+        let next = self.next;
+        self.next += 1;
+        if let Some(order) = self.order {
+            return Some(self.container.entry(order.position(next)));
+        }
+        let end = self.container.end(next);
         let entry = self.container.slice(self.start, end);
-        (self.next, self.start) = (self.next + 1, end);
+        self.start = end;
         Some(entry)
     }
 
@@ -153,7 +200,7 @@ fn split_count(encoded: &[u8]) -> Option<(u8, usize, &[u8])> {
 
 /// The number at a position of a table, or 0 beyond its end.
 #[inline]
-fn number(table: &[u8], index: usize, width: u8) -> usize {
+pub(crate) fn number(table: &[u8], index: usize, width: u8) -> usize {
     let bytes = table.get(index << width..).unwrap_or_default();
     match width {
         0 => bytes.first().map_or(0, |byte| usize::from(*byte)),

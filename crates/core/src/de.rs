@@ -209,11 +209,8 @@ pub(crate) fn collect_fields<'de, A: MapAccess<'de>>(
     while let Some(field) = rest.next_entry()? {
         fields.push(field);
     }
-    fields.sort_by(|(a, _), (b, _)| a.cmp(b));
-    if let Some(twice) = fields.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(de::Error::custom(Error::DuplicateField { path: twice[0].0.clone() }));
-    }
-    let object = Object::from_sorted(fields).expect("they were just sorted");
+    let object = Object::from_fields(fields)
+        .map_err(|twice| de::Error::custom(Error::DuplicateField { path: twice }))?;
     match extended::extended(&object).map_err(de::Error::custom)? {
         Some(value) => Ok(value),
         None => Ok(Value::Object(object)),

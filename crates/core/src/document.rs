@@ -136,9 +136,9 @@ pub const META_FIELDS: [&str; 5] = ["version", "created", "modified", "expires",
 /// [`Error::EngineField`] with the field and what to do, and [`Error::Corrupt`] when the fields
 /// cannot be read.
 pub fn check_own_fields(fields: RawObject<'_>) -> Result<(), Error> {
-    for field in fields.iter() {
+    for field in fields.by_name() {
         let (name, _) = field?;
-        // Names are in order, so that all of these are found at the front, or none is.
+        // In this order all of these are found at the front, or none is.
         if name.as_bytes().first().is_some_and(|first| *first > b'_') {
             break;
         }
@@ -230,17 +230,15 @@ impl<'a> DocumentView<'a> {
         }
     }
 
-    /// The fields, decoded, with all of [`META`].
+    /// The fields, decoded, behind all of [`META`].
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`] when the fields cannot be read.
     pub fn to_object(&self) -> Result<Object, Error> {
         let mut object = self.fields.to_object()?;
-        for name in META {
-            object.remove(name);
-            object.extend(self.meta(name).map(|value| (name, value)));
-        }
+        META.iter().for_each(|name| drop(object.remove(name)));
+        object.prepend(META.into_iter().filter_map(|name| Some((name, self.meta(name)?))));
         Ok(object)
     }
 }

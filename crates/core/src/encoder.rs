@@ -5,12 +5,13 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use crate::field_order::{FieldOrder, Ranks};
 use crate::format::{Names, tag};
 use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::{BinaryRef, Decimal, Error, Object, ObjectId, RawForeign, RawValue, Result};
 use crate::{Time, Value};
 
-/// Writes one value, piece by piece, in any order of fields.
+/// Writes one value, piece by piece, its fields in any order, which is kept.
 ///
 /// The entries of a container are written first, and its header is inserted before them when it
 /// ends, since only then its size is known.
@@ -22,8 +23,6 @@ pub(crate) struct Encoder<'b> {
     /// The entries of all open containers.
     entries: SmallVec<[Entry; 16]>,
     open: SmallVec<[Open; 4]>,
-    /// A buffer for sorting fields.
-    scratch: SmallVec<[u8; 512]>,
 }
 
 /// An entry of an open container.
@@ -55,14 +54,7 @@ pub(crate) enum Container {
 impl<'b> Encoder<'b> {
     pub(crate) fn new(out: &'b mut Vec<u8>, names: Names) -> Self {
         let base = out.len();
-        Self {
-            out,
-            base,
-            names,
-            entries: SmallVec::new(),
-            open: SmallVec::new(),
-            scratch: SmallVec::new(),
-        }
+        Self { out, base, names, entries: SmallVec::new(), open: SmallVec::new() }
     }
 
     pub(crate) fn value(&mut self, value: &Value) -> Result<()> {
@@ -251,64 +243,63 @@ impl<'b> Encoder<'b> {
         self.ensure_size(0)
     }
 
-    /// Closes the innermost container: sorts its fields, and inserts its header before them.
+    /// Closes the innermost container, and inserts its header before its entries.
     pub(crate) fn end(&mut self) -> Result<()> {
         let open = *self.open.last().expect("every end has its begin");
-        if open.container == Container::Object {
-            self.sort_fields(open)?;
-        }
-        self.insert_header(open)?;
+        let ranks = match open.container {
+            Container::Array => Ranks::new(),
+            Container::Object => self.rank_fields(open)?,
+        };
+        self.insert_header(open, &ranks)?;
         self.entries.truncate(open.first);
         self.open.pop();
         Ok(())
     }
 
-    fn sort_fields(&mut self, open: Open) -> Result<()> {
-        let out = &*self.out;
+    /// The order of the names of an object; nothing, if the fields are written in it.
+    fn rank_fields(&mut self, open: Open) -> Result<Ranks> {
+        let (out, fields) = (&*self.out, &self.entries[open.first..]);
         let name = |entry: &Entry| name_of(out, *entry);
-        if self.entries[open.first..].is_sorted_by(|a, b| name(a) < name(b)) {
-            return Ok(());
+        if fields.is_sorted_by(|a, b| name(a) < name(b)) {
+            return Ok(Ranks::new());
         }
-        let end_of_body = out.len();
-        let mut fields = SmallVec::<[(Entry, usize); 16]>::new();
-        for (at, entry) in self.entries.iter().enumerate().skip(open.first) {
-            let end = self.entries.get(at + 1).map_or(end_of_body, |next| next.start);
-            fields.push((*entry, end));
-        }
-        fields.sort_unstable_by(|(a, _), (b, _)| name(a).cmp(name(b)));
-        if let Some(twice) = fields.windows(2).find(|pair| name(&pair[0].0) == name(&pair[1].0)) {
+        // A document has fewer bytes than 32 bits can number.
+        let mut ranks: Ranks = (0..fields.len() as u32).collect();
+        let field = |position: u32| &fields[position as usize];
+        ranks.sort_unstable_by(|a, b| name(field(*a)).cmp(name(field(*b))));
+        let twice = ranks.windows(2).find(|pair| name(field(pair[0])) == name(field(pair[1])));
+        if let Some(twice) = twice {
             let last = self.entries.len() - 1;
-            self.entries[last] = twice[1].0;
+            self.entries[last] = *field(twice[1]);
             return Err(Error::DuplicateField { path: self.path() });
         }
-        self.scratch.clear();
-        self.scratch.extend_from_slice(&out[open.body..]);
-        self.out.truncate(open.body);
-        for (slot, (entry, end)) in self.entries[open.first..].iter_mut().zip(fields) {
-            let start = self.out.len();
-            let field = &self.scratch[entry.start - open.body..end - open.body];
-            self.out.extend_from_slice(field);
-            *slot = Entry { start, value: start + (entry.value - entry.start) };
-        }
-        Ok(())
+        Ok(ranks)
     }
 
-    fn insert_header(&mut self, open: Open) -> Result<()> {
+    fn insert_header(&mut self, open: Open, ranks: &[u32]) -> Result<()> {
         let count = self.entries.len() - open.first;
         let body = open.body;
         let body_end = self.out.len();
         let width = tag::width(body_end - body);
-        let header = 1 + ((1 + count) << width);
+        let table = (1 + count) << width;
+        let header = 1 + table + FieldOrder::length(ranks.len());
         self.ensure_size(header - count)?;
         self.out.resize(body_end + header, 0);
         self.out.copy_within(body..body_end, body + header);
-        let (first, numbers) =
+        let (first, rest) =
             self.out[body..body + header].split_first_mut().expect("a header has at least a tag");
-        *first = width + if open.container == Container::Array { tag::ARRAY } else { tag::OBJECT };
+        *first = width
+            + match open.container {
+                Container::Array => tag::ARRAY,
+                Container::Object if ranks.is_empty() => tag::OBJECT,
+                Container::Object => tag::REORDERED,
+            };
+        let (numbers, order) = rest.split_at_mut(table);
         let ends = self.entries[open.first..].iter().skip(1).map(|entry| entry.start);
         let ends = ends.chain((count > 0).then_some(body_end));
         let values = std::iter::once(count).chain(ends.map(|end| end - body));
         write_numbers(numbers, width, values);
+        FieldOrder::pack(ranks, order);
         Ok(())
     }
 

@@ -16,8 +16,10 @@ pub(crate) mod tag {
     pub(crate) const TIME: u8 = 0x08;
     pub(crate) const ARRAY: u8 = 0x09;
     pub(crate) const OBJECT: u8 = 0x0c;
-    /// The last tag of an object.
-    pub(crate) const OBJECT_MAX: u8 = 0x0e;
+    /// An object whose fields are not in the order of their names.
+    pub(crate) const REORDERED: u8 = 0x0f;
+    /// The first tag behind those of containers.
+    const CONTAINERS_END: u8 = 0x12;
     pub(crate) const OBJECT_ID: u8 = 0x12;
     pub(crate) const DECIMAL: u8 = 0x13;
     pub(crate) const BINARY: u8 = 0x14;
@@ -25,7 +27,22 @@ pub(crate) mod tag {
 
     /// Whether there is a value with this tag.
     pub(crate) const fn is_known(tag: u8) -> bool {
-        matches!(tag, NULL..=OBJECT_MAX | OBJECT_ID..=FOREIGN)
+        tag <= FOREIGN
+    }
+
+    /// Whether it is the tag of an array.
+    pub(crate) const fn is_array(tag: u8) -> bool {
+        matches!(tag, ARRAY..OBJECT)
+    }
+
+    /// Whether it is the tag of an object.
+    pub(crate) const fn is_object(tag: u8) -> bool {
+        matches!(tag, OBJECT..CONTAINERS_END)
+    }
+
+    /// Whether it is the tag of an object whose fields are not in the order of their names.
+    pub(crate) const fn is_reordered(tag: u8) -> bool {
+        matches!(tag, REORDERED..CONTAINERS_END)
     }
 
     /// How many bytes of two's complement hold the integer.

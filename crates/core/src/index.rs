@@ -115,14 +115,14 @@ impl IndexSpec {
 
     /// The specification as an object, which [`IndexSpec::from_object`] reads.
     pub fn to_object(&self) -> Object {
-        let mut spec = object! { "name": self.name(), "keys": self.keys.to_value() };
-        if self.is_unique {
-            spec.insert("unique", true);
-        }
+        let mut spec = object! { "keys": self.keys.to_value(), "name": self.name() };
+        spec.extend(self.partial.as_ref().map(|filter| ("partial", filter.to_object())));
         if self.is_sparse {
             spec.insert("sparse", true);
         }
-        spec.extend(self.partial.as_ref().map(|filter| ("partial", filter.to_object())));
+        if self.is_unique {
+            spec.insert("unique", true);
+        }
         spec
     }
 

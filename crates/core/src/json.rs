@@ -135,56 +135,12 @@ impl From<&Value> for serde_json::Value {
     }
 }
 
-/// Reads JSON text as [`Value::from_json`] does, and keeps the order of sorts: an object of several
-/// keys under the name `$sort` becomes the list of its keys, in the order in which they are written.
-///
-/// Objects have no order, and without this `{"$sort": {"b": 1, "a": 1}}` could not be
-/// distinguished from `{"$sort": {"a": 1, "b": 1}}`.
-///
-/// ```
-/// use velocitydb_core::{json, value};
-///
-/// let stage = json::parse_query(r#"{"$sort": {"b": 1, "a": -1}}"#)?;
-/// assert_eq!(stage, value!({ "$sort": [{ "b": 1 }, { "a": -1 }] }));
-/// # Ok::<(), velocitydb_core::Error>(())
-/// ```
-pub fn parse_query(text: &str) -> Result<Value> {
-    let mut encoded = Vec::with_capacity(text.len());
-    encode_with(text, Names::Operators, &mut encoded, Sorts::AsLists, |target, parser| {
-        Json(target).deserialize(parser)
-    })?;
-    RawValue::new(&encoded)?.to_value()
-}
-
-/// Reads JSON text that is a sort, in which an object of several keys becomes a list in order.
-pub(crate) fn parse_sort(text: &str) -> Result<Value> {
-    let mut encoded = Vec::with_capacity(text.len());
-    encode_with(text, Names::Operators, &mut encoded, Sorts::AsLists, |target, parser| {
-        SortKeys(target).deserialize(parser)
-    })?;
-    RawValue::new(&encoded)?.to_value()
-}
-
 /// Appends the encoding of a JSON text to a buffer, which is left as it was on an error.
 pub(crate) fn encode_json_into(text: &str, names: Names, buffer: &mut Vec<u8>) -> Result<()> {
-    encode_with(text, names, buffer, Sorts::AsWritten, |target, parser| {
-        Json(target).deserialize(parser)
-    })
-}
-
-type Parser<'t> = serde_json::Deserializer<serde_json::de::StrRead<'t>>;
-
-fn encode_with(
-    text: &str,
-    names: Names,
-    buffer: &mut Vec<u8>,
-    sorts: Sorts,
-    read: impl FnOnce(&mut Target<'_, '_>, &mut Parser<'_>) -> serde_json::Result<()>,
-) -> Result<()> {
     append(buffer, names, |encoder| {
-        let mut target = Target { encoder, sorts, refusal: None };
+        let mut target = Target { encoder, refusal: None };
         let mut parser = serde_json::Deserializer::from_str(text);
-        let parsed = read(&mut target, &mut parser).and_then(|()| parser.end());
+        let parsed = Json(&mut target).deserialize(&mut parser).and_then(|()| parser.end());
         match parsed {
             Ok(()) => refuse_large_integers(text),
             Err(error) => Err(refused(&error, target.refusal)),
@@ -192,19 +148,9 @@ fn encode_with(
     })
 }
 
-/// How an object of several keys under `$sort` is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sorts {
-    AsWritten,
-    AsLists,
-}
-
-const SORT: &str = "$sort";
-
 /// The encoder that a JSON text is written to.
 struct Target<'e, 'b> {
     encoder: &'e mut Encoder<'b>,
-    sorts: Sorts,
     /// Why reading was stopped, if not because of the syntax.
     refusal: Option<Error>,
 }
@@ -293,7 +239,6 @@ impl<'de> Visitor<'de> for Json<'_, '_, '_> {
         while let Some(name) = fields.next_key_seed(FieldName { target: self.0, position })? {
             match name {
                 Name::Plain => fields.next_value_seed(Json(self.0))?,
-                Name::Sort => fields.next_value_seed(SortKeys(self.0))?,
                 Name::Extended(name) => return self.0.extended(name, fields),
             }
             position += 1;
@@ -332,79 +277,10 @@ impl<'de> DeserializeSeed<'de> for Item<'_, '_, '_> {
     }
 }
 
-/// The operand of a sort that is being encoded.
-struct SortKeys<'t, 'e, 'b>(&'t mut Target<'e, 'b>);
-
-impl<'de> DeserializeSeed<'de> for SortKeys<'_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let operand = deserializer.deserialize_any(SortOperand)?;
-        let written = self.0.encoder.value(&operand);
-        self.0.check(written)
-    }
-}
-
-/// Any value, but an object of several keys as the list of its keys.
-struct SortOperand;
-
-impl<'de> Visitor<'de> for SortOperand {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list: Vec<Value> = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(list.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
-        let mut keys: Vec<(String, Value)> = Vec::new();
-        while let Some(key) = fields.next_entry::<String, Value>()? {
-            keys.push(key);
-        }
-        Ok(match keys.len() {
-            0 | 1 => Object::from_iter(keys).into(),
-            _ => keys.into_iter().map(|key| Object::from([key])).collect(),
-        })
-    }
-}
-
 /// The kind of a field name that is being encoded.
 enum Name {
     /// It was written.
     Plain,
-    /// It was written, and the operand of a sort follows.
-    Sort,
     /// It can begin extended JSON, and was not written.
     Extended(String),
 }
@@ -447,8 +323,7 @@ impl<'de> Visitor<'de> for FieldName<'_, '_, '_> {
         }
         let written = self.target.encoder.key(name);
         self.target.check(written)?;
-        let sort = self.target.sorts == Sorts::AsLists && name == SORT;
-        Ok(if sort { Name::Sort } else { Name::Plain })
+        Ok(Name::Plain)
     }
 }
 

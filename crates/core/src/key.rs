@@ -235,7 +235,7 @@ fn invert(component: &mut [u8], direction: Direction) {
     }
 }
 
-fn append<'a>(value: impl Node<'a>, depth: usize, key: &mut Vec<u8>) -> Result<()> {
+fn append<'a, N: Node<'a>>(value: N, depth: usize, key: &mut Vec<u8>) -> Result<()> {
     match value.shape(depth)? {
         Shape::Null => key.push(NULL),
         Shape::Bool(value) => key.push(if value { TRUE } else { FALSE }),
@@ -264,9 +264,9 @@ fn append<'a>(value: impl Node<'a>, depth: usize, key: &mut Vec<u8>) -> Result<(
             items.try_for_each(|item| append(item?, depth + 1, key))?;
             key.push(END);
         }
-        Shape::Object(mut fields) => {
+        Shape::Object(fields) => {
             key.push(OBJECT);
-            fields.try_for_each(|field| {
+            N::by_name(fields).try_for_each(|field| {
                 let (name, value) = field?;
                 key.push(FIELD);
                 append_escaped(name.as_bytes(), key);

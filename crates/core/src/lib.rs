@@ -36,6 +36,7 @@ mod convert;
 pub mod de;
 mod encoder;
 mod extended;
+mod field_order;
 mod format;
 pub mod json;
 pub mod key;

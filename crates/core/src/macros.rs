@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(object.len(), 7);
         assert_eq!(object["age"], Value::Int(28));
         assert_eq!(object["tags"].as_array().map(Vec::len), Some(4));
-        assert_eq!(format!("{:?}", object["address"]), r#"{"geo": {"lat": 1.0}, "zip": null}"#);
+        assert_eq!(format!("{:?}", object["address"]), r#"{"zip": null, "geo": {"lat": 1.0}}"#);
         assert!(matches!(object["big"], Value::UInt(u64::MAX)));
         assert!(object! {}.is_empty());
     }

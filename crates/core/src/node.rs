@@ -13,7 +13,7 @@ use crate::{
 pub(crate) trait Node<'a>: Copy {
     /// The elements of an array.
     type Items: ExactSizeIterator<Item = Result<Self>>;
-    /// The fields of an object, in canonical order.
+    /// The fields of an object, as they were written.
     type Fields: ExactSizeIterator<Item = Result<(&'a str, Self)>>;
 
     /// The type and content of the value. `depth` is the number of arrays and objects
@@ -25,6 +25,12 @@ pub(crate) trait Node<'a>: Copy {
 
     /// The field of that name, if this is an object that has it.
     fn field(self, name: &str) -> Result<Option<Self>>;
+
+    /// As [`field`](Self::field), with the position at which it was written.
+    fn find(self, name: &str) -> Result<Option<(usize, Self)>>;
+
+    /// The same fields from the start, in the order of their names.
+    fn by_name(fields: Self::Fields) -> Self::Fields;
 
     /// The element at that position, if this is an array that has it.
     fn item(self, index: usize) -> Result<Option<Self>>;
@@ -84,6 +90,14 @@ impl<'a> Node<'a> for &'a Value {
 
     fn field(self, name: &str) -> Result<Option<Self>> {
         Ok(self.as_object().and_then(|object| object.get(name)))
+    }
+
+    fn find(self, name: &str) -> Result<Option<(usize, Self)>> {
+        Ok(self.as_object().and_then(|object| object.find(name)))
+    }
+
+    fn by_name(fields: Self::Fields) -> Self::Fields {
+        Found(fields.0.by_name())
     }
 
     fn item(self, index: usize) -> Result<Option<Self>> {
@@ -175,6 +189,14 @@ impl<'a> Node<'a> for Meta<'a> {
 
     fn field(self, name: &str) -> Result<Option<Self>> {
         Ok(self.part(name))
+    }
+
+    fn find(self, _name: &str) -> Result<Option<(usize, Self)>> {
+        Ok(None)
+    }
+
+    fn by_name(fields: Self::Fields) -> Self::Fields {
+        fields
     }
 
     fn item(self, _index: usize) -> Result<Option<Self>> {

@@ -17,7 +17,8 @@
 //!   by subtype and then by its bytes, ObjectIds and the types that nothing computes with by theirs; a
 //!   prefix comes first.
 //! - Arrays compare element by element; a prefix comes first.
-//! - Objects compare as sequences of (name, value) in canonical order; a prefix comes first.
+//! - Objects compare as sequences of (name, value) in the order of their names, whatever the order
+//!   in which they were written; a prefix comes first.
 //! - False is below true, earlier times are below later ones.
 
 use std::cmp::Ordering;
@@ -81,7 +82,7 @@ impl PartialOrd for Object {
 
 impl Ord for Object {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.iter().cmp(other.iter())
+        self.by_name().cmp(other.by_name())
     }
 }
 
@@ -132,6 +133,7 @@ fn compare_shapes<'a, 'b, A: Node<'a>, B: Node<'b>>(
             sequences(a, b, |a: A, b: B| compare(a, b, depth + 1))?
         }
         (Shape::Object(a), Shape::Object(b)) => {
+            let (a, b) = (A::by_name(a), B::by_name(b));
             sequences(a, b, |(a_name, a): (&str, A), (b_name, b): (&str, B)| {
                 match a_name.cmp(b_name) {
                     Ordering::Equal => compare(a, b, depth + 1),

@@ -69,8 +69,8 @@ impl<'a> RawValue<'a> {
             tag::STRING => Kind::String,
             tag::BYTES => Kind::Bytes,
             tag::TIME => Kind::Time,
-            tag::ARRAY..tag::OBJECT => Kind::Array,
-            tag::OBJECT..=tag::OBJECT_MAX => Kind::Object,
+            tag if tag::is_array(tag) => Kind::Array,
+            tag if tag::is_object(tag) => Kind::Object,
             tag::OBJECT_ID => Kind::ObjectId,
             tag::DECIMAL => Kind::Decimal,
             tag::BINARY => Kind::Binary,
@@ -159,14 +159,12 @@ impl<'a> RawValue<'a> {
 
     /// The elements, if this is an array.
     pub fn as_array(self) -> Result<Option<RawArray<'a>>> {
-        let array = (tag::ARRAY..tag::OBJECT).contains(&self.tag());
-        array.then(|| RawArray::new(self.encoded)).transpose()
+        tag::is_array(self.tag()).then(|| RawArray::new(self.encoded)).transpose()
     }
 
     /// The fields, if this is an object.
     pub fn as_object(self) -> Result<Option<RawObject<'a>>> {
-        let object = (tag::OBJECT..=tag::OBJECT_MAX).contains(&self.tag());
-        object.then(|| RawObject::new(self.encoded)).transpose()
+        tag::is_object(self.tag()).then(|| RawObject::new(self.encoded)).transpose()
     }
 
     /// Decodes the value.
@@ -222,11 +220,11 @@ impl<'a> RawValue<'a> {
             tag::STRING => text(payload).map(drop),
             tag::BYTES => Ok(()),
             tag::TIME => self.time().map(drop),
-            tag::ARRAY..tag::OBJECT => {
+            tag if tag::is_array(tag) => {
                 let array = self.check_container(names, depth)?;
                 RawItems::new(array).try_for_each(|item| item?.check(names, depth + 1))
             }
-            tag::OBJECT..=tag::OBJECT_MAX => self.check_object(names, depth),
+            tag if tag::is_object(tag) => self.check_object(names, depth),
             tag::OBJECT_ID => self.object_id().map(drop),
             tag::DECIMAL => self.decimal().map(drop),
             tag::BINARY => self.binary().map(drop),
@@ -244,7 +242,7 @@ impl<'a> RawValue<'a> {
     fn check_object(self, names: Names, depth: usize) -> Result<()> {
         let object = self.check_container(names, depth)?;
         let mut last = None;
-        RawFields::new(object).try_for_each(|field| {
+        RawFields(object.entries_by_name()).try_for_each(|field| {
             let (name, value) = field?;
             ensure(last < Some(name), "the fields of an object are not in order")?;
             last = Some(name);
@@ -276,11 +274,11 @@ impl<'a> Node<'a> for RawValue<'a> {
             tag::STRING => Shape::String(text(self.payload())?),
             tag::BYTES => Shape::Bytes(self.payload()),
             tag::TIME => Shape::Time(self.time()?),
-            tag::ARRAY..tag::OBJECT => {
+            tag if tag::is_array(tag) => {
                 Shape::Array(RawItems::new(Container::new(self.encoded, depth)?))
             }
-            tag::OBJECT..=tag::OBJECT_MAX => {
-                Shape::Object(RawFields::new(Container::new(self.encoded, depth)?))
+            tag if tag::is_object(tag) => {
+                Shape::Object(RawFields(Container::new(self.encoded, depth)?.entries()))
             }
             tag::OBJECT_ID => Shape::ObjectId(self.object_id()?),
             tag::DECIMAL => Shape::Decimal(self.decimal()?),
@@ -296,10 +294,15 @@ impl<'a> Node<'a> for RawValue<'a> {
 
     #[inline]
     fn field(self, name: &str) -> Result<Option<Self>> {
-        match self.tag() {
-            tag::OBJECT..=tag::OBJECT_MAX => RawObject::new(self.encoded)?.get(name),
-            _ => Ok(None),
-        }
+        self.as_object()?.map_or(Ok(None), |object| object.get(name))
+    }
+
+    fn find(self, name: &str) -> Result<Option<(usize, Self)>> {
+        self.as_object()?.map_or(Ok(None), |object| object.find(name))
+    }
+
+    fn by_name(fields: RawFields<'a>) -> RawFields<'a> {
+        RawFields(fields.0.container().entries_by_name())
     }
 
     #[inline]
@@ -388,7 +391,7 @@ impl<'a> RawObject<'a> {
     /// A view of bytes that were validated before. Only the header is checked here.
     pub fn new(encoded: &'a [u8]) -> Result<Self> {
         match encoded.first() {
-            Some(tag::OBJECT..=tag::OBJECT_MAX) => Ok(Self(Container::new(encoded, 0)?)),
+            Some(tag) if tag::is_object(*tag) => Ok(Self(Container::new(encoded, 0)?)),
             _ => Err(Error::corrupt("it is not an object")),
         }
     }
@@ -422,7 +425,14 @@ impl<'a> RawObject<'a> {
     /// The value of a field, found by binary search.
     #[inline]
     pub fn get(self, name: &str) -> Result<Option<RawValue<'a>>> {
-        self.0.find(name.as_bytes())?.map(RawValue::new).transpose()
+        Ok(self.find(name)?.map(|(_, value)| value))
+    }
+
+    /// The value of a field, and its position among the fields as they were written.
+    #[inline]
+    pub fn find(self, name: &str) -> Result<Option<(usize, RawValue<'a>)>> {
+        let found = self.0.find(name.as_bytes())?;
+        found.map(|(at, value)| Ok((at, RawValue::new(value)?))).transpose()
     }
 
     /// The value at a path. A number is a position in an array, and a name in an object.
@@ -437,9 +447,14 @@ impl<'a> RawObject<'a> {
         Ok(Some(value))
     }
 
-    /// The fields, in canonical order.
+    /// The fields, as they were written.
     pub fn iter(self) -> RawFields<'a> {
-        RawFields::new(self.0)
+        RawFields(self.0.entries())
+    }
+
+    /// The fields, in the order of their names.
+    pub fn by_name(self) -> RawFields<'a> {
+        RawFields(self.0.entries_by_name())
     }
 
     /// Decodes the object.
@@ -496,15 +511,9 @@ impl<'a> Iterator for RawItems<'a> {
 
 impl ExactSizeIterator for RawItems<'_> {}
 
-/// The fields of a [`RawObject`], in canonical order.
+/// The fields of a [`RawObject`].
 #[derive(Clone)]
 pub struct RawFields<'a>(Entries<'a>);
-
-impl<'a> RawFields<'a> {
-    fn new(container: Container<'a>) -> Self {
-        Self(container.entries())
-    }
-}
 
 impl<'a> Iterator for RawFields<'a> {
     type Item = Result<(&'a str, RawValue<'a>)>;
@@ -524,16 +533,22 @@ impl<'a> Iterator for RawFields<'a> {
 
 impl ExactSizeIterator for RawFields<'_> {}
 
+/// Decodes the fields of an object, which are given as they are written.
 fn decode_fields(fields: RawFields<'_>, depth: usize) -> Result<Object> {
-    fields
-        .map(|field| {
-            field.and_then(|(name, value)| Ok((name.to_owned(), value.decode(depth + 1)?)))
-        })
-        .collect::<Result<Vec<_>>>()
-        .and_then(|fields| {
-            Object::from_sorted(fields)
-                .ok_or(Error::corrupt("the fields of an object are not in order"))
-        })
+    let container = fields.0.container();
+    let decode = |field: Result<(&str, RawValue<'_>)>| {
+        let (name, value) = field?;
+        Ok((name.to_owned(), value.decode(depth + 1)?))
+    };
+    let fields: Vec<(String, Value)> = fields.map(decode).collect::<Result<_>>()?;
+    let object = match container.order() {
+        None => Object::from_sorted(fields),
+        Some(order) => {
+            let ranks = (0..fields.len()).map(|rank| order.position(rank) as u32).collect();
+            Object::from_ranked(fields, ranks)
+        }
+    };
+    object.ok_or(Error::corrupt("the fields of an object are not in order"))
 }
 
 #[inline]

@@ -5,7 +5,9 @@
 //! The *simplest* represents all: an integer rather than a float, a float rather than a decimal, and
 //! `0.0` rather than `-0.0`. Of decimals it is the one with the fewest digits, and of these the one
 //! whose exponent is nearest to 0, and then the positive one: `1E+3` rather than `1000`, `0` rather than
-//! `0.0` and `-0`. In arrays and objects the first number with a different representation decides.
+//! `0.0` and `-0`. In arrays and objects the first number with a different representation decides,
+//! in objects in the order of names. If all are the same, the object does whose names come first as
+//! they are written: one that is in the order of its names rather than any other.
 
 use std::cmp::Ordering;
 
@@ -32,7 +34,9 @@ impl Value {
                 simplest.is_some_and(|simplest| simplest.is_identical(self))
             }
             Value::Array(items) => items.iter().all(Value::is_simplest),
-            Value::Object(object) => object.iter().all(|(_, value)| value.is_simplest()),
+            Value::Object(object) => {
+                object.is_sorted_by_name() && object.values().all(Value::is_simplest)
+            }
             _ => true,
         }
     }
@@ -47,10 +51,11 @@ fn compare(one: &Value, other: &Value) -> Ordering {
             pairs.map(|(one, other)| compare(one, other)).fold(Ordering::Equal, first_unequal)
         }
         (Value::Object(one), Value::Object(other)) => {
-            let pairs = one.iter().zip(other.iter());
+            let pairs = one.by_name().zip(other.by_name());
             pairs
                 .map(|((_, one), (_, other))| compare(one, other))
                 .fold(Ordering::Equal, first_unequal)
+                .then_with(|| one.keys().cmp(other.keys()))
         }
         (Value::Decimal(one), Value::Decimal(other)) => digits(*one).cmp(&digits(*other)),
         (one, other) => rank(one).cmp(&rank(other)),
@@ -86,6 +91,11 @@ mod tests {
             (value!([1, 2]), value!([1, 2.0])),
             (value!([1, 2.0]), value!([1.0, 2])),
             (value!({ "x": { "y": 0 } }), value!({ "x": { "y": -0.0 } })),
+            (value!({ "x": 1, "y": 2 }), value!({ "y": 2, "x": 1 })),
+            (value!({ "y": 2, "x": 1 }), value!({ "x": 1.0, "y": 2 })),
+            (value!({ "y": 1, "x": 2.0, "z": 3 }), value!({ "z": 3.0, "x": 2.0, "y": 1 })),
+            (value!([{ "y": 1, "x": 2, "z": 3 }]), value!([{ "z": 3, "x": 2, "y": 1 }])),
+            (value!({ "a": { "x": 1, "y": 1 } }), value!({ "a": { "y": 1, "x": 1 } })),
         ] {
             assert!(one.is_simpler_than(&other) && !other.is_simpler_than(&one), "{one} {other}");
             assert!(!other.is_simplest(), "{other}");
@@ -98,7 +108,7 @@ mod tests {
             value!(f64::NAN),
             value!(f64::INFINITY),
             value!(1e300),
-            value!(["a", 1, { "b": 1.5 }]),
+            value!(["a", 1, { "b": 1.5, "c": 1 }]),
         ] {
             assert!(simplest.is_simplest(), "{simplest}");
         }

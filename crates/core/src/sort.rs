@@ -14,7 +14,7 @@ use crate::key::{self, Direction};
 use crate::least::{Least, Way, least};
 use crate::limits::SORT_KEYS_MAX;
 use crate::node::{Meta, Node};
-use crate::{DocumentView, Error, Object, Path, Result, Value, json};
+use crate::{DocumentView, Error, Object, Path, Result, Value};
 
 /// An order by several fields, the most significant one first.
 ///
@@ -66,8 +66,8 @@ impl Sort {
         Ok(sort)
     }
 
-    /// Reads a sort: `{"a": 1}`, or a list such as `[{"a": 1}, {"b": -1}]` for several keys, since
-    /// objects have no order.
+    /// Reads a sort: `{"a": 1, "b": -1}`, whose keys count in the order in which they are written, or
+    /// a list such as `[{"a": 1}, {"b": -1}]`.
     ///
     /// # Errors
     ///
@@ -75,7 +75,6 @@ impl Sort {
     pub fn from_value(sort: &Value) -> Result<Self> {
         let mut read = Self::new();
         match sort {
-            Value::Object(keys) if keys.len() > 1 => return Err(unordered(keys)),
             Value::Object(keys) => {
                 for (path, direction) in keys {
                     read.add_parsed(path, direction, None)?;
@@ -97,8 +96,8 @@ impl Sort {
                 return Err(invalid(
                     String::new(),
                     &format!(
-                        "is a value of type {}; write {{\"age\": 1}}, or [{{\"age\": 1}}, \
-                         {{\"name\": -1}}] for several keys",
+                        "is a value of type {}; write {{\"age\": 1}}, or \
+                         {{\"age\": 1, \"name\": -1}} for several keys",
                         other.kind()
                     ),
                 ));
@@ -107,10 +106,9 @@ impl Sort {
         Ok(read)
     }
 
-    /// Reads a sort from JSON text. The keys of an object count in the order in which they are
-    /// written: `{"b": 1, "a": -1}` sorts by `b`, and then by `a`.
+    /// Reads a sort from JSON text: `{"b": 1, "a": -1}` sorts by `b`, and then by `a`.
     pub fn from_json(text: &str) -> Result<Self> {
-        Self::from_value(&json::parse_sort(text)?)
+        Self::from_value(&Value::from_json(text)?)
     }
 
     /// The sort as a list that [`Sort::from_value`] reads.
@@ -241,17 +239,6 @@ impl Sort {
 
 fn invalid(place: String, problem: &str) -> Error {
     Error::InvalidQuery { what: "sort".into(), place, problem: problem.to_owned() }
-}
-
-fn unordered(keys: &Object) -> Error {
-    let list = keys.iter().map(|(path, direction)| Object::from([(path, direction.clone())]));
-    let list: Value = list.take(3).collect();
-    let more = if keys.len() > 3 { "the list form for all of them, such as " } else { "" };
-    let problem = format!(
-        "has several keys in an object, whose fields have no order; write {more}{list}, the most \
-         important first"
-    );
-    invalid(String::new(), &problem)
 }
 
 fn append<'a, N: Node<'a>>(found: Least<N>, direction: Direction, key: &mut Vec<u8>) -> Result<()> {

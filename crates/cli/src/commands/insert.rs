@@ -1,6 +1,6 @@
 //! `insert`: one document, or one in each line.
 
-use velocitydb::{Database, DocumentId, Documents, Encoded, IntoFields, check_own_fields, object};
+use velocitydb::{DocumentId, Documents, Encoded, IntoFields, check_own_fields, object};
 
 use super::write::written;
 use crate::args::{self, Format};

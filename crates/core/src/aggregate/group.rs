@@ -22,7 +22,7 @@ use crate::{Object, Result, Value};
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     pub(super) key: GroupKey,
-    /// In the order of their names.
+    /// In the order in which they are written.
     pub(super) fields: Vec<(String, Plan)>,
     pub(super) order: Order,
 }
@@ -288,15 +288,11 @@ impl<'p> Grouper<'p> {
     fn take(&mut self, at: usize) -> Object {
         let fields = &self.plan.fields;
         let states = &mut self.states[at * fields.len()..][..fields.len()];
-        let mut values = fields.iter().zip(states).map(|((name, plan), state)| {
+        let values = fields.iter().zip(states).map(|((name, plan), state)| {
             let state = std::mem::replace(state, State::Count(0));
-            (name.clone(), state.into_value(&plan.kind))
+            (name.as_str(), state.into_value(&plan.kind))
         });
-        let before = fields.partition_point(|(name, _)| name.as_str() < ID);
-        let mut object = Vec::with_capacity(fields.len() + 1);
-        object.extend(values.by_ref().take(before));
-        object.push((ID.to_owned(), std::mem::take(&mut self.groups[at].id)));
-        object.extend(values);
-        Object::from_sorted(object).expect("the fields are in the order of their names")
+        let id = std::mem::take(&mut self.groups[at].id);
+        std::iter::once((ID, id)).chain(values).collect()
     }
 }

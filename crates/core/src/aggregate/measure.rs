@@ -1,6 +1,7 @@
 //! The size of values: in memory, for the bounds of a query, and encoded, for the bounds of a
 //! document.
 
+use crate::field_order::FieldOrder;
 use crate::format::tag;
 use crate::limits::{DEPTH_MAX, DOCUMENT_BYTES_MAX, FIELD_NAME_BYTES_MAX};
 use crate::{Error, Object, Result, Value};
@@ -69,7 +70,8 @@ fn encoded_object(object: &Object, depth: usize) -> Result<usize> {
         check_name(name)?;
         body += if name.len() < 0x80 { 1 } else { 2 } + name.len() + encoded(value, depth)?;
     }
-    container(object.len(), body, depth)
+    let order = if object.is_sorted_by_name() { 0 } else { FieldOrder::length(object.len()) };
+    Ok(container(object.len(), body, depth)? + order)
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -137,6 +139,8 @@ mod tests {
             object! { "a": (Decimal::ONE), "b": (Decimal::NAN), "c": (ObjectId::default()) },
             object! { "a": (Uuid::default()), "b": (Binary::new(0, [1])), "c": (Foreign::min_key()) },
             object! { "a": (Value::Binary(Binary::new(0, [1]))), "b": (Foreign::symbol("a")) },
+            object! { "c": 1, "a": { "y": 1, "x": [{ "b": 1, "a": 2 }] }, "b": 3 },
+            (0..300).rev().map(|n| (n.to_string(), n)).collect(),
         ] {
             let encoded = Encoded::from_object(&object).unwrap();
             assert_eq!(encoded_object(&object, 1), Ok(encoded.as_bytes().len()));

@@ -11,7 +11,7 @@ use super::measure::Measure;
 use super::row::Row;
 use super::run::Run;
 use super::stage::{Kind, Stages};
-use crate::{DocumentView, Error, Filter, Object, Result, Sort, Value, json};
+use crate::{DocumentView, Error, Filter, Object, Result, Sort, Value};
 
 /// A pipeline of stages through which rows pass, in MongoDB's language.
 ///
@@ -79,9 +79,6 @@ pub struct Leading<'p> {
 impl Pipeline {
     /// Reads a pipeline: a list of stages.
     ///
-    /// Objects have no order, so a sort by several fields is a list:
-    /// `{"$sort": [{"a": 1}, {"b": -1}]}`.
-    ///
     /// # Errors
     ///
     /// [`Error::InvalidQuery`], with the path of the mistake and what would be right.
@@ -93,14 +90,13 @@ impl Pipeline {
         Ok(Self { stages, source, parser, problem: None })
     }
 
-    /// Reads a pipeline from JSON text, extended JSON included. The keys of a sort count in the order
-    /// in which they are written.
+    /// Reads a pipeline from JSON text, extended JSON included.
     ///
     /// # Errors
     ///
     /// Those of [`Pipeline::from_value`], and of text that is not JSON.
     pub fn from_json(text: &str) -> Result<Self> {
-        Self::from_value(&json::parse_query(text)?)
+        Self::from_value(&Value::from_json(text)?)
     }
 
     /// The pipeline as [`Pipeline::from_value`] reads it.

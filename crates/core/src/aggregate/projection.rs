@@ -3,8 +3,7 @@
 
 use super::expression::{Needs, Node};
 use super::measure::Measure;
-use super::row::{Row, World};
-use crate::document::META;
+use super::row::{Row, World, find};
 use crate::limits::DEPTH_MAX;
 use crate::{DocumentView, Object, Result, Value};
 
@@ -36,7 +35,7 @@ pub(super) struct Computed {
     pub(super) depth: usize,
 }
 
-/// Which fields of an object are kept, dropped or set, in the order of their names.
+/// Which fields of an object are kept, dropped or set, in the order in which they are named.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Branch(pub(super) Vec<(String, Part)>);
 
@@ -67,9 +66,11 @@ impl Projection {
         let mut values = self.compute(&row, world)?;
         match (self.mode, row) {
             (Mode::Include, Row::Document(document)) => {
-                self.include_document(&document, &mut values)
+                Ok(id_first(self.include_document(&document, &mut values)?))
             }
-            (Mode::Include, Row::Object(object)) => Ok(self.root.include(object, &values)),
+            (Mode::Include, Row::Object(object)) => {
+                Ok(id_first(self.root.include(object, &values)))
+            }
             (Mode::Exclude, row) => Ok(self.root.exclude(row.into_object(world.input)?)),
             (Mode::Add, row) => Ok(self.root.add(row.into_object(world.input)?, &values)),
         }
@@ -97,26 +98,71 @@ impl Projection {
         document: &DocumentView<'_>,
         values: &mut [Option<Value>],
     ) -> Result<Object> {
-        let mut fields = Vec::with_capacity(self.root.0.len());
+        let mut included = Included::with_capacity(self.root.0.len());
         for (name, part) in &self.root.0 {
-            let value = match part {
-                Part::Drop => None,
+            match part {
+                Part::Drop => {}
                 // No other part of the tree has this number.
-                Part::Compute(at) => values[*at].take(),
-                Part::Keep => field(document, name)?,
-                Part::Branch(branch) => branch.include_part(field(document, name)?, values),
-            };
-            fields.extend(value.map(|value| (name.clone(), value)));
+                Part::Compute(at) => included.add(None, name, values[*at].take()),
+                Part::Keep | Part::Branch(_) => {
+                    let (at, value) = find(document, name)?.unzip();
+                    included.add(at, name, part.include(value, values));
+                }
+            }
         }
-        Ok(Object::from_sorted(fields).expect("the parts are in the order of their names"))
+        Ok(included.into_object())
     }
 }
 
-fn field(document: &DocumentView<'_>, name: &str) -> Result<Option<Value>> {
-    if name.starts_with('_') && META.contains(&name) {
-        return Ok(document.meta(name));
+/// A computed `_id` comes first, as a kept one does.
+fn id_first(mut object: Object) -> Object {
+    if object.keys().next() != Some(ID)
+        && let Some(id) = object.remove(ID)
+    {
+        object.prepend([(ID, id)]);
     }
-    document.fields.get(name)?.map(|value| value.to_value()).transpose()
+    object
+}
+
+const ID: &str = "_id";
+
+/// The fields of an object that is being made: those that it had, in their order, and then the new
+/// ones in the order in which they are named.
+struct Included<'p> {
+    kept: Vec<(usize, &'p str, Value)>,
+    new: Vec<(&'p str, Value)>,
+}
+
+impl<'p> Included<'p> {
+    fn with_capacity(capacity: usize) -> Self {
+        Self { kept: Vec::with_capacity(capacity), new: Vec::new() }
+    }
+
+    /// Adds a field, if it has a value, with the position at which it was.
+    fn add(&mut self, position: Option<usize>, name: &'p str, value: Option<Value>) {
+        match (position, value) {
+            (_, None) => {}
+            (Some(at), Some(value)) => self.kept.push((at, name, value)),
+            (None, Some(value)) => self.new.push((name, value)),
+        }
+    }
+
+    fn into_object(mut self) -> Object {
+        self.kept.sort_unstable_by_key(|(at, ..)| *at);
+        self.kept.into_iter().map(|(_, name, value)| (name, value)).chain(self.new).collect()
+    }
+}
+
+impl Part {
+    /// What is kept of the value of a field, or made in its place.
+    fn include(&self, value: Option<Value>, values: &[Option<Value>]) -> Option<Value> {
+        match self {
+            Self::Keep => value,
+            Self::Drop => None,
+            Self::Compute(at) => values[*at].clone(),
+            Self::Branch(branch) => branch.include_part(value, values),
+        }
+    }
 }
 
 impl Branch {
@@ -129,21 +175,17 @@ impl Branch {
         })
     }
 
-    fn include(&self, object: Object, values: &[Option<Value>]) -> Object {
-        let mut found = object.into_iter().peekable();
-        let mut fields = Vec::with_capacity(self.0.len());
+    fn include(&self, mut object: Object, values: &[Option<Value>]) -> Object {
+        let mut included = Included::with_capacity(self.0.len());
         for (name, part) in &self.0 {
-            while found.next_if(|(other, _)| other < name).is_some() {}
-            let value = found.next_if(|(other, _)| other == name).map(|(_, value)| value);
-            let value = match part {
-                Part::Keep => value,
-                Part::Drop => None,
-                Part::Compute(at) => values[*at].clone(),
-                Part::Branch(branch) => branch.include_part(value, values),
+            let found = match part {
+                Part::Keep | Part::Branch(_) => object.take(name),
+                Part::Drop | Part::Compute(_) => None,
             };
-            fields.extend(value.map(|value| (name.clone(), value)));
+            let (at, value) = found.unzip();
+            included.add(at, name, part.include(value, values));
         }
-        Object::from_sorted(fields).expect("the parts are in the order of their names")
+        included.into_object()
     }
 
     /// A value with only the kept parts.

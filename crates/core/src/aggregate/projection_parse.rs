@@ -34,7 +34,7 @@ impl Projection {
         let only_id_is_kept = !keeps && !drops && id.is_some() && !id_is_dropped;
         if keeps || only_id_is_kept {
             match id {
-                None => projection.root.put("_id", Part::Keep),
+                None => projection.root.0.push(("_id".to_owned(), Part::Keep)),
                 Some(at) if id_is_dropped => drop(projection.root.0.remove(at)),
                 Some(_) => {}
             }
@@ -151,13 +151,11 @@ impl<'p> Reader<'p> {
         let (last, way) = self.names.split_last().expect("a path has a segment");
         let mut branch = &mut self.projection.root;
         for name in way {
-            let at = match branch.0.binary_search_by(|(other, _)| other.cmp(name)) {
-                Ok(at) => at,
-                Err(at) => {
-                    branch.0.insert(at, (name.clone(), Part::Branch(Branch::default())));
-                    at
-                }
-            };
+            let found = branch.0.iter().position(|(other, _)| other == name);
+            let at = found.unwrap_or_else(|| {
+                branch.0.push((name.clone(), Part::Branch(Branch::default())));
+                branch.0.len() - 1
+            });
             match &mut branch.0[at].1 {
                 Part::Branch(inner) => branch = inner,
                 _ => return self.parser.refuse("is inside of another field that is named too"),
@@ -168,15 +166,7 @@ impl<'p> Reader<'p> {
                 .parser
                 .refuse("is named twice, or has fields inside of it that are named too");
         }
-        branch.put(last, part);
+        branch.0.push((last.clone(), part));
         Ok(())
-    }
-}
-
-impl Branch {
-    /// Adds a part that is not there yet.
-    fn put(&mut self, name: &str, part: Part) {
-        let at = self.0.partition_point(|(other, _)| other.as_str() < name);
-        self.0.insert(at, (name.to_owned(), part));
     }
 }

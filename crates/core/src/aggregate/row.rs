@@ -7,7 +7,7 @@ use super::context::Shared;
 use super::expression::Env;
 use super::expression::Frame;
 use crate::document::META;
-use crate::{DocumentId, DocumentView, Encoded, Header, Object, Result};
+use crate::{DocumentId, DocumentView, Encoded, Header, Object, Result, Value};
 
 /// A row that is pushed into a pipeline, and passed from stage to stage.
 #[derive(Debug, Clone)]
@@ -45,20 +45,28 @@ impl Input {
         let Some(needed) = &self.needed else {
             let mut object = document.fields.to_object()?;
             META.iter().for_each(|name| drop(object.remove(name)));
-            let meta = self.meta.iter().filter_map(|name| Some((*name, document.meta(name)?)));
-            object.extend(meta);
+            object.prepend(self.meta.iter().filter_map(|name| Some((*name, document.meta(name)?))));
             return Ok(object);
         };
-        let mut fields = Vec::with_capacity(needed.len());
+        let mut found = Vec::with_capacity(needed.len());
         for name in needed {
-            let value = match META.contains(&name.as_str()) {
-                true => document.meta(name),
-                false => document.fields.get(name)?.map(|value| value.to_value()).transpose()?,
-            };
-            fields.extend(value.map(|value| (name.clone(), value)));
+            found.extend(find(document, name)?.map(|(at, value)| (at, name, value)));
         }
-        Ok(Object::from_sorted(fields).expect("a set is sorted"))
+        found.sort_unstable_by_key(|(at, ..)| *at);
+        Ok(found.into_iter().map(|(_, name, value)| (name.as_str(), value)).collect())
     }
+}
+
+/// A field of a document and its position in the order of output: that of [`META`], and behind it
+/// that in which the document was written.
+pub(super) fn find(document: &DocumentView<'_>, name: &str) -> Result<Option<(usize, Value)>> {
+    if name.starts_with('_')
+        && let Some(at) = META.iter().position(|meta| *meta == name)
+    {
+        return Ok(document.meta(name).map(|value| (at, value)));
+    }
+    let found = document.fields.find(name)?;
+    found.map(|(at, value)| Ok((META.len() + at, value.to_value()?))).transpose()
 }
 
 /// The environment of a stage: the run, the variables around the pipeline, and the needed fields of

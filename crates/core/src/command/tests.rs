@@ -426,7 +426,7 @@ fn parts_in_another_form_are_refused() {
     let creating = |spec: Object| Command::decode(&with_body(&[b"\x05\x01c", &encoded(spec)]));
     update(object! { "$set": { "a": 1 } }).unwrap();
     matching(object! { "a": 1, "b": 2 }).unwrap();
-    creating(object! { "name": "a_1", "keys": [{ "a": 1 }] }).unwrap();
+    creating(object! { "keys": [{ "a": 1 }], "name": "a_1" }).unwrap();
     let others = [
         update(object! { "a": 1 }),
         update(object! { "$push": { "a": 1 } }),
@@ -434,9 +434,14 @@ fn parts_in_another_form_are_refused() {
         matching(object! { "a": { "$eq": 1 } }),
         matching(object! { "$and": [{ "a": 1 }, { "b": 2 }] }),
         matching(object! { "a": { "$in": [2, 1] } }),
+        matching(object! { "b": 2, "a": 1 }),
+        matching(object! { "a": { "$lt": 2, "$gt": 1 } }),
+        update(object! { "$set": { "b": 1, "a": 1 } }),
+        update(object! { "$set": { "b": 1 }, "$inc": { "a": 1 } }),
+        creating(object! { "name": "a_1", "keys": [{ "a": 1 }] }),
         creating(object! { "keys": [{ "a": 1 }] }),
-        creating(object! { "name": "a_1", "keys": { "a": 1 } }),
-        creating(object! { "name": "a_1", "keys": [{ "a": 1 }], "unique": false }),
+        creating(object! { "keys": { "a": 1 }, "name": "a_1" }),
+        creating(object! { "keys": [{ "a": 1 }], "name": "a_1", "unique": false }),
     ];
     for other in others {
         let error = other.unwrap_err().to_string();

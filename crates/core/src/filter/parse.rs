@@ -111,7 +111,8 @@ impl Parser {
 
     fn operators(&mut self, operators: &Object) -> Result<Vec<Test>> {
         let mut tests = Vec::with_capacity(operators.len());
-        for (operator, operand) in operators {
+        // Filters that differ only in order are equal.
+        for (operator, operand) in operators.by_name() {
             if operator == "$options" && operators.contains_key("$regex") {
                 continue;
             }

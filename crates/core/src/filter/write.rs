@@ -6,7 +6,8 @@ use super::value_type::ValueType;
 use crate::{Object, Value};
 
 impl Predicate {
-    /// The predicate as an object that parses as this predicate.
+    /// The predicate as an object that parses as this predicate. Paths and operators are in the
+    /// order of their names, since the order in which they were written does not matter.
     pub fn to_object(&self) -> Object {
         let mut object = Object::new();
         let mut rest = Vec::new();
@@ -18,6 +19,7 @@ impl Predicate {
         if !rest.is_empty() {
             object.insert("$and", rest);
         }
+        object.sort_by_name();
         object
     }
 
@@ -36,6 +38,7 @@ impl Predicate {
                     rest.push(Object::from([(place, operators)]).into());
                 } else {
                     taken.extend(operators);
+                    taken.sort_by_name();
                 }
                 return;
             }
@@ -92,6 +95,7 @@ impl Test {
 pub(crate) fn operators_to_object(tests: &[Test]) -> Object {
     let mut object = Object::new();
     tests.iter().for_each(|test| object.extend(test.to_operators()));
+    object.sort_by_name();
     object
 }
 
@@ -106,7 +110,7 @@ impl Pattern {
     fn to_object(&self) -> Object {
         let mut object = Object::from([("$regex", self.source())]);
         if !self.options().is_empty() {
-            object.insert("$options", self.options());
+            object.prepend([("$options", self.options())]);
         }
         object
     }

@@ -20,9 +20,8 @@ impl Projection {
         let mut object = self.fields(document.fields.as_value())?;
         object.remove(ID);
         object.remove(METADATA);
-        if self.includes_id() {
-            object.insert(ID, document.id);
-        }
+        let id = self.includes_id().then_some((ID, Value::from(document.id)));
+        object.prepend(id);
         if let (Some(rule), Some(metadata)) = (&self.metadata, document.meta_node(METADATA)) {
             object.extend(included(metadata, rule, 0)?.map(|value| (METADATA, value)));
         }
@@ -44,7 +43,7 @@ impl Projection {
         match (self.mode, self.includes_id()) {
             (Mode::Exclude, false) if self.id_part().is_some() => drop(projected.remove(ID)),
             (Mode::Include, true) => {
-                projected.extend(object.get(ID).map(|value| (ID, value.clone())));
+                projected.prepend(object.get(ID).map(|value| (ID, value.clone())));
             }
             _ => {}
         }
@@ -74,13 +73,15 @@ impl Projection {
 fn include<'a, N: Node<'a>>(node: N, rules: &Rules, depth: usize) -> Result<Option<Value>> {
     match node.shape(depth)? {
         Shape::Object(_) => {
-            let mut object = Object::new();
+            let mut found = Vec::with_capacity(rules.len());
             for (name, rule) in rules {
-                let Some(value) = node.field(name)? else { continue };
+                let Some((at, value)) = node.find(name)? else { continue };
                 let value = included(value, rule, depth)?;
-                object.extend(value.map(|value| (name.as_str(), value)));
+                found.extend(value.map(|value| (at, name, value)));
             }
-            Ok(Some(object.into()))
+            found.sort_unstable_by_key(|(at, ..)| *at);
+            let fields = found.into_iter().map(|(_, name, value)| (name.as_str(), value));
+            Ok(Some(fields.collect::<Object>().into()))
         }
         Shape::Array(items) => {
             let mut kept: Vec<Value> = Vec::new();

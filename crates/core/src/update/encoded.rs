@@ -8,7 +8,7 @@ use crate::encoder::append;
 use crate::format::Names;
 use crate::{Encoded, Object, RawObject, Result, Time};
 
-/// The names of top-level fields, in canonical order.
+/// The names of top-level fields, sorted.
 type FieldNames<'a> = SmallVec<[&'a str; 8]>;
 
 impl Update {
@@ -45,24 +45,25 @@ impl Update {
     }
 }
 
-/// The fields, with the touched ones replaced by `changed`.
+/// The fields, with the touched ones replaced by `changed`: in their places, the new ones last.
 fn merge(fields: RawObject<'_>, touched: &[&str], changed: &Object) -> Result<Encoded> {
     let mut bytes = Vec::with_capacity(fields.as_encoded().len() + 64);
     append(&mut bytes, Names::Document, |encoder| {
         encoder.begin(Container::Object)?;
-        let mut changed = changed.iter().peekable();
+        let mut found = 0;
         for field in fields.iter() {
             let (name, value) = field?;
-            while let Some((name, value)) = changed.next_if(|(other, _)| *other <= name) {
-                encoder.key(name)?;
-                encoder.value(value)?;
-            }
             if touched.binary_search(&name).is_err() {
                 encoder.key(name)?;
                 encoder.encoded(value.as_encoded())?;
+            } else if let Some(value) = changed.get(name) {
+                encoder.key(name)?;
+                encoder.value(value)?;
+                found += 1;
             }
         }
-        for (name, value) in changed {
+        // The update has appended the new ones to those that it found.
+        for (name, value) in changed.iter().skip(found) {
             encoder.key(name)?;
             encoder.value(value)?;
         }

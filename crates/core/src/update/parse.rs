@@ -10,7 +10,7 @@ use crate::filter::{
 };
 use crate::format::Names;
 use crate::vocabulary::{self, Kind};
-use crate::{Error, Object, Path, RawValue, Result, Value, json, value};
+use crate::{Error, Object, Path, RawValue, Result, Value, value};
 
 const OPERATORS: [&str; 13] = [
     "$set",
@@ -68,10 +68,9 @@ impl Update {
         Self::from_operations(operations)
     }
 
-    /// Reads an update from JSON text, extended JSON included. The keys of a `$sort` keep the
-    /// order in which they are written.
+    /// Reads an update from JSON text, extended JSON included.
     pub fn from_json(text: &str) -> Result<Self> {
-        match json::parse_query(text)? {
+        match Value::from_json(text)? {
             Value::Object(update) => Self::from_object(update),
             Value::Array(_) => Err(Error::InvalidQuery {
                 what: "update".into(),
@@ -84,7 +83,8 @@ impl Update {
         }
     }
 
-    /// The update as an object of operators, which [`Update::from_object`] reads.
+    /// The update as an object of operators, which [`Update::from_object`] reads. Operators and paths
+    /// are in the order of their names, since the order in which they were written does not matter.
     pub fn to_object(&self) -> Object {
         let mut update = Object::new();
         for Operation { path, action } in &self.operations {
@@ -92,6 +92,10 @@ impl Update {
             let operands = operands.as_object_mut().expect("operators have objects");
             operands.insert(path.to_string(), action.to_value());
         }
+        for (_, operands) in update.iter_mut() {
+            operands.as_object_mut().expect("operators have objects").sort_by_name();
+        }
+        update.sort_by_name();
         update
     }
 
@@ -212,10 +216,15 @@ impl SortKey {
         let (path, direction) = match key {
             Value::Object(key) if key.len() == 1 => {
                 let (path, direction) = key.iter().next().expect("there is one field");
-                (Some(path.parse()?), direction)
+                (Some(path), direction)
             }
             direction => (None, direction),
         };
+        Self::new(path, direction)
+    }
+
+    fn new(path: Option<&str>, direction: &Value) -> Result<Self, Refused> {
+        let path = path.map(str::parse).transpose()?;
         match direction {
             Value::Int(1) | Value::Float(1.0) => Ok(Self { path, descending: false }),
             Value::Int(-1) | Value::Float(-1.0) => Ok(Self { path, descending: true }),
@@ -282,12 +291,10 @@ fn parse_push(operand: Value) -> Result<Push, Refused> {
     let sort = match modifiers.remove(SORT) {
         None => Vec::new(),
         Some(Value::Array(keys)) => keys.iter().map(SortKey::parse).collect::<Result<_, _>>()?,
-        Some(Value::Object(keys)) if keys.len() > 1 => {
-            return Err(Refused::Operand(
-                "a $sort by several fields as a list, such as [{\"a\": 1}, {\"b\": -1}], since \
-                 objects have no order",
-            ));
-        }
+        Some(Value::Object(keys)) if !keys.is_empty() => keys
+            .iter()
+            .map(|(path, direction)| SortKey::new(Some(path), direction))
+            .collect::<Result<_, _>>()?,
         Some(key) => vec![SortKey::parse(&key)?],
     };
     if !modifiers.is_empty() {

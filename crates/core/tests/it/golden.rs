@@ -29,7 +29,6 @@ use std::path::Path;
 use velocitydb_core::key::{Direction, encode_key_value};
 use velocitydb_core::{
     DocumentView, Encoded, Filter, Header, Object, Projection, Result, Sort, Time, Update, Value,
-    json,
 };
 
 #[test]
@@ -148,7 +147,6 @@ impl Script {
                 leaves.extend(fanout.multikey.then(|| "(multikey)".to_owned()));
                 Ok(leaves.join(" "))
             }
-            "query" => Ok(json::parse_query(text)?.to_json()),
             other => panic!("there is no command {other:?}"),
         }
     }

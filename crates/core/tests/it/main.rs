@@ -9,6 +9,7 @@ mod aggregate;
 mod commands;
 mod damage;
 mod decimals;
+mod field_order;
 mod golden;
 mod numbers;
 mod properties;

@@ -25,15 +25,40 @@ fn documents_survive_the_round_trip() {
 }
 
 #[test]
-fn equal_content_has_equal_bytes_however_it_was_made() {
+fn identical_content_has_identical_bytes_however_it_was_made() {
     check(object(), |object| {
         let encoded = Encoded::from_object(&object).unwrap();
-        let backwards = object.clone().into_iter().rev().collect::<Object>();
-        prop_assert_eq!(&Encoded::from_object(&backwards).unwrap(), &encoded);
+        let mut again = object.clone();
+        again.insert("last", 1);
+        again.remove("last");
+        prop_assert!(again.is_identical(&object) || object.contains_key("last"));
+        prop_assert_eq!(
+            &Encoded::from_object(&object.iter().map(pair).collect()).unwrap(),
+            &encoded
+        );
         prop_assert_eq!(&Encoded::from_serialize(&object).unwrap(), &encoded);
         prop_assert_eq!(&Encoded::from_serialize(&encoded.view()).unwrap(), &encoded);
         prop_assert_eq!(&Encoded::from_json(&object.to_json()).unwrap(), &encoded);
         prop_assert_eq!(&Encoded::from_json(&object.to_json_pretty()).unwrap(), &encoded);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_order_of_fields_is_kept_and_does_not_count() {
+    check(object(), |object| {
+        let backwards = object.clone().into_iter().rev().collect::<Object>();
+        prop_assert!(backwards.keys().eq(object.keys().collect::<Vec<_>>().into_iter().rev()));
+        prop_assert_eq!(&backwards, &object);
+        prop_assert_eq!(backwards.is_identical(&object), object.len() < 2);
+        let (one, other) = (Value::from(object), Value::from(backwards));
+        let (encoded, encoded_other) = (encoded(&one), encoded(&other));
+        prop_assert!(raw(&encoded).compare(raw(&encoded_other)).unwrap().is_eq());
+        prop_assert_eq!(key(&one, Direction::Ascending), key(&other, Direction::Ascending));
+        prop_assert!(
+            one.is_simpler_than(&other) || other.is_simpler_than(&one) || one.is_identical(&other)
+        );
+        prop_assert!(!(one.is_simpler_than(&other) && other.is_simpler_than(&one)));
         Ok(())
     });
 }
@@ -49,7 +74,8 @@ fn documents_survive_json_and_serde() {
         prop_assert!(encoded.deserialize::<Object>().unwrap().is_identical(&object));
         let value = Value::from(object);
         let json = serde_json::Value::from(&value);
-        prop_assert!(Value::try_from(json.clone()).unwrap().is_identical(&value));
+        // This type sorts the names.
+        prop_assert!(Value::try_from(json.clone()).unwrap().is_identical(&sorted(value)));
         let has_non_finite = text.contains("$numberDouble");
         prop_assert!(has_non_finite || encoded.deserialize::<serde_json::Value>().unwrap() == json);
         Ok(())
@@ -175,6 +201,22 @@ fn updates_do_the_same_to_encoded_fields() {
         }
         Ok(())
     });
+}
+
+fn pair((name, value): (&str, &Value)) -> (String, Value) {
+    (name.to_owned(), value.clone())
+}
+
+/// The value with all fields in the order of their names.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        Value::Object(mut object) => {
+            object.sort_by_name();
+            object.into_iter().map(|(name, value)| (name, sorted(value))).collect::<Object>().into()
+        }
+        other => other,
+    }
 }
 
 fn encoded(value: &Value) -> Vec<u8> {

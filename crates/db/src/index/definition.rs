@@ -1,5 +1,6 @@
 //! [`Definition`]: an index as the catalog knows it, and its stored form.
 
+use smallvec::SmallVec;
 use velocitydb_core::key::Direction;
 use velocitydb_core::{
     DocumentId, DocumentView, IndexName, IndexSpec, Path, decode_varint, encode_varint,
@@ -17,6 +18,8 @@ pub(crate) struct Definition {
     pub(crate) state: IndexState,
     /// The names of the top-level fields that determine a document's entries, in order.
     roots: Vec<String>,
+    /// The numbers of its keys, in the order of their paths.
+    keys_by_path: Vec<u8>,
 }
 
 /// The progress of building an index.
@@ -59,7 +62,10 @@ impl Definition {
             keys.chain(of_filter).map(|path| path.segments()[0].name().to_owned()).collect();
         roots.sort_unstable();
         roots.dedup();
-        Ok(Definition { number, name, spec, state, roots })
+        let keys = spec.keys().keys();
+        let mut keys_by_path: Vec<u8> = (0..keys.len() as u8).collect();
+        keys_by_path.sort_by_key(|number| &keys[usize::from(*number)].path);
+        Ok(Definition { number, name, spec, state, roots, keys_by_path })
     }
 
     pub(crate) fn with_state(&self, state: IndexState) -> Definition {
@@ -80,20 +86,32 @@ impl Definition {
         self.spec.keys().keys().last().map(|key| key.direction).unwrap_or_default()
     }
 
-    /// Whether the indexed fields of two versions of a document have the same bytes, so that
-    /// their entries are the same.
+    /// The numbers of its keys, in the order of their paths.
+    pub(crate) fn keys_by_path(&self) -> &[u8] {
+        &self.keys_by_path
+    }
+
+    /// Whether the indexed fields of two versions of a document have the same bytes and the same
+    /// order, so that their entries are the same.
     pub(crate) fn has_same_source(
         &self,
         one: &DocumentView<'_>,
         other: &DocumentView<'_>,
     ) -> Result<bool> {
+        let mut positions: SmallVec<[(usize, usize); 4]> = SmallVec::new();
         for root in &self.roots {
-            let (one, other) = (one.fields.get(root)?, other.fields.get(root)?);
-            if one.map(|value| value.as_encoded()) != other.map(|value| value.as_encoded()) {
-                return Ok(false);
+            match (one.fields.find(root)?, other.fields.find(root)?) {
+                (None, None) => {}
+                (Some((at, one)), Some((other_at, other)))
+                    if one.as_encoded() == other.as_encoded() =>
+                {
+                    positions.push((at, other_at));
+                }
+                _ => return Ok(false),
             }
         }
-        Ok(true)
+        positions.sort_unstable();
+        Ok(positions.is_sorted_by_key(|(_, other)| *other))
     }
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {

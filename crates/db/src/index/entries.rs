@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! key    number of the index, a component for each of its keys, and the id, unless it is unique
-//! value  of a unique index the id; then 0 if the key does not have the exact values, and 1 if it has
-//!        them and the value would end with the bytes of an id that is not text
+//! value  of a unique index the id; then what the key does not tell:
+//!        nothing, or `ff` behind      the document has the key's values, in the order of their paths
+//!        an id that is not text
+//!        the numbers of all n keys    it has them in this order; missing ones come last
+//!        (a byte each), and n - 1
+//!        00                           its values are equal to the key's, and may differ
 //! ```
 //!
 //! The id sorts in the direction of the last key. So scanning forwards gives the order of a sort
@@ -21,9 +25,22 @@ use crate::keys::{self, Key};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) key: Key,
-    /// Whether decoding the key gives the exact values, and not only equal ones: `1`, not `1.0`.
-    pub(crate) is_exact: bool,
+    content: Content<KeyNumbers>,
 }
+
+/// What is known of a document's indexed fields from the key of its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Content<Order> {
+    /// Their values, and that they are in the order of their paths.
+    Sorted,
+    /// Their values, and in which order of keys they are.
+    Ordered(Order),
+    /// Values that are equal to theirs, but perhaps not the same: `1` or `1.0`.
+    Equal,
+}
+
+/// The numbers of keys of an index.
+type KeyNumbers = SmallVec<[u8; 4]>;
 
 /// All entries of a document.
 #[derive(Debug, Default)]
@@ -34,11 +51,13 @@ pub(crate) struct Entries {
     pub(crate) multikey: u64,
 }
 
-/// The last byte of an entry's value if its key is not exact.
-const INEXACT: u8 = 0;
+/// The last byte of an entry's value if the document's values may differ from the key's. No text ends
+/// in it, nor in the number of an index's keys less one.
+const EQUAL: u8 = 0;
 
-/// The same if it is exact, and an id precedes that can end in any byte.
-const EXACT: u8 = 1;
+/// The same behind an id that is not text, which can end in any byte, if the values are the key's in the
+/// order of their paths. No text ends in it either.
+const SORTED: u8 = u8::MAX;
 
 impl Definition {
     /// The entries of a document.
@@ -65,36 +84,54 @@ impl Definition {
         if self.spec.is_unique() {
             value.extend_from_slice(id.as_bytes());
         }
-        match entry.is_exact {
-            true if !value.is_empty() && id.as_str().is_none() => value.push(EXACT),
-            true => {}
-            false => value.push(INEXACT),
+        match &entry.content {
+            Content::Sorted if !value.is_empty() && id.as_str().is_none() => value.push(SORTED),
+            Content::Sorted => {}
+            Content::Ordered(numbers) => {
+                value.extend_from_slice(numbers);
+                value.push(numbers.len() as u8 - 1);
+            }
+            Content::Equal => value.push(EQUAL),
         }
         value
     }
 
     /// The fast path for most documents: no arrays, one entry, no allocated lists.
     fn plain_entry(&self, document: &DocumentView<'_>) -> Result<Plain> {
-        let mut entry = Entry { key: keys::entries(self.number), is_exact: true };
         let mut component = Vec::with_capacity(64);
-        let mut is_missing = true;
+        let (mut is_missing, mut is_exact) = (true, true);
+        let mut places: SmallVec<[Option<Place>; 4]> = SmallVec::new();
         for (number, path) in self.paths().enumerate() {
-            let value = match plain_value(document, path)? {
+            let (value, place) = match plain_value(document, path)? {
                 Leaf::Array => return Ok(Plain::HasArrays),
-                Leaf::Missing => None,
-                Leaf::Value(value) => Some(value),
+                Leaf::Missing => (None, None),
+                Leaf::Value(value, place) => (Some(value), Some(place)),
             };
             is_missing &= value.is_none();
             // If `a.b` is missing, the key does not say whether there is an `a`.
-            let is_exact = value.map_or(Ok(path.segments().len() == 1), is_exact)?;
-            entry.is_exact &= is_exact;
+            is_exact &= value.map_or(Ok(path.segments().len() == 1), has_exact_key)?;
             append(value, self.direction(number), &mut component)?;
+            places.push(place);
         }
         if is_missing && self.spec.is_sparse() {
             return Ok(Plain::None);
         }
+        let content = if is_exact { self.order_of(&places) } else { Content::Equal };
+        let mut entry = Entry { key: keys::entries(self.number), content };
         self.finish(&mut entry, &component, document.id)?;
         Ok(Plain::One(entry))
+    }
+
+    /// In which order a document has the fields at these places, one for each key.
+    fn order_of(&self, places: &[Option<Place>]) -> Content<KeyNumbers> {
+        let place = |number: &u8| places[usize::from(*number)].as_ref();
+        let present = self.keys_by_path().iter().filter(|number| place(number).is_some());
+        if present.is_sorted_by_key(place) {
+            return Content::Sorted;
+        }
+        let mut numbers = KeyNumbers::from_slice(self.keys_by_path());
+        numbers.sort_by_key(|number| (place(number).is_none(), place(number)));
+        Content::Ordered(numbers)
     }
 
     /// The entries of a document with arrays: one for each combination of the values on its paths.
@@ -134,7 +171,7 @@ impl Definition {
             return Ok(entries);
         }
         for components in rows {
-            let mut entry = Entry { key: keys::entries(self.number), is_exact: false };
+            let mut entry = Entry { key: keys::entries(self.number), content: Content::Equal };
             self.finish(&mut entry, &components, document.id)?;
             entries.list.push(entry);
         }
@@ -210,23 +247,26 @@ enum Plain {
 
 enum Leaf<'a> {
     Missing,
-    Value(RawValue<'a>),
+    Value(RawValue<'a>, Place),
     Array,
 }
+
+/// Where a value is in a document: its position among the fields of each object around it.
+type Place = SmallVec<[usize; 2]>;
 
 /// The value at a path that leads through objects only.
 fn plain_value<'a>(document: &DocumentView<'a>, path: &Path) -> Result<Leaf<'a>> {
     let mut value = document.fields.as_value();
+    let mut place = Place::new();
     for segment in path.segments() {
         let Some(object) = value.as_object()? else {
             return Ok(if value.kind() == Kind::Array { Leaf::Array } else { Leaf::Missing });
         };
-        match object.get(segment.name())? {
-            Some(child) => value = child,
-            None => return Ok(Leaf::Missing),
-        }
+        let Some((at, child)) = object.find(segment.name())? else { return Ok(Leaf::Missing) };
+        value = child;
+        place.push(at);
     }
-    Ok(if value.kind() == Kind::Array { Leaf::Array } else { Leaf::Value(value) })
+    Ok(if value.kind() == Kind::Array { Leaf::Array } else { Leaf::Value(value, place) })
 }
 
 fn append(
@@ -244,12 +284,12 @@ fn append(
 }
 
 /// Whether the key of a value decodes to exactly that value.
-fn is_exact(value: RawValue<'_>) -> velocitydb_core::Result<bool> {
+fn has_exact_key(value: RawValue<'_>) -> velocitydb_core::Result<bool> {
     Ok(match value.kind() {
         Kind::Float => value.as_f64()?.is_none_or(|float| float.fract() != 0.0),
         // A key has no digits: it is that of `1.5` and of `1.50`.
         Kind::Decimal => false,
-        // They can contain floats.
+        // They can contain floats, and objects that are not in the order of their names.
         Kind::Array | Kind::Object => false,
         _ => true,
     })
@@ -271,7 +311,7 @@ pub(crate) fn append_id(id: IdRef<'_>, direction: Direction, key: &mut Key) {
     }
 }
 
-/// The id of an entry, and whether its key is exact; its components begin at `start` of the key,
+/// The id of an entry, and what its key tells; its components begin at `start` of the key,
 /// and `left` of them follow. `None` when it is not a valid entry.
 pub(crate) fn split_entry<'a>(
     definition: &Definition,
@@ -279,10 +319,10 @@ pub(crate) fn split_entry<'a>(
     value: &'a [u8],
     start: usize,
     left: usize,
-) -> Option<(EntryId<'a>, bool)> {
-    let is_exact = value.last() != Some(&INEXACT);
+) -> Option<(EntryId<'a>, Content<&'a [u8]>)> {
+    let (owner, content) = split_value(value)?;
     if definition.spec.is_unique() {
-        return Some((EntryId::Borrowed(owner_of(value)?), is_exact));
+        return Some((EntryId::Borrowed(IdRef::from_bytes(owner).ok()?), content));
     }
     let mut at = start;
     let count = definition.paths().len();
@@ -291,11 +331,11 @@ pub(crate) fn split_entry<'a>(
     }
     let id = key.get(at..)?;
     match definition.last_direction() {
-        Direction::Ascending => Some((EntryId::Borrowed(IdRef::from_bytes(id).ok()?), is_exact)),
+        Direction::Ascending => Some((EntryId::Borrowed(IdRef::from_bytes(id).ok()?), content)),
         Direction::Descending => {
             let id: Key = id.strip_suffix(&[u8::MAX])?.iter().map(|byte| !byte).collect();
             IdRef::from_bytes(&id).ok()?;
-            Some((EntryId::Inverted(id), is_exact))
+            Some((EntryId::Inverted(id), content))
         }
     }
 }
@@ -318,9 +358,20 @@ impl EntryId<'_> {
 
 /// The id in the value of an entry of a unique index. `None` when it is not valid.
 pub(crate) fn owner_of(value: &[u8]) -> Option<IdRef<'_>> {
-    let id = match value.split_last()? {
-        (&INEXACT | &EXACT, id) => id,
-        _ => value,
-    };
-    IdRef::from_bytes(id).ok()
+    IdRef::from_bytes(split_value(value)?.0).ok()
+}
+
+/// Splits an entry's value into the id, if it has one, and what its key tells.
+fn split_value(value: &[u8]) -> Option<(&[u8], Content<&[u8]>)> {
+    const LAST_MAX: u8 = limits::SORT_KEYS_MAX as u8 - 1;
+    match value.split_last() {
+        Some((&EQUAL, owner)) => Some((owner, Content::Equal)),
+        Some((&SORTED, owner)) => Some((owner, Content::Sorted)),
+        Some((&last @ ..=LAST_MAX, rest)) => {
+            let (owner, numbers) =
+                rest.split_at_checked(rest.len().checked_sub(usize::from(last) + 1)?)?;
+            Some((owner, Content::Ordered(numbers)))
+        }
+        _ => Some((value, Content::Sorted)),
+    }
 }

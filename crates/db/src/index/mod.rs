@@ -5,4 +5,4 @@ mod definition;
 mod entries;
 
 pub(crate) use definition::{Definition, IndexState, IndexTotals};
-pub(crate) use entries::{Entries, Entry, EntryId, append_id, owner_of, split_entry};
+pub(crate) use entries::{Content, Entries, Entry, EntryId, append_id, owner_of, split_entry};

@@ -17,7 +17,7 @@ use super::plan::Plan;
 use super::progress::{Parts, Progress, RangeProgress, Verdict, corrupt_entry, visit_part};
 use super::target::Target;
 use crate::Result;
-use crate::index::{Definition, EntryId, split_entry};
+use crate::index::{Content, Definition, EntryId, split_entry};
 use crate::keys::{self, DOCUMENTS, INDEXES, Key};
 
 /// Ids of documents that were already found.
@@ -302,7 +302,7 @@ impl<'a> Execution<'a> {
             self.control.step()?;
             return visit(Hit { id: UNREAD, record: Record::NotFetched });
         }
-        let (id, is_exact) = place.split_entry(key, value)?;
+        let (id, content) = place.split_entry(key, value)?;
         let id = id.by_ref();
         if !self.is_new(id)? {
             // The verdict on its document is not known any more.
@@ -310,17 +310,22 @@ impl<'a> Execution<'a> {
             self.note(place.of_all, key);
             return Ok(ControlFlow::Continue(()));
         }
-        match self.need {
-            Need::Count => visit(Hit { id, record: Record::NotFetched }),
-            Need::IndexedFields if is_exact => {
+        match (self.need, content) {
+            (Need::Count, _) => visit(Hit { id, record: Record::NotFetched }),
+            (Need::IndexedFields, Content::Sorted | Content::Ordered(_)) => {
                 self.control.step()?;
-                let object = covered(&place.scan.definition, key, id)?;
+                let definition = &place.scan.definition;
+                let order = match content {
+                    Content::Ordered(order) => order,
+                    _ => definition.keys_by_path(),
+                };
+                let object = covered(definition, key, order, id)?;
                 if self.filter.is_some_and(|filter| !filter.matches_object(&object)) {
                     return Ok(ControlFlow::Continue(()));
                 }
                 visit(Hit { id, record: Record::Covered(object) })
             }
-            Need::Documents | Need::IndexedFields => self.fetch(id, Some((place, key)), visit),
+            (Need::Documents | Need::IndexedFields, _) => self.fetch(id, Some((place, key)), visit),
         }
     }
 
@@ -495,8 +500,12 @@ struct ScanRange<'a> {
 }
 
 impl ScanRange<'_> {
-    /// The id of an entry, and whether its key has the exact values.
-    fn split_entry<'e>(&self, key: &'e [u8], value: &'e [u8]) -> Result<(EntryId<'e>, bool)> {
+    /// The id of an entry, and what its key tells.
+    fn split_entry<'e>(
+        &self,
+        key: &'e [u8],
+        value: &'e [u8],
+    ) -> Result<(EntryId<'e>, Content<&'e [u8]>)> {
         let (scan, start) = (self.scan, self.scan.prefixes[self.number]);
         let left = scan.definition.paths().len() - scan.fixed;
         let split = split_entry(&scan.definition, key, value, start, left);
@@ -537,19 +546,28 @@ const SEEN: &str = "memory of a query for the ids that it has seen in bytes";
 /// The overhead of an id in a set, in bytes.
 const SEEN_BYTES: usize = 48;
 
-/// The fields in an entry's key, and the id.
-fn covered(definition: &Definition, key: &[u8], id: IdRef<'_>) -> Result<Object> {
+/// The id and the fields in an entry's key, which the document has in the order of these keys.
+fn covered(definition: &Definition, key: &[u8], order: &[u8], id: IdRef<'_>) -> Result<Object> {
     use velocitydb_core::key::{Component, decode_component};
-    let mut object = Object::with_capacity(definition.paths().len() + 1);
-    object.insert("_id", id.to_value());
+    let mut found: SmallVec<[_; 4]> = SmallVec::new();
     let mut at = keys::entries(definition.number).len();
     for (number, path) in definition.paths().enumerate() {
         let rest = key.get(at..).unwrap_or_default();
         let (component, length) = decode_component(rest, definition.direction(number))?;
         at += length;
+        found.push(Some((path, component)));
+    }
+    let mut object = Object::with_capacity(found.len() + 1);
+    object.insert("_id", id);
+    for number in order {
+        let next = found.get_mut(usize::from(*number)).and_then(Option::take);
+        let (path, component) = next.ok_or_else(|| corrupt_entry("index entry", key))?;
         if let Component::Value(value) = component {
             path.set(&mut object, value)?;
         }
     }
-    Ok(object)
+    match found.iter().any(Option::is_some) {
+        true => Err(corrupt_entry("index entry", key)),
+        false => Ok(object),
+    }
 }

@@ -69,10 +69,10 @@ impl SchemaBuilder {
     /// Generates and compiles the schema. An error says which field is wrong.
     pub fn build(self) -> Result<Schema> {
         let mut object = self.whole.into_schema(&mut Vec::new())?;
-        object.insert("$schema", DRAFT);
         // Documents are always objects.
         object.remove("type");
         object.remove("storedType");
+        object.prepend([("$schema", DRAFT)]);
         let schema = Schema::from_object(&object)?;
         check_defaults(&schema)?;
         Ok(schema)

@@ -138,7 +138,7 @@ impl Document {
     ///
     /// When the stored bytes are corrupt.
     pub fn to_object(&self) -> Result<Object> {
-        let mut object = Object::from([(ID, self.id.as_str())]);
+        let mut object = Object::from([(ID, self.id.to_value())]);
         object.extend(self.fields()?);
         Ok(object)
     }
@@ -150,7 +150,7 @@ impl Document {
     ///
     /// When the stored bytes are corrupt.
     pub fn to_object_with_meta(&self) -> Result<Object> {
-        let mut object = Object::from([(ID, self.id.as_str())]);
+        let mut object = Object::from([(ID, self.id.to_value())]);
         object.insert(METADATA, self.metadata());
         object.extend(self.fields()?);
         Ok(object)

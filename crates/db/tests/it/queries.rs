@@ -72,7 +72,10 @@ impl Queries {
     /// Any value, with arrays and objects.
     pub fn value(&mut self) -> Value {
         match self.random.within(0..12) {
-            0 => Value::from(object! { "x": self.scalar() }),
+            0 => {
+                let object = object! { "x": self.scalar(), "y": self.random.within(0..2) };
+                self.shuffled(object).into()
+            }
             1 => self.scalars(),
             2 => Value::from(vec![self.scalars(), self.scalar()]),
             _ => self.scalar(),
@@ -89,8 +92,20 @@ impl Queries {
             0 => self.scalar(),
             1 => Value::from(Object::new()),
             2 => Value::from(object! { "x": self.value() }),
+            3 => Value::from(object! { "y": self.scalar(), "x": self.scalar() }),
             _ => Value::from(object! { "x": self.scalar(), "y": self.scalar() }),
         }
+    }
+
+    /// The same fields in any order.
+    fn shuffled(&mut self, object: Object) -> Object {
+        let mut left: Vec<(String, Value)> = object.into_iter().collect();
+        let mut fields = Object::with_capacity(left.len());
+        while !left.is_empty() {
+            let at = self.random.within(0..left.len() as u64) as usize;
+            fields.extend([left.swap_remove(at)]);
+        }
+        fields
     }
 
     /// The fields of a document.
@@ -104,7 +119,10 @@ impl Queries {
         match self.random.within(0..4) {
             0 => drop(object.insert("d", self.item())),
             1 => drop(object.insert("d", self.value())),
-            2 => drop(object.insert("d", object! { "x": self.scalar(), "y": self.value() })),
+            2 => {
+                let d = object! { "x": self.scalar(), "y": self.value() };
+                object.insert("d", self.shuffled(d));
+            }
             _ => {}
         }
         if self.random.one_in(2) {
@@ -114,7 +132,7 @@ impl Queries {
             let count = self.random.within(0..4);
             object.insert("items", (0..count).map(|_| self.item()).collect::<Value>());
         }
-        object
+        self.shuffled(object)
     }
 
     /// What a field is compared with.

@@ -13,11 +13,11 @@ const TOLERANCE: f64 = 1e-9;
 /// By how much they may differ near zero, where sums of numbers around 1 cancel out.
 const TOLERANCE_NEAR_ZERO: f64 = 1e-12;
 
-/// Whether both answers are the same, including the representation of numbers: integers differ from
-/// floats, and zero has a sign. Answers of VelocityDB have to be the same in this sense, whatever the
-/// plan.
+/// Whether both answers are the same, including the representation of numbers and the order of fields:
+/// integers differ from floats, and zero has a sign. Answers of VelocityDB have to be the same in this
+/// sense, whatever the plan.
 pub fn look_alike(a: &Answer, b: &Answer, order: Order) -> bool {
-    let lists = |a: &[Value], b: &[Value], order| lists_match(a, b, order, Numbers::AsTheyLook);
+    let lists = |a: &[Value], b: &[Value], order| lists_match(a, b, order, Looks::Compared);
     match (a, b) {
         (Answer::Documents(a), Answer::Documents(b)) => lists(a, b, order),
         (Answer::Values(a), Answer::Values(b)) => lists(a, b, Order::Free),
@@ -25,13 +25,13 @@ pub fn look_alike(a: &Answer, b: &Answer, order: Order) -> bool {
     }
 }
 
-/// When numbers count as the same.
+/// When equal values count as the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Numbers {
-    /// By their value.
-    ByValue,
-    /// By value, type, and the sign of zero.
-    AsTheyLook,
+enum Looks {
+    /// Always.
+    Ignored,
+    /// If numbers are of the same type, zeros of the same sign, and fields in the same order.
+    Compared,
 }
 
 /// Whether both answers are the same. Two refusals are, whatever their reasons.
@@ -44,8 +44,8 @@ pub fn agree(a: &Answer, b: &Answer, order: Order) -> bool {
                 a.len() == b.len() && a.iter().collect::<BTreeSet<_>>() == b.iter().collect()
             }
         },
-        (Answer::Documents(a), Answer::Documents(b)) => lists_match(a, b, order, Numbers::ByValue),
-        (Answer::Values(a), Answer::Values(b)) => lists_match(a, b, Order::Free, Numbers::ByValue),
+        (Answer::Documents(a), Answer::Documents(b)) => lists_match(a, b, order, Looks::Ignored),
+        (Answer::Values(a), Answer::Values(b)) => lists_match(a, b, Order::Free, Looks::Ignored),
         (Answer::Count(a), Answer::Count(b)) => a == b,
         _ => false,
     }
@@ -54,15 +54,15 @@ pub fn agree(a: &Answer, b: &Answer, order: Order) -> bool {
 /// Whether two values are the same: numbers by their value, whatever their type; floats nearly;
 /// objects as sets of fields.
 pub fn values_agree(a: &Value, b: &Value, order: Order) -> bool {
-    values_match(a, b, order, Numbers::ByValue)
+    values_match(a, b, order, Looks::Ignored)
 }
 
-fn values_match(a: &Value, b: &Value, order: Order, numbers: Numbers) -> bool {
+fn values_match(a: &Value, b: &Value, order: Order, looks: Looks) -> bool {
     match (a, b) {
-        (Value::Array(a), Value::Array(b)) => lists_match(a, b, order, numbers),
-        (Value::Object(a), Value::Object(b)) => objects_match(a, b, order, numbers),
+        (Value::Array(a), Value::Array(b)) => lists_match(a, b, order, looks),
+        (Value::Object(a), Value::Object(b)) => objects_match(a, b, order, looks),
         _ => match (float(a), float(b)) {
-            (Some(_), Some(_)) if numbers == Numbers::AsTheyLook && !looks_like(a, b) => false,
+            (Some(_), Some(_)) if looks == Looks::Compared && !looks_like(a, b) => false,
             (Some(a), Some(b)) => numbers_agree(a, b),
             (None, None) => a == b,
             _ => false,
@@ -81,19 +81,20 @@ fn looks_like(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn objects_match(a: &Object, b: &Object, order: Order, numbers: Numbers) -> bool {
+fn objects_match(a: &Object, b: &Object, order: Order, looks: Looks) -> bool {
     a.len() == b.len()
-        && a.iter().zip(b.iter()).all(|((a_name, a), (b_name, b))| {
-            a_name == b_name && values_match(a, b, order, numbers)
-        })
+        && (looks == Looks::Ignored || a.keys().eq(b.keys()))
+        && a.by_name()
+            .zip(b.by_name())
+            .all(|((a_name, a), (b_name, b))| a_name == b_name && values_match(a, b, order, looks))
 }
 
-fn lists_match(a: &[Value], b: &[Value], order: Order, numbers: Numbers) -> bool {
+fn lists_match(a: &[Value], b: &[Value], order: Order, looks: Looks) -> bool {
     let inner = if order == Order::Free { Order::Given } else { order };
     if a.len() != b.len() {
         return false;
     }
-    if a.iter().zip(b).all(|(a, b)| values_match(a, b, inner, numbers)) {
+    if a.iter().zip(b).all(|(a, b)| values_match(a, b, inner, looks)) {
         return true;
     }
     if order == Order::Given {
@@ -101,7 +102,7 @@ fn lists_match(a: &[Value], b: &[Value], order: Order, numbers: Numbers) -> bool
     }
     let mut left: Vec<&Value> = b.iter().collect();
     a.iter().all(|a| {
-        let found = left.iter().position(|b| values_match(a, b, inner, numbers));
+        let found = left.iter().position(|b| values_match(a, b, inner, looks));
         found.map(|at| left.swap_remove(at)).is_some()
     })
 }
@@ -136,6 +137,7 @@ mod tests {
         assert!(!agree(value!(1), value!("1"), Order::Given));
         assert!(!agree(value!(0), value!(null), Order::Given));
         assert!(!agree(value!({ "a": null }), value!({}), Order::Given));
+        assert!(agree(value!({ "a": 1, "b": 1 }), value!({ "b": 1, "a": 1 }), Order::Given));
         assert!(!agree(value!([1, 2]), value!([2, 1]), Order::Given));
         assert!(agree(value!([1, 2, 2]), value!([2, 1, 2]), Order::Free));
         assert!(!agree(value!([1, 2, 2]), value!([2, 1, 1]), Order::Free));
@@ -155,5 +157,6 @@ mod tests {
         assert!(!alike(value!(1), value!(1.0)));
         assert!(!alike(value!({ "a": 0.0 }), value!({ "a": -0.0 })));
         assert!(!alike(value!(0), value!(-0.0)));
+        assert!(!alike(value!({ "a": 1, "b": 1 }), value!({ "b": 1, "a": 1 })));
     }
 }

@@ -9,7 +9,7 @@ use super::item::Item;
 use super::node::Node;
 use super::zone::Zone;
 use crate::error::shortened;
-use crate::{Kind, Result, Time, Value, value};
+use crate::{Kind, Result, Time, Value};
 
 const ADD: &[&str] = &["startDate", "unit", "amount", "timezone"];
 const DIFF: &[&str] = &["startDate", "endDate", "unit", "timezone", "startOfWeek"];
@@ -115,18 +115,16 @@ fn parts<'e>(call: &Call<'e>) -> Result<Item<'e>> {
     let (local, iso) = (local(call, 1)?, iso(call)?);
     let Some((local, iso)) = local.zip(iso) else { return Ok(Item::null()) };
     let (hour, minute, second, millisecond) = clock(local);
-    let mut parts = crate::object! {
-        "hour": hour, "minute": minute, "second": second, "millisecond": millisecond,
-    };
-    if iso == Calendar::Iso {
+    let days = if iso == Calendar::Iso {
         let (year, week) = local.iso_week();
-        let day = local.weekday() + 1;
-        parts.extend([("isoWeekYear", year), ("isoWeek", week), ("isoDayOfWeek", day)]);
+        [("isoWeekYear", year), ("isoWeek", week), ("isoDayOfWeek", local.weekday() + 1)]
     } else {
         let (year, month, day) = local.date();
-        parts.extend([("year", year), ("month", month), ("day", day)]);
-    }
-    Ok(value!(parts).into())
+        [("year", year), ("month", month), ("day", day)]
+    };
+    let clock =
+        [("hour", hour), ("minute", minute), ("second", second), ("millisecond", millisecond)];
+    Ok(Value::Object(days.into_iter().chain(clock).collect()).into())
 }
 
 /// The calendar of the parts of a date.

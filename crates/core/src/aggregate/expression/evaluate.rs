@@ -132,7 +132,7 @@ fn object<'e>(fields: &'e [(String, Node)], env: Env<'e>) -> Result<Item<'e>> {
         env.admit("an object", measure.wrapped())?;
         values.push((name.clone(), value));
     }
-    let object = Object::from_sorted(values).expect("the parser has sorted the names");
+    let object = Object::from_fields(values).expect("an object has each name once");
     Ok(Value::Object(object).into())
 }
 

@@ -30,7 +30,7 @@ pub(in crate::aggregate) enum Node {
         path: Box<[Box<str>]>,
     },
     Array(Vec<Node>),
-    /// In the order of the names.
+    /// In the order in which they are written.
     Object(Vec<(String, Node)>),
     Call {
         builtin: &'static Builtin,

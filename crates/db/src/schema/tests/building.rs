@@ -71,8 +71,8 @@ fn the_builder_writes_a_schema_that_says_everything() {
     let schema = users().strict().description("people").build().unwrap();
     let expected = object! {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "description": "people",
         "additionalProperties": false,
+        "description": "people",
         "required": ["name"],
         "properties": {
             "name": { "type": "string", "storedType": "string", "maxLength": 100 },
@@ -259,11 +259,11 @@ fn defaults_are_filled_in_where_the_object_is() {
     };
     let date = r#""date":{"$date":"2026-11-23T09:15:00Z"}"#;
     let tail = r#""e":{"x":1,"y":"z"}"#;
-    assert_eq!(applied("{}").unwrap(), format!(r#"{{"a":1,"also":true,{date},{tail},"r":7}}"#));
+    assert_eq!(applied("{}").unwrap(), format!(r#"{{"a":1,{date},{tail},"r":7,"also":true}}"#));
     assert_eq!(
         applied(r#"{"a":null,"b":{"d":1},"e":5,"list":[{},{"n":1},3],"r":8}"#).unwrap(),
         format!(
-            r#"{{"a":null,"also":true,"b":{{"c":[1],"d":1}},{date},"e":5,"list":[{{"n":0}},{{"n":1}},3],"r":8}}"#
+            r#"{{"a":null,"b":{{"d":1,"c":[1]}},"e":5,"list":[{{"n":0}},{{"n":1}},3],"r":8,{date},"also":true}}"#
         )
     );
     let whole = applied(r#"{"b":{},"list":[{}]}"#).unwrap();

@@ -17,13 +17,13 @@ use std::fmt::Write;
 use velocitydb::schema::Schema;
 use velocitydb::{
     Database, Document, Documents, Existing, Filter, Find, IndexBuild, IndexSpec, Modified,
-    Projection, RequestId, Result, Sort,
+    Pipeline, Projection, RequestId, Result, Sort,
 };
 
 use super::run::update;
 use super::script::{Command, duration};
 
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "create_index",
     "drop_index",
     "indexes",
@@ -36,6 +36,7 @@ pub const NAMES: [&str; 20] = [
     "count_of",
     "distinct",
     "explain",
+    "aggregate",
     "update_many",
     "delete_many",
     "update_one",
@@ -151,6 +152,10 @@ fn find(docs: &Documents, command: &Command) -> Result<String> {
     };
     Ok(match command.name.as_str() {
         "count_of" => query(false)?.count()?.to_string(),
+        "aggregate" => {
+            let objects = docs.aggregate(Pipeline::from_json(&command.arguments[1])?).objects()?;
+            objects.iter().map(|object| object.to_json() + "\n").collect()
+        }
         "distinct" => {
             let values = query(false)?.distinct(&command.text(2))?;
             values.iter().map(|value| value.to_json()).collect::<Vec<_>>().join(", ")

@@ -47,9 +47,17 @@ pub fn collection(flavour: Flavour, source: &mut Source) -> Vec<Object> {
             }
             let rank = rank(document.get("a"), &mut ranks);
             document.insert(RANK, rank);
-            document
+            shuffled(document, source)
         })
         .collect()
+}
+
+/// The document with its fields in any order, behind its id.
+fn shuffled(mut document: Object, source: &mut Source) -> Object {
+    let id = document.remove("_id").map(|id| ("_id".to_owned(), id));
+    let fields: Vec<(String, Value)> = document.into_iter().collect();
+    let fields = source.several(&fields, fields.len());
+    id.into_iter().chain(fields.into_iter().cloned()).collect()
 }
 
 /// The next number for the value, so that an index over `a` and this number can be unique, and ranges of

@@ -72,7 +72,7 @@ pub(super) const KNOWN: &[KnownDifference] = &[
         name: "a range of objects",
         why: "VelocityDB compares objects as sequences of names and values; mingo compares all \
               names first (and MongoDB compares types first, in the order in which fields were \
-              inserted, which VelocityDB does not keep)",
+              written, which VelocityDB ignores)",
         example: Example {
             documents: r#"[{ "a": { "x": 1, "y": 1 } }]"#,
             query: r#"{ "a": { "$lt": { "x": 2 } } }"#,
