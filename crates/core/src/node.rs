@@ -162,9 +162,7 @@ impl<'a> Node<'a> for Meta<'a> {
     fn shape(self, _depth: usize) -> Result<Shape<'a, Self::Items, Self::Fields>> {
         Ok(match self {
             Self::Whole(_) => {
-                let mut names = META_FIELDS;
-                names.sort_unstable();
-                let parts = names.into_iter();
+                let parts = META_FIELDS.into_iter();
                 let parts = parts.filter_map(|name| Some((name, self.part(name)?)));
                 Shape::Object(Found(parts.collect::<SmallVec<_>>().into_iter()))
             }
@@ -191,12 +189,15 @@ impl<'a> Node<'a> for Meta<'a> {
         Ok(self.part(name))
     }
 
-    fn find(self, _name: &str) -> Result<Option<(usize, Self)>> {
-        Ok(None)
+    fn find(self, name: &str) -> Result<Option<(usize, Self)>> {
+        let position = META_FIELDS.iter().position(|field| *field == name);
+        Ok(position.and_then(|position| Some((position, self.part(name)?))))
     }
 
     fn by_name(fields: Self::Fields) -> Self::Fields {
-        fields
+        let mut parts: SmallVec<[(&str, Self); META_FIELDS.len()]> = fields.0.collect();
+        parts.sort_unstable_by_key(|(name, _)| *name);
+        Found(parts.into_iter())
     }
 
     fn item(self, _index: usize) -> Result<Option<Self>> {

@@ -400,7 +400,7 @@ fn limits_hold_for_what_is_read() {
     let length = u8::try_from(fields.as_bytes().len()).unwrap();
     let settled = [&[length], fields.as_bytes(), &[2, 0, 0, 1, 0], &paths, &[0, 0]].concat();
     assert!(problem(&[b"\0\0\x01\x01c\x01a\0\x0a", &settled]).contains("at most 1000"));
-    let id = format!("\0\0\u{1}\u{1}c\u{7f}{}\0\u{5}\0", "\u{1}".repeat(127));
+    let id = format!("\0\0\u{1}\u{1}c\u{7f}a{}\0\u{5}\0", "\u{1}".repeat(126));
     assert!(problem(&[id.as_bytes()]).contains("control character"));
 }
 

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use velocitydb_core::codec::encode_value_into;
 use velocitydb_core::key::{Direction, decode_key, encode_key, encode_key_value, skip_key};
-use velocitydb_core::{Encoded, Object, RawObject, RawValue, Time, Update, Value};
+use velocitydb_core::{
+    Encoded, Foreign, ForeignContent, Object, RawObject, RawValue, Time, Update, Value,
+};
 
 use crate::random::{check, number, object, value};
 
@@ -215,6 +217,15 @@ fn sorted(value: Value) -> Value {
             object.sort_by_name();
             object.into_iter().map(|(name, value)| (name, sorted(value))).collect::<Object>().into()
         }
+        Value::Foreign(code) => match code.as_raw().content() {
+            Ok(ForeignContent::JavaScriptWithScope { code, scope }) => {
+                let mut scope = scope.to_object().unwrap();
+                scope.sort_by_name();
+                let scope = scope.into_iter().map(|(name, value)| (name, sorted(value)));
+                Foreign::javascript_with_scope(code, &scope.collect()).unwrap().into()
+            }
+            _ => code.into(),
+        },
         other => other,
     }
 }
