@@ -24,7 +24,7 @@ pub enum Error {
     #[error(transparent)]
     Invalid(velocitydb_core::Error),
     /// The document does not exist.
-    #[error("document {id:?} does not exist in collection {collection:?}{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    #[error("document {id:?} does not exist in collection {collection:?}{batch}", id = id.by_ref(), collection = collection.as_str(), batch = Within(.batch))]
     NotFound {
         /// Where it was looked for.
         collection: CollectionName,
@@ -34,7 +34,7 @@ pub enum Error {
         batch: Option<Box<RefusedBatch>>,
     },
     /// The document exists already.
-    #[error("document {id:?} exists in collection {collection:?} already, at version {version}; use upsert or replace to overwrite it{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    #[error("document {id:?} exists in collection {collection:?} already, at version {version}; use upsert or replace to overwrite it{batch}", id = id.by_ref(), collection = collection.as_str(), batch = Within(.batch))]
     AlreadyExists {
         /// Where it exists.
         collection: CollectionName,
@@ -46,7 +46,7 @@ pub enum Error {
         batch: Option<Box<RefusedBatch>>,
     },
     /// Another document has the same values in a unique index.
-    #[error("document {id:?} of collection {collection:?} was refused: document {other:?} has the same values in unique index {index:?}{batch}", id = id.as_str(), other = other.as_str(), index = index.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    #[error("document {id:?} of collection {collection:?} was refused: document {other:?} has the same values in unique index {index:?}{batch}", id = id.by_ref(), other = other.by_ref(), index = index.as_str(), collection = collection.as_str(), batch = Within(.batch))]
     Duplicate {
         /// The collection.
         collection: CollectionName,
@@ -60,7 +60,7 @@ pub enum Error {
         batch: Option<Box<RefusedBatch>>,
     },
     /// The document violates the collection's schema.
-    #[error("document {id:?} violates the schema of collection {collection:?}: {violations}{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    #[error("document {id:?} violates the schema of collection {collection:?}: {violations}{batch}", id = id.by_ref(), collection = collection.as_str(), batch = Within(.batch))]
     SchemaViolation {
         /// The collection.
         collection: CollectionName,
@@ -73,7 +73,7 @@ pub enum Error {
     },
     /// The document cannot be changed like this: a number would be added to a string, for instance,
     /// or it would be larger than a document may be.
-    #[error("document {id:?} of collection {collection:?} cannot be written: {reason}{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    #[error("document {id:?} of collection {collection:?} cannot be written: {reason}{batch}", id = id.by_ref(), collection = collection.as_str(), batch = Within(.batch))]
     Inapplicable {
         /// The collection.
         collection: CollectionName,
@@ -86,7 +86,7 @@ pub enum Error {
     },
     /// The document has another version than expected. If it was claimed, the version was its
     /// fencing token: it has been changed, or claimed by another claimant.
-    #[error("document {id:?} of collection {collection:?} {state}{batch}", state = Stale(*expected, *found), id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    #[error("document {id:?} of collection {collection:?} {state}{batch}", state = Stale(*expected, *found), id = id.by_ref(), collection = collection.as_str(), batch = Within(.batch))]
     VersionMismatch {
         /// The collection.
         collection: CollectionName,
@@ -100,7 +100,7 @@ pub enum Error {
         batch: Option<Box<RefusedBatch>>,
     },
     /// The content of the document does not satisfy a condition.
-    #[error("document {id:?} of collection {collection:?}, at version {version}, {what}{batch}", what = Differing(.path), id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    #[error("document {id:?} of collection {collection:?}, at version {version}, {what}{batch}", what = Differing(.path), id = id.by_ref(), collection = collection.as_str(), batch = Within(.batch))]
     ConditionFailed {
         /// The collection.
         collection: CollectionName,
@@ -115,7 +115,7 @@ pub enum Error {
         batch: Option<Box<RefusedBatch>>,
     },
     /// A lease was to be renewed or released, and the document has none.
-    #[error("document {id:?} of collection {collection:?}, at version {version}, has no lease: it was completed, or claimed without one{batch}", id = id.as_str(), collection = collection.as_str(), batch = Within(.batch))]
+    #[error("document {id:?} of collection {collection:?}, at version {version}, has no lease: it was completed, or claimed without one{batch}", id = id.by_ref(), collection = collection.as_str(), batch = Within(.batch))]
     NotLeased {
         /// The collection.
         collection: CollectionName,
@@ -128,7 +128,7 @@ pub enum Error {
     },
     /// The lease of a [guard](crate::LeaseGuard) is lost. Nothing was changed: stop the work, since
     /// another claimant may have the document.
-    #[error("the lease on document {id:?} of collection {collection:?} is lost: {why}", why = Lost(cause.as_deref()), id = id.as_str(), collection = collection.as_str())]
+    #[error("the lease on document {id:?} of collection {collection:?} is lost: {why}", why = Lost(cause.as_deref()), id = id.by_ref(), collection = collection.as_str())]
     LeaseLost {
         /// The collection.
         collection: CollectionName,
@@ -149,7 +149,7 @@ pub enum Error {
         max: usize,
     },
     /// A change of many documents stopped between two of its steps.
-    #[error("{changed} {of} collection {collection:?} {were} changed, up to {last:?} in the order of ids, and no others: {cause}", of = if *changed == 1 { "document of" } else { "documents of" }, were = if *changed == 1 { "was" } else { "were" }, last = last.as_str(), collection = collection.as_str())]
+    #[error("{changed} {of} collection {collection:?} {were} changed, up to {last:?} in the order of ids, and no others: {cause}", of = if *changed == 1 { "document of" } else { "documents of" }, were = if *changed == 1 { "was" } else { "were" }, last = last.by_ref(), collection = collection.as_str())]
     Unfinished {
         /// The collection.
         collection: CollectionName,
@@ -242,7 +242,7 @@ pub enum Error {
         level: Consistency,
     },
     /// A document does not fit the type that it is read into, or a value cannot become a document.
-    #[error("document {id:?} of collection {collection:?} does not fit the type: {reason}", id = id.as_str(), collection = collection.as_str())]
+    #[error("document {id:?} of collection {collection:?} does not fit the type: {reason}", id = id.by_ref(), collection = collection.as_str())]
     Type {
         /// The document's collection.
         collection: CollectionName,
@@ -466,7 +466,7 @@ impl fmt::Display for Offenders<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, (id, violations)) in self.0.iter().enumerate() {
             let separator = if number == 0 { "" } else { ", " };
-            write!(f, "{separator}{:?}", id.as_str())?;
+            write!(f, "{separator}{:?}", id.by_ref())?;
             if let Some(violation) = violations.as_slice().first() {
                 write!(f, " ({violation})")?;
             }

@@ -33,7 +33,5 @@ pub fn with_request(documents: Documents, request: Option<&RequestId>) -> Docume
 }
 
 fn modified(what: &str, modified: Modified) -> Object {
-    let mut object = object! { "index": modified.index, "replayed": modified.is_replayed };
-    object.insert(what, modified.count);
-    object
+    object! { (what): modified.count, "index": modified.index, "replayed": modified.is_replayed }
 }

@@ -73,7 +73,7 @@ fn check(db: &Database, collection: &str, schema: &Schema, output: &mut Output) 
                 count += 1;
                 for violation in violations.as_slice() {
                     let mut row = violation.to_object();
-                    row.insert("_id", document.id());
+                    row.prepend([("_id", document.id())]);
                     if rows.push(row).is_break() {
                         break 'documents;
                     }

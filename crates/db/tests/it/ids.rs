@@ -333,7 +333,9 @@ fn collections_choose_the_ids_of_new_documents() {
                 .chain(of_batch)
                 .chain([last.id])
                 .collect();
-            assert!(ids.is_sorted_by(|one, other| one < other), "{ids:?}");
+            // Generated ones rise within one opening of the database.
+            let rising = if kind == NewIds::Integer { &ids[..] } else { &ids[..ids.len() - 1] };
+            assert!(rising.is_sorted_by(|one, other| one < other), "{ids:?}");
             for (n, id) in (1..).zip(&ids) {
                 let document = docs.get(id).unwrap().unwrap();
                 assert_eq!(document.field("n").unwrap().unwrap().as_i64().unwrap(), Some(n));

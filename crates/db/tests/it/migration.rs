@@ -295,6 +295,9 @@ fn what_has_the_reserved_name_is_not_hidden() {
     remove(0, &[0, 0, 0, 0, b'a']);
     refused(["document \"c\" has a field \"_meta\" of its own", rename]);
     remove(0, &[0, 0, 0, 0, b'c']);
+    // The default of the schema was filled in.
+    refused(["collection \"ruled\" document \"a\" has a field", "update-many ruled"]);
+    remove(0, &[0, 0, 0, 1, b'a']);
     refused(["collection \"ruled\" the schema gives", "velocitydb schema set ruled"]);
     remove(1, b"h");
     refused(["index \"_meta.x_1\" is over", "velocitydb index drop indexed '_meta.x_1'"]);

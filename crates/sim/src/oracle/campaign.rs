@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::case::{Answer, Batch, Kind, Query};
-use super::compare::{agree, look_alike};
+use super::compare::{agree, keep_order, look_alike};
 use super::driver::{Answers, Driver, Questions};
 use super::evaluate::Evaluator;
 use super::generate::batch;
@@ -285,7 +285,7 @@ fn judge(
     if who != "mingo" {
         return look_alike(ours, theirs, question.order());
     }
-    let agrees = agree(ours, theirs, question.order());
+    let agrees = agrees(batch, question, ours, theirs);
     let tally = findings.kinds.entry(batch.kind).or_default();
     tally.comparisons += 1;
     tally.refused += u64::from(ours.is_refused() && theirs.is_refused());
@@ -306,9 +306,19 @@ fn is_explained(batch: &Batch, ours: &Answer, theirs: &Answer, who: &str) -> boo
     if who != "mingo" {
         return look_alike(ours, theirs, query.order());
     }
-    agree(ours, theirs, query.order())
+    agrees(batch, query, ours, theirs)
         || (explain(Situation { documents: &batch.documents, query, ours, mingo: theirs })
             .is_some())
+}
+
+/// Whether an answer agrees with mingo's. It appends new fields in the order in which they are
+/// written, and VelocityDB, as MongoDB, in the order of their paths; those that were there keep theirs.
+fn agrees(batch: &Batch, query: &Query, ours: &Answer, theirs: &Answer) -> bool {
+    let keeps_order = || match query {
+        Query::Update { document, .. } => keep_order(&batch.documents[*document], ours, theirs),
+        _ => true,
+    };
+    agree(ours, theirs, query.order()) && keeps_order()
 }
 
 fn is_empty(answer: &Answer) -> bool {

@@ -51,6 +51,19 @@ pub fn agree(a: &Answer, b: &Answer, order: Order) -> bool {
     }
 }
 
+/// Whether two answers to an update have those fields that the document had before in the same order.
+pub fn keep_order(before: &Object, a: &Answer, b: &Answer) -> bool {
+    let names = |answer: &Answer| match answer {
+        Answer::Documents(documents) => {
+            let fields = documents.iter().filter_map(Value::as_object).flat_map(Object::keys);
+            let old = fields.filter(|name| before.contains_key(name));
+            old.map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    };
+    names(a) == names(b)
+}
+
 /// Whether two values are the same: numbers by their value, whatever their type; floats nearly;
 /// objects as sets of fields.
 pub fn values_agree(a: &Value, b: &Value, order: Order) -> bool {
@@ -145,6 +158,15 @@ mod tests {
         assert!(agree(value!([[1, 2]]), value!([[2, 1]]), Order::Sets));
         assert!(agree(value!(f64::NAN), value!(f64::NAN), Order::Given));
         assert!(!agree(value!(f64::INFINITY), value!(f64::MAX), Order::Given));
+    }
+
+    #[test]
+    fn an_update_leaves_fields_in_their_places() {
+        let answer = |document| Answer::Documents(vec![document]);
+        let before = velocitydb_core::object! { "b": 1, "a": 1, "c": 1 };
+        let one = answer(value!({ "b": 2, "a": 1, "y": 1, "x": 1 }));
+        assert!(keep_order(&before, &one, &answer(value!({ "b": 2, "a": 1, "x": 1, "y": 1 }))));
+        assert!(!keep_order(&before, &one, &answer(value!({ "a": 1, "b": 2, "y": 1, "x": 1 }))));
     }
 
     #[test]

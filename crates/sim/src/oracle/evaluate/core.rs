@@ -76,7 +76,7 @@ impl Core {
         let mut fields = document.clone();
         let id = fields.remove("_id").unwrap_or_default();
         Update::from_object(update.clone())?.apply(&mut fields, Time::UNIX_EPOCH)?;
-        fields.insert("_id", id);
+        fields.prepend([("_id", id)]);
         Ok(Answer::Documents(vec![fields.into()]))
     }
 }
