@@ -318,11 +318,11 @@ mod tests {
             object! { "_id": "b", "_meta": { "created": time, "version": 3 }, "y": 2, "_created": 7 },
         ]
         .map(|object| flattened(&object));
-        let names = ["_id", "x", "_created", "y", "_meta.version", "_meta.created"];
+        let names = ["_id", "x", "y", "_created", "_meta.version", "_meta.created"];
         assert_eq!(columns(&objects), names);
         let text = table(&columns(&objects), &objects).to_string();
         let rows: Vec<Vec<_>> = text.lines().map(|row| row.split_whitespace().collect()).collect();
         assert_eq!(rows[0], names);
-        assert_eq!(rows[3], ["b", "7", "2", "3", "1970-01-01T00:00:00Z"]);
+        assert_eq!(rows[3], ["b", "2", "7", "3", "1970-01-01T00:00:00Z"]);
     }
 }

@@ -21,6 +21,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use smallvec::SmallVec;
+
 use crate::error::shortened;
 use crate::key::{self, Direction, decode_key, encode_key_value};
 use crate::limits::DOCUMENT_ID_BYTES_MAX;
@@ -61,7 +63,8 @@ pub struct DocumentId(Owned);
 #[derive(Clone)]
 enum Owned {
     Text(Box<str>),
-    Other(Box<[u8]>),
+    /// Boxed so that an id is no larger than a text.
+    Other(Box<SmallVec<[u8; 24]>>),
 }
 
 /// A borrowed [`DocumentId`].
@@ -134,12 +137,12 @@ impl DocumentId {
             key::FALSE => with(FALSE, rest),
             key::TRUE => with(TRUE, rest),
             key::TIME => with(TIME, rest),
-            ..key::NEGATIVE => Vec::new(),
-            ..key::STRING => vec![NUMBERS.end() + 1],
-            ..key::BINARY => vec![UUID],
-            ..key::OBJECT_ID => vec![OBJECT_ID],
-            ..key::FALSE => vec![FALSE],
-            ..key::TIME => vec![TIME],
+            first if first < key::NEGATIVE => Vec::new(),
+            first if first < key::STRING => vec![NUMBERS.end() + 1],
+            first if first < key::BINARY => vec![UUID],
+            first if first < key::OBJECT_ID => vec![OBJECT_ID],
+            first if first < key::FALSE => vec![FALSE],
+            first if first < key::TIME => vec![TIME],
             _ => vec![TIME + 1],
         }
     }
@@ -188,7 +191,7 @@ impl DocumentId {
                 return Err(invalid(value, &problem));
             }
         };
-        Ok(Self(Owned::Other(bytes.into())))
+        Ok(Self(Owned::Other(Box::new(SmallVec::from_slice(&bytes)))))
     }
 }
 
@@ -296,7 +299,7 @@ impl<'a> IdRef<'a> {
     pub fn to_owned(self) -> DocumentId {
         DocumentId(match self.0 {
             Borrowed::Text(text) => Owned::Text(text.into()),
-            Borrowed::Other(bytes) => Owned::Other(bytes.into()),
+            Borrowed::Other(bytes) => Owned::Other(Box::new(SmallVec::from_slice(bytes))),
         })
     }
 }
@@ -604,6 +607,7 @@ mod tests {
             }
         }
         assert_eq!(id(1), id(1.0));
+        assert_eq!(size_of::<DocumentId>(), size_of::<Box<str>>());
         assert_eq!(id(0), id(-0.0));
         assert_ne!(id(1), id("1"));
     }

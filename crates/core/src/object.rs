@@ -134,7 +134,8 @@ impl Object {
 
     /// Removes all fields.
     pub fn clear(&mut self) {
-        (self.fields.clear(), self.ranks = None);
+        self.fields.clear();
+        self.ranks = None;
     }
 
     /// Keeps the fields for which `keep` is true, in their order.

@@ -15,4 +15,5 @@ mod numbers;
 mod properties;
 mod queries;
 mod random;
+mod random_pipelines;
 mod types;
