@@ -102,7 +102,7 @@ fn proposals(arguments: &Arguments, mode: Mode, pool: &Pool) -> Result<f64> {
     let folder = tempfile::tempdir_in(&arguments.folder)?;
     let documents = peers::velocity(mode, folder.path(), Sync::EachWrite, WRITE_CACHE_BYTES)?;
     rate_in_flight(duration, 64, |number| {
-        let written = documents.insert_async(&scattered_id(number), &pool.get(number).object);
+        let written = documents.insert_async(scattered_id(number), &pool.get(number).object);
         async {
             written.await?;
             Ok(())

@@ -94,7 +94,7 @@ fn measure(arguments: &Arguments, case: &Case, pool: &Pool) -> Result<Vec<u64>> 
                 scope.spawn(move || -> Result<()> {
                     let mut number = writer << 32;
                     while !is_done.load(Ordering::Relaxed) {
-                        others.insert(&scattered_id(number), &pool.get(number).encoded)?;
+                        others.insert(scattered_id(number), &pool.get(number).encoded)?;
                         number += 1;
                     }
                     Ok(())
@@ -108,7 +108,7 @@ fn measure(arguments: &Arguments, case: &Case, pool: &Pool) -> Result<Vec<u64>> 
             while begin.elapsed() < duration {
                 let number = found.len() as u64;
                 let one = Instant::now();
-                measured.insert(&scattered_id(number), &pool.get(number).encoded)?;
+                measured.insert(scattered_id(number), &pool.get(number).encoded)?;
                 found.push(u64::try_from(one.elapsed().as_nanos())?);
             }
             Ok(())

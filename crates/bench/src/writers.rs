@@ -79,7 +79,7 @@ fn rate(
         "insert" => {
             let documents = db.documents("users");
             rate_during(duration, threads, |number| {
-                documents.insert(&scattered_id(number), &pool.get(number).encoded)?;
+                documents.insert(scattered_id(number), &pool.get(number).encoded)?;
                 Ok(())
             })
         }

@@ -148,14 +148,14 @@ impl Workload {
         let id = |number: u64| format!("{thread:04}-{number:010}");
         match kind {
             Kind::Insert => {
-                self.documents.insert(&id(count + operation), &self.fields)?;
+                self.documents.insert(id(count + operation), &self.fields)?;
             }
             Kind::Get => {
-                let document = self.documents.get(&id(random.below(count)))?;
+                let document = self.documents.get(id(random.below(count)))?;
                 document.expect("it was inserted before").field("age")?;
             }
             Kind::Update => {
-                self.documents.update(&id(random.below(count)), object! { "age": operation })?;
+                self.documents.update(id(random.below(count)), object! { "age": operation })?;
             }
             Kind::CompareAndSwap => {
                 let (rounds, position) = self.swapped[thread];

@@ -35,7 +35,7 @@ pub fn main() -> velocitydb::Result<()> {
     let db = velocitydb::open_in_memory()?;
     let accounts = db.collection::<Account>("accounts");
     for number in 0..ACCOUNTS {
-        accounts.insert(&number.to_string(), &Account { balance: BALANCE })?;
+        accounts.insert(number.to_string(), &Account { balance: BALANCE })?;
     }
 
     // An error of the closure's own ends a transaction, which then writes nothing.

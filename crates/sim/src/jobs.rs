@@ -88,7 +88,7 @@ pub(crate) fn finish(
 ) -> velocitydb::Result<Done> {
     let update = Update::new().set("state", "done").set("finished", id.0.cast_signed());
     let update = update.unset("slot");
-    match db.documents(COLLECTION).complete(&job.document(), version, update) {
+    match db.documents(COLLECTION).complete(job.document(), version, update) {
         Err(Error::VersionMismatch { .. } | Error::NotLeased { .. }) if lease == Lease::Brief => {
             Ok(Done::Nothing)
         }

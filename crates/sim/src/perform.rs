@@ -278,15 +278,15 @@ fn transfer(
     for _ in 0..TRANSFER_ATTEMPTS {
         let mut txn = db.begin()?;
         for (number, sign) in [(from, -1), (to, 1)] {
-            let found = txn.get(ACCOUNTS_COLLECTION, &account(number))?;
+            let found = txn.get(ACCOUNTS_COLLECTION, account(number))?;
             let fields = found.map(|found| found.fields()).transpose()?;
             let balance = fields.as_ref().and_then(|fields| fields.get("balance")?.as_i64());
             let balance = balance.unwrap_or_default() + sign * i64::from(amount);
             let fields: Encoded = object! { "balance": balance }.into_fields()?;
-            txn.replace(ACCOUNTS_COLLECTION, &account(number), fields)?;
+            txn.replace(ACCOUNTS_COLLECTION, account(number), fields)?;
         }
         let entry = object! { "from": from, "to": to, "amount": amount };
-        txn.insert(LEDGER_COLLECTION, &id.0.to_string(), entry)?;
+        txn.insert(LEDGER_COLLECTION, id.0.to_string(), entry)?;
         match txn.commit() {
             Err(Error::Conflict) => {}
             result => {

@@ -87,7 +87,7 @@ fn batch(db: &Database, narrator: &mut Narrator<'_>) -> Result {
 /// Threads move money between accounts, without a lock.
 fn transactions(db: &Database, narrator: &mut Narrator<'_>) -> Result {
     for account in 0..ACCOUNTS {
-        db.documents("accounts").insert(&account.to_string(), object! { "balance": BALANCE })?;
+        db.documents("accounts").insert(account.to_string(), object! { "balance": BALANCE })?;
     }
     thread::scope(|scope| {
         let tellers: Vec<_> = (0..TELLERS)

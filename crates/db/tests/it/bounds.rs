@@ -57,7 +57,7 @@ fn what_one_command_does_is_bounded_and_many_do_the_rest() {
     let count = limits::COMMAND_EFFECT_BYTES_MAX / limits::DOCUMENT_BYTES_MAX + 1;
     let fields = Encoded::from_object(&object! { "large": large, "n": 0 }).unwrap();
     for number in 0..count {
-        docs.insert(&format!("{number:02}"), fields.clone()).unwrap();
+        docs.insert(format!("{number:02}"), fields.clone()).unwrap();
     }
     drop(fields);
     let as_one = docs.request(RequestId::new("all").unwrap());
@@ -94,7 +94,7 @@ fn how_much_a_transaction_reads_is_bounded() {
     let db = options(Mode::MemoryOnly, World::new()).open_in_memory().unwrap();
     let mut txn = db.begin().unwrap();
     let reads = 0..=limits::COMMAND_CHECKS_MAX;
-    let failed = reads.clone().find(|number| txn.get("docs", &number.to_string()).is_err());
+    let failed = reads.clone().find(|number| txn.get("docs", number.to_string()).is_err());
     assert_eq!(failed, Some(*reads.end()));
     let error = txn.get("docs", "another").unwrap_err();
     assert!(is_over_limit(&error, "that one transaction has read"), "{error}");

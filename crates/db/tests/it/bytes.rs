@@ -98,7 +98,7 @@ impl Scales {
         let large = db.documents("large");
         for number in 0..count {
             let pad = "x".repeat(MEGABYTE - 100);
-            large.insert(&id(number), object! { "n": number as i64, "pad": pad }).unwrap();
+            large.insert(id(number), object! { "n": number as i64, "pad": pad }).unwrap();
         }
         weights.commit.store(0, Ordering::SeqCst);
         weights.scan.store(0, Ordering::SeqCst);
@@ -248,7 +248,7 @@ fn an_index_of_many_entries_a_document_is_built_in_steps() {
     for number in 0..20 {
         let list: Vec<i64> = (0..200).collect();
         let pad = "x".repeat(8_000);
-        wide.insert(&id(number), object! { "list": list, "pad": pad }).unwrap();
+        wide.insert(id(number), object! { "list": list, "pad": pad }).unwrap();
     }
     scales.weights.commit.store(0, Ordering::SeqCst);
     let keys = Sort::new().ascending("list").ascending("pad");
@@ -265,7 +265,7 @@ fn merged_ranges_fetch_a_megabyte_at_a_time() {
     let docs = scales.db.documents("docs");
     for number in 0..6_000_i64 {
         let text = format!("{number:04}{}", "x".repeat(5_000));
-        docs.insert(&id(number as usize), object! { "kind": number % 4, "text": text }).unwrap();
+        docs.insert(id(number as usize), object! { "kind": number % 4, "text": text }).unwrap();
     }
     let keys = Sort::new().ascending("kind").ascending("text");
     scales.db.documents("docs").create_index(IndexSpec::new(keys)).unwrap();

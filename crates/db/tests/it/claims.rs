@@ -215,7 +215,7 @@ fn tokens_rise_when_leases_end() {
         let jobs = db.documents("jobs");
         db.documents("jobs").create_index(IndexSpec::on("state")).unwrap();
         for n in 0..20 {
-            jobs.insert(&n.to_string(), object! { "state": "waiting" }).unwrap();
+            jobs.insert(n.to_string(), object! { "state": "waiting" }).unwrap();
         }
         let second = Duration::from_secs(1);
         let mut tokens: BTreeMap<String, u64> = BTreeMap::new();

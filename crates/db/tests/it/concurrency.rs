@@ -158,7 +158,7 @@ fn of_the_inserts_of_one_id_one_wins() {
             let docs = home.db().documents("docs");
             let mut wins = Vec::new();
             for n in 0..IDS {
-                match docs.insert(&n.to_string(), object! { "by": me }) {
+                match docs.insert(n.to_string(), object! { "by": me }) {
                     Ok(written) => {
                         assert_eq!(written.version, 1);
                         wins.push((n, me));
@@ -174,7 +174,7 @@ fn of_the_inserts_of_one_id_one_wins() {
         let docs = home.db().documents("docs");
         assert_eq!(docs.count().unwrap(), IDS);
         for (n, me) in wins {
-            assert_eq!(int(&docs.get(&n.to_string()).unwrap().unwrap(), "by"), me as i64);
+            assert_eq!(int(&docs.get(n.to_string()).unwrap().unwrap(), "by"), me as i64);
         }
     });
 }

@@ -33,7 +33,7 @@ fn fill(path: &Path) {
         let tags = vec![n, n + 1];
         let email = format!("{n}@example.com");
         let fields = object! { "state": "waiting", "n": n, "tags": tags, "email": email };
-        jobs.insert(&format!("job{n}"), fields).unwrap();
+        jobs.insert(format!("job{n}"), fields).unwrap();
     }
     jobs.insert("plain", object! { "state": 1.0 }).unwrap();
     db.documents("jobs").drop_index("gone").unwrap();
@@ -344,9 +344,9 @@ fn documents_whose_time_is_over_when_an_index_is_built() {
         let db = home.db();
         let docs = db.documents("docs");
         for n in 0..10 {
-            docs.insert(&format!("kept{n}"), object! { "n": n }).unwrap();
+            docs.insert(format!("kept{n}"), object! { "n": n }).unwrap();
             let short = docs.time_to_live(Duration::from_secs(1));
-            short.insert(&format!("short{n}"), object! { "n": n + 100 }).unwrap();
+            short.insert(format!("short{n}"), object! { "n": n + 100 }).unwrap();
         }
         home.world.advance(Duration::from_secs(2));
         db.documents("docs").create_index(IndexSpec::on("n")).unwrap();

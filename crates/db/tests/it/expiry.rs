@@ -28,7 +28,7 @@ fn documents_expire_without_anybody_asking() {
         docs.time_to_live(Duration::from_secs(3_600)).insert("later", object! {}).unwrap();
         for n in 0..2_500 {
             let soon = docs.time_to_live(Duration::from_millis(1 + n % 5));
-            soon.at(velocitydb::Consistency::Local).insert(&n.to_string(), object! {}).unwrap();
+            soon.at(velocitydb::Consistency::Local).insert(n.to_string(), object! {}).unwrap();
         }
         // They are gone for readers first.
         wait_until("all to expire", || db.collections().unwrap()[0].tombstones == 2_500);
@@ -65,7 +65,7 @@ fn a_closed_database_can_be_opened_at_once() {
             let db = options(mode).open(folder.path()).unwrap();
             let docs = db.documents("docs");
             assert_eq!(docs.count().unwrap(), round, "{mode:?}");
-            docs.insert(&round.to_string(), object! {}).unwrap();
+            docs.insert(round.to_string(), object! {}).unwrap();
             let expiring = db.documents("expiring").time_to_live(Duration::ZERO);
             expiring.insert_new(object! {}).unwrap();
         }

@@ -199,7 +199,7 @@ fn a_document_under_a_lease_is_taken_by_nobody_else() {
             }
             let jobs = db.documents("jobs");
             for n in 0..3 {
-                jobs.insert(&n.to_string(), object! { "kind": "x", "n": n }).unwrap();
+                jobs.insert(n.to_string(), object! { "kind": "x", "n": n }).unwrap();
             }
             let kind = || object! { "kind": "x" };
             let claim = || {

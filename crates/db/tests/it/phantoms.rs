@@ -16,7 +16,7 @@ fn with_and_without_index(test: impl Fn(&Database)) {
             let jobs = db.documents("jobs");
             for n in 0..10 {
                 let state = if n < 5 { "waiting" } else { "done" };
-                jobs.insert(&format!("job{n}"), object! { "state": state, "n": n }).unwrap();
+                jobs.insert(format!("job{n}"), object! { "state": state, "n": n }).unwrap();
             }
             if has_index {
                 let keys = Sort::new().ascending("state").descending("n");

@@ -55,7 +55,7 @@ fn line_up<T: Send>(
 /// Inserts of the documents 0 to 4.
 fn inserts() -> Vec<Call<Result<Written>>> {
     let insert = |n: usize| -> Call<_> {
-        Box::new(move |db| db.documents("docs").insert(&n.to_string(), object! { "n": n as u64 }))
+        Box::new(move |db| db.documents("docs").insert(n.to_string(), object! { "n": n as u64 }))
     };
     (0..5).map(insert).collect()
 }

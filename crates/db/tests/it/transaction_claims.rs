@@ -345,7 +345,7 @@ fn what_cannot_be_claimed_is_skipped() {
         jobs(db);
         for n in 0..9 {
             let odd = object! { "state": "waiting", "priority": (20 + n), "attempts": "many" };
-            db.documents("jobs").insert(&format!("odd{n}"), odd).unwrap();
+            db.documents("jobs").insert(format!("odd{n}"), odd).unwrap();
         }
         let count = Update::new().inc("attempts", 1).set("state", "running");
         let taken = db.transaction(|txn| {
@@ -400,7 +400,7 @@ fn among_many_each_job_goes_to_one() {
         let db = home.db();
         for number in 0..JOBS {
             let fields = object! { "state": "waiting", "priority": number };
-            db.documents("jobs").insert(&format!("job{number:02}"), fields).unwrap();
+            db.documents("jobs").insert(format!("job{number:02}"), fields).unwrap();
         }
         let in_transaction = || {
             db.transaction(|txn| {

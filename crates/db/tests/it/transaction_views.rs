@@ -149,7 +149,7 @@ fn a_part_in_an_order_is_that_of_what_will_be_committed() {
         let db = home.db();
         let jobs = db.documents("jobs");
         for n in 0..20 {
-            jobs.insert(&format!("job{n:02}"), object! { "n": n % 5, "open": n % 2 == 0 }).unwrap();
+            jobs.insert(format!("job{n:02}"), object! { "n": n % 5, "open": n % 2 == 0 }).unwrap();
         }
         jobs.create_index(IndexSpec::on("n")).unwrap();
         let sort = || Sort::new().descending("n").ascending("_id");
@@ -187,7 +187,7 @@ fn what_happens_behind_a_part_is_no_conflict() {
         let db = home.db();
         let jobs = db.documents("jobs");
         for n in 0..10 {
-            jobs.insert(&format!("job{n}"), object! { "n": n }).unwrap();
+            jobs.insert(format!("job{n}"), object! { "n": n }).unwrap();
         }
         let is_conflict = |change: &dyn Fn()| {
             let mut txn = db.begin().unwrap();

@@ -80,7 +80,7 @@ fn transfers_keep_the_sum() {
         const TRANSFERS: u64 = 60;
         let db = home.db();
         for n in 0..ACCOUNTS {
-            db.documents("accounts").insert(&n.to_string(), object! { "balance": 100 }).unwrap();
+            db.documents("accounts").insert(n.to_string(), object! { "balance": 100 }).unwrap();
         }
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {

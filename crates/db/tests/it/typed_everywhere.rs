@@ -178,7 +178,7 @@ fn transactions_and_batches_have_it_too() {
             jobs.insert_new(&job(6))
         });
         let jobs = db.collection::<Job>("jobs");
-        assert_eq!(jobs.get(&new.unwrap()).unwrap().unwrap().value, job(6));
+        assert_eq!(jobs.get(new.unwrap()).unwrap().unwrap().value, job(6));
         assert!(jobs.get("c").unwrap().is_none());
         assert!(jobs.get("d").unwrap().unwrap().expires.is_some());
         let mut batch = WriteBatch::new();

@@ -76,7 +76,7 @@ fn of_the_updates_towards_one_value_one_wins() {
         let users = db.documents("users");
         for me in 0..THREADS {
             let own = -1 - me as i64;
-            users.insert(&me.to_string(), object! { "group": "a", "value": own }).unwrap();
+            users.insert(me.to_string(), object! { "group": "a", "value": own }).unwrap();
         }
         let barrier = Barrier::new(THREADS as usize);
         let wins: Vec<AtomicU64> = (0..ROUNDS).map(|_| AtomicU64::new(0)).collect();
@@ -134,7 +134,7 @@ fn unique_holds_while_the_index_is_built() {
                         // moves to a value beyond all, and back.
                         let value = OLD + round;
                         let insert =
-                            users.insert(&format!("new{me}.{round}"), object! { "value": value });
+                            users.insert(format!("new{me}.{round}"), object! { "value": value });
                         let id = format!("old{:05}", (me as i64 * 97 + round) % OLD);
                         let there = users.update(&id, object! { "value": -1 - me as i64 });
                         let home = id[3..].parse::<i64>().unwrap();

@@ -162,8 +162,8 @@ fn an_expired_owner_goes_and_a_building_index_keeps_up() {
                 let set = |n: i64| -> Object {
                     object! { "n": n }
                 };
-                batch.update("old", &format!("{one:05}"), set(other)).unwrap();
-                batch.update("old", &format!("{other:05}"), set(one)).unwrap();
+                batch.update("old", format!("{one:05}"), set(other)).unwrap();
+                batch.update("old", format!("{other:05}"), set(one)).unwrap();
                 db.write(batch).unwrap();
             }
             build.join().unwrap().unwrap();

@@ -49,7 +49,7 @@ fn nobody_at_local_waits_for_the_fsync_of_another() {
             assert_eq!(docs.get("first").unwrap().unwrap().version(), 1);
             assert_eq!(docs.find(object! { "n": 0 }).count().unwrap(), 1);
             for n in 0..100_u64 {
-                local.insert(&format!("local-{n}"), object! { "n": n }).unwrap();
+                local.insert(format!("local-{n}"), object! { "n": n }).unwrap();
             }
             assert_eq!(local.update("first", object! { "m": 1 }).unwrap().version, 3);
             assert_eq!(local.count().unwrap(), 101);
@@ -282,9 +282,9 @@ fn writes_that_promise_no_fsync_wait_for_none_in_any_mode() {
             let strong = scope.spawn(|| docs.insert("strong", object! {}).unwrap());
             begins.recv().unwrap();
             for n in 0..1_000_u64 {
-                local.insert(&format!("local-{n}"), object! { "n": n }).unwrap();
+                local.insert(format!("local-{n}"), object! { "n": n }).unwrap();
                 if mode != Mode::Persistent {
-                    docs.insert(&format!("strong-{n}"), object! { "n": n }).unwrap();
+                    docs.insert(format!("strong-{n}"), object! { "n": n }).unwrap();
                 }
             }
             let mut batch = WriteBatch::new();

@@ -121,7 +121,7 @@ mod tests {
             let jobs = db.documents(jobs::COLLECTION);
             for number in 0..3 {
                 let fields = object! { "kind": 0, "state": "waiting", "claims": [], "n": number };
-                jobs.insert(&job(number).document(), fields).unwrap();
+                jobs.insert(job(number).document(), fields).unwrap();
             }
             let minute = Duration::from_secs(60);
             let claim = jobs.claim(object! { "n": 0 });

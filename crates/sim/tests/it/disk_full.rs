@@ -69,7 +69,7 @@ fn fill(db: &Database, start: u32) -> u32 {
     let documents = db.documents("documents");
     for number in start.. {
         let pad = pad(number);
-        match documents.insert(&id(number), object! { "number": number, "pad": pad }) {
+        match documents.insert(id(number), object! { "number": number, "pad": pad }) {
             Ok(_) => {}
             Err(Error::Storage(StorageError::DiskFull { .. })) => return number,
             Err(error) => panic!("document {number}: {error}"),
@@ -81,11 +81,11 @@ fn fill(db: &Database, start: u32) -> u32 {
 fn check_all(db: &Database, end: u32) {
     let documents = db.documents("documents");
     for number in 0..end {
-        let document = documents.get(&id(number)).unwrap().unwrap();
+        let document = documents.get(id(number)).unwrap().unwrap();
         assert_eq!(document.field("number").unwrap().unwrap().as_i64(), Ok(Some(number.into())));
     }
     assert_eq!(documents.count().unwrap(), u64::from(end));
-    assert_eq!(documents.get(&id(end)).unwrap().map(|document| document.version()), None);
+    assert_eq!(documents.get(id(end)).unwrap().map(|document| document.version()), None);
 }
 
 /// What is written in the background is tried again only after a moment, and full until then.
@@ -160,7 +160,7 @@ fn gives_space_back(mode: Mode) {
     assert!(first_full_at > 300, "full after {first_full_at} documents");
     let documents = db.documents("documents");
     for number in 0..50 {
-        documents.delete(&id(number)).unwrap();
+        documents.delete(id(number)).unwrap();
     }
     for _ in 0..3 {
         db.drop_collection("documents").unwrap();

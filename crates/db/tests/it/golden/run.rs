@@ -104,12 +104,12 @@ impl<'a> Runner<'a> {
     fn write(&self, command: &Command) -> Result<String> {
         let documents = self.documents(command)?;
         let one = match command.name.as_str() {
-            "insert" => documents.insert(&command.text(1), command.object(2)?)?,
+            "insert" => documents.insert(command.text(1), command.object(2)?)?,
             "insert_new" => documents.insert_new(command.object(1)?)?,
-            "replace" => documents.replace(&command.text(1), command.object(2)?)?,
-            "upsert" => documents.upsert(&command.text(1), command.object(2)?)?,
-            "update" => documents.update(&command.text(1), update(&command.arguments[2])?)?,
-            "delete" => documents.delete(&command.text(1))?,
+            "replace" => documents.replace(command.text(1), command.object(2)?)?,
+            "upsert" => documents.upsert(command.text(1), command.object(2)?)?,
+            "update" => documents.update(command.text(1), update(&command.arguments[2])?)?,
+            "delete" => documents.delete(command.text(1))?,
             "insert_many" => {
                 let many = command.arguments[1..].chunks(2);
                 let many = many.map(|pair| Ok((text(&pair[0]), object(&pair[1])?)));
@@ -133,7 +133,7 @@ impl<'a> Runner<'a> {
         if let Some(snapshot) = command.option("in") {
             let snapshot = &self.snapshots[snapshot];
             return match command.name.as_str() {
-                "get" => found(snapshot.get(&name, &command.text(1))?.as_ref()),
+                "get" => found(snapshot.get(&name, command.text(1))?.as_ref()),
                 "count" => Ok(snapshot.count(&name)?.to_string()),
                 _ => page(snapshot.find(&name, part(command)?), command),
             };
@@ -141,7 +141,7 @@ impl<'a> Runner<'a> {
         let documents = self.documents(command)?;
         match command.name.as_str() {
             "get" if command.arguments.len() == 2 => {
-                found(documents.get(&command.text(1))?.as_ref())
+                found(documents.get(command.text(1))?.as_ref())
             }
             "get" => {
                 let ids: Vec<_> = ids().collect();
@@ -150,7 +150,7 @@ impl<'a> Runner<'a> {
                 lines.collect()
             }
             "size" => {
-                let document = documents.get(&command.text(1))?.expect("it exists");
+                let document = documents.get(command.text(1))?.expect("it exists");
                 Ok(document.raw()?.to_encoded().as_bytes().len().to_string())
             }
             "count" => Ok(documents.count()?.to_string()),
@@ -270,19 +270,19 @@ fn in_transaction(txn: &mut Transaction, line: &Command) -> Result<String> {
     }
     match line.name.as_str() {
         "get" => {
-            let found = txn.get(&collection, &line.text(1))?;
+            let found = txn.get(&collection, line.text(1))?;
             return found.map_or(Ok("none".to_owned()), |one| Ok(one.fields()?.to_json()));
         }
         "count" => return Ok(txn.count(&collection)?.to_string()),
         "list" => {
             return in_one_line(&txn.find(&collection, Filter::all())?);
         }
-        "insert" => txn.insert(&collection, &line.text(1), line.object(2)?)?,
-        "replace" => txn.replace(&collection, &line.text(1), line.object(2)?)?,
-        "upsert" => txn.upsert(&collection, &line.text(1), line.object(2)?)?,
-        "update" => txn.update(&collection, &line.text(1), update(&line.arguments[2])?)?,
+        "insert" => txn.insert(&collection, line.text(1), line.object(2)?)?,
+        "replace" => txn.replace(&collection, line.text(1), line.object(2)?)?,
+        "upsert" => txn.upsert(&collection, line.text(1), line.object(2)?)?,
+        "update" => txn.update(&collection, line.text(1), update(&line.arguments[2])?)?,
         "delete" => {
-            let existed = txn.delete(&collection, &line.text(1))?;
+            let existed = txn.delete(&collection, line.text(1))?;
             return Ok(if existed { "existed" } else { "was missing" }.to_owned());
         }
         name => panic!("{name} is no part of a transaction"),
