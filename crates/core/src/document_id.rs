@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Comparing the bytes gives the one total order of values ([`order`](crate::order)); a number is
-//! drawn in [`key`](crate::key). Of equal numbers there is one id: `1.0` is the id `1`. No id is the
+//! drawn in [`key`]. Of equal numbers there is one id: `1.0` is the id `1`. No id is the
 //! beginning of another one, unless both are texts.
 
 use std::borrow::Cow;

@@ -36,7 +36,7 @@ impl DocumentView<'_> {
     /// let order = Encoded::from_object(&object! { "items": [{ "sku": "a" }, { "sku": "b" }, {}] })?;
     /// let (created, modified) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH);
     /// let header = Header { version: 1, created, modified, expires: None, lease: None };
-    /// let document = DocumentView { id: "1", header, fields: order.view() };
+    /// let document = DocumentView { id: velocitydb_core::IdRef::of_text("1"), header, fields: order.view() };
     /// let mut leaves = Vec::new();
     /// let fanout = document.for_each_leaf(&"items.sku".parse()?, |leaf| {
     ///     leaves.push(leaf.to_value()?);

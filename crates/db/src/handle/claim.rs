@@ -120,8 +120,8 @@ impl Documents {
     ///     .claimant("executor1")
     ///     .update(object! { "state": "running" })?;
     /// let job = &claimed.documents[0];
-    /// assert_eq!(job.id().as_str(), "job2");
-    /// jobs.complete(job.id().as_str(), job.version(), object! { "state": "done" })?;
+    /// assert_eq!(job.id().to_string(), "job2");
+    /// jobs.complete(job.id(), job.version(), object! { "state": "done" })?;
     /// # Ok(())
     /// # }
     /// ```

@@ -77,7 +77,7 @@ impl<D: FromDocument> Find<D> {
     /// users.insert("alice", object! { "age": 28 })?;
     /// users.insert("bob", object! { "age": 17 })?;
     /// for user in users.find(object! { "age": { "$gte": 18 } }).iter()? {
-    ///     assert_eq!(user?.id().as_str(), "alice");
+    ///     assert_eq!(user?.id().to_string(), "alice");
     /// }
     /// # Ok(())
     /// # }

@@ -74,7 +74,7 @@ impl Documents {
     /// users.insert("bob", object! { "age": 32 })?;
     /// let adults = users.find(object! { "age": { "$gte": 18 } });
     /// let oldest = adults.sort(Sort::new().descending("age")).limit(1).documents()?;
-    /// assert_eq!(oldest[0].id().as_str(), "bob");
+    /// assert_eq!(oldest[0].id().to_string(), "bob");
     /// assert_eq!(users.find(object! { "tags": "admin" }).count()?, 1);
     /// # Ok(())
     /// # }

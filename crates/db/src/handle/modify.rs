@@ -95,7 +95,7 @@ impl Documents {
     ///     .find_and_modify(object! { "open": true })
     ///     .sort(Sort::new().descending("priority"));
     /// let closed = first.update(object! { "open": false })?.expect("one is open");
-    /// assert_eq!((closed.id().as_str(), closed.version()), ("b", 2));
+    /// assert_eq!((closed.id().to_string().as_str(), closed.version()), ("b", 2));
     /// # Ok(())
     /// # }
     /// ```

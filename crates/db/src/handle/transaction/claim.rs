@@ -63,10 +63,10 @@ impl Transaction {
     ///     let claim = claim.lease(Duration::from_secs(30), object! { "state": "waiting" });
     ///     let job = claim.update(object! { "state": "running" })?.pop().expect("two wait");
     ///     // That it has begun is written with the claim, or neither is.
-    ///     txn.insert("log", "1", object! { "begun": (job.id().as_str()) })?;
+    ///     txn.insert("log", "1", object! { "begun": (job.id()) })?;
     ///     Ok(job)
     /// })?;
-    /// jobs.complete(job.id().as_str(), job.version(), object! { "state": "done" })?;
+    /// jobs.complete(job.id(), job.version(), object! { "state": "done" })?;
     /// # Ok(())
     /// # }
     /// ```

@@ -41,7 +41,7 @@ impl Transaction {
     ///     let waiting = txn.query("jobs", object! { "state": "waiting" });
     ///     waiting.sort(Sort::new().descending("priority")).first()
     /// })?;
-    /// assert_eq!(next.expect("two wait").id().as_str(), "job2");
+    /// assert_eq!(next.expect("two wait").id().to_string(), "job2");
     /// # Ok(())
     /// # }
     /// ```
