@@ -5,8 +5,8 @@ use std::time::Duration;
 use arbitrary::{Error, Result, Unstructured};
 use velocitydb_core::{
     Action, BegunLease, Body, Check, CollectionName, Command, Condition, DocumentId, Encoded,
-    Expiry, Filter, IndexSpec, Lease, LeaseChange, Modify, Operation, PassOver, QueryCheck, Recall, Release,
-    Request, RequestId, SchemaChange, Sort, Time, Update, Write,
+    Expiry, Filter, IndexSpec, Lease, LeaseChange, Modify, Operation, QueryCheck, Recall, Release,
+    Request, RequestId, SchemaChange, Skip, Sort, Time, Update, Write,
 };
 
 use crate::input;
@@ -144,10 +144,10 @@ fn modify(input: &mut Unstructured<'_>) -> Result<Modify> {
         expiry: expiry(input)?,
         lease,
         recall: *input.choose(&[Recall::Count, Recall::Versions, Recall::Documents])?,
-        pass_over: *input.choose(&[
-            PassOver::Nothing,
-            PassOver::Unfit,
-            PassOver::UnfitAndLeased,
+        skip: *input.choose(&[
+            Skip::Nothing,
+            Skip::Unfit,
+            Skip::UnfitAndLeased,
         ])?,
     })
 }
