@@ -5,8 +5,8 @@ use std::time::Duration;
 use arbitrary::{Error, Result, Unstructured};
 use velocitydb_core::{
     Action, BegunLease, Body, Check, CollectionName, Command, Condition, DocumentId, Encoded,
-    Expiry, Filter, IndexSpec, Lease, LeaseChange, Modify, Operation, QueryCheck, Recall, Release,
-    Request, RequestId, SchemaChange, Skip, Sort, Time, Update, Write,
+    Expiry, Filter, IndexSpec, Lease, LeaseChange, Modify, Operation, Origin, QueryCheck, Recall,
+    Release, Request, RequestId, SchemaChange, Skip, Sort, Time, Update, Write, limits,
 };
 
 use crate::input;
@@ -89,7 +89,7 @@ fn operation(input: &mut Unstructured<'_>) -> Result<Operation> {
 }
 
 fn action(input: &mut Unstructured<'_>) -> Result<Action> {
-    Ok(match input.int_in_range(0..=12)? {
+    Ok(match input.int_in_range(0..=13)? {
         0 => Action::Insert(fields(input)?),
         1 => Action::InsertNew(fields(input)?),
         2 => Action::Replace(fields(input)?),
@@ -101,6 +101,15 @@ fn action(input: &mut Unstructured<'_>) -> Result<Action> {
         9 => Action::Release,
         10 => Action::Compare,
         11 => Action::Retry(update(input)?),
+        12 => Action::Import(
+            fields(input)?,
+            Origin {
+                version: input.int_in_range(1..=limits::IMPORTED_VERSION_MAX)?,
+                created: time(input)?,
+                modified: time(input)?,
+                expires: if input.arbitrary()? { Some(time(input)?) } else { None },
+            },
+        ),
         _ => {
             let change = match input.int_in_range(0..=2)? {
                 0 => LeaseChange::End,
@@ -144,11 +153,7 @@ fn modify(input: &mut Unstructured<'_>) -> Result<Modify> {
         expiry: expiry(input)?,
         lease,
         recall: *input.choose(&[Recall::Count, Recall::Versions, Recall::Documents])?,
-        skip: *input.choose(&[
-            Skip::Nothing,
-            Skip::Unfit,
-            Skip::UnfitAndLeased,
-        ])?,
+        skip: *input.choose(&[Skip::Nothing, Skip::Unfit, Skip::UnfitAndLeased])?,
     })
 }
 

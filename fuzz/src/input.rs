@@ -51,7 +51,9 @@ fn nested_value(input: &mut Unstructured<'_>, depth: usize) -> Result<Value> {
         11 => Decimal::from_bits(input.arbitrary()?).into(),
         12 => {
             let exponent = input.int_in_range(-4_i32..=4)?;
-            Decimal::new(input.arbitrary::<i16>()?.into(), exponent).expect("it has few digits").into()
+            Decimal::new(input.arbitrary::<i16>()?.into(), exponent)
+                .expect("it has few digits")
+                .into()
         }
         13 => match input.arbitrary()? {
             true => ObjectId::from(input.arbitrary::<[u8; 12]>()?).into(),

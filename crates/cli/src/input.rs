@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use velocitydb::{DocumentId, Filter, ID, InputError, Object, Sort, Update, Value, limits};
+use velocitydb::{
+    DocumentId, Filter, ID, InputError, METADATA, Object, Origin, Sort, Update, Value, limits,
+};
 
 use crate::args::Source;
 use crate::failure::{Failure, Result};
@@ -23,6 +25,39 @@ pub struct Given {
     pub id: Option<DocumentId>,
     /// Its own fields.
     pub fields: Object,
+}
+
+impl Given {
+    /// Checks that its `_id` does not contradict an id.
+    pub fn check_id(&self, id: &DocumentId) -> Result {
+        match &self.id {
+            Some(other) if other != id => {
+                let what = format!(
+                    "`_id` is {}, but the command line says {}; an id cannot be changed",
+                    other.to_value(),
+                    id.to_value()
+                );
+                Err(Failure::Input { what })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the version and times of a printed document, if it has them and they are to be kept.
+    pub fn take_origin(&mut self, keep_metadata: bool) -> Result<Option<Origin>> {
+        match self.fields.remove(METADATA) {
+            None => Ok(None),
+            Some(Value::Object(metadata)) if keep_metadata => {
+                Ok(Some(Origin::from_object(&metadata)?))
+            }
+            Some(_) => {
+                let what = "`_meta` is what the database knows about a document; --keep-metadata \
+                            keeps version and times of a document that was printed with --meta, \
+                            and one that is printed without it begins anew";
+                Err(Failure::Input { what: what.to_owned() })
+            }
+        }
+    }
 }
 
 impl Source {
@@ -141,17 +176,8 @@ pub fn document(text: &str) -> Result<Given> {
 /// Reads a document for a given id, which its `_id` must not contradict.
 pub fn document_of(text: &str, id: &DocumentId) -> Result<Object> {
     let given = document(text)?;
-    match given.id {
-        Some(other) if other != *id => {
-            let what = format!(
-                "`_id` is {}, but the command line says {}; an id cannot be changed",
-                other.to_value(),
-                id.to_value()
-            );
-            Err(Failure::Input { what })
-        }
-        _ => Ok(given.fields),
-    }
+    given.check_id(id)?;
+    Ok(given.fields)
 }
 
 /// Reads an update: operators, or the fields of a document, which are merged.

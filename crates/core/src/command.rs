@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 
 use crate::{
     CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, NewIds,
-    Object, Path, Release, Sort, Time, Update, Value, Violations,
+    Object, Origin, Path, Release, Sort, Time, Update, Value, Violations,
 };
 
 pub use encoding::COMMAND_VERSION;
@@ -273,6 +273,9 @@ pub enum Action {
     /// Create it under an id that was generated for the caller, which the answer contains, also to a retry.
     /// Refused if it exists.
     InsertNew(Encoded),
+    /// Create it with the version and times that it had elsewhere. Refused if it exists, and if it had that
+    /// version or a later one here.
+    Import(Encoded, Origin),
     /// Replace its fields. Refused if it does not exist.
     Replace(Encoded),
     /// Create it, or replace its fields.

@@ -10,6 +10,7 @@
 //! the rest   the fields, an encoded object
 //! ```
 
+use crate::limits::IMPORTED_VERSION_MAX;
 use crate::node::Meta;
 use crate::path::Segment;
 use crate::{Error, IdRef, Object, Path, RawObject, Time, Value};
@@ -27,6 +28,95 @@ pub struct Header {
     pub expires: Option<Time>,
     /// When the lease on it ends, if there is one.
     pub lease: Option<Time>,
+}
+
+/// The version and times that an imported document had where it comes from.
+///
+/// ```
+/// use velocitydb_core::{Origin, Time, object};
+///
+/// let (created, modified) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH);
+/// let metadata = object! { "version": 7, "created": created, "modified": modified };
+/// let origin = Origin::from_object(&metadata)?;
+/// assert_eq!(origin, Origin { version: 7, created, modified, expires: None });
+/// # Ok::<(), velocitydb_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Its version, 1 to [`IMPORTED_VERSION_MAX`].
+    pub version: u64,
+    /// When it was inserted.
+    pub created: Time,
+    /// When it was last written.
+    pub modified: Time,
+    /// When it expires, if ever.
+    pub expires: Option<Time>,
+}
+
+impl Origin {
+    /// Reads the metadata of a document as queries see it. A lease cannot be imported, since its end would
+    /// have no effect.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidQuery`] says what is missing or wrong.
+    pub fn from_object(metadata: &Object) -> Result<Self, Error> {
+        let invalid = |name: &str, problem: &str| Error::InvalidQuery {
+            what: "metadata".into(),
+            place: format!("{METADATA}.{name}"),
+            problem: problem.to_owned(),
+        };
+        for name in metadata.keys() {
+            if name == "lease" {
+                let problem = "cannot be imported; release the document first, or leave it out";
+                return Err(invalid(name, problem));
+            }
+            if !META_FIELDS.contains(&name) {
+                let known = "is unknown; there are version, created, modified and expires";
+                return Err(invalid(name, known));
+            }
+        }
+        let time = |name: &str| match metadata.get(name) {
+            None => Ok(None),
+            Some(Value::Time(time)) => Ok(Some(*time)),
+            Some(_) => {
+                Err(invalid(name, "is not a time, such as {\"$date\": \"2026-01-01T00:00:00Z\"}"))
+            }
+        };
+        let needed = |name: &str| time(name)?.ok_or_else(|| invalid(name, "is missing"));
+        let version = match metadata.get("version") {
+            Some(Value::Int(version @ 1..)) => version.unsigned_abs(),
+            Some(_) => return Err(invalid("version", "is not an integer of 1 or more")),
+            None => return Err(invalid("version", "is missing")),
+        };
+        let (created, modified) = (needed("created")?, needed("modified")?);
+        Ok(Origin { version, created, modified, expires: time("expires")? })
+    }
+
+    /// Why a document that has an origin is refused without an id: it had one there.
+    pub fn without_id() -> Error {
+        Error::InvalidQuery {
+            what: "metadata".into(),
+            place: METADATA.to_owned(),
+            problem: "needs the document's `_id`".to_owned(),
+        }
+    }
+
+    /// Checks the version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidQuery`] when it is out of bounds.
+    pub fn check(&self) -> Result<(), Error> {
+        if (1..=IMPORTED_VERSION_MAX).contains(&self.version) {
+            return Ok(());
+        }
+        Err(Error::InvalidQuery {
+            what: "metadata".into(),
+            place: format!("{METADATA}.version"),
+            problem: format!("is not 1 to {IMPORTED_VERSION_MAX}"),
+        })
+    }
 }
 
 const HAS_EXPIRY: u8 = 1;

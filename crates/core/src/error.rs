@@ -180,6 +180,17 @@ pub enum Error {
         advice: Cow<'static, str>,
     },
 
+    /// A document was to be imported with a version that it had already.
+    #[error(
+        "it was at version {last} here, so it cannot be imported with version {given}; import it without its metadata"
+    )]
+    VersionUsed {
+        /// The version of the import.
+        given: u64,
+        /// The last version of the document, which was deleted since.
+        last: u64,
+    },
+
     /// An update has operators and plain fields side by side.
     #[error("update mixes operators and the field {field:?}; put the field into $set")]
     MixedUpdate {
@@ -333,6 +344,7 @@ impl Error {
             | Self::UnknownConsistency { .. }
             | Self::UnknownOperator { .. }
             | Self::EngineField { .. }
+            | Self::VersionUsed { .. }
             | Self::MixedUpdate { .. }
             | Self::InvalidOperand { .. }
             | Self::ConflictingPaths { .. }

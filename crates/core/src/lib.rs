@@ -69,7 +69,7 @@ pub use command::{
 pub use consistency::Consistency;
 pub use decimal::{Decimal, Rounding};
 pub use document::{
-    DocumentView, Header, check_own_fields, decode_varint, encode_varint, validate_document,
+    DocumentView, Header, Origin, check_own_fields, decode_varint, encode_varint, validate_document,
 };
 pub use document_id::{DocumentId, IdRef, IntoDocumentId};
 pub use error::{Error, Result};

@@ -136,3 +136,7 @@ pub const VIOLATIONS_COUNTED_MAX: usize = 10_000;
 ///
 /// Rows are passed from stage to stage by recursion if a stage makes several rows of one.
 pub const PIPELINE_STAGES_MAX: usize = 200;
+
+/// The highest version that an imported document can have: one that no document reaches by being written, and
+/// behind which there are as many.
+pub const IMPORTED_VERSION_MAX: u64 = i64::MAX as u64;

@@ -60,7 +60,7 @@ pub use handle::claim::{
 };
 pub use handle::cursor::Cursor;
 pub use handle::database::Database;
-pub use handle::documents::{Documents, Written};
+pub use handle::documents::{Documents, NewDocument, Written};
 pub use handle::explain::Explanation;
 pub use handle::fields::IntoFields;
 pub use handle::find::Find;
@@ -93,9 +93,10 @@ pub use velocitydb_core::{
     Action, BegunLease, Binary, BinaryRef, Bytes, CollectionName, CollectionOptions, Condition,
     Consistency, Decimal, DocumentId, Encoded, ErrorClass, Expiry, Filter, Foreign, ForeignContent,
     ForeignKind, IdRef, IndexName, IndexSpec, IntoDocumentId, Lease, LeaseChange, More, NewIds,
-    Object, ObjectId, Operation, Outcome, Path, Projection, RawArray, RawForeign, RawObject,
-    RawValue, Refusal, Release, RequestId, Rounding, Sort, SortKey, Time, Update, Uuid, Value,
-    Violation, Violations, check_own_fields, field, filter, limits, object, uuid_binary, value,
+    Object, ObjectId, Operation, Origin, Outcome, Path, Projection, RawArray, RawForeign,
+    RawObject, RawValue, Refusal, Release, RequestId, Rounding, Sort, SortKey, Time, Update, Uuid,
+    Value, Violation, Violations, check_own_fields, field, filter, limits, object, uuid_binary,
+    value,
 };
 /// What can be wrong with storage, as [`Error::Storage`] says it.
 pub use velocitydb_storage::Error as StorageError;

@@ -32,6 +32,9 @@ pub struct Insert {
     /// Takes one document a line; each 1,000 of them, or 8 MiB, are inserted together or not at all
     #[arg(long, conflicts_with = "request_id")]
     pub many: bool,
+    /// Keeps version and times of documents that were printed with --meta
+    #[arg(long, conflicts_with = "time_to_live")]
+    pub keep_metadata: bool,
     #[command(flatten)]
     pub options: WriteOptions,
 }

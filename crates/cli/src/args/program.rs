@@ -68,7 +68,8 @@ pub enum Command {
   velocitydb insert users '{"_id": "alice", "name": "Alice", "age": 28}'
   velocitydb insert users --id bob '{"name": "Bob"}'
   echo '{"note": "its id is made up"}' | velocitydb insert notes -
-  velocitydb list users --format json | velocitydb insert users --many - --path copy"#,
+  velocitydb list users --format json | velocitydb insert users --many - --path copy
+  velocitydb list users --format json --meta | velocitydb insert users --many - --keep-metadata --path mirror"#,
         override_usage = "velocitydb insert [OPTIONS] <COLLECTION> <JSON|-|--file FILE>"
     )]
     Insert(Insert),

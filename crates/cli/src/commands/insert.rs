@@ -1,6 +1,6 @@
 //! `insert`: one document, or one in each line.
 
-use velocitydb::{DocumentId, Documents, Encoded, IntoFields, check_own_fields, object};
+use velocitydb::{Documents, Encoded, IntoFields, NewDocument, Origin, check_own_fields, object};
 
 use super::write::written;
 use crate::args::{self, Format};
@@ -22,18 +22,19 @@ pub fn insert(args: &args::Insert, output: &mut Output) -> Result {
 
 fn insert_one(args: &args::Insert, output: &mut Output) -> Result {
     let text = args.source.read()?;
-    let (id, fields) = match &args.id {
-        Some(id) => (Some(id.clone()), input::document_of(&text, id)?),
-        None => {
-            let given = input::document(&text)?;
-            (given.id, given.fields)
-        }
-    };
+    let mut given = input::document(&text)?;
+    if let Some(id) = &args.id {
+        given.check_id(id)?;
+        given.id = Some(id.clone());
+    }
+    let origin = given.take_origin(args.keep_metadata)?;
     let db = args.target.folder.open_or_create()?;
     let documents = args.options.apply(args.target.documents(&db));
-    let inserted = match id {
-        Some(id) => documents.insert(&id, fields)?,
-        None => documents.insert_new(fields)?,
+    let inserted = match (given.id, origin) {
+        (Some(id), None) => documents.insert(&id, given.fields)?,
+        (None, None) => documents.insert_new(given.fields)?,
+        (Some(id), Some(origin)) => documents.import(&id, given.fields, origin)?,
+        (None, Some(_)) => return Err(velocitydb::Error::from(Origin::without_id()).into()),
     };
     output.object(&written(&inserted))
 }
@@ -43,6 +44,7 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
     let db = args.target.folder.open_or_create()?;
     let mut insertion = Insertion {
         documents: args.options.apply(args.target.documents(&db)),
+        keep_metadata: args.keep_metadata,
         batch: Vec::new(),
         bytes: 0,
         done: Progress::default(),
@@ -64,8 +66,9 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
 /// The insertion of many documents.
 struct Insertion {
     documents: Documents,
-    /// The line, id and fields of each pending document.
-    batch: Vec<(usize, Option<DocumentId>, Encoded)>,
+    keep_metadata: bool,
+    /// The line of each pending document, and the document.
+    batch: Vec<(usize, NewDocument<Encoded>)>,
     /// Bytes of their fields.
     bytes: usize,
     /// What has been inserted so far.
@@ -75,19 +78,20 @@ struct Insertion {
 impl Insertion {
     /// Reads the document of a line, and adds it to the batch.
     fn take(&mut self, line: usize, text: &str) -> Result {
-        let given = input::document(text)?;
+        let mut given = input::document(text)?;
+        let origin = given.take_origin(self.keep_metadata)?;
         // An object takes several times as much memory as its encoding.
         let fields = given.fields.into_fields()?;
         // Otherwise the whole batch would be refused, without saying which line was the reason.
         check_own_fields(fields.view()).map_err(velocitydb::Error::from)?;
         let id_bytes = given.id.as_ref().map_or(0, |id| id.as_bytes().len());
         self.bytes += id_bytes + fields.as_bytes().len();
-        self.batch.push((line, given.id, fields));
+        self.batch.push((line, NewDocument { id: given.id, fields, origin }));
         Ok(())
     }
 
     fn insert(&mut self, output: &mut Output) -> Result {
-        let batch = self.batch.iter().map(|(_, id, fields)| (id.clone(), fields));
+        let batch = self.batch.iter().map(|(_, document)| document.clone());
         let done = self.documents.insert_all(batch).map_err(|error| self.refused(error))?;
         self.done.inserted += done.len();
         self.done.line = self.batch.last().map_or(self.done.line, |(line, ..)| *line);

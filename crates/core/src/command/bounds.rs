@@ -33,6 +33,7 @@ pub(super) fn check_parts(command: &Command) -> Result<()> {
 fn check_action(action: &Action) -> Result<()> {
     match action {
         Action::Settle(_, LeaseChange::Begin(begun)) => check_set(begun.set.len()),
+        Action::Import(_, origin) => origin.check(),
         _ => Ok(()),
     }
 }

@@ -29,7 +29,7 @@ use crate::container::ensure;
 use crate::format::Names;
 use crate::{
     CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, NewIds,
-    Object, RawObject, RawValue, Release, Result, Sort, Time, Update, Value, decode_varint,
+    Object, Origin, RawObject, RawValue, Release, Result, Sort, Time, Update, Value, decode_varint,
 };
 
 /// The smallest size of a check: a tag, a name of one letter and a number.
@@ -220,8 +220,15 @@ impl<'a> Reader<'a> {
             9 => Action::Compare,
             10 => Action::Settle(self.encoded()?, self.lease_change()?),
             11 => Action::Retry(self.update()?),
+            12 => Action::Import(self.encoded()?, self.origin()?),
             _ => return Err(Error::corrupt("an action is unknown")),
         })
+    }
+
+    fn origin(&mut self) -> Result<Origin> {
+        let (version, created, modified) = (self.number()?, self.time()?, self.time()?);
+        let origin = Origin { version, created, modified, expires: self.option(Self::time)? };
+        origin.check().map(|()| origin)
     }
 
     fn lease_change(&mut self) -> Result<LeaseChange> {

@@ -25,7 +25,9 @@ use super::{
     Skip, Write,
 };
 use crate::codec::{encode_operators_into, encode_sort_into, encode_value_into};
-use crate::{Consistency, Encoded, Filter, Object, Release, Result, Sort, Time, Update, Value};
+use crate::{
+    Consistency, Encoded, Filter, Object, Origin, Release, Result, Sort, Time, Update, Value,
+};
 
 /// The version of the encoding, its first byte.
 pub const COMMAND_VERSION: u8 = 1;
@@ -414,31 +416,13 @@ impl<'o, O: Output> Writer<'o, O> {
 
     fn action(&mut self, action: &Action) -> Result<()> {
         match action {
-            Action::Insert(fields) => {
-                self.byte(0);
-                self.encoded(fields);
-            }
-            Action::InsertNew(fields) => {
-                self.byte(1);
-                self.encoded(fields);
-            }
-            Action::Replace(fields) => {
-                self.byte(2);
-                self.encoded(fields);
-            }
-            Action::Upsert(fields) => {
-                self.byte(3);
-                self.encoded(fields);
-            }
-            Action::Update(update) => {
-                self.byte(4);
-                self.update(update)?;
-            }
+            Action::Insert(fields) => self.tagged(0, fields),
+            Action::InsertNew(fields) => self.tagged(1, fields),
+            Action::Replace(fields) => self.tagged(2, fields),
+            Action::Upsert(fields) => self.tagged(3, fields),
+            Action::Update(update) => self.tagged_update(4, update)?,
             Action::Delete => self.byte(5),
-            Action::Complete(update) => {
-                self.byte(6);
-                self.update(update)?;
-            }
+            Action::Complete(update) => self.tagged_update(6, update)?,
             Action::Renew(duration) => {
                 self.byte(7);
                 self.duration(*duration);
@@ -446,16 +430,33 @@ impl<'o, O: Output> Writer<'o, O> {
             Action::Release => self.byte(8),
             Action::Compare => self.byte(9),
             Action::Settle(fields, change) => {
-                self.byte(10);
-                self.encoded(fields);
+                self.tagged(10, fields);
                 self.lease_change(change)?;
             }
-            Action::Retry(update) => {
-                self.byte(11);
-                self.update(update)?;
+            Action::Retry(update) => self.tagged_update(11, update)?,
+            Action::Import(fields, origin) => {
+                let Origin { version, created, modified, expires } = origin;
+                self.tagged(12, fields);
+                self.number(*version);
+                self.time(*created);
+                self.time(*modified);
+                self.option(expires.as_ref(), |writer, time| {
+                    writer.time(*time);
+                    Ok(())
+                })?;
             }
         }
         Ok(())
+    }
+
+    fn tagged(&mut self, tag: u8, fields: &Encoded) {
+        self.byte(tag);
+        self.encoded(fields);
+    }
+
+    fn tagged_update(&mut self, tag: u8, update: &Update) -> Result<()> {
+        self.byte(tag);
+        self.update(update)
     }
 
     fn lease_change(&mut self, change: &LeaseChange) -> Result<()> {

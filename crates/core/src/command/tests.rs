@@ -56,12 +56,18 @@ fn modify() -> Modify {
     }
 }
 
+fn origin(version: u64, expires: Option<Time>) -> Origin {
+    Origin { version, created: Time::UNIX_EPOCH, modified: Time::MIN, expires }
+}
+
 /// Different bodies, with every variant of every type that is part of a command.
 pub(super) fn bodies() -> Vec<Body> {
     let mut bodies = vec![
         insert("a", Action::Insert),
         insert("b", Action::Insert),
         insert("a", Action::InsertNew),
+        insert("a", |fields| Action::Import(fields, origin(1, None))),
+        insert("a", |fields| Action::Import(fields, origin(7, Some(Time::MAX)))),
         insert("a", Action::Replace),
         insert("a", Action::Upsert),
         insert("a", |fields| Action::Settle(fields, LeaseChange::End)),
@@ -267,7 +273,7 @@ impl Seen {
             Always, Absent, Version(_), Document(_), Fields(_), Matches(_),
         });
         note!(self, operation.action, Action {
-            Insert(_), InsertNew(_), Replace(_), Upsert(_), Update(_), Delete, Complete(_),
+            Insert(_), InsertNew(_), Import(..), Replace(_), Upsert(_), Update(_), Delete, Complete(_),
             Renew(_), Release, Retry(_), Settle(..), Compare,
         });
         note!(self, operation.expiry, Expiry { Keep, Never, At(_), After(_) });

@@ -95,6 +95,7 @@ wire_enum!(Error {
     28 Corrupt { problem };
     29 UnknownVersion { what, found, known };
     30 InvalidText { what, text, problem };
+    31 VersionUsed { given, last };
 });
 
 /// The cause of [`Error::RefusedJson`], which cannot be another `RefusedJson`: so the recursion is bounded

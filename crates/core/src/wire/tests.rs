@@ -51,6 +51,7 @@ fn errors() -> Vec<Error> {
         Error::corrupt("p"),
         Error::UnknownVersion { what: "a command".into(), found: 2, known: 1 },
         Error::InvalidText { what: "UUID".into(), text: "x".to_owned(), problem: "p".into() },
+        Error::VersionUsed { given: 3, last: 5 },
     ];
     let tags: Vec<u8> = errors.iter().map(|error| bytes_of(error)[0]).collect();
     assert_eq!(tags, (0..errors.len() as u8).collect::<Vec<_>>(), "one of each");

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use velocitydb_core::{
     Action, BegunLease, Body, Check, CollectionName, Command, Condition, DocumentId, Encoded,
-    Expiry, Filter, IndexSpec, Lease, LeaseChange, Modify, Object, Operation, Path, QueryCheck,
-    Recall, Release, Request, RequestId, SchemaChange, Skip, Sort, Time, Update, Value, object,
-    value,
+    Expiry, Filter, IndexSpec, Lease, LeaseChange, Modify, Object, Operation, Origin, Path,
+    QueryCheck, Recall, Release, Request, RequestId, SchemaChange, Skip, Sort, Time, Update, Value,
+    object, value,
 };
 
 use crate::queries;
@@ -143,6 +143,11 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         fields().prop_map(Action::Insert),
         fields().prop_map(Action::InsertNew),
+        (fields(), 1..=velocitydb_core::limits::IMPORTED_VERSION_MAX, time(), any::<bool>())
+            .prop_map(|(fields, version, created, expires)| {
+                let expires = expires.then_some(Time::MAX);
+                Action::Import(fields, Origin { version, created, modified: Time::MIN, expires })
+            }),
         fields().prop_map(Action::Replace),
         fields().prop_map(Action::Upsert),
         update().prop_map(Action::Update),

@@ -8,7 +8,8 @@
 
 use smallvec::SmallVec;
 use velocitydb_core::{
-    CollectionName, DocumentView, Encoded, Header, IdRef, Path, RawObject, Refusal, Release, Time,
+    CollectionName, DocumentView, Encoded, Header, IdRef, Origin, Path, RawObject, Refusal,
+    Release, Time,
 };
 use velocitydb_storage::Blob;
 
@@ -58,6 +59,8 @@ pub(super) struct New<'a> {
     pub(super) fields: &'a Encoded,
     pub(super) expires: Option<Time>,
     pub(super) lease: NewLease<'a>,
+    /// Where it comes from, if it is imported.
+    pub(super) origin: Option<Origin>,
 }
 
 /// The change of the lease on a document.
@@ -129,8 +132,19 @@ impl Machine {
                 lease,
             },
             None => {
-                let version = self.take_last_version(collection, key)? + 1;
-                Header { version, created: now, modified: now, expires, lease }
+                let last = self.take_last_version(collection, key)?;
+                match new.origin {
+                    None => {
+                        Header { version: last + 1, created: now, modified: now, expires, lease }
+                    }
+                    Some(Origin { version: given, .. }) if given <= last => {
+                        let used = velocitydb_core::Error::VersionUsed { given, last };
+                        return Ok(Err(Refusal::Update(used)));
+                    }
+                    Some(Origin { version, created, modified, .. }) => {
+                        Header { version, created, modified, expires, lease }
+                    }
+                }
             }
         };
         self.write_record(place, stored, &header, fields.view(), &new.lease, now)

@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 use velocitydb_core::{
     Action, BegunLease, Check, CollectionOptions, Condition, DocumentId, DocumentView, Encoded,
-    Expiry, Header, Lease, LeaseChange, Operation, Outcome, Path, Refusal, Time, Update, Value,
-    Write,
+    Expiry, Header, Lease, LeaseChange, Operation, Origin, Outcome, Path, Refusal, Time, Update,
+    Value, Write,
 };
 use velocitydb_storage::Blob;
 
@@ -90,6 +90,7 @@ impl Machine {
             operation.action,
             Action::Insert(_)
                 | Action::InsertNew(_)
+                | Action::Import(..)
                 | Action::Upsert(_)
                 | Action::Settle(_, LeaseChange::Begin(_))
         );
@@ -132,7 +133,7 @@ impl Machine {
         let has_lease = stored.is_some_and(|stored| stored.header.lease.is_some());
         let mut updated = None;
         let fields = match (asked.action, stored) {
-            (Action::Insert(_) | Action::InsertNew(_), Some(_)) => {
+            (Action::Insert(_) | Action::InsertNew(_) | Action::Import(..), Some(_)) => {
                 return Ok(Outcome::Refused(Refusal::Exists { version }));
             }
             (Action::Compare, _) | (Action::Delete, None) => return Ok(Outcome::Held { version }),
@@ -145,6 +146,7 @@ impl Machine {
             (
                 Action::Insert(fields)
                 | Action::InsertNew(fields)
+                | Action::Import(fields, _)
                 | Action::Upsert(fields)
                 | Action::Settle(fields, LeaseChange::Begin(_)),
                 _,
@@ -178,7 +180,7 @@ impl Machine {
         };
         let place = place.expect("the collection of a write exists by now");
         let expires = asked.expires(stored, now);
-        let new = New { fields, expires, lease: asked.new_lease(now) };
+        let new = New { fields, expires, lease: asked.new_lease(now), origin: asked.origin() };
         let written = self.put_document(place, stored, &new, now)?;
         if written.is_ok() {
             self.check_effects()?;
@@ -242,12 +244,20 @@ impl<'a> Asked<'a> {
         match (self.expiry, self.action) {
             (Expiry::At(time), _) => Some(time),
             (Expiry::After(duration), _) => Some(now.saturating_add(duration)),
+            (Expiry::Keep, Action::Import(_, origin)) => origin.expires,
             (Expiry::Never, _)
             | (
                 Expiry::Keep,
                 Action::Insert(_) | Action::InsertNew(_) | Action::Replace(_) | Action::Upsert(_),
             ) => None,
             (Expiry::Keep, _) => stored.and_then(|stored| stored.header.expires),
+        }
+    }
+
+    fn origin(&self) -> Option<Origin> {
+        match self.action {
+            Action::Import(_, origin) => Some(*origin),
+            _ => None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use smallvec::smallvec;
 use velocitydb_core::{
     Action, Body, CollectionName, Condition, Consistency, DocumentId, Expiry, IntoDocumentId,
-    Operation, Outcome, RequestId, Update, Write,
+    Operation, Origin, Outcome, RequestId, Update, Write,
 };
 
 use crate::apply::Reply;
@@ -27,6 +27,17 @@ pub struct Documents {
     consistency: Consistency,
     time_to_live: Option<Duration>,
     request: Option<RequestId>,
+}
+
+/// A document to create by [`insert_all`](Documents::insert_all).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewDocument<F> {
+    /// Its id; `None` for a new one.
+    pub id: Option<DocumentId>,
+    /// Its own fields.
+    pub fields: F,
+    /// The version and times that it had where it comes from; `None` if it begins here.
+    pub origin: Option<Origin>,
 }
 
 /// The result of a write.
@@ -176,6 +187,21 @@ impl Documents {
         self.write_many(actions)
     }
 
+    /// Creates a document with the version and times that it had where it comes from.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert), and [`Error::Inapplicable`] when the document was deleted here at
+    /// that version or a later one: a version is never used twice.
+    pub fn import(
+        &self,
+        id: impl IntoDocumentId,
+        fields: impl IntoFields,
+        origin: Origin,
+    ) -> Result<Written> {
+        self.write_one(DocumentId::new(id)?, Action::Import(fields.into_fields()?, origin))
+    }
+
     /// Creates all of these documents under new ids, or none of them.
     ///
     /// # Errors
@@ -191,21 +217,24 @@ impl Documents {
         self.write_many(actions)
     }
 
-    /// Creates all of these documents, or none of them: under the given ids, and those without one under
-    /// new ids.
+    /// Creates all of these documents, or none of them: each under its id or a new one, and with the version
+    /// and times that it had where it comes from, or from now on.
     ///
     /// # Errors
     ///
-    /// As for [`insert_many`](Self::insert_many).
+    /// As for [`insert_many`](Self::insert_many) and [`import`](Self::import), and
+    /// [`InvalidQuery`](crate::InputError::InvalidQuery) for one that has an origin and no id.
     pub fn insert_all<F: IntoFields>(
         &self,
-        documents: impl IntoIterator<Item = (Option<DocumentId>, F)>,
+        documents: impl IntoIterator<Item = NewDocument<F>>,
     ) -> Result<Vec<Written>> {
-        let actions = documents.into_iter().map(|(id, fields)| {
-            let fields = fields.into_fields()?;
-            Ok(match id {
-                Some(id) => (id, Action::Insert(fields)),
-                None => (self.db.new_id(), Action::InsertNew(fields)),
+        let actions = documents.into_iter().map(|document| {
+            let fields = document.fields.into_fields()?;
+            Ok(match (document.id, document.origin) {
+                (Some(id), None) => (id, Action::Insert(fields)),
+                (Some(id), Some(origin)) => (id, Action::Import(fields, origin)),
+                (None, None) => (self.db.new_id(), Action::InsertNew(fields)),
+                (None, Some(_)) => return Err(Origin::without_id().into()),
             })
         });
         self.write_many(actions)

@@ -58,6 +58,10 @@ pub(crate) fn check_action(action: &Action) -> Result<()> {
         | Action::InsertNew(fields)
         | Action::Replace(fields)
         | Action::Upsert(fields) => Ok(check_own_fields(fields.view())?),
+        Action::Import(fields, origin) => {
+            check_own_fields(fields.view())?;
+            Ok(origin.check()?)
+        }
         Action::Settle(fields, change) => {
             check_own_fields(fields.view())?;
             match change {

@@ -22,6 +22,7 @@ mod fatal;
 mod fault;
 mod golden;
 mod ids;
+mod imports;
 mod lease_guards;
 mod leases;
 mod migration;
