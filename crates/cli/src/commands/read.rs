@@ -1,6 +1,6 @@
 //! `get`, `list` and `count`.
 
-use velocitydb::{DocumentId, Filter, Sort, object};
+use velocitydb::{DocumentId, Filter, PageToken, Sort};
 
 use super::ids::not_found;
 use super::rows::Rows;
@@ -38,13 +38,15 @@ pub fn get(args: &args::Get, output: &mut Output) -> Result {
 /// Prints a part of the collection in the order of ids, from one snapshot.
 pub fn list(args: &args::List, output: &mut Output) -> Result {
     let db = args.target.folder.open_existing()?;
-    let (behind, sort) = match args.reverse {
-        true => ("$lt", Sort::new().descending("_id")),
-        false => ("$gt", Sort::new().ascending("_id")),
+    let sort = match args.reverse {
+        true => Sort::new().descending("_id"),
+        false => Sort::new().ascending("_id"),
     };
-    let rest = |after| Filter::from(object! { "_id": { (behind): (after) } });
-    let filter = args.after.as_ref().map_or(Filter::all(), rest);
-    let mut find = args.target.documents(&db).find(filter).sort(sort).offset(args.offset);
+    let after = args.after.as_ref().map(|id| PageToken::after_id(&sort, id)).transpose()?;
+    let mut find = args.target.documents(&db).find(Filter::all()).sort(sort).offset(args.offset);
+    if let Some(after) = after {
+        find = find.after(after);
+    }
     if let Some(limit) = args.limit {
         find = find.limit(limit);
     }

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use velocitydb_core::Sort;
+use velocitydb_core::document::ID;
+use velocitydb_core::{DocumentId, IntoDocumentId, Sort, object};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::index::append_id;
+use crate::keys::Key;
 use crate::{Document, Error, Result};
 
 /// A part of the results of a query; see [`Find::page`](crate::Find::page).
@@ -30,6 +33,41 @@ pub struct PageToken {
 impl PageToken {
     pub(crate) fn new(sort: &Sort, place: Vec<u8>) -> Self {
         PageToken { sort: sort_id(sort), place }
+    }
+
+    /// The position after an id in the order of ids of all types, whether or not a document has that id. The
+    /// sort is the one of the query, by `_id` alone.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use velocitydb::{PageToken, Sort, object};
+    ///
+    /// let db = velocitydb::open_in_memory()?;
+    /// let users = db.documents("users");
+    /// users.insert(7, object! {})?;
+    /// users.insert("alice", object! {})?;
+    /// let sort = Sort::new().ascending("_id");
+    /// let behind = PageToken::after_id(&sort, 7)?;
+    /// let rest = users.find(object! {}).sort(sort).after(behind).documents()?;
+    /// assert_eq!(rest.iter().map(|user| user.id().as_str()).collect::<Vec<_>>(), [Some("alice")]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidQuery`](crate::InputError::InvalidQuery) when the sort has other keys, and when the id is not
+    /// valid.
+    pub fn after_id(sort: &Sort, id: impl IntoDocumentId) -> Result<Self> {
+        let id = DocumentId::new(id)?;
+        let mut place = Key::from_vec(sort.key_of(&object! { (ID): (id.to_value()) })?);
+        match sort.keys() {
+            [only] if only.path.to_string() == ID => {
+                append_id(id.by_ref(), only.direction, &mut place);
+                Ok(Self::new(sort, place.to_vec()))
+            }
+            _ => Err(token_error("that begins after an id needs a sort by `_id` alone").into()),
+        }
     }
 
     /// The position, for a query with this sort.

@@ -103,8 +103,17 @@ fn ids_of_every_type_are_in_one_order() {
         let (up, down) = (Sort::new().ascending("_id"), Sort::new().descending("_id"));
         assert_eq!(found(docs.find(object! {}).sort(up.clone())), ids);
         assert_eq!(found(docs.find(object! {}).sort(down.clone())), reversed);
-        // Pages, of every size, in both directions.
         for (sort, expected) in [(up, &ids), (down, &reversed)] {
+            // What is after each id, of whatever type, and after one that no document has.
+            for (at, id) in expected.iter().enumerate() {
+                let after = |id: Value| PageToken::after_id(&sort, id).unwrap();
+                let rest = || docs.find(object! {}).sort(sort.clone());
+                assert_eq!(found(rest().after(after(id.clone()))), expected[at + 1..], "{id}");
+                docs.delete(id).unwrap();
+                assert_eq!(found(rest().after(after(id.clone()))), expected[at + 1..], "{id}");
+                docs.insert(id, object! {}).unwrap();
+            }
+            // Pages, of every size, in both directions.
             for size in 1..6 {
                 let (mut seen, mut after) = (Vec::new(), None);
                 loop {
