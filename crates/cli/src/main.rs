@@ -4,6 +4,7 @@
 mod allocator;
 mod args;
 mod commands;
+mod csv;
 mod demo;
 mod exit;
 mod failure;

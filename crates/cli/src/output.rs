@@ -10,7 +10,8 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use comfy_table::{ContentArrangement, Table, TableComponent, presets};
 use velocitydb::{Document, ID, META_FIELDS, METADATA, Object, Value};
 
-use crate::args::{Format, Shown};
+use crate::args::{Csv, Format, Shown};
+use crate::csv::Columns;
 use crate::failure::{Failure, Result};
 
 /// The width of a table if the terminal's is unknown.
@@ -31,8 +32,13 @@ pub enum Unwritten {
 
 impl Shown {
     /// The object that is printed of a document.
-    pub fn of(self, document: &Document) -> velocitydb::Result<Object> {
+    pub fn of(&self, document: &Document) -> velocitydb::Result<Object> {
         if self.meta { document.to_object_with_meta() } else { document.to_object() }
+    }
+
+    /// Also what the columns need.
+    pub fn with(&self, csv: &Csv) -> Self {
+        Shown { meta: self.meta || csv.columns.as_ref().is_some_and(Columns::have_metadata) }
     }
 }
 
@@ -75,7 +81,7 @@ impl Output {
     }
 
     /// Writes documents: one in a line, or in one table.
-    pub fn documents(&mut self, documents: &[Document], shown: Shown) -> Result {
+    pub fn documents(&mut self, documents: &[Document], shown: &Shown) -> Result {
         match self.format {
             Format::Json => documents.iter().try_for_each(|one| self.object(&shown.of(one)?)),
             Format::Table => {
@@ -231,16 +237,23 @@ fn columns(objects: &[Object]) -> Vec<&str> {
 fn cell(value: &Value) -> String {
     let mut text = match value {
         Value::String(text) if !text.is_empty() && Value::from_json(text).is_err() => text.clone(),
-        Value::Time(time) => time.to_string(),
-        Value::Decimal(decimal) => decimal.to_string(),
-        Value::ObjectId(id) => id.to_string(),
-        value => value.as_uuid().map_or_else(|| value.to_json(), |id| id.to_string()),
+        value => plain(value),
     };
     if let Some((end, _)) = text.char_indices().nth(CELL_CHARS_MAX) {
         text.truncate(end);
         text.push('…');
     }
     text
+}
+
+/// Times, decimals, ObjectIds and UUIDs without their types; other values as JSON.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::Time(time) => time.to_string(),
+        Value::Decimal(decimal) => decimal.to_string(),
+        Value::ObjectId(id) => id.to_string(),
+        value => value.as_uuid().map_or_else(|| value.to_json(), |id| id.to_string()),
+    }
 }
 
 /// Colours, or none.

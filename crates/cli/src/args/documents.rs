@@ -4,7 +4,7 @@
 use clap::Args as ClapArgs;
 use velocitydb::{DocumentId, Path, RequestId, Value};
 
-use super::folder::{Shown, Source, Target, WriteOptions};
+use super::folder::{Csv, Shown, Source, Target, WriteOptions};
 use crate::format;
 
 /// The arguments of `get`.
@@ -85,6 +85,8 @@ pub struct List {
     pub reverse: bool,
     #[command(flatten)]
     pub shown: Shown,
+    #[command(flatten)]
+    pub csv: Csv,
 }
 
 /// The arguments of `count`.

@@ -8,6 +8,7 @@ use clap::Args as ClapArgs;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use velocitydb::{Consistency, Mode, RequestId};
 
+use crate::csv::Columns;
 use crate::format;
 
 /// Which data folder, and how it is opened.
@@ -46,12 +47,21 @@ pub struct WriteOptions {
 }
 
 /// What of a document is printed.
-#[derive(Debug, Clone, Copy, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub struct Shown {
     /// Prints also `_meta`, what the database knows about a document: `version`, `created` and
     /// `modified`, and `expires` and `lease` where it has them
     #[arg(long)]
     pub meta: bool,
+}
+
+/// Results as a table for other programs.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Csv {
+    /// Prints comma-separated values with a header and these columns: dotted paths such as
+    /// `_id,name,address.city,_meta.version`
+    #[arg(id = "csv", long = "csv", value_name = "PATHS", value_parser = Columns::parse)]
+    pub columns: Option<Columns>,
 }
 
 /// The source of JSON text.

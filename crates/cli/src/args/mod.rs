@@ -13,7 +13,7 @@ pub use administration::{
     SchemaCommand,
 };
 pub use documents::{Cas, Change, Comparison, Count, Delete, Get, Insert, List};
-pub use folder::{Folder, Shown, Source, Target, WriteOptions, mode_name};
+pub use folder::{Csv, Folder, Shown, Source, Target, WriteOptions, mode_name};
 pub use many::{DeleteMany, UpdateMany};
 pub use program::{Args, Command, Format};
 pub use query::{Aggregate, Bounds, Explain, Find, Selection};

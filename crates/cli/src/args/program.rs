@@ -107,7 +107,8 @@ pub enum Command {
     #[command(after_help = "Examples:
   velocitydb list users
   velocitydb list users --limit 10 --after alice
-  velocitydb list users --reverse --format json")]
+  velocitydb list users --reverse --format json
+  velocitydb list users --csv _id,name,address.city > users.csv")]
     List(List),
     /// Print how many documents a collection has
     #[command(after_help = "Example:\n  velocitydb count users")]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args as ClapArgs};
 
-use super::folder::{Shown, Source, Target};
+use super::folder::{Csv, Shown, Source, Target};
 use crate::format;
 
 /// Which documents, in which order, how many, and which of their fields.
@@ -54,20 +54,22 @@ pub struct Find {
     pub selection: Selection,
     /// Prints on standard error how to get the next page, as `--after CURSOR`, if there is
     /// one
-    #[arg(long, requires = "limit")]
+    #[arg(long, requires = "limit", conflicts_with = "csv")]
     pub page: bool,
     /// Prints the first document, which has to exist
-    #[arg(long, conflicts_with_all = ["limit", "page"])]
+    #[arg(long, conflicts_with_all = ["limit", "page", "csv"])]
     pub first: bool,
     /// Prints how many there are
-    #[arg(long, conflicts_with_all = ["page", "first", "project", "meta"])]
+    #[arg(long, conflicts_with_all = ["page", "first", "project", "meta", "csv"])]
     pub count: bool,
     /// Prints the distinct values at this path, of arrays those of their elements
     #[arg(long, value_name = "PATH",
-          conflicts_with_all = ["page", "first", "project", "count", "meta"])]
+          conflicts_with_all = ["page", "first", "project", "count", "meta", "csv"])]
     pub distinct: Option<String>,
     #[command(flatten)]
     pub shown: Shown,
+    #[command(flatten)]
+    pub csv: Csv,
     #[command(flatten)]
     pub bounds: Bounds,
 }
@@ -94,6 +96,8 @@ pub struct Aggregate {
     pub target: Target,
     #[command(flatten)]
     pub source: Source,
+    #[command(flatten)]
+    pub csv: Csv,
     #[command(flatten)]
     pub bounds: Bounds,
 }

@@ -74,16 +74,17 @@ pub fn find(args: &args::Find, output: &mut Output) -> Result {
         input::named("--distinct", path.parse::<velocitydb::Path>())?;
         distinct(path, &find.distinct(path)?, output)
     } else if args.page {
-        page(find, projection.as_ref(), args.shown, output)
+        page(find, projection.as_ref(), &args.shown, output)
     } else if args.first {
         first(find.limit(1), projection.is_some(), args, output)
     } else if projection.is_some() {
-        let mut rows = Rows::new(output);
+        let mut rows = Rows::of(args.csv.columns.as_ref(), output)?;
         let result = find.each_object(|object| Ok(rows.push(object)));
         rows.finish(result)
     } else {
-        let mut rows = Rows::new(output);
-        let result = find.each(|document| Ok(rows.push(args.shown.of(&document)?)));
+        let (csv, shown) = (args.csv.columns.as_ref(), args.shown.with(&args.csv));
+        let mut rows = Rows::of(csv, output)?;
+        let result = find.each(|document| Ok(rows.push(shown.of(&document)?)));
         rows.finish(result)
     }
 }
@@ -99,7 +100,7 @@ fn first(find: Find, is_projected: bool, args: &args::Find, output: &mut Output)
 
 /// Prints one page, and on standard error the argument for the next one: standard output has
 /// only documents.
-fn page(find: Find, projection: Option<&Projection>, shown: Shown, output: &mut Output) -> Result {
+fn page(find: Find, projection: Option<&Projection>, shown: &Shown, output: &mut Output) -> Result {
     let page = find.page()?;
     match projection {
         None => output.documents(&page.documents, shown)?,

@@ -50,8 +50,9 @@ pub fn list(args: &args::List, output: &mut Output) -> Result {
     if let Some(limit) = args.limit {
         find = find.limit(limit);
     }
-    let mut rows = Rows::new(output);
-    let result = find.each(|document| Ok(rows.push(args.shown.of(&document)?)));
+    let (csv, shown) = (args.csv.columns.as_ref(), args.shown.with(&args.csv));
+    let mut rows = Rows::of(csv, output)?;
+    let result = find.each(|document| Ok(rows.push(shown.of(&document)?)));
     rows.finish(result)
 }
 

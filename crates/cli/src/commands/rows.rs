@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use velocitydb::Object;
 
 use crate::args::Format;
+use crate::csv::Columns;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, TABLE_BYTES};
 
@@ -14,6 +15,7 @@ const TABLE_ROWS: usize = 1_000;
 /// Writes results one by one as they are found, or in tables of some rows.
 pub struct Rows<'a> {
     output: &'a mut Output,
+    csv: Option<&'a Columns>,
     /// The rows of the next table.
     waiting: Vec<Object>,
     /// Bytes of their text.
@@ -25,14 +27,21 @@ pub struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// None so far.
     pub fn new(output: &'a mut Output) -> Self {
-        Rows { output, waiting: Vec::new(), bytes: 0, failure: None }
+        Rows { output, csv: None, waiting: Vec::new(), bytes: 0, failure: None }
+    }
+
+    /// None so far, as comma-separated values if there are columns, which begin with a header.
+    pub fn of(csv: Option<&'a Columns>, output: &'a mut Output) -> Result<Self> {
+        csv.map_or(Ok(()), |columns| output.line(columns.header()))?;
+        Ok(Rows { csv, ..Self::new(output) })
     }
 
     /// Adds a row. Breaks when nothing can be written any more.
     pub fn push(&mut self, row: Object) -> ControlFlow<()> {
-        let written = match self.output.format() {
-            Format::Json => self.output.object(&row),
-            Format::Table => self.wait(row),
+        let written = match (self.csv, self.output.format()) {
+            (Some(columns), _) => self.output.line(columns.row(&row)),
+            (None, Format::Json) => self.output.object(&row),
+            (None, Format::Table) => self.wait(row),
         };
         match written {
             Ok(()) => ControlFlow::Continue(()),
