@@ -11,7 +11,7 @@ pub const USAGE: &str = "\
 usage: velocitydb-bench SUITE [OPTION...]
 
 suites: all, memory, scaling, footprint, disk, budget, queries, claims, collections,
-        levels, writers, many
+        levels, writers, many, ids
 
   --quick         smaller sets of documents, 3 rounds
   --rounds N      how often each measurement is taken (default 5)
@@ -55,6 +55,8 @@ pub enum Suite {
     Writers,
     /// A hundred open databases.
     Many,
+    /// Ids of one type or another.
+    Ids,
 }
 
 /// The options of a run.
@@ -79,7 +81,7 @@ pub struct Arguments {
 }
 
 impl Suite {
-    const ALL: [Suite; 11] = [
+    const ALL: [Suite; 12] = [
         Suite::Memory,
         Suite::Scaling,
         Suite::Footprint,
@@ -91,6 +93,7 @@ impl Suite {
         Suite::Levels,
         Suite::Writers,
         Suite::Many,
+        Suite::Ids,
     ];
 
     /// The word on the command line.
@@ -107,6 +110,7 @@ impl Suite {
             Suite::Levels => "levels",
             Suite::Writers => "writers",
             Suite::Many => "many",
+            Suite::Ids => "ids",
         }
     }
 }

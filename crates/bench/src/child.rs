@@ -6,7 +6,7 @@ use std::process::Command;
 use velocitydb::Mode;
 
 use crate::documents::Size;
-use crate::{Result, budget, footprint, many};
+use crate::{Result, budget, footprint, ids, many};
 
 /// The task of a child.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +28,13 @@ pub enum Task {
         size: Size,
         /// The budget in bytes.
         budget: u64,
+    },
+    /// Load documents whose ids are of one type.
+    Ids {
+        /// The type.
+        name: &'static str,
+        /// How many.
+        count: u64,
     },
     /// Open many databases.
     Many {
@@ -52,6 +59,7 @@ impl Task {
                 let mode = if mode == Mode::Hybrid { "hybrid" } else { "persistent" };
                 words(["budget", mode, size_word(size), &budget.to_string()])
             }
+            Task::Ids { name, count } => words(["ids", name, &count.to_string()]),
             Task::Many { contestant, count } => words(["many", contestant, &count.to_string()]),
         }
     }
@@ -74,14 +82,20 @@ impl Task {
                 size: size(size_word),
                 budget: budget.parse()?,
             }),
-            ["many", contestant, count] => Ok(Task::Many {
-                contestant: (many::NAMES.into_iter().find(|name| *name == contestant))
-                    .ok_or_else(|| format!("there is no contestant {contestant:?}"))?,
-                count: count.parse()?,
-            }),
+            ["ids", name, count] => {
+                Ok(Task::Ids { name: one_of(&ids::TYPES, name)?, count: count.parse()? })
+            }
+            ["many", name, count] => {
+                Ok(Task::Many { contestant: one_of(&many::NAMES, name)?, count: count.parse()? })
+            }
             _ => Err("this program passes the task to its child".into()),
         }
     }
+}
+
+fn one_of(names: &[&'static str], name: &str) -> Result<&'static str> {
+    let known = names.iter().find(|known| **known == name);
+    Ok(known.ok_or_else(|| format!("there is no contestant {name:?}"))?)
 }
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -119,6 +133,7 @@ pub fn work(task: &Task) -> Result<()> {
             vec![footprint::work(is_bare_map, size, count)?]
         }
         Task::Budget { mode, size, budget } => vec![budget::work(mode, size, budget)?],
+        Task::Ids { name, count } => ids::work(name, count)?.to_vec(),
         Task::Many { contestant, count } => many::work(contestant, count)?.to_vec(),
     };
     found.iter().for_each(|number| println!("{number}"));
@@ -134,6 +149,7 @@ mod tests {
         for task in [
             Task::Footprint { is_bare_map: true, size: Size::Small, count: 7 },
             Task::Budget { mode: Mode::Persistent, size: Size::Large, budget: 1 << 26 },
+            Task::Ids { name: ids::TYPES[1], count: 3 },
             Task::Many { contestant: many::NAMES[0], count: 3 },
         ] {
             let words = task.words();

@@ -302,8 +302,14 @@ pub fn id(number: u64) -> String {
 /// The id of a number below ten billion: consecutive numbers have ids across the whole key space,
 /// all distinct.
 pub fn scattered_id(number: u64) -> String {
+    id(scattered(number))
+}
+
+/// A number below ten billion, of one below ten billion: consecutive ones are far from each other, and
+/// all are distinct.
+pub fn scattered(number: u64) -> u64 {
     const SPACE: u128 = 10_000_000_000;
-    id((u128::from(number) * 6_180_339_887 % SPACE) as u64)
+    (u128::from(number) * 6_180_339_887 % SPACE) as u64
 }
 
 #[cfg(test)]

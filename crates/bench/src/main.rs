@@ -14,6 +14,7 @@ mod collections;
 mod disk;
 mod documents;
 mod footprint;
+mod ids;
 mod jsonb;
 mod levels;
 mod machine;
@@ -73,6 +74,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Suite::Levels => levels::run(arguments, &mut results)?,
             Suite::Writers => writers::run(arguments, &mut results)?,
             Suite::Many => many::run(arguments, &mut results)?,
+            Suite::Ids => ids::run(arguments, &mut results)?,
         }
     }
     let report = report::markdown(arguments, &machine, &results);

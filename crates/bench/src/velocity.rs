@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use velocitydb::{Collection, Database, Documents, object};
+use velocitydb::{Collection, Database, Documents, IntoDocumentId, object};
 
 use crate::Result;
 use crate::documents::{Ids, Pool, Record};
@@ -51,7 +51,7 @@ impl Velocity {
 
     /// Gets a document.
     #[inline]
-    pub fn get(&self, id: &str) -> Result<()> {
+    pub fn get(&self, id: impl IntoDocumentId) -> Result<()> {
         let found = self.documents.get(id)?.ok_or("the document is missing")?;
         black_box(found);
         Ok(())

@@ -43,6 +43,33 @@ impl Given {
         }
     }
 
+    /// Makes the value at a path its id.
+    pub fn take_id_from(&mut self, path: &velocitydb::Path) -> Result {
+        if self.id.is_some() && path.to_string() == ID {
+            return Ok(());
+        }
+        let Some(value) = path.get(&self.fields) else {
+            let what = format!("the document has no field {:?} to be its id", path.to_string());
+            return Err(Failure::Input { what });
+        };
+        let id = DocumentId::new(value).map_err(velocitydb::Error::from)?;
+        match &self.id {
+            Some(other) if *other != id => {
+                let what = format!(
+                    "`_id` is {}, but {:?} is {}; leave one of them out",
+                    other.to_value(),
+                    path.to_string(),
+                    id.to_value()
+                );
+                Err(Failure::Input { what })
+            }
+            _ => {
+                self.id = Some(id);
+                Ok(())
+            }
+        }
+    }
+
     /// Takes the version and times of a printed document, if it has them and they are to be kept.
     pub fn take_origin(&mut self, keep_metadata: bool) -> Result<Option<Origin>> {
         match self.fields.remove(METADATA) {

@@ -29,6 +29,9 @@ pub struct Insert {
     /// The document's id [default: its `_id`, or a new one]
     #[arg(long, conflicts_with = "many", value_parser = format::parse_id)]
     pub id: Option<DocumentId>,
+    /// Takes the value of this field as the document's id, whatever its type; the document keeps the field
+    #[arg(long, value_name = "PATH", conflicts_with = "id", value_parser = str::parse::<Path>)]
+    pub id_field: Option<Path>,
     /// Takes one document a line; each 1,000 of them, or 8 MiB, are inserted together or not at all
     #[arg(long, conflicts_with = "request_id")]
     pub many: bool,

@@ -1,6 +1,8 @@
 //! `insert`: one document, or one in each line.
 
-use velocitydb::{Documents, Encoded, IntoFields, NewDocument, Origin, check_own_fields, object};
+use velocitydb::{
+    Documents, Encoded, IntoFields, NewDocument, Origin, Path, check_own_fields, object,
+};
 
 use super::write::written;
 use crate::args::{self, Format};
@@ -27,6 +29,7 @@ fn insert_one(args: &args::Insert, output: &mut Output) -> Result {
         given.check_id(id)?;
         given.id = Some(id.clone());
     }
+    args.id_field.as_ref().map_or(Ok(()), |path| given.take_id_from(path))?;
     let origin = given.take_origin(args.keep_metadata)?;
     let db = args.target.folder.open_or_create()?;
     let documents = args.options.apply(args.target.documents(&db));
@@ -44,6 +47,7 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
     let db = args.target.folder.open_or_create()?;
     let mut insertion = Insertion {
         documents: args.options.apply(args.target.documents(&db)),
+        id_field: args.id_field.as_ref(),
         keep_metadata: args.keep_metadata,
         batch: Vec::new(),
         bytes: 0,
@@ -64,8 +68,9 @@ fn insert_many(args: &args::Insert, output: &mut Output) -> Result {
 }
 
 /// The insertion of many documents.
-struct Insertion {
+struct Insertion<'a> {
     documents: Documents,
+    id_field: Option<&'a Path>,
     keep_metadata: bool,
     /// The line of each pending document, and the document.
     batch: Vec<(usize, NewDocument<Encoded>)>,
@@ -75,10 +80,11 @@ struct Insertion {
     done: Progress,
 }
 
-impl Insertion {
+impl Insertion<'_> {
     /// Reads the document of a line, and adds it to the batch.
     fn take(&mut self, line: usize, text: &str) -> Result {
         let mut given = input::document(text)?;
+        self.id_field.map_or(Ok(()), |path| given.take_id_from(path))?;
         let origin = given.take_origin(self.keep_metadata)?;
         // An object takes several times as much memory as its encoding.
         let fields = given.fields.into_fields()?;
