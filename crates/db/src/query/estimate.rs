@@ -1,8 +1,10 @@
 //! [`Estimate`]: the expected cost of an access path.
 //!
-//! Small ranges are counted, up to a bound; larger ones are estimated from the statistics of the
-//! index, or without them from their form. The unit of cost is fetching one document by its id.
+//! Small ranges are counted; larger ones are estimated from the statistics of the index. Without these
+//! all ranges are counted together, until one ends or the rest cost more than another plan. The unit of
+//! cost is fetching one document by its id.
 
+use std::iter::Sum;
 use std::ops::ControlFlow;
 
 use super::access::{Access, IndexScan, Range};
@@ -12,13 +14,15 @@ use super::target::{Request, Target};
 use crate::Result;
 use crate::keys::INDEXES;
 
-/// How many entries of a range are counted at the most.
+/// How many entries of a range are counted at the most, unless nothing else says how many there are.
 const COUNTED_MAX: u64 = 64;
 
 /// With a limit up to this and the right order, an index is used without counting.
 const LIMIT_SMALL: u64 = 100;
 
 const COST_KEY: f64 = 0.1;
+/// Of an index, with the document that it leads to.
+const COST_ENTRY: f64 = COST_KEY + 1.0;
 const COST_SCANNED: f64 = 0.12;
 const COST_SORTED: f64 = 0.2;
 
@@ -53,30 +57,103 @@ impl Estimate {
             _ => false,
         };
         let has_quick = candidates.iter().any(&is_quick);
-        for candidate in candidates {
-            let keys_of = |scan: &IndexScan| match has_quick {
-                true => Ok(entries_by_form(target, scan)),
-                false => entries_in(target, request, scan),
-            };
-            candidate.estimate = match &candidate.access {
-                Access::Collection(..) => scan_estimate(request, candidate),
-                Access::Index(_) if is_quick(candidate) => {
-                    index_estimate(request, candidate, request.limit.unwrap_or(LIMIT_SMALL))
-                }
-                Access::Index(scan) => index_estimate(request, candidate, keys_of(scan)?),
-                Access::Union(parts) => {
-                    let mut keys = 0;
-                    for part in parts {
-                        if let Access::Index(scan) = part {
-                            keys += keys_of(scan)?;
-                        }
+        let mut bound = COUNTED_MAX;
+        loop {
+            // The least cost of a candidate that is known, and whether another one may cost less.
+            let (mut least, mut is_open) = (f64::INFINITY, false);
+            for candidate in candidates.iter_mut() {
+                let keys = match &candidate.access {
+                    Access::Index(_) if is_quick(candidate) => {
+                        Keys::known(request.limit.unwrap_or(LIMIT_SMALL))
                     }
-                    index_estimate(request, candidate, keys)
+                    Access::Index(_) | Access::Union(_) if has_quick => {
+                        candidate.scans().map(|scan| Keys::by_form(target, scan)).sum()
+                    }
+                    Access::Index(_) | Access::Union(_) => candidate
+                        .scans()
+                        .map(|scan| Keys::counted(target, request, scan, bound))
+                        .sum::<Result<Keys>>()?,
+                    Access::Collection(..) => {
+                        candidate.estimate = scan_estimate(request, candidate);
+                        least = least.min(candidate.estimate.cost);
+                        continue;
+                    }
+                    Access::Nothing | Access::Ids(_) | Access::Intersection(..) => {
+                        least = least.min(candidate.estimate.cost);
+                        continue;
+                    }
+                };
+                candidate.estimate = index_estimate(request, candidate, keys.number);
+                // Of a range in the right order no more is read than the limit needs.
+                if keys.is_known || candidate.estimate.keys < bound {
+                    least = least.min(candidate.estimate.cost);
+                } else {
+                    is_open = true;
                 }
-                Access::Nothing | Access::Ids(_) | Access::Intersection(..) => candidate.estimate,
-            };
+            }
+            if !is_open || has_quick || bound as f64 * COST_ENTRY >= least {
+                return Ok(());
+            }
+            bound *= 4;
         }
-        Ok(())
+    }
+}
+
+/// About how many entries there are, and whether that is based on more than the form of a range.
+#[derive(Debug, Clone, Copy)]
+struct Keys {
+    number: u64,
+    is_known: bool,
+}
+
+impl Keys {
+    fn known(number: u64) -> Self {
+        Keys { number, is_known: true }
+    }
+
+    /// The entries that a scan reads, counted up to a bound. Counting an entry costs a small part of
+    /// fetching its document, so that a query does little more than it would if they were known, as
+    /// long as the bound does not exceed what the best known plan reads.
+    fn counted(
+        target: &Target<'_>,
+        request: &Request<'_>,
+        scan: &IndexScan,
+        bound: u64,
+    ) -> Result<Self> {
+        let by_form = Keys::by_form(target, scan);
+        let bound = if by_form.is_known { COUNTED_MAX } else { bound };
+        let counted = count_entries(target, request, scan, bound)?;
+        if counted < bound {
+            return Ok(Keys::known(counted));
+        }
+        Ok(Keys { number: by_form.number.max(counted), ..by_form })
+    }
+
+    /// The entries that a scan reads, by the statistics of its index, or without them by its form.
+    fn by_form(target: &Target<'_>, scan: &IndexScan) -> Self {
+        let number = scan.definition.number;
+        let index = target.indexes.iter().find(|index| index.definition.number == number);
+        let Some(index) = index else { return Keys::known(0) };
+        let entries = index.totals.entries as f64;
+        if let Some(statistics) = &index.statistics {
+            let part = |range: &Range| statistics.part_of(&range.low, range.high.as_deref());
+            let part = scan.ranges.iter().map(part).sum::<f64>().min(1.0);
+            return Keys::known((part * entries) as u64);
+        }
+        let is_range =
+            scan.ranges.iter().zip(&scan.prefixes).any(|(range, prefix)| range.low.len() > *prefix);
+        let each = SELECTIVITY.powi(scan.fixed as i32) * if is_range { 0.3 } else { 1.0 };
+        let number = ((each * scan.ranges.len() as f64).min(1.0) * entries) as u64;
+        Keys { number, is_known: scan.fixed == 0 && !is_range }
+    }
+}
+
+impl Sum for Keys {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Keys::known(0), |sum, one| Keys {
+            number: sum.number + one.number,
+            is_known: sum.is_known && one.is_known,
+        })
     }
 }
 
@@ -101,52 +178,32 @@ fn index_estimate(request: &Request<'_>, candidate: &Candidate, keys: u64) -> Es
     let selectivity = if candidate.is_exact { 1.0 } else { 0.5 };
     let read = until_limit(request, candidate, keys, selectivity);
     let sorted = if candidate.is_sorted { 0.0 } else { read * COST_SORTED };
-    let cost = read * (COST_KEY + 1.0) + sorted;
+    let cost = read * COST_ENTRY + sorted;
     Estimate { keys: read as u64, documents: read as u64, cost }
 }
 
-/// About how many entries a scan reads.
-fn entries_in(target: &Target<'_>, request: &Request<'_>, scan: &IndexScan) -> Result<u64> {
-    let counted = count_entries(target, request, scan)?;
-    if counted < COUNTED_MAX {
-        return Ok(counted);
-    }
-    Ok(entries_by_form(target, scan).max(counted))
-}
-
 /// Counts the entries of a scan's ranges, up to the bound, without those that the hints skip.
-fn count_entries(target: &Target<'_>, request: &Request<'_>, scan: &IndexScan) -> Result<u64> {
+fn count_entries(
+    target: &Target<'_>,
+    request: &Request<'_>,
+    scan: &IndexScan,
+    bound: u64,
+) -> Result<u64> {
     let mut count = 0;
     for (range, prefix) in scan.ranges.iter().zip(&scan.prefixes) {
         let hint = request.remembered.and_then(|hints| hints.of(&range.low[..*prefix]));
         let mut parts = Parts::of(range, scan.direction);
-        while count < COUNTED_MAX
+        while count < bound
             && let Some(part) = parts.next(hint)
         {
             let _ = visit_part(target.state, INDEXES, &part, scan.direction, |_, _| {
                 count += 1;
-                let is_enough = count >= COUNTED_MAX;
+                let is_enough = count >= bound;
                 Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             })?;
         }
     }
     Ok(count)
-}
-
-/// About how many entries a scan reads, by the statistics of its index.
-fn entries_by_form(target: &Target<'_>, scan: &IndexScan) -> u64 {
-    let number = scan.definition.number;
-    let index = target.indexes.iter().find(|index| index.definition.number == number);
-    let Some(index) = index else { return 0 };
-    let entries = index.totals.entries as f64;
-    if let Some(statistics) = &index.statistics {
-        let part = |range: &Range| statistics.part_of(&range.low, range.high.as_deref());
-        return (scan.ranges.iter().map(part).sum::<f64>().min(1.0) * entries) as u64;
-    }
-    let is_range =
-        scan.ranges.iter().zip(&scan.prefixes).any(|(range, prefix)| range.low.len() > *prefix);
-    let each = SELECTIVITY.powi(scan.fixed as i32) * if is_range { 0.3 } else { 1.0 };
-    ((each * scan.ranges.len() as f64).min(1.0) * entries) as u64
 }
 
 /// The intersection of two index scans, if that leaves much less to fetch than either of them.

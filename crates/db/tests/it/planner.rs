@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use velocitydb::{
     Accumulator, Database, Documents, Error, Filter, IndexSpec, Mode, Object, PageToken, Pipeline,
-    Projection, Sort, Value,
+    Projection, Sort, Value, object,
 };
 use velocitydb_storage::contract::Random;
 
@@ -380,4 +380,35 @@ fn what_is_not_touched_is_on_one_page() {
         let report = variants.home.db().snapshot().unwrap().check().unwrap();
         assert!(report.is_healthy(), "{report:#?}");
     }
+}
+
+/// Statistics are collected in the background some time after the documents are there.
+#[test]
+fn indexes_bound_ranges_before_there_are_statistics() {
+    const COUNT: i64 = 20_000;
+    let home = Home::new(Mode::MemoryOnly);
+    let docs = home.db().documents("docs");
+    for name in ["x", "y", "group"] {
+        docs.create_index(IndexSpec::new(Sort::new().ascending(name))).unwrap();
+    }
+    let fields =
+        |n: i64| object! { "x": n, "y": COUNT - n, "group": n % 2, "text": "t".repeat(50) };
+    for n in 0..COUNT {
+        docs.insert(n, fields(n)).unwrap();
+    }
+    let reads = |filter: Object| {
+        let explained = docs.find(filter).explain().unwrap();
+        (explained.plan["access"].as_str().unwrap().to_owned(), explained.documents_examined)
+    };
+    for hits in [1, 63, 64, 65, 100, 500, 1_000, 2_000] {
+        let index = ("index".to_owned(), hits as u64);
+        assert_eq!(reads(object! { "x": { "$lt": hits } }), index);
+        assert_eq!(reads(object! { "x": { "$gte": COUNT - hits } }), index);
+        // The better one of two, in whatever order they are made.
+        assert_eq!(reads(object! { "x": { "$lt": hits }, "group": { "$gte": 0 } }), index);
+        assert_eq!(reads(object! { "y": { "$gt": 100 }, "x": { "$lt": hits } }), index);
+        assert_eq!(reads(object! { "x": { "$gt": 100 }, "y": { "$lte": hits } }), index);
+    }
+    // Where the index leads to most documents, reading them in order is faster.
+    assert_eq!(reads(object! { "x": { "$gte": 1 } }), ("collection".to_owned(), COUNT as u64));
 }
