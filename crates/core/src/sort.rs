@@ -1,8 +1,7 @@
 //! Sorts: the order of a query's results. Owns parsing and writing them; `least` finds a document's
 //! sort key, and [`key`] encodes it.
 //!
-//! - A missing field sorts before null, and null before all other values, as in
-//!   [`order`](crate::order).
+//! - A missing field sorts before all values, and these as in [`order`](crate::order).
 //! - An array sorts by its smallest element in ascending order, and by its largest in descending
 //!   order; so do the elements of an array inside the path. An array without elements sorts before
 //!   a missing field.

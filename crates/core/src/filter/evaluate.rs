@@ -159,8 +159,7 @@ impl Test {
 impl Choices {
     fn contain<'a, N: Node<'a>>(&self, value: Option<N>) -> Result<bool> {
         let Some(value) = value else {
-            // Null is the smallest value.
-            return Ok(self.values().first().is_some_and(Value::is_null));
+            return Ok(self.values().binary_search(&Value::Null).is_ok());
         };
         let (mut low, mut high) = (0, self.values().len());
         while low < high {

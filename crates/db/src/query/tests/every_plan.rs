@@ -126,7 +126,12 @@ impl Case<'_> {
                 let end = limit.map_or(usize::MAX, |limit| limit as usize);
                 let expected = self.expected.iter().skip(offset as usize).take(end).cloned();
                 let (ids, expected): (Vec<_>, Vec<_>) = (ids.collect(), expected.collect());
-                assert_eq!(ids, expected, "offset {offset}, limit {limit:?}, {}", self.shown);
+                let plan = describe(&plans(&self.target, &part)[number]);
+                assert_eq!(
+                    ids, expected,
+                    "offset {offset}, limit {limit:?}, {plan}: {}",
+                    self.shown
+                );
             }
             for (position, (_, place)) in all.iter().enumerate().step_by(5) {
                 let behind = Selection { after: Some(place), ..whole };
