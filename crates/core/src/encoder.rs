@@ -89,7 +89,7 @@ impl<'b> Encoder<'b> {
             self.key(name)?;
             self.value(value)?;
         }
-        self.end()
+        self.end_in_order(object.ranks())
     }
 
     pub(crate) fn null(&mut self) -> Result<()> {
@@ -245,26 +245,41 @@ impl<'b> Encoder<'b> {
 
     /// Closes the innermost container, and inserts its header before its entries.
     pub(crate) fn end(&mut self) -> Result<()> {
+        self.end_in_order(&[])
+    }
+
+    /// As [`Encoder::end`], for an object whose first fields have been written in a known order: for each
+    /// rank in the order of their names, the position; nothing if that is not known. Then they need not be
+    /// sorted. What comes from corrupt bytes remains as it is there, unless it is no order at all.
+    pub(crate) fn end_in_order(&mut self, known: &[u32]) -> Result<()> {
         let open = *self.open.last().expect("every end has its begin");
-        let ranks = match open.container {
-            Container::Array => Ranks::new(),
-            Container::Object => self.rank_fields(open)?,
-        };
-        self.insert_header(open, &ranks)?;
+        let count = self.entries.len() - open.first;
+        match open.container {
+            Container::Array => self.insert_header(open, &[])?,
+            Container::Object if known.len() == count && is_order(known) && !known.is_sorted() => {
+                self.insert_header(open, known)?;
+            }
+            Container::Object => {
+                let ranks = self.rank_fields(open, known)?;
+                self.insert_header(open, &ranks)?;
+            }
+        }
         self.entries.truncate(open.first);
         self.open.pop();
         Ok(())
     }
 
     /// The order of the names of an object; nothing, if the fields are written in it.
-    fn rank_fields(&mut self, open: Open) -> Result<Ranks> {
+    fn rank_fields(&mut self, open: Open, known: &[u32]) -> Result<Ranks> {
         let (out, fields) = (&*self.out, &self.entries[open.first..]);
         let name = |entry: &Entry| name_of(out, *entry);
         if fields.is_sorted_by(|a, b| name(a) < name(b)) {
             return Ok(Ranks::new());
         }
+        let known = if known.len() < fields.len() && is_order(known) { known } else { &[] };
+        let mut ranks = Ranks::from_slice(known);
         // A document has fewer bytes than 32 bits can number.
-        let mut ranks: Ranks = (0..fields.len() as u32).collect();
+        ranks.extend(known.len() as u32..fields.len() as u32);
         let field = |position: u32| &fields[position as usize];
         ranks.sort_unstable_by(|a, b| name(field(*a)).cmp(name(field(*b))));
         let twice = ranks.windows(2).find(|pair| name(field(pair[0])) == name(field(pair[1])));
@@ -334,6 +349,25 @@ impl<'b> Encoder<'b> {
             })
         });
         segments.collect::<Vec<_>>().join(".")
+    }
+}
+
+/// Whether each position is there once.
+fn is_order(ranks: &[u32]) -> bool {
+    match ranks.len() {
+        count @ 0..64 => {
+            let seen = ranks.iter().filter(|at| **at < 64).fold(0_u64, |seen, at| seen | 1 << *at);
+            seen == (1 << count) - 1
+        }
+        count => {
+            let mut seen = vec![false; count];
+            ranks.iter().for_each(|at| {
+                if let Some(seen) = seen.get_mut(*at as usize) {
+                    *seen = true;
+                }
+            });
+            !seen.contains(&false)
+        }
     }
 }
 

@@ -252,6 +252,11 @@ impl Object {
         }
     }
 
+    /// For each rank in the order of names, the position of the field; nothing if the fields are in that order.
+    pub(crate) fn ranks(&self) -> &[u32] {
+        self.ranks.as_ref().map_or(&[], |ranks| &ranks.0)
+    }
+
     /// Ranks the fields anew. Those of one name are ranked as they were written.
     fn rank(&mut self) {
         let fields = &self.fields;

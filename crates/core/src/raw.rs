@@ -12,6 +12,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::container::{Container, Entries, ensure, split_field};
+use crate::field_order::{FieldOrder, Ranks};
 use crate::format::{Names, tag};
 use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::node::{Node, Shape};
@@ -457,6 +458,12 @@ impl<'a> RawObject<'a> {
         RawFields(self.0.entries_by_name())
     }
 
+    /// For each rank in the order of names, the position of the field; nothing if the fields are in that order.
+    /// If the bytes are corrupt, the numbers can be anything.
+    pub(crate) fn ranks(self) -> Ranks {
+        ranks(self.0)
+    }
+
     /// Decodes the object.
     pub fn to_object(self) -> Result<Object> {
         decode_fields(self.iter(), 0)
@@ -533,6 +540,13 @@ impl<'a> Iterator for RawFields<'a> {
 
 impl ExactSizeIterator for RawFields<'_> {}
 
+fn ranks(container: Container<'_>) -> Ranks {
+    let positions = |order: FieldOrder<'_>| {
+        (0..container.len()).map(move |rank| order.position(rank) as u32).collect()
+    };
+    container.order().map_or_else(Ranks::new, positions)
+}
+
 /// Decodes the fields of an object, which are given as they are written.
 fn decode_fields(fields: RawFields<'_>, depth: usize) -> Result<Object> {
     let container = fields.0.container();
@@ -543,10 +557,7 @@ fn decode_fields(fields: RawFields<'_>, depth: usize) -> Result<Object> {
     let fields: Vec<(String, Value)> = fields.map(decode).collect::<Result<_>>()?;
     let object = match container.order() {
         None => Object::from_sorted(fields),
-        Some(order) => {
-            let ranks = (0..fields.len()).map(|rank| order.position(rank) as u32).collect();
-            Object::from_ranked(fields, ranks)
-        }
+        Some(_) => Object::from_ranked(fields, ranks(container).into_vec()),
     };
     object.ok_or(Error::corrupt("the fields of an object are not in order"))
 }

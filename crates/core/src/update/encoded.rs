@@ -50,12 +50,13 @@ fn merge(fields: RawObject<'_>, touched: &[&str], changed: &Object) -> Result<En
     let mut bytes = Vec::with_capacity(fields.as_encoded().len() + 64);
     append(&mut bytes, Names::Document, |encoder| {
         encoder.begin(Container::Object)?;
-        let mut found = 0;
+        let (mut found, mut kept) = (0, 0);
         for field in fields.iter() {
             let (name, value) = field?;
             if touched.binary_search(&name).is_err() {
                 encoder.key(name)?;
                 encoder.encoded(value.as_encoded())?;
+                kept += 1;
             } else if let Some(value) = changed.get(name) {
                 encoder.key(name)?;
                 encoder.value(value)?;
@@ -67,7 +68,9 @@ fn merge(fields: RawObject<'_>, touched: &[&str], changed: &Object) -> Result<En
             encoder.key(name)?;
             encoder.value(value)?;
         }
-        encoder.end()
+        // Those that were there are in the order in which they were, unless one was removed.
+        let known = if found + kept == fields.len() { fields.ranks() } else { SmallVec::new() };
+        encoder.end_in_order(&known)
     })?;
     Encoded::from_trusted(bytes)
 }
