@@ -17,7 +17,6 @@ pub mod evaluate;
 pub mod planted;
 
 pub mod by_the_book;
-pub mod combinations;
 pub mod compare;
 pub mod constants;
 pub mod known_differences;

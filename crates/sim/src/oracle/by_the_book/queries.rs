@@ -1,16 +1,13 @@
-//! Filters and sorts implemented from MongoDB's documentation, as simply as possible: an independent
-//! check where mingo is known to be wrong, so that a bug of VelocityDB cannot hide there.
-//!
-//! It returns `None` for what it does not support: patterns, and sorting by a position. It shares
-//! only the order of values with VelocityDB.
+//! Filters and sorts. This returns `None` for what it does not support: patterns, and sorting by a
+//! position. It shares only the order of values with VelocityDB.
 
 use std::cmp::Ordering;
 
 use velocitydb_core::{Object, Value, value};
 
-use super::case::{Answer, Find, Query, id_of};
 use super::combinations::{SortValue, sort_values};
-use super::reach::{Reach, is_nan};
+use crate::oracle::case::{Answer, Find, Query, id_of};
+use crate::oracle::reach::{Reach, is_nan};
 
 /// The right answer, if this supports the query.
 pub fn answer(query: &Query, documents: &[Value]) -> Option<Answer> {
