@@ -326,6 +326,18 @@ impl Value {
         }
     }
 
+    /// The integer that a number of any type is, if it is one of 64 bits.
+    pub(crate) fn to_whole(&self) -> Option<i64> {
+        match self {
+            Self::Float(float) => {
+                const END: f64 = 9_223_372_036_854_775_808.0;
+                (float.fract() == 0.0 && (-END..END).contains(float)).then_some(*float as i64)
+            }
+            Self::Decimal(decimal) if decimal.is_whole() => decimal.to_integer()?.try_into().ok(),
+            other => other.as_i64(),
+        }
+    }
+
     /// The smallest of the types that holds the integer.
     pub(crate) fn integer(value: i128) -> Option<Self> {
         match i64::try_from(value) {

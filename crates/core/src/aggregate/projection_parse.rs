@@ -123,7 +123,7 @@ impl<'p> Reader<'p> {
                     .refuse("takes 1, 0, an expression, or an object of fields that is not empty");
             }
             Value::Bool(keep) if !is_add => return self.keep(*keep),
-            Value::Int(_) | Value::UInt(_) | Value::Float(_) if !is_add => {
+            number if !is_add && number.kind().is_number() => {
                 return self.keep(*value != Value::Int(0));
             }
             _ => {}

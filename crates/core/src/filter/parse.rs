@@ -248,9 +248,8 @@ impl Parser {
     }
 
     fn size(&mut self, operand: &Value) -> Result<u64> {
-        let whole = |float: &f64| float.fract() == 0.0 && (0.0..1e15).contains(float);
-        let size =
-            operand.as_u64().or_else(|| operand.as_f64().filter(whole).map(|size| size as u64));
+        let whole = || operand.to_whole().and_then(|size| size.try_into().ok());
+        let size = operand.as_u64().or_else(whole);
         size.ok_or_else(|| self.fail("takes a whole number that is not negative"))
     }
 
@@ -278,14 +277,7 @@ impl Parser {
                 self.fail(vocabulary::unknown(Kind::Type, name, &ValueType::names()))
             });
         }
-        let number = match name {
-            Value::Float(number) if number.fract() == 0.0 => Some(*number as i64),
-            Value::Decimal(number) if number.is_whole() => {
-                number.to_integer().and_then(|number| number.try_into().ok())
-            }
-            other => other.as_i64(),
-        };
-        let Some(number) = number else {
+        let Some(number) = name.to_whole() else {
             return Err(
                 self.fail("takes the name of a type, such as \"string\", or a list of names")
             );

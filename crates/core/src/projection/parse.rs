@@ -93,22 +93,15 @@ fn part(name: &str, value: &Value) -> Result<Part> {
 fn slice(operand: &Value) -> Result<Slice, &'static str> {
     const EXPECTED: &str =
         "takes a whole number of elements, or [skip, number], the number being above zero";
-    let integer = |value: &Value| match value {
-        Value::Float(float) if float.fract() == 0.0 => Some(*float as i64),
-        Value::Decimal(decimal) if decimal.is_whole() => {
-            decimal.to_integer().and_then(|integer| integer.try_into().ok())
-        }
-        other => other.as_i64(),
-    };
     match operand {
         Value::Array(pair) => match pair[..] {
-            [ref skip, ref count] => match (integer(skip), integer(count)) {
+            [ref skip, ref count] => match (skip.to_whole(), count.to_whole()) {
                 (Some(skip), Some(count @ 1..)) => Ok(Slice { skip: Some(skip), count }),
                 _ => Err(EXPECTED),
             },
             _ => Err(EXPECTED),
         },
-        count => integer(count).map(|count| Slice { skip: None, count }).ok_or(EXPECTED),
+        count => count.to_whole().map(|count| Slice { skip: None, count }).ok_or(EXPECTED),
     }
 }
 

@@ -158,9 +158,9 @@ impl Action {
                 Value::Array(values) => Self::PullAll(values),
                 _ => return Err(Refused::Operand("a list of values")),
             },
-            "$pop" => match operand {
-                Value::Int(1) | Value::Float(1.0) => Self::Pop(End::Last),
-                Value::Int(-1) | Value::Float(-1.0) => Self::Pop(End::First),
+            "$pop" => match operand.to_whole() {
+                Some(1) => Self::Pop(End::Last),
+                Some(-1) => Self::Pop(End::First),
                 _ => return Err(Refused::Operand("1 for the last element, or -1 for the first")),
             },
             "$addToSet" => {
@@ -225,9 +225,9 @@ impl SortKey {
 
     fn new(path: Option<&str>, direction: &Value) -> Result<Self, Refused> {
         let path = path.map(str::parse).transpose()?;
-        match direction {
-            Value::Int(1) | Value::Float(1.0) => Ok(Self { path, descending: false }),
-            Value::Int(-1) | Value::Float(-1.0) => Ok(Self { path, descending: true }),
+        match direction.to_whole() {
+            Some(1) => Ok(Self { path, descending: false }),
+            Some(-1) => Ok(Self { path, descending: true }),
             _ => Err(Refused::Operand(
                 "a $sort of 1 or -1, of {\"path\": 1}, or of a list of such objects",
             )),
@@ -279,13 +279,10 @@ fn parse_push(operand: Value) -> Result<Push, Refused> {
     let Some(Value::Array(values)) = modifiers.remove(EACH) else {
         return Err(Refused::Operand("a value, or {\"$each\": [values]} with modifiers"));
     };
-    let mut integer = |name| match modifiers.remove(name) {
-        None => Ok(None),
-        Some(Value::Int(value)) => Ok(Some(value)),
-        Some(Value::Float(value)) if value.fract() == 0.0 && value.abs() < 2f64.powi(53) => {
-            Ok(Some(value as i64))
-        }
-        Some(_) => Err(Refused::Operand("integers as $position and $slice")),
+    let mut integer = |name| {
+        let given = modifiers.remove(name);
+        let refused = Refused::Operand("integers as $position and $slice");
+        given.map(|value| value.to_whole().ok_or(refused)).transpose()
     };
     let (position, slice) = (integer(POSITION)?, integer(SLICE)?);
     let sort = match modifiers.remove(SORT) {
