@@ -159,6 +159,7 @@ impl Test {
 impl Choices {
     fn contain<'a, N: Node<'a>>(&self, value: Option<N>) -> Result<bool> {
         let Some(value) = value else {
+            // MinKey and undefined are below null.
             return Ok(self.values().binary_search(&Value::Null).is_ok());
         };
         let (mut low, mut high) = (0, self.values().len());

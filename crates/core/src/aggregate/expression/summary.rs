@@ -18,6 +18,7 @@ pub(super) static BUILTINS: [Builtin; 4] = [
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::aggregate) struct Sum {
     integers: i128,
+    has_integers: bool,
     high: f64,
     low: f64,
     has_floats: bool,
@@ -28,7 +29,7 @@ impl Sum {
     #[inline]
     pub(in crate::aggregate) fn add(&mut self, number: Number) {
         match number {
-            Number::Int(value) => self.integers += value,
+            Number::Int(value) => self.add_integer(value),
             Number::Float(value) => {
                 self.has_floats = true;
                 self.add_float(value);
@@ -43,13 +44,19 @@ impl Sum {
     #[inline]
     pub(in crate::aggregate) fn add_raw(&mut self, value: RawValue<'_>) -> Result<bool> {
         match value.kind() {
-            Kind::Int => self.integers += i128::from(value.as_i64()?.unwrap_or_default()),
-            Kind::UInt => self.integers += i128::from(value.as_u64()?.unwrap_or_default()),
+            Kind::Int => self.add_integer(value.as_i64()?.unwrap_or_default().into()),
+            Kind::UInt => self.add_integer(value.as_u64()?.unwrap_or_default().into()),
             Kind::Float => self.add(Number::Float(value.as_f64()?.unwrap_or_default())),
             Kind::Decimal => self.add(Number::Decimal(value.as_decimal()?.unwrap_or_default())),
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    #[inline]
+    fn add_integer(&mut self, value: i128) {
+        self.integers += value;
+        self.has_integers = true;
     }
 
     /// Knuth's two-sum: `low` collects what `high` loses by rounding.
@@ -80,7 +87,7 @@ impl Sum {
             false => Number::Int(self.integers),
         };
         // A sum of decimals alone keeps its digits: adding a zero could append some.
-        let is_alone = !self.has_floats && self.integers == 0;
+        let is_alone = !self.has_floats && !self.has_integers;
         self.decimals.map(|sum| if is_alone { sum } else { sum + others.to_decimal() })
     }
 
