@@ -53,9 +53,12 @@ impl DocumentView<'_> {
     ) -> Result<Fanout> {
         let (first, rest) = path.split_first();
         match self.meta_node_at(path) {
-            Some(meta) => for_each(meta, &[], |meta| visit(Leaf::from_meta(meta))),
-            None => for_each(self.fields.get(first.name())?, rest, |value| {
-                visit(Leaf(value.map_or(Inner::Missing, Inner::Encoded)))
+            Some(meta) => for_each(meta, &[], |meta, _| visit(Leaf::from_meta(meta))),
+            None => for_each(self.fields.get(first.name())?, rest, |value, part| {
+                visit(Leaf(match value {
+                    Some(value) if part == Part::EmptyArray => Inner::EmptyArray(value),
+                    value => value.map_or(Inner::Missing, Inner::Encoded),
+                }))
             }),
         }
     }
@@ -78,6 +81,8 @@ pub struct Leaf<'a>(Inner<'a>);
 #[derive(Debug, Clone, Copy)]
 enum Inner<'a> {
     Missing,
+    /// An empty array at the end of the path, rather than one inside of an array there.
+    EmptyArray(RawValue<'a>),
     Encoded(RawValue<'a>),
     Meta(Meta<'a>),
 }
@@ -88,10 +93,16 @@ impl<'a> Leaf<'a> {
         matches!(self.0, Inner::Missing)
     }
 
+    /// Whether the value at the end of the path is an array without elements. An empty array that is an
+    /// element is a leaf like any other.
+    pub const fn is_empty_array(self) -> bool {
+        matches!(self.0, Inner::EmptyArray(_))
+    }
+
     /// The value as it is stored; `None` if it is missing, or is metadata and not one of the fields.
     pub const fn as_raw(self) -> Option<RawValue<'a>> {
         match self.0 {
-            Inner::Encoded(value) => Some(value),
+            Inner::Encoded(value) | Inner::EmptyArray(value) => Some(value),
             _ => None,
         }
     }
@@ -100,7 +111,7 @@ impl<'a> Leaf<'a> {
     pub fn to_value(self) -> Result<Option<Value>> {
         match self.0 {
             Inner::Missing => Ok(None),
-            Inner::Encoded(value) => value.to_value().map(Some),
+            Inner::Encoded(value) | Inner::EmptyArray(value) => value.to_value().map(Some),
             Inner::Meta(value) => value.to_value().map(Some),
         }
     }
@@ -109,7 +120,7 @@ impl<'a> Leaf<'a> {
     pub fn compare_value(self, other: &Value) -> Result<Ordering> {
         match self.0 {
             Inner::Missing => Ok(Ordering::Less),
-            Inner::Encoded(value) => value.compare_value(other),
+            Inner::Encoded(value) | Inner::EmptyArray(value) => value.compare_value(other),
             Inner::Meta(value) => crate::order::compare(value, other, 0),
         }
     }
@@ -118,7 +129,9 @@ impl<'a> Leaf<'a> {
     pub fn encode_key(self, direction: Direction, key: &mut Vec<u8>) -> Result<()> {
         match self.0 {
             Inner::Missing => key::encode_missing(direction, key),
-            Inner::Encoded(value) => key::encode_key(value, direction, key)?,
+            Inner::Encoded(value) | Inner::EmptyArray(value) => {
+                key::encode_key(value, direction, key)?;
+            }
             Inner::Meta(value) => key::encode_node(value, direction, key)?,
         }
         Ok(())
@@ -129,10 +142,21 @@ impl<'a> Leaf<'a> {
     }
 }
 
+/// What a leaf is of the value at the end of the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The value, which is not an array.
+    Itself,
+    /// The value, which is an array without elements.
+    EmptyArray,
+    /// An element of the value.
+    Element,
+}
+
 fn for_each<'a, N: Node<'a>>(
     value: Option<N>,
     path: &[Segment],
-    mut visit: impl FnMut(Option<N>) -> Result<()>,
+    mut visit: impl FnMut(Option<N>, Part) -> Result<()>,
 ) -> Result<Fanout> {
     let mut fanout = Fanout::default();
     values(value, path, &mut |value, way| {
@@ -143,12 +167,12 @@ fn for_each<'a, N: Node<'a>>(
             Some(items) if items.len() > 0 => {
                 fanout.leaves += items.len();
                 for item in items {
-                    visit(Some(item?))?;
+                    visit(Some(item?), Part::Element)?;
                 }
             }
-            _ => {
+            items => {
                 fanout.leaves += 1;
-                visit(value)?;
+                visit(value, items.map_or(Part::Itself, |_| Part::EmptyArray))?;
             }
         }
         Ok(false)

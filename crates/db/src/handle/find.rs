@@ -285,7 +285,8 @@ impl<D> Find<D> {
 
     /// The distinct values at a path, for arrays those of their elements, in the total order of values. Of
     /// equal values with several representations one is returned, whatever indexes exist: an integer rather
-    /// than the equal float, and `0.0` rather than `-0.0`.
+    /// than the equal float, a float rather than a decimal, and `0.0` rather than `-0.0`. An array without
+    /// elements has none, and is one where it is an element.
     ///
     /// # Errors
     ///
@@ -323,12 +324,7 @@ impl<D> Find<D> {
             let mut failed = Ok(());
             document.for_each_leaf(&path, |leaf| {
                 // An empty array has no values.
-                let is_array = |value: velocitydb_core::RawValue<'_>| {
-                    Ok::<_, velocitydb_core::Error>(
-                        value.as_array()?.is_some_and(|array| array.is_empty()),
-                    )
-                };
-                if leaf.is_missing() || leaf.as_raw().map_or(Ok(false), is_array)? {
+                if leaf.is_missing() || leaf.is_empty_array() {
                     return Ok(());
                 }
                 key.clear();
