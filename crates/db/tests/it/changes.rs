@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use velocitydb::{
-    Cause, Change, CollectionName, Consistency, Database, Document, DocumentChange, Effect, Mode,
-    Object, Update, object,
+    Cause, Change, CollectionName, Consistency, Database, Document, DocumentChange, DocumentId,
+    Effect, Mode, Object, Update, object,
 };
 use velocitydb_storage::contract::Random;
 
@@ -34,7 +34,7 @@ fn told() -> (Told, impl Fn(Vec<Change>) + Send + Sync) {
 /// The state as a consumer of changes reconstructs it.
 #[derive(Debug, Default, PartialEq)]
 struct State {
-    collections: BTreeMap<CollectionName, BTreeMap<String, (u64, Object)>>,
+    collections: BTreeMap<CollectionName, BTreeMap<DocumentId, (u64, Object)>>,
     index: u64,
 }
 
@@ -60,9 +60,9 @@ impl State {
                 let known = match after {
                     Some(after) => {
                         assert_eq!(after.version(), *version);
-                        documents.insert(id.to_string(), content(after))
+                        documents.insert(id.clone(), content(after))
                     }
-                    None => documents.remove(&id.to_string()),
+                    None => documents.remove(id),
                 };
                 assert_eq!(before.as_ref().map(content), known, "{change:?}");
                 assert!(known.is_none_or(|(before, _)| before + 1 == *version), "{change:?}");
@@ -75,7 +75,7 @@ impl State {
         let collections = snapshot.collections().unwrap().into_iter().map(|one| {
             let documents = snapshot.iter(one.name.as_str()).unwrap().map(|document| {
                 let document = document.unwrap();
-                (document.id().to_string(), content(&document))
+                (document.id().clone(), content(&document))
             });
             (one.name.clone(), documents.collect())
         });

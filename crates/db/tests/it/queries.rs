@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use velocitydb::{
     Bytes, Decimal, Filter, Foreign, IndexSpec, Object, ObjectId, Sort, Uuid, Value, object,
 };
+use velocitydb_core::key::Direction;
 use velocitydb_storage::contract::Random;
 
 /// Paths of documents; some lead through arrays, or nowhere.
@@ -250,7 +251,7 @@ impl Queries {
         let is_turned = self.random.one_in(2);
         let sort = keys[given..].iter().fold(Sort::new(), |sort, key| {
             let path = key.path.to_string();
-            match (key.direction == velocitydb_core::key::Direction::Ascending) != is_turned {
+            match (key.direction == Direction::Ascending) != is_turned {
                 true => sort.ascending(&path),
                 false => sort.descending(&path),
             }
@@ -281,25 +282,40 @@ impl Queries {
 }
 
 /// The documents that satisfy a filter, one after another.
-pub fn matching(documents: &BTreeMap<String, Object>, filter: &Filter) -> BTreeMap<String, Object> {
-    let with_id = |(id, fields): (&String, &Object)| {
+pub fn matching<Id: Ord + Clone + Into<Value>>(
+    documents: &BTreeMap<Id, Object>,
+    filter: &Filter,
+) -> BTreeMap<Id, Object> {
+    let with_id = |(id, fields): (&Id, &Object)| {
         let mut object = fields.clone();
-        object.insert("_id", id.as_str());
+        object.insert("_id", id.clone());
         (id.clone(), object)
     };
     let all = documents.iter().map(with_id);
     all.filter(|(_, object)| filter.matches_object(object)).collect()
 }
 
-/// Their ids in an order: where it leaves that open, by id, in the direction of its last key.
-pub fn sorted(documents: &BTreeMap<String, Object>, sort: &Sort) -> Vec<String> {
+/// Their ids in an order: by `_id`, and where the order leaves that open, as the ids themselves are ordered,
+/// there in the direction of its last key.
+pub fn sorted<Id: Ord + Clone>(documents: &BTreeMap<Id, Object>, sort: &Sort) -> Vec<Id> {
+    let before = sort.keys().iter().take_while(|key| key.path.to_string() != "_id");
+    let before = before.count();
+    let by_id = sort.keys().get(before).or(sort.keys().last());
+    let by_id = by_id.map(|key| key.direction).unwrap_or_default();
+    let by_fields = sort.keys()[..before].iter().fold(Sort::new(), |sort, key| {
+        let path = key.path.to_string();
+        match key.direction {
+            Direction::Ascending => sort.ascending(&path),
+            Direction::Descending => sort.descending(&path),
+        }
+    });
+    let keyed = documents.iter();
     let mut keyed: Vec<_> =
-        documents.iter().map(|(id, object)| (sort.key_of(object).unwrap(), id.clone())).collect();
-    let last = sort.keys().last().map(|key| key.direction).unwrap_or_default();
+        keyed.map(|(id, object)| (by_fields.key_of(object).unwrap(), id.clone())).collect();
     keyed.sort_by(|(one, id), (other, other_id)| {
-        let by_id = match last {
-            velocitydb_core::key::Direction::Ascending => id.cmp(other_id),
-            velocitydb_core::key::Direction::Descending => other_id.cmp(id),
+        let by_id = match by_id {
+            Direction::Ascending => id.cmp(other_id),
+            Direction::Descending => other_id.cmp(id),
         };
         one.cmp(other).then(by_id)
     });

@@ -7,9 +7,10 @@ use std::time::Duration;
 use velocitydb::{Filter, Object, Sort, Value, object};
 use velocitydb_storage::contract::Random;
 
+use super::id::{self, Id};
 use super::step::*;
 
-const IDS: [&str; 8] = ["0", "a", "aa", "ab", "b", "é", " ", "~"];
+const IDS: usize = 8;
 
 /// The unique indexes, which would stand against most of what is written here.
 const UNIQUE: [usize; 4] = [5, 6, 7, 14];
@@ -23,7 +24,8 @@ pub fn claiming(random: &mut Random, collection: &str) -> Vec<Step> {
     steps.push(Step::RemoveSchema { collection: name() });
     let filter = Filter::all();
     steps.push(Step::Many { collection: name(), filter, changes: None, context: context() });
-    let documents = IDS.iter().map(|id| ((*id).to_owned(), fields(random))).collect();
+    let ids = &id::some(random, IDS);
+    let documents = ids.iter().map(|id| (id.clone(), fields(random), None)).collect();
     steps.push(Step::InsertMany { collection: name(), documents, context: context() });
     if random.one_in(2) {
         // What a claim takes away, a default puts back.
@@ -31,18 +33,18 @@ pub fn claiming(random: &mut Random, collection: &str) -> Vec<Step> {
         steps.push(Step::SetSchema { collection: name(), schema, existing });
     }
     for _ in 0..random.within(4..10) {
-        steps.push(Step::Transaction(transaction(random, collection)));
+        steps.push(Step::Transaction(transaction(random, collection, ids)));
         if random.one_in(2) {
-            steps.push(between(random, collection));
+            steps.push(between(random, collection, ids));
         }
     }
     steps
 }
 
-fn transaction(random: &mut Random, collection: &str) -> Vec<TransactionStep> {
+fn transaction(random: &mut Random, collection: &str, ids: &[Id]) -> Vec<TransactionStep> {
     let mut steps = Vec::new();
     for _ in 0..random.within(0..3) {
-        steps.push(own(random, collection));
+        steps.push(own(random, collection, ids));
     }
     for _ in 0..random.within(1..3) {
         steps.push(TransactionStep::Claim(claim(random, collection)));
@@ -52,33 +54,29 @@ fn transaction(random: &mut Random, collection: &str) -> Vec<TransactionStep> {
     }
     if random.one_in(2) {
         let at = random.within(0..steps.len() as u64 + 1) as usize;
-        steps.insert(at, TransactionStep::Other(Box::new(other(random, collection))));
+        steps.insert(at, TransactionStep::Other(Box::new(other(random, collection, ids))));
     }
     steps
 }
 
 /// What the transaction writes itself.
-fn own(random: &mut Random, collection: &str) -> TransactionStep {
-    let (collection, id) = (collection.to_owned(), one_of(random, &IDS));
+fn own(random: &mut Random, collection: &str, ids: &[Id]) -> TransactionStep {
+    let (collection, id) = (collection.to_owned(), id::one_of(random, ids));
     match random.within(0..4) {
         0 => TransactionStep::Delete(collection, id),
-        1 => TransactionStep::Upsert(
-            collection,
-            format!("new{}", random.within(0..2)),
-            fields(random),
-        ),
+        1 => TransactionStep::Upsert(collection, id::one_of(random, &id::all()), fields(random)),
         _ => TransactionStep::Upsert(collection, id, fields(random)),
     }
 }
 
 /// What is done to what was claimed last.
 fn of_claimed(random: &mut Random) -> TransactionStep {
-    let nothing = String::new;
+    let (nothing, no_id) = (String::new, || Id::new(""));
     match random.within(0..12) {
-        0..3 => TransactionStep::Update(nothing(), nothing(), vec![set(random)]),
-        3 => TransactionStep::Upsert(nothing(), nothing(), fields(random)),
-        4 | 5 => TransactionStep::Delete(nothing(), nothing()),
-        6 => TransactionStep::Document(nothing(), nothing()),
+        0..3 => TransactionStep::Update(nothing(), no_id(), vec![set(random)]),
+        3 => TransactionStep::Upsert(nothing(), no_id(), fields(random)),
+        4 | 5 => TransactionStep::Delete(nothing(), no_id()),
+        6 => TransactionStep::Document(nothing(), no_id()),
         which => {
             let how = match which {
                 7 => Settling::Complete(vec![set(random)]),
@@ -87,34 +85,34 @@ fn of_claimed(random: &mut Random) -> TransactionStep {
                 _ => Settling::Renew(seconds(random)),
             };
             // Its token, or the version from before.
-            TransactionStep::Settle(nothing(), nothing(), u64::from(random.one_in(4)), how)
+            TransactionStep::Settle(nothing(), no_id(), u64::from(random.one_in(4)), how)
         }
     }
 }
 
 /// What another client does to the same collection meanwhile.
-fn other(random: &mut Random, collection: &str) -> Step {
+fn other(random: &mut Random, collection: &str, ids: &[Id]) -> Step {
     match random.one_in(3) {
         true => Step::Claim(claim(random, collection)),
-        false => write(random, collection),
+        false => write(random, collection, ids),
     }
 }
 
-fn between(random: &mut Random, collection: &str) -> Step {
+fn between(random: &mut Random, collection: &str, ids: &[Id]) -> Step {
     match random.within(0..6) {
         0 => Step::Maintain,
         1 => Step::Claim(claim(random, collection)),
-        2 => write(random, collection),
+        2 => write(random, collection, ids),
         _ => Step::Advance(seconds(random)),
     }
 }
 
-fn write(random: &mut Random, collection: &str) -> Step {
+fn write(random: &mut Random, collection: &str, ids: &[Id]) -> Step {
     let (condition, action) = match random.one_in(2) {
         true => (Condition::Always, Action::Upsert(fields(random))),
         false => (Condition::Always, Action::Update(vec![set(random)])),
     };
-    let (collection, id) = (collection.to_owned(), one_of(random, &IDS));
+    let (collection, id) = (collection.to_owned(), id::one_of(random, ids));
     let operation = Operation { collection, id, condition, action };
     Step::Write { operation, context: Context::default() }
 }

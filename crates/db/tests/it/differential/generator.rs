@@ -4,19 +4,24 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use velocitydb::{
-    Bytes, Consistency, Decimal, Direction, Existing, Filter, Foreign, Object, ObjectId, Sort,
-    Uuid, Value, object,
+    Bytes, Consistency, Decimal, Direction, Existing, Filter, Foreign, NewIds, Object, ObjectId,
+    Origin, Sort, Time, Uuid, Value, object,
 };
 use velocitydb_storage::contract::Random;
 
 use super::claiming::claiming;
+use super::id::{self, Id};
+use super::numbering::{self, numbering};
 use super::queue::queue;
 use super::shuffle::shuffle;
 use super::step::*;
 use crate::queries::Queries;
+use crate::world::START_MICROS;
 
-const IDS: [&str; 8] = ["a", "aa", "ab", "b", "é", " ", "~", "0"];
 const FIELDS: [&str; 3] = ["n", "m", "list"];
+
+/// How many ids are used at a time.
+const IDS: usize = 9;
 
 /// How many of the last writes that had a request id are retried.
 const RETRIED_MAX: usize = 20;
@@ -25,6 +30,8 @@ const RETRIED_MAX: usize = 20;
 pub struct Generator {
     random: Random,
     queries: Queries,
+    /// The ids that most steps are about, for a while.
+    ids: Vec<Id>,
     requests: u64,
     /// The last writes that had a request id, to be retried.
     requested: Vec<Step>,
@@ -40,9 +47,11 @@ pub struct Generator {
 impl Generator {
     pub fn new(mut random: Random) -> Self {
         let queries = Queries::new(Random::from_seed(random.number()));
+        let ids = id::some(&mut random, IDS);
         Generator {
             random,
             queries,
+            ids,
             requests: 0,
             requested: Vec::new(),
             is_restart_next: false,
@@ -55,11 +64,15 @@ impl Generator {
         if std::mem::take(&mut self.is_restart_next) {
             return Step::Restart;
         }
+        if self.random.one_in(250) {
+            self.ids = id::some(&mut self.random, IDS);
+        }
         if self.planned.is_empty() && self.random.one_in(40) {
             let collection = self.collection();
-            self.planned = match self.random.within(0..3) {
+            self.planned = match self.random.within(0..4) {
                 0 => shuffle(&mut self.random, &collection).into(),
                 1 => queue(&mut self.random, &collection).into(),
+                2 => numbering(&mut self.random, &collection).into(),
                 _ => claiming(&mut self.random, &collection).into(),
             };
         }
@@ -218,10 +231,15 @@ impl Generator {
             return Step::Maintain;
         }
         let at = self.random.within(0..self.requested.len() as u64) as usize;
-        self.requested[at].clone()
+        let mut step = self.requested[at].clone();
+        numbering::generate_again(&mut self.random, &mut step);
+        step
     }
 
     fn filter(&mut self) -> Filter {
+        if self.random.one_in(5) {
+            return self.filter_by_id();
+        }
         let filter = match self.random.within(0..11) {
             // Ranges of a unique index that are merged, with the next sorts.
             7 => object! { "m": { "$in": [self.value(), self.value(), self.value()] } },
@@ -253,8 +271,34 @@ impl Generator {
         Filter::from_object(filter).unwrap_or_else(|_| Filter::all())
     }
 
+    /// A filter about ids, of which many are of other types than the ids that there are.
+    fn filter_by_id(&mut self) -> Filter {
+        let mut bound = || id::bound(&mut self.random, &self.ids);
+        let (one, other) = (bound(), bound());
+        let list: Value = (0..4).map(|_| bound()).collect();
+        let test = match self.random.within(0..10) {
+            0 => object! { "$eq": one },
+            1 | 2 => object! { "$in": list },
+            3 => object! { "$gt": one },
+            4 => object! { "$gte": one },
+            5 => object! { "$lt": one },
+            6 => object! { "$lte": one },
+            7 => object! { "$gte": one, "$lt": other },
+            8 => object! { "$not": { "$gt": one } },
+            _ => object! { "$nin": list },
+        };
+        let filter = match self.random.within(0..4) {
+            0 => object! { "$or": [{ "_id": test }, { "n": self.value() }] },
+            1 => object! { "_id": test, "n": { "$exists": true } },
+            _ => object! { "_id": test },
+        };
+        Filter::from_object(filter).unwrap_or_else(|_| Filter::all())
+    }
+
     fn sort(&mut self) -> Sort {
-        match self.random.within(0..8) {
+        match self.random.within(0..10) {
+            8 => Sort::new().ascending("_id"),
+            9 => Sort::new().descending("_id"),
             6 => Sort::new().descending("n"),
             7 => Sort::new().ascending("n").ascending("_id"),
             0 => Sort::new(),
@@ -270,7 +314,12 @@ impl Generator {
         let step = match self.random.within(0..10) {
             0 => {
                 let count = self.random.within(1..5);
-                let documents = (0..count).map(|_| (self.id(), self.object())).collect();
+                let documents = (0..count)
+                    .map(|_| {
+                        let origin = self.random.one_in(6).then(|| self.origin());
+                        (self.id(), self.object(), origin)
+                    })
+                    .collect();
                 Step::InsertMany { collection: self.collection(), documents, context }
             }
             1..3 => {
@@ -311,6 +360,10 @@ impl Generator {
 
     fn operation_of_batch(&mut self) -> Operation {
         let operation = self.operation();
+        if self.random.one_in(8) {
+            let (id, fields) = (numbering::generated(&mut self.random), self.object());
+            return Operation::insert_new(&operation.collection, id, fields);
+        }
         if !self.random.one_in(5) {
             return operation;
         }
@@ -355,6 +408,7 @@ impl Generator {
         let action = match self.random.within(0..14) {
             0..4 if condition == Condition::Always => Action::Insert(self.object()),
             4 if condition == Condition::Always => Action::Replace(self.object()),
+            12 if condition == Condition::Always => Action::Import(self.object(), self.origin()),
             5..8 => Action::Upsert(self.object()),
             8 | 9 => Action::Delete,
             10 if condition != Condition::Always => Action::Compare,
@@ -378,17 +432,17 @@ impl Generator {
 
     /// Something that is done to what the transaction has claimed.
     fn step_of_claimed(&mut self) -> TransactionStep {
-        let nothing = String::new;
+        let (nothing, no_id) = (String::new, || Id::new(""));
         let step = match self.random.within(0..8) {
             0..3 => {
                 // Its token, or the version from before.
                 let before = u64::from(self.random.one_in(4));
-                TransactionStep::Settle(nothing(), nothing(), before, self.settling())
+                TransactionStep::Settle(nothing(), no_id(), before, self.settling())
             }
-            3 | 4 => TransactionStep::Update(nothing(), nothing(), self.changes()),
-            5 => TransactionStep::Upsert(nothing(), nothing(), self.object()),
-            6 => TransactionStep::Delete(nothing(), nothing()),
-            _ => TransactionStep::Document(nothing(), nothing()),
+            3 | 4 => TransactionStep::Update(nothing(), no_id(), self.changes()),
+            5 => TransactionStep::Upsert(nothing(), no_id(), self.object()),
+            6 => TransactionStep::Delete(nothing(), no_id()),
+            _ => TransactionStep::Document(nothing(), no_id()),
         };
         TransactionStep::OfClaimed(Box::new(step))
     }
@@ -422,11 +476,25 @@ impl Generator {
         }
     }
 
+    /// What a document had elsewhere; here it may have had a later version.
+    fn origin(&mut self) -> Origin {
+        let time = |micros| Time::from_micros(START_MICROS + micros).unwrap();
+        let mut seconds = |max| self.random.within(0..max) as i64 * 1_000_000;
+        let expires = seconds(100);
+        Origin {
+            created: time(-seconds(100)),
+            modified: time(seconds(100)),
+            expires: (expires > 50_000_000).then(|| time(expires)),
+            version: self.random.within(1..20),
+        }
+    }
+
     fn create(&mut self) -> Step {
         let mut floor =
             || self.random.one_in(4).then(|| Consistency::ALL[self.random.within(0..4) as usize]);
         let (min_write, min_read) = (floor(), floor());
-        Step::Create { collection: self.collection(), min_write, min_read }
+        let ids = NewIds::ALL[self.random.within(0..4) as usize];
+        Step::Create { collection: self.collection(), min_write, min_read, ids }
     }
 
     fn bounds(&mut self) -> Bounds {
@@ -523,8 +591,11 @@ impl Generator {
         self.one_of(&COLLECTIONS)
     }
 
-    fn id(&mut self) -> String {
-        self.one_of(&IDS)
+    fn id(&mut self) -> Id {
+        match self.random.one_in(12) {
+            true => id::one_of(&mut self.random, &id::all()),
+            false => id::one_of(&mut self.random, &self.ids),
+        }
     }
 
     fn field(&mut self) -> String {

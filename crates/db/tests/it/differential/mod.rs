@@ -5,10 +5,12 @@
 
 mod claiming;
 pub mod generator;
+pub mod id;
 mod leases;
 mod model;
 mod model_queries;
 mod model_transactions;
+mod numbering;
 mod queue;
 pub mod real;
 mod real_queries;

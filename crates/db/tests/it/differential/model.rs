@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use velocitydb::{Consistency, Object};
+use velocitydb::{Consistency, NewIds, Object, Origin};
 
+use super::id::Id;
 use super::state::{Collection, Document, Expiry, Outcome, Refusal, Remembered, State};
 use super::step::{Action, Answer, Condition, Context, Operation, Step};
 use crate::world::START_MICROS;
@@ -21,8 +22,40 @@ pub struct Model {
 
 pub(super) struct Reply {
     pub(super) outcomes: Vec<Outcome>,
+    new_ids: Vec<Id>,
     index: u64,
     is_replayed: bool,
+}
+
+impl Reply {
+    /// As the answer to a call that inserts several documents.
+    fn as_many(&self) -> Answer {
+        let Reply { outcomes, index, is_replayed, .. } = self;
+        let (index, is_replayed) = (*index, *is_replayed);
+        let mut answers = Vec::new();
+        for (position, outcome) in outcomes.iter().enumerate() {
+            match outcome {
+                Outcome::Applied { version, existed } => {
+                    let (version, existed) = (*version, *existed);
+                    answers.push(Answer::Written { version, existed, index, is_replayed });
+                }
+                Outcome::Refused(refusal) => {
+                    return failed(format!("{position}: {}", refusal.describe()));
+                }
+                _ => {}
+            }
+        }
+        Answer::ManyWritten(answers)
+    }
+}
+
+/// What a request asks for. Ids that were generated for it are no part of that.
+fn asked_for(operations: &[Operation], context: &Context) -> String {
+    let chosen = operations.iter().map(|one| match one.action {
+        Action::InsertNew(_) => Operation { id: Id::new(""), ..one.clone() },
+        _ => one.clone(),
+    });
+    format!("{:?} {:?}", chosen.collect::<Vec<_>>(), context.time_to_live)
 }
 
 pub(super) fn failed(what: impl Into<String>) -> Answer {
@@ -50,11 +83,15 @@ impl Model {
             }
             Step::Batch { operations, context } => self.batch(operations, context),
             Step::Transaction(steps) => self.transaction(steps),
-            Step::Create { collection, min_write, min_read } => {
+            Step::Number { collection, documents, context } => {
+                self.number(collection, documents, context)
+            }
+            Step::Create { collection, min_write, min_read, ids } => {
                 if self.state.collections.contains_key(collection) {
                     return failed("collection exists");
                 }
                 self.state.create(collection, *min_write, *min_read);
+                self.state.alter(collection).ids = *ids;
                 self.state.index += 1;
                 Answer::Done
             }
@@ -199,52 +236,68 @@ impl Model {
     fn insert_many(
         &mut self,
         collection: &str,
-        documents: &[(String, Object)],
+        documents: &[(Id, Object, Option<Origin>)],
         context: &Context,
     ) -> Answer {
         if self.is_too_weak(collection, context.level) {
             return failed("too weak");
         }
-        let operation = |(id, fields): &(String, Object)| Operation {
+        let operation = |(id, fields, origin): &(Id, Object, Option<Origin>)| Operation {
             collection: collection.to_owned(),
             id: id.clone(),
             condition: Condition::Always,
-            action: Action::Insert(fields.clone()),
+            action: match origin {
+                None => Action::Insert(fields.clone()),
+                Some(origin) => Action::Import(fields.clone(), *origin),
+            },
         };
         let operations: Vec<_> = documents.iter().map(operation).collect();
-        let Reply { outcomes, index, is_replayed } = match self.apply(&operations, context) {
+        match self.apply(&operations, context) {
+            Ok(reply) => reply.as_many(),
+            Err(reused) => reused,
+        }
+    }
+
+    fn number(&mut self, collection: &str, documents: &[Object], context: &Context) -> Answer {
+        if self.state.collections.get(collection).is_none_or(|one| one.ids != NewIds::Integer) {
+            return failed("no integers");
+        }
+        if self.is_too_weak(collection, context.level) {
+            return failed("too weak");
+        }
+        let operation = |fields: &Object| Operation {
+            collection: collection.to_owned(),
+            id: Id::new(""),
+            condition: Condition::Always,
+            action: Action::InsertNew(fields.clone()),
+        };
+        let operations: Vec<_> = documents.iter().map(operation).collect();
+        let reply = match self.apply(&operations, context) {
             Ok(reply) => reply,
             Err(reused) => return reused,
         };
-        let mut answers = Vec::new();
-        for (position, outcome) in outcomes.iter().enumerate() {
-            match outcome {
-                Outcome::Applied { version, existed } => answers.push(Answer::Written {
-                    version: *version,
-                    existed: *existed,
-                    index,
-                    is_replayed,
-                }),
-                Outcome::Refused(refusal) => {
-                    return failed(format!("{position}: {}", refusal.describe()));
-                }
-                _ => {}
+        match reply.as_many() {
+            Answer::ManyWritten(all) => {
+                let all = reply.new_ids.into_iter().zip(all);
+                let one = |(id, answer)| Answer::Numbered(id, Box::new(answer));
+                Answer::ManyWritten(all.map(one).collect())
             }
+            failed => failed,
         }
-        Answer::ManyWritten(answers)
     }
 
     fn batch(&mut self, operations: &[Operation], context: &Context) -> Answer {
         if operations.iter().any(|one| self.is_too_weak(&one.collection, context.level)) {
             return failed("too weak");
         }
-        let Reply { outcomes, index, is_replayed } = match self.apply(operations, context) {
+        let Reply { outcomes, new_ids, index, is_replayed } = match self.apply(operations, context)
+        {
             Ok(reply) => reply,
             Err(reused) => return reused,
         };
         let is_applied = !outcomes.iter().any(|one| matches!(one, Outcome::Refused(_)));
         let outcomes = outcomes.iter().map(Outcome::describe).collect();
-        Answer::Batch { is_applied, index, is_replayed, outcomes }
+        Answer::Batch { is_applied, index, is_replayed, outcomes, new_ids }
     }
 
     /// Applies a command, unless its request was answered before; an answer if its request id was
@@ -254,18 +307,25 @@ impl Model {
         operations: &[Operation],
         context: &Context,
     ) -> Result<Reply, Answer> {
-        let asked = format!("{operations:?} {:?}", context.time_to_live);
+        let asked = asked_for(operations, context);
         if let Some(known) = self.known(context, &asked)? {
-            let (outcomes, index) = (known.outcomes, known.index);
-            return Ok(Reply { outcomes, index, is_replayed: true });
+            let Remembered { outcomes, new_ids, index, .. } = known;
+            return Ok(Reply { outcomes, new_ids, index, is_replayed: true });
         }
         let ttl = context.time_to_live.map(|duration| self.now + micros(duration));
         let expiry = ttl.map_or(Expiry::Keep, |time| Expiry::Set(Some(time)));
         let with_expiry = operations.iter().map(|one| (one, expiry));
         let (outcomes, is_applied) = self.apply_all(with_expiry, self.state.clone());
-        let answer = Remembered { outcomes: outcomes.clone(), ..Remembered::default() };
+        let is_refused = outcomes.iter().any(|one| matches!(one, Outcome::Refused(_)));
+        let new_ids = std::mem::take(&mut self.state.new_ids);
+        let new_ids = if is_refused { Vec::new() } else { new_ids };
+        let answer = Remembered {
+            outcomes: outcomes.clone(),
+            new_ids: new_ids.clone(),
+            ..Remembered::default()
+        };
         self.remember(context, asked, is_applied, answer);
-        Ok(Reply { outcomes, index: self.state.index, is_replayed: false })
+        Ok(Reply { outcomes, new_ids, index: self.state.index, is_replayed: false })
     }
 
     /// What a request was answered with before.
@@ -308,6 +368,7 @@ impl Model {
         let now = self.now;
         let operations: Vec<_> = operations.collect();
         self.state.takings = (operations.len() > 1).then(Vec::new);
+        self.state.new_ids.clear();
         let mut outcomes = Vec::new();
         for (position, (one, expiry)) in operations.into_iter().enumerate() {
             self.state.operation = position;

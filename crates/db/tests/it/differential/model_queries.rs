@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use velocitydb::{Existing, Filter, Object, Sort, Time, Value, object};
 
+use super::id::Id;
 use super::model::{Model, failed, micros};
 use super::rules;
 use super::state::{Document, Expiry, Found, Outcome, Refusal, Remembered, State};
@@ -26,7 +27,7 @@ struct Which<'a> {
     sort: &'a Sort,
     limit: usize,
     /// The only documents that are considered.
-    candidates: Option<Vec<String>>,
+    candidates: Option<Vec<Id>>,
     context: &'a Context,
 }
 
@@ -41,7 +42,7 @@ impl Document {
 }
 
 impl State {
-    pub fn objects(&self, collection: &str, now: i64) -> BTreeMap<String, Object> {
+    pub fn objects(&self, collection: &str, now: i64) -> BTreeMap<Id, Object> {
         let documents = self.collections.get(collection).map(|one| one.documents.iter());
         let live = |one: &Document| one.expires.is_none_or(|time| time > now);
         let documents = documents.into_iter().flatten().filter(|(_, one)| live(one));
@@ -49,9 +50,9 @@ impl State {
     }
 
     /// Ids and versions of the documents that satisfy a filter and whose time is not over.
-    pub fn matching_live(&self, collection: &str, filter: &Filter, now: i64) -> Vec<(String, u64)> {
+    pub fn matching_live(&self, collection: &str, filter: &Filter, now: i64) -> Vec<(Id, u64)> {
         let found = matching(&self.objects(collection, now), filter);
-        let version = |id: &String| self.document(collection, id).unwrap().version;
+        let version = |id: &Id| self.document(collection, id).unwrap().version;
         found.keys().map(|id| (id.clone(), version(id))).collect()
     }
 
@@ -61,14 +62,14 @@ impl State {
         collection: &str,
         (filter, sort, limit): (&Filter, &Sort, Option<u64>),
         now: i64,
-    ) -> Vec<(String, u64)> {
+    ) -> Vec<(Id, u64)> {
         let mut ids = self.find(collection, filter, sort, now);
         ids.truncate(limit.map_or(usize::MAX, |limit| limit as usize));
-        let version = |id: &String| self.document(collection, id).unwrap().version;
+        let version = |id: &Id| self.document(collection, id).unwrap().version;
         ids.into_iter().map(|id| (id.clone(), version(&id))).collect()
     }
 
-    fn find(&self, collection: &str, filter: &Filter, sort: &Sort, now: i64) -> Vec<String> {
+    fn find(&self, collection: &str, filter: &Filter, sort: &Sort, now: i64) -> Vec<Id> {
         sorted(&matching(&self.objects(collection, now), filter), sort)
     }
 
@@ -84,13 +85,13 @@ impl State {
     }
 
     /// Takes the lease from a document, without a write of its own.
-    fn forget_lease(&mut self, collection: &str, id: &str) {
+    fn forget_lease(&mut self, collection: &str, id: &Id) {
         let collection = self.collections.get_mut(collection).unwrap();
-        collection.documents.entry(id.to_owned()).and_modify(|found| found.lease = None);
+        collection.documents.entry(id.clone()).and_modify(|found| found.lease = None);
     }
 
     /// Marks a document that claims of this shape cannot take.
-    fn mark_unfit(&mut self, collection: &str, id: &str, shape: &str, until: i64) {
+    fn mark_unfit(&mut self, collection: &str, id: &Id, shape: &str, until: i64) {
         let unfit = &mut self.alter(collection).documents.get_mut(id).unwrap().unfit;
         unfit.retain(|(other, _)| other != shape);
         if unfit.len() == 8 {
@@ -100,7 +101,7 @@ impl State {
     }
 
     /// Does what is due with one document.
-    pub fn settle_one(&mut self, collection: &str, id: &str, now: i64) {
+    pub fn settle_one(&mut self, collection: &str, id: &Id, now: i64) {
         self.expire_one(collection, id, now);
         let lease = self.document(collection, id).and_then(|found| found.lease.as_ref());
         if lease.is_some_and(|lease| lease.until <= now) {
@@ -126,7 +127,7 @@ impl State {
         }
     }
 
-    fn end_lease(&mut self, collection: &str, id: &str, now: i64) {
+    fn end_lease(&mut self, collection: &str, id: &Id, now: i64) {
         let before = self.clone();
         // What ended before it may have taken the values of a document that has expired, which goes.
         let Some(document) = self.document(collection, id) else { return };
@@ -134,7 +135,7 @@ impl State {
             self.just_end_lease(collection, id);
             return;
         }
-        let (collection, id) = (collection.to_owned(), id.to_owned());
+        let (collection, id) = (collection.to_owned(), id.clone());
         let condition = Condition::Always;
         let operation = Operation { collection, id, condition, action: Action::Release };
         // What it takes is asked about at once.
@@ -232,7 +233,7 @@ impl Model {
         }
     }
 
-    fn found(&self, collection: &str, ids: impl Iterator<Item = String>) -> Answer {
+    fn found(&self, collection: &str, ids: impl Iterator<Item = Id>) -> Answer {
         Answer::Found(ids.filter_map(|id| self.visible().see(collection, &id)).collect())
     }
 
@@ -381,7 +382,7 @@ impl Model {
         &self,
         claim: &Claim,
         found: Vec<Found>,
-        skipped: Vec<String>,
+        skipped: Vec<Id>,
         index: u64,
         is_replayed: bool,
     ) -> Answer {
@@ -401,7 +402,7 @@ impl Model {
 
     fn settle(
         &mut self,
-        (collection, id): (&str, &str),
+        (collection, id): (&str, &Id),
         version: u64,
         how: &Settling,
         context: &Context,
@@ -412,7 +413,7 @@ impl Model {
             Settling::Release => Action::Release,
             Settling::Retry(not_before, reason) => Action::Retry(*not_before, reason.clone()),
         };
-        let (collection, id) = (collection.to_owned(), id.to_owned());
+        let (collection, id) = (collection.to_owned(), id.clone());
         let condition = Condition::Version(version);
         let operation = Operation { collection, id, condition, action };
         let outcomes = match self.apply(std::slice::from_ref(&operation), context) {
@@ -513,7 +514,7 @@ impl Model {
     }
 
     /// Writes documents as they are, as one; whether that can be.
-    fn fill(&mut self, collection: &str, ids: &[String]) -> bool {
+    fn fill(&mut self, collection: &str, ids: &[Id]) -> bool {
         let (context, filter) = (Context::default(), Filter::all());
         let (sort, limit, candidates) = (Sort::new(), usize::MAX, Some(ids.to_vec()));
         let which = Which {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use velocitydb::{Filter, Object, Sort, Time, object};
 
+use super::id::Id;
 use super::leases;
 use super::model::{Model, failed, micros};
 use super::rules;
@@ -105,7 +106,7 @@ impl Model {
     }
 }
 
-type Place = (String, String);
+type Place = (String, Id);
 
 struct Transaction {
     begin: State,
@@ -128,7 +129,7 @@ struct Query {
     sort: Sort,
     /// How many documents were read, including as many as its own writes may have removed.
     limit: Option<u64>,
-    found: Vec<(String, u64)>,
+    found: Vec<(Id, u64)>,
 }
 
 impl Query {
@@ -150,8 +151,7 @@ impl Transaction {
             }
             Count(collection) => Answer::Count(self.list(collection).len() as u64),
             List(collection) => {
-                let one =
-                    |(id, fields): (String, Object)| Some(format!("{id} {}", fields.to_json()));
+                let one = |(id, fields): (Id, Object)| Some(format!("{id} {}", fields.to_json()));
                 let all = self.list(collection).into_iter().filter_map(one);
                 Answer::Fields(Some(all.collect::<Vec<_>>().join("\n")))
             }
@@ -230,7 +230,7 @@ impl Transaction {
     }
 
     /// All documents of a collection, with its own writes, and when the leases on them end.
-    fn objects(&self, collection: &str) -> BTreeMap<String, Object> {
+    fn objects(&self, collection: &str) -> BTreeMap<Id, Object> {
         let mut objects = self.begin.objects(collection, i64::MIN);
         for (place, write) in self.writes.iter().filter(|((other, _), _)| other == collection) {
             let Some((fields, _)) = write else {
@@ -333,8 +333,8 @@ impl Transaction {
         });
     }
 
-    fn read(&mut self, collection: &str, id: &str) -> Option<(Object, Option<i64>)> {
-        let place = (collection.to_owned(), id.to_owned());
+    fn read(&mut self, collection: &str, id: &Id) -> Option<(Object, Option<i64>)> {
+        let place = (collection.to_owned(), id.clone());
         if let Some(write) = self.writes.get(&place) {
             return write.clone();
         }
@@ -344,19 +344,19 @@ impl Transaction {
     }
 
     /// The version of a document that this transaction sees: that from before.
-    fn version(&self, collection: &str, id: &str) -> u64 {
-        self.documents[&(collection.to_owned(), id.to_owned())]
+    fn version(&self, collection: &str, id: &Id) -> u64 {
+        self.documents[&(collection.to_owned(), id.clone())]
     }
 
-    fn see(&mut self, collection: &str, id: &str) -> Option<Seen> {
+    fn see(&mut self, collection: &str, id: &Id) -> Option<Seen> {
         let (fields, expires) = self.read(collection, id)?;
-        let place = (collection.to_owned(), id.to_owned());
+        let place = (collection.to_owned(), id.clone());
         let before = self.begin.see(collection, id);
         if !self.writes.contains_key(&place) {
             return before;
         }
         Some(Seen {
-            id: id.to_owned(),
+            id: id.clone(),
             version: before.as_ref().map_or(0, |one| one.version),
             created: before.as_ref().map_or(self.now, |one| one.created),
             modified: before.as_ref().map_or(self.now, |one| one.modified.max(self.now)),
@@ -365,10 +365,10 @@ impl Transaction {
         })
     }
 
-    fn settle(&mut self, collection: &str, id: &str, version: u64, how: &Settling) -> Answer {
+    fn settle(&mut self, collection: &str, id: &Id, version: u64, how: &Settling) -> Answer {
         let found = self.read(collection, id);
         let has = found.as_ref().map_or(0, |_| self.version(collection, id));
-        let place = (collection.to_owned(), id.to_owned());
+        let place = (collection.to_owned(), id.clone());
         let has_after = if has == 0 { 0 } else { has + 1 };
         let is_held = version == has || self.writes.contains_key(&place) && version == has_after;
         let Some((fields, expires)) = found.filter(|_| is_held) else {
@@ -404,13 +404,13 @@ impl Transaction {
         Answer::Version(has_after)
     }
 
-    fn list(&mut self, collection: &str) -> BTreeMap<String, Object> {
+    fn list(&mut self, collection: &str) -> BTreeMap<Id, Object> {
         self.collections.insert(collection.to_owned(), self.begin.touched(collection));
         self.all(collection)
     }
 
     /// All documents of a collection, with its own writes.
-    fn all(&self, collection: &str) -> BTreeMap<String, Object> {
+    fn all(&self, collection: &str) -> BTreeMap<Id, Object> {
         let mut all = BTreeMap::new();
         if let Some(found) = self.begin.collections.get(collection) {
             all.extend(found.documents.iter().map(|(id, one)| (id.clone(), one.fields.clone())));
@@ -424,13 +424,8 @@ impl Transaction {
         all
     }
 
-    fn write(
-        &mut self,
-        collection: &str,
-        id: &str,
-        write: Option<(Object, Option<i64>)>,
-    ) -> Answer {
-        let place = (collection.to_owned(), id.to_owned());
+    fn write(&mut self, collection: &str, id: &Id, write: Option<(Object, Option<i64>)>) -> Answer {
+        let place = (collection.to_owned(), id.clone());
         if self.writes.get(&place) == Some(&None) {
             // Its lease went with what was deleted.
             self.set_lease(place.clone(), LeaseChange::End);

@@ -8,10 +8,11 @@ use std::time::Duration;
 use velocitydb::{Consistency, Filter, Object, Sort, Value, object};
 use velocitydb_storage::contract::Random;
 
+use super::id::{self, Id};
 use super::step::*;
 
-/// The documents that there are at first.
-const IDS: [&str; 8] = ["0", "a", "aa", "ab", "b", "é", " ", "~"];
+/// How many documents there are at first.
+const IDS: usize = 8;
 
 /// The indexes over two fields of an array's elements, and those that are unique by `m` and `n`.
 const OF_ELEMENTS: [usize; 3] = [12, 13, 11];
@@ -32,9 +33,10 @@ pub fn queue(random: &mut Random, collection: &str) -> Vec<Step> {
         indexes.iter().map(|index| Step::CreateIndex { collection: name(), index: *index }),
     );
     // No two have the same `m` and `n`, and many the same `n`.
-    let documents = IDS.iter().enumerate().map(|(place, id)| {
+    let ids = &id::some(random, IDS);
+    let documents = ids.iter().enumerate().map(|(place, id)| {
         let (m, n) = (place as i64 % 3, place as i64 / 3);
-        ((*id).to_owned(), fields(random, m, n))
+        (id.clone(), fields(random, m, n), None)
     });
     let documents = documents.collect();
     let context = Context::default();
@@ -42,12 +44,12 @@ pub fn queue(random: &mut Random, collection: &str) -> Vec<Step> {
     let mut tick = 0;
     for _ in 0..random.within(6..16) {
         tick += random.within(0..2) as i64;
-        steps.push(one(random, collection, tick));
+        steps.push(one(random, collection, ids, tick));
     }
     steps
 }
 
-fn one(random: &mut Random, collection: &str, tick: i64) -> Step {
+fn one(random: &mut Random, collection: &str, ids: &[Id], tick: i64) -> Step {
     let collection = collection.to_owned();
     let is_by_elements = random.one_in(2);
     let sort = if is_by_elements { by_elements(random) } else { by_number(random) };
@@ -62,7 +64,7 @@ fn one(random: &mut Random, collection: &str, tick: i64) -> Step {
         }
         3..6 => Step::Pages { collection, filter, sort, size: random.within(1..4) },
         6 => {
-            let id = IDS[random.within(0..IDS.len() as u64) as usize].to_owned();
+            let id = id::one_of(random, ids);
             let m = random.within(0..3) as i64;
             let action = Action::Upsert(fields(random, m, tick + 1));
             let operation = Operation { collection, id, condition: Condition::Always, action };

@@ -1,11 +1,13 @@
 //! Does the steps of the differential test on a database.
 
 use velocitydb::{
-    CollectionOptions, Database, Direction, Document, Documents, Encoded, Error, Expiry, Filter,
-    Find, Outcome, RETRY_AT_FIELD, RETRY_REASON_FIELD, Refusal, RequestId, Result, Snapshot, Sort,
-    Swapped, Time, Transaction, Update, WriteBatch, Written,
+    CollectionOptions, Database, Direction, Document, DocumentId, Documents, Encoded, Error,
+    Expiry, Filter, Find, NewDocument, NewIds, Object, Origin, Outcome, PageToken, RETRY_AT_FIELD,
+    RETRY_REASON_FIELD, Refusal, RequestId, Result, Snapshot, Sort, Swapped, Time, Transaction,
+    Update, WriteBatch, Written,
 };
 
+use super::id::Id;
 use super::real_queries;
 use super::step::{
     Action, Answer, Bounds, Change, Condition, Context, Operation, Seen, Settling, Step,
@@ -21,16 +23,28 @@ fn try_run(db: &Database, snapshot: &Snapshot, step: &Step) -> Result<Answer> {
     Ok(match step {
         Step::Write { operation, context } => return write(db, operation, context),
         Step::InsertMany { collection, documents, context } => {
-            let many = documents.iter().map(|(id, fields)| (id, fields));
-            let many = handle(db, collection, context).insert_many(many)?;
+            let docs = handle(db, collection, context);
+            let many = if documents.iter().all(|(_, _, origin)| origin.is_none()) {
+                docs.insert_many(documents.iter().map(|(id, fields, _)| (id, fields)))?
+            } else {
+                let new = |(id, fields, origin): &(Id, Object, Option<Origin>)| {
+                    let (id, origin) = (Some(DocumentId::new(id)?), *origin);
+                    Ok(NewDocument { id, fields: fields.clone(), origin })
+                };
+                docs.insert_all(documents.iter().map(new).collect::<Result<Vec<_>>>()?)?
+            };
             Answer::ManyWritten(many.iter().map(written).collect())
+        }
+        Step::Number { collection, documents, context } => {
+            return number(db, collection, documents, context);
         }
         Step::Batch { operations, context } => return batch(db, operations, context),
         Step::Transaction(steps) => return transaction(db, snapshot, steps),
-        Step::Create { collection, min_write, min_read } => {
+        Step::Create { collection, min_write, min_read, ids } => {
             let options = CollectionOptions {
                 min_write: *min_write,
                 min_read: *min_read,
+                ids: *ids,
                 ..CollectionOptions::default()
             };
             db.create_collection(collection, options)?;
@@ -45,7 +59,7 @@ fn try_run(db: &Database, snapshot: &Snapshot, step: &Step) -> Result<Answer> {
             Answer::Documents(vec![found.as_ref().map(see)])
         }
         Step::GetMany { collection, ids, level } => {
-            let ids = ids.iter().map(String::as_str);
+            let ids = ids.iter();
             let found = db.documents(collection).at(*level).get_many(ids)?;
             Answer::Documents(found.iter().map(|one| one.as_ref().map(see)).collect())
         }
@@ -53,10 +67,10 @@ fn try_run(db: &Database, snapshot: &Snapshot, step: &Step) -> Result<Answer> {
             Answer::Count(db.documents(collection).at(*level).count()?)
         }
         Step::List { collection, list, level } => {
-            page(db.documents(collection).at(*level).find(part(list)), list)?
+            page(db.documents(collection).at(*level).find(Filter::all()), list)?
         }
         Step::ListSnapshot { collection, list } => {
-            page(snapshot.find(collection, part(list)), list)?
+            page(snapshot.find(collection, Filter::all()), list)?
         }
         Step::Collections => {
             let all = db.collections()?.into_iter();
@@ -85,21 +99,40 @@ pub(super) fn handle(db: &Database, collection: &str, context: &Context) -> Docu
 
 fn write(db: &Database, operation: &Operation, context: &Context) -> Result<Answer> {
     let documents = handle(db, &operation.collection, context);
-    let id = operation.id.as_str();
+    let id = &operation.id;
     if operation.condition != Condition::Always {
         return compare_and_swap(&documents, operation);
     }
     let result = match &operation.action {
         Action::Insert(fields) => documents.insert(id, fields)?,
+        Action::Import(fields, origin) => documents.import(id, fields, *origin)?,
         Action::Replace(fields) => documents.replace(id, fields)?,
         Action::Upsert(fields) => documents.upsert(id, fields)?,
         Action::Update(changes) => documents.update(id, update(changes))?,
         Action::Delete => documents.delete(id)?,
         _ => unreachable!("a comparison has a condition, and work is settled otherwise"),
     };
-    assert_eq!(result.id, id);
+    assert_eq!(Id::read(&result.id), *id);
     assert_eq!(result.consistency, context.level);
     Ok(written(&result))
+}
+
+/// Inserts documents without ids, where it is known which ones they get.
+fn number(
+    db: &Database,
+    collection: &str,
+    documents: &[Object],
+    context: &Context,
+) -> Result<Answer> {
+    let all = db.collections()?;
+    let found = all.iter().find(|one| one.name.as_str() == collection);
+    if found.is_none_or(|found| found.options.ids != NewIds::Integer) {
+        return Ok(Answer::Failed("no integers".to_owned()));
+    }
+    let new = |fields: &Object| NewDocument { id: None, fields: fields.clone(), origin: None };
+    let all = handle(db, collection, context).insert_all(documents.iter().map(new))?;
+    let one = |one: &Written| Answer::Numbered(Id::read(&one.id), Box::new(written(one)));
+    Ok(Answer::ManyWritten(all.iter().map(one).collect()))
 }
 
 fn compare_and_swap(documents: &Documents, operation: &Operation) -> Result<Answer> {
@@ -133,7 +166,7 @@ fn batch(db: &Database, operations: &[Operation], context: &Context) -> Result<A
     for one in operations {
         batch.push(velocitydb::Operation {
             collection: one.collection.as_str().try_into()?,
-            id: one.id.as_str().try_into()?,
+            id: DocumentId::new(&one.id)?,
             condition: condition(&one.condition)?,
             action: action(&one.action)?,
             expiry: Expiry::Keep,
@@ -146,6 +179,11 @@ fn batch(db: &Database, operations: &[Operation], context: &Context) -> Result<A
         index: result.index,
         is_replayed: result.is_replayed,
         outcomes: result.outcomes.iter().map(describe_outcome).collect(),
+        // Of a batch that was refused they say nothing.
+        new_ids: match result.is_applied {
+            true => result.new_ids.iter().map(Id::read).collect(),
+            false => Vec::new(),
+        },
     })
 }
 
@@ -262,6 +300,10 @@ fn condition(condition: &Condition) -> Result<velocitydb::Condition> {
 fn action(action: &Action) -> Result<velocitydb::Action> {
     Ok(match action {
         Action::Insert(fields) => velocitydb::Action::Insert(Encoded::from_object(fields)?),
+        Action::InsertNew(fields) => velocitydb::Action::InsertNew(Encoded::from_object(fields)?),
+        Action::Import(fields, origin) => {
+            velocitydb::Action::Import(Encoded::from_object(fields)?, *origin)
+        }
         Action::Replace(fields) => velocitydb::Action::Replace(Encoded::from_object(fields)?),
         Action::Upsert(fields) => velocitydb::Action::Upsert(Encoded::from_object(fields)?),
         Action::Update(changes) => velocitydb::Action::Update(update(changes)),
@@ -293,22 +335,20 @@ pub(super) fn update(changes: &[Change]) -> Update {
 }
 
 fn in_lines(documents: &[Document]) -> Result<Answer> {
-    let lines = documents.iter().map(|one| Ok(format!("{} {}", one.id(), one.fields()?.to_json())));
+    let lines = documents
+        .iter()
+        .map(|one| Ok(format!("{} {}", Id::read(one.id()), one.fields()?.to_json())));
     Ok(Answer::Fields(Some(lines.collect::<Result<Vec<_>>>()?.join("\n"))))
-}
-
-/// What is behind the id that a listing begins after.
-fn part(list: &Bounds) -> Filter {
-    let behind = if list.direction == Direction::Forward { "$gt" } else { "$lt" };
-    let rest =
-        |id: &String| Filter::from(velocitydb::object! { "_id": { (behind): (id.as_str()) } });
-    list.after.as_ref().map_or(Filter::all(), rest)
 }
 
 fn page(find: Find, list: &Bounds) -> Result<Answer> {
     let sort = match list.direction {
-        Direction::Forward => Sort::new(),
+        Direction::Forward => Sort::new().ascending("_id"),
         Direction::Backward => Sort::new().descending("_id"),
+    };
+    let find = match &list.after {
+        Some(id) => find.after(PageToken::after_id(&sort, id)?),
+        None => find,
     };
     let find = find.sort(sort).offset(list.offset as u64);
     let find = match list.limit {
@@ -330,7 +370,7 @@ fn written(one: &Written) -> Answer {
 
 pub(super) fn see(document: &Document) -> Seen {
     Seen {
-        id: document.id().to_string(),
+        id: Id::read(document.id()),
         version: document.version(),
         created: document.created().as_micros(),
         modified: document.modified().as_micros(),

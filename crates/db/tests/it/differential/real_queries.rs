@@ -8,6 +8,7 @@ use velocitydb::{
     Transaction, Value,
 };
 
+use super::id::Id;
 use super::real::{at, handle, see, update};
 use super::rules;
 use super::step::{self, Answer, Claim, Releases, Seen, Settling, Step};
@@ -149,8 +150,8 @@ fn claim(db: &Database, claim: &Claim) -> Result<Answer> {
     let begun = if claim.is_even_if_leased { begun.even_if_leased() } else { begun };
     let claimed = begun.update(update(&claim.changes))?;
     let documents = claimed.documents.iter().map(see).collect();
-    let lost = claimed.lost.iter().map(|lost| (lost.id.to_string(), lost.version)).collect();
-    let skipped: Vec<_> = claimed.skipped.iter().map(|one| one.id.to_string()).collect();
+    let lost = claimed.lost.iter().map(|lost| (Id::read(&lost.id), lost.version)).collect();
+    let skipped: Vec<_> = claimed.skipped.iter().map(|one| Id::read(&one.id)).collect();
     assert_eq!(skipped.len() as u64, claimed.skipped_count);
     let (index, is_replayed) = (claimed.index, claimed.is_replayed);
     Ok(Answer::Claimed { documents, lost, skipped, index, is_replayed })

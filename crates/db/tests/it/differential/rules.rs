@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use velocitydb::{Object, Value};
 use velocitydb_core::key::{Direction, encode_key_value};
 
+use super::id::Id;
 use super::state::{Collection, Document, Refusal};
 use super::step::{self, Rules};
 
@@ -33,7 +34,7 @@ pub fn is_violated(rules: Rules, fields: &Object) -> bool {
 #[derive(Default)]
 pub struct InTheWay {
     /// The expired documents that have a value that it is to have.
-    pub stale: BTreeSet<String>,
+    pub stale: BTreeSet<Id>,
     /// The first index in which one has such a value whose time is not over.
     pub duplicate: Option<usize>,
     /// The values that it comes by, with their indexes.
@@ -44,7 +45,7 @@ pub struct InTheWay {
 /// the first index that refuses it.
 pub fn in_the_way(
     collection: &Collection,
-    id: &str,
+    id: &Id,
     before: Option<&Document>,
     fields: &Object,
     now: i64,

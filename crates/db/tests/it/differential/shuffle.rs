@@ -8,10 +8,11 @@ use std::time::Duration;
 use velocitydb::{Filter, Object, Value, object};
 use velocitydb_storage::contract::Random;
 
+use super::id::{self, Id};
 use super::step::*;
 
-/// The documents that values are moved among.
-const IDS: [&str; 6] = ["0", "a", "aa", "ab", "b", "é"];
+/// How many documents values are moved among.
+const IDS: usize = 6;
 
 /// The unique indexes that `n` alone decides about.
 const UNIQUE: [u64; 2] = [5, 6];
@@ -20,7 +21,8 @@ const UNIQUE: [u64; 2] = [5, 6];
 pub fn shuffle(random: &mut Random, collection: &str) -> Vec<Step> {
     let name = || collection.to_owned();
     let index = UNIQUE[random.within(0..UNIQUE.len() as u64) as usize] as usize;
-    let document = |(n, id): (usize, &&str)| ((*id).to_owned(), fields(n as i64));
+    let ids = &id::some(random, IDS);
+    let document = |(n, id): (usize, &Id)| (id.clone(), fields(n as i64), None);
     let mut steps = vec![
         Step::Many {
             collection: name(),
@@ -31,17 +33,17 @@ pub fn shuffle(random: &mut Random, collection: &str) -> Vec<Step> {
         Step::CreateIndex { collection: name(), index },
         Step::InsertMany {
             collection: name(),
-            documents: IDS.iter().enumerate().map(document).collect(),
+            documents: ids.iter().enumerate().map(document).collect(),
             context: Context::default(),
         },
-        rotation(random, collection),
+        rotation(random, collection, ids),
     ];
     let count = random.within(2..8);
-    steps.extend((0..count).map(|_| one(random, collection)));
+    steps.extend((0..count).map(|_| one(random, collection, ids)));
     steps
 }
 
-fn one(random: &mut Random, collection: &str) -> Step {
+fn one(random: &mut Random, collection: &str, ids: &[Id]) -> Step {
     let name = || collection.to_owned();
     match random.within(0..10) {
         0..3 => {
@@ -55,41 +57,44 @@ fn one(random: &mut Random, collection: &str) -> Step {
         }
         3 => Step::Advance(Duration::from_secs(random.within(0..8))),
         4 => Step::Write {
-            operation: operation(random, collection),
+            operation: operation(random, collection, ids),
             context: Context {
                 time_to_live: Some(Duration::from_secs(random.within(1..8))),
                 ..Context::default()
             },
         },
-        5 => rotation(random, collection),
+        5 => rotation(random, collection, ids),
         6..8 => {
             let count = random.within(2..6);
-            let operations = (0..count).map(|_| operation(random, collection)).collect();
+            let operations = (0..count).map(|_| operation(random, collection, ids)).collect();
             Step::Batch { operations, context: Context::default() }
         }
         _ => {
             let count = random.within(2..6);
-            let steps = (0..count).map(|_| in_transaction(operation(random, collection)));
+            let steps = (0..count).map(|_| in_transaction(operation(random, collection, ids)));
             Step::Transaction(steps.collect())
         }
     }
 }
 
 /// Each of some documents gets the value that another one of them began with.
-fn rotation(random: &mut Random, collection: &str) -> Step {
-    let count = random.within(2..IDS.len() as u64) as usize;
+fn rotation(random: &mut Random, collection: &str, ids: &[Id]) -> Step {
+    let count = random.within(2..IDS as u64) as usize;
     let (first, by) = (random.within(0..6) as usize, random.within(1..count as u64) as usize);
     let operation = |at: usize| Operation {
         collection: collection.to_owned(),
-        id: IDS[(first + at) % IDS.len()].to_owned(),
+        id: ids[(first + at) % IDS].clone(),
         condition: Condition::Always,
-        action: Action::Upsert(fields(((first + (at + by) % count) % IDS.len()) as i64)),
+        action: Action::Upsert(fields(((first + (at + by) % count) % IDS) as i64)),
     };
     let mut operations: Vec<_> = (0..count).map(operation).collect();
     if random.one_in(4) {
         // One goes, and a new one has its value.
         let gone = operations[0].clone();
-        operations.push(Operation { id: "~".to_owned(), ..gone.clone() });
+        let id = id::one_of(random, &id::all());
+        if !ids.contains(&id) {
+            operations.push(Operation { id, ..gone.clone() });
+        }
         operations[0] = Operation { action: Action::Delete, ..gone };
     }
     match random.one_in(2) {
@@ -99,8 +104,8 @@ fn rotation(random: &mut Random, collection: &str) -> Step {
 }
 
 /// A write that leaves a value, takes one, or both.
-fn operation(random: &mut Random, collection: &str) -> Operation {
-    let n = random.within(0..IDS.len() as u64 + 2) as i64;
+fn operation(random: &mut Random, collection: &str, ids: &[Id]) -> Operation {
+    let n = random.within(0..IDS as u64 + 2) as i64;
     let action = match random.within(0..8) {
         0 | 1 => Action::Delete,
         2 => Action::Insert(fields(n)),
@@ -108,7 +113,7 @@ fn operation(random: &mut Random, collection: &str) -> Operation {
         4..6 => Action::Update(vec![Change::Set("n".to_owned(), Value::from(n))]),
         _ => Action::Upsert(fields(n)),
     };
-    let id = IDS[random.within(0..IDS.len() as u64) as usize].to_owned();
+    let id = id::one_of(random, ids);
     Operation { collection: collection.to_owned(), id, condition: Condition::Always, action }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use velocitydb::{Consistency, Decimal, Direction, Object, Value};
+use velocitydb::{Consistency, Decimal, Direction, NewIds, Object, ObjectId, Origin, Uuid, Value};
 
+use super::id::Id;
 use super::leases::{begin, release, retry_changes};
 use super::rules;
 use super::step::{
@@ -30,6 +31,8 @@ pub struct State {
     pub takings: Option<Vec<Taking>>,
     /// Which operation of the command is at work.
     pub operation: usize,
+    /// The ids of the new documents that the command has made so far.
+    pub new_ids: Vec<Id>,
 }
 
 /// A unique value that a document has come by.
@@ -38,7 +41,7 @@ pub struct Taking {
     pub operation: usize,
     pub collection: String,
     pub index: usize,
-    pub id: String,
+    pub id: Id,
     pub value: Vec<u8>,
 }
 
@@ -46,9 +49,12 @@ pub struct Taking {
 pub struct Collection {
     pub min_write: Option<Consistency>,
     pub min_read: Option<Consistency>,
-    pub documents: BTreeMap<String, Document>,
+    pub ids: NewIds,
+    /// The highest integer that has been an id, of those above zero.
+    pub highest: i64,
+    pub documents: BTreeMap<Id, Document>,
     /// Version, and when it was deleted.
-    pub tombstones: BTreeMap<String, (u64, i64)>,
+    pub tombstones: BTreeMap<Id, (u64, i64)>,
     pub version_floor: u64,
     pub version_max: u64,
     pub writes: u64,
@@ -98,6 +104,7 @@ pub struct Remembered {
     pub applied: i64,
     pub index: u64,
     pub outcomes: Vec<Outcome>,
+    pub new_ids: Vec<Id>,
     /// What was found and changed.
     pub found: Vec<Found>,
 }
@@ -105,7 +112,7 @@ pub struct Remembered {
 /// A document that was found and changed.
 #[derive(Clone)]
 pub struct Found {
-    pub id: String,
+    pub id: Id,
     pub version: u64,
     pub before: Option<Seen>,
     pub after: Option<Seen>,
@@ -168,11 +175,11 @@ impl Refusal {
 }
 
 impl State {
-    pub fn document(&self, collection: &str, id: &str) -> Option<&Document> {
+    pub fn document(&self, collection: &str, id: &Id) -> Option<&Document> {
         self.collections.get(collection)?.documents.get(id)
     }
 
-    pub fn see(&self, collection: &str, id: &str) -> Option<Seen> {
+    pub fn see(&self, collection: &str, id: &Id) -> Option<Seen> {
         self.document(collection, id).map(|one| one.see(id))
     }
 
@@ -239,7 +246,7 @@ impl State {
         self.touch(name);
     }
 
-    pub fn expire_one(&mut self, collection: &str, id: &str, now: i64) {
+    pub fn expire_one(&mut self, collection: &str, id: &Id, now: i64) {
         if self
             .document(collection, id)
             .is_some_and(|one| one.expires.is_some_and(|time| time <= now))
@@ -248,10 +255,10 @@ impl State {
         }
     }
 
-    pub fn remove(&mut self, collection: &str, id: &str, now: i64) -> u64 {
+    pub fn remove(&mut self, collection: &str, id: &Id, now: i64) -> u64 {
         let collection = self.touch(collection);
         let version = collection.documents.remove(id).unwrap().version + 1;
-        collection.tombstones.insert(id.to_owned(), (version, now));
+        collection.tombstones.insert(id.clone(), (version, now));
         collection.version_max = collection.version_max.max(version);
         collection.writes += 1;
         version
@@ -267,7 +274,7 @@ impl State {
                 let same = (&one.collection, one.index, &one.value);
                 same == (&taking.collection, taking.index, &taking.value)
             };
-            let last = |id: &String| {
+            let last = |id: &Id| {
                 let mut by = takings.iter().filter(is_same).filter(|one| one.id == *id);
                 by.next_back().map(|one| one.operation)
             };
@@ -279,7 +286,7 @@ impl State {
             let holders = documents.filter(|(_, one)| has_value(one));
             let mut holders: Vec<_> = holders.map(|(id, _)| (last(id), id)).collect();
             holders.sort_unstable();
-            let place = |(_, id): (Option<usize>, &String)| (taking.collection.clone(), id.clone());
+            let place = |(_, id): (Option<usize>, &Id)| (taking.collection.clone(), id.clone());
             for later in 1..holders.len() {
                 let operation = holders[later].0.expect("one had it before");
                 let others: Vec<_> = holders[..later].iter().copied().map(place).collect();
@@ -298,6 +305,33 @@ impl State {
     }
 
     pub fn operate(&mut self, operation: &Operation, expiry: Expiry, now: i64) -> Outcome {
+        if let Action::InsertNew(_) = operation.action {
+            let id = self.new_id(&operation.collection, &operation.id);
+            self.new_ids.push(id.clone());
+            return self.operate_on(&Operation { id, ..operation.clone() }, expiry, now);
+        }
+        self.operate_on(operation, expiry, now)
+    }
+
+    /// The id that the collection makes of a generated one.
+    fn new_id(&self, collection: &str, generated: &Id) -> Id {
+        let Some(found) = self.collections.get(collection) else { return generated.clone() };
+        let parts = || generated_parts(generated);
+        match found.ids {
+            NewIds::Text => generated.clone(),
+            NewIds::Uuid => Id::new(Uuid::from(parts().to_be_bytes())),
+            NewIds::Integer => Id::new(found.highest + 1),
+            NewIds::ObjectId => {
+                // The seconds; the milliseconds, and as many random bits as there is room for.
+                let (millis, random) = (parts() >> 80, parts() % (1 << 54));
+                let id = ((millis / 1_000) << 64) | ((millis % 1_000) << 54) | random;
+                let bytes: [u8; 12] = id.to_be_bytes()[4..].try_into().unwrap();
+                Id::new(ObjectId::from(bytes))
+            }
+        }
+    }
+
+    fn operate_on(&mut self, operation: &Operation, expiry: Expiry, now: i64) -> Outcome {
         let Operation { collection, id, condition, action: _ } = operation;
         self.settle_one(collection, id, now);
         let found = self.document(collection, id).cloned();
@@ -324,7 +358,9 @@ impl State {
         };
         let before = found.as_ref().and_then(|one| one.lease.clone());
         let fields = match (action, &found) {
-            (Action::Insert(_), Some(_)) => return Outcome::Refused(Refusal::Exists(version)),
+            (Action::Insert(_) | Action::InsertNew(_) | Action::Import(..), Some(_)) => {
+                return Outcome::Refused(Refusal::Exists(version));
+            }
             (Action::Compare, _) | (Action::Delete, None) => return Outcome::Held { version },
             (Action::Delete, Some(_)) => {
                 let version = self.remove(collection, id, now);
@@ -332,6 +368,8 @@ impl State {
             }
             (
                 Action::Insert(fields)
+                | Action::InsertNew(fields)
+                | Action::Import(fields, _)
                 | Action::Upsert(fields)
                 | Action::Settle(fields, LeaseChange::Begin(_)),
                 _,
@@ -397,9 +435,16 @@ impl State {
                 | Action::Retry(..)
                 | Action::Settle(..),
             ) => found.as_ref().and_then(|one| one.expires),
+            (Expiry::Keep, Action::Import(_, origin)) => {
+                origin.expires.map(|time| time.as_micros())
+            }
             (Expiry::Keep, _) => None,
         };
-        let new = New { fields, expires, lease };
+        let origin = match action {
+            Action::Import(_, origin) => Some(*origin),
+            _ => None,
+        };
+        let new = New { fields, expires, lease, origin };
         match self.put(collection, id, found.as_ref(), new, now) {
             Ok(version) => {
                 match action {
@@ -423,7 +468,7 @@ impl State {
     }
 
     /// Keeps with the lease on a document what the claim has set, as it is stored.
-    fn keep_what_is_set(&mut self, collection: &str, id: &str, set: Vec<String>) {
+    fn keep_what_is_set(&mut self, collection: &str, id: &Id, set: Vec<String>) {
         let collection = self.collections.get_mut(collection).unwrap();
         let document = collection.documents.get_mut(id).unwrap();
         let value = |name: &String| document.fields.get(name).map(rules::encoded);
@@ -432,7 +477,7 @@ impl State {
     }
 
     /// Ends the lease on a document, and changes nothing else.
-    pub fn just_end_lease(&mut self, collection: &str, id: &str) -> u64 {
+    pub fn just_end_lease(&mut self, collection: &str, id: &Id) -> u64 {
         let collection = self.touch(collection);
         collection.writes += 1;
         let document = collection.documents.get_mut(id).unwrap();
@@ -446,7 +491,7 @@ impl State {
     pub fn put(
         &mut self,
         collection: &str,
-        id: &str,
+        id: &Id,
         found: Option<&Document>,
         new: New,
         now: i64,
@@ -454,8 +499,12 @@ impl State {
         if !self.collections.contains_key(collection) {
             self.create(collection, None, None);
         }
-        let New { fields, expires, lease } = new;
+        let New { fields, expires, lease, origin } = new;
         let fields = rules::keep_to_schema(self.collections[collection].schema, fields)?;
+        let last = self.collections[collection].last_version(id, found);
+        if origin.is_some_and(|origin| origin.version <= last) {
+            return Err(Refusal::Update);
+        }
         let is_last_word = self.takings.is_none();
         let way = &self.collections[collection];
         let way = rules::in_the_way(way, id, found, &fields, now, is_last_word)?;
@@ -464,7 +513,7 @@ impl State {
             (None, None) => {}
             (Some(takings), _) => {
                 let taking = |(index, value)| {
-                    let (collection, id) = (collection.to_owned(), id.to_owned());
+                    let (collection, id) = (collection.to_owned(), id.clone());
                     Taking { operation: self.operation, collection, index, id, value }
                 };
                 takings.extend(way.taken.into_iter().map(taking));
@@ -474,18 +523,38 @@ impl State {
             self.remove(collection, other, now);
         });
         let collection = self.touch(collection);
-        let tombstone = collection.tombstones.remove(id).map(|(version, _)| version);
-        let last = found.map(|one| one.version).or(tombstone).unwrap_or(collection.version_floor);
-        let version = last + 1;
-        let created = found.map_or(now, |one| one.created);
-        let modified = found.map_or(now, |one| one.modified.max(now));
+        collection.tombstones.remove(id);
+        if let Some(integer) = id.as_integer() {
+            collection.highest = collection.highest.max(integer);
+        }
+        let (version, created, modified) = match (found, origin) {
+            (Some(found), _) => (last + 1, found.created, found.modified.max(now)),
+            (None, None) => (last + 1, now, now),
+            (None, Some(Origin { version, created, modified, .. })) => {
+                (version, created.as_micros(), modified.as_micros())
+            }
+        };
         let unfit = Vec::new();
         let document = Document { version, created, modified, expires, lease, unfit, fields };
-        collection.documents.insert(id.to_owned(), document);
+        collection.documents.insert(id.clone(), document);
         collection.version_max = collection.version_max.max(version);
         collection.writes += 1;
         Ok(version)
     }
+}
+
+impl Collection {
+    /// The last version of a document that there is, or was.
+    fn last_version(&self, id: &Id, found: Option<&Document>) -> u64 {
+        let tombstone = self.tombstones.get(id).map(|(version, _)| *version);
+        found.map(|one| one.version).or(tombstone).unwrap_or(self.version_floor)
+    }
+}
+
+/// The bits of a generated id, a UUID as text.
+fn generated_parts(id: &Id) -> u128 {
+    let Value::String(text) = id.written() else { unreachable!("{id} is not generated") };
+    u128::from_str_radix(&text.replace('-', ""), 16).unwrap()
 }
 
 /// What a document is to become.
@@ -493,6 +562,8 @@ pub struct New {
     pub fields: Object,
     pub expires: Option<i64>,
     pub lease: Option<Lease>,
+    /// What it had elsewhere.
+    pub origin: Option<Origin>,
 }
 
 impl Document {
@@ -502,9 +573,9 @@ impl Document {
         Document { version, created, modified, expires: None, lease: None, unfit, fields }
     }
 
-    pub fn see(&self, id: &str) -> Seen {
+    pub fn see(&self, id: &Id) -> Seen {
         Seen {
-            id: id.to_owned(),
+            id: id.clone(),
             version: self.version,
             created: self.created,
             modified: self.modified,
@@ -514,7 +585,7 @@ impl Document {
     }
 }
 
-pub fn refusal(condition: &Condition, id: &str, found: Option<&Document>) -> Option<Refusal> {
+pub fn refusal(condition: &Condition, id: &Id, found: Option<&Document>) -> Option<Refusal> {
     let Some(found) = found else {
         return match condition {
             Condition::Always | Condition::Absent => None,
@@ -531,7 +602,7 @@ pub fn refusal(condition: &Condition, id: &str, found: Option<&Document>) -> Opt
         Condition::Version(_) => return Some(Refusal::Version(found.version)),
         Condition::Document(fields) => *fields == found.fields,
         Condition::Matches(filter) => {
-            let one = BTreeMap::from([(id.to_owned(), found.object())]);
+            let one = BTreeMap::from([(id.clone(), found.object())]);
             let is_met = !matching(&one, filter).is_empty();
             return (!is_met).then_some(Refusal::Unmatched(found.version));
         }

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use velocitydb::schema::Schema;
 use velocitydb::{
-    Consistency, Direction, Existing, Filter, IndexSpec, Object, Sort, Value, object,
+    Consistency, Direction, Existing, Filter, IndexSpec, NewIds, Object, Origin, Sort, Value,
+    object,
 };
+
+use super::id::Id;
 
 /// One thing that is done.
 #[derive(Debug, Clone)]
@@ -16,7 +19,8 @@ pub enum Step {
     },
     InsertMany {
         collection: String,
-        documents: Vec<(String, Object)>,
+        /// With what they had elsewhere, where they come from there.
+        documents: Vec<(Id, Object, Option<Origin>)>,
         context: Context,
     },
     Batch {
@@ -28,18 +32,25 @@ pub enum Step {
         collection: String,
         min_write: Option<Consistency>,
         min_read: Option<Consistency>,
+        ids: NewIds,
+    },
+    /// Inserts documents without ids, if the collection gives integers to them.
+    Number {
+        collection: String,
+        documents: Vec<Object>,
+        context: Context,
     },
     Drop {
         collection: String,
     },
     Get {
         collection: String,
-        id: String,
+        id: Id,
         level: Consistency,
     },
     GetMany {
         collection: String,
-        ids: Vec<String>,
+        ids: Vec<Id>,
         level: Consistency,
     },
     Count {
@@ -114,7 +125,7 @@ pub enum Step {
     Claim(Claim),
     Settle {
         collection: String,
-        id: String,
+        id: Id,
         version: u64,
         how: Settling,
         context: Context,
@@ -127,6 +138,7 @@ impl Step {
         match self {
             Step::Write { context, .. }
             | Step::InsertMany { context, .. }
+            | Step::Number { context, .. }
             | Step::Batch { context, .. }
             | Step::Many { context, .. }
             | Step::One { context, .. }
@@ -220,7 +232,7 @@ pub const INDEXES: usize = 15;
 #[derive(Debug, Clone)]
 pub struct Operation {
     pub collection: String,
-    pub id: String,
+    pub id: Id,
     pub condition: Condition,
     pub action: Action,
 }
@@ -238,6 +250,9 @@ pub enum Condition {
 #[derive(Debug, Clone)]
 pub enum Action {
     Insert(Object),
+    /// The id is a generated one, of which the collection makes one of its own.
+    InsertNew(Object),
+    Import(Object, Origin),
     Replace(Object),
     Upsert(Object),
     Update(Vec<Change>),
@@ -289,20 +304,20 @@ pub struct Context {
 
 #[derive(Debug, Clone)]
 pub enum TransactionStep {
-    Get(String, String),
+    Get(String, Id),
     Count(String),
     List(String),
     Find(String, Filter),
     /// A part in an order.
     Query(String, Filter, Sort, u64, Option<u64>),
-    Insert(String, String, Object),
-    Replace(String, String, Object),
-    Upsert(String, String, Object),
-    Update(String, String, Vec<Change>),
-    Delete(String, String),
-    Document(String, String),
-    Compare(String, String, Condition),
-    Settle(String, String, u64, Settling),
+    Insert(String, Id, Object),
+    Replace(String, Id, Object),
+    Upsert(String, Id, Object),
+    Update(String, Id, Vec<Change>),
+    Delete(String, Id),
+    Document(String, Id),
+    Compare(String, Id, Condition),
+    Settle(String, Id, u64, Settling),
     Claim(Claim),
     /// A step on the document that was claimed last: its names, and a version of 0 or 1, count from
     /// there.
@@ -312,7 +327,7 @@ pub enum TransactionStep {
 }
 
 /// The collection, id and version of a document that was claimed.
-pub type ClaimedLast = Option<(String, String, u64)>;
+pub type ClaimedLast = Option<(String, Id, u64)>;
 
 impl TransactionStep {
     /// The step, applied to the document that was claimed last; `None` when it needs one and there is none.
@@ -337,7 +352,7 @@ impl TransactionStep {
 pub struct Bounds {
     pub offset: usize,
     pub limit: Option<usize>,
-    pub after: Option<String>,
+    pub after: Option<Id>,
     pub direction: Direction,
 }
 
@@ -352,6 +367,8 @@ pub enum Answer {
         index: u64,
         is_replayed: bool,
     },
+    /// That of a document without an id of its own.
+    Numbered(Id, Box<Answer>),
     ManyWritten(Vec<Answer>),
     Swapped {
         is_applied: bool,
@@ -366,9 +383,11 @@ pub enum Answer {
         index: u64,
         is_replayed: bool,
         outcomes: Vec<String>,
+        /// The ids of new documents.
+        new_ids: Vec<Id>,
     },
     Documents(Vec<Option<Seen>>),
-    Page(Vec<Seen>, Option<String>),
+    Page(Vec<Seen>, Option<Id>),
     Count(u64),
     Collections(Vec<(String, u64, u64, u64)>),
     Fields(Option<String>),
@@ -385,8 +404,8 @@ pub enum Answer {
     /// What was claimed, the ids and versions of what has changed since, and what was skipped.
     Claimed {
         documents: Vec<Seen>,
-        lost: Vec<(String, u64)>,
-        skipped: Vec<String>,
+        lost: Vec<(Id, u64)>,
+        skipped: Vec<Id>,
         index: u64,
         is_replayed: bool,
     },
@@ -395,7 +414,7 @@ pub enum Answer {
 /// A document as a caller sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
-    pub id: String,
+    pub id: Id,
     pub version: u64,
     pub created: i64,
     pub modified: i64,
