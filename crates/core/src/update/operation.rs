@@ -133,6 +133,14 @@ impl Operation {
         Some(names + operand + 2 * Value::ENTRY_LENGTH_MAX)
     }
 
+    /// The path that it writes to.
+    fn target(&self) -> &Path {
+        match &self.action {
+            Action::Rename(to) => to,
+            _ => &self.path,
+        }
+    }
+
     /// The paths that it changes.
     pub(super) fn places(&self) -> impl Iterator<Item = &Path> {
         let second = match &self.action {
@@ -311,7 +319,7 @@ impl Update {
         match places.windows(2).find(|pair| pair[0].is_prefix_of(pair[1])) {
             Some(pair) => Err(conflict(pair[0], pair[1])),
             None => {
-                operations.sort_by(|one, other| in_turn(&one.path, &other.path));
+                operations.sort_by(|one, other| in_turn(one.target(), other.target()));
                 Ok(Self { operations, problem: None })
             }
         }
@@ -343,14 +351,14 @@ impl Update {
             }
             taken.push(place);
         }
-        let is_before = |other: &Operation| in_turn(&other.path, &operation.path).is_lt();
+        let is_before = |other: &Operation| in_turn(other.target(), operation.target()).is_lt();
         let at = self.operations.partition_point(is_before);
         self.operations.insert(at, operation);
         Ok(())
     }
 }
 
-/// The order in which operations are applied: that of their paths, positions as numbers, and before
+/// The order in which operations are applied: that of the paths that they write to, positions as numbers, and before
 /// names. So an element is created before a later one, which would otherwise create it as null.
 fn in_turn(one: &Path, other: &Path) -> Ordering {
     let pairs = one.segments().iter().zip(other.segments());
@@ -383,6 +391,17 @@ fn conflict(one: &Path, other: &Path) -> Error {
 mod tests {
     use super::*;
     use crate::{Time, object, value};
+
+    /// Renamed fields were appended in the order of their old names.
+    #[test]
+    fn new_fields_are_in_the_order_of_their_paths() {
+        let text = r#"{"$rename": {"a": "w", "b": "v"}, "$set": {"u": 0, "x": 3}}"#;
+        let built = Update::new().set("x", 3).rename("b", "v").rename("a", "w").set("u", 0);
+        assert_eq!(built, Update::from_json(text).unwrap());
+        let mut fields = object! { "b": 1, "a": 2 };
+        built.apply(&mut fields, Time::UNIX_EPOCH).unwrap();
+        assert_eq!(fields.to_json(), r#"{"u":0,"v":1,"w":2,"x":3}"#);
+    }
 
     /// `$max` padded the array with a null where `$push` was to create an array, so that which of
     /// two operators came first decided whether the update was refused.
