@@ -8,6 +8,22 @@ import { aggregate, ProcessingMode, Query, update } from "mingo";
 
 const SAFE = 2 ** 53;
 
+// Mingo compares and hashes what it does not know by its text and by the name of its class.
+class ObjectId {
+  #hex;
+
+  constructor(hex) {
+    this.#hex = hex;
+  }
+
+  toString() {
+    return this.#hex;
+  }
+}
+
+// Bytes behind their subtype, so that their order is that of subtypes first.
+class Binary extends Uint8Array {}
+
 // Extended JSON becomes what it stands for; a sort as a list becomes an object with an order.
 function revive(value, name) {
   if (value === null || typeof value !== "object") return value;
@@ -24,8 +40,15 @@ function revive(value, name) {
         return new Date(value.$date);
       case "$numberDouble":
         return Number(value.$numberDouble);
-      case "$binary":
-        return new Uint8Array(Buffer.from(value.$binary.base64, "base64"));
+      case "$numberDecimal":
+        // No decimal is asked about that is not exactly a float.
+        return Number(value.$numberDecimal);
+      case "$oid":
+        return new ObjectId(value.$oid);
+      case "$binary": {
+        const { base64, subType } = value.$binary;
+        return new Binary([parseInt(subType, 16), ...Buffer.from(base64, "base64")]);
+      }
     }
   }
   const object = {};
@@ -45,8 +68,10 @@ function encode(value) {
     const time = value.getTime();
     return Number.isNaN(time) ? "an invalid time" : { $date: time };
   }
-  if (value instanceof Uint8Array) {
-    return { $binary: { base64: Buffer.from(value).toString("base64"), subType: "00" } };
+  if (value instanceof ObjectId) return { $oid: String(value) };
+  if (value instanceof Binary) {
+    const subType = value[0].toString(16).padStart(2, "0");
+    return { $binary: { base64: Buffer.from(value.subarray(1)).toString("base64"), subType } };
   }
   if (Array.isArray(value)) return Array.from(value, encode);
   const object = {};
@@ -54,6 +79,13 @@ function encode(value) {
     if (value[name] !== undefined) object[name] = encode(value[name]);
   }
   return object;
+}
+
+// A copy whose fields and elements can be changed.
+function copy(value) {
+  if (Array.isArray(value)) return value.map(copy);
+  if (value === null || value?.constructor !== Object) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, copy(inner)]));
 }
 
 function find(documents, query) {
@@ -64,7 +96,7 @@ function find(documents, query) {
   if (query.skip !== undefined) cursor.skip(query.skip);
   if (query.limit !== undefined) cursor.limit(query.limit);
   const found = cursor.all();
-  return projected ? { documents: found.map(encode) } : { ids: found.map((it) => it._id) };
+  return projected ? { documents: found.map(encode) } : { ids: found.map((it) => encode(it._id)) };
 }
 
 // Mingo has no distinct. A group has, once every array on the way is unwound; what is missing then
@@ -91,7 +123,7 @@ function run(documents, pipeline) {
 }
 
 function updated(documents, query) {
-  const document = structuredClone(documents[query.document]);
+  const document = copy(documents[query.document]);
   // Several are applied one after the other.
   for (const one of [query.update].flat()) update(document, one);
   return { documents: [encode(document)] };

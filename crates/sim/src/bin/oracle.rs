@@ -18,7 +18,7 @@ const USAGE: &str = "usage: oracle --driver FOLDER [--comparisons N] [--seed S] 
   --driver FOLDER   where driver.mjs and mingo are
   --comparisons N   how many comparisons; 20000 if not given
   --seed S          decides documents and queries; another one each time if not given
-  --kind KIND       filter, sort, projection, update or pipeline; all if not given
+  --kind KIND       filter, sort, projection, update, pipeline or value; all if not given
   --batch N         only the batch with this number, of the kind
   --mismatches N    ends after so many; 5 if not given
   --evaluator WORDS only those whose name has the words in it; all if not given

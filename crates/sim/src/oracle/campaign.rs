@@ -8,8 +8,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::by_the_book;
 use super::case::{Answer, Batch, Kind, Query};
-use super::compare::{agree, keep_order, look_alike};
+use super::compare::{agree, is_identical, keep_order, look_alike};
 use super::driver::{Answers, Driver, Questions};
 use super::evaluate::Evaluator;
 use super::generate::batch;
@@ -23,13 +24,18 @@ const AHEAD: usize = 4;
 const PROGRESS: u64 = 100_000;
 
 /// How many batches of each kind there are in a round.
-const SCHEDULE: [(Kind, usize); 5] = [
+const SCHEDULE: [(Kind, usize); 6] = [
     (Kind::Filter, 8),
     (Kind::Sort, 3),
     (Kind::Projection, 2),
     (Kind::Update, 4),
     (Kind::Pipeline, 3),
+    (Kind::Value, 5),
 ];
+
+/// The names of those that answer beside the evaluators.
+const MINGO: &str = "mingo";
+const BOOK: &str = "the book";
 
 /// The parameters of a campaign.
 pub struct Campaign {
@@ -45,8 +51,7 @@ pub struct Campaign {
     pub batch: Option<u64>,
     /// The number of mismatches after which it ends.
     pub mismatches_max: usize,
-    /// The evaluators beside mingo. The first one is compared with mingo, the others with the
-    /// first.
+    /// The evaluators. The first one is compared with mingo or the book, the others with the first.
     pub evaluators: Vec<Box<dyn Evaluator>>,
 }
 
@@ -80,7 +85,7 @@ pub struct Tally {
     pub empty: u64,
     /// Those that a known difference explained.
     pub known: u64,
-    /// Those that could not be compared, since only mingo answered.
+    /// Those that could not be compared, since mingo, the book or all evaluators had no answer.
     pub unanswered: u64,
 }
 
@@ -152,8 +157,17 @@ impl Campaign {
     ) -> io::Result<()> {
         let (started, mut shown) = (Instant::now(), 0);
         for (number, batch) in batches {
-            let mingo = answers.receive(&batch)?;
-            self.compare(number, &batch, mingo, findings)?;
+            let right = if batch.kind.is_for_mingo() {
+                answers
+                    .receive(&batch)?
+                    .into_iter()
+                    .map(|it| Some((MINGO.to_owned(), it)))
+                    .collect()
+            } else {
+                let answers = by_the_book::answers(&batch).into_iter();
+                answers.map(|it| Some((BOOK.to_owned(), it?))).collect()
+            };
+            self.compare(number, &batch, right, findings)?;
             let total: u64 = findings.kinds.values().map(|tally| tally.comparisons).sum();
             if total / PROGRESS > shown {
                 shown = total / PROGRESS;
@@ -170,20 +184,21 @@ impl Campaign {
         &mut self,
         number: u64,
         batch: &Batch,
-        mingo: Vec<Answer>,
+        mut reference: Vec<Option<(String, Answer)>>,
         findings: &mut Findings,
     ) -> io::Result<()> {
-        let mut reference: Vec<(String, Answer)> =
-            mingo.into_iter().map(|answer| ("mingo".to_owned(), answer)).collect();
+        let tally = findings.kinds.entry(batch.kind).or_default();
+        tally.unanswered += reference.iter().filter(|it| it.is_none()).count() as u64;
         // Several evaluators often have the same mismatch; one report is enough.
         let mut wrong = BTreeSet::new();
         for (at, (ours, elapsed)) in self.answers(batch, number).into_iter().enumerate() {
             let name = self.evaluators[at].name();
             findings.evaluators.entry(name.clone()).or_default().1 += elapsed;
             for (query, answer) in ours.into_iter().enumerate() {
-                let is_first = reference[query].0 == "mingo";
+                let right = reference[query].clone();
+                let is_first = right.as_ref().is_none_or(|(who, _)| is_beside(who));
                 let Some(answer) = answer else {
-                    if is_first && at + 1 == self.evaluators.len() {
+                    if is_first && right.is_some() && at + 1 == self.evaluators.len() {
                         let tally = findings.kinds.entry(batch.kind).or_default();
                         tally.unanswered += 1;
                     }
@@ -191,17 +206,19 @@ impl Campaign {
                 };
                 findings.evaluators.entry(name.clone()).or_default().0 += 1;
                 let left = (name.clone(), answer);
-                let is_fine = judge(batch, query, &left.1, &reference[query], findings);
-                if !is_fine
-                    && wrong.insert(query)
+                let is_wrong =
+                    |right: &(String, Answer)| !judge(batch, query, &left.1, right, findings);
+                let right = right.filter(is_wrong);
+                let is_new = right.is_some() && wrong.insert(query);
+                if let Some(right) = right
+                    && is_new
                     && findings.mismatches.len() < self.mismatches_max
                 {
-                    let right = reference[query].clone();
                     let mismatch = self.mismatch(number, batch, query, at, left.clone(), right)?;
                     findings.mismatches.push(mismatch);
                 }
                 if is_first {
-                    reference[query] = left;
+                    reference[query] = Some(left);
                 }
             }
         }
@@ -249,6 +266,7 @@ impl Campaign {
             };
             let theirs = match evaluators.iter_mut().find(|it| it.name() == last.1.0) {
                 Some(other) => answers_of(other.as_mut(), candidate, number).remove(0),
+                None if last.1.0 == BOOK => by_the_book::answers(candidate).remove(0),
                 None => driver.ask(candidate).ok().map(|mut answers| answers.remove(0)),
             };
             let Some(theirs) = theirs else { return false };
@@ -273,6 +291,11 @@ fn answers_of(evaluator: &mut dyn Evaluator, batch: &Batch, number: u64) -> Vec<
     batch.queries.iter().map(|query| evaluator.answer(query)).collect()
 }
 
+/// Whether this is the name of one that answers beside the evaluators.
+fn is_beside(who: &str) -> bool {
+    who == MINGO || who == BOOK
+}
+
 /// Counts a comparison, and returns whether it is not a mismatch.
 fn judge(
     batch: &Batch,
@@ -282,16 +305,22 @@ fn judge(
     findings: &mut Findings,
 ) -> bool {
     let question = &batch.queries[query];
-    if who != "mingo" {
+    if !is_beside(who) {
         return look_alike(ours, theirs, question.order());
     }
-    let agrees = agrees(batch, question, ours, theirs);
+    let agrees = match who == BOOK {
+        true => is_identical(ours, theirs, question.order()),
+        false => agrees(batch, question, ours, theirs),
+    };
     let tally = findings.kinds.entry(batch.kind).or_default();
     tally.comparisons += 1;
     tally.refused += u64::from(ours.is_refused() && theirs.is_refused());
     tally.empty += u64::from(is_empty(theirs));
-    if agrees {
-        return true;
+    if !by_the_book::is_in_order(question, &batch.documents, ours) {
+        return false;
+    }
+    if agrees || who == BOOK {
+        return agrees;
     }
     let situation = Situation { documents: &batch.documents, query: question, ours, mingo: theirs };
     let Some(known) = explain(situation) else { return false };
@@ -303,8 +332,13 @@ fn judge(
 /// Whether two answers to the only query of a batch agree, or differ in a known way.
 fn is_explained(batch: &Batch, ours: &Answer, theirs: &Answer, who: &str) -> bool {
     let query = &batch.queries[0];
-    if who != "mingo" {
-        return look_alike(ours, theirs, query.order());
+    match who {
+        MINGO => {}
+        BOOK => return is_identical(ours, theirs, query.order()),
+        _ => return look_alike(ours, theirs, query.order()),
+    }
+    if !by_the_book::is_in_order(query, &batch.documents, ours) {
+        return false;
     }
     agrees(batch, query, ours, theirs)
         || (explain(Situation { documents: &batch.documents, query, ours, mingo: theirs })
@@ -347,7 +381,8 @@ fn produce(
         let kind = only.unwrap_or(schedule[number as usize % schedule.len()]);
         let batch = batch(kind, seed, number);
         asked += batch.queries.len() as u64;
-        if questions.send(&batch).is_err() || sender.send((number, batch)).is_err() {
+        let is_asked = !batch.kind.is_for_mingo() || questions.send(&batch).is_ok();
+        if !is_asked || sender.send((number, batch)).is_err() {
             return;
         }
         if asked >= comparisons {

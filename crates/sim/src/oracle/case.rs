@@ -2,6 +2,8 @@
 
 use velocitydb_core::{Object, Value, object};
 
+use super::by_the_book::Number;
+
 /// The parts of the language, each with a generator of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -15,12 +17,15 @@ pub enum Kind {
     Update,
     /// Aggregation pipelines.
     Pipeline,
+    /// Values of all types: filters, sorts, distinct values, groups and updates. JavaScript lacks some of
+    /// the types, so that mingo is not asked.
+    Value,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Filter, Self::Sort, Self::Projection, Self::Update, Self::Pipeline];
+    pub const ALL: [Self; 6] =
+        [Self::Filter, Self::Sort, Self::Projection, Self::Update, Self::Pipeline, Self::Value];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -30,7 +35,13 @@ impl Kind {
             Self::Projection => "projection",
             Self::Update => "update",
             Self::Pipeline => "pipeline",
+            Self::Value => "value",
         }
+    }
+
+    /// Whether mingo answers, or else the book.
+    pub fn is_for_mingo(self) -> bool {
+        self != Self::Value
     }
 
     /// The kind with this name.
@@ -39,8 +50,8 @@ impl Kind {
     }
 }
 
-/// A collection, and queries on it. Each document has a string `_id`, and they are in the order of
-/// their ids.
+/// A collection, and queries on it. Each document has an `_id`, and they are in the order of their
+/// ids.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// The part of the language that it is about.
@@ -114,7 +125,7 @@ pub enum Order {
 /// One answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// The ids of the found documents.
+    /// The ids of the found documents, as [`id_text`] gives them.
     Ids(Vec<String>),
     /// The found documents.
     Documents(Vec<Value>),
@@ -179,11 +190,7 @@ impl Answer {
         let answer = Object::from_json(line).ok()?;
         let (name, value) = answer.into_iter().next()?;
         match (name.as_str(), value) {
-            ("ids", Value::Array(ids)) => {
-                let ids: Option<_> =
-                    ids.into_iter().map(|id| id.as_str().map(str::to_owned)).collect();
-                Some(Self::Ids(ids?))
-            }
+            ("ids", Value::Array(ids)) => Some(Self::Ids(ids.iter().map(id_text).collect())),
             ("documents", Value::Array(documents)) => Some(Self::Documents(documents)),
             ("values", Value::Array(values)) => Some(Self::Values(values)),
             ("count", count) => count.as_u64().map(Self::Count),
@@ -212,7 +219,12 @@ impl Answer {
     }
 }
 
-/// The `_id` of a document of a batch.
-pub fn id_of(document: &Object) -> &str {
-    document.get("_id").and_then(Value::as_str).unwrap_or_default()
+/// The `_id` of a document of a batch, as a text.
+pub fn id_of(document: &Object) -> String {
+    document.get("_id").map(id_text).unwrap_or_default()
+}
+
+/// A text that only equal ids have: numbers are one id if they are equal, whatever their type.
+pub fn id_text(id: &Value) -> String {
+    Number::of(id).map_or_else(|| id.to_json(), |number| number.to_text())
 }

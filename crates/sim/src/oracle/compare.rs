@@ -25,12 +25,26 @@ pub fn look_alike(a: &Answer, b: &Answer, order: Order) -> bool {
     }
 }
 
+/// Whether both answers are the same, including the representation of numbers and the order of fields,
+/// and without any tolerance.
+pub fn is_identical(a: &Answer, b: &Answer, order: Order) -> bool {
+    let lists = |a: &[Value], b: &[Value], order| lists_match(a, b, order, Looks::Identical);
+    match (a, b) {
+        (Answer::Documents(a), Answer::Documents(b)) => lists(a, b, order),
+        (Answer::Values(a), Answer::Values(b)) => lists(a, b, Order::Free),
+        (a, b) => agree(a, b, order),
+    }
+}
+
 /// When equal values count as the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looks {
+    /// If they are identical.
+    Identical,
     /// Always.
     Ignored,
-    /// If numbers are of the same type, zeros of the same sign, and fields in the same order.
+    /// If numbers are of the same type, integers exactly the same, decimals of the same digits, zeros of
+    /// the same sign, and fields in the same order.
     Compared,
 }
 
@@ -74,6 +88,7 @@ fn values_match(a: &Value, b: &Value, order: Order, looks: Looks) -> bool {
     match (a, b) {
         (Value::Array(a), Value::Array(b)) => lists_match(a, b, order, looks),
         (Value::Object(a), Value::Object(b)) => objects_match(a, b, order, looks),
+        _ if looks == Looks::Identical => a.is_identical(b),
         _ => match (float(a), float(b)) {
             (Some(_), Some(_)) if looks == Looks::Compared && !looks_like(a, b) => false,
             (Some(a), Some(b)) => numbers_agree(a, b),
@@ -83,14 +98,17 @@ fn values_match(a: &Value, b: &Value, order: Order, looks: Looks) -> bool {
     }
 }
 
-/// Whether two numbers are of one type, and of one sign if they are zero.
+/// Whether two numbers are of one type, integers equal, decimals of the same digits, and zeros of one
+/// sign.
 fn looks_like(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) => {
             (*a != 0.0 && *b != 0.0) || a.is_sign_negative() == b.is_sign_negative()
         }
-        (Value::Float(_), _) | (_, Value::Float(_)) => false,
-        _ => true,
+        (Value::Decimal(a), Value::Decimal(b)) => a.is_identical(*b),
+        (Value::Int(a), Value::Int(b)) => a == b,
+        (Value::UInt(a), Value::UInt(b)) => a == b,
+        _ => false,
     }
 }
 
@@ -126,6 +144,7 @@ fn float(value: &Value) -> Option<f64> {
         Value::Int(value) => Some(*value as f64),
         Value::UInt(value) => Some(*value as f64),
         Value::Float(value) => Some(*value),
+        Value::Decimal(value) => Some(value.to_f64()),
         _ => None,
     }
 }
@@ -141,7 +160,7 @@ fn numbers_agree(a: f64, b: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use velocitydb_core::value;
+    use velocitydb_core::{Decimal, value};
 
     #[test]
     fn numbers_agree_by_value_and_orders_only_where_they_are_given() {
@@ -179,6 +198,9 @@ mod tests {
         assert!(!alike(value!(1), value!(1.0)));
         assert!(!alike(value!({ "a": 0.0 }), value!({ "a": -0.0 })));
         assert!(!alike(value!(0), value!(-0.0)));
+        let (short, long): (Decimal, Decimal) = ("1.5".parse().unwrap(), "1.50".parse().unwrap());
+        assert!(alike(value!(short), value!(short)) && !alike(value!(short), value!(long)));
+        assert!(!alike(value!(1_i64 << 53), value!((1_i64 << 53) + 1)));
         assert!(!alike(value!({ "a": 1, "b": 1 }), value!({ "b": 1, "a": 1 })));
     }
 }

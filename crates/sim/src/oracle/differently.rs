@@ -6,12 +6,13 @@
 //!   nothing.
 //! - A `$push` that sorts by several fields. Mingo sorts by the first alone, so it sorts by one after
 //!   the other, the last one first: its sorts are stable.
-//! - Calls with results known by [`constants`] and [`operands`]: their results as literals, or
+//! - Calls with results known by [`by_the_book`], [`constants`] and [`operands`]: their results as literals, or
 //!   something that mingo refuses if the call is refused.
 //! - Fields of the time `$$NOW`, which has none, while an object of JavaScript has some.
 
 use velocitydb_core::{Object, Value, value};
 
+use super::by_the_book;
 use super::constants::{self, Right};
 use super::operands;
 
@@ -23,7 +24,9 @@ pub fn for_mingo(query: &Value) -> Value {
     match query {
         Value::Array(items) => items.iter().flat_map(with_empty_as_null).collect(),
         Value::Object(object) => {
-            let known = constants::right(object).or_else(|| operands::right(object));
+            let known = by_the_book::right(object);
+            let known = known.or_else(|| constants::right(object));
+            let known = known.or_else(|| operands::right(object));
             let known = known.map(|right| match right {
                 Right::Is(value) => value!({ "$literal": value }),
                 // No operator has this name, so it is refused once it is evaluated, as the call is.

@@ -2,10 +2,11 @@
 //! MongoDB's query language.
 //!
 //! [`generate`] generates batches of random documents and queries ([`case`]), [`driver`] gets mingo's answers
-//! ([`differently`] rewrites some queries, and the results in [`constants`] and [`operands`] replace others),
+//! ([`differently`] rewrites some queries, and the results in [`constants`], [`operands`] and
+//! [`by_the_book`] replace others),
 //! [`evaluate`] gets VelocityDB's, in several ways, and [`compare`] compares the answers. If mingo is wrong, or
 //! a difference is intended, [`known_differences`] recognises it. All other differences, and answers that
-//! differ from [`by_the_book`], are mismatches: [`shrink`] reduces them, and [`campaign`] reports them.
+//! differ from [`by_the_book`], are mismatches (for values that JavaScript lacks there is only the book): [`shrink`] reduces them, and [`campaign`] reports them.
 //! [`planted`] makes VelocityDB wrong on purpose, to test that all this detects it.
 
 pub mod case;

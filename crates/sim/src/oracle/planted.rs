@@ -1,9 +1,9 @@
 //! Planted bugs: an evaluator with one small bug. The comparison is trusted once it has detected
 //! each of them.
 //!
-//! A bug changes the query before it is answered, so it can be planted in every evaluator.
+//! A bug changes the query before it is answered, or the answer, so it can be planted in every evaluator.
 
-use velocitydb_core::{Object, Value, object};
+use velocitydb_core::{Bytes, Object, Value, object};
 
 use super::case::{Answer, Query};
 use super::evaluate::Evaluator;
@@ -15,38 +15,113 @@ pub struct Bug {
     pub name: &'static str,
     /// Within how many comparisons of all kinds it has to be detected.
     pub comparisons: u64,
-    change: fn(&mut Object),
+    change: Change,
+}
+
+/// What it changes.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    /// Each object of the query, before it is answered.
+    Query(fn(&mut Object)),
+    /// Each document of the answer.
+    Result(fn(&mut Object)),
 }
 
 /// All of them.
 pub const BUGS: &[Bug] = &[
-    Bug { name: "gte-is-gt", comparisons: 2_000, change: |it| rename(it, "$gte", "$gt") },
-    Bug { name: "nin-is-ne-first", comparisons: 5_000, change: nin_takes_the_first },
-    Bug { name: "null-is-not-missing", comparisons: 5_000, change: null_is_not_missing },
-    Bug { name: "all-is-in", comparisons: 5_000, change: |it| rename(it, "$all", "$in") },
+    Bug {
+        name: "gte-is-gt",
+        comparisons: 2_000,
+        change: Change::Query(|it| rename(it, "$gte", "$gt")),
+    },
+    Bug { name: "nin-is-ne-first", comparisons: 5_000, change: Change::Query(nin_takes_the_first) },
+    Bug {
+        name: "null-is-not-missing",
+        comparisons: 5_000,
+        change: Change::Query(null_is_not_missing),
+    },
+    Bug {
+        name: "all-is-in",
+        comparisons: 5_000,
+        change: Change::Query(|it| rename(it, "$all", "$in")),
+    },
     Bug {
         name: "patterns-heed-case",
         comparisons: 20_000,
-        change: |it| drop(it.remove("$options")),
+        change: Change::Query(|it| drop(it.remove("$options"))),
     },
-    Bug { name: "skip-one-less", comparisons: 2_000, change: skip_one_less },
-    Bug { name: "second-key-ignored", comparisons: 5_000, change: second_key_ignored },
+    Bug { name: "skip-one-less", comparisons: 2_000, change: Change::Query(skip_one_less) },
+    Bug {
+        name: "second-key-ignored",
+        comparisons: 5_000,
+        change: Change::Query(second_key_ignored),
+    },
     Bug {
         name: "push-ignores-position",
         comparisons: 20_000,
-        change: |it| drop(it.remove("$position")),
+        change: Change::Query(|it| drop(it.remove("$position"))),
     },
-    Bug { name: "push-sorts-by-one", comparisons: 50_000, change: push_sorts_by_one },
-    Bug { name: "there-if-a-float", comparisons: 20_000, change: there_if_a_float },
-    Bug { name: "null-is-one", comparisons: 50_000, change: |it| null_is(it, &1.into()) },
-    Bug { name: "multiply-adds", comparisons: 5_000, change: |it| rename(it, "$mul", "$inc") },
-    Bug { name: "pop-other-end", comparisons: 20_000, change: |it| negate(it, "$pop") },
-    Bug { name: "average-sums", comparisons: 5_000, change: |it| rename(it, "$avg", "$sum") },
-    Bug { name: "zone-ignored", comparisons: 5_000, change: |it| drop(it.remove("timezone")) },
+    Bug {
+        name: "push-sorts-by-one",
+        comparisons: 50_000,
+        change: Change::Query(push_sorts_by_one),
+    },
+    Bug { name: "there-if-a-float", comparisons: 20_000, change: Change::Query(there_if_a_float) },
+    Bug {
+        name: "null-is-one",
+        comparisons: 50_000,
+        change: Change::Query(|it| null_is(it, &1.into())),
+    },
+    Bug {
+        name: "multiply-adds",
+        comparisons: 5_000,
+        change: Change::Query(|it| rename(it, "$mul", "$inc")),
+    },
+    Bug {
+        name: "pop-other-end",
+        comparisons: 20_000,
+        change: Change::Query(|it| negate(it, "$pop")),
+    },
+    Bug {
+        name: "average-sums",
+        comparisons: 5_000,
+        change: Change::Query(|it| rename(it, "$avg", "$sum")),
+    },
+    Bug {
+        name: "zone-ignored",
+        comparisons: 5_000,
+        change: Change::Query(|it| drop(it.remove("timezone"))),
+    },
     Bug {
         name: "week-from-sunday",
         comparisons: 50_000,
-        change: |it| drop(it.remove("startOfWeek")),
+        change: Change::Query(|it| drop(it.remove("startOfWeek"))),
+    },
+    Bug {
+        name: "decimals-are-floats",
+        comparisons: 20_000,
+        change: Change::Query(decimals_are_floats),
+    },
+    Bug { name: "ids-are-texts", comparisons: 5_000, change: Change::Query(ids_are_texts) },
+    Bug {
+        name: "binary-has-no-subtype",
+        comparisons: 20_000,
+        change: Change::Query(binary_has_no_subtype),
+    },
+    Bug {
+        name: "null-is-first-in-lists",
+        comparisons: 100_000,
+        change: Change::Query(null_is_first),
+    },
+    Bug {
+        name: "fields-are-sorted",
+        comparisons: 20_000,
+        change: Change::Query(fields_are_sorted),
+    },
+    Bug {
+        name: "results-are-sorted",
+        comparisons: 5_000,
+        change: Change::Result(|it| it.sort_by_name()),
     },
 ];
 
@@ -75,7 +150,16 @@ impl Evaluator for Planted {
     }
 
     fn answer(&mut self, query: &Query) -> Option<Answer> {
-        self.evaluator.answer(&changed(query, self.bug.change))
+        match self.bug.change {
+            Change::Query(change) => self.evaluator.answer(&changed(query, change)),
+            Change::Result(change) => {
+                let mut answer = self.evaluator.answer(query)?;
+                if let Answer::Documents(documents) = &mut answer {
+                    documents.iter_mut().filter_map(Value::as_object_mut).for_each(change);
+                }
+                Some(answer)
+            }
+        }
     }
 }
 
@@ -156,6 +240,49 @@ fn null_is(object: &mut Object, other: &Value) {
     for name in ["$multiply", "$divide"] {
         if let Some(Value::Array(operands)) = object.get_mut(name) {
             operands.iter_mut().filter(|it| it.is_null()).for_each(|it| *it = other.clone());
+        }
+    }
+}
+
+fn decimals_are_floats(object: &mut Object) {
+    for (_, value) in object.iter_mut() {
+        if let Value::Decimal(decimal) = value {
+            *value = decimal.to_f64().into();
+        }
+    }
+}
+
+fn ids_are_texts(object: &mut Object) {
+    if let Some(id) = object.get_mut("_id")
+        && id.kind().is_number()
+    {
+        *id = id.to_json().into();
+    }
+}
+
+fn binary_has_no_subtype(object: &mut Object) {
+    for (_, value) in object.iter_mut() {
+        if let Value::Binary(binary) = value {
+            *value = Bytes(binary.as_bytes().to_vec()).into();
+        }
+    }
+}
+
+/// Null is not found behind what is below it.
+fn null_is_first(object: &mut Object) {
+    if let Some(Value::Array(values)) = object.get_mut("$in")
+        && values.iter().any(|value| *value < Value::Null)
+    {
+        values.retain(|value| !value.is_null());
+    }
+}
+
+fn fields_are_sorted(object: &mut Object) {
+    if let Some(Value::Object(fields)) = object.get_mut("$set") {
+        for (_, value) in fields.iter_mut() {
+            if let Value::Object(value) = value {
+                value.sort_by_name();
+            }
         }
     }
 }

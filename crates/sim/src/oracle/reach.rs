@@ -1,7 +1,7 @@
 //! The values at a path of a document, for recognising known differences. It follows paths
 //! as MongoDB's documentation says, and decides nothing.
 
-use velocitydb_core::Value;
+use velocitydb_core::{Decimal, Value};
 
 /// The values at a path.
 #[derive(Debug, Default)]
@@ -85,9 +85,19 @@ pub fn is_object(value: &Value) -> bool {
     matches!(value, Value::Object(_))
 }
 
+/// Whether it is binary, of any subtype.
+pub fn is_binary(value: &Value) -> bool {
+    value.as_binary().is_some()
+}
+
+/// Whether it is an ObjectId.
+pub fn is_object_id(value: &Value) -> bool {
+    value.as_object_id().is_some()
+}
+
 /// Whether it is NaN.
 pub fn is_nan(value: &Value) -> bool {
-    value.as_f64().is_some_and(f64::is_nan)
+    value.as_f64().is_some_and(f64::is_nan) || value.as_decimal().is_some_and(Decimal::is_nan)
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The sort key of a document, by MongoDB's documentation: of all combinations of values at the sort's
 //! paths, which are the keys that an index would have, the first in the sort's order. All combinations
-//! are built, and the first is taken; this shares only the order of values with VelocityDB.
+//! are built, and the first is taken.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 use velocitydb_core::Value;
+
+use super::order::compare;
 
 /// The value of one key of the sort.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +19,7 @@ pub enum SortValue<'a> {
 }
 
 /// An array without elements comes before what is missing, and that before all values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Least<'a> {
     /// An array without elements.
     EmptyArray,
@@ -25,6 +27,31 @@ pub enum Least<'a> {
     Missing,
     /// A value.
     Value(&'a Value),
+}
+
+impl Least<'_> {
+    const fn rank(self) -> u8 {
+        match self {
+            Self::EmptyArray => 0,
+            Self::Missing => 1,
+            Self::Value(_) => 2,
+        }
+    }
+}
+
+impl Ord for Least<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Value(a), Self::Value(b)) => compare(a, b),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+
+impl PartialOrd for Least<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// The number of a key of the sort, and the rest of its path.

@@ -1,11 +1,15 @@
 //! Filters and sorts. This returns `None` for what it does not support: patterns, and sorting by a
-//! position. It shares only the order of values with VelocityDB.
+//! position.
 
 use std::cmp::Ordering;
 
 use velocitydb_core::{Object, Value, value};
 
 use super::combinations::{SortValue, sort_values};
+use super::groups::{distinct_values, grouped};
+use super::order::{class, compare, is_equal};
+use super::types::has_type;
+use super::updates::updated;
 use crate::oracle::case::{Answer, Find, Query, id_of};
 use crate::oracle::reach::{Reach, is_nan};
 
@@ -14,17 +18,25 @@ pub fn answer(query: &Query, documents: &[Value]) -> Option<Answer> {
     match query {
         Query::Find(find) if find.projection.is_none() => find_ids(find, documents),
         Query::Find(find) => projected(find, documents),
-        Query::Aggregate { pipeline, .. } => ordered(pipeline, documents),
+        Query::Aggregate { pipeline, .. } => {
+            ordered(pipeline, documents).or_else(|| grouped(pipeline, documents))
+        }
+        Query::Distinct { path, filter } => distinct_values(path, filter, documents),
+        Query::Update { document, update } => updated(documents[*document].as_object()?, update),
         Query::Count { filter } => {
             let found: Option<Vec<bool>> =
                 documents.iter().map(|document| holds(filter, document)).collect();
             Some(Answer::Count(found?.into_iter().filter(|found| *found).count() as u64))
         }
-        _ => None,
     }
 }
 
 fn find_ids(find: &Find, documents: &[Value]) -> Option<Answer> {
+    Some(Answer::Ids(found(find, documents)?.into_iter().map(id_of).collect()))
+}
+
+/// The documents that are found, in the order of the sort.
+pub(super) fn found<'a>(find: &Find, documents: &'a [Value]) -> Option<Vec<&'a Object>> {
     let mut found: Vec<(Vec<SortValue<'_>>, &Object)> = Vec::new();
     for document in documents {
         if holds(&find.filter, document)? {
@@ -35,7 +47,7 @@ fn find_ids(find: &Find, documents: &[Value]) -> Option<Answer> {
     let skip = find.skip.unwrap_or(0) as usize;
     let limit = find.limit.map_or(usize::MAX, |limit| limit as usize);
     let found = found.into_iter().skip(skip).take(limit);
-    Some(Answer::Ids(found.map(|(_, document)| id_of(document).to_owned()).collect()))
+    Some(found.map(|(_, document)| document).collect())
 }
 
 /// The result of a pipeline that sorts documents and keeps their ids.
@@ -56,15 +68,16 @@ fn ordered(pipeline: &[Value], documents: &[Value]) -> Option<Answer> {
     }
     let keeps_ids = *last == value!({ "$project": { "_id": 1 } });
     let is_ordered = keeps_ids && !find.sort.is_empty();
-    let Answer::Ids(ids) = is_ordered.then(|| find_ids(&find, documents))?? else { return None };
-    Some(Answer::Documents(ids.into_iter().map(|id| value!({ "_id": id })).collect()))
+    let found = is_ordered.then(|| found(&find, documents))??;
+    let id = |document: &Object| value!({ "_id": document["_id"].clone() });
+    Some(Answer::Documents(found.into_iter().map(id).collect()))
 }
 
 /// The result of a projection that selects elements and excludes fields.
 fn projected(find: &Find, documents: &[Value]) -> Option<Answer> {
     let projection = find.projection.as_ref()?;
     let picks = |value: &Value| value.as_object().is_some_and(|it| it.contains_key("$elemMatch"));
-    let leaves_out = |value: &Value| matches!(value, Value::Int(0) | Value::Bool(false));
+    let leaves_out = |value: &Value| value.as_bool() == Some(false) || is_equal(value, &0.into());
     let is_known = |(name, value): (&str, &Value)| match name {
         "_id" => leaves_out(value),
         name => !name.contains('.') && (leaves_out(value) || picks(value)),
@@ -170,10 +183,10 @@ impl Places<'_> {
             "$all" => list().count() > 0 && list().all(|item| self.equals(item)),
             "$not" => !self.satisfy(operand)?,
             "$exists" => {
-                let is_meant = operand.as_bool().or_else(|| operand.as_f64().map(|it| it != 0.0));
+                let is_meant = operand.as_bool().or_else(|| Some(!is_equal(operand, &0.into())));
                 self.whole.is_empty() != is_meant?
             }
-            "$size" => self.arrays().any(|items| Value::from(items.len()) == *operand),
+            "$size" => self.arrays().any(|items| is_equal(&items.len().into(), operand)),
             "$elemMatch" => {
                 let inner = operand.as_object()?;
                 let each: Option<Vec<bool>> =
@@ -181,8 +194,8 @@ impl Places<'_> {
                 each?.into_iter().any(|holds| holds)
             }
             "$type" => match operand {
-                Value::Array(names) => names.iter().any(|name| self.has_type(name)),
-                name => self.has_type(name),
+                Value::Array(types) => types.iter().any(|it| self.has_type(it)),
+                it => self.has_type(it),
             },
             "$gt" => self.compares(operand, Ordering::is_gt),
             "$lt" => self.compares(operand, Ordering::is_lt),
@@ -193,19 +206,19 @@ impl Places<'_> {
     }
 
     fn equals(&self, operand: &Value) -> bool {
-        self.values.contains(&operand) || (operand.is_null() && self.missing)
+        let is_there = self.values.iter().any(|value| is_equal(value, operand));
+        is_there || (operand.is_null() && self.missing)
     }
 
     fn compares(&self, operand: &Value, wanted: fn(Ordering) -> bool) -> bool {
         self.values.iter().any(|value| {
-            let comparable =
-                type_name(value) == type_name(operand) && !is_nan(value) && !is_nan(operand);
-            comparable && wanted((*value).cmp(operand))
+            let comparable = class(value) == class(operand) && !is_nan(value) && !is_nan(operand);
+            comparable && wanted(compare(value, operand))
         })
     }
 
-    fn has_type(&self, name: &Value) -> bool {
-        self.values.iter().any(|value| *name == Value::from(type_name(value)))
+    fn has_type(&self, wanted: &Value) -> bool {
+        self.values.iter().any(|value| has_type(value, wanted))
     }
 
     fn arrays(&self) -> impl Iterator<Item = &Vec<Value>> {
@@ -226,21 +239,6 @@ fn element_matches(inner: &Object, item: &Value) -> Option<bool> {
     match item {
         Value::Object(_) | Value::Array(_) => holds(inner, item),
         _ => Some(false),
-    }
-}
-
-fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::Decimal(_) => "number",
-        Value::String(_) => "string",
-        Value::Bytes(_) | Value::Binary(_) => "binData",
-        Value::ObjectId(_) => "objectId",
-        Value::Foreign(foreign) => foreign.kind().as_str(),
-        Value::Time(_) => "date",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use velocitydb_core::aggregate::{Context, Pipeline, Row};
-use velocitydb_core::{Filter, Object, Projection, Result, Sort, Time, Update, Value};
+use velocitydb_core::{DocumentId, Filter, Object, Projection, Result, Sort, Time, Update, Value};
 
 use super::Evaluator;
 use crate::oracle::case::{Answer, Find, Query, id_of};
@@ -21,6 +21,11 @@ impl Evaluator for Core {
 
     fn load(&mut self, documents: &[Object], _number: u64) -> std::result::Result<(), String> {
         self.documents = documents.to_vec();
+        // A number is read back in its simplest form, as the database does it.
+        for document in &mut self.documents {
+            let id = DocumentId::new(document["_id"].clone()).map_err(|error| error.to_string())?;
+            document.insert("_id", id.to_value());
+        }
         Ok(())
     }
 
@@ -62,7 +67,7 @@ impl Core {
             let project = |document: &Object| projection.apply_object(document.clone()).into();
             return Ok(Answer::Documents(found.map(project).collect()));
         }
-        Ok(Answer::Ids(found.map(|document| id_of(document).to_owned()).collect()))
+        Ok(Answer::Ids(found.map(id_of).collect()))
     }
 
     fn aggregate(&self, pipeline: &[Value]) -> Result<Answer> {

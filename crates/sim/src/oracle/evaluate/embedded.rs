@@ -11,7 +11,7 @@ use velocitydb::{
 
 use super::{Evaluator, indexes};
 use crate::crash::campaign::mode_name;
-use crate::oracle::case::{Answer, Find, Query, id_of};
+use crate::oracle::case::{Answer, Find, Query, id_text};
 
 /// Whether a database has indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,8 @@ impl Embedded {
         for spec in before {
             self.db.documents(&self.collection()).create_index(spec.clone())?;
         }
-        self.handle().insert_many(documents.iter().map(|it| (id_of(it), without_id(it))))?;
+        self.handle()
+            .insert_many(documents.iter().map(|it| (it["_id"].clone(), without_id(it))))?;
         if self.indexes == Indexes::AmongMany {
             let fillers = (0..FILLERS).map(|number| (format!("f{number:03}"), filler(number)));
             self.handle().insert_many(fillers)?;
@@ -164,14 +165,14 @@ impl Embedded {
         }
         self.note(&query)?;
         let found = query.documents()?;
-        Ok(Answer::Ids(found.iter().map(|document| document.id().to_string()).collect()))
+        Ok(Answer::Ids(found.iter().map(|document| id_text(&document.id().to_value())).collect()))
     }
 
     /// Updates the document, reads it, and restores it.
     fn update(&self, document: &Object, update: &Object) -> Result<Answer> {
-        let (documents, id) = (self.handle(), id_of(document));
-        documents.update(id, Update::from_object(update.clone())?)?;
-        let objects = documents.find(Object::from([("_id", id)])).objects()?;
+        let (documents, id) = (self.handle(), document["_id"].clone());
+        documents.update(id.clone(), Update::from_object(update.clone())?)?;
+        let objects = documents.find(Object::from([("_id", id.clone())])).objects()?;
         documents.replace(id, without_id(document))?;
         Ok(Answer::Documents(objects.into_iter().map(Value::from).collect()))
     }

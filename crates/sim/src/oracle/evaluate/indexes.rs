@@ -11,8 +11,8 @@ const PATHS: [&str; 12] =
     ["a", "b", "c", "_version", "e", "a.x", "a.y", "b.x", "b.y", "c.x", "c.y", "e.x"];
 
 /// What may be indexed in the records that pipelines are about.
-const RECORD_PATHS: [&str; 15] =
-    ["n", "f", "s", "t", "g", "h", "p", "k", "l", "w", "o.x", "m", "z", "j.x", "j.y"];
+const RECORD_PATHS: [&str; 17] =
+    ["d", "q", "n", "f", "s", "t", "g", "h", "p", "k", "l", "w", "o.x", "m", "z", "j.x", "j.y"];
 
 /// The indexes of a collection: the same for the same number.
 pub(super) fn random(documents: &[Object], number: u64) -> Vec<IndexSpec> {

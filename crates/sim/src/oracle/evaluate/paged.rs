@@ -4,7 +4,7 @@
 use velocitydb::{Object, PageToken, Result, Sort, Value};
 
 use super::{Embedded, Evaluator};
-use crate::oracle::case::{Answer, Find, Query};
+use crate::oracle::case::{Answer, Find, Query, id_text};
 
 /// How many results a page has.
 const PAGE: u64 = 3;
@@ -27,7 +27,7 @@ impl Paged {
                 query = query.after(cursor.parse::<PageToken>()?);
             }
             let page = query.page()?;
-            ids.extend(page.documents.iter().map(|document| document.id().to_string()));
+            ids.extend(page.documents.iter().map(|document| id_text(&document.id().to_value())));
             cursor = page.next.map(|next| next.to_string());
             if cursor.is_none() || find.limit.is_some_and(|limit| ids.len() as u64 >= limit) {
                 return Ok(Answer::Ids(ids));

@@ -3,11 +3,13 @@
 use velocitydb_core::{Object, Value, object, value};
 
 use super::Source;
+use super::any;
 use super::documents::{FIELDS, Flavour, RANK, collection, records};
 use super::filter::{Filters, path};
 use super::pipeline::pipeline;
 use super::shape::{projection, sort};
 use super::update::update;
+use super::values::Values;
 use crate::oracle::case::{Batch, Find, Kind, Query};
 
 /// How many queries there are on one collection.
@@ -18,6 +20,7 @@ pub fn batch(kind: Kind, seed: u64, number: u64) -> Batch {
     let source = &mut Source::new(seed, number);
     let documents = match kind {
         Kind::Pipeline => records(source),
+        Kind::Value => any::collection(source),
         _ => collection(flavour(kind, source), source),
     };
     let queries = (0..QUERIES).map(|_| query(kind, &documents, source)).collect();
@@ -32,18 +35,18 @@ fn flavour(kind: Kind, source: &mut Source) -> Flavour {
 }
 
 fn query(kind: Kind, documents: &[Object], source: &mut Source) -> Query {
-    let filters = Filters { documents };
+    let filters = Filters { documents, values: Values::OfJavaScript };
     match kind {
         Kind::Filter => match source.weighted(&[88, 5, 7]) {
             0 => Query::Find(Find { filter: filters.filter(source), ..Find::default() }),
             1 => Query::Count { filter: filters.filter(source) },
-            _ => distinct(documents, source),
+            _ => distinct(filters, source),
         },
         Kind::Sort if source.percent(15) => Query::Find(merged(documents, source)),
         Kind::Sort => Query::Find(Find {
             filter: match source.percent(20) {
                 true => one_of_several(documents, source),
-                false => maybe_filter(filters, source),
+                false => filters.sometimes(source),
             },
             sort: sort(source),
             skip: source.percent(30).then(|| source.below(8) as u64),
@@ -52,7 +55,7 @@ fn query(kind: Kind, documents: &[Object], source: &mut Source) -> Query {
         }),
         Kind::Projection if source.percent(20) => Query::Find(covered(documents, source)),
         Kind::Projection => Query::Find(Find {
-            filter: maybe_filter(filters, source),
+            filter: filters.sometimes(source),
             projection: Some(projection(source)),
             ..Find::default()
         }),
@@ -60,6 +63,7 @@ fn query(kind: Kind, documents: &[Object], source: &mut Source) -> Query {
             let document = source.below(documents.len());
             Query::Update { document, update: update(&documents[document], source) }
         }
+        Kind::Value => any::query(documents, source),
         Kind::Pipeline => {
             let (pipeline, order) = pipeline(documents, source);
             Query::Aggregate { pipeline, order }
@@ -112,14 +116,10 @@ fn several_of(field: &str, documents: &[Object], source: &mut Source) -> Object 
     object! { (field): { "$in": values } }
 }
 
-/// Sometimes a filter, so that other documents become neighbours.
-fn maybe_filter(filters: Filters<'_>, source: &mut Source) -> Object {
-    if source.percent(20) { filters.filter(source) } else { Object::new() }
-}
-
-fn distinct(documents: &[Object], source: &mut Source) -> Query {
-    let filter = maybe_filter(Filters { documents }, source);
-    let path = path(documents, source);
+/// The distinct values at a path.
+pub(super) fn distinct(filters: Filters<'_>, source: &mut Source) -> Query {
+    let filter = filters.sometimes(source);
+    let path = path(filters.documents, source);
     // Mingo's stages do not support positions in arrays.
     let names: Vec<&str> = path.split('.').filter(|name| name.parse::<u32>().is_err()).collect();
     Query::Distinct { path: names.join("."), filter }

@@ -3,15 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use velocitydb_core::{Object, Value, object};
+use velocitydb_core::{Decimal, Object, Value, object};
 
 use super::Source;
-use super::values::{Theme, alike, list, recent_time, scalar, small_number};
+use super::ids::Ids;
+use super::values::{
+    Theme, alike, binary, decimal, list, object_id, recent_time, scalar, small_number,
+};
+use crate::oracle::by_the_book::compare;
 
 /// The names of top-level fields.
 pub const FIELDS: [&str; 5] = ["a", "b", "c", "_version", "e"];
 /// The name of a number that is unique among documents with the same `a`, or the same element of it, and
-/// shared with those with another `a`: see `rank`.
+/// shared with those with another `a`: see `rank_of`.
 pub const RANK: &str = "r";
 /// The names of fields inside of objects.
 pub const INNER: [&str; 3] = ["x", "y", "z"];
@@ -33,9 +37,10 @@ pub fn collection(flavour: Flavour, source: &mut Source) -> Vec<Object> {
     let count = source.between(20, 40);
     let nothing = if source.percent(50) { Some(Value::Null) } else { None };
     let mut ranks = BTreeMap::new();
-    (0..count)
+    let ids = Ids::for_mingo(source);
+    let documents = (0..count)
         .map(|number| {
-            let mut document = object! { "_id": id(number) };
+            let mut document = object! { "_id": ids.id(number, source) };
             for (name, theme) in FIELDS.iter().zip(&themes) {
                 let value = match field(flavour, *theme, source) {
                     None | Some(Value::Null) if flavour == Flavour::Flat => nothing.clone(),
@@ -45,15 +50,22 @@ pub fn collection(flavour: Flavour, source: &mut Source) -> Vec<Object> {
                     document.insert(*name, value);
                 }
             }
-            let rank = rank(document.get("a"), &mut ranks);
+            let rank = rank_of(document.get("a"), &mut ranks);
             document.insert(RANK, rank);
             shuffled(document, source)
         })
-        .collect()
+        .collect();
+    by_id(documents)
+}
+
+/// The documents in the order of their ids.
+pub fn by_id(mut documents: Vec<Object>) -> Vec<Object> {
+    documents.sort_by(|a, b| compare(&a["_id"], &b["_id"]));
+    documents
 }
 
 /// The document with its fields in any order, behind its id.
-fn shuffled(mut document: Object, source: &mut Source) -> Object {
+pub fn shuffled(mut document: Object, source: &mut Source) -> Object {
     let id = document.remove("_id").map(|id| ("_id".to_owned(), id));
     let fields: Vec<(String, Value)> = document.into_iter().collect();
     let fields = source.several(&fields, fields.len());
@@ -62,7 +74,7 @@ fn shuffled(mut document: Object, source: &mut Source) -> Object {
 
 /// The next number for the value, so that an index over `a` and this number can be unique, and ranges of
 /// several values have the same numbers.
-fn rank(value: Option<&Value>, next: &mut BTreeMap<Option<Value>, i64>) -> i64 {
+pub fn rank_of(value: Option<&Value>, next: &mut BTreeMap<Option<Value>, i64>) -> i64 {
     let keys: Vec<Option<Value>> = match value {
         Some(Value::Array(items)) if !items.is_empty() => items.iter().cloned().map(Some).collect(),
         value => vec![value.cloned()],
@@ -74,21 +86,27 @@ fn rank(value: Option<&Value>, next: &mut BTreeMap<Option<Value>, i64>) -> i64 {
 
 /// Documents for computations: every field has a type, and a few are null or missing.
 ///
-/// `n` integers, `f` halves, `s` strings, `t` times, `g` and `h` keys of groups, `p` integers of two
+/// `n` integers, `f` halves, `d` decimals, `s` strings, `name` strings of which each is there once, `q`
+/// ObjectIds and binary, `t` times, `g` and `h` keys of groups, `p` integers of two
 /// digits, `k` and `l` lists of integers, `w` lists of strings, `o` objects of `x` and `y`, `j` lists of
-/// objects of `x` and a list `y`, `m` anything but NaN, `z` zeros and ones with different
+/// objects of `x` and a list `y`, `m` anything but NaN and ObjectIds, `z` zeros and ones with different
 /// representations, `c` an integer that is never missing. Times are after 2000, since mingo truncates
 /// earlier ones to later ones.
 pub fn records(source: &mut Source) -> Vec<Object> {
     let count = source.between(20, 40);
     // If a field has both, sorts differ.
     let nothing = if source.percent(50) { Some(Value::Null) } else { None };
-    (0..count).map(|number| record(number, nothing.as_ref(), source)).collect()
+    let ids = Ids::for_mingo(source);
+    let mut record = |number| record(number, &ids, nothing.as_ref(), source);
+    by_id((0..count).map(&mut record).collect())
 }
 
-fn record(number: i64, nothing: Option<&Value>, source: &mut Source) -> Object {
+fn record(number: i64, ids: &Ids, nothing: Option<&Value>, source: &mut Source) -> Object {
     let mut record = object! {
-        "_id": id(number),
+        "_id": ids.id(number, source),
+        "name": format!("i{number}"),
+        "d": decimal(source),
+        "q": if source.percent(50) { object_id(source).into() } else { binary(source) },
         "n": source.between(-10, 20),
         "f": source.between(-20, 20) as f64 / 2.0,
         "s": Theme::Text.scalar(source),
@@ -101,11 +119,11 @@ fn record(number: i64, nothing: Option<&Value>, source: &mut Source) -> Object {
         "w": words(source),
         "o": { "x": source.between(0, 5), "y": *source.one_of(&["u", "v"]) },
         "j": parts(source),
-        "m": Some(scalar(source)).filter(|it| it.as_f64().is_none_or(f64::is_finite)),
+        "m": Some(scalar(source)).filter(is_plain),
         "z": alike(source),
         "c": source.between(0, 9),
     };
-    for name in ["n", "f", "s", "g", "h", "o", "m"] {
+    for name in ["n", "f", "d", "s", "g", "h", "o", "m"] {
         if source.percent(10) {
             record.remove(name);
             record.extend(nothing.map(|nothing| (name, nothing.clone())));
@@ -141,8 +159,10 @@ fn parts(source: &mut Source) -> Value {
         .collect()
 }
 
-fn id(number: i64) -> String {
-    format!("d{number:02}")
+/// Whether mingo sorts it as VelocityDB does.
+fn is_plain(value: &Value) -> bool {
+    let is_finite = value.as_decimal().is_none_or(Decimal::is_finite);
+    is_finite && value.as_f64().is_none_or(f64::is_finite) && value.as_object_id().is_none()
 }
 
 /// The value of a top-level field, or none.

@@ -4,6 +4,7 @@
 use velocitydb_core::{Value, value};
 
 use super::Source;
+use super::conversions::conversion;
 use super::operands::operands;
 use crate::oracle::constants::SPACED;
 
@@ -12,7 +13,9 @@ const TEXTS: [&str; 8] = ["", "a", "ab", "abab", "éab", "a b", "#", "aab"];
 /// A call; for some only [`constants`](crate::oracle::constants) knows the result.
 pub fn edge(source: &mut Source) -> Value {
     let text = |source: &mut Source| value!({ "$literal": *source.one_of(&TEXTS) });
-    if source.percent(60) {
+    if source.percent(30) {
+        return conversion(source);
+    } else if source.percent(60) {
         return operands(source);
     }
     match source.weighted(&[20, 20, 20, 10, 10, 5, 5, 5, 5]) {

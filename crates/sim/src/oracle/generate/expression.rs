@@ -28,7 +28,8 @@ const FORMATS: [&str; 5] =
 /// A number, or null.
 pub fn number(depth: usize, source: &mut Source) -> Value {
     if depth == 0 {
-        return match source.below(6) {
+        return match source.below(7) {
+            6 => "$d".into(),
             0 if source.percent(20) => value!({ "$size": { "$ifNull": ["$l", []] } }),
             0 => "$n".into(),
             1 => "$f".into(),
@@ -62,7 +63,7 @@ pub fn text(depth: usize, source: &mut Source) -> Value {
             0 => "$s".into(),
             1 => "$h".into(),
             2 => "$o.y".into(),
-            3 => "$_id".into(),
+            3 => "$name".into(),
             _ => "é!".into(),
         };
     }

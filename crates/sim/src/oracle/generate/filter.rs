@@ -5,7 +5,7 @@ use velocitydb_core::{Object, Value, object, value};
 
 use super::Source;
 use super::documents::{FIELDS, INNER};
-use super::values::stranger;
+use super::values::{Values, whole};
 
 /// Patterns, with options, that both sides support.
 const PATTERNS: [(&str, &str); 14] = [
@@ -24,7 +24,6 @@ const PATTERNS: [(&str, &str); 14] = [
     ("ab?", "i"),
     ("^(a|b)", ""),
 ];
-const TYPES: [&str; 8] = ["number", "string", "object", "array", "bool", "date", "null", "binData"];
 const RANGES: [&str; 4] = ["$gt", "$gte", "$lt", "$lte"];
 
 /// The source of operands, and the nesting of filters.
@@ -32,12 +31,19 @@ const RANGES: [&str; 4] = ["$gt", "$gte", "$lt", "$lte"];
 pub struct Filters<'a> {
     /// The collection.
     pub documents: &'a [Object],
+    /// Which values there are.
+    pub values: Values,
 }
 
 impl Filters<'_> {
     /// A filter.
     pub fn filter(self, source: &mut Source) -> Object {
         if source.percent(2) { Object::new() } else { self.nested(2, source) }
+    }
+
+    /// Sometimes a filter, so that other documents become neighbours.
+    pub fn sometimes(self, source: &mut Source) -> Object {
+        if source.percent(20) { self.filter(source) } else { Object::new() }
     }
 
     fn nested(self, depth: usize, source: &mut Source) -> Object {
@@ -89,10 +95,10 @@ impl Filters<'_> {
             3 => drop(to.insert("$in", self.operands(path, source))),
             4 => drop(to.insert("$nin", self.operands(path, source))),
             5 => drop(to.insert("$exists", is_there(source))),
-            6 => drop(to.insert("$type", type_of_value(source))),
-            7 => add_pattern(to, source),
+            6 => drop(to.insert("$type", self.values.some_type(source))),
+            7 if self.values == Values::OfJavaScript => add_pattern(to, source),
             8 => drop(to.insert("$all", self.operands(path, source))),
-            9 => drop(to.insert("$size", source.below(4))),
+            9 => drop(to.insert("$size", whole(source.between(0, 3), source))),
             10 if depth > 0 => drop(to.insert("$elemMatch", self.element(path, depth, source))),
             11 if depth > 0 => {
                 let mut inner = Object::new();
@@ -126,7 +132,7 @@ impl Filters<'_> {
     /// A value that a document has at the path, or an element of it, or any other value.
     fn operand(self, path: &str, source: &mut Source) -> Value {
         let known = if source.percent(85) { self.known(path, source) } else { None };
-        let operand = known.unwrap_or_else(|| stranger(source));
+        let operand = known.unwrap_or_else(|| self.values.stranger(source));
         let is_positional = path.split('.').any(|name| name.parse::<u32>().is_ok());
         if is_positional && operand.is_null() { value!(1) } else { operand }
     }
@@ -200,22 +206,10 @@ fn known_path(document: &Object, source: &mut Source) -> String {
     path
 }
 
-fn type_of_value(source: &mut Source) -> Value {
-    if source.percent(80) {
-        return (*source.one_of(&TYPES)).into();
-    }
-    let count = 1 + source.below(2);
-    source.several(&TYPES, count).into_iter().copied().collect()
-}
-
 /// An operand of `$exists`, in various forms.
 fn is_there(source: &mut Source) -> Value {
     let is_there = source.percent(50);
-    match source.weighted(&[60, 20, 20]) {
-        0 => is_there.into(),
-        1 => i64::from(is_there).into(),
-        _ => f64::from(u8::from(is_there)).into(),
-    }
+    if source.percent(60) { is_there.into() } else { whole(is_there.into(), source) }
 }
 
 fn add_pattern(to: &mut Object, source: &mut Source) {

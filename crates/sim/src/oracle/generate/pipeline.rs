@@ -1,7 +1,7 @@
 //! Random pipelines over the records. A stage whose result depends on the order follows a sort
 //! without ties.
 
-use velocitydb_core::{Object, Value, object, value};
+use velocitydb_core::{Decimal, Object, Value, object, value};
 
 use super::Source;
 use super::expression::{any, condition, moment, number, text};
@@ -31,7 +31,8 @@ pub fn pipeline(documents: &[Object], source: &mut Source) -> (Vec<Value>, Order
 }
 
 fn matching(documents: &[Object], source: &mut Source) -> Object {
-    let field = *source.one_of(&["n", "f", "s", "g", "h", "p", "t", "m", "l", "w"]);
+    let field =
+        *source.one_of(&["n", "f", "d", "s", "g", "h", "p", "q", "t", "m", "l", "w", "_id"]);
     let document = source.one_of(documents);
     let operand = match document.get(field) {
         Some(Value::Array(items)) => items.first().cloned().unwrap_or_default(),
@@ -46,7 +47,7 @@ fn matching(documents: &[Object], source: &mut Source) -> Object {
 /// An order without ties, unless a list has been unwound.
 fn sorting(source: &mut Source) -> Value {
     let count = 1 + source.below(2);
-    let fields = source.several(&["g", "h", "n", "p", "t"], count);
+    let fields = source.several(&["g", "h", "n", "d", "p", "t"], count);
     let mut keys: Vec<Value> = fields
         .into_iter()
         .map(|field| value!({ (*field): if source.percent(50) { 1 } else { -1 } }))
@@ -116,7 +117,9 @@ fn grouping(stages: &mut Vec<Value>, source: &mut Source) -> Order {
 }
 
 fn group_key(source: &mut Source) -> Value {
-    match source.weighted(&[30, 15, 10, 20, 15, 10, 10]) {
+    match source.weighted(&[30, 15, 10, 20, 15, 10, 10, 8, 6]) {
+        7 => "$q".into(),
+        8 => "$d".into(),
         6 => "$z".into(),
         0 => "$g".into(),
         1 => "$h".into(),
@@ -171,7 +174,8 @@ fn accumulator_of_some(source: &mut Source) -> Value {
 
 /// An operand that is compared: a number, a string, a time, or anything.
 fn least(source: &mut Source) -> Value {
-    match source.below(4) {
+    match source.below(5) {
+        4 => (*source.one_of(&["$d", "$q"])).into(),
         0 => number(1, source),
         1 => text(1, source),
         2 => "$t".into(),
@@ -182,7 +186,8 @@ fn least(source: &mut Source) -> Value {
 
 /// An operand that is never missing: mingo collects null for missing ones.
 fn present(source: &mut Source) -> Value {
-    match source.weighted(&[30, 20, 20, 27, 3, 10]) {
+    match source.weighted(&[30, 20, 20, 27, 3, 10, 10]) {
+        6 => (*source.one_of(&["$q", "$_id"])).into(),
         5 => "$z".into(),
         0 => value!({ "$ifNull": ["$n", "none"] }),
         1 => "$t".into(),
@@ -240,10 +245,11 @@ fn cut(stages: &mut Vec<Value>, source: &mut Source) {
 
 /// No value equals a boundary: mingo puts such a value into the bucket before.
 fn bucketing(stages: &mut Vec<Value>, source: &mut Source) -> Order {
-    let (by, boundaries) = match source.below(3) {
+    let (by, boundaries) = match source.below(4) {
         0 => ("$p", value!([9, 29.5, 60.25, 101])),
         1 => ("$n", value!([-5.5, 0.5, 12.5])),
-        _ => ("$f", value!([-3.25, 1.25, 4.75])),
+        2 => ("$f", value!([-3.25, 1.25, 4.75])),
+        _ => ("$d", value!([-3.25, Decimal::new(125, -2), 4.75])),
     };
     let mut bucket = object! {
         "groupBy": by,
@@ -268,7 +274,11 @@ fn sorting_unless_unwound(stages: &[Value], source: &mut Source) -> Value {
 
 /// The local and the foreign field of joins. A local one may lead through arrays, to their elements
 /// or to a position, also beyond their end.
-const JOINED: [(&str, &str); 18] = [
+const JOINED: [(&str, &str); 22] = [
+    ("q", "q"),
+    ("d", "f"),
+    ("n", "d"),
+    ("_id", "_id"),
     ("g", "l"),
     ("h", "w"),
     ("p", "p"),

@@ -4,6 +4,7 @@ use velocitydb_core::{Object, Value, value};
 
 use super::Source;
 use super::documents::{FIELDS, INNER};
+use super::values::whole;
 
 /// A sort whose last key is the id, so that there are no ties.
 pub fn sort(source: &mut Source) -> Vec<Value> {
@@ -43,9 +44,9 @@ pub fn projection(source: &mut Source) -> Object {
         for path in paths_in(field, source) {
             let says = match (keeps, source.percent(20)) {
                 (true, true) => value!(true),
-                (true, false) => value!(1),
+                (true, false) => whole(1, source),
                 (false, true) => value!(false),
-                (false, false) => value!(0),
+                (false, false) => whole(0, source),
             };
             projection.insert(path, says);
         }
@@ -73,7 +74,7 @@ pub fn projection(source: &mut Source) -> Object {
 fn part_of_array(source: &mut Source) -> (&'static str, Value) {
     let path = *source.one_of(&FIELDS);
     let part = match source.below(3) {
-        0 => value!({ "$slice": source.between(-3, 3) }),
+        0 => value!({ "$slice": whole(source.between(-3, 3), source) }),
         1 => value!({ "$slice": [source.between(-3, 3), source.between(1, 3)] }),
         _ => {
             value!({ "$elemMatch": { (*source.one_of(&INNER)): { "$gte": source.between(0, 3) } } })

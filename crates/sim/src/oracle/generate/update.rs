@@ -4,7 +4,7 @@ use velocitydb_core::{Object, Value, object, value};
 
 use super::Source;
 use super::documents::{FIELDS, INNER};
-use super::values::{Theme, list, scalar, small_number, stranger};
+use super::values::{Theme, Values, list, scalar, small_number, whole};
 
 const ON_NUMBERS: [&str; 2] = ["$inc", "$mul"];
 
@@ -50,11 +50,11 @@ fn change(path: &str, document: &Object, source: &mut Source) -> (&'static str, 
         return any_change(found, source);
     }
     match (found, source.below(100)) {
-        (_, 0..15) => ("$set", stranger(source)),
+        (_, 0..15) => ("$set", Values::OfJavaScript.stranger(source)),
         (_, 15..23) => ("$unset", value!("")),
         (_, 23..29) if is_plain(path) => ("$rename", new_name(source)),
         (Some(Value::Array(items)), _) => array_change(items, source),
-        (Some(Value::Int(_) | Value::UInt(_) | Value::Float(_)), 29..70) if fits(found) => {
+        (Some(number), 29..70) if number.kind().is_number() && fits(found) => {
             (*source.one_of(&ON_NUMBERS), small_number(source))
         }
         (None, 29..50) => (*source.one_of(&ON_NUMBERS), small_number(source)),
@@ -97,7 +97,7 @@ fn array_change(items: &[Value], source: &mut Source) -> (&'static str, Value) {
         2 => ("$pullAll", elements(items, source)),
         3 => {
             let end = if source.percent(50) { 1 } else { -1 };
-            ("$pop", if source.percent(70) { end.into() } else { (end as f64).into() })
+            ("$pop", whole(end, source))
         }
         _ => {
             let operand = if source.percent(50) {
@@ -116,7 +116,7 @@ fn push(items: &[Value], source: &mut Source) -> Value {
     }
     let mut push = object! { "$each": elements(items, source) };
     if source.percent(40) {
-        push.insert("$position", source.between(-3, 4));
+        push.insert("$position", whole(source.between(-3, 4), source));
     }
     // Mingo does not sort or slice an array that `$push` creates.
     let is_sorted = source.percent(if are_objects(items) { 80 } else { 35 });
@@ -124,7 +124,7 @@ fn push(items: &[Value], source: &mut Source) -> Value {
         push.insert("$sort", push_sort(items, source));
     }
     if !items.is_empty() && source.percent(35) {
-        push.insert("$slice", source.between(-4, 4));
+        push.insert("$slice", whole(source.between(-4, 4), source));
     }
     push.into()
 }

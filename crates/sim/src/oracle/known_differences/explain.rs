@@ -30,8 +30,7 @@ type Documents = Vec<Value>;
 
 /// The known difference that explains the situation.
 pub fn explain(situation: Situation<'_>) -> Option<&'static KnownDifference> {
-    let documents: Documents =
-        situation.documents.iter().map(|document| document.clone().into()).collect();
+    let documents: Documents = by_the_book::as_read(situation.documents);
     let right = by_the_book::answer(situation.query, &documents);
     let order = situation.query.order();
     if right.as_ref().is_some_and(|right| !agree(situation.ours, right, order)) {
@@ -107,12 +106,12 @@ fn rest_agrees(
     ours: &[String],
     mingo: &[String],
 ) -> bool {
-    let plain: BTreeSet<&str> = documents
+    let plain: BTreeSet<String> = documents
         .iter()
         .filter(|document| !known.iter().any(|known| is_about(known, &find.sort, document)))
         .filter_map(|document| document.as_object().map(id_of))
         .collect();
-    let is_plain = |id: &&String| plain.contains(id.as_str());
+    let is_plain = |id: &&String| plain.contains(*id);
     ours.iter().filter(is_plain).eq(mingo.iter().filter(is_plain))
 }
 
@@ -137,7 +136,7 @@ fn explain_each(
 ) -> Option<&'static KnownDifference> {
     let mut first = None;
     for document in documents {
-        let id = document.as_object().map(id_of).unwrap_or_default().to_owned();
+        let id = document.as_object().map(id_of).unwrap_or_default();
         if different.contains(&id) {
             let known = by_filter(filter, document)?;
             first.get_or_insert(known);

@@ -3,7 +3,7 @@
 use velocitydb_core::Value;
 
 use super::difference::{Condition, Example, KnownDifference, Recognise};
-use crate::oracle::reach::{Reach, is_array, is_nan, is_object};
+use crate::oracle::reach::{Reach, is_array, is_binary, is_nan, is_object, is_object_id};
 
 pub(super) const KNOWN: &[KnownDifference] = &[
     KnownDifference {
@@ -111,8 +111,8 @@ pub(super) const KNOWN: &[KnownDifference] = &[
         }),
     },
     KnownDifference {
-        name: "the type of bytes",
-        why: "mingo knows no type of bytes",
+        name: "the type of bytes and ObjectIds",
+        why: "mingo knows no types of bytes and of ObjectIds",
         example: Example {
             documents: r#"[{ "a": { "$binary": { "base64": "AQI=", "subType": "00" } } }]"#,
             query: r#"{ "a": { "$type": "binData" } }"#,
@@ -120,7 +120,8 @@ pub(super) const KNOWN: &[KnownDifference] = &[
             right: r#"[{ "a": { "$binary": { "base64": "AQI=", "subType": "00" } } }]"#,
         },
         recognise: Recognise::Condition(|it| {
-            it.operator == "$type" && it.reach().with_elements().any(|it| it.as_bytes().is_some())
+            let is_unknown = |it: &Value| is_binary(it) || is_object_id(it);
+            it.operator == "$type" && it.reach().with_elements().any(is_unknown)
         }),
     },
     KnownDifference {
@@ -134,9 +135,7 @@ pub(super) const KNOWN: &[KnownDifference] = &[
         },
         recognise: Recognise::Condition(|it| {
             let mut parents = it.path.match_indices('.').map(|(at, _)| &it.path[..at]);
-            parents.any(|parent| {
-                Reach::of(it.object, parent).found.iter().any(|it| it.as_bytes().is_some())
-            })
+            parents.any(|parent| Reach::of(it.object, parent).found.iter().any(|it| is_binary(it)))
         }),
     },
     KnownDifference {

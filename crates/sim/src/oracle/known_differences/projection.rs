@@ -48,9 +48,7 @@ pub(super) const KNOWN: &[KnownDifference] = &[
         recognise: Recognise::Projected(|_, _, projection| {
             let is_slice =
                 |value: &Value| value.as_object().is_some_and(|it| it.contains_key("$slice"));
-            let is_kept = |(name, value): (&str, &Value)| {
-                name != "_id" && matches!(value, Value::Int(1) | Value::Bool(true))
-            };
+            let is_kept = |(name, value): (&str, &Value)| name != "_id" && keeps(value);
             projection.values().any(is_slice) && !projection.iter().any(is_kept)
         }),
     },
@@ -67,9 +65,7 @@ pub(super) const KNOWN: &[KnownDifference] = &[
         recognise: Recognise::Projected(|_, _, projection| {
             let is_match =
                 |value: &Value| value.as_object().is_some_and(|it| it.contains_key("$elemMatch"));
-            let is_left_out = |(name, value): (&str, &Value)| {
-                name != "_id" && matches!(value, Value::Int(0) | Value::Bool(false))
-            };
+            let is_left_out = |(name, value): (&str, &Value)| name != "_id" && leaves_out(value);
             let others = projection.iter().filter(|(name, _)| *name != "_id");
             projection.values().any(is_match)
                 && projection.iter().any(is_left_out)
@@ -87,11 +83,9 @@ pub(super) const KNOWN: &[KnownDifference] = &[
             right: r#"[{ "b": 2 }]"#,
         },
         recognise: Recognise::Projected(|_, _, projection| {
-            let is_left_out = |(name, value): (&str, &Value)| {
-                name != "_id" && matches!(value, Value::Int(0) | Value::Bool(false))
-            };
+            let is_left_out = |(name, value): (&str, &Value)| name != "_id" && leaves_out(value);
             let others = projection.iter().filter(|(name, _)| *name != "_id");
-            projection.get("_id") == Some(&Value::Int(1)) && others.clone().all(is_left_out)
+            projection.get("_id").is_some_and(keeps) && others.clone().all(is_left_out)
         }),
     },
     KnownDifference {
@@ -111,3 +105,11 @@ pub(super) const KNOWN: &[KnownDifference] = &[
         }),
     },
 ];
+
+fn keeps(value: &Value) -> bool {
+    value.as_bool() == Some(true) || *value == Value::Int(1)
+}
+
+fn leaves_out(value: &Value) -> bool {
+    value.as_bool() == Some(false) || *value == Value::Int(0)
+}

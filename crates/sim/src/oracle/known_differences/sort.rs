@@ -1,7 +1,7 @@
 //! Known differences of sorts. The query of an example is a list of sort keys.
 
 use super::difference::{Example, Key, KnownDifference, Recognise};
-use crate::oracle::reach::{Reach, is_array, is_nan, is_object};
+use crate::oracle::reach::{Reach, is_array, is_nan, is_object, is_object_id};
 
 pub(super) const KNOWN: &[KnownDifference] = &[
     KnownDifference {
@@ -42,6 +42,18 @@ pub(super) const KNOWN: &[KnownDifference] = &[
             right: r#"[{ "a": { "$numberDouble": "NaN" } }, { "a": 1 }]"#,
         },
         recognise: Recognise::Upset(|it| it.reach().found.iter().any(|found| is_nan(found))),
+    },
+    KnownDifference {
+        name: "sorting by ObjectIds",
+        why: "in MongoDB ObjectIds are above bytes and below bools; mingo takes the class for one that \
+              it does not know, above all values",
+        example: Example {
+            documents: r#"[{ "a": true }, { "a": { "$oid": "6922d394a1b2c3d4e5f60718" } }]"#,
+            query: r#"[{ "a": 1 }]"#,
+            mingo: r#"[{ "a": true }, { "a": { "$oid": "6922d394a1b2c3d4e5f60718" } }]"#,
+            right: r#"[{ "a": { "$oid": "6922d394a1b2c3d4e5f60718" } }, { "a": true }]"#,
+        },
+        recognise: Recognise::Key(|it| it.reach().found.iter().any(|found| is_object_id(found))),
     },
     KnownDifference {
         name: "missing sorts before null",

@@ -3,7 +3,7 @@
 use velocitydb_core::{Path, Value};
 
 use super::difference::{Change, Example, KnownDifference, Recognise};
-use crate::oracle::reach::{is_array, is_nan, is_object};
+use crate::oracle::reach::{is_array, is_nan, is_object, is_object_id};
 
 pub(super) const KNOWN: &[KnownDifference] = &[
     KnownDifference {
@@ -55,10 +55,10 @@ pub(super) const KNOWN: &[KnownDifference] = &[
         }),
     },
     KnownDifference {
-        name: "$push sorts arrays, objects or NaN",
+        name: "$push sorts arrays, objects, ObjectIds or NaN",
         why: "VelocityDB sorts elements in its one order of values; mingo compares an array in the \
-              array by its smallest element, objects by their names first, and takes NaN for equal \
-              to every number",
+              array by its smallest element, objects by their names first, ObjectIds above all, and \
+              takes NaN for equal to every number",
         example: Example {
             documents: r#"[{ "a": [2, [1, 9]] }]"#,
             query: r#"{ "$push": { "a": { "$each": [], "$sort": 1 } } }"#,
@@ -66,14 +66,13 @@ pub(super) const KNOWN: &[KnownDifference] = &[
             right: r#"[{ "a": [2, [1, 9]] }]"#,
         },
         recognise: Recognise::Change(|it| {
-            let is_odd = |value: &Value| is_array(value) || is_object(value) || is_nan(value);
             let names = it.sorted_by();
             let is_oddly_sorted = |item: &Value| match names.as_slice() {
                 [] => is_odd(item),
                 // Missing sorts before null, and mingo treats them as equal.
                 names => names.iter().any(|name| {
                     let field = item.as_object().and_then(|object| object.get(name));
-                    field.is_none_or(&is_odd)
+                    field.is_none_or(is_odd)
                 }),
             };
             it.has_modifier("$sort")
@@ -160,9 +159,10 @@ pub(super) const KNOWN: &[KnownDifference] = &[
         }),
     },
     KnownDifference {
-        name: "$min and $max with arrays, objects or NaN",
+        name: "$min and $max with arrays, objects, ObjectIds or NaN",
         why: "MongoDB compares in the order of all values; mingo compares an array by its smallest \
-              element, objects by their names first, and takes NaN for equal to every number",
+              element, objects by their names first, ObjectIds above all, and takes NaN for equal to \
+              every number",
         example: Example {
             documents: r#"[{ "a": [1] }]"#,
             query: r#"{ "$min": { "a": 2 } }"#,
@@ -170,7 +170,6 @@ pub(super) const KNOWN: &[KnownDifference] = &[
             right: r#"[{ "a": 2 }]"#,
         },
         recognise: Recognise::Change(|it| {
-            let is_odd = |value: &Value| is_array(value) || is_object(value) || is_nan(value);
             it.is_one_of(&["$min", "$max"])
                 && (is_odd(it.operand) || it.found().is_some_and(|found| is_odd(&found)))
         }),
@@ -222,10 +221,8 @@ impl Change<'_> {
 
     /// Whether the path is valid and the operator can be applied to its value.
     fn fits(&self) -> bool {
-        let is_number =
-            |found: &Value| matches!(found, Value::Int(_) | Value::UInt(_) | Value::Float(_));
         let of_its_type = self.found().is_none_or(|found| match self.operator {
-            "$inc" | "$mul" => is_number(&found),
+            "$inc" | "$mul" => found.kind().is_number(),
             "$push" | "$pull" | "$pullAll" | "$pop" | "$addToSet" => is_array(&found),
             _ => true,
         });
@@ -247,4 +244,9 @@ impl Change<'_> {
         };
         !path.match_indices('.').any(|(at, _)| is_refused(at))
     }
+}
+
+/// Whether mingo compares it otherwise than in the order of all values.
+fn is_odd(value: &Value) -> bool {
+    is_array(value) || is_object(value) || is_object_id(value) || is_nan(value)
 }
