@@ -130,7 +130,7 @@ fn claim(random: &mut Random, collection: &str) -> Claim {
     };
     let changes = (0..random.within(0..3)).map(|_| change(random));
     let mut changes: Vec<_> = changes.collect();
-    changes.dedup_by(|one, other| name_of(one) == name_of(other));
+    changes.dedup_by(|one, other| one.name() == other.name());
     let releases = vec![(Filter::all(), vec![set(random)])];
     Claim {
         collection: collection.to_owned(),
@@ -156,15 +156,6 @@ fn change(random: &mut Random) -> Change {
 
 fn set(random: &mut Random) -> Change {
     Change::Set(one_of(random, &["n", "m"]), Value::from(random.within(0..3) as i64))
-}
-
-fn name_of(change: &Change) -> &str {
-    match change {
-        Change::Set(name, _)
-        | Change::Unset(name)
-        | Change::Inc(name, _)
-        | Change::Push(name, _) => name,
-    }
 }
 
 fn fields(random: &mut Random) -> Object {

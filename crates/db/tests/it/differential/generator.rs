@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use velocitydb::{
-    Bytes, Consistency, Decimal, Direction, Existing, Filter, Foreign, NewIds, Object, ObjectId,
-    Origin, Sort, Time, Uuid, Value, object,
+    Consistency, Direction, Existing, Filter, NewIds, Origin, Sort, Time, Value, object,
 };
 use velocitydb_storage::contract::Random;
 
@@ -28,8 +27,8 @@ const RETRIED_MAX: usize = 20;
 
 /// Makes steps up.
 pub struct Generator {
-    random: Random,
-    queries: Queries,
+    pub(super) random: Random,
+    pub(super) queries: Queries,
     /// The ids that most steps are about, for a while.
     ids: Vec<Id>,
     requests: u64,
@@ -139,6 +138,10 @@ impl Generator {
                 limit: self.random.one_in(2).then(|| self.random.within(0..6)),
             },
             16..20 => Step::Pages { collection, filter, sort, size: self.random.within(1..5) },
+            47..50 => {
+                let from = self.collection();
+                Step::Lookup { collection, filter, from, field: self.field() }
+            }
             20..24 => Step::Distinct { collection, filter, path: self.field() },
             _ => self.query_command(),
         }
@@ -297,14 +300,14 @@ impl Generator {
 
     fn sort(&mut self) -> Sort {
         match self.random.within(0..10) {
-            8 => Sort::new().ascending("_id"),
-            9 => Sort::new().descending("_id"),
             6 => Sort::new().descending("n"),
             7 => Sort::new().ascending("n").ascending("_id"),
             0 => Sort::new(),
             1 | 2 => self.queries.sort(),
             3 => Sort::new().ascending("n"),
             4 => Sort::new().descending("n").ascending("m"),
+            8 => Sort::new().ascending("_id"),
+            9 => Sort::new().descending("_id"),
             _ => Sort::new().ascending("list").descending("_id"),
         }
     }
@@ -516,22 +519,6 @@ impl Generator {
         }
     }
 
-    fn object(&mut self) -> Object {
-        match self.random.within(0..9) {
-            6..9 => {
-                let mut object = self.queries.object();
-                object.insert("n", self.value());
-                object
-            }
-            // Names that only look like those of the database.
-            0 => object! { "_version": self.value(), "_lease": self.value() },
-            1 => object! { "n": self.value(), "list": [1, 2] },
-            3 | 4 => object! { "n": self.value(), "m": self.value() },
-            2 => object! { "n": self.value(), "deep": { "m": [null, { "x": self.value() }] } },
-            _ => object! { "n": self.value() },
-        }
-    }
-
     fn changes(&mut self) -> Vec<Change> {
         let field = self.field();
         let first = match self.random.within(0..8) {
@@ -541,43 +528,13 @@ impl Generator {
             6 => Change::Push(field, self.random.within(0..5) as i64),
             _ => return Vec::new(),
         };
-        vec![first, Change::Set("other".to_owned(), self.value())]
-    }
-
-    fn value(&mut self) -> Value {
-        match self.random.within(0..16) {
-            9..12 => Value::from(self.random.within(0..40) as i64),
-            0 => Value::Null,
-            1 => Value::from(self.random.one_in(2)),
-            2 => Value::from("1"),
-            3 => Value::from(self.random.within(0..3) as f64),
-            4 => Value::from(vec![1, 2]),
-            5 => self.decimal().into(),
-            14 => self.foreign(),
-            _ => Value::from(self.random.within(0..3) as i64),
+        let mut changes = vec![first, Change::Set("other".to_owned(), self.value())];
+        if self.random.one_in(3) {
+            let name = self.one_of(&["b", "z"]);
+            let at = self.random.within(0..3) as usize;
+            changes.insert(at, Change::Set(name, self.value()));
         }
-    }
-
-    /// Some equal integers and floats, and each other with other digits.
-    fn decimal(&mut self) -> Decimal {
-        let tenths = self.random.within(0..30) as i128;
-        match self.random.one_in(2) {
-            true => Decimal::new(tenths, -1),
-            false => Decimal::new(tenths * 10, -2),
-        }
-        .expect("it has few digits")
-    }
-
-    /// A value of a type that other databases have.
-    fn foreign(&mut self) -> Value {
-        let byte = self.random.within(0..2) as u8;
-        match self.random.within(0..5) {
-            0 => ObjectId::from([byte; 12]).into(),
-            1 => Uuid::from([byte; 16]).into(),
-            2 => Bytes(vec![byte]).into(),
-            3 => Foreign::timestamp(byte.into(), 0).into(),
-            _ => Foreign::min_key().into(),
-        }
+        changes
     }
 
     fn level(&mut self) -> Consistency {

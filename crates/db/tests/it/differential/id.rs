@@ -47,9 +47,17 @@ struct Digits {
 }
 
 impl Id {
+    /// Takes a value that can be an id.
     pub fn new(written: impl Into<Value>) -> Self {
         let written = written.into();
-        let place = match &written {
+        Id::of(&written).unwrap_or_else(|| panic!("no id is {written}"))
+    }
+
+    /// The id that a value is, or would be if it were not too long or empty; `None` if it can be none.
+    pub fn of(written: &Value) -> Option<Self> {
+        let place = match written {
+            Value::Float(number) if number.is_nan() => return None,
+            Value::Decimal(number) if number.is_nan() => return None,
             Value::Int(number) => Place::Number(Number::of_text(&number.to_string())),
             Value::UInt(number) => Place::Number(Number::of_text(&number.to_string())),
             // As many digits as a float can have.
@@ -59,13 +67,13 @@ impl Id {
             Value::Bool(value) => Place::Bool(*value),
             Value::Time(time) => Place::Time(time.as_micros()),
             Value::ObjectId(id) => Place::ObjectId(*id.as_bytes()),
-            value => Place::Uuid(*value.as_uuid().expect("there are no other ids").as_bytes()),
+            value => Place::Uuid(*value.as_uuid()?.as_bytes()),
         };
         let simplest = match &place {
             Place::Number(number) => number.simplest(),
             _ => written.clone(),
         };
-        Id { written, simplest, place }
+        Some(Id { written: written.clone(), simplest, place })
     }
 
     /// The id of a document that the database returned, which is in its simplest form.

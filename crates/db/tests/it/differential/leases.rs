@@ -6,16 +6,6 @@ use super::rules;
 use super::state::Lease;
 use super::step::{Begun, Change, Releases};
 
-impl Change {
-    /// The field that it sets to a value of its own, or `None`.
-    pub fn set(&self) -> Option<String> {
-        match self {
-            Change::Set(name, _) | Change::Unset(name) => Some(name.clone()),
-            Change::Inc(..) | Change::Push(..) => None,
-        }
-    }
-}
-
 impl Begun {
     /// Whether these fields are still what the claim has left.
     pub fn is_left(&self, fields: &Object) -> bool {

@@ -3,6 +3,7 @@
 //!
 //! `VELOCITYDB_SEED` replays a run, `VELOCITYDB_STEPS` says how long it is.
 
+mod changes;
 mod claiming;
 pub mod generator;
 pub mod id;
@@ -10,6 +11,7 @@ mod leases;
 mod model;
 mod model_queries;
 mod model_transactions;
+mod new_ids;
 mod numbering;
 mod queue;
 pub mod real;
@@ -19,3 +21,4 @@ mod run;
 mod shuffle;
 mod state;
 pub mod step;
+mod values;

@@ -183,6 +183,9 @@ impl Model {
                 self.found(collection, ids)
             }
             Step::Distinct { collection, filter, path } => self.distinct(collection, filter, path),
+            Step::Lookup { collection, filter, from, field } => {
+                self.lookup((collection, filter), (from, field))
+            }
             Step::Many { collection, filter, changes, context } => {
                 let sort = Sort::new();
                 let mut which = Which {
@@ -235,6 +238,19 @@ impl Model {
 
     fn found(&self, collection: &str, ids: impl Iterator<Item = Id>) -> Answer {
         Answer::Found(ids.filter_map(|id| self.visible().see(collection, &id)).collect())
+    }
+
+    fn lookup(&self, (collection, filter): (&str, &Filter), (from, field): (&str, &str)) -> Answer {
+        let foreign = self.state.objects(from, self.now);
+        let one = |(id, object): (Id, Object)| {
+            let sought = match object.get(field) {
+                Some(Value::Array(items)) => items.iter().filter_map(Id::of).collect(),
+                value => value.and_then(Id::of).into_iter().collect::<Vec<_>>(),
+            };
+            (id, foreign.keys().filter(|id| sought.contains(id)).cloned().collect())
+        };
+        let found = matching(&self.state.objects(collection, self.now), filter);
+        Answer::Lookups(found.into_iter().map(one).collect())
     }
 
     fn distinct(&self, collection: &str, filter: &Filter, path: &str) -> Answer {

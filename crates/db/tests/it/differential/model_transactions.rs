@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use velocitydb::{Filter, Object, Sort, Time, object};
 
+use super::changes::{change, retried};
 use super::id::Id;
 use super::leases;
 use super::model::{Model, failed, micros};
 use super::rules;
-use super::state::{self, Document, Expiry, Lease, Outcome, Refusal, State, change};
+use super::state::{self, Document, Expiry, Lease, Outcome, Refusal, State};
 use super::step::{
     Action, Answer, Begun, Change, Claim, ClaimedLast, Condition, LeaseChange, Operation, Releases,
     Seen, Settling, TransactionStep,
@@ -394,8 +395,8 @@ impl Transaction {
             }
             (Settling::Retry(not_before, reason), Some(releases)) => {
                 let release = leases::release(&releases, &fields).unwrap_or_default();
-                let changes = [release, leases::retry_changes(*not_before, reason)].concat();
-                (change(&fields, &changes), LeaseChange::End)
+                let fields = retried(&fields, &release, *not_before, reason);
+                (fields, LeaseChange::End)
             }
         };
         let Some(fields) = fields else { return failed("update") };

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use velocitydb::{
-    Database, Documents, Filter, PageToken, Pipeline, Projection, Release, Result, Sort,
-    Transaction, Value,
+    Database, DocumentId, Documents, Filter, Object, PageToken, Pipeline, Projection, Release,
+    Result, Sort, Transaction, Value, object,
 };
 
 use super::id::Id;
@@ -46,6 +46,9 @@ pub fn run(db: &Database, step: &Step) -> Result<Answer> {
         Step::Distinct { collection, filter, path } => {
             let values = db.documents(collection).find(filter.clone()).distinct(path)?;
             Answer::Keys(values.iter().map(rules::encoded).collect())
+        }
+        Step::Lookup { collection, filter, from, field } => {
+            lookup(&db.documents(collection), filter, from, field)?
         }
         Step::Many { collection, filter, changes, context } => {
             let docs = handle(db, collection, context);
@@ -101,6 +104,26 @@ fn check_counts(docs: &Documents, filter: &Filter) -> Result<()> {
     let counts = (distinct.len(), count);
     assert_eq!(counts, (found.len(), found.len() as u64), "{:?}", explained());
     Ok(())
+}
+
+fn lookup(docs: &Documents, filter: &Filter, from: &str, field: &str) -> Result<Answer> {
+    let stages = [
+        object! { "$match": filter.to_object() },
+        object! { "$lookup": {
+            "from": from, "localField": field, "foreignField": "_id", "as": "found"
+        } },
+        object! { "$project": { "found._id": 1 } },
+        object! { "$sort": { "_id": 1 } },
+    ];
+    let id = |object: &Object| Id::read(&DocumentId::new(&object["_id"]).unwrap());
+    let one = |object: &Object| {
+        let Value::Array(found) = &object["found"] else { panic!("{object}") };
+        let mut found: Vec<_> = found.iter().map(|one| id(one.as_object().unwrap())).collect();
+        found.sort();
+        (id(object), found)
+    };
+    let found = docs.aggregate(Pipeline::from_value(&Value::from(stages))?).objects()?;
+    Ok(Answer::Lookups(found.iter().map(one).collect()))
 }
 
 fn pages(docs: &Documents, filter: &Filter, sort: &Sort, size: u64) -> Result<Answer> {

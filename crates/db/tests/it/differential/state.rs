@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use velocitydb::{Consistency, Decimal, Direction, NewIds, Object, ObjectId, Origin, Uuid, Value};
+use velocitydb::{Consistency, Direction, NewIds, Object, Origin};
 
+use super::changes::{change, retried};
 use super::id::Id;
-use super::leases::{begin, release, retry_changes};
+use super::leases::{begin, release};
 use super::rules;
 use super::step::{
     self, Action, Answer, Bounds, Change, Condition, LeaseChange, Operation, Releases, Rules, Seen,
@@ -313,24 +314,6 @@ impl State {
         self.operate_on(operation, expiry, now)
     }
 
-    /// The id that the collection makes of a generated one.
-    fn new_id(&self, collection: &str, generated: &Id) -> Id {
-        let Some(found) = self.collections.get(collection) else { return generated.clone() };
-        let parts = || generated_parts(generated);
-        match found.ids {
-            NewIds::Text => generated.clone(),
-            NewIds::Uuid => Id::new(Uuid::from(parts().to_be_bytes())),
-            NewIds::Integer => Id::new(found.highest + 1),
-            NewIds::ObjectId => {
-                // The seconds; the milliseconds, and as many random bits as there is room for.
-                let (millis, random) = (parts() >> 80, parts() % (1 << 54));
-                let id = ((millis / 1_000) << 64) | ((millis % 1_000) << 54) | random;
-                let bytes: [u8; 12] = id.to_be_bytes()[4..].try_into().unwrap();
-                Id::new(ObjectId::from(bytes))
-            }
-        }
-    }
-
     fn operate_on(&mut self, operation: &Operation, expiry: Expiry, now: i64) -> Outcome {
         let Operation { collection, id, condition, action: _ } = operation;
         self.settle_one(collection, id, now);
@@ -390,7 +373,8 @@ impl State {
             (Action::Retry(not_before, reason), Some(found)) => {
                 let releases = &before.as_ref().expect("it was looked at").releases;
                 let release = release(releases, &found.object()).unwrap_or_default();
-                changed(&[release, retry_changes(*not_before, reason)].concat())
+                retried(&found.fields, &release, *not_before, reason)
+                    .ok_or(Outcome::Refused(Refusal::Update))
             }
             (Action::Release, Some(found)) => {
                 let releases = &before.as_ref().expect("it was looked at").releases;
@@ -551,12 +535,6 @@ impl Collection {
     }
 }
 
-/// The bits of a generated id, a UUID as text.
-fn generated_parts(id: &Id) -> u128 {
-    let Value::String(text) = id.written() else { unreachable!("{id} is not generated") };
-    u128::from_str_radix(&text.replace('-', ""), 16).unwrap()
-}
-
 /// What a document is to become.
 pub struct New {
     pub fields: Object,
@@ -611,37 +589,4 @@ pub fn refusal(condition: &Condition, id: &Id, found: Option<&Document>) -> Opti
         }
     };
     (!holds).then_some(Refusal::Content(found.version))
-}
-
-/// The fields with the changes; `None` when they cannot be made.
-pub fn change(fields: &Object, changes: &[Change]) -> Option<Object> {
-    let mut fields = fields.clone();
-    for change in changes {
-        match change {
-            Change::Set(name, value) => {
-                fields.insert(name.clone(), value.clone());
-            }
-            Change::Unset(name) => {
-                fields.remove(name);
-            }
-            Change::Inc(name, by) => {
-                let sum = match fields.get(name) {
-                    None => Value::from(*by),
-                    Some(Value::Int(number)) => Value::from(number + by),
-                    Some(Value::Float(number)) => Value::from(number + *by as f64),
-                    Some(Value::Decimal(number)) => Value::from(*number + Decimal::from(*by)),
-                    Some(_) => return None,
-                };
-                fields.insert(name.clone(), sum);
-            }
-            Change::Push(name, value) => match fields.get_mut(name) {
-                None => {
-                    fields.insert(name.clone(), Value::from(vec![*value]));
-                }
-                Some(Value::Array(items)) => items.push(Value::from(*value)),
-                Some(_) => return None,
-            },
-        }
-    }
-    Some(fields)
 }

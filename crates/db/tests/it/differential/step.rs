@@ -107,6 +107,13 @@ pub enum Step {
         filter: Filter,
         path: String,
     },
+    /// Which documents have ids that documents have in a field.
+    Lookup {
+        collection: String,
+        filter: Filter,
+        from: String,
+        field: String,
+    },
     /// Changes all documents that satisfy a filter, or deletes them.
     Many {
         collection: String,
@@ -396,6 +403,8 @@ pub enum Answer {
     Version(u64),
     Found(Vec<Seen>),
     Keys(Vec<Vec<u8>>),
+    /// Documents, each with the ids that it leads to.
+    Lookups(Vec<(Id, Vec<Id>)>),
     Many {
         count: u64,
         index: u64,
