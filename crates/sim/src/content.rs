@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use velocitydb::{Document, Object, Update, Value, object};
+use velocitydb::{Document, Object, Origin, Time, Update, Value, object};
 
 use crate::random::mixed;
 
@@ -50,6 +50,17 @@ impl OperationId {
             _ => 1 + (hash >> 32) % 6,
         };
         (0..words).map(|word| format!("{:016x}", mixed(hash.wrapping_add(word)))).collect()
+    }
+
+    /// The version of a document that it imports: above most that were there before.
+    pub fn imported_version(self) -> u64 {
+        (self.0 >> 40) * 100_000 + u64::from(self.0 as u32) + mixed(self.0 ^ 3) % 100 + 1
+    }
+
+    /// Where a document that it imports comes from.
+    pub fn origin(self) -> Origin {
+        let created = Time::UNIX_EPOCH;
+        Origin { version: self.imported_version(), created, modified: created, expires: None }
     }
 
     /// The fields of a full write.
@@ -102,7 +113,6 @@ fn trail_of(fields: &Object) -> Result<Vec<OperationId>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use velocitydb::Time;
 
     #[test]
     fn content_is_recognised_and_torn_content_too() {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use velocitydb::{Consistency, Mode};
+use velocitydb::{Consistency, DocumentId, Mode};
 
 use crate::content::OperationId;
 use crate::operation::{Job, Operation, What};
@@ -45,7 +45,7 @@ pub struct Call {
     /// The job that was claimed.
     pub job: Option<Job>,
     /// The generated id of the inserted document.
-    pub document: Option<String>,
+    pub document: Option<DocumentId>,
 }
 
 /// The answer of a client.

@@ -73,8 +73,7 @@ pub(crate) fn claim(
     let update = Update::new().push("claims", id.0.cast_signed()).set("state", "running");
     let claimed = claim.update(update)?;
     let Some(document) = claimed.first() else { return Ok(Done::Nothing) };
-    let job =
-        document.id().as_str().and_then(Job::of_document).expect("ids of jobs are made of them");
+    let job = Job::of_document(document.id()).expect("ids of jobs are made of them");
     Ok(Done::Claimed { index: claimed.index, version: document.version(), job })
 }
 

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod random;
 
 pub mod content;
+pub mod ids;
 pub mod operation;
 pub mod workload;
 

@@ -4,9 +4,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use velocitydb::Consistency;
+use velocitydb::{Consistency, DocumentId};
 
 use crate::content::OperationId;
+use crate::ids;
 
 /// One call of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +105,9 @@ pub struct Job {
     pub number: u8,
 }
 
+/// More jobs than one operation offers.
+const JOBS_MAX: u64 = 32;
+
 /// For how long a job is claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {
@@ -115,14 +119,14 @@ pub enum Lease {
 
 impl Job {
     /// The id of its document.
-    pub fn document(self) -> String {
-        format!("{:020}-{:02}", self.offer.0, self.number)
+    pub fn document(self) -> DocumentId {
+        ids::of_number(self.offer.0 * JOBS_MAX + u64::from(self.number))
     }
 
     /// The job of a document.
-    pub fn of_document(id: &str) -> Option<Self> {
-        let (offer, number) = id.split_once('-')?;
-        Some(Job { offer: OperationId(offer.parse().ok()?), number: number.parse().ok()? })
+    pub fn of_document(id: &DocumentId) -> Option<Self> {
+        let number = ids::number_of(id)?;
+        Some(Job { offer: OperationId(number / JOBS_MAX), number: (number % JOBS_MAX) as u8 })
     }
 }
 
@@ -166,6 +170,8 @@ pub enum Kind {
 pub enum Effect {
     /// It is created.
     Insert,
+    /// It is created with a version that it is said to have had elsewhere.
+    Import,
     /// It is created or replaced.
     Upsert,
     /// It is replaced, and expires within milliseconds.
@@ -220,25 +226,39 @@ impl Kind {
 /// How many documents each group has.
 const GROUP_SIZES: [u8; 8] = [2, 2, 2, 2, 3, 5, 20, 100];
 
+/// More documents than a group has.
+const GROUP_SIZE_MAX: u64 = 128;
+
 impl Register {
     /// The ids of its documents.
-    pub fn documents(self) -> Vec<String> {
-        let Register { kind, number } = self;
-        match kind {
+    pub fn documents(self) -> Vec<DocumentId> {
+        let number = u64::from(self.number);
+        match self.kind {
             Kind::Group => {
-                let size = GROUP_SIZES[usize::from(number) % GROUP_SIZES.len()];
-                (0..size).map(|member| format!("{number:02}-{member:03}")).collect()
+                let first = number * GROUP_SIZE_MAX;
+                (first..first + self.size()).map(ids::of_number).collect()
             }
-            _ => vec![format!("{number:02}")],
+            _ => vec![ids::of_number(number)],
         }
     }
 
     /// The register that a document belongs to.
-    pub fn of_document(kind: Kind, id: &str) -> Option<Self> {
-        let number = id.split('-').next()?.parse().ok()?;
-        let register = Register { kind, number };
-        (number < kind.count() && register.documents().iter().any(|known| known == id))
-            .then_some(register)
+    pub fn of_document(kind: Kind, id: &DocumentId) -> Option<Self> {
+        let place = ids::number_of(id)?;
+        let (number, member) = match kind {
+            Kind::Group => (place / GROUP_SIZE_MAX, place % GROUP_SIZE_MAX),
+            _ => (place, 0),
+        };
+        let register = Register { kind, number: u8::try_from(number).ok()? };
+        (register.number < kind.count() && member < register.size()).then_some(register)
+    }
+
+    /// How many documents it has.
+    fn size(self) -> u64 {
+        match self.kind {
+            Kind::Group => GROUP_SIZES[usize::from(self.number) % GROUP_SIZES.len()].into(),
+            _ => 1,
+        }
     }
 }
 
@@ -270,7 +290,8 @@ impl fmt::Display for Operation {
             What::Offer { kind, slot } => write!(f, "offer {kind} {slot}"),
             What::Claim { kind, lease } => write!(f, "claim {kind} {}", lease.name()),
             What::Finish { job, version, lease } => {
-                write!(f, "finish {} {version} {}", job.document(), lease.name())
+                let Job { offer, number } = job;
+                write!(f, "finish {} {number} {version} {}", offer.0, lease.name())
             }
             What::CreateIndex(number) => write!(f, "create-index {number}"),
             What::DropIndex(number) => write!(f, "drop-index {number}"),
@@ -293,8 +314,9 @@ impl fmt::Display for Compare {
     }
 }
 
-const EFFECTS: [(&str, Effect); 7] = [
+const EFFECTS: [(&str, Effect); 8] = [
     ("insert", Effect::Insert),
+    ("import", Effect::Import),
     ("upsert", Effect::Upsert),
     ("upsert-briefly", Effect::UpsertBriefly),
     ("upsert-for-an-hour", Effect::UpsertForAnHour),
@@ -354,8 +376,8 @@ fn parse(line: &str) -> Option<Operation> {
         ["claim", kind, lease] => {
             What::Claim { kind: kind.parse().ok()?, lease: Lease::named(lease)? }
         }
-        ["finish", job, version, lease] => What::Finish {
-            job: Job::of_document(job)?,
+        ["finish", offer, number, version, lease] => What::Finish {
+            job: Job { offer: OperationId(offer.parse().ok()?), number: number.parse().ok()? },
             version: version.parse().ok()?,
             lease: Lease::named(lease)?,
         },
@@ -397,7 +419,9 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Register::of_document(Kind::Group, "00-002"), None);
-        assert_eq!(Register::of_document(Kind::Note, "99"), None);
+        assert_eq!(Register::of_document(Kind::Group, &ids::of_number(2)), None);
+        assert_eq!(Register::of_document(Kind::Note, &ids::of_number(99)), None);
+        let job = Job { offer: OperationId::new(49, 3, 70_000), number: 19 };
+        assert_eq!(Job::of_document(&job.document()), Some(job));
     }
 }

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use velocitydb::{
-    Action, Condition, Consistency, Database, Documents, Encoded, Error, IntoFields, Outcome, Path,
-    RequestId, Value, WriteBatch, Written, object,
+    Action, Condition, Consistency, Database, DocumentId, Documents, Encoded, Error, IntoFields,
+    Outcome, Path, RequestId, Value, WriteBatch, Written, object,
 };
 
 use crate::content::OperationId;
 use crate::operation::{Compare, Effect, Job, Kind, Operation, Register, Retry, What};
 use crate::workload::ACCOUNTS;
-use crate::{added, jobs, shapes};
+use crate::{added, ids, jobs, shapes};
 
 /// What every account begins with.
 pub const BALANCE: i64 = 1_000;
@@ -60,7 +60,7 @@ pub enum Done {
         /// The version of the document.
         version: u64,
         /// Its id.
-        document: String,
+        document: DocumentId,
         /// Whether this is the answer to an earlier call.
         is_replayed: bool,
     },
@@ -68,13 +68,14 @@ pub enum Done {
     Nothing,
 }
 
-/// Creates the accounts, if they do not exist.
+/// Creates the accounts and the collections with options, if they do not exist.
 ///
 /// # Errors
 ///
 /// Those of the database.
-pub fn create_accounts(db: &Database) -> velocitydb::Result<()> {
+pub fn prepare(db: &Database) -> velocitydb::Result<()> {
     jobs::create_slots(db)?;
+    added::create_collections(db)?;
     let accounts = db.documents(ACCOUNTS_COLLECTION);
     if accounts.count()? > 0 {
         return Ok(());
@@ -84,8 +85,13 @@ pub fn create_accounts(db: &Database) -> velocitydb::Result<()> {
 }
 
 /// The id of an account.
-pub fn account(number: u8) -> String {
-    format!("{number:02}")
+pub fn account(number: u8) -> DocumentId {
+    ids::of_number(number.into())
+}
+
+/// The id of the entry of a transfer in the ledger.
+pub fn entry(transfer: OperationId) -> DocumentId {
+    ids::of_number(transfer.0)
 }
 
 /// The version and the number of a register, by reads at `local`.
@@ -186,6 +192,11 @@ fn write_document(
     let fields = || operation.id.fields();
     let written = match effect {
         Effect::Insert => documents.insert(id, fields()),
+        Effect::Import => match documents.import(id, fields(), operation.id.origin()) {
+            // It had that version here, or a later one.
+            Err(Error::Inapplicable { .. }) => return Ok(Done::Nothing),
+            written => written,
+        },
         Effect::Upsert => documents.upsert(id, fields()),
         Effect::UpsertBriefly => documents.time_to_live(BRIEFLY).upsert(id, fields()),
         Effect::UpsertForAnHour => documents.time_to_live(AN_HOUR).upsert(id, fields()),
@@ -206,7 +217,7 @@ fn done(written: &Written) -> Done {
 
 fn swap_document(
     documents: &Documents,
-    id: &str,
+    id: &DocumentId,
     operation: OperationId,
     effect: Effect,
     compare: Compare,
@@ -285,8 +296,8 @@ fn transfer(
             let fields: Encoded = object! { "balance": balance }.into_fields()?;
             txn.replace(ACCOUNTS_COLLECTION, account(number), fields)?;
         }
-        let entry = object! { "from": from, "to": to, "amount": amount };
-        txn.insert(LEDGER_COLLECTION, id.0.to_string(), entry)?;
+        let fields = object! { "from": from, "to": to, "amount": amount };
+        txn.insert(LEDGER_COLLECTION, entry(id), fields)?;
         match txn.commit() {
             Err(Error::Conflict) => {}
             result => {

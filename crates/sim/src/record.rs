@@ -7,6 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use velocitydb::{DocumentId, Value};
+
 use crate::content::OperationId;
 use crate::operation::{Job, Operation};
 
@@ -57,7 +59,7 @@ pub enum Record {
         /// The version of the document.
         version: u64,
         /// Its id.
-        document: String,
+        document: DocumentId,
     },
     /// An operation was answered, and changed nothing.
     Nothing(OperationId),
@@ -83,6 +85,7 @@ impl fmt::Display for Record {
                 write!(f, "claimed {} {index} {version} {} {number}", id.0, offer.0)
             }
             Record::Added { id, index, version, document } => {
+                let document = document.to_value().to_json();
                 write!(f, "added {} {index} {version} {document}", id.0)
             }
             Record::Nothing(id) => write!(f, "nothing {}", id.0),
@@ -129,7 +132,7 @@ fn parse(line: &str) -> Option<Record> {
             id: OperationId(number()?),
             index: number()?,
             version: number()?,
-            document: rest.split(' ').nth(3)?.to_owned(),
+            document: document(rest.splitn(4, ' ').nth(3)?)?,
         },
         "nothing" => Record::Nothing(OperationId(number()?)),
         "failed" => Record::Failed { message: rest.to_owned() },
@@ -142,9 +145,15 @@ fn parse(line: &str) -> Option<Record> {
     })
 }
 
+/// The id of a document, from its JSON.
+fn document(json: &str) -> Option<DocumentId> {
+    DocumentId::new(Value::from_json(json).ok()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids;
 
     #[test]
     fn records_survive_being_written_as_a_line() {
@@ -153,11 +162,15 @@ mod tests {
             Record::Opened,
             Record::Applied { id, index: 9, version: 3 },
             Record::Claimed { id, index: 9, version: 3, job: Job { offer: id, number: 4 } },
-            Record::Added { id, index: 9, version: 1, document: "made-up".to_owned() },
             Record::Nothing(id),
             Record::Failed { message: "out of luck".to_owned() },
             Record::Durable(JournalEnd { journal: 4, length: 4_096, background: 5 }),
         ] {
+            assert_eq!(record.to_string().parse(), Ok(record));
+        }
+        let text = DocumentId::new("made up, \"quoted\" \\u0041 é").unwrap();
+        for document in (0..1_000).map(ids::of_number).chain([text]) {
+            let record = Record::Added { id, index: 9, version: 1, document };
             assert_eq!(record.to_string().parse(), Ok(record));
         }
         assert!("applied 1 x".parse::<Record>().is_err());

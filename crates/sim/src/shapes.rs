@@ -8,6 +8,7 @@ use std::time::Duration;
 use velocitydb::{Database, Document, object};
 
 use crate::content::OperationId;
+use crate::ids;
 use crate::perform::Done;
 
 /// The collection of documents that all expire.
@@ -15,6 +16,9 @@ pub const SWARM: &str = "swarm";
 
 /// How many documents are inserted together and expire together.
 pub const SWARM_SIZE: u8 = 100;
+
+/// More documents than a swarm has.
+const SWARM_SIZE_MAX: u64 = 128;
 
 /// How many collections are created one after another. They are never dropped, so a folder comes to
 /// have thousands.
@@ -45,7 +49,8 @@ pub fn founder(name: &str) -> Option<OperationId> {
 pub(crate) fn swarm(db: &Database, id: OperationId) -> velocitydb::Result<Done> {
     let documents = db.documents(SWARM).time_to_live(BRIEFLY);
     let all = (0..SWARM_SIZE).map(|number| {
-        (format!("{}-{number:03}", id.0), object! { "n": number, "of": id.0.cast_signed() })
+        let place = ids::of_number(id.0 * SWARM_SIZE_MAX + u64::from(number));
+        (place, object! { "n": number, "of": id.0.cast_signed() })
     });
     let written = documents.insert_many(all)?;
     let index = written.first().map_or(0, |first| first.index);
@@ -54,11 +59,14 @@ pub(crate) fn swarm(db: &Database, id: OperationId) -> velocitydb::Result<Done> 
 
 /// The operation that has inserted a document of a swarm; `None` when no operation can have.
 pub fn swarmed(document: &Document) -> Option<OperationId> {
-    let (id, number) = document.id().as_str()?.split_once('-')?;
-    number.parse::<u8>().ok().filter(|number| *number < SWARM_SIZE)?;
-    let of = document.field("of").ok()??.as_i64().ok()??;
-    let is_whole = of.cast_unsigned().to_string() == id && document.expires().is_some();
-    is_whole.then_some(OperationId(of.cast_unsigned()))
+    let place = ids::number_of(document.id())?;
+    let (id, number) = (place / SWARM_SIZE_MAX, place % SWARM_SIZE_MAX);
+    let field = |name| document.field(name).ok()??.as_i64().ok()?;
+    let is_whole = number < u64::from(SWARM_SIZE)
+        && field("n")? == number.cast_signed()
+        && field("of")? == id.cast_signed()
+        && document.expires().is_some();
+    is_whole.then_some(OperationId(id))
 }
 
 /// Starts a read, and stops before its end; checks that a snapshot does not change meanwhile.

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use velocitydb::{Database, Document, Snapshot, Time};
+use velocitydb::{Database, Document, DocumentId, NewIds, Snapshot, Time};
 
 use crate::added::{self, Added};
 use crate::content::{self, OperationId};
-use crate::jobs;
 use crate::operation::{Job, Kind, Register};
 use crate::perform::{ACCOUNTS_COLLECTION, LEDGER_COLLECTION};
 use crate::shapes::{self, Founded, SWARM};
+use crate::{ids, jobs};
 
 /// The whole content of a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct State {
     /// The registers that exist.
     pub registers: BTreeMap<Register, Observed>,
     /// The accounts by number.
-    pub accounts: BTreeMap<String, Account>,
+    pub accounts: BTreeMap<DocumentId, Account>,
     /// The transfers that were made.
     pub ledger: BTreeMap<OperationId, Entry>,
     /// The jobs.
@@ -99,7 +99,7 @@ impl State {
             for document in snapshot.iter(name)? {
                 let document = document?;
                 listed += 1;
-                documents.insert(document.id().to_string(), document);
+                documents.insert(document.id().clone(), document);
             }
             state.counts.insert(name.to_owned(), (collection.count, listed));
             state.read_collection(name, &documents);
@@ -115,13 +115,13 @@ impl State {
         self.expiries.iter().copied().filter(|expires| *expires < end).max()
     }
 
-    fn read_collection(&mut self, name: &str, documents: &BTreeMap<String, Document>) {
+    fn read_collection(&mut self, name: &str, documents: &BTreeMap<DocumentId, Document>) {
         match name {
             ACCOUNTS_COLLECTION => self.read_accounts(documents),
             LEDGER_COLLECTION => self.read_ledger(documents),
             jobs::COLLECTION => self.read_jobs(documents),
             SWARM => self.read_swarms(documents),
-            added::COLLECTION => self.read_added(documents),
+            _ if let Some(new_ids) = added::new_ids(name) => self.read_added(new_ids, documents),
             _ if let Some(founder) = shapes::founder(name) => {
                 *self.founded.entry(founder).or_default() += 1;
             }
@@ -132,7 +132,7 @@ impl State {
         }
     }
 
-    fn read_registers(&mut self, kind: Kind, documents: &BTreeMap<String, Document>) {
+    fn read_registers(&mut self, kind: Kind, documents: &BTreeMap<DocumentId, Document>) {
         for id in documents.keys() {
             if Register::of_document(kind, id).is_none() {
                 self.malformed.push(format!("document {}/{id}, invented", kind.collection()));
@@ -153,7 +153,7 @@ impl State {
         }
     }
 
-    fn read_accounts(&mut self, documents: &BTreeMap<String, Document>) {
+    fn read_accounts(&mut self, documents: &BTreeMap<DocumentId, Document>) {
         for (id, document) in documents {
             match integer(document, "balance") {
                 Some(balance) => {
@@ -165,11 +165,11 @@ impl State {
         }
     }
 
-    fn read_ledger(&mut self, documents: &BTreeMap<String, Document>) {
+    fn read_ledger(&mut self, documents: &BTreeMap<DocumentId, Document>) {
         for (id, document) in documents {
             let number = |name| u8::try_from(integer(document, name)?).ok();
             let entry = || {
-                let id = OperationId(id.parse().ok()?);
+                let id = OperationId(ids::number_of(id)?);
                 let (from, to) = (number("from")?, number("to")?);
                 Some((id, Entry { from, to, amount: number("amount")? }))
             };
@@ -182,7 +182,7 @@ impl State {
         }
     }
 
-    fn read_jobs(&mut self, documents: &BTreeMap<String, Document>) {
+    fn read_jobs(&mut self, documents: &BTreeMap<DocumentId, Document>) {
         for (id, document) in documents {
             let fields = document.fields().ok();
             let job = Job::of_document(id);
@@ -193,7 +193,7 @@ impl State {
         }
     }
 
-    fn read_swarms(&mut self, documents: &BTreeMap<String, Document>) {
+    fn read_swarms(&mut self, documents: &BTreeMap<DocumentId, Document>) {
         for (id, document) in documents {
             self.expiries.extend(document.expires());
             match shapes::swarmed(document) {
@@ -203,11 +203,13 @@ impl State {
         }
     }
 
-    fn read_added(&mut self, documents: &BTreeMap<String, Document>) {
+    fn read_added(&mut self, new_ids: NewIds, documents: &BTreeMap<DocumentId, Document>) {
         for (id, document) in documents {
-            match added::operation_of(document) {
+            match added::operation_of(new_ids, document) {
                 Some(operation) => self.added.entry(operation).or_default().push(id.clone()),
-                None => self.malformed.push(format!("document added/{id}, invented")),
+                None => self
+                    .malformed
+                    .push(format!("document {}/{id}, invented", added::collection(new_ids))),
             }
         }
     }
@@ -270,10 +272,11 @@ mod tests {
         assert_eq!(state.registers[&register], Observed { version: 1, trail: vec![first] });
         assert_eq!(state.counts["groups"], (2, 2));
 
-        groups.update("00-001", second.update()).unwrap();
+        let last = &register.documents()[1];
+        groups.update(last, second.update()).unwrap();
         let torn = State::read(&db).unwrap();
         assert!(torn.malformed[0].contains("half of a batch"), "{:?}", torn.malformed);
-        groups.delete("00-001").unwrap();
+        groups.delete(last).unwrap();
         let torn = State::read(&db).unwrap();
         assert!(torn.malformed[0].contains("1 of 2 documents"), "{:?}", torn.malformed);
     }
@@ -284,7 +287,7 @@ mod tests {
         let notes = db.documents("notes");
         let mut fields: Object = OperationId::new(1, 0, 1).fields();
         fields.insert("n", -1);
-        notes.insert("00", fields).unwrap();
+        notes.insert(ids::of_number(0), fields).unwrap();
         notes.insert("unknown", OperationId::new(1, 0, 2).fields()).unwrap();
         db.documents("strange").insert("a", Object::new()).unwrap();
         let state = State::read(&db).unwrap();

@@ -114,6 +114,7 @@ impl Workload {
         let register = self.register(Kind::Note);
         let effect = self.random.one_of(&[
             Effect::Insert,
+            Effect::Import,
             Effect::Upsert,
             Effect::Replace,
             Effect::Update,
@@ -145,7 +146,9 @@ impl Workload {
         effect: Effect,
         read: &mut dyn FnMut(Register) -> Option<(u64, i64)>,
     ) -> Compare {
-        if matches!(effect, Effect::Insert | Effect::Replace) || self.random.one_in(2) {
+        if matches!(effect, Effect::Insert | Effect::Import | Effect::Replace)
+            || self.random.one_in(2)
+        {
             return Compare::Nothing;
         }
         match read(register) {

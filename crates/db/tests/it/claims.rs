@@ -9,10 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use velocitydb::{
-    Database, Error, Filter, IndexSpec, Mode, Object, Sort, Time, Value, field, object,
+    Database, DocumentId, Error, Filter, IndexSpec, Mode, Object, Sort, Time, Value, field, object,
 };
 use velocitydb_storage::contract::Random;
 
+use crate::queries::id_of;
 use crate::world::in_every_mode;
 
 const CLAIMANTS: u64 = 64;
@@ -85,11 +86,11 @@ fn order() -> Sort {
     Sort::new().ascending("prioritytime")
 }
 
-fn fill(db: &Database, count: u64, random: &mut Random) -> BTreeMap<String, Object> {
+fn fill(db: &Database, count: u64, random: &mut Random) -> BTreeMap<DocumentId, Object> {
     let keys = Sort::new().ascending("colony").ascending("type").ascending("state");
     let keys = keys.ascending("prioritytime");
     db.documents("jobs").create_index(IndexSpec::new(keys).named("queue")).unwrap();
-    let jobs: BTreeMap<_, _> = (0..count).map(|n| (format!("job{n:07}"), job(random, n))).collect();
+    let jobs: BTreeMap<_, _> = (0..count).map(|n| (id_of(n), job(random, n))).collect();
     let all: Vec<_> = jobs.iter().map(|(id, job)| (id.clone(), job.clone())).collect();
     for part in all.chunks(1_000) {
         db.documents("jobs").insert_many(part.iter().cloned()).unwrap();
@@ -138,7 +139,7 @@ fn every_job_goes_to_one_claimant() {
 }
 
 /// Claims and completes until nothing is left; all kinds of claims that there are.
-fn claim_all(db: &Database, claimant: &Claimant, me: u64) -> Vec<String> {
+fn claim_all(db: &Database, claimant: &Claimant, me: u64) -> Vec<DocumentId> {
     let jobs = db.documents("jobs");
     let mut mine = Vec::new();
     for round in 0_u32.. {
@@ -154,7 +155,7 @@ fn claim_all(db: &Database, claimant: &Claimant, me: u64) -> Vec<String> {
             break;
         }
         for job in claimed {
-            let (id, version) = (job.id().to_string(), job.version());
+            let (id, version) = (job.id().clone(), job.version());
             assert_eq!(job.fields().unwrap()["state"], "running".into());
             let is_leased = round % 2 == 1;
             let version = match (me + u64::from(round)) % 7 {
@@ -196,7 +197,7 @@ fn one_claimant_gets_jobs_in_order() {
                 if claimed.is_empty() {
                     break;
                 }
-                found.extend(claimed.iter().map(|job| job.id().to_string()));
+                found.extend(claimed.iter().map(|job| job.id().clone()));
             }
             let expected: Vec<_> = expected.into_iter().map(|(id, _)| id.clone()).collect();
             assert_eq!(found, expected);
@@ -215,17 +216,17 @@ fn tokens_rise_when_leases_end() {
         let jobs = db.documents("jobs");
         db.documents("jobs").create_index(IndexSpec::on("state")).unwrap();
         for n in 0..20 {
-            jobs.insert(n.to_string(), object! { "state": "waiting" }).unwrap();
+            jobs.insert(id_of(n), object! { "state": "waiting" }).unwrap();
         }
         let second = Duration::from_secs(1);
-        let mut tokens: BTreeMap<String, u64> = BTreeMap::new();
+        let mut tokens: BTreeMap<DocumentId, u64> = BTreeMap::new();
         for round in 0..5 {
             let claim = jobs.claim(object! { "state": "waiting" }).limit(20);
             let claim = claim.lease(second, object! { "state": "waiting" });
             let claimed = claim.update(object! { "state": "running" }).unwrap().documents;
             assert_eq!(claimed.len(), 20, "round {round}");
             for job in claimed {
-                let id = job.id().to_string();
+                let id = job.id().clone();
                 let before = tokens.insert(id.clone(), job.version()).unwrap_or(0);
                 assert!(job.version() > before);
                 let late = jobs.renew(&id, before, second);

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use velocitydb::{
-    Accumulator, Database, Documents, Error, Filter, IndexSpec, Mode, Object, PageToken, Pipeline,
-    Projection, Sort, Value, object,
+    Accumulator, Database, DocumentId, Documents, Error, Filter, IndexSpec, Mode, Object,
+    PageToken, Pipeline, Projection, Sort, Value, object,
 };
 use velocitydb_storage::contract::Random;
 
-use crate::queries::{Queries, matching, sorted};
+use crate::queries::{Queries, id_of, matching, sorted};
 use crate::world::Home;
 
 const DOCUMENTS: u64 = 260;
@@ -28,7 +28,7 @@ fn rounds() -> u64 {
 struct Variants {
     home: Home,
     names: Vec<String>,
-    documents: BTreeMap<String, Object>,
+    documents: BTreeMap<DocumentId, Object>,
     /// The number of indexes shows what a failure was about.
     specs: Vec<IndexSpec>,
 }
@@ -46,7 +46,7 @@ impl Variants {
         }
         let mut documents = BTreeMap::new();
         for n in 0..count {
-            let (id, fields) = (format!("d{n:03}"), queries.object());
+            let (id, fields) = (id_of(n), queries.object());
             match sieve.insert(&id, &fields) {
                 Ok(_) => drop(documents.insert(id, fields)),
                 Err(Error::Duplicate { .. } | Error::Inapplicable { .. }) => {}
@@ -110,8 +110,8 @@ impl Variants {
     }
 }
 
-fn ids(documents: &[velocitydb::Document]) -> Vec<String> {
-    documents.iter().map(|document| document.id().to_string()).collect()
+fn ids(documents: &[velocitydb::Document]) -> Vec<DocumentId> {
+    documents.iter().map(|document| document.id().clone()).collect()
 }
 
 /// The ways to documents that were taken, so that a test which takes none of the interesting ones is
@@ -276,8 +276,8 @@ fn pages(
     filter: &Filter,
     sort: &Sort,
     size: u64,
-    between: &mut dyn FnMut(&[String]),
-) -> Vec<String> {
+    between: &mut dyn FnMut(&[DocumentId]),
+) -> Vec<DocumentId> {
     let (mut found, mut cursor) = (Vec::new(), None::<PageToken>);
     loop {
         let mut find = docs.find(filter.clone()).sort(sort.clone()).limit(size);
@@ -355,7 +355,7 @@ fn what_is_not_touched_is_on_one_page() {
                 let mut touched = BTreeSet::new();
                 let found = pages(&docs, &filter, &sort, size, &mut |_| {
                     for _ in 0..queries.random.within(0..4) {
-                        let id = format!("d{:03}", queries.random.within(0..DOCUMENTS + 40));
+                        let id = id_of(queries.random.within(0..DOCUMENTS + 40));
                         match queries.random.one_in(2) {
                             true => drop(docs.delete(&id).unwrap()),
                             // A unique index may refuse it.

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use velocitydb::{
-    Bytes, Decimal, Filter, Foreign, IndexSpec, Object, ObjectId, Sort, Uuid, Value, object,
+    Bytes, Decimal, DocumentId, Filter, Foreign, IndexSpec, Object, ObjectId, Sort, Time, Uuid,
+    Value, object,
 };
 use velocitydb_core::key::Direction;
 use velocitydb_storage::contract::Random;
@@ -12,6 +13,30 @@ use velocitydb_storage::contract::Random;
 /// Paths of documents; some lead through arrays, or nowhere.
 pub const PATHS: [&str; 10] =
     ["a", "b", "_version", "d", "d.x", "d.y", "tags", "items", "items.x", "items.y"];
+
+/// The id of a number: ids of neighbours have different types, and no two are equal.
+pub fn id_of(number: u64) -> DocumentId {
+    let bytes = number.to_be_bytes();
+    let whole = number as i64 / 2;
+    let id: Value = match number % 9 {
+        _ if number < 2 => (number == 1).into(),
+        0 => format!("d{number:03}").into(),
+        1 if number.is_multiple_of(2) => (-whole).into(),
+        1 => whole.into(),
+        2 => (whole as f64 + 0.5).into(),
+        3 => Decimal::new(i128::from(whole) * 10 + 1, -1).expect("it has few digits").into(),
+        4 => {
+            let mut id = [0; 12];
+            id[4..].copy_from_slice(&bytes);
+            ObjectId::from(id).into()
+        }
+        5 => Uuid::from(u128::from(number).to_be_bytes()).into(),
+        6 => Time::from_micros(whole - 50).expect("it is about 1970").into(),
+        7 => number.to_string().into(),
+        _ => format!("é{number}").into(),
+    };
+    DocumentId::new(id).expect("these values are ids")
+}
 
 /// Makes up what belongs to queries.
 pub struct Queries {
@@ -136,6 +161,39 @@ impl Queries {
         self.shuffled(object)
     }
 
+    /// Mostly an id that a document may have, and a number in any type.
+    fn id(&mut self) -> Value {
+        let id = match self.random.one_in(4) {
+            true => self.scalar(),
+            false => id_of(self.random.within(0..100)).into(),
+        };
+        match id {
+            Value::Int(number) if self.random.one_in(2) => match self.random.one_in(2) {
+                true => Value::from(number as f64),
+                false => Decimal::new(i128::from(number) * 100, -2).expect("it fits").into(),
+            },
+            id => id,
+        }
+    }
+
+    /// What ids are compared with.
+    fn id_test(&mut self) -> Value {
+        match self.random.within(0..4) {
+            0 => self.test(),
+            1 => {
+                let count = self.random.within(0..6);
+                let ids = (0..count).map(|_| self.id()).collect::<Value>();
+                let word = self.one_of(&["$in", "$nin"]);
+                object! { word: ids }.into()
+            }
+            2 => object! { "$gt": self.id(), "$lte": self.id() }.into(),
+            _ => {
+                let word = self.one_of(&["$eq", "$gt", "$gte", "$lt", "$lte", "$ne"]);
+                object! { word: self.id() }.into()
+            }
+        }
+    }
+
     /// What a field is compared with.
     fn test(&mut self) -> Value {
         let list = |queries: &mut Self| {
@@ -176,9 +234,7 @@ impl Queries {
                 let parts = (0..count).map(|_| Value::from(self.conjunction(depth - 1)));
                 filter.insert(word, parts.collect::<Value>());
             } else if self.random.one_in(12) {
-                let id = format!("d{:03}", self.random.within(0..100));
-                let word = self.one_of(&["$eq", "$gt", "$lte", "$ne"]);
-                filter.insert("_id", Object::from([(word, Value::from(id))]));
+                filter.insert("_id", self.id_test());
             } else {
                 let path = self.path();
                 let test = match self.random.one_in(3) {
@@ -320,4 +376,10 @@ pub fn sorted<Id: Ord + Clone>(documents: &BTreeMap<Id, Object>, sort: &Sort) ->
         one.cmp(other).then(by_id)
     });
     keyed.into_iter().map(|(_, id)| id).collect()
+}
+
+#[test]
+fn ids_of_numbers_differ() {
+    let ids: std::collections::BTreeSet<_> = (0..400).map(id_of).collect();
+    assert_eq!(ids.len(), 400);
 }

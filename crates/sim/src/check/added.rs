@@ -1,6 +1,8 @@
 //! The checker of documents with generated ids: an answered insert has left exactly the document that
 //! its answer named, however often it was tried, and an unanswered one at most one document.
 
+use velocitydb::DocumentId;
+
 use super::Violation;
 use crate::content::OperationId;
 use crate::history::{Fate, History};
@@ -43,7 +45,7 @@ pub(super) fn check(before: &State, history: &History, after: &State) -> Vec<Vio
 /// Checks of any state: no operation has inserted two documents.
 pub fn check_once(state: &State) -> Vec<Violation> {
     let doubled = state.added.iter().filter(|(_, documents)| documents.len() > 1);
-    let violation = |(operation, documents): (&OperationId, &Vec<String>)| Violation::Added {
+    let violation = |(operation, documents): (&OperationId, &Vec<DocumentId>)| Violation::Added {
         operation: *operation,
         what: format!("it was inserted more than once, as {documents:?}"),
     };

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use velocitydb::DocumentId;
+
 use super::Violation;
 use crate::history::{Fate, History};
 use crate::operation::{Operation, What};
@@ -59,7 +61,7 @@ fn check_accounts(before: &State, after: &State, violations: &mut Vec<Violation>
     if after.accounts.is_empty() && none_is_fine {
         return;
     }
-    let mut expected: BTreeMap<String, Account> = (0..ACCOUNTS)
+    let mut expected: BTreeMap<DocumentId, Account> = (0..ACCOUNTS)
         .map(|number| (account(number), Account { version: 1, balance: BALANCE }))
         .collect();
     for entry in after.ledger.values() {

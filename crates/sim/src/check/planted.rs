@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use velocitydb::{Consistency, Mode};
+use velocitydb::{Consistency, DocumentId, Mode};
 
 use super::{Known, Violation, check};
 use crate::content::OperationId;
@@ -69,6 +69,35 @@ impl Cycle {
     fn violations_since(&mut self, known: &Known) -> Vec<Violation> {
         self.history.finish();
         check(known, &self.history, &self.after)
+    }
+}
+
+#[test]
+fn an_import_has_exactly_the_version_that_it_asked_for() {
+    let version = id(2).imported_version();
+    let imported = |version| {
+        let mut cycle = Cycle::new(Mode::Persistent);
+        cycle.strong(1, Effect::Delete, 1, 1);
+        cycle.strong(2, Effect::Import, 2, version);
+        cycle.found(2, version, &[2]);
+        cycle
+    };
+    assert_eq!(imported(version).violations(), []);
+    assert!(matches!(imported(version + 1).violations()[..], [Violation::Invented { .. }, ..]));
+    // Without an answer it may be there, and only with that version.
+    for (found, is_sound) in [(version, true), (version - 1, false)] {
+        let mut cycle = Cycle::new(Mode::Persistent);
+        cycle.begin_write(2, Consistency::Strong, Effect::Import);
+        cycle.found(1, found, &[2]);
+        assert_eq!(cycle.violations().is_empty(), is_sound, "{:?}", cycle.violations());
+    }
+    // Versions after an import that was not answered may be high, and otherwise not.
+    for (effect, is_sound) in [(Effect::Import, true), (Effect::Insert, false)] {
+        let mut cycle = Cycle::new(Mode::Persistent);
+        cycle.begin_write(2, Consistency::Strong, effect);
+        cycle.strong(3, Effect::Upsert, 2, version + 1);
+        cycle.found(2, version + 1, &[3]);
+        assert_eq!(cycle.violations().is_empty(), is_sound, "{:?}", cycle.violations());
     }
 }
 
@@ -266,7 +295,7 @@ fn half_of_a_transaction_is_noticed() {
     assert_eq!(violations.len(), 3);
 
     let mut cycle = transferred();
-    cycle.after.accounts.remove("03");
+    cycle.after.accounts.remove(&account(3));
     assert!(matches!(cycle.violations()[..], [Violation::Accounts { found: 11, .. }]));
 }
 
@@ -301,16 +330,20 @@ fn memory_first_may_lose_a_bounded_suffix_only() {
     assert_eq!(violations[0], Violation::LostDurable { durable: 20, recovered: 0 });
 }
 
+fn named(id: &str) -> DocumentId {
+    DocumentId::new(id).expect("it is short")
+}
+
 /// The violations if a document with a generated id was inserted and answered, and these were
 /// found.
 fn added(document: &str, found: &[&str], recovered: u64) -> Vec<Violation> {
     let mut cycle = Cycle::new(Mode::Persistent);
     cycle.begin(1, Consistency::Strong, What::Add);
-    let record = Record::Added { id: id(1), index: 1, version: 1, document: document.to_owned() };
+    let record = Record::Added { id: id(1), index: 1, version: 1, document: named(document) };
     cycle.history.add(record, Instant::now());
     cycle.after.index = recovered;
     if !found.is_empty() {
-        cycle.after.added.insert(id(1), found.iter().map(|it| (*it).to_owned()).collect());
+        cycle.after.added.insert(id(1), found.iter().map(|it| named(it)).collect());
     }
     cycle.violations()
 }
@@ -332,7 +365,7 @@ fn a_document_without_an_id_that_is_lost_doubled_or_another_is_noticed() {
 fn a_document_without_an_id_that_nobody_inserted_or_that_goes_is_noticed() {
     let known = |documents: &[&str]| {
         let mut known = Known::default();
-        let documents = documents.iter().map(|it| (*it).to_owned()).collect();
+        let documents = documents.iter().map(|it| named(it)).collect();
         known.state.added.insert(id(1), documents);
         known
     };
@@ -350,7 +383,7 @@ fn an_insert_that_was_not_answered_may_have_left_one_document() {
         cycle.begin(1, Consistency::Strong, What::Add);
         cycle.after.index = 1;
         if !found.is_empty() {
-            cycle.after.added.insert(id(1), found.iter().map(|it| (*it).to_owned()).collect());
+            cycle.after.added.insert(id(1), found.iter().map(|it| named(it)).collect());
         }
         assert_eq!(cycle.violations().is_empty(), is_fine, "{found:?}");
     }

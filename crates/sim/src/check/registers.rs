@@ -95,8 +95,8 @@ pub(super) fn next_floors(
             if let Some(version) = version.filter(|version| *version > floor.version) {
                 floor = Floor { version, slack: 0 };
             }
-            floor.slack +=
-                writes.iter().filter(|write| write.fate == Fate::Possible).count() as u64;
+            let possible = writes.iter().filter(|write| write.fate == Fate::Possible);
+            floor.slack += possible.map(Write::versions_max).sum::<u64>();
             floors.insert(register, floor);
         }
     }
@@ -142,6 +142,16 @@ impl Write {
     fn is_removal(&self) -> bool {
         matches!(self.effect, None | Some(Effect::Delete))
     }
+
+    /// The version that an import asked for.
+    fn imported(&self) -> Option<u64> {
+        (self.effect == Some(Effect::Import)).then(|| self.operation.imported_version())
+    }
+
+    /// How many versions it may have used without an answer.
+    fn versions_max(&self) -> u64 {
+        self.imported().unwrap_or(1)
+    }
 }
 
 impl Case<'_> {
@@ -163,17 +173,23 @@ impl Case<'_> {
         self.before.map_or(self.floor, floor)
     }
 
-    /// Acknowledged versions increase, by no more than there were writes.
+    /// Acknowledged versions increase, by no more than there were writes, but for imports.
     fn check_versions(&self, violations: &mut Vec<Violation>) {
         let base = self.base();
-        let possible = base.slack + self.possible().count() as u64;
+        let possible = base.slack + self.possible().map(Write::versions_max).sum::<u64>();
         let (mut before, mut gaps) = (base.version, 0);
         for write in self.writes.iter().filter(|write| write.version > 0) {
             let (register, operation, version) = (self.register, write.operation, write.version);
             if version <= before {
                 violations.push(Violation::VersionReused { register, operation, version, before });
             }
-            gaps += version.saturating_sub(before + 1);
+            match write.imported() {
+                Some(imported) if imported != version => {
+                    violations.push(Violation::Invented { register, operation, version });
+                }
+                Some(_) => {}
+                None => gaps += version.saturating_sub(before + 1),
+            }
             before = before.max(version);
         }
         if gaps > possible && !self.has_silent_versions() {
@@ -251,6 +267,7 @@ impl Case<'_> {
             Some(write) if is_its_write => match write.fate {
                 Fate::Lost => Some(Violation::NotAPrefix { register, operation }),
                 Fate::Retained if write.version != version => Some(invented),
+                _ if write.imported().is_some_and(|imported| imported != version) => Some(invented),
                 _ => None,
             },
             _ => Some(invented),

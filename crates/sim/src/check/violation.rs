@@ -1,5 +1,7 @@
 //! [`Violation`]: a promise that was not kept, with the evidence.
 
+use velocitydb::DocumentId;
+
 use crate::content::OperationId;
 use crate::operation::{Job, Register};
 
@@ -130,7 +132,7 @@ pub enum Violation {
     )]
     Balance {
         /// The account.
-        account: String,
+        account: DocumentId,
         /// What it has.
         balance: i64,
         /// What it should have.

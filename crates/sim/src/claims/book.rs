@@ -7,7 +7,7 @@ use std::fmt;
 use velocitydb::{Database, Mode, Value};
 
 use super::Report;
-use super::queue::{CLAIMANTS, COLLECTION};
+use super::queue::{self, CLAIMANTS, COLLECTION};
 use crate::content::OperationId;
 
 /// A violation.
@@ -231,7 +231,7 @@ impl Book {
         let mut count = 0;
         for document in db.documents(COLLECTION).iter()? {
             let document = document?;
-            let found: Option<u64> = document.id().to_string().parse().ok();
+            let found = queue::number_of(document.id());
             let Some(number) = found.filter(|number| (*number as usize) < self.jobs.len()) else {
                 self.find(0, format!("document {}, which nobody offered", document.id()));
                 continue;
@@ -383,8 +383,8 @@ mod tests {
             }
             fields
         };
-        jobs.insert("00000000", job(&[id(0, 1)], Some(id(0, 1)))).unwrap();
-        jobs.insert("00000001", job(&[id(1, 1)], Some(id(1, 1)))).unwrap();
+        jobs.insert(queue::job_id(0), job(&[id(0, 1)], Some(id(0, 1)))).unwrap();
+        jobs.insert(queue::job_id(1), job(&[id(1, 1)], Some(id(1, 1)))).unwrap();
         let compared = |reports: &[Report]| {
             let mut book = Book::new(Mode::MemoryFirst, 2);
             reports.iter().for_each(|report| book.add(report.clone()));
@@ -398,7 +398,7 @@ mod tests {
         let lost = [claimed(id(1, 1), 1, 0, 0), finished(id(1, 1), 1, 0, 1)];
         let lost = compared(&lost);
         assert!(lost.contains("is lost") && lost.contains("who was not told"), "{lost}");
-        jobs.replace("00000001", job(&[id(0, 1)], None)).unwrap();
+        jobs.replace(queue::job_id(1), job(&[id(0, 1)], None)).unwrap();
         let twice = compared(&reports);
         assert!(twice.contains("had got one before") && twice.contains("not finished"), "{twice}");
     }

@@ -119,7 +119,7 @@ impl Claimants {
         };
         let (id, token) = (document.id().clone(), document.version());
         let (index, is_replayed) = (claimed.index, claimed.is_replayed);
-        let job = id.to_string().parse().expect("ids of jobs are numbers");
+        let job = queue::number_of(&id).expect("ids of jobs are made of numbers");
         send(&Report::Claimed { claim, index, job, token, is_replayed });
         if !Random::part(self.seed, claim.0).one_in(ABANDONED_ONE_IN) {
             send(&finish(db, claim, job, id, token)?);

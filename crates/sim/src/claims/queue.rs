@@ -1,8 +1,8 @@
 //! The queue: which jobs are offered, and the filter of each claimant.
 
-use velocitydb::{Database, Filter, IndexSpec, Sort, field, object};
+use velocitydb::{Database, DocumentId, Filter, IndexSpec, Sort, field, object};
 
-use crate::Random;
+use crate::{Random, ids};
 
 /// How many claim at the same time.
 pub const CLAIMANTS: u8 = 64;
@@ -19,8 +19,13 @@ const TYPES: u64 = 4;
 const RESOURCES: [&str; 6] = ["nodes", "cpu", "processes", "memory", "storage", "gpu"];
 
 /// The id of a job.
-pub(super) fn job_id(number: u64) -> String {
-    format!("{number:08}")
+pub(super) fn job_id(number: u64) -> DocumentId {
+    ids::of_number(number)
+}
+
+/// The number of a job.
+pub(super) fn number_of(job: &DocumentId) -> Option<u64> {
+    ids::number_of(job)
 }
 
 /// Offers jobs up to this number. Existing jobs are the first ones, since each part is inserted

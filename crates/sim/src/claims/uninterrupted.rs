@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use velocitydb::{Database, Mode, Options, object};
+use velocitydb::{Database, DocumentId, Mode, Options, object};
 
 use super::queue::{self, CLAIMANTS, COLLECTION};
 
@@ -62,14 +62,14 @@ pub fn run(path: &Path, mode: Mode, jobs: u64, seed: u64) -> velocitydb::Result<
     Ok(Claims { jobs, claimed: seen.len() as u64, doubled, problems, elapsed })
 }
 
-fn claim_all(db: &Database, claimant: u8) -> velocitydb::Result<Vec<String>> {
+fn claim_all(db: &Database, claimant: u8) -> velocitydb::Result<Vec<DocumentId>> {
     let (jobs, wanted) = (db.documents(COLLECTION), queue::wanted(claimant));
     let mut mine = Vec::new();
     loop {
         let claim = jobs.claim(wanted.clone()).sort(queue::order());
         let claim = claim.claimant(&queue::name(claimant));
         match claim.update(object! { "state": "running" })?.first() {
-            Some(job) => mine.push(job.id().to_string()),
+            Some(job) => mine.push(job.id().clone()),
             None => return Ok(mine),
         }
     }

@@ -11,7 +11,7 @@ use crate::Random;
 use crate::check::{self, Known, Violation};
 use crate::history::{Answer, Call, Fate, History};
 use crate::operation::{Retry, What};
-use crate::perform::{Done, is_reuse_refused, perform};
+use crate::perform::{Done, is_reuse_refused, perform, prepare};
 use crate::state::State;
 
 /// How many acknowledged requests are retried after a crash.
@@ -59,6 +59,7 @@ pub fn audit(
     let recovered = State::read(&db)?;
     violations.extend(check::check(known, history, &recovered));
     let (lost, lost_age) = history.lost(recovered.index, killed);
+    prepare(&db)?;
     retry_acknowledged(&db, history, &recovered, random, &mut violations)?;
     retry_unanswered(&db, history, &recovered, &mut violations)?;
     let now = expire(&db, &mut violations)?;
@@ -292,6 +293,7 @@ mod tests {
             what: What::Add,
         };
         let db = Worker::options(Mode::Persistent).open(path).unwrap();
+        prepare(&db).unwrap();
         let mut history = History::new(Mode::Persistent);
         history.add(Record::Begin(operation(Retry::Safe)), Instant::now());
         for retry in retries {

@@ -101,7 +101,7 @@ fn claim_all(db: &Database) -> velocitydb::Result<BTreeSet<Job>> {
         if claimed.is_empty() {
             return Ok(claimable);
         }
-        claimable.extend(claimed.iter().filter_map(|job| Job::of_document(job.id().as_str()?)));
+        claimable.extend(claimed.iter().filter_map(|job| Job::of_document(job.id())));
     }
 }
 

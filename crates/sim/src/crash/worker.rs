@@ -59,7 +59,7 @@ impl Worker {
             Mode::MemoryOnly => Self::options(self.mode).open_in_memory(),
             mode => Self::options(mode).open(&self.path),
         };
-        let db = match opened.and_then(|db| perform::create_accounts(&db).map(|()| db)) {
+        let db = match opened.and_then(|db| perform::prepare(&db).map(|()| db)) {
             Ok(db) => db,
             Err(error) => return send(&Record::Failed { message: format!("opening: {error}") }),
         };

@@ -8,8 +8,8 @@ use std::time::Duration;
 use smallvec::smallvec;
 use velocitydb_core::{
     Action, Body, CollectionName, Command, Condition, DocumentId, Encoded, Expiry, Filter,
-    IndexSpec, Lease, Maintain, MaintainScope, Modify, Object, Operation, Recall, Request,
-    RequestId, Skip, Sort, Time, Update, Value, Write, object,
+    IndexSpec, Lease, Maintain, MaintainScope, Modify, Object, ObjectId, Operation, Recall,
+    Request, RequestId, Skip, Sort, Time, Update, Uuid, Value, Write, object,
 };
 use velocitydb_storage::contract::Random;
 use velocitydb_storage::memory::Memory;
@@ -80,7 +80,7 @@ impl Side {
 }
 
 fn describe(reply: &Reply) -> String {
-    let found: Vec<_> = reply.found.iter().map(|one| (one.id.to_string(), one.version)).collect();
+    let found: Vec<_> = reply.found.iter().map(|one| (one.id.clone(), one.version)).collect();
     format!("{:?} {found:?} {:?}", reply.outcomes, reply.skipped)
 }
 
@@ -105,7 +105,16 @@ impl Maker {
     }
 
     fn id(&mut self) -> DocumentId {
-        DocumentId::new(format!("j{:02}", self.random.within(0..IDS))).unwrap()
+        let number = self.number(0..IDS);
+        let value = match number % 6 {
+            0 => Value::from(format!("j{number:02}")),
+            1 => Value::from(number),
+            2 => Value::from(number as f64 + 0.5),
+            3 => Value::from(ObjectId::from([number as u8; 12])),
+            4 => Value::from(Uuid::from([number as u8; 16])),
+            _ => Value::from(time(number)),
+        };
+        DocumentId::new(value).unwrap()
     }
 
     /// When something is due: about now, or never, or not of the class that is asked for.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use velocitydb_core::{CollectionName, Object, Path, Sort};
+use velocitydb_core::{CollectionName, DocumentId, Object, Path, Sort};
 use velocitydb_storage::contract::Random;
 
 use super::candidate::Candidate;
@@ -22,7 +22,7 @@ use crate::{Database, Error, Filter};
 #[allow(dead_code, reason = "the planner tests from outside use all of it")]
 mod queries;
 
-use queries::{PATHS, Queries, matching, sorted};
+use queries::{PATHS, Queries, id_of, matching, sorted};
 
 const ROUNDS: usize = 12;
 const DOCUMENTS: u64 = 60;
@@ -87,14 +87,18 @@ fn carry_out(
 }
 
 /// The ids that a plan shows, with the places in the order where documents are read.
-fn found(target: &Target<'_>, selection: &Selection<'_>, number: usize) -> Vec<(String, Vec<u8>)> {
+fn found(
+    target: &Target<'_>,
+    selection: &Selection<'_>,
+    number: usize,
+) -> Vec<(DocumentId, Vec<u8>)> {
     let mut found = Vec::new();
     carry_out(target, selection, number, &mut |hit| {
         let place = match hit.record {
             Record::NotFetched => Vec::new(),
             _ => order_key(selection.order, hit).unwrap().to_vec(),
         };
-        found.push((hit.id.to_string(), place));
+        found.push((hit.id.to_owned(), place));
     });
     found
 }
@@ -103,7 +107,7 @@ struct Case<'a> {
     target: Target<'a>,
     filter: Filter,
     sort: Sort,
-    expected: Vec<String>,
+    expected: Vec<DocumentId>,
     shown: String,
 }
 
@@ -176,9 +180,7 @@ impl Case<'_> {
             for number in 0..plans(&self.target, &selection).len() {
                 let plan = describe(&plans(&self.target, &selection)[number]);
                 let mut ids = Vec::new();
-                carry_out(&self.target, &selection, number, &mut |hit| {
-                    ids.push(hit.id.to_string())
-                });
+                carry_out(&self.target, &selection, number, &mut |hit| ids.push(hit.id.to_owned()));
                 assert_eq!(ids.len(), expected.len(), "{need:?}, {plan}: {}", self.shown);
                 if need != Need::Count {
                     ids.sort();
@@ -189,7 +191,7 @@ impl Case<'_> {
     }
 }
 
-fn fill(db: &Database, queries: &mut Queries) -> BTreeMap<String, Object> {
+fn fill(db: &Database, queries: &mut Queries) -> BTreeMap<DocumentId, Object> {
     let docs = db.documents("docs");
     let count = queries.random.within(1..DOCUMENTS);
     for n in 0..INDEXES {
@@ -198,7 +200,7 @@ fn fill(db: &Database, queries: &mut Queries) -> BTreeMap<String, Object> {
     }
     let mut documents = BTreeMap::new();
     for n in 0..count {
-        let (id, fields) = (format!("d{n:03}"), queries.object());
+        let (id, fields) = (id_of(n), queries.object());
         match docs.insert(&id, &fields) {
             Ok(_) => drop(documents.insert(id, fields)),
             // Two documents have the same values, or arrays on two paths of a unique index.
@@ -221,7 +223,7 @@ fn a_union_shows_a_document_once_that_is_named_by_its_id() {
     let snapshot = db.snapshot().unwrap();
     let queried = snapshot.queried(&CollectionName::new("docs").unwrap()).unwrap().unwrap();
     let filter = Filter::from_json(r#"{"$or": [{"_id": "a"}, {"n": 1}]}"#).unwrap();
-    let expected = vec!["a".to_owned(), "b".to_owned()];
+    let expected = ["a", "b"].map(|id| DocumentId::new(id).unwrap()).to_vec();
     let (sort, shown) = (Sort::new(), String::new());
     let case = Case { target: queried.target(), filter, sort, expected, shown };
     case.check_sets(&["n".parse().unwrap()]);

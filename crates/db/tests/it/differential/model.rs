@@ -230,7 +230,14 @@ impl Model {
         };
         let is_applied = matches!(outcome, Outcome::Applied { .. });
         let held = !matches!(outcome, Outcome::Refused(_));
-        Answer::Swapped { is_applied, held, version, index, is_replayed, current }
+        Answer::Swapped {
+            is_applied,
+            held,
+            version,
+            index,
+            is_replayed,
+            current: current.map(Box::new),
+        }
     }
 
     fn insert_many(
@@ -279,7 +286,7 @@ impl Model {
         match reply.as_many() {
             Answer::ManyWritten(all) => {
                 let all = reply.new_ids.into_iter().zip(all);
-                let one = |(id, answer)| Answer::Numbered(id, Box::new(answer));
+                let one = |(id, answer)| Answer::Numbered(Box::new((id, answer)));
                 Answer::ManyWritten(all.map(one).collect())
             }
             failed => failed,

@@ -41,12 +41,8 @@ fn try_run(db: &Database, snapshot: &Snapshot, step: &Step) -> Result<Answer> {
         Step::Batch { operations, context } => return batch(db, operations, context),
         Step::Transaction(steps) => return transaction(db, snapshot, steps),
         Step::Create { collection, min_write, min_read, ids } => {
-            let options = CollectionOptions {
-                min_write: *min_write,
-                min_read: *min_read,
-                ids: *ids,
-                ..CollectionOptions::default()
-            };
+            let options =
+                CollectionOptions { min_write: *min_write, min_read: *min_read, ids: *ids };
             db.create_collection(collection, options)?;
             Answer::Done
         }
@@ -131,7 +127,7 @@ fn number(
     }
     let new = |fields: &Object| NewDocument { id: None, fields: fields.clone(), origin: None };
     let all = handle(db, collection, context).insert_all(documents.iter().map(new))?;
-    let one = |one: &Written| Answer::Numbered(Id::read(&one.id), Box::new(written(one)));
+    let one = |one: &Written| Answer::Numbered(Box::new((Id::read(&one.id), written(one))));
     Ok(Answer::ManyWritten(all.iter().map(one).collect()))
 }
 
@@ -158,7 +154,14 @@ fn compare_and_swap(documents: &Documents, operation: &Operation) -> Result<Answ
     let Swapped { is_applied, held, current, version, refusal, index, is_replayed } = answer;
     assert_eq!(held, refusal.is_none());
     let current = current.as_ref().map(see);
-    Ok(Answer::Swapped { is_applied, held, version, index, is_replayed, current })
+    Ok(Answer::Swapped {
+        is_applied,
+        held,
+        version,
+        index,
+        is_replayed,
+        current: current.map(Box::new),
+    })
 }
 
 fn batch(db: &Database, operations: &[Operation], context: &Context) -> Result<Answer> {
@@ -360,7 +363,7 @@ fn page(find: Find, list: &Bounds) -> Result<Answer> {
     let seen: Vec<_> = page.documents.iter().map(see).collect();
     assert_eq!(pulled, seen, "what is pulled is what is pushed");
     let next = seen.last().map(|one| one.id.clone()).filter(|_| page.next.is_some());
-    Ok(Answer::Page(seen, next))
+    Ok(Answer::Page(seen, next.map(Box::new)))
 }
 
 fn written(one: &Written) -> Answer {

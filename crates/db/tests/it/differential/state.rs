@@ -210,7 +210,7 @@ impl State {
         let has_more = all.len() > limit;
         all.truncate(limit);
         let next = all.last().map(|one| one.id.clone()).filter(|_| has_more);
-        Answer::Page(all, next)
+        Answer::Page(all, next.map(Box::new))
     }
 
     /// Something of the collection, and none of its documents, is about to change.

@@ -375,7 +375,7 @@ pub enum Answer {
         is_replayed: bool,
     },
     /// That of a document without an id of its own.
-    Numbered(Id, Box<Answer>),
+    Numbered(Box<(Id, Answer)>),
     ManyWritten(Vec<Answer>),
     Swapped {
         is_applied: bool,
@@ -383,7 +383,7 @@ pub enum Answer {
         version: u64,
         index: u64,
         is_replayed: bool,
-        current: Option<Seen>,
+        current: Option<Box<Seen>>,
     },
     Batch {
         is_applied: bool,
@@ -394,7 +394,7 @@ pub enum Answer {
         new_ids: Vec<Id>,
     },
     Documents(Vec<Option<Seen>>),
-    Page(Vec<Seen>, Option<Id>),
+    Page(Vec<Seen>, Option<Box<Id>>),
     Count(u64),
     Collections(Vec<(String, u64, u64, u64)>),
     Fields(Option<String>),
