@@ -7,15 +7,20 @@
 use std::iter::Sum;
 use std::ops::ControlFlow;
 
+use velocitydb_storage::Direction;
+
 use super::access::{Access, IndexScan, Range};
 use super::candidate::{Candidate, Estimate};
 use super::progress::{Parts, visit_part};
 use super::target::{Request, Target};
 use crate::Result;
-use crate::keys::INDEXES;
+use crate::keys::{INDEXES, Key};
 
 /// How many entries of a range are counted at the most, unless nothing else says how many there are.
 const COUNTED_MAX: u64 = 64;
+
+/// The bytes of entries that are counted at once, so that no reader's epoch is held for long.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// With a limit up to this and the right order, an index is used without counting.
 const LIMIT_SMALL: u64 = 100;
@@ -194,16 +199,41 @@ fn count_entries(
         let hint = request.remembered.and_then(|hints| hints.of(&range.low[..*prefix]));
         let mut parts = Parts::of(range, scan.direction);
         while count < bound
-            && let Some(part) = parts.next(hint)
+            && let Some(mut part) = parts.next(hint)
         {
-            let _ = visit_part(target.state, INDEXES, &part, scan.direction, |_, _| {
-                count += 1;
-                let is_enough = count >= bound;
-                Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            })?;
+            while let Some(last) = count_piece(target, &part, scan.direction, bound, &mut count)? {
+                match scan.direction {
+                    Direction::Forward => {
+                        part.low = last;
+                        part.low.push(0);
+                    }
+                    Direction::Backward => part.high = Some(last),
+                }
+            }
         }
     }
     Ok(count)
+}
+
+/// Counts entries of a part of a range up to the bound. Returns the last key, if it stopped before that.
+fn count_piece(
+    target: &Target<'_>,
+    part: &Range,
+    direction: Direction,
+    bound: u64,
+    count: &mut u64,
+) -> Result<Option<Key>> {
+    let (mut bytes, mut last) = (0, None);
+    let _ = visit_part(target.state, INDEXES, part, direction, |key, value| {
+        *count += 1;
+        bytes += key.len() + value.len();
+        if *count < bound && bytes < PIECE_BYTES {
+            return Ok(ControlFlow::Continue(()));
+        }
+        last = (*count < bound).then(|| Key::from_slice(key));
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(last)
 }
 
 /// The intersection of two index scans, if that leaves much less to fetch than either of them.
