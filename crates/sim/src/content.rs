@@ -2,8 +2,8 @@
 //!
 //! Every operation has a unique number, from which everything it writes is derived. A full write
 //! begins a *trail* with its number, an update appends its own, and `n` and `pad` are derived from
-//! the trail. So a document that is torn, invented, or lacks an update in its middle is detected
-//! from its content alone.
+//! the trail. So a document that is torn, invented, lacks an update in its middle, or has lost the order
+//! of its fields, is detected from its content alone.
 
 use std::fmt;
 
@@ -103,7 +103,8 @@ fn trail_of(fields: &Object) -> Result<Vec<OperationId>, String> {
     let n = first.base() + updates.iter().map(|update| update.amount()).sum::<i64>();
     let last = updates.last().unwrap_or(first);
     let is_whole = fields.get("n").and_then(Value::as_i64) == Some(n)
-        && fields.get("pad").and_then(Value::as_str) == Some(&last.pad());
+        && fields.get("pad").and_then(Value::as_str) == Some(&last.pad())
+        && fields.keys().eq(["trail", "n", "pad"]);
     match is_whole {
         true => Ok(trail),
         false => Err(format!("its fields are not what operation {last} left")),
@@ -126,6 +127,9 @@ mod tests {
         let mut torn = fields.clone();
         torn.insert("pad", first.pad());
         assert!(trail_of(&torn).is_err());
+        let sorted: Object =
+            ["n", "pad", "trail"].into_iter().map(|name| (name, fields[name].clone())).collect();
+        assert!(trail_of(&sorted).is_err());
         fields.insert("n", 0);
         assert!(trail_of(&fields).is_err());
     }

@@ -307,3 +307,27 @@ fn transfer(
     }
     Ok(Done::Nothing)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_have_their_version_and_are_refused_below_it() {
+        let db = velocitydb::open_in_memory().unwrap();
+        let write = |sequence, effect| {
+            let register = Register { kind: Kind::Note, number: 5 };
+            let what = What::Write { register, effect, compare: Compare::Nothing };
+            let id = OperationId::new(1, 0, sequence);
+            let (level, retry) = (Consistency::Strong, Retry::Unsafe);
+            perform(&db, &Operation { id, level, retry, what }).unwrap()
+        };
+        let imported = OperationId::new(1, 0, 500).imported_version();
+        let Done::Applied { version, .. } = write(500, Effect::Import) else { panic!() };
+        assert_eq!(version, imported);
+        assert_eq!(write(900, Effect::Import), Done::Nothing);
+        write(501, Effect::Delete);
+        assert_eq!(write(1, Effect::Import), Done::Nothing);
+        assert!(matches!(write(900, Effect::Import), Done::Applied { .. }));
+    }
+}
