@@ -151,12 +151,13 @@ fn smaller_queries(query: &Query) -> Vec<Query> {
 }
 
 /// Whether stages that depend on the order still follow a sort: without one, the first row may be
-/// any.
+/// any. Groups are in an order, and rows are not.
 fn keeps_order(pipeline: &[Value], smaller: &[Value]) -> bool {
     let count = |stages: &[Value], word: &str| Value::from(stages).to_json().matches(word).count();
     let depends = ["\"$first\"", "\"$last\"", "\"$limit\"", "\"$skip\""];
-    count(pipeline, "\"$sort\"") == count(smaller, "\"$sort\"")
-        || !depends.iter().any(|word| count(smaller, word) > 0)
+    let has_groups = count(pipeline, "\"$group\"") == count(smaller, "\"$group\"");
+    let is_sorted = count(pipeline, "\"$sort\"") == count(smaller, "\"$sort\"");
+    has_groups && (is_sorted || !depends.iter().any(|word| count(smaller, word) > 0))
 }
 
 /// The object without one of its fields, or with one of them smaller.
