@@ -32,12 +32,12 @@ pub enum Unwritten {
 
 impl Shown {
     /// The object that is printed of a document.
-    pub fn of(&self, document: &Document) -> velocitydb::Result<Object> {
+    pub fn of(self, document: &Document) -> velocitydb::Result<Object> {
         if self.meta { document.to_object_with_meta() } else { document.to_object() }
     }
 
     /// Also what the columns need.
-    pub fn with(&self, csv: &Csv) -> Self {
+    pub fn with(self, csv: &Csv) -> Self {
         Shown { meta: self.meta || csv.columns.as_ref().is_some_and(Columns::have_metadata) }
     }
 }
@@ -81,7 +81,7 @@ impl Output {
     }
 
     /// Writes documents: one in a line, or in one table.
-    pub fn documents(&mut self, documents: &[Document], shown: &Shown) -> Result {
+    pub fn documents(&mut self, documents: &[Document], shown: Shown) -> Result {
         match self.format {
             Format::Json => documents.iter().try_for_each(|one| self.object(&shown.of(one)?)),
             Format::Table => {

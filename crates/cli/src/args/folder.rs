@@ -47,7 +47,7 @@ pub struct WriteOptions {
 }
 
 /// What of a document is printed.
-#[derive(Debug, Clone, ClapArgs)]
+#[derive(Debug, Clone, Copy, ClapArgs)]
 pub struct Shown {
     /// Prints also `_meta`, what the database knows about a document: `version`, `created` and
     /// `modified`, and `expires` and `lease` where it has them

@@ -28,7 +28,7 @@ pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
     } else {
         compared.update(input::update_of_fields(swap.set))?
     };
-    print(&swapped, &shown, output)?;
+    print(&swapped, shown, output)?;
     match swapped.held {
         true => Ok(()),
         false => Err(Failure::NotSwapped { refusal: swapped.refusal }),
@@ -62,7 +62,7 @@ fn compare<'a>(
     Ok(compared)
 }
 
-fn print(swapped: &Swapped, shown: &Shown, output: &mut Output) -> Result {
+fn print(swapped: &Swapped, shown: Shown, output: &mut Output) -> Result {
     let mut result = object! {
         "held": swapped.held,
         "applied": swapped.is_applied,

@@ -74,7 +74,7 @@ pub fn find(args: &args::Find, output: &mut Output) -> Result {
         input::named("--distinct", path.parse::<velocitydb::Path>())?;
         distinct(path, &find.distinct(path)?, output)
     } else if args.page {
-        page(find, projection.as_ref(), &args.shown, output)
+        page(find, projection.as_ref(), args.shown, output)
     } else if args.first {
         first(find.limit(1), projection.is_some(), args, output)
     } else if projection.is_some() {
@@ -100,7 +100,7 @@ fn first(find: Find, is_projected: bool, args: &args::Find, output: &mut Output)
 
 /// Prints one page, and on standard error the argument for the next one: standard output has
 /// only documents.
-fn page(find: Find, projection: Option<&Projection>, shown: &Shown, output: &mut Output) -> Result {
+fn page(find: Find, projection: Option<&Projection>, shown: Shown, output: &mut Output) -> Result {
     let page = find.page()?;
     match projection {
         None => output.documents(&page.documents, shown)?,

@@ -53,7 +53,7 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
         ))?;
     }
     // The version is the token with which a document is completed.
-    output.documents(&claimed.documents, &Shown { meta: true })?;
+    output.documents(&claimed.documents, Shown { meta: true })?;
     match (claimed.documents.len(), claimed.lost.len()) {
         (0, 0) => Err(Failure::NoneFound { collection: args.target.collection }),
         (0, count) => Err(Failure::Lost { count }),
