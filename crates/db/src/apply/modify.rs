@@ -148,9 +148,10 @@ impl Machine {
         let search = search_of(modify, free, now);
         let identity = search.as_ref().map(|search| search.identity(number, limit));
         let is_repeated = identity.filter(|_| show.is_none());
+        let control = Control::of_command();
         let mut kept = self.plans.take_or(is_repeated, &target, || match &search {
-            Some(search) => selection.plan_with(&target, &self.hints.of_search(search)),
-            None => selection.plan(&target),
+            Some(search) => selection.plan_with(&target, &control, &self.hints.of_search(search)),
+            None => selection.plan(&target, &control),
         })?;
         let plan = &mut kept.plan;
         let places = search.as_ref().map(|search| self.hints.places_of(plan, search));
@@ -159,7 +160,6 @@ impl Machine {
             Some(free) => free.accepts(&overlay, number, id, header, now),
             None => Ok(Accept::Yes),
         };
-        let control = Control::of_command();
         let mut execution = Execution::new(&target, &control, plan, &modify.filter);
         execution.accept = free.is_some().then_some(&accept);
         if !places.is_empty() {

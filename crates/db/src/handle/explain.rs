@@ -69,7 +69,7 @@ impl Explanation {
         let passed = Passed::new(target.state);
         let target = &Target { state: &passed, ..target.clone() };
         let begin = Instant::now();
-        let mut plan = selection.plan(target)?;
+        let mut plan = selection.plan(target, control)?;
         let planning = begin.elapsed();
         let mut explanation = Explanation {
             plan: describe_plan(target, &plan, selection),

@@ -11,6 +11,7 @@ use velocitydb_storage::Direction;
 
 use super::access::{Access, IndexScan, Range};
 use super::candidate::{Candidate, Estimate};
+use super::control::Control;
 use super::progress::{Parts, visit_part};
 use super::target::{Request, Target};
 use crate::Result;
@@ -46,8 +47,13 @@ impl Estimate {
     }
 
     /// Estimates all candidates, of which there are at least two.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading indexes, and of `control`.
     pub(super) fn all(
         target: &Target<'_>,
+        control: &Control,
         request: &Request<'_>,
         candidates: &mut [Candidate],
     ) -> Result<()> {
@@ -69,32 +75,30 @@ impl Estimate {
             for candidate in candidates.iter_mut() {
                 let keys = match &candidate.access {
                     Access::Index(_) if is_quick(candidate) => {
-                        Keys::known(request.limit.unwrap_or(LIMIT_SMALL))
+                        Some(Keys::known(request.limit.unwrap_or(LIMIT_SMALL)))
                     }
-                    Access::Index(_) | Access::Union(_) if has_quick => {
-                        candidate.scans().map(|scan| Keys::by_form(target, scan)).sum()
+                    Access::Index(_) | Access::Union(_) => {
+                        let keys = candidate.scans().map(|scan| match has_quick {
+                            true => Ok(Keys::by_form(target, scan)),
+                            false => Keys::counted(target, control, request, scan, bound),
+                        });
+                        Some(keys.sum::<Result<Keys>>()?)
                     }
-                    Access::Index(_) | Access::Union(_) => candidate
-                        .scans()
-                        .map(|scan| Keys::counted(target, request, scan, bound))
-                        .sum::<Result<Keys>>()?,
                     Access::Collection(..) => {
                         candidate.estimate = scan_estimate(request, candidate);
-                        least = least.min(candidate.estimate.cost);
-                        continue;
+                        None
                     }
-                    Access::Nothing | Access::Ids(_) | Access::Intersection(..) => {
-                        least = least.min(candidate.estimate.cost);
-                        continue;
-                    }
+                    Access::Nothing | Access::Ids(_) | Access::Intersection(..) => None,
                 };
-                candidate.estimate = index_estimate(request, candidate, keys.number);
-                // Of a range in the right order no more is read than the limit needs.
-                if keys.is_known || candidate.estimate.keys < bound {
-                    least = least.min(candidate.estimate.cost);
-                } else {
-                    is_open = true;
+                if let Some(keys) = keys {
+                    candidate.estimate = index_estimate(request, candidate, keys.number);
+                    // Of a range in the right order no more is read than the limit needs.
+                    if !keys.is_known && candidate.estimate.keys >= bound {
+                        is_open = true;
+                        continue;
+                    }
                 }
+                least = least.min(candidate.estimate.cost);
             }
             if !is_open || has_quick || bound as f64 * COST_ENTRY >= least {
                 return Ok(());
@@ -121,13 +125,14 @@ impl Keys {
     /// long as the bound does not exceed what the best known plan reads.
     fn counted(
         target: &Target<'_>,
+        control: &Control,
         request: &Request<'_>,
         scan: &IndexScan,
         bound: u64,
     ) -> Result<Self> {
         let by_form = Keys::by_form(target, scan);
         let bound = if by_form.is_known { COUNTED_MAX } else { bound };
-        let counted = count_entries(target, request, scan, bound)?;
+        let counted = count_entries(target, control, request, scan, bound)?;
         if counted < bound {
             return Ok(Keys::known(counted));
         }
@@ -190,6 +195,7 @@ fn index_estimate(request: &Request<'_>, candidate: &Candidate, keys: u64) -> Es
 /// Counts the entries of a scan's ranges, up to the bound, without those that the hints skip.
 fn count_entries(
     target: &Target<'_>,
+    control: &Control,
     request: &Request<'_>,
     scan: &IndexScan,
     bound: u64,
@@ -202,6 +208,7 @@ fn count_entries(
             && let Some(mut part) = parts.next(hint)
         {
             while let Some(last) = count_piece(target, &part, scan.direction, bound, &mut count)? {
+                control.check()?;
                 match scan.direction {
                     Direction::Forward => {
                         part.low = last;

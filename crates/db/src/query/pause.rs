@@ -32,7 +32,7 @@ impl Paused {
         control: &Control,
         selection: &Selection<'_>,
     ) -> Result<Self> {
-        let mut plan = selection.plan(target)?;
+        let mut plan = selection.plan(target, control)?;
         if let (Access::Intersection(..), true) = (&plan.access, plan.is_sorted) {
             // An intersection can only be resumed as a list of its ids.
             let mut ids = Vec::new();

@@ -7,6 +7,7 @@
 use super::access::Access;
 use super::candidate::{Candidate, Estimate};
 use super::candidates::{collection, index_scans, union};
+use super::control::Control;
 use super::estimate::intersection;
 use super::target::{Order, Request, Target};
 use crate::Result;
@@ -25,14 +26,18 @@ pub(crate) struct Plan {
 }
 
 /// Chooses the plan of a request.
-pub(crate) fn plan(target: &Target<'_>, request: &Request<'_>) -> Result<Plan> {
+///
+/// # Errors
+///
+/// Those of reading indexes, and of `control`.
+pub(crate) fn plan(target: &Target<'_>, control: &Control, request: &Request<'_>) -> Result<Plan> {
     let conjuncts = super::candidates::conjuncts(request.filter.predicate());
     let mut candidates = vec![collection(target, request, &conjuncts)];
     if !matches!(candidates[0].access, Access::Ids(_) | Access::Nothing) {
         candidates.extend(index_scans(target, request, &conjuncts));
         candidates.extend(union(target, request, &conjuncts));
         if candidates.len() > 1 {
-            Estimate::all(target, request, &mut candidates)?;
+            Estimate::all(target, control, request, &mut candidates)?;
             candidates.extend(intersection(target, request, &candidates));
         }
     }

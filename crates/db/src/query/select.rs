@@ -54,17 +54,18 @@ impl<'a> Selection<'a> {
     }
 
     /// The plan of this selection.
-    pub(crate) fn plan(&self, target: &Target<'_>) -> Result<Plan> {
-        plan(target, &self.request())
+    pub(crate) fn plan(&self, target: &Target<'_>, control: &Control) -> Result<Plan> {
+        plan(target, control, &self.request())
     }
 
     /// As [`plan`](Self::plan), with the hints for the ranges of indexes.
     pub(crate) fn plan_with(
         &self,
         target: &Target<'_>,
+        control: &Control,
         remembered: &dyn Remembered,
     ) -> Result<Plan> {
-        plan(target, &Request { remembered: Some(remembered), ..self.request() })
+        plan(target, control, &Request { remembered: Some(remembered), ..self.request() })
     }
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn select(
     selection: &Selection<'_>,
     visit: &mut Visit<'_>,
 ) -> Result<Examined> {
-    let mut plan = selection.plan(target)?;
+    let mut plan = selection.plan(target, control)?;
     let mut execution = Execution::new(target, control, &plan, selection.filter);
     run(&mut plan, &mut execution, selection, visit)?;
     Ok(execution.examined)
@@ -84,7 +85,7 @@ pub(crate) fn select(
 /// How many documents match a filter.
 pub(crate) fn count(target: &Target<'_>, control: &Control, filter: &Filter) -> Result<u64> {
     let selection = Selection { need: Need::Count, ..Selection::new(filter) };
-    let mut plan = selection.plan(target)?;
+    let mut plan = selection.plan(target, control)?;
     let mut count = 0;
     let is_counted = allowed_need(target, &plan, &selection) == Need::Count;
     if let (true, Access::Index(scan)) = (is_counted && !plan.access.has_repeats(), &plan.access) {

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use velocitydb::{
-    Accumulator, Database, DocumentId, Documents, Error, Filter, IndexSpec, Mode, Object,
-    PageToken, Pipeline, Projection, Sort, Value, object,
+    Accumulator, Database, Documents, Error, Filter, IndexSpec, Mode, Object, PageToken, Pipeline,
+    Projection, Sort, Value, object,
 };
 use velocitydb_storage::contract::Random;
 
+use crate::differential::id::Id;
 use crate::queries::{Queries, id_of, matching, sorted};
 use crate::world::Home;
 
@@ -28,7 +29,7 @@ fn rounds() -> u64 {
 struct Variants {
     home: Home,
     names: Vec<String>,
-    documents: BTreeMap<DocumentId, Object>,
+    documents: BTreeMap<Id, Object>,
     /// The number of indexes shows what a failure was about.
     specs: Vec<IndexSpec>,
 }
@@ -46,7 +47,7 @@ impl Variants {
         }
         let mut documents = BTreeMap::new();
         for n in 0..count {
-            let (id, fields) = (id_of(n), queries.object());
+            let (id, fields) = (Id::read(&id_of(n)), queries.object());
             match sieve.insert(&id, &fields) {
                 Ok(_) => drop(documents.insert(id, fields)),
                 Err(Error::Duplicate { .. } | Error::Inapplicable { .. }) => {}
@@ -110,8 +111,8 @@ impl Variants {
     }
 }
 
-fn ids(documents: &[velocitydb::Document]) -> Vec<DocumentId> {
-    documents.iter().map(|document| document.id().clone()).collect()
+fn ids(documents: &[velocitydb::Document]) -> Vec<Id> {
+    documents.iter().map(|document| Id::read(document.id())).collect()
 }
 
 /// The ways to documents that were taken, so that a test which takes none of the interesting ones is
@@ -276,8 +277,8 @@ fn pages(
     filter: &Filter,
     sort: &Sort,
     size: u64,
-    between: &mut dyn FnMut(&[DocumentId]),
-) -> Vec<DocumentId> {
+    between: &mut dyn FnMut(&[Id]),
+) -> Vec<Id> {
     let (mut found, mut cursor) = (Vec::new(), None::<PageToken>);
     loop {
         let mut find = docs.find(filter.clone()).sort(sort.clone()).limit(size);
@@ -355,7 +356,7 @@ fn what_is_not_touched_is_on_one_page() {
                 let mut touched = BTreeSet::new();
                 let found = pages(&docs, &filter, &sort, size, &mut |_| {
                     for _ in 0..queries.random.within(0..4) {
-                        let id = id_of(queries.random.within(0..DOCUMENTS + 40));
+                        let id = Id::read(&id_of(queries.random.within(0..DOCUMENTS + 40)));
                         match queries.random.one_in(2) {
                             true => drop(docs.delete(&id).unwrap()),
                             // A unique index may refuse it.
@@ -411,4 +412,26 @@ fn indexes_bound_ranges_before_there_are_statistics() {
     }
     // Where the index leads to most documents, reading them in order is faster.
     assert_eq!(reads(object! { "x": { "$gte": 1 } }), ("collection".to_owned(), COUNT as u64));
+}
+
+/// Entries are counted in pieces of some hundred kilobytes, each behind the one before.
+#[test]
+fn long_entries_are_counted_once_each() {
+    const COUNT: i64 = 6_000;
+    let home = Home::new(Mode::MemoryOnly);
+    let docs = home.db().documents("docs");
+    docs.create_index(IndexSpec::new(Sort::new().ascending("text"))).unwrap();
+    let text = |n: i64| format!("{n:04}{}", "x".repeat(1_500));
+    for n in 0..COUNT {
+        docs.insert(n, object! { "text": text(n) }).unwrap();
+    }
+    for hits in [1, 100, 170, 180, 500, 600] {
+        for sort in [Sort::new().ascending("text"), Sort::new().descending("text")] {
+            let find = docs.find(object! { "text": { "$lt": text(hits) } }).sort(sort);
+            let explained = find.explain().unwrap();
+            assert_eq!(explained.plan["access"], "index".into());
+            assert_eq!(explained.estimate["keys"], Value::from(hits));
+            assert_eq!(explained.returned, hits as u64);
+        }
+    }
 }

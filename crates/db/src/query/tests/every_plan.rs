@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use velocitydb_core::{CollectionName, DocumentId, Object, Path, Sort};
+use velocitydb_core::{CollectionName, Object, Path, Sort};
 use velocitydb_storage::contract::Random;
 
 use super::candidate::Candidate;
@@ -22,6 +22,11 @@ use crate::{Database, Error, Filter};
 #[allow(dead_code, reason = "the planner tests from outside use all of it")]
 mod queries;
 
+#[path = "../../../tests/it/differential/id.rs"]
+#[allow(dead_code, reason = "the differential test uses all of it")]
+mod id;
+
+use id::Id;
 use queries::{PATHS, Queries, id_of, matching, sorted};
 
 const ROUNDS: usize = 12;
@@ -31,7 +36,7 @@ const QUERIES: usize = 120;
 
 /// All plans for a selection, the best one first.
 fn plans(target: &Target<'_>, selection: &Selection<'_>) -> Vec<Plan> {
-    let mut best = selection.plan(target).unwrap();
+    let mut best = selection.plan(target, &Control::new(None, usize::MAX)).unwrap();
     let others = std::mem::take(&mut best.rejected);
     let is_any = matches!(selection.order, Order::Any);
     let plan = |Candidate { access, is_exact, is_sorted, estimate }| Plan {
@@ -87,18 +92,14 @@ fn carry_out(
 }
 
 /// The ids that a plan shows, with the places in the order where documents are read.
-fn found(
-    target: &Target<'_>,
-    selection: &Selection<'_>,
-    number: usize,
-) -> Vec<(DocumentId, Vec<u8>)> {
+fn found(target: &Target<'_>, selection: &Selection<'_>, number: usize) -> Vec<(Id, Vec<u8>)> {
     let mut found = Vec::new();
     carry_out(target, selection, number, &mut |hit| {
         let place = match hit.record {
             Record::NotFetched => Vec::new(),
             _ => order_key(selection.order, hit).unwrap().to_vec(),
         };
-        found.push((hit.id.to_owned(), place));
+        found.push((Id::read(&hit.id.to_owned()), place));
     });
     found
 }
@@ -107,7 +108,7 @@ struct Case<'a> {
     target: Target<'a>,
     filter: Filter,
     sort: Sort,
-    expected: Vec<DocumentId>,
+    expected: Vec<Id>,
     shown: String,
 }
 
@@ -180,7 +181,9 @@ impl Case<'_> {
             for number in 0..plans(&self.target, &selection).len() {
                 let plan = describe(&plans(&self.target, &selection)[number]);
                 let mut ids = Vec::new();
-                carry_out(&self.target, &selection, number, &mut |hit| ids.push(hit.id.to_owned()));
+                carry_out(&self.target, &selection, number, &mut |hit| {
+                    ids.push(Id::read(&hit.id.to_owned()))
+                });
                 assert_eq!(ids.len(), expected.len(), "{need:?}, {plan}: {}", self.shown);
                 if need != Need::Count {
                     ids.sort();
@@ -191,7 +194,7 @@ impl Case<'_> {
     }
 }
 
-fn fill(db: &Database, queries: &mut Queries) -> BTreeMap<DocumentId, Object> {
+fn fill(db: &Database, queries: &mut Queries) -> BTreeMap<Id, Object> {
     let docs = db.documents("docs");
     let count = queries.random.within(1..DOCUMENTS);
     for n in 0..INDEXES {
@@ -200,7 +203,7 @@ fn fill(db: &Database, queries: &mut Queries) -> BTreeMap<DocumentId, Object> {
     }
     let mut documents = BTreeMap::new();
     for n in 0..count {
-        let (id, fields) = (id_of(n), queries.object());
+        let (id, fields) = (Id::read(&id_of(n)), queries.object());
         match docs.insert(&id, &fields) {
             Ok(_) => drop(documents.insert(id, fields)),
             // Two documents have the same values, or arrays on two paths of a unique index.
@@ -223,7 +226,7 @@ fn a_union_shows_a_document_once_that_is_named_by_its_id() {
     let snapshot = db.snapshot().unwrap();
     let queried = snapshot.queried(&CollectionName::new("docs").unwrap()).unwrap().unwrap();
     let filter = Filter::from_json(r#"{"$or": [{"_id": "a"}, {"n": 1}]}"#).unwrap();
-    let expected = ["a", "b"].map(|id| DocumentId::new(id).unwrap()).to_vec();
+    let expected = vec![Id::new("a"), Id::new("b")];
     let (sort, shown) = (Sort::new(), String::new());
     let case = Case { target: queried.target(), filter, sort, expected, shown };
     case.check_sets(&["n".parse().unwrap()]);
