@@ -19,8 +19,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::{
-    CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, NewIds,
-    Object, Origin, Path, Release, Sort, Time, Update, Value, Violations,
+    CollectionName, Consistency, DocumentId, Encoded, Error, Filter, Histogram, IndexName,
+    IndexSpec, NewIds, Object, Origin, Path, Release, Sort, Time, Update, Value, Violations,
 };
 
 pub use encoding::COMMAND_VERSION;
@@ -74,6 +74,16 @@ pub enum Body {
         name: IndexName,
         /// How many documents the step may read, which bounds its duration.
         count_max: u32,
+    },
+    /// Keeps how the entries of an index are distributed, with which queries are planned. Changes nothing
+    /// if there is no such index, or its build is not complete.
+    SetStatistics {
+        /// The index's collection.
+        collection: CollectionName,
+        /// The index's number, which no later index of the same name has.
+        index: u32,
+        /// The distribution of its keys, without its number, with which they begin.
+        histogram: Box<Histogram>,
     },
     /// Drops an index.
     DropIndex {

@@ -54,6 +54,16 @@ pub const INDEX_ENTRIES_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Keys are compared, cached and copied at every step of a search.
 pub const INDEX_KEY_BYTES_MAX: usize = 8 * 1024;
 
+/// The most bounds of a [`Histogram`](crate::Histogram).
+///
+/// A range of less than one in as many entries is not told from an empty one.
+pub const HISTOGRAM_BOUNDS_MAX: usize = 512;
+
+/// How many bytes of a bound a [`Histogram`](crate::Histogram) keeps: 128.
+///
+/// Keys that are equal up to there are not told apart, and a histogram has at most 64 KiB.
+pub const HISTOGRAM_BOUND_BYTES_MAX: usize = 128;
+
 /// The longest dotted path, in bytes of UTF-8.
 ///
 /// Room for several of the longest names; paths are kept in indexes, updates and error messages.

@@ -186,8 +186,8 @@ impl Snapshot {
                 Some(&keys::HIGHEST_ID) => Ok(self.highest_id_problem(key)),
                 Some(&keys::LEASE) => leases::lease_problem(self.state(), key, value),
                 Some(&keys::LEASE_END) => leases::end_problem(self.state(), key),
-                Some(&(keys::INDEX | keys::INDEX_TOTALS | keys::SCHEMA)) => {
-                    Ok(indexes.record_problem(key))
+                Some(&(keys::INDEX | keys::INDEX_TOTALS | keys::HISTOGRAM | keys::SCHEMA)) => {
+                    Ok(indexes.record_problem(key, value))
                 }
                 _ => Ok(None),
             };

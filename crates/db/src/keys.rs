@@ -17,6 +17,7 @@
 //!             'g' | collection (u32 BE)                     highest integer that was an id (i64 LE)
 //!             'i' | collection | index name                 index: number, state, specification
 //!             'k' | index (u32 BE)                          index's totals
+//!             'b' | index (u32 BE)                          index's histogram
 //!             'w' | index (u32 BE)                          dropped index still to be removed
 //!             'l' | collection | id                         lease: what is done at its end, what was set
 //!             'm' | when (i64 ordered) | collection | id    leases by their end
@@ -64,6 +65,7 @@ pub(crate) const SCHEMA: u8 = b'h';
 pub(crate) const HIGHEST_ID: u8 = b'g';
 pub(crate) const INDEX: u8 = b'i';
 pub(crate) const INDEX_TOTALS: u8 = b'k';
+pub(crate) const HISTOGRAM: u8 = b'b';
 pub(crate) const INDEX_PURGE: u8 = b'w';
 pub(crate) const LEASE: u8 = b'l';
 pub(crate) const LEASE_END: u8 = b'm';

@@ -28,8 +28,9 @@ use super::{
 use crate::container::ensure;
 use crate::format::Names;
 use crate::{
-    CollectionName, Consistency, DocumentId, Encoded, Error, Filter, IndexName, IndexSpec, NewIds,
-    Object, Origin, RawObject, RawValue, Release, Result, Sort, Time, Update, Value, decode_varint,
+    CollectionName, Consistency, DocumentId, Encoded, Error, Filter, Histogram, IndexName,
+    IndexSpec, NewIds, Object, Origin, RawObject, RawValue, Release, Result, Sort, Time, Update,
+    Value, decode_varint,
 };
 
 /// The smallest size of a check: a tag, a name of one letter and a number.
@@ -122,6 +123,11 @@ impl<'a> Reader<'a> {
             },
             7 => Body::DropIndex { collection: self.collection()?, name: self.index()? },
             8 => Body::SetSchema { collection: self.collection()?, change: self.schema_change()? },
+            9 => Body::SetStatistics {
+                collection: self.collection()?,
+                index: self.small_number()?,
+                histogram: Box::new(self.histogram()?),
+            },
             _ => return Err(Error::corrupt("the kind of a command is unknown")),
         })
     }
@@ -335,6 +341,12 @@ impl<'a> Reader<'a> {
     fn bytes(&mut self) -> Result<&'a [u8]> {
         let length = usize::try_from(self.number()?).unwrap_or(usize::MAX);
         self.take(length)
+    }
+
+    fn histogram(&mut self) -> Result<Histogram> {
+        let mut bytes = self.bytes()?;
+        let histogram = Histogram::take(&mut bytes).filter(|_| bytes.is_empty());
+        histogram.ok_or(Error::corrupt("a histogram is malformed"))
     }
 
     fn text(&mut self) -> Result<&'a str> {

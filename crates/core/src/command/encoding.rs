@@ -307,6 +307,15 @@ impl<'o, O: Output> Writer<'o, O> {
                 self.text(collection.as_str());
                 return self.schema_change(change);
             }
+            Body::SetStatistics { collection, index, histogram } => {
+                self.byte(9);
+                self.text(collection.as_str());
+                self.number(u64::from(*index));
+                self.out.put_with_length(|bytes| {
+                    histogram.encode_into(bytes);
+                    Ok(())
+                })?;
+            }
         }
         Ok(())
     }

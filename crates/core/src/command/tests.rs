@@ -173,6 +173,11 @@ fn of_collections() -> impl Iterator<Item = Body> {
         Body::DropCollection { name: docs() },
         Body::BuildIndex { collection: docs(), name: name(), count_max: 0 },
         Body::DropIndex { collection: docs(), name: name() },
+        Body::SetStatistics {
+            collection: docs(),
+            index: 300,
+            histogram: Box::new(Histogram::new(9, [&b"a"[..], b"ab", b"b"]).unwrap()),
+        },
     ];
     floors.into_iter().chain(indexes).chain(changes).chain(maintain).chain(others)
 }
@@ -248,6 +253,7 @@ impl Seen {
         note!(self, body, Body {
             Write(_), CreateCollection { .. }, DropCollection { .. }, Maintain(_), Modify(_),
             CreateIndex { .. }, BuildIndex { .. }, DropIndex { .. }, SetSchema { .. },
+            SetStatistics { .. },
         });
         match body {
             Body::Write(write) => {

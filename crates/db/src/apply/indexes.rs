@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use velocitydb_core::{
-    CollectionName, CollectionOptions, DocumentId, DocumentView, IdRef, IndexName, IndexSpec,
-    Refusal, Time, limits,
+    CollectionName, CollectionOptions, DocumentId, DocumentView, Histogram, IdRef, IndexName,
+    IndexSpec, Refusal, Time, limits,
 };
 use velocitydb_storage::{Blob, Bounds, Direction, Overlay, Snapshot};
 
@@ -19,6 +19,7 @@ use super::machine::STEP_BYTES_MAX;
 use super::{Machine, Reply};
 use crate::index::{Definition, Entries, Entry, IndexState, IndexTotals, owner_of};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, Key, SYSTEM};
+use crate::query::Statistics;
 use crate::state::catalog::Index;
 use crate::{Error, Result};
 
@@ -206,6 +207,7 @@ impl Machine {
     ) {
         self.batch.delete(SYSTEM, &keys::index(collection, name));
         self.batch.delete(SYSTEM, &keys::numbered(keys::INDEX_TOTALS, number));
+        self.batch.delete(SYSTEM, &keys::numbered(keys::HISTOGRAM, number));
         self.note_index_purge(number);
         self.hints.forget_index(number);
     }
@@ -256,6 +258,33 @@ impl Machine {
         let has_more = last.is_some();
         self.set_index_state(collection, &definition, state)?;
         Ok(Reply { has_more, ..Reply::default() })
+    }
+
+    /// Keeps the histogram of an index, unless the index was dropped meanwhile.
+    pub(super) fn set_statistics(
+        &mut self,
+        collection: &CollectionName,
+        number: keys::IndexNumber,
+        histogram: &Histogram,
+    ) -> Reply {
+        let is_it = |index: &Index| index.definition.number == number && index.totals.is_ready;
+        let found = self.catalog.collections.get(collection);
+        if !found.is_some_and(|found| found.indexes.iter().any(is_it)) {
+            return Reply::default();
+        }
+        let changed = self.change_collection(collection).expect("it was found");
+        let statistics = Arc::new(Statistics::known(Arc::new(histogram.clone())));
+        for index in changed.indexes.iter_mut().filter(|index| is_it(index)) {
+            index.statistics = statistics.clone();
+            index.totals.analyzed = histogram.entries();
+            index.entries_known = histogram.entries();
+            index.is_changed = true;
+        }
+        let mut bytes = Vec::new();
+        histogram.encode_into(&mut bytes);
+        self.batch.put(SYSTEM, &keys::numbered(keys::HISTOGRAM, number), &bytes);
+        self.changes_name(collection);
+        Reply::default()
     }
 
     /// Adds one document to an index. Returns why it is refused, if it is.

@@ -229,6 +229,9 @@ impl Machine {
             }
             Body::DropIndex { collection, name } => self.drop_index(collection, name),
             Body::SetSchema { collection, change } => self.set_schema(collection, change),
+            Body::SetStatistics { collection, index, histogram } => {
+                Ok(self.set_statistics(collection, *index, histogram))
+            }
         }
     }
 
@@ -439,7 +442,8 @@ pub(crate) fn purpose_of(command: &Command) -> Purpose {
         Body::CreateCollection { .. }
         | Body::CreateIndex { .. }
         | Body::BuildIndex { .. }
-        | Body::SetSchema { .. } => false,
+        | Body::SetSchema { .. }
+        | Body::SetStatistics { .. } => false,
     };
     if frees { Purpose::Free } else { Purpose::Keep }
 }

@@ -263,7 +263,7 @@ fn parts_of(collection: &Collection) -> (u32, u64, SmallVec<[UsableIndex; 4]>) {
     let indexes = ready.map(|index| UsableIndex {
         definition: index.definition.clone(),
         totals: index.totals,
-        statistics: None,
+        statistics: index.statistics.clone(),
     });
     (collection.number, collection.totals.count, indexes.collect())
 }

@@ -14,6 +14,7 @@ use velocitydb_storage::{Bounds, Direction, Snapshot};
 use super::report::Report;
 use crate::index::{Definition, IndexState, IndexTotals, split_entry};
 use crate::keys::{self, CollectionNumber, DOCUMENTS, INDEXES, IndexNumber, SYSTEM};
+use crate::query::decode_histogram;
 use crate::state::catalog::{Catalog, Index};
 use crate::{Error, Result};
 
@@ -196,19 +197,27 @@ impl<'a> Indexes<'a> {
     }
 
     /// What is wrong with a record of an index whose collection or index may not exist.
-    pub(super) fn record_problem(&self, key: &[u8]) -> Option<String> {
+    pub(super) fn record_problem(&self, key: &[u8], value: &[u8]) -> Option<String> {
         let (kind, rest) = key.split_first()?;
         let number = rest.first_chunk::<4>().map(|number| u32::from_be_bytes(*number));
         let is_known = match *kind {
             keys::INDEX | keys::SCHEMA => {
                 number.is_some_and(|number| self.by_collection.contains_key(&number))
             }
-            keys::INDEX_TOTALS => number.is_some_and(|number| self.places.contains_key(&number)),
-            _ => true,
+            _ => number.is_some_and(|number| self.places.contains_key(&number)),
         };
-        let of = if *kind == keys::INDEX_TOTALS { "an index" } else { "a collection" };
-        (!is_known)
-            .then(|| format!("system key {}: of {of} that does not exist", key.escape_ascii()))
+        let of = match *kind {
+            keys::INDEX | keys::SCHEMA => "a collection",
+            _ => "an index",
+        };
+        let problem = match is_known {
+            false => format!("of {of} that does not exist"),
+            true if *kind == keys::HISTOGRAM && decode_histogram(value).is_none() => {
+                "is not a histogram".to_owned()
+            }
+            true => return None,
+        };
+        Some(format!("system key {}: {problem}", key.escape_ascii()))
     }
 }
 

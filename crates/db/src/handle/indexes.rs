@@ -103,6 +103,9 @@ impl Documents {
                 return Err(stopped);
             }
         }
+        // Without this the first plans would be made without statistics.
+        let is_stopped = || cancellation.is_over();
+        db.core().analyze_named(&collection, &name, &is_stopped)?;
         let snapshot = db.snapshot()?;
         let found = snapshot.indexes(&collection)?.into_iter().find(|index| index.name == name);
         match found.map(|index| index.state) {

@@ -1,7 +1,5 @@
 //! [`Queried`]: a collection in one state, with everything that a query needs to know about it.
 
-use std::sync::Arc;
-
 use smallvec::SmallVec;
 use velocitydb_core::{CollectionName, Consistency, Time};
 
@@ -67,8 +65,7 @@ impl Database {
         for index in published.iter().flat_map(|list| &**list) {
             let totals = catalog::index_totals(snapshot.state(), index.definition.number)?;
             if let Some(totals) = totals.filter(|totals| totals.is_ready) {
-                let statistics = index.statistics.load_full();
-                let definition = Arc::clone(&index.definition);
+                let (definition, statistics) = (index.definition.clone(), index.statistics.clone());
                 indexes.push(UsableIndex { definition, totals, statistics });
             }
         }
@@ -86,7 +83,7 @@ impl Snapshot {
         let indexes = ready.map(|index| UsableIndex {
             definition: index.definition,
             totals: index.totals,
-            statistics: None,
+            statistics: index.statistics,
         });
         Queried::new(self.clone(), number, totals, indexes.collect()).map(Some)
     }

@@ -43,6 +43,8 @@ pub(crate) struct IndexTotals {
     pub(crate) multikey: u64,
     /// Whether queries may use it.
     pub(crate) is_ready: bool,
+    /// Entries that it had when its statistics were made; 0 if they never were.
+    pub(crate) analyzed: u64,
 }
 
 const BUILDING: u8 = 0;
@@ -167,13 +169,17 @@ impl IndexTotals {
         let mut bytes = vec![u8::from(self.is_ready)];
         encode_varint(self.entries, &mut bytes);
         encode_varint(self.multikey, &mut bytes);
+        if self.analyzed > 0 {
+            encode_varint(self.analyzed, &mut bytes);
+        }
         bytes
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (&ready, mut rest) = bytes.split_first()?;
         let (entries, multikey) = (decode_varint(&mut rest)?, decode_varint(&mut rest)?);
-        let totals = IndexTotals { entries, multikey, is_ready: ready == 1 };
+        let analyzed = if rest.is_empty() { 0 } else { decode_varint(&mut rest)? };
+        let totals = IndexTotals { entries, multikey, is_ready: ready == 1, analyzed };
         (rest.is_empty() && ready <= 1).then_some(totals)
     }
 
@@ -210,8 +216,10 @@ mod tests {
                 assert!(Definition::decode(&bytes[..length]).is_none());
             }
         }
-        let totals = IndexTotals { entries: 1_000, multikey: 2, is_ready: true };
-        assert_eq!(IndexTotals::decode(&totals.encode()), Some(totals));
+        let totals = IndexTotals { entries: 1_000, multikey: 2, is_ready: true, analyzed: 0 };
+        for totals in [totals, IndexTotals { analyzed: 900, ..totals }] {
+            assert_eq!(IndexTotals::decode(&totals.encode()), Some(totals));
+        }
         assert!(totals.is_multikey(1) && !totals.is_multikey(0));
     }
 }

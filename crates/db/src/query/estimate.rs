@@ -15,7 +15,7 @@ use super::control::Control;
 use super::progress::{Parts, visit_part};
 use super::target::{Request, Target};
 use crate::Result;
-use crate::keys::{INDEXES, Key};
+use crate::keys::{self, INDEXES, Key};
 
 /// How many entries of a range are counted at the most, unless nothing else says how many there are.
 const COUNTED_MAX: u64 = 64;
@@ -79,7 +79,7 @@ impl Estimate {
                     }
                     Access::Index(_) | Access::Union(_) => {
                         let keys = candidate.scans().map(|scan| match has_quick {
-                            true => Ok(Keys::by_form(target, scan)),
+                            true => Keys::by_form(target, scan),
                             false => Keys::counted(target, control, request, scan, bound),
                         });
                         Some(keys.sum::<Result<Keys>>()?)
@@ -130,31 +130,44 @@ impl Keys {
         scan: &IndexScan,
         bound: u64,
     ) -> Result<Self> {
-        let by_form = Keys::by_form(target, scan);
-        let bound = if by_form.is_known { COUNTED_MAX } else { bound };
+        if bound > COUNTED_MAX {
+            let by_form = Keys::by_form(target, scan)?;
+            if by_form.is_known {
+                return Ok(Keys::known(by_form.number.max(COUNTED_MAX)));
+            }
+        }
         let counted = count_entries(target, control, request, scan, bound)?;
         if counted < bound {
             return Ok(Keys::known(counted));
         }
+        let by_form = Keys::by_form(target, scan)?;
         Ok(Keys { number: by_form.number.max(counted), ..by_form })
     }
 
     /// The entries that a scan reads, by the statistics of its index, or without them by its form.
-    fn by_form(target: &Target<'_>, scan: &IndexScan) -> Self {
+    fn by_form(target: &Target<'_>, scan: &IndexScan) -> Result<Self> {
         let number = scan.definition.number;
         let index = target.indexes.iter().find(|index| index.definition.number == number);
-        let Some(index) = index else { return Keys::known(0) };
+        let Some(index) = index else { return Ok(Keys::known(0)) };
         let entries = index.totals.entries as f64;
-        if let Some(statistics) = &index.statistics {
-            let part = |range: &Range| statistics.part_of(&range.low, range.high.as_deref());
+        let histogram = index.statistics.histogram(target.state, number)?;
+        // An index that has doubled since may have its new entries anywhere.
+        if let Some(histogram) = histogram.filter(|known| known.entries() as f64 >= entries / 2.0) {
+            // A key that is not of the index bounds nothing in it.
+            let prefix = keys::entries(number);
+            let part = |range: &Range| {
+                let low = range.low.strip_prefix(&prefix[..]).unwrap_or_default();
+                let high = range.high.as_ref().and_then(|high| high.strip_prefix(&prefix[..]));
+                histogram.part_of(low, high)
+            };
             let part = scan.ranges.iter().map(part).sum::<f64>().min(1.0);
-            return Keys::known((part * entries) as u64);
+            return Ok(Keys::known((part * entries) as u64));
         }
         let is_range =
             scan.ranges.iter().zip(&scan.prefixes).any(|(range, prefix)| range.low.len() > *prefix);
         let each = SELECTIVITY.powi(scan.fixed as i32) * if is_range { 0.3 } else { 1.0 };
         let number = ((each * scan.ranges.len() as f64).min(1.0) * entries) as u64;
-        Keys { number, is_known: scan.fixed == 0 && !is_range }
+        Ok(Keys { number, is_known: scan.fixed == 0 && !is_range })
     }
 }
 

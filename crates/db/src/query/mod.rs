@@ -45,5 +45,5 @@ pub(crate) use pause::Paused;
 pub(crate) use plan::Plan;
 pub(crate) use progress::{RangeProgress, ScannedRange, Verdict};
 pub(crate) use select::{Selection, allowed_need, count, order_key, run, select};
-pub(crate) use statistics::Statistics;
+pub(crate) use statistics::{Statistics, analyze, decode as decode_histogram};
 pub(crate) use target::{Order, Remembered, Target, UsableIndex};

@@ -34,7 +34,7 @@ pub(crate) struct UsableIndex {
     pub(crate) definition: Arc<Definition>,
     pub(crate) totals: IndexTotals,
     /// The distribution of its values, if it has been analysed.
-    pub(crate) statistics: Option<Arc<Statistics>>,
+    pub(crate) statistics: Arc<Statistics>,
 }
 
 /// What a plan has to find.

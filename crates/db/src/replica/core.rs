@@ -15,10 +15,10 @@ use super::{Alarm, Local, Maintained, Pipeline, Proposer};
 use crate::apply::{Committed, Machine, Reply};
 use crate::environment::Environment;
 use crate::options::Options;
-use crate::query::Statistics;
+use crate::query;
 use crate::replica::KnownOutcome;
 use crate::state::catalog::{self, is_stale};
-use crate::state::names::Names;
+use crate::state::names::{Names, PublishedIndex};
 use crate::state::{DueNext, Views};
 use crate::{Error, Result};
 
@@ -59,6 +59,9 @@ impl Core {
                 }
                 for (index, collection) in &committed.stale {
                     names.note_stale(*index, collection.clone());
+                }
+                if !committed.stale.is_empty() {
+                    alarm.wake_to_analyze();
                 }
             }
         });
@@ -216,6 +219,42 @@ impl Core {
         Ok(self.submit(body, None, level)?.has_more)
     }
 
+    /// Makes the statistics of an index, unless they are still good. Returns false when it was stopped.
+    pub(crate) fn analyze_index(
+        &self,
+        collection: &CollectionName,
+        index: &PublishedIndex,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<bool> {
+        let (number, state) = (index.definition.number, self.engine.snapshot()?);
+        let Some(totals) = catalog::index_totals(&*state, number)? else { return Ok(true) };
+        if !is_stale(totals.analyzed, totals.entries) {
+            return Ok(true);
+        }
+        let Some(histogram) = query::analyze(&*state, number, is_stopped)? else {
+            return Ok(false);
+        };
+        let (collection, histogram) = (collection.clone(), Box::new(histogram));
+        let body = Body::SetStatistics { collection, index: number, histogram };
+        self.submit(body, None, Consistency::Local)?;
+        Ok(true)
+    }
+
+    /// As [`analyze_index`](Self::analyze_index), of an index with this name, if there is one.
+    pub(crate) fn analyze_named(
+        &self,
+        collection: &CollectionName,
+        name: &IndexName,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<()> {
+        let indexes = self.names.get(collection).and_then(|published| published.indexes);
+        let index = indexes.iter().flat_map(|indexes| &**indexes);
+        for index in index.filter(|index| index.definition.name == *name) {
+            self.analyze_index(collection, index, is_stopped)?;
+        }
+        Ok(())
+    }
+
     /// Continues an index build that no caller drives. Returns whether there is more to do.
     fn build_next(&self) -> Result<bool> {
         let Some((collection, name)) = self.names.first_building() else { return Ok(false) };
@@ -244,18 +283,12 @@ impl Maintained for Core {
 
     fn analyze(&self, is_stopped: &dyn Fn() -> bool) -> Result<()> {
         while let Some((number, collection)) = self.names.take_stale() {
-            let Some(index) = self.names.index(&collection, number) else { continue };
-            let known = index.statistics.load().as_ref().map_or(0, |known| known.entries);
-            let state = self.engine.snapshot()?;
-            let Some(totals) = catalog::index_totals(&*state, number)? else { continue };
-            if !is_stale(known, totals.entries) {
-                continue;
-            }
-            let Some(found) = Statistics::collect(&*state, number, is_stopped)? else {
+            if let Some(index) = self.names.index(&collection, number)
+                && !self.analyze_index(&collection, &index, is_stopped)?
+            {
                 self.names.note_stale(number, collection);
                 return Ok(());
-            };
-            index.statistics.store(Some(Arc::new(found)));
+            }
         }
         Ok(())
     }
@@ -266,3 +299,7 @@ const STEP_DOCUMENTS: u32 = 512;
 
 /// The longest single wait of the maintenance thread, which bounds its delay when the clock is set.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+#[path = "tests/statistics.rs"]
+mod tests;

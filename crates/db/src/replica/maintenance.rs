@@ -26,6 +26,10 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// another are collected meanwhile, so that not each is a command of its own.
 const GATHERING: Duration = Duration::from_millis(1);
 
+/// How many times as long as an analysis of indexes the pause after it is, since while an index grows its
+/// statistics are stale again and again.
+const ANALYSIS_PAUSE: u32 = 20;
+
 /// The databases of this process that the thread maintains.
 static SERVICE: Service = Service { served: Mutex::new(Served::new()), changed: Condvar::new() };
 
@@ -74,6 +78,8 @@ struct Agenda {
     not_before: Instant,
     /// Whether much may have been deleted since space was last returned.
     reclaims: bool,
+    /// Indexes are not analysed again before this.
+    analyzes: Instant,
 }
 
 /// How a database wakes the thread.
@@ -88,6 +94,8 @@ struct State {
     expiry_next: Option<Time>,
     /// Whether there is something to do at once.
     is_wanted: bool,
+    /// Whether there are indexes to be analysed.
+    has_stale: bool,
 }
 
 impl Alarm {
@@ -101,6 +109,13 @@ impl Alarm {
             (Some(before), Some(now)) => now < before,
         };
         if is_earlier {
+            SERVICE.wake();
+        }
+    }
+
+    /// Reports that the statistics of an index are stale.
+    pub(crate) fn wake_to_analyze(&self) {
+        if !std::mem::replace(&mut self.state.lock().has_stale, true) {
             SERVICE.wake();
         }
     }
@@ -131,7 +146,7 @@ impl Maintenance {
         served.next_number += 1;
         // An interrupted index build does not wait for the first tick.
         let (tick, not_before) = (Instant::now(), Instant::now());
-        let agenda = Agenda { tick, not_before, reclaims: false };
+        let agenda = Agenda { tick, not_before, reclaims: false, analyzes: tick };
         served.databases.push(Client { number, database, agenda, is_busy: false });
         SERVICE.changed.notify_all();
         Ok(Maintenance { alarm, number })
@@ -170,13 +185,15 @@ impl Served {
 impl Client {
     /// When the database is to be maintained.
     fn due(&self) -> Instant {
-        let Agenda { tick, not_before, .. } = self.agenda;
+        let Agenda { tick, not_before, analyzes, .. } = self.agenda;
         let state = self.database.alarm().state.lock();
         if state.is_wanted {
             return not_before;
         }
         let expiry = state.expiry_next.map(|time| self.database.instant_of(time));
-        expiry.map_or(tick, |expiry| tick.min(expiry)).max(not_before)
+        let analysis = state.has_stale.then_some(analyzes);
+        let others = expiry.into_iter().chain(analysis);
+        others.fold(tick, Instant::min).max(not_before)
     }
 }
 
@@ -219,20 +236,18 @@ fn look_after(database: &dyn Maintained, agenda: Agenda) -> Option<Agenda> {
     match database.maintenance_step() {
         // What a bounded step has left does not wait for the next tick.
         Ok(true) => {
-            Some(Agenda { not_before: Instant::now(), tick: Instant::now(), reclaims: true })
+            let now = Instant::now();
+            Some(Agenda { not_before: now, tick: now, reclaims: true, ..agenda })
         }
         Ok(false) => {
             if is_tick || reclaims {
                 // A failure is reported to the next writer.
                 let _ = database.reclaim();
             }
-            if is_tick {
-                // Plans do without statistics that cannot be read; the failure is reported to the next
-                // reader.
-                let _ = database.analyze(&|| database.alarm().is_stopped.load(Ordering::Relaxed));
-            }
-            let not_before = Instant::now() + GATHERING;
-            Some(Agenda { not_before, tick: Instant::now() + TICK, reclaims: false })
+            let analyzes = analyze(database, agenda.analyzes);
+            let now = Instant::now();
+            let (not_before, tick) = (now + GATHERING, now + TICK);
+            Some(Agenda { not_before, tick, reclaims: false, analyzes })
         }
         Err(error) if error.cause().is_poisoned() => None,
         Err(error) => {
@@ -240,10 +255,26 @@ fn look_after(database: &dyn Maintained, agenda: Agenda) -> Option<Agenda> {
                 // This may make room for the next attempt.
                 let _ = database.reclaim();
             }
-            let not_before = Instant::now() + PAUSE_AFTER_FAILURE;
-            Some(Agenda { not_before, tick: Instant::now() + TICK, reclaims })
+            let now = Instant::now();
+            let (not_before, tick) = (now + PAUSE_AFTER_FAILURE, now + TICK);
+            Some(Agenda { not_before, tick, reclaims, ..agenda })
         }
     }
+}
+
+/// Analyses indexes that have changed much, unless that is not due before a later time. Returns when it
+/// may be done again.
+fn analyze(database: &dyn Maintained, due: Instant) -> Instant {
+    let begin = Instant::now();
+    if due > begin {
+        return due;
+    }
+    database.alarm().state.lock().has_stale = false;
+    // Plans do without statistics that cannot be made; the failure is reported to the next reader or
+    // writer.
+    let _ = database.analyze(&|| database.alarm().is_stopped.load(Ordering::Relaxed));
+    let end = Instant::now();
+    end + (end - begin) * ANALYSIS_PAUSE
 }
 
 #[cfg(test)]

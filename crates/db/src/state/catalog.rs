@@ -16,6 +16,7 @@ use velocitydb_storage::{Batch, Bounds, Direction, Snapshot};
 
 use crate::index::{Definition, IndexTotals};
 use crate::keys::{self, CollectionNumber, IndexNumber, SYSTEM};
+use crate::query::Statistics;
 use crate::state::collection_schema::CollectionSchema;
 use crate::{Error, Result};
 
@@ -192,11 +193,13 @@ pub(crate) struct Index {
     pub(crate) is_changed: bool,
     /// How many entries it had when statistics were last requested.
     pub(crate) entries_known: u64,
+    pub(crate) statistics: Arc<Statistics>,
 }
 
 impl Index {
     pub(crate) fn new(definition: Arc<Definition>, totals: IndexTotals) -> Self {
-        Index { definition, totals, is_changed: false, entries_known: 0 }
+        let (entries_known, statistics) = (totals.analyzed, Arc::default());
+        Index { definition, totals, is_changed: false, entries_known, statistics }
     }
 }
 

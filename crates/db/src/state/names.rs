@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use rapidhash::fast::RandomState;
 use smallvec::SmallVec;
@@ -40,15 +40,15 @@ pub(crate) struct Published {
     pub(crate) entry: CollectionEntry,
     /// The indexes that can be used, if it has any. Whether one is ready in a certain state, its
     /// totals in that state say.
-    pub(crate) indexes: Option<Arc<[Arc<PublishedIndex>]>>,
+    pub(crate) indexes: Option<Arc<[PublishedIndex]>>,
 }
 
 /// What readers know of an index.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PublishedIndex {
     pub(crate) definition: Arc<Definition>,
-    /// The distribution of its values, once it was analysed.
-    pub(crate) statistics: ArcSwapOption<Statistics>,
+    /// The distribution of its values.
+    pub(crate) statistics: Arc<Statistics>,
 }
 
 /// The names of all collections, and the work lists for their indexes.
@@ -99,7 +99,7 @@ impl Names {
         &self,
         collection: &CollectionName,
         number: IndexNumber,
-    ) -> Option<Arc<PublishedIndex>> {
+    ) -> Option<PublishedIndex> {
         let indexes = self.get(collection)?.indexes?;
         indexes.iter().find(|index| index.definition.number == number).cloned()
     }
@@ -116,15 +116,14 @@ impl Names {
             published.is_some() && published != stays
         };
         let dropped: Vec<_> = changed.iter().filter(is_dropped).cloned().collect();
-        self.replace(dropped.iter(), |_, _| None);
+        self.replace(dropped.iter(), |_| None);
         dropped
     }
 
     /// Publishes the committed state of these names.
     pub(crate) fn publish(&self, catalog: &Catalog, changed: &[CollectionName]) {
-        self.replace(changed.iter(), |name, before| {
-            let collection = catalog.collections.get(name)?;
-            Some(Published::of(collection, before.filter(|one| one.is_of(collection))))
+        self.replace(changed.iter(), |name| {
+            catalog.collections.get(name).map(|collection| Published::of(collection))
         });
         let mut building = self.building.lock();
         for name in changed {
@@ -141,7 +140,7 @@ impl Names {
         let mut shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::default()).collect();
         let (mut building, mut stale) = (BTreeMap::new(), BTreeMap::new());
         for (name, collection) in &catalog.collections {
-            shards[self.shard_of(name)].insert(name.clone(), Published::of(collection, None));
+            shards[self.shard_of(name)].insert(name.clone(), Published::of(collection));
             let unfinished = unfinished(collection);
             if !unfinished.is_empty() {
                 building.insert(name.clone(), unfinished);
@@ -162,7 +161,7 @@ impl Names {
     fn replace<'a>(
         &self,
         names: impl Iterator<Item = &'a CollectionName>,
-        published: impl Fn(&CollectionName, Option<&Published>) -> Option<Published>,
+        published: impl Fn(&CollectionName) -> Option<Published>,
     ) {
         let mut names: Vec<_> = names.map(|name| (self.shard_of(name), name)).collect();
         names.sort_by_key(|(number, _)| *number);
@@ -172,7 +171,7 @@ impl Names {
             #[cfg(test)]
             self.copied.fetch_add(shard.len(), std::sync::atomic::Ordering::Relaxed);
             for (_, name) in names {
-                match published(name, shard.get(*name)) {
+                match published(name) {
                     Some(published) => drop(shard.insert((*name).clone(), published)),
                     None => drop(shard.remove(*name)),
                 }
@@ -200,26 +199,17 @@ impl Names {
 }
 
 impl Published {
-    /// A collection as it is in the catalog; the statistics of its indexes are kept.
-    fn of(collection: &Collection, before: Option<&Published>) -> Self {
+    /// A collection as it is in the catalog.
+    fn of(collection: &Collection) -> Self {
         let entry = CollectionEntry { number: collection.number, options: collection.options };
-        let known = before.and_then(|before| before.indexes.as_deref()).unwrap_or_default();
         let ready = collection.indexes.iter().filter(|index| index.totals.is_ready);
         let indexes: Arc<[_]> = ready
-            .map(|index| {
-                let number = index.definition.number;
-                let known = known.iter().find(|one| one.definition.number == number);
-                known.cloned().unwrap_or_else(|| {
-                    let definition = index.definition.clone();
-                    Arc::new(PublishedIndex { definition, statistics: ArcSwapOption::empty() })
-                })
+            .map(|index| PublishedIndex {
+                definition: index.definition.clone(),
+                statistics: index.statistics.clone(),
             })
             .collect();
         Published { entry, indexes: (!indexes.is_empty()).then_some(indexes) }
-    }
-
-    fn is_of(&self, collection: &Collection) -> bool {
-        self.entry.number == collection.number
     }
 }
 
