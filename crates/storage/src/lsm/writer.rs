@@ -34,6 +34,10 @@ use crate::{Error, Keyspace, Part, Purpose, Result, parts};
 /// How much is written before the marker is updated.
 const UNMARKED_BYTES_MAX: u64 = 1 << 20;
 
+/// The journals that closing leaves to be read by the next opening, which takes a few milliseconds. Longer
+/// ones are flushed to tables.
+const CLOSED_JOURNAL_BYTES_MAX: u64 = 512 << 10;
+
 /// What a flush writes in addition to the content of the memtables: lists of tables.
 const FLUSH_BYTES: u64 = 256 << 10;
 
@@ -218,8 +222,12 @@ impl Writer {
 
     /// Whether journals are too long to read again when opening, or to keep if room is short.
     pub(super) fn has_long_journals(&self) -> bool {
+        self.has_journals_above(JOURNAL_BYTES_MIN)
+    }
+
+    fn has_journals_above(&self, bytes_min: u64) -> bool {
         let bytes = journal::occupied_bytes(&self.folder.store());
-        bytes.is_ok_and(|bytes| bytes >= JOURNAL_BYTES_MIN || self.is_worth_restarting(bytes))
+        bytes.is_ok_and(|bytes| bytes >= bytes_min || self.is_worth_restarting(bytes))
     }
 
     /// Whether there is room to start the journals anew: flushing their content needs room first.
@@ -420,7 +428,9 @@ impl Drop for Writer {
         }
         if is_working && persisted.is_ok() {
             // The store is complete without this, and a drop cannot return an error.
-            if self.has_long_journals() && self.flush().is_ok_and(|is_flushed| is_flushed) {
+            if self.has_journals_above(CLOSED_JOURNAL_BYTES_MAX)
+                && self.flush().is_ok_and(|is_flushed| is_flushed)
+            {
                 let _ = self.restart_journals();
             } else {
                 let _ = self.mark();

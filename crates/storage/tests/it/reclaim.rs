@@ -100,6 +100,28 @@ fn a_long_journal_ends_with_the_engine_that_wrote_it() {
     assert!(velocitydb_storage::lsm::verify(folder.path()).unwrap().findings.is_empty());
 }
 
+/// Commands of a command line each open an engine, write a little and close it. The journal stays short, and
+/// closing writes no table for much less than what it may leave in the journal.
+#[test]
+fn many_engines_that_each_write_a_little_leave_little_to_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LsmOptions::new(folder.path(), &["first", "second"]);
+    for number in 0..100_u32 {
+        let engine = Lsm::open(options.clone()).unwrap();
+        assert!(engine.stats().journal_bytes <= MIB / 2, "{} bytes", engine.stats().journal_bytes);
+        let mut batch = Batch::new();
+        for key in number * 10..number * 10 + 10 {
+            batch.put(FIRST, &key.to_be_bytes(), &[number as u8; 30_000]);
+        }
+        engine.commit(&batch, Durability::Disk).unwrap();
+    }
+    let engine = Lsm::open(options).unwrap();
+    assert_eq!(content(&engine).unwrap()[0].len(), 1_000);
+    let tables = crate::folder::Image::take(folder.path()).files.into_keys();
+    let tables = tables.filter(|path| path.to_string_lossy().contains("tables")).count();
+    assert!(tables < 70, "{tables} tables");
+}
+
 /// Journals are started anew under new numbers, and the old ones removed oldest first: a crash at any
 /// moment of that leaves a folder with all data.
 #[test]
