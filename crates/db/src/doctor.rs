@@ -10,6 +10,7 @@ pub(crate) mod report;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 use velocitydb_core::Time;
 use velocitydb_storage::{Bounds, Direction, lsm, mode};
@@ -34,7 +35,16 @@ use crate::{Error, Result};
 /// When the folder cannot be read at all, is in use, or is not a data folder. Problems of its
 /// content are not errors, but are in the report.
 pub fn doctor(path: impl AsRef<Path>) -> Result<Report> {
-    let verified = lsm::verify(path.as_ref())?;
+    doctor_within(path, Duration::ZERO)
+}
+
+/// As [`doctor`], of a folder that others may still have open for `wait`.
+///
+/// # Errors
+///
+/// As for [`doctor`].
+pub fn doctor_within(path: impl AsRef<Path>, wait: Duration) -> Result<Report> {
+    let verified = lsm::verify(path.as_ref(), wait)?;
     let findings = verified.findings.into_iter();
     let mut report = Report { files: verified.files_sound.len() as u64, ..Report::default() };
     report.note_all(findings.map(|finding| format!("{}: {}", finding.place, finding.what)));
@@ -43,7 +53,8 @@ pub fn doctor(path: impl AsRef<Path>) -> Result<Report> {
         return Ok(report);
     }
     // Only the engine is opened: `Database` would refuse a damaged state.
-    let storage = mode::Options { path: Some(path.as_ref().into()), ..Options::new().storage };
+    let path = Some(path.as_ref().into());
+    let storage = mode::Options { path, wait, ..Options::new().storage };
     let engine = mode::open(&storage)?;
     Snapshot::of_everything(engine.snapshot()?).check_into(&mut report)?;
     Ok(report)

@@ -47,8 +47,8 @@ pub use apply::{
     REQUEST_DOCUMENT_BYTES_MAX,
 };
 pub use cancellation::Cancellation;
-pub use doctor::doctor;
 pub use doctor::report::{PROBLEMS_MAX, Report};
+pub use doctor::{doctor, doctor_within};
 pub use environment::{Environment, SystemEnvironment, now};
 pub use error::{Error, RefusedBatch, Result};
 pub use handle::aggregate::Aggregate;

@@ -100,6 +100,13 @@ impl Options {
         self
     }
 
+    /// How long opening waits for another process or handle to close the folder. By default it fails at
+    /// once; commands that each have a folder open for a moment can wait for each other.
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.storage.wait = wait;
+        self
+    }
+
     /// For how long the last version of a deleted document is remembered, so that a document inserted
     /// under the same id continues it. The default is 24 hours.
     pub fn tombstone_retention(self, tombstone_retention: Duration) -> Self {

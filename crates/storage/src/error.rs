@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::lsm::FORMAT_BEFORE;
 
@@ -52,10 +53,12 @@ pub enum Error {
         reason: String,
     },
     /// Another process, or another handle in this one, has the data folder open.
-    #[error("the data folder {path} is in use by another process or handle; close that one first", path = path.display())]
+    #[error("the data folder {path} is in use by another process or handle{still}; close that one first", path = path.display(), still = still(*waited))]
     Locked {
         /// The data folder.
         path: PathBuf,
+        /// How long opening has waited for it.
+        waited: Duration,
     },
     /// The data folder has a format that this version does not read.
     #[error("the data folder {path} has format {found}, and this version reads format {supported}; {advice}", path = path.display(), advice = format_advice(path, *found, *supported))]
@@ -113,6 +116,11 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// For how long a folder that is still in use was waited for.
+fn still(waited: Duration) -> String {
+    if waited.is_zero() { String::new() } else { format!(", also after waiting {waited:?}") }
 }
 
 /// What the user can do about a folder of another format.

@@ -99,6 +99,8 @@ fn class_of_storage(error: &StorageError) -> ErrorClass {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::error::every::every_variant;
 
@@ -137,7 +139,7 @@ mod tests {
     fn what_is_retryable_is_a_conflict_or_unavailable() {
         let of_storage = [
             StorageError::Poisoned { reason: String::new() },
-            StorageError::Locked { path: "/data".into() },
+            StorageError::Locked { path: "/data".into(), waited: Duration::ZERO },
             StorageError::Corrupt { place: String::new(), what: String::new() },
             StorageError::Invalid { what: String::new() },
         ];

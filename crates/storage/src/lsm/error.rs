@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::Error;
 
@@ -48,7 +49,7 @@ pub(super) fn store(
                 _ => io(action, path, error),
             }
         }
-        fjall::Error::Locked => Error::Locked { path: path.to_owned() },
+        fjall::Error::Locked => Error::Locked { path: path.to_owned(), waited: Duration::ZERO },
         fjall::Error::Poisoned => Error::Poisoned {
             reason: "the store stopped after a failure in the background".to_owned(),
         },

@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::error;
 use super::marker;
@@ -10,6 +12,8 @@ use crate::{Error, Result};
 
 /// The lock file, which is locked while the folder is open; empty.
 const LOCK_FILE_NAME: &str = "LOCK";
+/// The pause between two attempts to lock a folder: the system has no lock with a deadline.
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
 /// The folder of the store.
 const STORE_FOLDER_NAME: &str = "store";
 
@@ -20,14 +24,15 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Locks the folder, and creates it if it is missing.
-    pub(super) fn create(path: &Path) -> Result<Self> {
+    /// Locks the folder as [`open`](Self::open) does, and creates it if it is missing.
+    pub(super) fn create(path: &Path, wait: Duration) -> Result<Self> {
         fs::create_dir_all(path).map_err(|error| error::io("creating", path, &error))?;
-        Folder::open(path)
+        Folder::open(path, wait)
     }
 
-    /// Locks an existing folder. Writes nothing into a folder that has foreign files.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    /// Locks an existing folder, which others may have locked for `wait` longer. Writes nothing into a
+    /// folder that has foreign files.
+    pub(super) fn open(path: &Path, wait: Duration) -> Result<Self> {
         check_owner(path)?;
         let lock_path = path.join(LOCK_FILE_NAME);
         let lock = OpenOptions::new()
@@ -36,11 +41,21 @@ impl Folder {
             .write(true)
             .open(&lock_path)
             .map_err(|error| error::io("opening", &lock_path, &error))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => Error::Locked { path: path.to_owned() },
-            TryLockError::Error(error) => error::io("locking", &lock_path, &error),
-        })?;
-        Ok(Folder { path: path.to_owned(), lock })
+        let begin = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Folder { path: path.to_owned(), lock }),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error::io("locking", &lock_path, &error));
+                }
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let rest = wait.saturating_sub(begin.elapsed());
+            if rest.is_zero() {
+                return Err(Error::Locked { path: path.to_owned(), waited: wait });
+            }
+            thread::sleep(rest.min(LOCK_PAUSE));
+        }
     }
 
     /// Whether creating a data folder here was begun or completed.

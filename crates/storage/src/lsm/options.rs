@@ -1,6 +1,7 @@
 //! [`LsmOptions`]: the options of an LSM engine, and how its memory is divided.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::fsync::FsyncHook;
 use crate::{Error, Keyspace, Result};
@@ -22,6 +23,8 @@ pub struct LsmOptions {
     pub disk_reserve_bytes: Option<u64>,
     /// The hook before each fsync of the journal.
     pub fsync_hook: FsyncHook,
+    /// How long opening waits for another process or handle to close the folder.
+    pub wait: Duration,
 }
 
 /// The smallest [`LsmOptions::memory_bytes`].
@@ -42,6 +45,7 @@ impl LsmOptions {
             memory_bytes: 32 << 20,
             disk_reserve_bytes: None,
             fsync_hook: FsyncHook::default(),
+            wait: Duration::ZERO,
         }
     }
 

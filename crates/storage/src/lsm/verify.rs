@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::engine::Lsm;
 use super::folder::Folder;
-use super::fsync::FsyncHook;
 use super::marker::Marker;
 use super::options::{LsmOptions, MEMORY_BYTES_MIN};
 use super::{journal, tables};
@@ -48,16 +48,17 @@ impl Report {
     }
 }
 
-/// Reads every byte of the data folder at `path`, which must not be open meanwhile.
+/// Reads every byte of the data folder at `path`, which must not be open meanwhile; `wait` is how long
+/// others may still have it open.
 ///
 /// A folder with findings is left as it is. One without is opened and every key is read; as
 /// every opening does, this truncates the torn tail of a journal.
-pub fn verify(path: &Path) -> Result<Report> {
+pub fn verify(path: &Path, wait: Duration) -> Result<Report> {
     let mut report = Report::default();
     if !Folder::is_begun(path)? {
         return Err(Error::Invalid { what: format!("{} is not a data folder", path.display()) });
     }
-    let folder = Folder::open(path)?;
+    let folder = Folder::open(path, wait)?;
     let Some(marker) = report.find(Marker::read(path))? else { return Ok(report) };
     // Creating it was interrupted before there was anything in it.
     let Some(marker) = marker else { return Ok(report) };
@@ -87,11 +88,9 @@ pub fn verify(path: &Path) -> Result<Report> {
 
 fn count_keys(path: &Path, keyspaces: &[String]) -> Result<Vec<(String, u64)>> {
     let engine = Lsm::open(LsmOptions {
-        path: path.to_owned(),
         keyspaces: keyspaces.to_vec(),
         memory_bytes: MEMORY_BYTES_MIN,
-        disk_reserve_bytes: None,
-        fsync_hook: FsyncHook::default(),
+        ..LsmOptions::new(path, &[])
     })?;
     let snapshot = engine.snapshot()?;
     let mut counts = Vec::new();

@@ -81,7 +81,7 @@ impl Writer {
         options: LsmOptions,
         read: impl FnOnce(&Path) -> Result<Option<Marker>>,
     ) -> Result<(Self, State)> {
-        let folder = Arc::new(Folder::create(&options.path)?);
+        let folder = Arc::new(Folder::create(&options.path, options.wait)?);
         let (marker, is_new) = match read(folder.path())? {
             Some(marker) if marker.is_ready => (marker, false),
             _ => (create(&folder, &options)?, true),

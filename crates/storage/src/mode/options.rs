@@ -50,6 +50,8 @@ pub struct Options {
     pub disk_reserve_bytes: Option<u64>,
     /// The hook before each fsync of the journal.
     pub fsync_hook: FsyncHook,
+    /// How long opening waits for another process or handle to close the folder.
+    pub wait: Duration,
 }
 
 /// The smallest [`Options::memory_bytes`]: below it the store's own tables take more than its
@@ -74,6 +76,7 @@ impl Options {
             sync_interval: Duration::from_millis(100),
             disk_reserve_bytes: None,
             fsync_hook: FsyncHook::default(),
+            wait: Duration::ZERO,
         }
     }
 
@@ -148,6 +151,7 @@ impl Options {
             memory_bytes,
             disk_reserve_bytes: self.disk_reserve_bytes,
             fsync_hook: self.fsync_hook.clone(),
+            wait: self.wait,
         }
     }
 }

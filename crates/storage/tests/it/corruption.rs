@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use velocitydb_storage::contract::Random;
 use velocitydb_storage::lsm::verify;
@@ -161,7 +162,7 @@ fn flip_and_check(image: &Image, expected: &Content, file: &Path, bit: usize) {
     let mut flipped = Image { files: image.files.clone() };
     flipped.files.get_mut(file).unwrap().0[bit / 8] ^= 1 << (bit % 8);
     let folder = flipped.restore();
-    let report = verify(folder.path());
+    let report = verify(folder.path(), Duration::ZERO);
     let folder = flipped.restore();
     let found = open(folder.path()).and_then(|engine| content(&engine));
     match found {
@@ -213,7 +214,7 @@ fn a_missing_file_is_never_silently_wrong() {
 fn a_sound_folder_is_reported_as_sound() {
     for (image, expected) in images() {
         let folder = image.restore();
-        let report = verify(folder.path()).unwrap();
+        let report = verify(folder.path(), Duration::ZERO).unwrap();
         assert_eq!(report.findings, []);
         assert_eq!(report.format, 6);
         let keys = [expected[0].len() as u64, expected[1].len() as u64];

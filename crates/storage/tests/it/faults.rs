@@ -16,6 +16,28 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::folder::{FIRST, SECOND, content, files, open, options, put};
 
 #[test]
+fn opening_waits_for_others_to_close_the_folder_as_long_as_it_was_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let patient = LsmOptions { wait: Duration::from_secs(600), ..options(folder.path()) };
+    let engine = Lsm::open(patient.clone()).unwrap();
+    let impatient = LsmOptions { wait: Duration::from_millis(20), ..options(folder.path()) };
+    let error = Lsm::open(impatient).err().unwrap();
+    assert!(error.to_string().contains("also after waiting 20ms"), "{error}");
+    // Each of them writes something, and none sees the folder before the one before has closed it.
+    std::thread::scope(|scope| {
+        for key in 0..20_u8 {
+            let patient = patient.clone();
+            scope.spawn(move || {
+                let engine = Lsm::open(patient).unwrap();
+                put(&engine, &[key], b"value", Durability::Disk).unwrap();
+            });
+        }
+        drop(engine);
+    });
+    assert_eq!(content(&Lsm::open(patient).unwrap()).unwrap()[0].len(), 20);
+}
+
+#[test]
 fn a_second_handle_is_refused_until_the_first_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(folder.path()).unwrap();

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use velocitydb_storage::contract::Random;
 use velocitydb_storage::lsm::{FsyncHook, Lsm, LsmOptions};
@@ -188,7 +189,9 @@ fn no_crash_brings_a_removed_key_back() {
     // A restart after which nothing was in the journals.
     drop(engine);
     assert!(content(&open(folder.path()).unwrap()).unwrap() == after);
-    assert!(velocitydb_storage::lsm::verify(folder.path()).unwrap().findings.is_empty());
+    assert!(
+        velocitydb_storage::lsm::verify(folder.path(), Duration::ZERO).unwrap().findings.is_empty()
+    );
 }
 
 /// The tables that a snapshot shows stay for as long as it is held, whatever is written and merged

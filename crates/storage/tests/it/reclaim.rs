@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use velocitydb_storage::lsm::{Lsm, LsmOptions};
 use velocitydb_storage::mode::{self, Mode, Options};
@@ -97,7 +98,9 @@ fn a_long_journal_ends_with_the_engine_that_wrote_it() {
     assert!(engine.stats().journal_bytes < MIB, "{} bytes", engine.stats().journal_bytes);
     assert_eq!(content(&engine).unwrap().map(|keys| keys.len()), [10_000, 10_000]);
     drop(engine);
-    assert!(velocitydb_storage::lsm::verify(folder.path()).unwrap().findings.is_empty());
+    assert!(
+        velocitydb_storage::lsm::verify(folder.path(), Duration::ZERO).unwrap().findings.is_empty()
+    );
 }
 
 /// Commands of a command line each open an engine, write a little and close it. The journal stays short, and
