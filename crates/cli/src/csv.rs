@@ -3,7 +3,7 @@
 use csv::{Terminator, WriterBuilder};
 use velocitydb::{InputError, METADATA, Object, Path, Value};
 
-use crate::output::plain;
+use crate::table::plain;
 
 /// The columns of a table of comma-separated values, in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]

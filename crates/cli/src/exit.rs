@@ -4,16 +4,20 @@
 use std::io;
 use std::process::ExitCode;
 
+use clap::builder::StyledStr;
+use clap::error::ContextValue;
 use velocitydb::{ErrorClass, Refusal};
 
 use crate::failure::Failure;
 use crate::output;
+use crate::streams::{self, escape};
 
 /// The exit codes, as `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Code {
     NotFound = 1,
+    Usage = 2,
     InvalidInput = 3,
     Conflict = 4,
     Unavailable = 5,
@@ -36,6 +40,40 @@ pub fn report(failure: &Failure) -> ExitCode {
         output::error(&failure.sentence(), &failure.details(), failure.remedy());
     }
     ExitCode::from(code as u8)
+}
+
+/// Writes what is wrong with the command line to standard error, or the help that was asked for to
+/// standard output, and returns the exit code.
+pub fn usage(mut error: clap::Error) -> ExitCode {
+    // Its lines are its layout, and an argument must not look like one of them.
+    let arguments: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in arguments {
+        let escaped = |text: &str| escape(text).into_owned();
+        let styled = |text: &StyledStr| StyledStr::from(escaped(&text.to_string()));
+        error.insert(
+            kind,
+            match value {
+                ContextValue::String(text) => ContextValue::String(escaped(&text)),
+                ContextValue::Strings(texts) => {
+                    ContextValue::Strings(texts.iter().map(|text| escaped(text)).collect())
+                }
+                ContextValue::StyledStrs(texts) => {
+                    ContextValue::StyledStrs(texts.iter().map(styled).collect())
+                }
+                value => value,
+            },
+        );
+    }
+    let (text, is_wrong) = (error.render().to_string(), error.use_stderr());
+    let text = text.trim_end_matches('\n');
+    // If the stream is closed, nobody reads it.
+    if is_wrong {
+        let _ = streams::stderr().lines(text);
+        return ExitCode::from(Code::Usage as u8);
+    }
+    let mut out = streams::stdout();
+    let _ = out.lines(text).and_then(|()| out.finish());
+    ExitCode::SUCCESS
 }
 
 fn code(failure: &Failure) -> Code {

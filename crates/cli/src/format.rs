@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use velocitydb::{DocumentId, Path, Value};
 
+use crate::streams::escape;
+
 const UNITS: [(&str, f64); 5] =
     [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
 
@@ -78,7 +80,8 @@ pub fn parse_assignment(text: &str) -> Result<(Path, Value), String> {
     )?;
     let path: Path = path.parse().map_err(|error: velocitydb::InputError| error.to_string())?;
     let value = Value::from_json(json).map_err(|error| {
-        format!("{error}; if a string is meant, put it in double quotes: '{path}=\"{json}\"'")
+        let string = escape(&format!("{path}=\"{json}\"")).into_owned();
+        format!("{error}; if a string is meant, put it in double quotes: '{string}'")
     })?;
     Ok((path, value))
 }

@@ -1,6 +1,5 @@
 //! `index`: create, list and drop secondary indexes.
 
-use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use crate::args::{self, CreateIndex, IndexCommand};
 use crate::failure::Result;
 use crate::input;
 use crate::output::Output;
+use crate::streams::{self, Status};
 
 /// The printed fields of an index, in order.
 const COLUMNS: [&str; 7] = ["name", "keys", "unique", "sparse", "partial", "state", "entries"];
@@ -59,7 +59,7 @@ fn spec(create: &CreateIndex) -> Result<IndexSpec> {
 
 /// Builds an index, and prints the progress on a terminal.
 fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
-    if !io::stderr().is_terminal() {
+    if !streams::stderr_is_terminal() {
         return Ok(db.documents(collection).create_index(spec)?);
     }
     let name = spec.name();
@@ -70,8 +70,7 @@ fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
             while waits.recv_timeout(PROGRESS_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
                 show_progress(db, collection, &name);
             }
-            // If standard error is closed, the progress cannot be printed.
-            let _ = write!(io::stderr(), "\r\x1b[K");
+            Status.clear();
         });
         let created = db.documents(collection).create_index(spec);
         drop(done);
@@ -84,7 +83,7 @@ fn show_progress(db: &Database, collection: &str, name: &str) {
     let indexes = db.documents(collection).indexes().unwrap_or_default();
     let state = indexes.into_iter().find(|index| index.name.as_str() == name);
     if let Some(IndexBuild::Building { done, of }) = state.map(|index| index.state) {
-        let _ = write!(io::stderr(), "\r\x1b[Kindex {name}: {done} of {of} documents");
+        Status.show(format_args!("index {name}: {done} of {of} documents"));
     }
 }
 
