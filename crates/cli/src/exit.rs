@@ -88,9 +88,14 @@ fn code(failure: &Failure) -> Code {
         Failure::NotSwapped { refusal: Some(_) } | Failure::Lost { .. } => Code::Conflict,
         Failure::Input { .. }
         | Failure::Read { .. }
+        | Failure::NotUtf8 { .. }
+        | Failure::Document { .. }
+        | Failure::Refused { .. }
         | Failure::TooLong { .. }
         | Failure::Violated { .. } => Code::InvalidInput,
-        Failure::NoFolder { .. } | Failure::TemporaryFolder { .. } => Code::Unavailable,
+        Failure::NoFolder { .. } | Failure::TemporaryFolder { .. } | Failure::Errors { .. } => {
+            Code::Unavailable
+        }
         Failure::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Code::ReaderGone,
         Failure::Write(_) | Failure::Unwritten(_) => Code::Unwritten,
         Failure::Unhealthy { .. } => Code::Corrupt,

@@ -1,12 +1,12 @@
 //! [`Failure`]: why a command failed, as one sentence with what to do about it.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use velocitydb::{DocumentId, InputError, Refusal};
+use velocitydb::{DocumentId, InputError, JsonMistake, Refusal};
 
 use crate::format::id_argument;
+use crate::progress::Progress;
 use crate::violations;
 
 /// The result of a command.
@@ -27,6 +27,30 @@ pub enum Failure {
         progress: Progress,
         /// Why.
         source: Box<Failure>,
+    },
+    /// A document of an import was refused, and the others were not.
+    #[error("document {} was refused: {refusal}", id.to_value())]
+    Document {
+        /// Its id.
+        id: DocumentId,
+        /// Why.
+        refusal: Box<Refusal>,
+    },
+    /// Documents of an import were refused, and put aside.
+    #[error("{count} documents were refused; {path} has them, with the reasons", path = .path.display())]
+    Refused {
+        /// How many.
+        count: u64,
+        /// The file that has them.
+        path: PathBuf,
+    },
+    /// The file of refused documents could not be written.
+    #[error("writing the refused documents to {path} failed: {source}", path = .path.display())]
+    Errors {
+        /// The file.
+        path: PathBuf,
+        /// The system's error message.
+        source: io::Error,
     },
     /// A requested document does not exist.
     #[error("document {} does not exist in collection {collection:?}{}", id.to_value(), other_type(other))]
@@ -91,6 +115,16 @@ pub enum Failure {
         /// What is wrong with it, and what is right.
         what: String,
     },
+    /// The input is not text.
+    #[error("the input is not UTF-8: found byte 0x{byte:02x} at line {line}, column {column}")]
+    NotUtf8 {
+        /// The line, from 1.
+        line: usize,
+        /// The column in bytes, from 1.
+        column: usize,
+        /// The first byte that is not part of a character.
+        byte: u8,
+    },
     /// A file could not be read.
     #[error("reading {path} failed: {source}", path = .path.display())]
     Read {
@@ -133,14 +167,8 @@ pub enum Failure {
     },
 }
 
-/// How many of many documents have been inserted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
-    /// How many documents.
-    pub inserted: usize,
-    /// The line of the last of them, from 1.
-    pub line: usize,
-}
+/// What to do about input in another encoding.
+const NOT_UTF8: &str = "convert it to UTF-8, for instance with `iconv -f LATIN1 -t UTF-8`";
 
 /// Says how to write an id of another type that exists.
 fn other_type(other: &Option<DocumentId>) -> String {
@@ -148,20 +176,6 @@ fn other_type(other: &Option<DocumentId>) -> String {
         let kind = other.to_value().kind();
         format!("; but one exists whose id is of the type {kind}: write {}", id_argument(other))
     })
-}
-
-impl fmt::Display for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Progress { inserted: 0, .. } => write!(f, "no document was inserted"),
-            Progress { inserted: 1, line } => {
-                write!(f, "1 document was inserted, that of line {line}")
-            }
-            Progress { inserted, line } => {
-                write!(f, "{inserted} documents were inserted, those up to line {line}")
-            }
-        }
-    }
 }
 
 impl From<InputError> for Failure {
@@ -197,6 +211,17 @@ impl Failure {
         }
     }
 
+    /// The likely mistake in a text that is not JSON.
+    fn mistake(&self) -> Option<JsonMistake> {
+        match self {
+            Failure::Database(velocitydb::Error::Invalid(InputError::InvalidJson {
+                mistake,
+                ..
+            })) => Some(*mistake),
+            _ => None,
+        }
+    }
+
     /// What to do about it, if the sentence itself does not say so.
     pub fn remedy(&self) -> Option<&'static str> {
         use velocitydb::Error as Db;
@@ -228,6 +253,18 @@ impl Failure {
                 Some("name another one with --path, or create it by inserting a document")
             }
             Failure::Unhealthy { .. } => Some("restore the folder from a backup"),
+            Failure::NotUtf8 { .. } => Some(NOT_UTF8),
+            Failure::Line { source, .. } if matches!(**source, Failure::NotUtf8 { .. }) => {
+                Some(NOT_UTF8)
+            }
+            Failure::Line { source, .. } if source.mistake() == Some(JsonMistake::Unclosed) => {
+                Some(
+                    "with --many each line is a document, unless all are elements of one JSON array",
+                )
+            }
+            _ if self.mistake() == Some(JsonMistake::SecondValue) => {
+                Some("insert several documents with `velocitydb insert COLLECTION --many`")
+            }
             Failure::Demo { .. } => Some("this is a bug of velocitydb, please report it"),
             _ => None,
         }

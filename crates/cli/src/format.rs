@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use velocitydb::{DocumentId, Path, Value};
+use velocitydb::{DocumentId, InputError, JsonMistake, Path, Value};
 
 use crate::streams::escape;
 
@@ -79,9 +79,15 @@ pub fn parse_assignment(text: &str) -> Result<(Path, Value), String> {
         "a path, `=` and a JSON value are needed, such as age=29 or, for a string, name=\"Alice\"",
     )?;
     let path: Path = path.parse().map_err(|error: velocitydb::InputError| error.to_string())?;
-    let value = Value::from_json(json).map_err(|error| {
-        let string = escape(&format!("{path}=\"{json}\"")).into_owned();
-        format!("{error}; if a string is meant, put it in double quotes: '{string}'")
+    let value = Value::from_json(json).map_err(|error| match error {
+        InputError::InvalidJson { mistake: JsonMistake::UnquotedText, .. } => {
+            let string = escape(&format!("{path}=\"{json}\"")).into_owned();
+            format!(
+                "{} is not a JSON value; a string is put in double quotes: '{string}'",
+                escape(json)
+            )
+        }
+        error => error.to_string(),
     })?;
     Ok((path, value))
 }
