@@ -82,6 +82,7 @@ fn code(failure: &Failure) -> Code {
         Failure::Line { source, .. } => code(source),
         Failure::Argument { source, .. } => code_of(source),
         Failure::NotFound { .. }
+        | Failure::NoCollection { .. }
         | Failure::NoneFound { .. }
         | Failure::NoSchema { .. }
         | Failure::NotSwapped { refusal: Some(Refusal::Missing) | None } => Code::NotFound,

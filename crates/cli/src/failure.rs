@@ -70,6 +70,14 @@ pub enum Failure {
         /// What is wrong with it.
         source: Box<velocitydb::Error>,
     },
+    /// A collection does not exist.
+    #[error("collection {collection:?} does not exist{}", meant(nearest.as_ref()))]
+    NoCollection {
+        /// The name that was given.
+        collection: String,
+        /// The name of a collection that was probably meant.
+        nearest: Option<String>,
+    },
     /// No document matches the filter, but one is required.
     #[error("no document of collection {collection:?} matches the filter")]
     NoneFound {
@@ -167,6 +175,11 @@ pub enum Failure {
     },
 }
 
+/// Asks whether a similar name is meant.
+fn meant(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest:?}?"))
+}
+
 /// What to do about input in another encoding.
 const NOT_UTF8: &str = "convert it to UTF-8, for instance with `iconv -f LATIN1 -t UTF-8`";
 
@@ -230,7 +243,7 @@ impl Failure {
                 Some("create it with `velocitydb insert` or `velocitydb upsert`")
             }
             Failure::NotFound { .. } => Some("`velocitydb list COLLECTION` shows what there is"),
-            Failure::Database(Db::NoCollection { .. }) => {
+            Failure::NoCollection { .. } | Failure::Database(Db::NoCollection { .. }) => {
                 Some("`velocitydb collections` shows what there is")
             }
             Failure::Database(Db::ConsistencyTooWeak { .. }) => {

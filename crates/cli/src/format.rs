@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use velocitydb::{DocumentId, InputError, JsonMistake, Path, Value};
+use velocitydb::{DocumentId, Expiry, InputError, JsonMistake, Path, Value};
 
 use crate::streams::escape;
 
@@ -31,6 +31,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let number: f64 = number.parse().map_err(|_| wrong())?;
     let duration = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
     if duration.is_zero() || duration > DURATION_MAX { Err(wrong()) } else { Ok(duration) }
+}
+
+/// Reads when a document expires: after a duration, or `never`.
+pub fn parse_expiry(text: &str) -> Result<Expiry, String> {
+    match text {
+        "never" => Ok(Expiry::Never),
+        text => parse_duration(text).map(Expiry::After),
+    }
 }
 
 /// Reads a number of bytes such as `500000`, `64KiB` or `1GiB`.

@@ -38,22 +38,35 @@ impl Shown {
     }
 }
 
+/// How JSON is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonStyle {
+    /// A value in one line.
+    Line,
+    /// With line breaks and indentation.
+    Pretty,
+}
+
 /// Standard output, and how results are written to it.
 pub struct Output {
     out: Stream<BufWriter<Stdout>>,
     format: Format,
+    json: JsonStyle,
     unwritten: Unwritten,
+    /// Whether a table with a row for each field was written.
+    has_table: bool,
     /// Why writing failed; nothing is written after that.
     failure: Option<io::Error>,
 }
 
 impl Output {
-    /// Standard output in this format; by default tables on a terminal and JSON elsewhere.
-    pub fn new(format: Option<Format>, unwritten: Unwritten) -> Self {
-        let is_terminal = streams::stdout_is_terminal();
-        let default = if is_terminal { Format::Table } else { Format::Json };
+    /// Standard output in this format; by default tables on a terminal and JSON elsewhere, and where
+    /// pretty JSON is asked for.
+    pub fn new(format: Option<Format>, json: JsonStyle, unwritten: Unwritten) -> Self {
+        let is_table = streams::stdout_is_terminal() && json == JsonStyle::Line;
+        let default = if is_table { Format::Table } else { Format::Json };
         let (out, format) = (streams::stdout(), format.unwrap_or(default));
-        Output { out, format, unwritten, failure: None }
+        Output { out, format, json, unwritten, has_table: false, failure: None }
     }
 
     /// How results are written.
@@ -69,6 +82,14 @@ impl Output {
     /// Writes one line of parts, each in its ink.
     pub fn painted(&mut self, parts: &[(Ink, &dyn fmt::Display)]) -> Result {
         self.write(|out| out.painted(parts))
+    }
+
+    /// Writes a value or an object as JSON.
+    pub fn json(&mut self, value: &impl fmt::Display) -> Result {
+        match self.json {
+            JsonStyle::Line => self.line(value),
+            JsonStyle::Pretty => self.lines(format_args!("{value:#}")),
+        }
     }
 
     /// Writes text whose line breaks are its layout.
@@ -105,13 +126,17 @@ impl Output {
     }
 
     /// Writes objects: one in a line, or in one table with a column for each field, also for those
-    /// of `_meta`.
+    /// of `_meta`; and if that does not fit the terminal, in a table for each with a row for each field.
     pub fn objects(&mut self, objects: &[Object]) -> Result {
         match self.format {
             Format::Json => self.rows(&[], objects),
             Format::Table => {
                 let objects: Vec<Object> = objects.iter().map(flattened).collect();
-                self.rows(&columns(&objects), &objects)
+                let columns = columns(&objects);
+                match Table::fits(&columns, &objects) {
+                    true => self.rows(&columns, &objects),
+                    false => self.one_field_a_line(&objects),
+                }
             }
         }
     }
@@ -121,7 +146,7 @@ impl Output {
         match self.format {
             Format::Json => {
                 for object in objects {
-                    self.line(object.to_json())?;
+                    self.json(object)?;
                 }
             }
             Format::Table if objects.is_empty() => {}
@@ -130,10 +155,22 @@ impl Output {
         Ok(())
     }
 
+    /// Writes a table for each object, with a row for each field, and empty lines between them.
+    fn one_field_a_line(&mut self, objects: &[Object]) -> Result {
+        for object in objects {
+            if self.has_table {
+                self.line("")?;
+            }
+            self.has_table = true;
+            self.object(object)?;
+        }
+        Ok(())
+    }
+
     /// Writes one object: in a line, or as a table with a row for each field.
     pub fn object(&mut self, object: &Object) -> Result {
         match self.format {
-            Format::Json => self.line(object.to_json()),
+            Format::Json => self.json(object),
             Format::Table => {
                 let mut table = Table::new();
                 for (name, value) in object {

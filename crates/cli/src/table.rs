@@ -3,7 +3,7 @@
 use std::fmt;
 
 use comfy_table::{ContentArrangement, TableComponent, presets};
-use velocitydb::Value;
+use velocitydb::{Object, Value};
 
 use crate::streams::{escape, is_control};
 
@@ -14,6 +14,17 @@ const WIDTH_DEFAULT: u16 = 120;
 /// text into lines takes a time that grows with the square of its length.
 const CELL_CHARS_MAX: usize = 1_000;
 
+/// How many characters the values of a column have at least, in a table that is as wide as the terminal.
+const COLUMN_CHARS_MIN: usize = 16;
+
+/// How many characters are between a value and the next.
+const CELL_PADDING: usize = 2;
+
+/// The width of the terminal.
+fn width() -> u16 {
+    terminal_size::terminal_size().map_or(WIDTH_DEFAULT, |(width, _)| width.0)
+}
+
 /// A table as wide as the terminal at the most, with a line below its header and no other. A line
 /// break of its text makes no new row, since text is escaped.
 pub struct Table {
@@ -21,16 +32,27 @@ pub struct Table {
 }
 
 impl Table {
+    /// Whether people can read a table with these columns: it is not wider than the terminal, or its
+    /// columns are wide enough to break their values into lines.
+    pub fn fits(columns: &[&str], objects: &[Object]) -> bool {
+        let widest = |name: &&str| {
+            let cells = objects.iter().filter_map(|object| object.get(name));
+            cells.map(|value| cell(value).chars().count()).fold(name.chars().count(), usize::max)
+        };
+        let (width, count) = (usize::from(width()), columns.len());
+        let needed = columns.iter().map(|name| widest(name) + CELL_PADDING).sum::<usize>();
+        needed <= width || width / count >= COLUMN_CHARS_MIN
+    }
+
     /// Without a header and without rows.
     pub fn new() -> Self {
         let mut table = comfy_table::Table::new();
-        let width = terminal_size::terminal_size().map_or(WIDTH_DEFAULT, |(width, _)| width.0);
         table
             .load_preset(presets::NOTHING)
             .set_style(TableComponent::HeaderLines, '─')
             .set_style(TableComponent::MiddleHeaderIntersections, '─')
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width);
+            .set_width(width());
         Table { table }
     }
 
@@ -82,7 +104,7 @@ pub fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use velocitydb::{Object, object};
+    use velocitydb::object;
 
     use super::*;
 
@@ -103,6 +125,19 @@ mod tests {
         let cells: Vec<_> = fields.values().map(cell).collect();
         let uuid = "01a207af-ef1a-7c1c-8707-070707070707";
         assert_eq!(cells, ["1.50", "6922d394a1b2c3d4e5f60718", uuid, r#"{"$minKey":1}"#]);
+    }
+
+    #[test]
+    fn a_table_of_many_narrow_columns_does_not_fit() {
+        let wide = |count: usize, length: usize| {
+            let fields = (0..count).map(|at| (format!("f{at}"), Value::from("x".repeat(length))));
+            let object: Object = fields.collect();
+            let columns: Vec<_> = object.keys().collect();
+            Table::fits(&columns, std::slice::from_ref(&object))
+        };
+        assert!(wide(3, 1_000));
+        assert!(wide(20, 3));
+        assert!(!wide(20, 10));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use velocitydb::{DocumentId, Path, RequestId, Value};
 
-use super::folder::{Csv, Shown, Source, Target, WriteOptions};
+use super::folder::{Csv, Shown, Source, Target, Timeout, WriteOptions};
 use crate::format;
 
 /// The arguments of `get`.
@@ -55,7 +55,7 @@ pub struct Insert {
     pub options: WriteOptions,
 }
 
-/// The arguments of `update`, `replace` and `upsert`.
+/// The arguments of `replace` and `upsert`, and those that `update` shares with them.
 #[derive(Debug, ClapArgs)]
 pub struct Change {
     #[command(flatten)]
@@ -67,6 +67,16 @@ pub struct Change {
     pub source: Source,
     #[command(flatten)]
     pub options: WriteOptions,
+}
+
+/// The arguments of `update`.
+#[derive(Debug, ClapArgs)]
+pub struct Update {
+    #[command(flatten)]
+    pub change: Change,
+    /// Creates the document if it does not exist, from what the update makes of no fields
+    #[arg(long, conflicts_with = "request_id")]
+    pub upsert: bool,
 }
 
 /// The arguments of `delete`.
@@ -103,6 +113,8 @@ pub struct List {
     pub shown: Shown,
     #[command(flatten)]
     pub csv: Csv,
+    #[command(flatten)]
+    pub timeout: Timeout,
 }
 
 /// The arguments of `count`.

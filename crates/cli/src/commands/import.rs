@@ -141,7 +141,7 @@ impl Import<'_> {
     }
 
     fn operations(&self) -> Result<WriteBatch> {
-        let expiry = self.args.options.time_to_live.map_or(Expiry::Keep, Expiry::After);
+        let expiry = self.args.options.time_to_live.unwrap_or(Expiry::Keep);
         let mut batch = WriteBatch::new();
         for Pending { id, action, .. } in &self.batch {
             batch.push(Operation {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use velocitydb::{Database, IndexBuild, IndexSpec, IndexStats, Object, object};
 
+use super::folder::existing;
 use crate::args::{self, CreateIndex, IndexCommand};
 use crate::failure::Result;
 use crate::input;
@@ -25,15 +26,17 @@ pub fn run(args: &args::Index, output: &mut Output) -> Result {
             let spec = spec(create)?;
             let name = spec.name();
             let db = args.folder.open_or_create()?;
-            build(&db, &create.collection, spec)?;
+            build(&db, create, spec)?;
             output.object(&object! { "created": name })
         }
         IndexCommand::List { collection } => {
-            let indexes = args.folder.open_existing()?.documents(collection).indexes()?;
+            let db = args.folder.open_existing()?;
+            let indexes = existing(&db, collection)?.indexes()?;
             output.rows(&COLUMNS, &indexes.iter().map(index).collect::<Vec<_>>())
         }
         IndexCommand::Drop { collection, name } => {
-            args.folder.open_existing()?.documents(collection).drop_index(name)?;
+            let db = args.folder.open_existing()?;
+            existing(&db, collection)?.drop_index(name)?;
             output.object(&object! { "dropped": name.as_str() })
         }
     }
@@ -58,9 +61,10 @@ fn spec(create: &CreateIndex) -> Result<IndexSpec> {
 }
 
 /// Builds an index, and prints the progress on a terminal.
-fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
+fn build(db: &Database, create: &CreateIndex, spec: IndexSpec) -> Result {
+    let (collection, cancellation) = (&create.collection, create.timeout.cancellation());
     if !streams::stderr_is_terminal() {
-        return Ok(db.documents(collection).create_index(spec)?);
+        return Ok(db.documents(collection).create_index_until(spec, &cancellation)?);
     }
     let name = spec.name();
     let (done, waits) = mpsc::channel::<()>();
@@ -72,7 +76,7 @@ fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
             }
             Status.clear();
         });
-        let created = db.documents(collection).create_index(spec);
+        let created = db.documents(collection).create_index_until(spec, &cancellation);
         drop(done);
         Ok(created?)
     })
