@@ -1,4 +1,5 @@
-//! Comma-separated values (RFC 4180): a header, and a row for each document.
+//! Comma-separated values (RFC 4180): a header, and a row for each document. A line break inside of a value
+//! is a part of the format; other control characters are escaped, as everywhere.
 
 use csv::{Terminator, WriterBuilder};
 use velocitydb::{InputError, METADATA, Object, Path, Value};

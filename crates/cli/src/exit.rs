@@ -86,11 +86,14 @@ fn code(failure: &Failure) -> Code {
         | Failure::NoneFound { .. }
         | Failure::NoSchema { .. }
         | Failure::NotSwapped { refusal: Some(Refusal::Missing) | None } => Code::NotFound,
+        Failure::Document { refusal, .. } => match **refusal {
+            Refusal::Update(_) | Refusal::Schema(_) => Code::InvalidInput,
+            _ => Code::Conflict,
+        },
         Failure::NotSwapped { refusal: Some(_) } | Failure::Lost { .. } => Code::Conflict,
         Failure::Input { .. }
         | Failure::Read { .. }
         | Failure::NotUtf8 { .. }
-        | Failure::Document { .. }
         | Failure::Refused { .. }
         | Failure::TooLong { .. }
         | Failure::Violated { .. } => Code::InvalidInput,

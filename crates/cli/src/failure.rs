@@ -37,7 +37,7 @@ pub enum Failure {
         refusal: Box<Refusal>,
     },
     /// Documents of an import were refused, and put aside.
-    #[error("{count} documents were refused; {path} has them, with the reasons", path = .path.display())]
+    #[error("{}; {path} says why", refused(*count), path = .path.display())]
     Refused {
         /// How many.
         count: u64,
@@ -175,13 +175,22 @@ pub enum Failure {
     },
 }
 
+/// Says how many documents were refused.
+fn refused(count: u64) -> String {
+    match count {
+        1 => "1 document was refused".to_owned(),
+        count => format!("{count} documents were refused"),
+    }
+}
+
 /// Asks whether a similar name is meant.
 fn meant(nearest: Option<&String>) -> String {
     nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest:?}?"))
 }
 
 /// What to do about input in another encoding.
-const NOT_UTF8: &str = "convert it to UTF-8, for instance with `iconv -f LATIN1 -t UTF-8`";
+const NOT_UTF8: &str =
+    "convert it to UTF-8, for instance with `iconv -f LATIN1 -t UTF-8`, or `-f UTF-16`";
 
 /// Says how to write an id of another type that exists.
 fn other_type(other: &Option<DocumentId>) -> String {
@@ -225,7 +234,7 @@ impl Failure {
     }
 
     /// The likely mistake in a text that is not JSON.
-    fn mistake(&self) -> Option<JsonMistake> {
+    pub fn mistake(&self) -> Option<JsonMistake> {
         match self {
             Failure::Database(velocitydb::Error::Invalid(InputError::InvalidJson {
                 mistake,
@@ -274,9 +283,6 @@ impl Failure {
                 Some(
                     "with --many each line is a document, unless all are elements of one JSON array",
                 )
-            }
-            _ if self.mistake() == Some(JsonMistake::SecondValue) => {
-                Some("insert several documents with `velocitydb insert COLLECTION --many`")
             }
             Failure::Demo { .. } => Some("this is a bug of velocitydb, please report it"),
             _ => None,

@@ -22,7 +22,7 @@ pub struct Progress {
     pub skipped: u64,
     /// How many were refused and put aside.
     pub refused: u64,
-    /// The line of the last of them, from 1.
+    /// The line of the last one that was written, from 1.
     pub line: usize,
 }
 
@@ -41,14 +41,15 @@ impl fmt::Display for Progress {
     /// As a part of a sentence about an import that ended early.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.inserted {
-            0 if self.total() == 0 => return f.write_str("no document was inserted"),
+            0 => f.write_str("no document was inserted")?,
             1 => f.write_str("1 document was inserted")?,
             count => write!(f, "{count} documents were inserted")?,
         }
         for (name, count) in self.others().into_iter().filter(|(_, count)| *count > 0) {
             write!(f, ", {count} {name}")?;
         }
-        match self.total() {
+        match self.inserted + self.replaced {
+            0 => Ok(()),
             1 => write!(f, ", that of line {}", self.line),
             _ => write!(f, ", those up to line {}", self.line),
         }
@@ -119,7 +120,7 @@ mod tests {
         assert_eq!(said(0, 0, 0, 0), "no document was inserted");
         assert_eq!(said(1, 0, 0, 7), "1 document was inserted, that of line 7");
         assert_eq!(said(2, 0, 0, 7), "2 documents were inserted, those up to line 7");
-        let mixed = "0 documents were inserted, 3 replaced, 1 skipped, those up to line 9";
+        let mixed = "no document was inserted, 3 replaced, 1 skipped, those up to line 9";
         assert_eq!(said(0, 3, 1, 9), mixed);
     }
 }

@@ -43,7 +43,9 @@ pub fn import(args: &args::Insert, output: &mut Output) -> Result {
     };
     let result = import.run(records, output);
     import.meter.finish();
-    result?;
+    // What was refused before a failure is put aside too.
+    let put_aside = import.refused.as_mut().map_or(Ok(()), RefusedFile::write);
+    result.and(put_aside)?;
     note(import.meter.summary(&import.done))?;
     match import.refused {
         Some(RefusedFile { path, .. }) if import.done.refused > 0 => {

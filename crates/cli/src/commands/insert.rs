@@ -1,12 +1,12 @@
 //! `insert`: one document.
 
-use velocitydb::Origin;
+use velocitydb::{JsonMistake, Origin};
 
 use super::import;
 use super::write::written;
 use crate::args;
-use crate::failure::Result;
-use crate::input;
+use crate::failure::{Failure, Result};
+use crate::input::{self, Given};
 use crate::output::Output;
 
 /// Creates a document, or many.
@@ -16,7 +16,7 @@ pub fn insert(args: &args::Insert, output: &mut Output) -> Result {
 
 fn insert_one(args: &args::Insert, output: &mut Output) -> Result {
     let text = args.source.read()?;
-    let mut given = input::document(&text)?;
+    let mut given = document(&text)?;
     if let Some(id) = &args.id {
         given.check_id(id)?;
         given.id = Some(id.clone());
@@ -32,4 +32,18 @@ fn insert_one(args: &args::Insert, output: &mut Output) -> Result {
         (None, Some(_)) => return Err(velocitydb::Error::from(Origin::without_id()).into()),
     };
     output.object(&written(&inserted))
+}
+
+/// Reads the document, and says what inserts several.
+fn document(text: &str) -> Result<Given> {
+    let many =
+        "--many inserts several, each in a line of its own or all as the elements of an array";
+    if text.trim_start().starts_with('[') {
+        let what = format!("found an array where a document is needed; {many}");
+        return Err(Failure::Input { what });
+    }
+    input::document(text).map_err(|failure| match failure.mistake() {
+        Some(JsonMistake::SecondValue) => Failure::Input { what: format!("{failure}; {many}") },
+        _ => failure,
+    })
 }

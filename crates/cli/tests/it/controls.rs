@@ -62,6 +62,7 @@ fn no_command_prints_them() {
         "index list docs --format table".to_owned(),
         "collections --format table".to_owned(),
         "stats --format table".to_owned(),
+        "doctor --format table".to_owned(),
     ];
     for read in reads {
         assert_eq!(run(&read).code, Some(0), "{read}");

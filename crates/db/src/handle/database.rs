@@ -106,6 +106,18 @@ impl Database {
 
     /// Whether there is a collection of this name. O(1).
     ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// let db = velocitydb::open_in_memory()?;
+    /// assert!(!db.has_collection("users")?);
+    /// db.documents("users").insert("alice", velocitydb::object! { "age": 28 })?;
+    /// assert!(db.has_collection("users")?);
+    /// db.drop_collection("users")?;
+    /// assert!(!db.has_collection("users")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the name is not valid, or storage fails.
