@@ -26,8 +26,8 @@
 //! have no negative zero. A name that appears twice in one
 //! object is an error. All limits apply while reading, and errors have line and column.
 //!
-//! Parsing uses serde_json; its recursion and its allocations are bounded. What it refuses is explained by
-//! [`diagnosis`], in words for those who wrote the text.
+//! Parsing uses serde_json; its recursion and its allocations are bounded. A text that it refuses is read a
+//! second time, to say in words for those who wrote it what is wrong.
 
 mod diagnosis;
 mod mistake;
