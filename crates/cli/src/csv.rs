@@ -1,9 +1,10 @@
-//! Comma-separated values (RFC 4180): a header, and a row for each document.
+//! Comma-separated values (RFC 4180): a header, and a row for each document. A line break inside of a value
+//! is a part of the format; other control characters are escaped, as everywhere.
 
 use csv::{Terminator, WriterBuilder};
 use velocitydb::{InputError, METADATA, Object, Path, Value};
 
-use crate::output::plain;
+use crate::table::plain;
 
 /// The columns of a table of comma-separated values, in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! [`Failure`]: why a command failed, as one sentence with what to do about it.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use velocitydb::{DocumentId, InputError, Refusal};
+use velocitydb::{DocumentId, InputError, JsonMistake, Refusal};
 
 use crate::format::id_argument;
+use crate::progress::Progress;
 use crate::violations;
 
 /// The result of a command.
@@ -28,6 +28,30 @@ pub enum Failure {
         /// Why.
         source: Box<Failure>,
     },
+    /// A document of an import was refused, and the others were not.
+    #[error("document {} was refused: {refusal}", id.to_value())]
+    Document {
+        /// Its id.
+        id: DocumentId,
+        /// Why.
+        refusal: Box<Refusal>,
+    },
+    /// Documents of an import were refused, and put aside.
+    #[error("{}; {path} says why", refused(*count), path = .path.display())]
+    Refused {
+        /// How many.
+        count: u64,
+        /// The file that has them.
+        path: PathBuf,
+    },
+    /// The file of refused documents could not be written.
+    #[error("writing the refused documents to {path} failed: {source}", path = .path.display())]
+    Errors {
+        /// The file.
+        path: PathBuf,
+        /// The system's error message.
+        source: io::Error,
+    },
     /// A requested document does not exist.
     #[error("document {} does not exist in collection {collection:?}{}", id.to_value(), other_type(other))]
     NotFound {
@@ -45,6 +69,14 @@ pub enum Failure {
         name: &'static str,
         /// What is wrong with it.
         source: Box<velocitydb::Error>,
+    },
+    /// A collection does not exist.
+    #[error("collection {collection:?} does not exist{}", meant(nearest.as_ref()))]
+    NoCollection {
+        /// The name that was given.
+        collection: String,
+        /// The name of a collection that was probably meant.
+        nearest: Option<String>,
     },
     /// No document matches the filter, but one is required.
     #[error("no document of collection {collection:?} matches the filter")]
@@ -91,6 +123,16 @@ pub enum Failure {
         /// What is wrong with it, and what is right.
         what: String,
     },
+    /// The input is not text.
+    #[error("the input is not UTF-8: found byte 0x{byte:02x} at line {line}, column {column}")]
+    NotUtf8 {
+        /// The line, from 1.
+        line: usize,
+        /// The column in bytes, from 1.
+        column: usize,
+        /// The first byte that is not part of a character.
+        byte: u8,
+    },
     /// A file could not be read.
     #[error("reading {path} failed: {source}", path = .path.display())]
     Read {
@@ -133,14 +175,22 @@ pub enum Failure {
     },
 }
 
-/// How many of many documents have been inserted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
-    /// How many documents.
-    pub inserted: usize,
-    /// The line of the last of them, from 1.
-    pub line: usize,
+/// Says how many documents were refused.
+fn refused(count: u64) -> String {
+    match count {
+        1 => "1 document was refused".to_owned(),
+        count => format!("{count} documents were refused"),
+    }
 }
+
+/// Asks whether a similar name is meant.
+fn meant(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest:?}?"))
+}
+
+/// What to do about input in another encoding.
+const NOT_UTF8: &str =
+    "convert it to UTF-8, for instance with `iconv -f LATIN1 -t UTF-8`, or `-f UTF-16`";
 
 /// Says how to write an id of another type that exists.
 fn other_type(other: &Option<DocumentId>) -> String {
@@ -148,20 +198,6 @@ fn other_type(other: &Option<DocumentId>) -> String {
         let kind = other.to_value().kind();
         format!("; but one exists whose id is of the type {kind}: write {}", id_argument(other))
     })
-}
-
-impl fmt::Display for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Progress { inserted: 0, .. } => write!(f, "no document was inserted"),
-            Progress { inserted: 1, line } => {
-                write!(f, "1 document was inserted, that of line {line}")
-            }
-            Progress { inserted, line } => {
-                write!(f, "{inserted} documents were inserted, those up to line {line}")
-            }
-        }
-    }
 }
 
 impl From<InputError> for Failure {
@@ -197,6 +233,17 @@ impl Failure {
         }
     }
 
+    /// The likely mistake in a text that is not JSON.
+    pub fn mistake(&self) -> Option<JsonMistake> {
+        match self {
+            Failure::Database(velocitydb::Error::Invalid(InputError::InvalidJson {
+                mistake,
+                ..
+            })) => Some(*mistake),
+            _ => None,
+        }
+    }
+
     /// What to do about it, if the sentence itself does not say so.
     pub fn remedy(&self) -> Option<&'static str> {
         use velocitydb::Error as Db;
@@ -205,7 +252,7 @@ impl Failure {
                 Some("create it with `velocitydb insert` or `velocitydb upsert`")
             }
             Failure::NotFound { .. } => Some("`velocitydb list COLLECTION` shows what there is"),
-            Failure::Database(Db::NoCollection { .. }) => {
+            Failure::NoCollection { .. } | Failure::Database(Db::NoCollection { .. }) => {
                 Some("`velocitydb collections` shows what there is")
             }
             Failure::Database(Db::ConsistencyTooWeak { .. }) => {
@@ -228,6 +275,15 @@ impl Failure {
                 Some("name another one with --path, or create it by inserting a document")
             }
             Failure::Unhealthy { .. } => Some("restore the folder from a backup"),
+            Failure::NotUtf8 { .. } => Some(NOT_UTF8),
+            Failure::Line { source, .. } if matches!(**source, Failure::NotUtf8 { .. }) => {
+                Some(NOT_UTF8)
+            }
+            Failure::Line { source, .. } if source.mistake() == Some(JsonMistake::Unclosed) => {
+                Some(
+                    "with --many each line is a document, unless all are elements of one JSON array",
+                )
+            }
             Failure::Demo { .. } => Some("this is a bug of velocitydb, please report it"),
             _ => None,
         }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use velocitydb::{DocumentId, Path, Value};
+use velocitydb::{DocumentId, Expiry, InputError, JsonMistake, Path, Value};
+
+use crate::streams::escape;
 
 const UNITS: [(&str, f64); 5] =
     [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
@@ -29,6 +31,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let number: f64 = number.parse().map_err(|_| wrong())?;
     let duration = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
     if duration.is_zero() || duration > DURATION_MAX { Err(wrong()) } else { Ok(duration) }
+}
+
+/// Reads when a document expires: after a duration, or `never`.
+pub fn parse_expiry(text: &str) -> Result<Expiry, String> {
+    match text {
+        "never" => Ok(Expiry::Never),
+        text => parse_duration(text).map(Expiry::After),
+    }
 }
 
 /// Reads a number of bytes such as `500000`, `64KiB` or `1GiB`.
@@ -77,8 +87,15 @@ pub fn parse_assignment(text: &str) -> Result<(Path, Value), String> {
         "a path, `=` and a JSON value are needed, such as age=29 or, for a string, name=\"Alice\"",
     )?;
     let path: Path = path.parse().map_err(|error: velocitydb::InputError| error.to_string())?;
-    let value = Value::from_json(json).map_err(|error| {
-        format!("{error}; if a string is meant, put it in double quotes: '{path}=\"{json}\"'")
+    let value = Value::from_json(json).map_err(|error| match error {
+        InputError::InvalidJson { mistake: JsonMistake::UnquotedText, .. } => {
+            let string = escape(&format!("{path}=\"{json}\"")).into_owned();
+            format!(
+                "{} is not a JSON value; a string is put in double quotes: '{string}'",
+                escape(json)
+            )
+        }
+        error => error.to_string(),
     })?;
     Ok((path, value))
 }

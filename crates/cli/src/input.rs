@@ -1,23 +1,12 @@
-//! The JSON input of a command: its source, and its conversion to a document, an update, a filter
-//! or a sort.
-
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+//! The JSON input of a command, converted to a document, an update, a filter or a sort. Where the text
+//! comes from is known by [`source`](crate::source).
 
 use velocitydb::{
-    DocumentId, Filter, ID, InputError, METADATA, Object, Origin, Sort, Update, Value, limits,
+    DocumentId, Filter, ID, InputError, METADATA, Object, Origin, Sort, Update, Value,
 };
 
-use crate::args::Source;
 use crate::failure::{Failure, Result};
-
-/// The name of standard input on the command line.
-const STANDARD_INPUT: &str = "-";
-
-/// The most bytes of a text, or of one line if each is a text: those of the largest document in
-/// JSON, in which a byte takes at most six (`\u0001`), with room for its id and times.
-const TEXT_BYTES_MAX: usize = 6 * limits::DOCUMENT_BYTES_MAX + (64 << 10);
+use crate::source;
 
 /// A document of the input.
 pub struct Given {
@@ -87,102 +76,6 @@ impl Given {
     }
 }
 
-impl Source {
-    /// Reads the whole text.
-    pub fn read(&self) -> Result<String> {
-        match (&self.text, &self.file) {
-            (Some(text), _) if text != STANDARD_INPUT => Ok(text.clone()),
-            (_, Some(path)) => {
-                let file = File::open(path).map_err(|source| unreadable(path, source))?;
-                text_of(&mut BufReader::new(file), path)
-            }
-            _ => text_of(&mut io::stdin().lock(), Path::new(STANDARD_INPUT)),
-        }
-    }
-
-    /// The text line by line, with the number of each line; empty lines are left out.
-    ///
-    /// The first line that cannot be read is the last.
-    pub fn lines(&self) -> Result<Lines> {
-        let path = self.file.clone().unwrap_or_else(|| STANDARD_INPUT.into());
-        let reader: Box<dyn BufRead> = match (&self.text, &self.file) {
-            (Some(text), _) if text != STANDARD_INPUT => Box::new(io::Cursor::new(text.clone())),
-            (_, Some(file)) => {
-                let file = File::open(file).map_err(|source| unreadable(&path, source))?;
-                Box::new(BufReader::new(file))
-            }
-            _ => Box::new(io::stdin().lock()),
-        };
-        Ok(Lines { reader, path, number: 0, is_at_end: false })
-    }
-}
-
-/// Lines of input with their numbers; empty ones are left out.
-pub struct Lines {
-    reader: Box<dyn BufRead>,
-    path: PathBuf,
-    /// How many have been read.
-    number: usize,
-    is_at_end: bool,
-}
-
-impl Lines {
-    /// The next line, empty or not; `None` at the end.
-    fn read(&mut self) -> Result<Option<String>> {
-        let mut bytes = Vec::new();
-        let mut bounded = (&mut self.reader).take(TEXT_BYTES_MAX as u64 + 1);
-        let read = bounded.read_until(b'\n', &mut bytes);
-        match read.map_err(|source| unreadable(&self.path, source))? {
-            0 => Ok(None),
-            length if length > TEXT_BYTES_MAX => Err(Failure::TooLong { max: TEXT_BYTES_MAX }),
-            _ => {
-                if bytes.ends_with(b"\n") {
-                    bytes.pop();
-                }
-                text(bytes, &self.path).map(Some)
-            }
-        }
-    }
-}
-
-impl Iterator for Lines {
-    type Item = (usize, Result<String>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.is_at_end {
-            self.number += 1;
-            match self.read().transpose() {
-                Some(Ok(text)) if text.trim().is_empty() => {}
-                Some(line) => {
-                    self.is_at_end = line.is_err();
-                    return Some((self.number, line));
-                }
-                None => self.is_at_end = true,
-            }
-        }
-        None
-    }
-}
-
-/// The whole text of a reader, up to the size of the largest document.
-fn text_of(reader: &mut dyn BufRead, path: &Path) -> Result<String> {
-    let mut bytes = Vec::new();
-    let read = reader.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
-    match read.map_err(|source| unreadable(path, source))? {
-        length if length > TEXT_BYTES_MAX => Err(Failure::TooLong { max: TEXT_BYTES_MAX }),
-        _ => text(bytes, path),
-    }
-}
-
-fn text(bytes: Vec<u8>, path: &Path) -> Result<String> {
-    let invalid = |error| unreadable(path, io::Error::new(io::ErrorKind::InvalidData, error));
-    String::from_utf8(bytes).map_err(|error| invalid(error.utf8_error()))
-}
-
-fn unreadable(path: &Path, source: io::Error) -> Failure {
-    Failure::Read { path: path.to_path_buf(), source }
-}
-
 /// Reads a JSON object.
 fn object(text: &str) -> Result<Object> {
     if text.trim().is_empty() {
@@ -234,9 +127,9 @@ pub fn update_of_fields(fields: impl IntoIterator<Item = (velocitydb::Path, Valu
     fields.into_iter().fold(Update::new(), set)
 }
 
-/// Reads a filter.
-pub fn filter(text: &str) -> Result<Filter> {
-    named("FILTER", Filter::from_json(text))
+/// Reads a filter: JSON, or the name of a file that has it, as [`source::argument`] reads it.
+pub fn filter(argument: &str) -> Result<Filter> {
+    named("FILTER", Filter::from_json(&source::argument(argument)?))
 }
 
 /// Reads a sort: JSON, or paths separated by commas, with a `-` before descending ones.

@@ -11,6 +11,11 @@ mod failure;
 mod format;
 mod input;
 mod output;
+mod progress;
+mod records;
+mod source;
+mod streams;
+mod table;
 mod violations;
 mod workload;
 
@@ -19,7 +24,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::usage(error),
+    };
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => exit::report(&failure),

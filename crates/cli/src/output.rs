@@ -1,21 +1,17 @@
 //! Results on standard output, as JSON lines or as tables, and errors on standard error.
 //!
 //! What a command changes does not depend on whether its output is read: see [`Unwritten`].
-//!
-//! Colours are for terminals, and never when `NO_COLOR` is set.
 
 use std::fmt;
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, Stdout};
 
-use comfy_table::{ContentArrangement, Table, TableComponent, presets};
 use velocitydb::{Document, ID, META_FIELDS, METADATA, Object, Value};
 
 use crate::args::{Csv, Format, Shown};
 use crate::csv::Columns;
 use crate::failure::{Failure, Result};
-
-/// The width of a table if the terminal's is unknown.
-const WIDTH_DEFAULT: u16 = 120;
+use crate::streams::{self, Ink, Stream};
+use crate::table::{Table, cell};
 
 /// The bytes of text at which a table is written before it has all of its rows.
 pub const TABLE_BYTES: usize = 1 << 20;
@@ -42,22 +38,35 @@ impl Shown {
     }
 }
 
+/// How JSON is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonStyle {
+    /// A value in one line.
+    Line,
+    /// With line breaks and indentation.
+    Pretty,
+}
+
 /// Standard output, and how results are written to it.
 pub struct Output {
-    out: BufWriter<Stdout>,
+    out: Stream<BufWriter<Stdout>>,
     format: Format,
+    json: JsonStyle,
     unwritten: Unwritten,
+    /// Whether a table with a row for each field was written.
+    has_table: bool,
     /// Why writing failed; nothing is written after that.
     failure: Option<io::Error>,
 }
 
 impl Output {
-    /// Standard output in this format; by default tables on a terminal and JSON elsewhere.
-    pub fn new(format: Option<Format>, unwritten: Unwritten) -> Self {
-        let is_terminal = io::stdout().is_terminal();
-        let default = if is_terminal { Format::Table } else { Format::Json };
-        let (out, format) = (BufWriter::new(io::stdout()), format.unwrap_or(default));
-        Output { out, format, unwritten, failure: None }
+    /// Standard output in this format; by default tables on a terminal and JSON elsewhere, and where
+    /// pretty JSON is asked for.
+    pub fn new(format: Option<Format>, json: JsonStyle, unwritten: Unwritten) -> Self {
+        let is_table = streams::stdout_is_terminal() && json == JsonStyle::Line;
+        let default = if is_table { Format::Table } else { Format::Json };
+        let (out, format) = (streams::stdout(), format.unwrap_or(default));
+        Output { out, format, json, unwritten, has_table: false, failure: None }
     }
 
     /// How results are written.
@@ -67,10 +76,35 @@ impl Output {
 
     /// Writes one line.
     pub fn line(&mut self, line: impl fmt::Display) -> Result {
+        self.write(|out| out.line(line))
+    }
+
+    /// Writes one line of parts, each in its ink.
+    pub fn painted(&mut self, parts: &[(Ink, &dyn fmt::Display)]) -> Result {
+        self.write(|out| out.painted(parts))
+    }
+
+    /// Writes a value or an object as JSON.
+    pub fn json(&mut self, value: &impl fmt::Display) -> Result {
+        match self.json {
+            JsonStyle::Line => self.line(value),
+            JsonStyle::Pretty => self.lines(format_args!("{value:#}")),
+        }
+    }
+
+    /// Writes text whose line breaks are its layout.
+    pub fn lines(&mut self, lines: impl fmt::Display) -> Result {
+        self.write(|out| out.lines(lines))
+    }
+
+    fn write(
+        &mut self,
+        write: impl FnOnce(&mut Stream<BufWriter<Stdout>>) -> io::Result<()>,
+    ) -> Result {
         if self.failure.is_some() {
             return Ok(());
         }
-        match (writeln!(self.out, "{line}"), self.unwritten) {
+        match (write(&mut self.out), self.unwritten) {
             (Ok(()), _) => Ok(()),
             (Err(error), Unwritten::EndsTheCommand) => Err(Failure::Write(error)),
             (Err(error), Unwritten::IsSaidAtTheEnd) => {
@@ -92,13 +126,17 @@ impl Output {
     }
 
     /// Writes objects: one in a line, or in one table with a column for each field, also for those
-    /// of `_meta`.
+    /// of `_meta`; and if that does not fit the terminal, in a table for each with a row for each field.
     pub fn objects(&mut self, objects: &[Object]) -> Result {
         match self.format {
             Format::Json => self.rows(&[], objects),
             Format::Table => {
                 let objects: Vec<Object> = objects.iter().map(flattened).collect();
-                self.rows(&columns(&objects), &objects)
+                let columns = columns(&objects);
+                match Table::fits(&columns, &objects) {
+                    true => self.rows(&columns, &objects),
+                    false => self.one_field_a_line(&objects),
+                }
             }
         }
     }
@@ -108,11 +146,23 @@ impl Output {
         match self.format {
             Format::Json => {
                 for object in objects {
-                    self.line(object.to_json())?;
+                    self.json(object)?;
                 }
             }
             Format::Table if objects.is_empty() => {}
-            Format::Table => self.line(table(columns, objects))?,
+            Format::Table => self.lines(table(columns, objects))?,
+        }
+        Ok(())
+    }
+
+    /// Writes a table for each object, with a row for each field, and empty lines between them.
+    fn one_field_a_line(&mut self, objects: &[Object]) -> Result {
+        for object in objects {
+            if self.has_table {
+                self.line("")?;
+            }
+            self.has_table = true;
+            self.object(object)?;
         }
         Ok(())
     }
@@ -120,31 +170,30 @@ impl Output {
     /// Writes one object: in a line, or as a table with a row for each field.
     pub fn object(&mut self, object: &Object) -> Result {
         match self.format {
-            Format::Json => self.line(object.to_json()),
+            Format::Json => self.json(object),
             Format::Table => {
-                let mut table = new_table();
+                let mut table = Table::new();
                 for (name, value) in object {
-                    table.add_row([name.to_owned(), cell(value)]);
+                    table.row([name, &cell(value)]);
                 }
-                self.line(table)
+                self.lines(table)
             }
         }
     }
 
     /// Writes a table with a row for each name and its value, whatever the format.
     pub fn entries(&mut self, entries: Vec<(&str, String)>) -> Result {
-        let mut table = new_table();
+        let mut table = Table::new();
         for (name, text) in entries {
-            table.add_row([name, &text]);
+            table.row([name, &text]);
         }
-        self.line(table)
+        self.lines(table)
     }
 
     /// Flushes everything, and returns whether it was written.
-    pub fn finish(mut self) -> Result {
-        let failure = self.failure.take().or_else(|| self.out.flush().err());
-        // A failed write is not tried again when this is dropped.
-        let _ = self.out.into_parts();
+    pub fn finish(self) -> Result {
+        let flushed = self.out.finish();
+        let failure = self.failure.or(flushed.err());
         match (failure, self.unwritten) {
             (None, _) => Ok(()),
             (Some(error), Unwritten::EndsTheCommand) => Err(Failure::Write(error)),
@@ -157,46 +206,36 @@ impl Output {
 
 /// Writes a note to standard error.
 pub fn note(line: impl fmt::Display) -> io::Result<()> {
-    writeln!(io::stderr().lock(), "{line}")
+    streams::stderr().line(line)
 }
 
 /// Writes a failure to standard error: one sentence, its details, and what to do about it.
+///
+/// If standard error is closed, it cannot be written.
 pub fn error(sentence: &str, details: &[String], remedy: Option<&str>) {
-    let paint = Paint::new(io::stderr().is_terminal());
-    let mut err = io::stderr().lock();
-    // If standard error is closed, the note cannot be written.
-    let _ = writeln!(err, "{} {sentence}", paint.red("error:"));
+    let mut err = streams::stderr();
+    let _ = err.painted(&[(Ink::Red, &"error:"), (Ink::Plain, &" "), (Ink::Plain, &sentence)]);
     for detail in details {
-        let _ = writeln!(err, "  {detail}");
+        let _ = err.line(format_args!("  {detail}"));
     }
     if let Some(remedy) = remedy {
-        let _ = writeln!(err, " {} {remedy}", paint.dim("help:"));
+        let _ = err.painted(&[
+            (Ink::Plain, &" "),
+            (Ink::Dim, &"help:"),
+            (Ink::Plain, &" "),
+            (Ink::Plain, &remedy),
+        ]);
     }
-}
-
-/// How many characters of a value a table shows. More of them are not read in a column, and breaking a
-/// text into lines takes a time that grows with the square of its length.
-const CELL_CHARS_MAX: usize = 1_000;
-
-/// A table as wide as the terminal at the most, with a line below its header and no other.
-fn new_table() -> Table {
-    let mut table = Table::new();
-    let width = terminal_size::terminal_size().map_or(WIDTH_DEFAULT, |(width, _)| width.0);
-    table
-        .load_preset(presets::NOTHING)
-        .set_style(TableComponent::HeaderLines, '─')
-        .set_style(TableComponent::MiddleHeaderIntersections, '─')
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    table
 }
 
 /// A row for each object.
 fn table(columns: &[&str], objects: &[Object]) -> Table {
-    let mut table = new_table();
-    table.set_header(columns);
+    let mut table = Table::new();
+    table.header(columns);
     for object in objects {
-        table.add_row(columns.iter().map(|name| object.get(name).map_or_else(String::new, cell)));
+        let cells = columns.iter().map(|name| object.get(name).map_or_else(String::new, cell));
+        let cells: Vec<_> = cells.collect();
+        table.row(cells.iter().map(String::as_str));
     }
     table
 }
@@ -232,96 +271,11 @@ fn columns(objects: &[Object]) -> Vec<&str> {
     columns
 }
 
-/// A value for people: strings without quotes, unless they are ambiguous without them,
-/// truncated to [`CELL_CHARS_MAX`].
-fn cell(value: &Value) -> String {
-    let mut text = match value {
-        Value::String(text) if !text.is_empty() && Value::from_json(text).is_err() => text.clone(),
-        value => plain(value),
-    };
-    if let Some((end, _)) = text.char_indices().nth(CELL_CHARS_MAX) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
-}
-
-/// Times, decimals, ObjectIds and UUIDs without their types; other values as JSON.
-pub fn plain(value: &Value) -> String {
-    match value {
-        Value::Time(time) => time.to_string(),
-        Value::Decimal(decimal) => decimal.to_string(),
-        Value::ObjectId(id) => id.to_string(),
-        value => value.as_uuid().map_or_else(|| value.to_json(), |id| id.to_string()),
-    }
-}
-
-/// Colours, or none.
-#[derive(Debug, Clone, Copy)]
-pub struct Paint {
-    is_on: bool,
-}
-
-impl Paint {
-    /// Colours for standard output.
-    pub fn of_stdout() -> Self {
-        Self::new(io::stdout().is_terminal())
-    }
-
-    fn new(is_terminal: bool) -> Self {
-        let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Paint { is_on: is_terminal && !is_refused }
-    }
-
-    /// Heavy.
-    pub fn bold(self, text: &str) -> String {
-        self.with("1", text)
-    }
-
-    /// In the background.
-    pub fn dim(self, text: &str) -> String {
-        self.with("2", text)
-    }
-
-    /// For failures.
-    pub fn red(self, text: &str) -> String {
-        self.with("1;31", text)
-    }
-
-    /// For success.
-    pub fn green(self, text: &str) -> String {
-        self.with("32", text)
-    }
-
-    fn with(self, code: &str, text: &str) -> String {
-        if self.is_on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use velocitydb::object;
 
     use super::*;
-
-    #[test]
-    fn cells_keep_texts_and_numbers_apart() {
-        let fields = object! { "a": "text", "b": "1", "c": 1, "d": 1.0, "e": "", "f": null };
-        let cells: Vec<_> = fields.values().map(cell).collect();
-        assert_eq!(cells, ["text", "\"1\"", "1", "1.0", "\"\"", "null"]);
-    }
-
-    #[test]
-    fn cells_show_ids_and_decimals_without_their_types() {
-        let fields = Object::from_json(
-            r#"{"a": {"$numberDecimal": "1.50"}, "b": {"$oid": "6922d394a1b2c3d4e5f60718"},
-            "c": {"$uuid": "01a207af-ef1a-7c1c-8707-070707070707"}, "d": {"$minKey": 1}}"#,
-        )
-        .unwrap();
-        let cells: Vec<_> = fields.values().map(cell).collect();
-        let uuid = "01a207af-ef1a-7c1c-8707-070707070707";
-        assert_eq!(cells, ["1.50", "6922d394a1b2c3d4e5f60718", uuid, r#"{"$minKey":1}"#]);
-    }
 
     #[test]
     fn a_table_has_a_column_for_every_field() {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::{ErrorClass, Kind};
+use crate::{ErrorClass, JsonMistake, Kind};
 
 /// The result of all calls of this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -51,8 +51,10 @@ pub enum Error {
         line: usize,
         /// The column in bytes, from 1.
         column: usize,
-        /// What the parser found.
+        /// What was found there, and what would be right.
         problem: String,
+        /// The likely mistake.
+        mistake: JsonMistake,
     },
 
     /// A JSON text is well formed, but its content is not a valid value.

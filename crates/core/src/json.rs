@@ -26,7 +26,11 @@
 //! have no negative zero. A name that appears twice in one
 //! object is an error. All limits apply while reading, and errors have line and column.
 //!
-//! Parsing uses serde_json; its recursion and its allocations are bounded.
+//! Parsing uses serde_json; its recursion and its allocations are bounded. A text that it refuses is read a
+//! second time, to say in words for those who wrote it what is wrong.
+
+mod diagnosis;
+mod mistake;
 
 use std::fmt;
 
@@ -37,6 +41,8 @@ use crate::de::collect_fields;
 use crate::encoder::{Container, Encoder, append};
 use crate::format::Names;
 use crate::{Error, Object, RawObject, RawValue, Result, Value, extended};
+
+pub use mistake::JsonMistake;
 
 impl Value {
     /// Reads JSON text. Any names are accepted, so that it can be an update or a filter; those of
@@ -143,7 +149,7 @@ pub(crate) fn encode_json_into(text: &str, names: Names, buffer: &mut Vec<u8>) -
         let parsed = Json(&mut target).deserialize(&mut parser).and_then(|()| parser.end());
         match parsed {
             Ok(()) => refuse_large_integers(text),
-            Err(error) => Err(refused(&error, target.refusal)),
+            Err(error) => Err(refused(text, &error, target.refusal)),
         }
     })
 }
@@ -162,18 +168,23 @@ impl Target<'_, '_> {
     }
 }
 
-fn refused(error: &serde_json::Error, refusal: Option<Error>) -> Error {
+fn refused(text: &str, error: &serde_json::Error, refusal: Option<Error>) -> Error {
     let (line, column) = (error.line(), error.column());
     if let Some(source) = refusal {
         return Error::RefusedJson { line, column, source: Box::new(source) };
     }
-    let text = error.to_string();
-    let problem = text.rfind(" at line ").map_or(&*text, |end| &text[..end]).to_owned();
+    if !error.is_data()
+        && let Some(explained) = diagnosis::diagnose(text)
+    {
+        return explained;
+    }
+    let message = error.to_string();
+    let problem = message.rfind(" at line ").map_or(&*message, |end| &message[..end]).to_owned();
     if error.is_data() {
         let source = Box::new(Error::Serde { path: String::new(), message: problem });
         return Error::RefusedJson { line, column, source };
     }
-    Error::InvalidJson { line, column, problem }
+    Error::InvalidJson { line, column, problem, mistake: JsonMistake::Other }
 }
 
 /// One JSON value that is being encoded.
@@ -374,11 +385,7 @@ fn ensure_fits(text: &str, at: usize, length: usize) -> Result<()> {
     if !integer || literal.parse().ok().and_then(Value::integer).is_some() {
         return Ok(());
     }
-    let before = &text[..at];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Err(Error::RefusedJson {
-        line: 1 + before.bytes().filter(|byte| *byte == b'\n').count(),
-        column: 1 + at - line_start,
-        source: Box::new(Error::IntegerRange { literal: literal.to_owned() }),
-    })
+    let (line, column) = diagnosis::place(text, at);
+    let source = Box::new(Error::IntegerRange { literal: literal.to_owned() });
+    Err(Error::RefusedJson { line, column, source })
 }

@@ -81,6 +81,7 @@ pub use foreign::{Foreign, ForeignContent, ForeignKind, RawForeign};
 pub use histogram::Histogram;
 pub use id::{CollectionName, IdGenerator, IndexName};
 pub use index::IndexSpec;
+pub use json::JsonMistake;
 pub use new_ids::NewIds;
 pub use object::Object;
 pub use object_id::ObjectId;

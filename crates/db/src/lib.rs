@@ -92,11 +92,11 @@ pub use velocitydb_core::document::{ID, META_FIELDS, METADATA};
 pub use velocitydb_core::{
     Action, BegunLease, Binary, BinaryRef, Bytes, CollectionName, CollectionOptions, Condition,
     Consistency, Decimal, DocumentId, Encoded, ErrorClass, Expiry, Filter, Foreign, ForeignContent,
-    ForeignKind, IdRef, IndexName, IndexSpec, IntoDocumentId, Lease, LeaseChange, More, NewIds,
-    Object, ObjectId, Operation, Origin, Outcome, Path, Projection, RawArray, RawForeign,
-    RawObject, RawValue, Refusal, Release, RequestId, Rounding, Sort, SortKey, Time, Update, Uuid,
-    Value, Violation, Violations, check_own_fields, field, filter, limits, object, uuid_binary,
-    value,
+    ForeignKind, IdRef, IndexName, IndexSpec, IntoDocumentId, JsonMistake, Lease, LeaseChange,
+    More, NewIds, Object, ObjectId, Operation, Origin, Outcome, Path, Projection, RawArray,
+    RawForeign, RawObject, RawValue, Refusal, Release, RequestId, Rounding, Sort, SortKey, Time,
+    Update, Uuid, Value, Violation, Violations, check_own_fields, field, filter, limits, object,
+    uuid_binary, value,
 };
 /// What can be wrong with storage, as [`Error::Storage`] says it.
 pub use velocitydb_storage::Error as StorageError;

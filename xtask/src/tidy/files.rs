@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::source::Source;
-use super::{layout, links, records, storeys, text, wording};
+use super::{layout, links, records, storeys, streams, text, wording};
 use crate::error::Error;
 use crate::project::{Project, expect_no_arguments};
 use crate::report::{self, Violation};
@@ -23,6 +23,7 @@ const RUST_RULES: &[fn(&Source) -> Vec<Violation>] = &[
     layout::only_declares,
     records::are_written_in_one_place,
     storeys::know_only_those_below,
+    streams::are_written_in_one_place,
     wording::is_finished,
     wording::does_not_unwrap,
     wording::ignores_no_test,

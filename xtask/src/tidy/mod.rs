@@ -8,6 +8,7 @@ mod links;
 mod records;
 mod source;
 mod storeys;
+mod streams;
 mod text;
 mod wording;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Subcommand};
 use velocitydb::{Consistency, Mode, NewIds};
 
-use super::folder::{Folder, Source, any_mode, level};
+use super::folder::{Folder, Source, Timeout, any_mode, level};
 use crate::format;
 
 /// The arguments of `collections`.
@@ -110,6 +110,8 @@ pub struct CreateIndex {
     /// Its name [default: its paths and directions, as in city_1_age_-1]
     #[arg(long)]
     pub name: Option<String>,
+    #[command(flatten)]
+    pub timeout: Timeout,
 }
 
 /// The arguments of `schema`.
@@ -144,6 +146,8 @@ pub enum SchemaCommand {
         /// written
         #[arg(long)]
         keep_existing: bool,
+        #[command(flatten)]
+        timeout: Timeout,
     },
     /// Print the schema of a collection
     #[command(after_help = "Example:\n  velocitydb schema show users")]
@@ -167,12 +171,14 @@ pub enum SchemaCommand {
     Check {
         /// The collection
         collection: String,
-        /// The schema as JSON text, or `-` for standard input
+        /// The schema as JSON text, `-` for standard input, or `@FILE` for a file
         #[arg(value_name = "JSON")]
         text: Option<String>,
         /// Reads the schema from a file
         #[arg(long, value_name = "FILE", conflicts_with = "text")]
         file: Option<PathBuf>,
+        #[command(flatten)]
+        timeout: Timeout,
     },
 }
 

@@ -1,10 +1,12 @@
 //! The arguments of commands on single documents, and of those that read a collection in the order
 //! of ids.
 
+use std::path::PathBuf;
+
 use clap::Args as ClapArgs;
 use velocitydb::{DocumentId, Path, RequestId, Value};
 
-use super::folder::{Csv, Shown, Source, Target, WriteOptions};
+use super::folder::{Csv, Shown, Source, Target, Timeout, WriteOptions};
 use crate::format;
 
 /// The arguments of `get`.
@@ -32,9 +34,20 @@ pub struct Insert {
     /// Takes the value of this field as the document's id, whatever its type; the document keeps the field
     #[arg(long, value_name = "PATH", conflicts_with = "id", value_parser = str::parse::<Path>)]
     pub id_field: Option<Path>,
-    /// Takes one document a line; each 1,000 of them, or 8 MiB, are inserted together or not at all
+    /// Takes one document a line, or a JSON array of them; each 1,000 of them, or 8 MiB, are inserted
+    /// together or not at all
     #[arg(long, conflicts_with = "request_id")]
     pub many: bool,
+    /// Replaces documents that exist already
+    #[arg(long, requires = "many", conflicts_with_all = ["skip_existing", "keep_metadata"])]
+    pub upsert: bool,
+    /// Leaves documents that exist already as they are
+    #[arg(long, requires = "many")]
+    pub skip_existing: bool,
+    /// Writes the documents that are refused to this file, and inserts the others: a JSON object a line,
+    /// with `line`, `error`, and the document's `text` as it was
+    #[arg(long, value_name = "FILE", requires = "many")]
+    pub errors: Option<PathBuf>,
     /// Keeps version and times of documents that were printed with --meta
     #[arg(long, conflicts_with = "time_to_live")]
     pub keep_metadata: bool,
@@ -42,7 +55,7 @@ pub struct Insert {
     pub options: WriteOptions,
 }
 
-/// The arguments of `update`, `replace` and `upsert`.
+/// The arguments of `replace` and `upsert`, and those that `update` shares with them.
 #[derive(Debug, ClapArgs)]
 pub struct Change {
     #[command(flatten)]
@@ -54,6 +67,16 @@ pub struct Change {
     pub source: Source,
     #[command(flatten)]
     pub options: WriteOptions,
+}
+
+/// The arguments of `update`.
+#[derive(Debug, ClapArgs)]
+pub struct Update {
+    #[command(flatten)]
+    pub change: Change,
+    /// Creates the document if it does not exist, from what the update makes of no fields
+    #[arg(long, conflicts_with = "request_id")]
+    pub upsert: bool,
 }
 
 /// The arguments of `delete`.
@@ -90,6 +113,8 @@ pub struct List {
     pub shown: Shown,
     #[command(flatten)]
     pub csv: Csv,
+    #[command(flatten)]
+    pub timeout: Timeout,
 }
 
 /// The arguments of `count`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use velocitydb::{Consistency, Mode, RequestId};
+use velocitydb::{Cancellation, Consistency, Expiry, Mode, RequestId};
 
 use crate::csv::Columns;
 use crate::format;
@@ -38,12 +38,29 @@ pub struct Target {
 /// The options of all writes.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct WriteOptions {
-    /// The document expires after this time, such as 500ms, 30s, 15m, 12h, 7d
-    #[arg(long, visible_alias = "ttl", value_name = "TIME", value_parser = format::parse_duration)]
-    pub time_to_live: Option<Duration>,
+    /// The document expires after this time, such as 500ms, 30s, 15m, 12h, 7d, or `never`
+    #[arg(long, visible_alias = "ttl", value_name = "TIME", value_parser = format::parse_expiry)]
+    pub time_to_live: Option<Expiry>,
     /// Applies the write at most once, however often it is retried with this id
     #[arg(long, value_name = "ID", value_parser = RequestId::new)]
     pub request_id: Option<RequestId>,
+}
+
+/// The limit of a command's time.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Limits")]
+pub struct Timeout {
+    /// Stops after this time, such as 500ms, 30s, 15m
+    #[arg(long, value_name = "TIME", value_parser = format::parse_duration)]
+    pub timeout: Option<Duration>,
+}
+
+impl Timeout {
+    /// What stops the command.
+    pub fn cancellation(&self) -> Cancellation {
+        let cancellation = Cancellation::new();
+        self.timeout.map_or(cancellation.clone(), |timeout| cancellation.deadline(timeout))
+    }
 }
 
 /// What of a document is printed.
@@ -68,7 +85,7 @@ pub struct Csv {
 #[derive(Debug, Clone, ClapArgs)]
 #[group(required = true, multiple = false)]
 pub struct Source {
-    /// JSON text, or `-` for standard input
+    /// JSON text, `-` for standard input, or `@FILE` for a file
     #[arg(value_name = "JSON")]
     pub text: Option<String>,
     /// Reads the JSON text from a file

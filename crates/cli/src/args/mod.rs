@@ -12,7 +12,7 @@ pub use administration::{
     Bench, Collections, CollectionsCommand, CreateIndex, Doctor, Index, IndexCommand, Schema,
     SchemaCommand,
 };
-pub use documents::{Cas, Change, Comparison, Count, Delete, Get, Insert, List};
+pub use documents::{Cas, Change, Comparison, Count, Delete, Get, Insert, List, Update};
 pub use folder::{Csv, Folder, Shown, Source, Target, WriteOptions, mode_name};
 pub use many::{DeleteMany, UpdateMany};
 pub use program::{Args, Command, Format};

@@ -5,11 +5,12 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::administration::{
     Bench, Collections, CollectionsCommand, Doctor, Index, IndexCommand, Schema, SchemaCommand,
 };
-use super::documents::{Cas, Change, Count, Delete, Get, Insert, List};
+use super::documents::{Cas, Change, Count, Delete, Get, Insert, List, Update};
 use super::folder::Folder;
 use super::many::{DeleteMany, UpdateMany};
 use super::query::{Aggregate, Explain, Find};
 use super::work::{Claim, Complete, Release, Renew, Retry};
+use crate::output::JsonStyle;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -38,9 +39,21 @@ pub struct Args {
     /// JSON lines or tables [default: tables on a terminal, JSON elsewhere]
     #[arg(long, global = true, value_enum)]
     pub format: Option<Format>,
+    /// Breaks lines of JSON and indents them, also on a terminal
+    #[arg(long, global = true)]
+    pub pretty: bool,
+    #[command(flatten)]
+    pub folder: Folder,
     /// The command.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Args {
+    /// How JSON is written.
+    pub fn json_style(&self) -> JsonStyle {
+        if self.pretty { JsonStyle::Pretty } else { JsonStyle::Line }
+    }
 }
 
 /// The format of results: one JSON object in a line, or tables for people.
@@ -68,6 +81,7 @@ pub enum Command {
   velocitydb insert users '{"_id": "alice", "name": "Alice", "age": 28}'
   velocitydb insert users --id bob '{"name": "Bob"}'
   echo '{"note": "its id is made up"}' | velocitydb insert notes -
+  velocitydb insert users --many @users.json --errors refused.jsonl
   velocitydb list users --format json | velocitydb insert users --many - --path copy
   velocitydb list users --format json --meta | velocitydb insert users --many - --keep-metadata --path mirror"#,
         override_usage = "velocitydb insert [OPTIONS] <COLLECTION> <JSON|-|--file FILE>"
@@ -81,10 +95,11 @@ pub enum Command {
     #[command(
         after_help = r#"Examples:
   velocitydb update users alice '{"age": 29}'
+  velocitydb update visits home '{"$inc": {"count": 1}}' --upsert
   velocitydb update users alice '{"$inc": {"age": 1}, "$push": {"tags": "admin"}}'"#,
         override_usage = "velocitydb update [OPTIONS] <COLLECTION> <ID> <JSON|-|--file FILE>"
     )]
-    Update(Change),
+    Update(Update),
     /// Replace all fields of a document that exists
     #[command(
         after_help = r#"Example:
@@ -122,7 +137,8 @@ pub enum Command {
   velocitydb find users --sort city,-age --limit 10 --project '{"name": 1}'
   velocitydb find users --sort '{"city": 1, "age": -1}' --limit 10 --page
   velocitydb find users '{"city": "Bonn"}' --count
-  velocitydb find users --distinct city"#)]
+  velocitydb find users --distinct city
+  velocitydb find users @filter.json --pretty"#)]
     Find(Box<Find>),
     /// Show how a query is executed, and what it reads
     #[command(after_help = r#"Examples:

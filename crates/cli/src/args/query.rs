@@ -10,7 +10,7 @@ use crate::format;
 /// Which documents, in which order, how many, and which of their fields.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Selection {
-    /// Which documents, as a JSON object [default: all]
+    /// Which documents, as a JSON object, `@FILE` for a file or `-` for standard input [default: all]
     #[arg(value_name = "FILTER")]
     pub filter: Option<String>,
     /// The order: `a,-b`, or JSON such as `{"a": 1, "b": -1}`, in the order in which it is

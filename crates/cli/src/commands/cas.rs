@@ -9,12 +9,12 @@ use crate::output::Output;
 
 /// Compares, swaps if the comparison holds, and prints the document as it is afterwards.
 pub fn compare_and_swap(args: Cas, output: &mut Output) -> Result {
-    let db = if args.comparison.if_absent {
-        args.target.folder.open_or_create()?
+    let documents = if args.comparison.if_absent {
+        args.target.documents(&args.target.folder.open_or_create()?)
     } else {
-        args.target.folder.open_existing()?
+        args.target.existing(&args.target.folder.open_existing()?)?
     };
-    let documents = args.options.apply(args.target.documents(&db));
+    let documents = args.options.apply(documents);
     let compared = compare(documents.compare_and_swap(&args.id), args.comparison, &args.id)?;
     let (swap, shown) = (args.swap, args.shown);
     let swapped = if let Some(text) = &swap.update {

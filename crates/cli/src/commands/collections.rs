@@ -2,6 +2,7 @@
 
 use velocitydb::{CollectionOptions, CollectionStats, Consistency, Database, Object, object};
 
+use super::folder::existing;
 use crate::args::{Collections, CollectionsCommand};
 use crate::failure::Result;
 use crate::output::Output;
@@ -38,7 +39,9 @@ pub fn run(args: &Collections, output: &mut Output) -> Result {
             output.object(&object! { "created": create.name.as_str() })
         }
         Some(CollectionsCommand::Drop { name }) => {
-            args.folder.open_existing()?.drop_collection(name)?;
+            let db = args.folder.open_existing()?;
+            existing(&db, name)?;
+            db.drop_collection(name)?;
             output.object(&object! { "dropped": name.as_str() })
         }
     }

@@ -18,7 +18,7 @@ pub fn run(args: Args) -> Result {
     } else {
         Unwritten::IsSaidAtTheEnd
     };
-    let mut output = Output::new(args.format, unwritten);
+    let mut output = Output::new(args.format, args.json_style(), unwritten);
     let result = run_command(args.command, &mut output);
     let result = result.and(folder::close());
     match (result, output.finish()) {

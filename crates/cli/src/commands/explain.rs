@@ -15,7 +15,7 @@ pub fn explain(args: &args::Explain, output: &mut Output) -> Result {
     let pipeline = args.pipeline.as_deref();
     let pipeline = pipeline.map(|text| aggregate::pipeline("--pipeline", text)).transpose()?;
     let db = args.target.folder.open_existing()?;
-    let documents = args.target.documents(&db);
+    let documents = args.target.existing(&db)?;
     let explanation = match pipeline {
         Some(pipeline) => aggregate::of(&documents, pipeline, &args.bounds).explain()?,
         None => question.of(&documents, &args.bounds).explain()?,

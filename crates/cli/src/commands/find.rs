@@ -67,7 +67,7 @@ pub fn find(args: &args::Find, output: &mut Output) -> Result {
     let question = Question::new(&args.selection)?;
     let projection = question.projection.clone();
     let db = args.target.folder.open_existing()?;
-    let find = question.of(&args.target.documents(&db), &args.bounds);
+    let find = question.of(&args.target.existing(&db)?, &args.bounds);
     if args.count {
         output.line(find.count()?)
     } else if let Some(path) = &args.distinct {
@@ -118,7 +118,7 @@ fn page(find: Find, projection: Option<&Projection>, shown: Shown, output: &mut 
 /// Prints values: one in a line, or in a column with the name of their path.
 fn distinct(path: &str, values: &[Value], output: &mut Output) -> Result {
     match output.format() {
-        Format::Json => values.iter().try_for_each(|value| output.line(value.to_json())),
+        Format::Json => values.iter().try_for_each(|value| output.json(value)),
         Format::Table => {
             let rows = values.iter().map(|value| Object::from([(path, value.clone())]));
             output.objects(&rows.collect::<Vec<_>>())

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use velocitydb::{Database, Documents, Mode, Options};
+use velocitydb::{CollectionName, Database, Documents, Mode, Options};
 
 use crate::allocator;
 use crate::args::{Folder, Target, WriteOptions};
@@ -44,21 +44,66 @@ pub fn close() -> Result {
 }
 
 impl Target {
-    /// The collection, at the requested level.
+    /// The collection, at the requested level. A write may create it.
     pub fn documents(&self, db: &Database) -> Documents {
         db.documents(&self.collection).at(self.consistency)
     }
+
+    /// The collection, at the requested level. It has to exist.
+    pub fn existing(&self, db: &Database) -> Result<Documents> {
+        Ok(existing(db, &self.collection)?.at(self.consistency))
+    }
+}
+
+/// A collection, which has to exist: a misspelt name must not look like an empty collection.
+pub fn existing(db: &Database, name: &str) -> Result<Documents> {
+    if !db.has_collection(name)? {
+        let names: Vec<_> = db.collections()?.into_iter().map(|stats| stats.name).collect();
+        let nearest = nearest(name, names.iter().map(CollectionName::as_str));
+        let (collection, nearest) = (name.to_owned(), nearest.map(str::to_owned));
+        return Err(Failure::NoCollection { collection, nearest });
+    }
+    Ok(db.documents(name))
+}
+
+/// The name that was probably meant, if one is similar.
+fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    /// How similar names are that differ in a letter or two.
+    const SIMILARITY_MIN: f64 = 0.8;
+    let similar = names.map(|other| (strsim::jaro_winkler(name, other), other));
+    let similar = similar.filter(|(similarity, _)| *similarity >= SIMILARITY_MIN);
+    similar.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, other)| other)
 }
 
 impl WriteOptions {
     /// The collection, with these options of writes.
     pub fn apply(&self, mut documents: Documents) -> Documents {
-        if let Some(duration) = self.time_to_live {
-            documents = documents.time_to_live(duration);
+        if let Some(expiry) = self.time_to_live {
+            documents = documents.expiring(expiry);
         }
         if let Some(request) = &self.request_id {
             documents = documents.request(request.clone());
         }
         documents
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_is_recognised() {
+        let names = ["users", "user_sessions", "orders"];
+        for (name, expected) in [
+            ("user", Some("users")),
+            ("Users", Some("users")),
+            ("usres", Some("users")),
+            ("order", Some("orders")),
+            ("payments", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(name, names.into_iter()), expected, "{name}");
+        }
     }
 }

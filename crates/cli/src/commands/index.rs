@@ -1,16 +1,17 @@
 //! `index`: create, list and drop secondary indexes.
 
-use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use velocitydb::{Database, IndexBuild, IndexSpec, IndexStats, Object, object};
 
+use super::folder::existing;
 use crate::args::{self, CreateIndex, IndexCommand};
 use crate::failure::Result;
 use crate::input;
 use crate::output::Output;
+use crate::streams::{self, Status};
 
 /// The printed fields of an index, in order.
 const COLUMNS: [&str; 7] = ["name", "keys", "unique", "sparse", "partial", "state", "entries"];
@@ -25,15 +26,17 @@ pub fn run(args: &args::Index, output: &mut Output) -> Result {
             let spec = spec(create)?;
             let name = spec.name();
             let db = args.folder.open_or_create()?;
-            build(&db, &create.collection, spec)?;
+            build(&db, create, spec)?;
             output.object(&object! { "created": name })
         }
         IndexCommand::List { collection } => {
-            let indexes = args.folder.open_existing()?.documents(collection).indexes()?;
+            let db = args.folder.open_existing()?;
+            let indexes = existing(&db, collection)?.indexes()?;
             output.rows(&COLUMNS, &indexes.iter().map(index).collect::<Vec<_>>())
         }
         IndexCommand::Drop { collection, name } => {
-            args.folder.open_existing()?.documents(collection).drop_index(name)?;
+            let db = args.folder.open_existing()?;
+            existing(&db, collection)?.drop_index(name)?;
             output.object(&object! { "dropped": name.as_str() })
         }
     }
@@ -58,9 +61,10 @@ fn spec(create: &CreateIndex) -> Result<IndexSpec> {
 }
 
 /// Builds an index, and prints the progress on a terminal.
-fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
-    if !io::stderr().is_terminal() {
-        return Ok(db.documents(collection).create_index(spec)?);
+fn build(db: &Database, create: &CreateIndex, spec: IndexSpec) -> Result {
+    let (collection, cancellation) = (&create.collection, create.timeout.cancellation());
+    if !streams::stderr_is_terminal() {
+        return Ok(db.documents(collection).create_index_until(spec, &cancellation)?);
     }
     let name = spec.name();
     let (done, waits) = mpsc::channel::<()>();
@@ -70,10 +74,9 @@ fn build(db: &Database, collection: &str, spec: IndexSpec) -> Result {
             while waits.recv_timeout(PROGRESS_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
                 show_progress(db, collection, &name);
             }
-            // If standard error is closed, the progress cannot be printed.
-            let _ = write!(io::stderr(), "\r\x1b[K");
+            Status.clear();
         });
-        let created = db.documents(collection).create_index(spec);
+        let created = db.documents(collection).create_index_until(spec, &cancellation);
         drop(done);
         Ok(created?)
     })
@@ -84,7 +87,7 @@ fn show_progress(db: &Database, collection: &str, name: &str) {
     let indexes = db.documents(collection).indexes().unwrap_or_default();
     let state = indexes.into_iter().find(|index| index.name.as_str() == name);
     if let Some(IndexBuild::Building { done, of }) = state.map(|index| index.state) {
-        let _ = write!(io::stderr(), "\r\x1b[Kindex {name}: {done} of {of} documents");
+        Status.show(format_args!("index {name}: {done} of {of} documents"));
     }
 }
 

@@ -12,7 +12,7 @@ pub fn update(args: &args::UpdateMany, output: &mut Output) -> Result {
     let filter = input::filter(&args.filter)?;
     let update = input::update(&args.source.read()?)?;
     let db = args.target.folder.open_existing()?;
-    let documents = with_request(args.target.documents(&db), args.request_id.as_ref());
+    let documents = with_request(args.target.existing(&db)?, args.request_id.as_ref());
     output.object(&modified("updated", documents.update_many(filter, update)?))
 }
 
@@ -20,7 +20,7 @@ pub fn update(args: &args::UpdateMany, output: &mut Output) -> Result {
 pub fn delete(args: &args::DeleteMany, output: &mut Output) -> Result {
     let filter = input::filter(&args.filter)?;
     let db = args.target.folder.open_existing()?;
-    let documents = with_request(args.target.documents(&db), args.request_id.as_ref());
+    let documents = with_request(args.target.existing(&db)?, args.request_id.as_ref());
     output.object(&modified("deleted", documents.delete_many(filter)?))
 }
 

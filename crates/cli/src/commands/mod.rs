@@ -10,6 +10,7 @@ mod explain;
 mod find;
 mod folder;
 mod ids;
+mod import;
 mod index;
 mod insert;
 mod many;

@@ -14,7 +14,7 @@ pub fn get(args: &args::Get, output: &mut Output) -> Result {
     let db = args.target.folder.open_existing()?;
     // A snapshot has no level, so the floor of the collection is checked by reading no
     // documents.
-    let documents = args.target.documents(&db);
+    let documents = args.target.existing(&db)?;
     documents.get_many(std::iter::empty::<DocumentId>())?;
     let (snapshot, collection) = (db.snapshot()?, &args.target.collection);
     let (mut rows, mut missing) = (Rows::new(output), None);
@@ -43,12 +43,15 @@ pub fn list(args: &args::List, output: &mut Output) -> Result {
         false => Sort::new().ascending("_id"),
     };
     let after = args.after.as_ref().map(|id| PageToken::after_id(&sort, id)).transpose()?;
-    let mut find = args.target.documents(&db).find(Filter::all()).sort(sort).offset(args.offset);
+    let mut find = args.target.existing(&db)?.find(Filter::all()).sort(sort).offset(args.offset);
     if let Some(after) = after {
         find = find.after(after);
     }
     if let Some(limit) = args.limit {
         find = find.limit(limit);
+    }
+    if let Some(timeout) = args.timeout.timeout {
+        find = find.deadline(timeout);
     }
     let (csv, shown) = (args.csv.columns.as_ref(), args.shown.with(&args.csv));
     let mut rows = Rows::of(csv, output)?;
@@ -59,5 +62,5 @@ pub fn list(args: &args::List, output: &mut Output) -> Result {
 /// Prints how many documents there are.
 pub fn count(args: &args::Count, output: &mut Output) -> Result {
     let db = args.target.folder.open_existing()?;
-    output.line(args.target.documents(&db).count()?)
+    output.line(args.target.existing(&db)?.count()?)
 }

@@ -39,7 +39,8 @@ impl<'a> Rows<'a> {
     /// Adds a row. Breaks when nothing can be written any more.
     pub fn push(&mut self, row: Object) -> ControlFlow<()> {
         let written = match (self.csv, self.output.format()) {
-            (Some(columns), _) => self.output.line(columns.row(&row)),
+            // A line break inside of a quoted value is a part of the format.
+            (Some(columns), _) => self.output.lines(columns.row(&row)),
             (None, Format::Json) => self.output.object(&row),
             (None, Format::Table) => self.wait(row),
         };

@@ -1,22 +1,26 @@
 //! `schema`: set, show, remove and check the schemas of collections.
 
 use velocitydb::schema::Schema;
-use velocitydb::{Database, Document, Existing, SchemaInfo, Violations, object};
+use velocitydb::{
+    Cancellation, Database, Document, Documents, Existing, SchemaInfo, Violations, object,
+};
 
+use super::folder::existing;
 use super::rows::Rows;
 use crate::args::{self, Format, SchemaCommand, Source};
 use crate::failure::{Failure, Result};
 use crate::input;
-use crate::output::Output;
+use crate::output::{Output, note};
 
 /// Sets, shows, removes or checks a schema.
 pub fn run(args: &args::Schema, output: &mut Output) -> Result {
     match &args.command {
-        SchemaCommand::Set { collection, source, keep_existing } => {
+        SchemaCommand::Set { collection, source, keep_existing, timeout } => {
             let schema = read(source)?;
             let existing = if *keep_existing { Existing::Keep } else { Existing::Check };
             let db = args.folder.open_or_create()?;
-            let version = db.documents(collection).set_schema(&schema, existing)?;
+            let documents = db.documents(collection);
+            let version = documents.set_schema_until(&schema, existing, &timeout.cancellation())?;
             output.object(&object! { "collection": collection.as_str(), "schema": version })
         }
         SchemaCommand::Show { collection } => {
@@ -33,7 +37,7 @@ pub fn run(args: &args::Schema, output: &mut Output) -> Result {
             db.documents(collection).remove_schema()?;
             output.object(&object! { "removed": collection.as_str() })
         }
-        SchemaCommand::Check { collection, text, file } => {
+        SchemaCommand::Check { collection, text, file, timeout } => {
             let given = match (text, file) {
                 (None, None) => None,
                 (text, file) => Some(read(&Source { text: text.clone(), file: file.clone() })?),
@@ -43,7 +47,7 @@ pub fn run(args: &args::Schema, output: &mut Output) -> Result {
                 Some(schema) => schema,
                 None => current(&db, collection)?.schema,
             };
-            check(&db, collection, &schema, output)
+            check(&existing(&db, collection)?, &schema, &timeout.cancellation(), output)
         }
     }
 }
@@ -53,17 +57,23 @@ fn read(source: &Source) -> Result<Schema> {
 }
 
 fn current(db: &Database, collection: &str) -> Result<SchemaInfo> {
-    db.documents(collection)
+    existing(db, collection)?
         .schema()?
         .ok_or_else(|| Failure::NoSchema { collection: collection.to_owned() })
 }
 
 /// Prints every violation, with its document.
-fn check(db: &Database, collection: &str, schema: &Schema, output: &mut Output) -> Result {
+fn check(
+    documents: &Documents,
+    schema: &Schema,
+    cancellation: &Cancellation,
+    output: &mut Output,
+) -> Result {
     let mut rows = Rows::new(output);
     let (mut count, mut result) = (0, Ok(()));
-    'documents: for document in db.documents(collection).iter()? {
+    'documents: for document in documents.iter()? {
         let violations = document.and_then(|document| {
+            cancellation.check()?;
             let violations = violations(schema, &document)?;
             Ok(violations.map(|violations| (document, violations)))
         });
@@ -86,7 +96,13 @@ fn check(db: &Database, collection: &str, schema: &Schema, output: &mut Output) 
         }
     }
     rows.finish(result)?;
-    if count == 0 { Ok(()) } else { Err(Failure::Violated { count }) }
+    match count {
+        0 => {
+            let collection = documents.name()?.as_str();
+            Ok(note(format_args!("no document of collection {collection:?} violates the schema"))?)
+        }
+        count => Err(Failure::Violated { count }),
+    }
 }
 
 /// The violations of a document, after its defaults are filled in.

@@ -21,7 +21,7 @@ pub fn claim(args: args::Claim, output: &mut Output) -> Result {
         None => input::update_of_fields(args.set),
     };
     let db = args.target.folder.open_existing()?;
-    let documents = with_request(args.target.documents(&db), args.request_id.as_ref());
+    let documents = with_request(args.target.existing(&db)?, args.request_id.as_ref());
     let mut claim = documents.claim(filter).limit(args.limit);
     if let Some(sort) = sort {
         claim = claim.sort(sort);
@@ -86,7 +86,7 @@ pub fn complete(args: &args::Complete, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let update = input::update_of(&args.source.read()?, id)?;
     let db = args.target.folder.open_existing()?;
-    let documents = with_request(args.target.documents(&db), args.request_id.as_ref());
+    let documents = with_request(args.target.existing(&db)?, args.request_id.as_ref());
     let completed = documents.complete(id, *version, update);
     output.object(&settled(id, found(&documents, id, completed)?))
 }
@@ -95,7 +95,7 @@ pub fn complete(args: &args::Complete, output: &mut Output) -> Result {
 pub fn renew(args: &args::Renew, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let db = args.target.folder.open_existing()?;
-    let documents = args.target.documents(&db);
+    let documents = args.target.existing(&db)?;
     let renewed = documents.renew(id, *version, args.lease);
     output.object(&settled(id, found(&documents, id, renewed)?))
 }
@@ -104,7 +104,7 @@ pub fn renew(args: &args::Renew, output: &mut Output) -> Result {
 pub fn release(args: &args::Release, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let db = args.target.folder.open_existing()?;
-    let documents = args.target.documents(&db);
+    let documents = args.target.existing(&db)?;
     let released = documents.release(id, *version);
     output.object(&settled(id, found(&documents, id, released)?))
 }
@@ -114,7 +114,7 @@ pub fn retry(args: &args::Retry, output: &mut Output) -> Result {
     let Token { id, version } = &args.token;
     let db = args.target.folder.open_existing()?;
     let not_before = db.now().saturating_add(args.delay);
-    let documents = args.target.documents(&db);
+    let documents = args.target.existing(&db)?;
     let retried = documents.retry(id, *version, not_before, &args.reason);
     output.object(&settled(id, found(&documents, id, retried)?))
 }

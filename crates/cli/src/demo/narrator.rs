@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use crate::failure::{Failure, Result};
-use crate::output::{Output, Paint};
+use crate::output::Output;
+use crate::streams::Ink;
 
 /// The width of the column with the action, before the outcome.
 const WHAT_COLUMNS: usize = 50;
@@ -11,7 +12,6 @@ const WHAT_COLUMNS: usize = 50;
 /// Prints outcomes, and counts those that are not as expected.
 pub struct Narrator<'a> {
     output: &'a mut Output,
-    paint: Paint,
     checked: usize,
     failed: usize,
 }
@@ -19,13 +19,15 @@ pub struct Narrator<'a> {
 impl<'a> Narrator<'a> {
     /// A narrator that has printed nothing yet.
     pub fn new(output: &'a mut Output) -> Self {
-        Narrator { output, paint: Paint::of_stdout(), checked: 0, failed: 0 }
+        Narrator { output, checked: 0, failed: 0 }
     }
 
     /// Begins a chapter.
     pub fn chapter(&mut self, title: &str) -> Result {
-        let begin = if self.checked == 0 { "" } else { "\n" };
-        self.output.line(format_args!("{begin}{}", self.paint.bold(title)))
+        if self.checked > 0 {
+            self.output.line("")?;
+        }
+        self.output.painted(&[(Ink::Bold, &title)])
     }
 
     /// Prints an outcome, which has to be `expected`.
@@ -37,13 +39,13 @@ impl<'a> Narrator<'a> {
     /// Prints an outcome; `is_right` is whether it is as `expected`.
     pub fn holds(&mut self, what: &str, found: &str, is_right: bool, expected: &str) -> Result {
         self.checked += 1;
+        let (ink, mark) = if is_right { (Ink::Green, "✓") } else { (Ink::Red, "✗") };
+        let outcome = format_args!(" {what:<WHAT_COLUMNS$} {found}");
+        self.output.painted(&[(Ink::Plain, &"  "), (ink, &mark), (Ink::Plain, &outcome)])?;
         if is_right {
-            let mark = self.paint.green("✓");
-            return self.output.line(format_args!("  {mark} {what:<WHAT_COLUMNS$} {found}"));
+            return Ok(());
         }
         self.failed += 1;
-        let mark = self.paint.red("✗");
-        self.output.line(format_args!("  {mark} {what:<WHAT_COLUMNS$} {found}"))?;
         self.output.line(format_args!("    {:<WHAT_COLUMNS$} {expected}", "but expected"))
     }
 
@@ -57,7 +59,8 @@ impl<'a> Narrator<'a> {
         if self.failed > 0 {
             return Err(Failure::Demo { count: self.failed });
         }
-        let done = format!("{} outcomes, all as expected.", self.checked);
-        self.output.line(format_args!("\n{}", self.paint.green(&done)))
+        self.output.line("")?;
+        let done = format_args!("{} outcomes, all as expected.", self.checked);
+        self.output.painted(&[(Ink::Green, &done)])
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod controls;
 mod folders;
 mod golden;
 mod mongoexport;

@@ -28,7 +28,7 @@ const WRITING: [(&str, &str, &str); 22] = [
     ("claim c {} --set s=2 --lease 1h --release {\"s\":0}", "get c a", "\"s\":2"),
     ("complete c a 10 {\"s\":3}", "get c a", "\"s\":3"),
     ("collections create d", "collections", "\"name\":\"d\""),
-    ("collections drop c", "count c", "0"),
+    ("collections drop c", "count c 2>&1", "does not exist"),
     ("index create d n", "index list d", "\"n_1\""),
     ("index drop d n_1", "collections", "\"indexes\":0"),
     ("schema set d {\"required\":[\"n\"]}", "schema show d", "required"),

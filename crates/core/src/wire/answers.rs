@@ -3,7 +3,7 @@
 use crate::codec::encode_value_into;
 use crate::violation::{More, Violation, Violations};
 use crate::wire::{Wire, put_bytes, take_bytes};
-use crate::{Error, ForeignKind, Kind, Outcome, RawValue, Refusal, Value, wire_enum};
+use crate::{Error, ForeignKind, JsonMistake, Kind, Outcome, RawValue, Refusal, Value, wire_enum};
 
 wire_enum!(Outcome {
     0 Applied { version, existed };
@@ -60,6 +60,30 @@ wire_enum!(ForeignKind {
     8 MaxKey;
 });
 
+wire_enum!(JsonMistake {
+    0 Empty;
+    1 ByteOrderMark;
+    2 SecondValue;
+    3 Unclosed;
+    4 UnclosedString;
+    5 WrongBracket;
+    6 WrongQuotes;
+    7 TrailingComma;
+    8 MissingComma;
+    9 MissingColon;
+    10 UnquotedName;
+    11 MissingName;
+    12 MissingValue;
+    13 UnquotedText;
+    14 ForeignWord;
+    15 NotFinite;
+    16 Comment;
+    17 InvalidNumber;
+    18 InvalidEscape;
+    19 ControlCharacter;
+    20 Other;
+});
+
 /// The tag of [`Error::RefusedJson`], the only error that contains another one.
 const REFUSED_JSON: u8 = 4;
 
@@ -67,7 +91,7 @@ wire_enum!(Error {
     0 LimitExceeded { what, path, found, max };
     1 ReservedFieldName { path };
     2 DuplicateField { path };
-    3 InvalidJson { line, column, problem };
+    3 InvalidJson { line, column, problem, mistake };
     4 RefusedJson { line, column, source };
     5 ExtendedJson { key, expected };
     6 IntegerRange { literal };

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{DocumentId, IndexName, value};
+use crate::{DocumentId, IndexName, JsonMistake, value};
 
 /// An error of every variant.
 fn errors() -> Vec<Error> {
@@ -14,7 +14,12 @@ fn errors() -> Vec<Error> {
         Error::LimitExceeded { what: "size".into(), path: path.clone(), found: 300, max: 2 },
         Error::ReservedFieldName { path: path.clone() },
         Error::DuplicateField { path: path.clone() },
-        Error::InvalidJson { line: 1, column: 2, problem: problem.clone() },
+        Error::InvalidJson {
+            line: 1,
+            column: 2,
+            problem: problem.clone(),
+            mistake: JsonMistake::Other,
+        },
         Error::RefusedJson { line: 1, column: 2, source },
         Error::ExtendedJson { key: "$date".into(), expected: "a time".into() },
         Error::IntegerRange { literal: "1e99".to_owned() },

@@ -104,6 +104,32 @@ impl Database {
         Ok(())
     }
 
+    /// Whether there is a collection of this name. O(1).
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// let db = velocitydb::open_in_memory()?;
+    /// assert!(!db.has_collection("users")?);
+    /// db.documents("users").insert("alice", velocitydb::object! { "age": 28 })?;
+    /// assert!(db.has_collection("users")?);
+    /// db.drop_collection("users")?;
+    /// assert!(!db.has_collection("users")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the name is not valid, or storage fails.
+    pub fn has_collection(&self, name: &str) -> Result<bool> {
+        let name = CollectionName::new(name)?;
+        self.inner.core.proposer.read_barrier(Consistency::Strong)?;
+        if self.inner.core.names.entry(&name).is_some() {
+            return Ok(true);
+        }
+        Ok(catalog::find(self.snapshot()?.state(), &name)?.is_some())
+    }
+
     /// All collections, in the order of their names.
     ///
     /// # Errors

@@ -18,14 +18,14 @@ use crate::{Document, Error, IntoFields, Result};
 /// A collection of documents of any shape, with settings for its operations.
 ///
 /// The first insert creates the collection. A handle is cheap to create and to clone; [`at`](Self::at),
-/// [`time_to_live`](Self::time_to_live) and [`request`](Self::request) return handles that differ in one
-/// setting.
+/// [`time_to_live`](Self::time_to_live), [`expiring`](Self::expiring) and [`request`](Self::request) return
+/// handles that differ in one setting.
 #[derive(Clone)]
 pub struct Documents {
     pub(crate) db: Database,
     name: std::result::Result<CollectionName, velocitydb_core::Error>,
     consistency: Consistency,
-    time_to_live: Option<Duration>,
+    expiry: Expiry,
     request: Option<RequestId>,
 }
 
@@ -69,7 +69,7 @@ impl Documents {
         Documents {
             name: CollectionName::new(name),
             consistency: Consistency::default(),
-            time_to_live: None,
+            expiry: Expiry::default(),
             request: db.request_id().cloned(),
             db,
         }
@@ -83,7 +83,26 @@ impl Documents {
     /// A handle whose writes, of whatever kind, set documents to expire `duration` after the write. A
     /// document that is written with a duration of zero is never read.
     pub fn time_to_live(&self, duration: Duration) -> Self {
-        Documents { time_to_live: Some(duration), ..self.clone() }
+        self.expiring(Expiry::After(duration))
+    }
+
+    /// A handle whose writes, of whatever kind, set when documents expire. [`Expiry::Never`] removes the
+    /// time to live of a document that it updates.
+    ///
+    /// ```
+    /// # fn main() -> velocitydb::Result<()> {
+    /// use std::time::Duration;
+    /// use velocitydb::{Expiry, object};
+    ///
+    /// let sessions = velocitydb::open_in_memory()?.documents("sessions");
+    /// sessions.time_to_live(Duration::from_secs(60)).insert("s1", object! { "user": "alice" })?;
+    /// sessions.expiring(Expiry::Never).update("s1", object! {})?;
+    /// assert_eq!(sessions.get("s1")?.expect("s1").expires(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn expiring(&self, expiry: Expiry) -> Self {
+        Documents { expiry, ..self.clone() }
     }
 
     /// A handle for one write, which is applied at most once, however often it is retried with this id: a
@@ -357,7 +376,7 @@ impl Documents {
 
     /// The expiry of what is written through this handle.
     pub(crate) fn expiry(&self) -> Expiry {
-        self.time_to_live.map_or(Expiry::Keep, Expiry::After)
+        self.expiry
     }
 
     pub(crate) fn submit(&self, write: Write) -> Result<Reply> {
