@@ -33,6 +33,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if duration.is_zero() || duration > DURATION_MAX { Err(wrong()) } else { Ok(duration) }
 }
 
+/// Reads a duration that may be 0.
+pub fn parse_wait(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { parse_duration(text) }
+}
+
 /// Reads when a document expires: after a duration, or `never`.
 pub fn parse_expiry(text: &str) -> Result<Expiry, String> {
     match text {

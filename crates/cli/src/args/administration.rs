@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Subcommand};
 use velocitydb::{Consistency, Mode, NewIds};
 
-use super::folder::{Folder, Source, Timeout, any_mode, level};
+use super::folder::{Folder, Patience, Source, Timeout, any_mode, level};
 use crate::format;
 
 /// The arguments of `collections`.
@@ -191,6 +191,8 @@ pub struct Doctor {
     /// The data folder, if it is not given as an argument
     #[arg(long, value_name = "DIR", env = "VELOCITYDB_PATH", default_value = "./velocity-data")]
     pub path: PathBuf,
+    #[command(flatten)]
+    pub patience: Patience,
 }
 
 /// The arguments of `bench`.

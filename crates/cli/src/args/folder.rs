@@ -21,6 +21,17 @@ pub struct Folder {
     /// How the folder is opened, and so what a crash loses
     #[arg(long, default_value = "persistent", value_parser = folder_mode(), global = true)]
     pub mode: Mode,
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// How long a command waits for others.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub struct Patience {
+    /// How long to wait for another command that has the folder open, such as 0s, 500ms or 1m
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = format::parse_wait)]
+    #[arg(global = true)]
+    pub wait: Duration,
 }
 
 /// The collection, its data folder, and the level.

@@ -1,6 +1,6 @@
 //! `doctor`: checks a data folder.
 
-use velocitydb::{Value, doctor, object};
+use velocitydb::{Value, doctor_within, object};
 
 use crate::args::{self, Format};
 use crate::failure::{Failure, Result};
@@ -12,7 +12,7 @@ pub fn check(args: &args::Doctor, output: &mut Output) -> Result {
     if !path.exists() {
         return Err(Failure::NoFolder { path: path.clone() });
     }
-    let report = doctor(path)?;
+    let report = doctor_within(path, args.patience.wait)?;
     let mut object = object! {
         "healthy": report.is_healthy(),
         "files": report.files,

@@ -22,7 +22,8 @@ impl Folder {
         if matches!(self.mode, Mode::Hybrid | Mode::Persistent) {
             allocator::keep_to_a_budget();
         }
-        let db = Options::new().mode(self.mode).open(&self.path)?;
+        let options = Options::new().mode(self.mode).wait(self.patience.wait);
+        let db = options.open(&self.path)?;
         opened().push(db.clone());
         Ok(db)
     }

@@ -18,6 +18,17 @@ fn filled(folder: &Path) -> PathBuf {
     path
 }
 
+/// Nineteen of twenty failed.
+#[test]
+fn commands_at_the_same_time_wait_for_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let script =
+        "for n in $(seq 20); do velocitydb --wait 10m insert users '{}' >> log & done; wait";
+    let outcome = shell(folder.path(), script);
+    assert_eq!(outcome.stderr, "");
+    assert_eq!(shell(folder.path(), "velocitydb count users").stdout.trim(), "20");
+}
+
 #[test]
 fn a_folder_in_use_is_refused_by_every_command() {
     let folder = tempfile::tempdir().unwrap();
@@ -53,11 +64,14 @@ fn a_folder_in_use_is_refused_by_every_command() {
         "stats",
         "doctor",
     ] {
-        let outcome = shell(folder.path(), &format!("velocitydb {command}"));
+        let outcome = shell(folder.path(), &format!("velocitydb {command} --wait 1ms"));
         assert_eq!(outcome.code, Some(5), "{command}: {}", outcome.stderr);
         assert_eq!(outcome.stdout, "", "{command}");
-        assert!(outcome.stderr.contains("is in use"), "{command}: {}", outcome.stderr);
+        let said = "is in use by another process or handle, also after waiting 1ms";
+        assert!(outcome.stderr.contains(said), "{command}: {}", outcome.stderr);
     }
+    let outcome = shell(folder.path(), "velocitydb count users --wait 0s");
+    assert!(outcome.stderr.contains("handle; close that one first"), "{}", outcome.stderr);
 }
 
 /// Every file with documents in it is damaged in turn. The doctor finds each, and no command
