@@ -10,6 +10,7 @@
 mod bounds;
 mod decoding;
 mod encoding;
+mod output;
 #[cfg(test)]
 mod tests;
 
