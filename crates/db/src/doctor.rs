@@ -25,10 +25,9 @@ use crate::state::document::Document;
 use crate::state::snapshot::Snapshot;
 use crate::{Error, Result};
 
-/// Checks the data folder `path`, which no process may have open: every file, every document, and
-/// whether counts, tombstones, the order of expiry, leases and indexes agree with the documents. A
-/// damaged folder is left as it is; a healthy one is opened, which truncates a torn end of the
-/// journal.
+/// Checks the data folder `path`, which no process may have open to write: every file, every document, and
+/// whether counts, tombstones, the order of expiry, leases and indexes agree with the documents. The
+/// folder is left as it is.
 ///
 /// # Errors
 ///
@@ -54,7 +53,7 @@ pub fn doctor_within(path: impl AsRef<Path>, wait: Duration) -> Result<Report> {
     }
     // Only the engine is opened: `Database` would refuse a damaged state.
     let path = Some(path.as_ref().into());
-    let storage = mode::Options { path, wait, ..Options::new().storage };
+    let storage = mode::Options { path, wait, is_read_only: true, ..Options::new().storage };
     let engine = mode::open(&storage)?;
     Snapshot::of_everything(engine.snapshot()?).check_into(&mut report)?;
     Ok(report)

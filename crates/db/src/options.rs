@@ -107,6 +107,17 @@ impl Options {
         self
     }
 
+    /// Opens the folder to be read only. Nothing is written to it, so that it may be on a device or belong to
+    /// a user where nothing can be; any number of processes can read it at the same time, while none writes.
+    /// All writes are refused, there is no maintenance, and a folder that does not exist is an error.
+    ///
+    /// What is not a table is copied to the temporary folder of the system, which takes time in proportion
+    /// to the journal: little after a clean close.
+    pub fn read_only(mut self) -> Self {
+        self.storage.is_read_only = true;
+        self
+    }
+
     /// For how long the last version of a deleted document is remembered, so that a document inserted
     /// under the same id continues it. The default is 24 hours.
     pub fn tombstone_retention(self, tombstone_retention: Duration) -> Self {

@@ -60,6 +60,12 @@ pub enum Error {
         /// How long opening has waited for it.
         waited: Duration,
     },
+    /// The data folder was opened to be read only.
+    #[error("the data folder {path} was opened to be read only", path = path.display())]
+    ReadOnly {
+        /// The data folder.
+        path: PathBuf,
+    },
     /// The data folder has a format that this version does not read.
     #[error("the data folder {path} has format {found}, and this version reads format {supported}; {advice}", path = path.display(), advice = format_advice(path, *found, *supported))]
     Format {

@@ -91,7 +91,7 @@ impl Error {
 /// device has to be fixed first.
 fn class_of_storage(error: &StorageError) -> ErrorClass {
     match error {
-        StorageError::Invalid { .. } => ErrorClass::Invalid,
+        StorageError::Invalid { .. } | StorageError::ReadOnly { .. } => ErrorClass::Invalid,
         StorageError::Corrupt { .. } => ErrorClass::Corrupt,
         _ => ErrorClass::Unavailable,
     }

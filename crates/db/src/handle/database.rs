@@ -39,9 +39,12 @@ pub(crate) enum Access {
 
 impl Database {
     pub(crate) fn start(engine: Arc<dyn Engine>, options: Options) -> Result<Self> {
-        let is_automatic = options.maintenance == MaintenanceMode::Automatic;
+        let leads = !options.storage.is_read_only;
+        let is_automatic = leads && options.maintenance == MaintenanceMode::Automatic;
         let core = Arc::new(Core::open(engine, options)?);
-        core.begin_to_lead()?;
+        if leads {
+            core.begin_to_lead()?;
+        }
         let maintenance = is_automatic.then(|| Maintenance::start(core.clone()));
         let maintenance = maintenance.transpose().map_err(|error| Error::Thread {
             name: "velocitydb-maintenance",

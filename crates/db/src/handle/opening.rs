@@ -38,7 +38,9 @@ impl Options {
     }
 
     fn start(self) -> Result<Database> {
-        mode::migrate(&self.storage, migration::convert)?;
+        if !self.storage.is_read_only {
+            mode::migrate(&self.storage, migration::convert)?;
+        }
         let engine = mode::open(&self.storage)?;
         Database::start(engine, self)
     }

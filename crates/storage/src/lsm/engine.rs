@@ -46,6 +46,8 @@ pub struct Lsm {
     writer: Mutex<Writer>,
     unsynced: Unsynced,
     space: Arc<Space>,
+    /// The data folder, as the caller named it, if it is only read.
+    read_only: Option<PathBuf>,
     /// The folder of the journals.
     path: PathBuf,
     /// Locked while space is reclaimed.
@@ -84,6 +86,7 @@ impl Lsm {
         read: impl FnOnce(&Path) -> Result<Option<Marker>>,
     ) -> Result<Self> {
         options.validate()?;
+        let read_only = options.is_read_only.then(|| options.path.clone());
         let (writer, state) = Writer::open(options, read)?;
         let (space, path) = (writer.space(), writer.path());
         let unsynced = Unsynced::default();
@@ -97,6 +100,7 @@ impl Lsm {
             writer: Mutex::new(writer),
             unsynced,
             space,
+            read_only,
             path,
             reclaiming: Mutex::default(),
             poisoned: OnceLock::new(),
@@ -141,6 +145,7 @@ impl Lsm {
     /// Writes `parts`, no two of which write the same key, as one batch to the operating system, and
     /// returns its number. A batch that waits for its fsync may still be refused.
     fn append(&self, parts: &[Part<'_>], durability: Durability) -> Result<u64> {
+        self.ensure_writable()?;
         let mut writer = self.writer();
         self.revive(&mut writer, parts::purpose(parts))?;
         if !parts::are_empty(parts) {
@@ -158,6 +163,13 @@ impl Lsm {
             self.publish(&mut writer);
         }
         Ok(writer.number())
+    }
+
+    fn ensure_writable(&self) -> Result<()> {
+        match &self.read_only {
+            None => Ok(()),
+            Some(path) => Err(Error::ReadOnly { path: path.clone() }),
+        }
     }
 
     /// Publishes the newest state to readers.
@@ -357,16 +369,20 @@ impl Engine for Lsm {
     }
 
     fn close(&self) -> Result<()> {
-        if self.writer().is_durable() { Ok(()) } else { self.sync() }
+        if self.read_only.is_some() || self.writer().is_durable() { Ok(()) } else { self.sync() }
     }
 
     fn check_writable(&self) -> Result<()> {
+        self.ensure_writable()?;
         let mut writer = self.writer();
         self.revive(&mut writer, Purpose::Keep)?;
         self.space.check(0, 0, Purpose::Keep)
     }
 
     fn reclaim(&self, without_snapshots: &WithoutSnapshots<'_>) -> Result<()> {
+        if self.read_only.is_some() {
+            return Ok(());
+        }
         // Another thread's reclaim may have begun before the last deletions.
         let _one = self.reclaiming.lock().unwrap_or_else(PoisonError::into_inner);
         if self.reclaim_once(without_snapshots)? {

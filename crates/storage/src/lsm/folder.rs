@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::error;
 use super::marker;
+use super::mirror::Mirror;
 use crate::{Error, Result};
 
 /// The lock file, which is locked while the folder is open; empty.
@@ -20,7 +21,14 @@ const STORE_FOLDER_NAME: &str = "store";
 /// A locked folder that is a data folder, or empty and about to become one.
 pub(super) struct Folder {
     path: PathBuf,
-    lock: File,
+    access: Access,
+}
+
+enum Access {
+    /// Nobody else may read or write it.
+    Exclusive(File),
+    /// Nobody else may write it.
+    Shared(Mirror),
 }
 
 impl Folder {
@@ -41,21 +49,28 @@ impl Folder {
             .write(true)
             .open(&lock_path)
             .map_err(|error| error::io("opening", &lock_path, &error))?;
-        let begin = Instant::now();
-        loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(Folder { path: path.to_owned(), lock }),
-                Err(TryLockError::Error(error)) => {
-                    return Err(error::io("locking", &lock_path, &error));
-                }
-                Err(TryLockError::WouldBlock) => {}
-            }
-            let rest = wait.saturating_sub(begin.elapsed());
-            if rest.is_zero() {
-                return Err(Error::Locked { path: path.to_owned(), waited: wait });
-            }
-            thread::sleep(rest.min(LOCK_PAUSE));
-        }
+        lock_within(path, wait, || lock.try_lock())?;
+        Ok(Folder { path: path.to_owned(), access: Access::Exclusive(lock) })
+    }
+
+    /// Locks an existing folder against writers, which may have locked it for `wait` longer. Nothing is
+    /// written to it: its files are those of a [`Mirror`].
+    pub(super) fn open_to_read(path: &Path, wait: Duration) -> Result<Self> {
+        check_owner(path)?;
+        let mirror = Mirror::of(path, Self::lock_to_read(path, wait)?)?;
+        Ok(Folder { path: path.to_owned(), access: Access::Shared(mirror) })
+    }
+
+    /// Locks a folder against writers, which may have locked it for `wait` longer. `None` if it has nothing
+    /// to lock: nobody has ever written to it.
+    pub(super) fn lock_to_read(path: &Path, wait: Duration) -> Result<Option<File>> {
+        let lock_path = path.join(LOCK_FILE_NAME);
+        let lock = match File::open(&lock_path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            lock => lock.map_err(|error| error::io("opening", &lock_path, &error))?,
+        };
+        lock_within(path, wait, || lock.try_lock_shared())?;
+        Ok(Some(lock))
     }
 
     /// Whether creating a data folder here was begun or completed.
@@ -69,13 +84,44 @@ impl Folder {
         Ok(false)
     }
 
+    /// The folder as the caller named it.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Where its files are.
+    pub(super) fn files(&self) -> &Path {
+        match &self.access {
+            Access::Exclusive(_) => &self.path,
+            Access::Shared(mirror) => mirror.path(),
+        }
+    }
+
+    /// An error with places in the folder as the caller named it.
+    pub(super) fn named(&self, error: Error) -> Error {
+        let named = |text: &str| {
+            text.replace(&*self.files().to_string_lossy(), &self.path.to_string_lossy())
+        };
+        match error {
+            Error::Corrupt { place, what } => {
+                Error::Corrupt { place: named(&place), what: named(&what) }
+            }
+            Error::Invalid { what } => Error::Invalid { what: named(&what) },
+            Error::Format { found, supported, .. } => {
+                Error::Format { path: self.path.clone(), found, supported }
+            }
+            error => error,
+        }
+    }
+
     /// The folder of the store.
     pub(super) fn store(&self) -> PathBuf {
-        self.path.join(STORE_FOLDER_NAME)
+        Self::store_of(self.files())
+    }
+
+    /// The folder of the store in a data folder.
+    pub(super) fn store_of(path: &Path) -> PathBuf {
+        path.join(STORE_FOLDER_NAME)
     }
 
     /// Removes the store. There is none afterwards.
@@ -94,7 +140,30 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // Closing is not enough: a process that is just being forked has the file open too. If
         // unlocking fails, closing has to suffice.
-        let _ = self.lock.unlock();
+        if let Access::Exclusive(lock) = &self.access {
+            let _ = lock.unlock();
+        }
+    }
+}
+
+/// Locks a folder, which others may have locked for `wait` longer.
+fn lock_within(
+    path: &Path,
+    wait: Duration,
+    try_lock: impl Fn() -> std::result::Result<(), TryLockError>,
+) -> Result<()> {
+    let begin = Instant::now();
+    loop {
+        match try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error::io("locking", path, &error)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let rest = wait.saturating_sub(begin.elapsed());
+        if rest.is_zero() {
+            return Err(Error::Locked { path: path.to_owned(), waited: wait });
+        }
+        thread::sleep(rest.min(LOCK_PAUSE));
     }
 }
 

@@ -11,6 +11,7 @@ mod fsync;
 mod journal;
 mod marker;
 mod migrate;
+mod mirror;
 mod options;
 mod reclaim;
 mod snapshot;

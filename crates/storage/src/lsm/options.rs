@@ -25,6 +25,9 @@ pub struct LsmOptions {
     pub fsync_hook: FsyncHook,
     /// How long opening waits for another process or handle to close the folder.
     pub wait: Duration,
+    /// Whether the folder is only read: nothing is written to it, others can read it meanwhile, and commits
+    /// are refused.
+    pub is_read_only: bool,
 }
 
 /// The smallest [`LsmOptions::memory_bytes`].
@@ -46,6 +49,7 @@ impl LsmOptions {
             disk_reserve_bytes: None,
             fsync_hook: FsyncHook::default(),
             wait: Duration::ZERO,
+            is_read_only: false,
         }
     }
 

@@ -40,9 +40,9 @@ struct LastRead {
 }
 
 impl Space {
-    pub(super) fn new(options: &LsmOptions) -> Self {
+    pub(super) fn new(folder: &Path, options: &LsmOptions) -> Self {
         Space {
-            path: options.path.clone(),
+            path: folder.to_owned(),
             reserve_bytes: options.disk_reserve_bytes,
             needed_bytes_max: options.working_bytes(),
             needed_bytes: AtomicU64::new(0),

@@ -51,14 +51,13 @@ impl Report {
 /// Reads every byte of the data folder at `path`, which must not be open meanwhile; `wait` is how long
 /// others may still have it open.
 ///
-/// A folder with findings is left as it is. One without is opened and every key is read; as
-/// every opening does, this truncates the torn tail of a journal.
+/// The folder is left as it is. One without findings is opened to be read, and every key is read.
 pub fn verify(path: &Path, wait: Duration) -> Result<Report> {
     let mut report = Report::default();
     if !Folder::is_begun(path)? {
         return Err(Error::Invalid { what: format!("{} is not a data folder", path.display()) });
     }
-    let folder = Folder::open(path, wait)?;
+    let lock = Folder::lock_to_read(path, wait)?;
     let Some(marker) = report.find(Marker::read(path))? else { return Ok(report) };
     // Creating it was interrupted before there was anything in it.
     let Some(marker) = marker else { return Ok(report) };
@@ -66,7 +65,7 @@ pub fn verify(path: &Path, wait: Duration) -> Result<Report> {
     if !marker.is_ready {
         return Ok(report);
     }
-    let store = folder.store();
+    let store = Folder::store_of(path);
     if let Some(journals) = report.find(journal::verify(&store, None))? {
         report.newest_commit = journals.last;
         report.files_sound.extend(journals.files);
@@ -78,7 +77,7 @@ pub fn verify(path: &Path, wait: Duration) -> Result<Report> {
             report.files_sound.push(table.path);
         }
     }
-    drop(folder);
+    drop(lock);
     if report.findings.is_empty() {
         let keys = count_keys(path, &marker.keyspaces);
         report.keys = report.find(keys)?.unwrap_or_default();
@@ -90,6 +89,7 @@ fn count_keys(path: &Path, keyspaces: &[String]) -> Result<Vec<(String, u64)>> {
     let engine = Lsm::open(LsmOptions {
         keyspaces: keyspaces.to_vec(),
         memory_bytes: MEMORY_BYTES_MIN,
+        is_read_only: true,
         ..LsmOptions::new(path, &[])
     })?;
     let snapshot = engine.snapshot()?;

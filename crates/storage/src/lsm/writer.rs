@@ -75,14 +75,25 @@ enum Health {
 }
 
 impl Writer {
-    /// Opens the data folder, or creates it; with its newest state. `read` reads the marker of a folder
-    /// of a format that is accepted.
+    /// Opens the data folder, or creates it unless it is only read; with its newest state. `read` reads the
+    /// marker of a folder of a format that is accepted.
     pub(super) fn open(
         options: LsmOptions,
         read: impl FnOnce(&Path) -> Result<Option<Marker>>,
     ) -> Result<(Self, State)> {
-        let folder = Arc::new(Folder::create(&options.path, options.wait)?);
-        let (marker, is_new) = match read(folder.path())? {
+        let folder = Arc::new(match options.is_read_only {
+            true => Folder::open_to_read(&options.path, options.wait)?,
+            false => Folder::create(&options.path, options.wait)?,
+        });
+        Self::open_in(folder.clone(), options, read).map_err(|error| folder.named(error))
+    }
+
+    fn open_in(
+        folder: Arc<Folder>,
+        options: LsmOptions,
+        read: impl FnOnce(&Path) -> Result<Option<Marker>>,
+    ) -> Result<(Self, State)> {
+        let (marker, is_new) = match read(folder.files())? {
             Some(marker) if marker.is_ready => (marker, false),
             _ => (create(&folder, &options)?, true),
         };
@@ -98,7 +109,7 @@ impl Writer {
         }
         let has_keyspaces = marker.keyspaces.len();
         let mut writer = Writer {
-            space: Arc::new(Space::new(&options)),
+            space: Arc::new(Space::new(folder.files(), &options)),
             options,
             number: 0,
             acknowledged: 0,
@@ -108,7 +119,7 @@ impl Writer {
             busy: Arc::default(),
             store: Health::Closed,
             journal: OpenJournal::default(),
-            marker: Arc::new(SharedMarker::new(folder.path().to_owned(), marker)),
+            marker: Arc::new(SharedMarker::new(folder.files().to_owned(), marker)),
             folder,
         };
         let state = match is_new {
@@ -420,7 +431,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.busy.wait();
-        let is_working = matches!(self.store, Health::Working(_));
+        let is_working = !self.options.is_read_only && matches!(self.store, Health::Working(_));
         let persisted = if is_working { self.persist() } else { Ok(()) };
         if let Err(error) = &persisted {
             // A drop cannot return an error; `Engine::close` does.
@@ -448,11 +459,11 @@ fn create(folder: &Arc<Folder>, options: &LsmOptions) -> Result<Marker> {
         commits: 0,
         keyspaces: options.keyspaces.clone(),
     };
-    marker.write(folder.path())?;
+    marker.write(folder.files())?;
     folder.clear()?;
     drop(open(folder, options)?);
     marker.is_ready = true;
-    marker.write(folder.path())?;
+    marker.write(folder.files())?;
     Ok(marker)
 }
 

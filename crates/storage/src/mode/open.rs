@@ -26,6 +26,8 @@ pub fn open(options: &Options) -> Result<Arc<dyn Engine>> {
     options.validate()?;
     Ok(match options.mode {
         Mode::MemoryOnly => Arc::new(Memory::new(options.keyspaces.len())),
+        // Nothing is to be written later.
+        Mode::MemoryFirst if options.is_read_only => Arc::new(Disk::open(options, Fill::Reads)?),
         Mode::MemoryFirst => Arc::new(MemoryFirst::open(options)?),
         Mode::Hybrid => Arc::new(Disk::open(options, Fill::ReadsAndWrites)?),
         Mode::Persistent => Arc::new(Disk::open(options, Fill::Reads)?),

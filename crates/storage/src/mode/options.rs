@@ -52,6 +52,9 @@ pub struct Options {
     pub fsync_hook: FsyncHook,
     /// How long opening waits for another process or handle to close the folder.
     pub wait: Duration,
+    /// Whether the folder is only read, see
+    /// [`LsmOptions::is_read_only`](crate::lsm::LsmOptions::is_read_only).
+    pub is_read_only: bool,
 }
 
 /// The smallest [`Options::memory_bytes`]: below it the store's own tables take more than its
@@ -77,6 +80,7 @@ impl Options {
             disk_reserve_bytes: None,
             fsync_hook: FsyncHook::default(),
             wait: Duration::ZERO,
+            is_read_only: false,
         }
     }
 
@@ -152,6 +156,7 @@ impl Options {
             disk_reserve_bytes: self.disk_reserve_bytes,
             fsync_hook: self.fsync_hook.clone(),
             wait: self.wait,
+            is_read_only: self.is_read_only,
         }
     }
 }

@@ -10,4 +10,5 @@ mod folder;
 mod modes;
 mod partitions;
 mod ranges;
+mod read_only;
 mod reclaim;
