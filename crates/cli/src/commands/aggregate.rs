@@ -11,7 +11,7 @@ use crate::output::Output;
 /// Prints the results of a pipeline.
 pub fn aggregate(args: &args::Aggregate, output: &mut Output) -> Result {
     let pipeline = pipeline("PIPELINE", &args.source.read()?)?;
-    let db = args.target.folder.open_existing()?;
+    let db = args.target.folder.open_to_read()?;
     let aggregate = of(&args.target.existing(&db)?, pipeline, &args.bounds);
     let mut rows = Rows::of(args.csv.columns.as_ref(), output)?;
     let result = aggregate.each(|row| Ok(rows.push(row)));

@@ -24,7 +24,7 @@ pub const COLUMNS: [&str; 9] = [
 pub fn run(args: &Collections, output: &mut Output) -> Result {
     match &args.command {
         None | Some(CollectionsCommand::List) => {
-            let db = args.folder.open_existing()?;
+            let db = args.folder.open_to_read()?;
             let collections = db.collections()?;
             let rows = collections.iter().map(|stats| collection(&db, stats));
             output.rows(&COLUMNS, &rows.collect::<Result<Vec<_>>>()?)

@@ -14,7 +14,7 @@ pub fn explain(args: &args::Explain, output: &mut Output) -> Result {
     let question = Question::new(&args.selection)?;
     let pipeline = args.pipeline.as_deref();
     let pipeline = pipeline.map(|text| aggregate::pipeline("--pipeline", text)).transpose()?;
-    let db = args.target.folder.open_existing()?;
+    let db = args.target.folder.open_to_read()?;
     let documents = args.target.existing(&db)?;
     let explanation = match pipeline {
         Some(pipeline) => aggregate::of(&documents, pipeline, &args.bounds).explain()?,

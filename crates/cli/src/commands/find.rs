@@ -66,7 +66,7 @@ impl Question {
 pub fn find(args: &args::Find, output: &mut Output) -> Result {
     let question = Question::new(&args.selection)?;
     let projection = question.projection.clone();
-    let db = args.target.folder.open_existing()?;
+    let db = args.target.folder.open_to_read()?;
     let find = question.of(&args.target.existing(&db)?, &args.bounds);
     if args.count {
         output.line(find.count()?)

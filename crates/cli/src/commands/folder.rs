@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use velocitydb::{CollectionName, Database, Documents, Mode, Options};
+use velocitydb::{CollectionName, Database, Documents, Error, Mode, Options, StorageError};
 
 use crate::allocator;
 use crate::args::{Folder, Target, WriteOptions};
@@ -11,18 +11,40 @@ use crate::failure::{Failure, Result};
 impl Folder {
     /// Opens the folder, which has to exist: a misspelt path must not become an empty database.
     pub fn open_existing(&self) -> Result<Database> {
-        if !self.path.exists() {
-            return Err(Failure::NoFolder { path: self.path.clone() });
-        }
+        self.ensure_existing()?;
         self.open_or_create()
     }
 
     /// Opens the folder, and creates it when it does not exist.
     pub fn open_or_create(&self) -> Result<Database> {
+        Ok(self.open(self.options())?)
+    }
+
+    /// Opens the folder, which has to exist, for a command that only reads. Nothing is written to it, unless
+    /// it is of a format that is migrated when it is opened.
+    pub fn open_to_read(&self) -> Result<Database> {
+        self.ensure_existing()?;
+        match self.open(self.options().read_only()) {
+            Err(Error::Storage(StorageError::Format { .. })) => self.open_or_create(),
+            db => Ok(db?),
+        }
+    }
+
+    fn ensure_existing(&self) -> Result {
+        match self.path.exists() {
+            true => Ok(()),
+            false => Err(Failure::NoFolder { path: self.path.clone() }),
+        }
+    }
+
+    fn options(&self) -> Options {
+        Options::new().mode(self.mode).wait(self.patience.wait)
+    }
+
+    fn open(&self, options: Options) -> velocitydb::Result<Database> {
         if matches!(self.mode, Mode::Hybrid | Mode::Persistent) {
             allocator::keep_to_a_budget();
         }
-        let options = Options::new().mode(self.mode).wait(self.patience.wait);
         let db = options.open(&self.path)?;
         opened().push(db.clone());
         Ok(db)

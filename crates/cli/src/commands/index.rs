@@ -30,7 +30,7 @@ pub fn run(args: &args::Index, output: &mut Output) -> Result {
             output.object(&object! { "created": name })
         }
         IndexCommand::List { collection } => {
-            let db = args.folder.open_existing()?;
+            let db = args.folder.open_to_read()?;
             let indexes = existing(&db, collection)?.indexes()?;
             output.rows(&COLUMNS, &indexes.iter().map(index).collect::<Vec<_>>())
         }

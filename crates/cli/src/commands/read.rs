@@ -11,7 +11,7 @@ use crate::output::Output;
 /// Prints the documents with these ids, from one snapshot. Existing ones are printed also when
 /// others do not exist.
 pub fn get(args: &args::Get, output: &mut Output) -> Result {
-    let db = args.target.folder.open_existing()?;
+    let db = args.target.folder.open_to_read()?;
     // A snapshot has no level, so the floor of the collection is checked by reading no
     // documents.
     let documents = args.target.existing(&db)?;
@@ -37,7 +37,7 @@ pub fn get(args: &args::Get, output: &mut Output) -> Result {
 
 /// Prints a part of the collection in the order of ids, from one snapshot.
 pub fn list(args: &args::List, output: &mut Output) -> Result {
-    let db = args.target.folder.open_existing()?;
+    let db = args.target.folder.open_to_read()?;
     let sort = match args.reverse {
         true => Sort::new().descending("_id"),
         false => Sort::new().ascending("_id"),
@@ -61,6 +61,6 @@ pub fn list(args: &args::List, output: &mut Output) -> Result {
 
 /// Prints how many documents there are.
 pub fn count(args: &args::Count, output: &mut Output) -> Result {
-    let db = args.target.folder.open_existing()?;
+    let db = args.target.folder.open_to_read()?;
     output.line(args.target.existing(&db)?.count()?)
 }

@@ -24,8 +24,7 @@ pub fn run(args: &args::Schema, output: &mut Output) -> Result {
             output.object(&object! { "collection": collection.as_str(), "schema": version })
         }
         SchemaCommand::Show { collection } => {
-            let SchemaInfo { version, schema } =
-                current(&args.folder.open_existing()?, collection)?;
+            let SchemaInfo { version, schema } = current(&args.folder.open_to_read()?, collection)?;
             if output.format() == Format::Table {
                 output.line(format_args!("schema version {version} of {collection}"))?;
             }
@@ -42,7 +41,7 @@ pub fn run(args: &args::Schema, output: &mut Output) -> Result {
                 (None, None) => None,
                 (text, file) => Some(read(&Source { text: text.clone(), file: file.clone() })?),
             };
-            let db = args.folder.open_existing()?;
+            let db = args.folder.open_to_read()?;
             let schema = match given {
                 Some(schema) => schema,
                 None => current(&db, collection)?.schema,

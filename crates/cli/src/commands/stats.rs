@@ -10,7 +10,7 @@ use crate::output::Output;
 
 /// Prints the totals of the database.
 pub fn stats(folder: &Folder, output: &mut Output) -> Result {
-    let db = folder.open_existing()?;
+    let db = folder.open_to_read()?;
     let stats = db.stats()?;
     let collections = stats.collections.iter().map(|stats| collection(&db, stats));
     let collections = collections.collect::<Result<Vec<Object>>>()?;

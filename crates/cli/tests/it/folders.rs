@@ -18,6 +18,57 @@ fn filled(folder: &Path) -> PathBuf {
     path
 }
 
+/// Reading once took the folder for itself and wrote to it: it had to be writable, and readers failed when two
+/// met.
+#[test]
+fn reading_commands_share_a_folder_and_change_nothing_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path());
+    let db = velocitydb::open(&path).unwrap();
+    db.documents("users").create_index(velocitydb::IndexSpec::on("name")).unwrap();
+    drop(db);
+    let before = content(&path);
+    // One of them is reading all the time.
+    let reader = velocitydb::Options::new().read_only().open(&path).unwrap();
+    for command in [
+        "get users user0001",
+        "list users --limit 1",
+        "count users",
+        "find users --limit 1",
+        "explain users",
+        "aggregate users '[{\"$count\": \"all\"}]'",
+        "index list users",
+        "schema check users '{}'",
+        "collections",
+        "stats",
+        "doctor",
+    ] {
+        let outcome = shell(folder.path(), &format!("velocitydb {command} --wait 0s"));
+        assert_eq!(outcome.code, Some(0), "{command}: {}", outcome.stderr);
+    }
+    let outcome = shell(folder.path(), "velocitydb insert users '{}' --wait 0s");
+    assert!(outcome.stderr.contains("is in use"), "{}", outcome.stderr);
+    let error = reader.documents("users").insert("new", object! {}).unwrap_err();
+    assert!(error.to_string().contains("was opened to be read only"), "{error}");
+    assert!(content(&path) == before);
+    drop(reader);
+    assert_eq!(shell(folder.path(), "velocitydb insert users '{}' --wait 0s").code, Some(0));
+}
+
+/// The files of a folder, with their bytes.
+fn content(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(content(&path)),
+            false => files.push((path.clone(), fs::read(&path).unwrap())),
+        }
+    }
+    files.sort();
+    files
+}
+
 /// Nineteen of twenty failed.
 #[test]
 fn commands_at_the_same_time_wait_for_each_other() {
