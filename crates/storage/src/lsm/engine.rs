@@ -90,7 +90,8 @@ impl Lsm {
         let (writer, state) = Writer::open(options, read)?;
         let (space, path) = (writer.space(), writer.path());
         let unsynced = Unsynced::default();
-        if writer.is_dirty() {
+        // What is read only is as durable as it was made.
+        if read_only.is_none() && writer.is_dirty() {
             unsynced.note();
         }
         Ok(Lsm {
@@ -359,6 +360,9 @@ impl Engine for Lsm {
     }
 
     fn sync(&self) -> Result<()> {
+        if self.read_only.is_some() {
+            return Ok(());
+        }
         let number = {
             let mut writer = self.writer();
             // Even without room, the content of the journal can become durable.
@@ -369,7 +373,7 @@ impl Engine for Lsm {
     }
 
     fn close(&self) -> Result<()> {
-        if self.read_only.is_some() || self.writer().is_durable() { Ok(()) } else { self.sync() }
+        if self.writer().is_durable() { Ok(()) } else { self.sync() }
     }
 
     fn check_writable(&self) -> Result<()> {
