@@ -11,7 +11,7 @@ pub fn lines(error: &Error) -> Vec<String> {
         Error::SchemaViolated { count, offenders, .. } => {
             let mut lines = Vec::new();
             for (id, violations) in offenders {
-                lines.push(format!("document {:?}:", id.as_str()));
+                lines.push(format!("document {:?}:", id.by_ref()));
                 lines.extend(of_one(violations).into_iter().map(|line| format!("  {line}")));
             }
             let further = count.saturating_sub(offenders.len() as u64);
@@ -28,11 +28,11 @@ pub fn lines(error: &Error) -> Vec<String> {
 pub fn heading(error: &Error) -> Option<String> {
     match error {
         Error::SchemaViolation { collection, id, .. } => {
-            let (id, collection) = (id.as_str(), collection.as_str());
+            let (id, collection) = (id.by_ref(), collection.as_str());
             Some(format!("document {id:?} violates the schema of collection {collection:?}:"))
         }
         Error::Unfinished { changed, last, cause, .. } => {
-            let (heading, last) = (heading(cause)?, last.as_str());
+            let (heading, last) = (heading(cause)?, last.by_ref());
             let documents = if *changed == 1 { "document was" } else { "documents were" };
             Some(format!(
                 "{changed} {documents} changed, up to {last:?} in the order of ids; {heading}"

@@ -519,7 +519,7 @@ impl fmt::Display for Refusal {
             }
             Refusal::Update(error) => write!(f, "{error}"),
             Refusal::Duplicate { index, id } => {
-                let (index, id) = (index.as_str(), id.as_str());
+                let (index, id) = (index.as_str(), id.by_ref());
                 write!(f, "document {id:?} has the same values in unique index {index:?}")
             }
             Refusal::Schema(violations) => write!(f, "it violates the schema: {violations}"),

@@ -259,6 +259,8 @@ pub struct EngineStats {
     pub behind_bytes: u64,
     /// Why acknowledged batches cannot be persisted now; `None` when they can.
     pub behind_reason: Option<String>,
+    /// Bytes that everything in the data folder occupies on the device; 0 without one.
+    pub disk_bytes: u64,
     /// Bytes on disk of the journals (write-ahead logs), which hold what is not in the tables of the
     /// keyspaces yet.
     pub journal_bytes: u64,

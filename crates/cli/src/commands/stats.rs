@@ -35,7 +35,7 @@ fn summary(stats: &Stats, bytes: fn(u64) -> Value) -> Object {
         "index": stats.index,
         "documents": stats.document_count(),
         "document_bytes": bytes(stats.collections.iter().map(|one| one.bytes).sum()),
-        "disk_bytes": bytes(keyspaces.iter().map(|one| one.disk_bytes).sum()),
+        "disk_bytes": bytes(stats.engine.disk_bytes),
         "memory_bytes": bytes(keyspaces.iter().map(|one| one.memory_bytes).sum()),
         "postponed": stats.postponed,
         "skipped": stats.collections.iter().map(|one| one.skipped).sum::<u64>()

@@ -317,7 +317,7 @@ impl Machine {
         let refusal = self.move_entries_of(collection, &moved, &Entries::default(), &new, now)?;
         Ok(refusal.map(|refusal| match refusal {
             Refusal::Duplicate { id: other, .. } => {
-                format!("documents {:?} and {id:?} have the same values", other.as_str())
+                format!("documents {:?} and {id:?} have the same values", other.by_ref())
             }
             refusal => format!("document {id:?}: {refusal}"),
         }))

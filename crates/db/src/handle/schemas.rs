@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use velocitydb_core::{
     Action, Body, CollectionName, Consistency, DocumentId, DocumentView, Error as InputError,
     Expiry, Filter, IdRef, IndexSpec, IntoDocumentId, Modify, Recall, SchemaChange, Skip, Sort,
-    Update, Violations, limits, object,
+    Update, Violations, limits,
 };
 
 use crate::query::{Control, Order, Selection, select};
 use crate::schema::Schema;
 use crate::state::collection_schema::CollectionSchema;
-use crate::{Cancellation, Database, Documents, Error, Result};
+use crate::{Cancellation, Database, Documents, Error, PageToken, Result};
 
 /// How a new schema applies to existing documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -208,7 +208,7 @@ impl Database {
         cancellation: &Cancellation,
     ) -> Result<()> {
         let mut offenders = Offenders::default();
-        self.every_document(name, &Filter::all(), cancellation, &mut |id, document| {
+        self.every_document(name, None, cancellation, &mut |id, document| {
             let completed = match schema.apply_defaults(document.fields) {
                 Err(Error::Invalid(error @ InputError::LimitExceeded { .. })) => {
                     let text = format!("is too large with the defaults of the schema: {error}");
@@ -234,42 +234,53 @@ impl Database {
     fn fill_in_defaults(&self, name: &CollectionName, schema: &Schema) -> Result<()> {
         let documents = self.without_request().documents(name.as_str());
         let mut offenders = Offenders::default();
-        let mut rest = Filter::all();
+        let mut done = None;
         loop {
             let (mut waiting, mut bytes) = (Vec::new(), 0);
-            self.every_document(name, &rest, &Cancellation::never(), &mut |id, document| {
-                if schema.apply_defaults(document.fields)?.is_none() {
-                    return Ok(ControlFlow::Continue(()));
-                }
-                waiting.push(DocumentId::new(id)?);
-                bytes += document.fields.as_encoded().len();
-                let is_full = waiting.len() >= FILLED_DOCUMENTS || bytes >= FILLED_BYTES;
-                Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            })?;
+            self.every_document(
+                name,
+                done.as_ref(),
+                &Cancellation::never(),
+                &mut |id, document| {
+                    if schema.apply_defaults(document.fields)?.is_none() {
+                        return Ok(ControlFlow::Continue(()));
+                    }
+                    waiting.push(DocumentId::new(id)?);
+                    bytes += document.fields.as_encoded().len();
+                    let is_full = waiting.len() >= FILLED_DOCUMENTS || bytes >= FILLED_BYTES;
+                    Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                },
+            )?;
             let Some(last) = waiting.last() else { return offenders.into_result(name) };
-            rest = object! { "_id": object! { "$gt": last.as_str() } }.into();
+            done = Some(PageToken::after_id(&by_id(), last)?);
             fill(&documents, waiting, &mut offenders)?;
         }
     }
 
-    /// Passes every current document of a collection that satisfies a filter to a function, in the order of
-    /// ids.
+    /// Passes every current document of a collection to a function, in the order of ids, from a place in it
+    /// on.
     fn every_document(
         &self,
         name: &CollectionName,
-        filter: &Filter,
+        after: Option<&PageToken>,
         cancellation: &Cancellation,
         show: &mut dyn FnMut(IdRef<'_>, &DocumentView<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let Some(queried) = self.queried(name, Consistency::Strong)? else { return Ok(()) };
-        let by_id = Sort::new().ascending("_id");
+        let (filter, by_id) = (Filter::all(), by_id());
         let control = Control::new(Some(cancellation.clone()), limits::QUERY_MEMORY_BYTES_MAX);
-        let selection = Selection { order: Order::By(&by_id), ..Selection::new(filter) };
+        let after = after.map(|token| token.place(&by_id)).transpose()?;
+        let selection = Selection { order: Order::By(&by_id), after, ..Selection::new(&filter) };
         select(&queried.target(), &control, &selection, &mut |hit| {
             show(hit.id, &DocumentView::decode(hit.id, hit.record.bytes())?)
         })?;
         Ok(())
     }
+}
+
+/// The order of ids.
+fn by_id() -> Sort {
+    Sort::new().ascending("_id")
 }
 
 /// Writes documents with their own fields, so that defaults are filled in: all at once, or one after
@@ -341,6 +352,8 @@ mod tests {
     use std::sync::Arc;
 
     use velocitydb_storage::memory::Memory;
+
+    use velocitydb_core::object;
 
     use super::*;
     use crate::keys::KEYSPACE_NAMES;

@@ -4,7 +4,7 @@
 //! it, and left them without: a filter on the default then missed them.
 
 use velocitydb::schema::{Field, Schema};
-use velocitydb::{Error, Existing, IndexSpec, object};
+use velocitydb::{DocumentId, Error, Existing, IndexSpec, ObjectId, Refusal, Uuid, object};
 
 fn with_role() -> Schema {
     let role = Field::string().required().default("user");
@@ -24,6 +24,56 @@ fn documents_that_are_there_get_the_defaults() {
     assert_eq!(users.get("u00007").unwrap().unwrap().version(), 2);
     // What lacks nothing is not written.
     assert_eq!(users.get("admin").unwrap().unwrap().version(), 1);
+}
+
+/// A step began at the ids after the last one of the step before that were texts: documents with other ids, of
+/// which there were more than one step fills, were left without.
+#[test]
+fn documents_with_ids_of_every_type_get_the_defaults() {
+    let db = velocitydb::open_in_memory().unwrap();
+    let users = db.documents("users");
+    let ids = |n: i64| -> [DocumentId; 5] {
+        let uuid = Uuid::from((n as u128).to_be_bytes());
+        let mut object_id = [0; 12];
+        object_id[4..].copy_from_slice(&n.to_be_bytes());
+        [
+            DocumentId::new(n).unwrap(),
+            DocumentId::new(n as f64 + 0.5).unwrap(),
+            DocumentId::new(format!("u{n}")).unwrap(),
+            DocumentId::new(uuid).unwrap(),
+            DocumentId::new(ObjectId::from(object_id)).unwrap(),
+        ]
+    };
+    let all: Vec<DocumentId> = (0..700).flat_map(ids).collect();
+    for few in all.chunks(500) {
+        let new = |id: &DocumentId| (id.clone(), object! {});
+        users.insert_many(few.iter().map(new)).unwrap();
+    }
+    users.set_schema(&with_role(), Existing::Check).unwrap();
+    assert_eq!(users.find(object! { "role": "user" }).count().unwrap(), all.len() as u64);
+    // So do other changes in steps.
+    assert_eq!(users.update_many(object! {}, object! { "x": 1 }).unwrap().count, all.len() as u64);
+    assert_eq!(users.find(object! { "x": 1 }).iter().unwrap().count(), all.len());
+    assert_eq!(users.delete_many(object! { "x": 1 }).unwrap().count, all.len() as u64);
+    assert_eq!(users.count().unwrap(), 0);
+}
+
+/// Messages showed how an id is kept: `Some("a")`.
+#[test]
+fn messages_show_ids_as_values() {
+    let db = velocitydb::open_in_memory().unwrap();
+    let users = db.documents("users");
+    users.insert_many([(DocumentId::new("a").unwrap(), object! { "x": 1 })]).unwrap();
+    users.insert(7, object! { "x": 1 }).unwrap();
+    let error = users.create_index(IndexSpec::on("x").unique()).unwrap_err().to_string();
+    assert!(error.contains(r#"documents 7 and "a" have the same values"#), "{error}");
+    users.insert("b", object! { "x": 2 }).unwrap();
+    users.create_index(IndexSpec::on("x").unique().partial(object! { "x": { "$gt": 1 } })).unwrap();
+    let error = users.insert("c", object! { "x": 2 }).unwrap_err().to_string();
+    assert!(error.contains(r#""b""#) && !error.contains("Some"), "{error}");
+    let (index, id) = ("x_1".try_into().unwrap(), DocumentId::new("b").unwrap());
+    let refusal = Refusal::Duplicate { index, id }.to_string();
+    assert_eq!(refusal, r#"document "b" has the same values in unique index "x_1""#);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use arc_swap::ArcSwapOption;
 use fjall::AbstractTree;
 
 use super::error;
+use super::folder;
 use super::journal;
 use super::marker::Marker;
 use super::options::LsmOptions;
@@ -164,6 +165,11 @@ impl Lsm {
             self.publish(&mut writer);
         }
         Ok(writer.number())
+    }
+
+    /// The data folder.
+    fn folder(&self) -> &Path {
+        self.read_only.as_deref().unwrap_or(self.space.path())
     }
 
     fn ensure_writable(&self) -> Result<()> {
@@ -410,6 +416,7 @@ impl Engine for Lsm {
             fsyncs: self.fsyncs.load(Ordering::Relaxed),
             snapshots_open: self.snapshots_open.load(Ordering::Relaxed),
             behind_reason: self.poisoned.get().cloned(),
+            disk_bytes: folder::occupied_bytes(self.folder()).unwrap_or_default(),
             journal_bytes: journal::occupied_bytes(&self.path).unwrap_or_default(),
             ..EngineStats::default()
         }

@@ -1,12 +1,15 @@
 //! [`Folder`]: a data folder, locked for exclusive use while this is held.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error;
+use super::journal::BLOCK_BYTES;
 use super::marker;
 use super::mirror::Mirror;
 use crate::{Error, Result};
@@ -119,8 +122,19 @@ impl Folder {
         Self::store_of(self.files())
     }
 
-    /// The folder of the store in a data folder.
-    pub(super) fn store_of(path: &Path) -> PathBuf {
+    /// The folder of the store in a data folder that has data.
+    pub(super) fn existing_store(path: &Path) -> Result<PathBuf> {
+        let store = Self::store_of(path);
+        match store.try_exists().map_err(|error| error::io("looking for", &store, &error))? {
+            true => Ok(store),
+            false => Err(Error::Corrupt {
+                place: store.display().to_string(),
+                what: "it is missing, and with it all data".to_owned(),
+            }),
+        }
+    }
+
+    fn store_of(path: &Path) -> PathBuf {
         path.join(STORE_FOLDER_NAME)
     }
 
@@ -144,6 +158,27 @@ impl Drop for Folder {
             let _ = lock.unlock();
         }
     }
+}
+
+/// Whether a file manager made a file of this name: what macOS knows of a folder, or of another file.
+pub(super) fn is_of_the_system(name: &OsStr) -> bool {
+    name == ".DS_Store" || name.as_encoded_bytes().starts_with(b"._")
+}
+
+/// What a folder and everything in it occupies on the device.
+pub(super) fn occupied_bytes(path: &Path) -> io::Result<u64> {
+    let metadata = match fs::symlink_metadata(path) {
+        // The store has just removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        metadata => metadata?,
+    };
+    let mut bytes = metadata.blocks() * BLOCK_BYTES;
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path)? {
+            bytes += occupied_bytes(&entry?.path())?;
+        }
+    }
+    Ok(bytes)
 }
 
 /// Locks a folder, which others may have locked for `wait` longer.
@@ -176,7 +211,8 @@ fn check_owner(path: &Path) -> Result<()> {
         if name == marker::FILE_NAME {
             return Ok(());
         }
-        is_empty &= name == LOCK_FILE_NAME || name == marker::NEW_FILE_NAME;
+        let is_ours = name == LOCK_FILE_NAME || name == marker::NEW_FILE_NAME;
+        is_empty &= is_ours || is_of_the_system(&name);
     }
     if is_empty {
         return Ok(());

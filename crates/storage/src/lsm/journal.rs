@@ -42,7 +42,7 @@ const TAG_END: u8 = 3;
 const END_MAGIC: &[u8; 4] = b"FJL\x03";
 
 /// The unit in which the system counts the occupied bytes of a file.
-const BLOCK_BYTES: u64 = 512;
+pub(super) const BLOCK_BYTES: u64 = 512;
 
 /// The unit of writes; after a loss of power each sector is either written or zero.
 const SECTOR_BYTES: u64 = 512;

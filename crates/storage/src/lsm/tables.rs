@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::error;
+use super::folder::is_of_the_system;
 use crate::{Error, Result};
 
 const VERSION_FILE_NAME: &str = "version";
@@ -40,7 +41,11 @@ pub(super) fn verify(store: &Path, trees: usize, trees_max: usize) -> Result<Vec
     }
     for entry in fs::read_dir(&folder).map_err(|error| error::io("listing", &folder, &error))? {
         let entry = entry.map_err(|error| error::io("listing", &folder, &error))?;
-        let number = entry.file_name().to_str().and_then(|name| name.parse::<usize>().ok());
+        let name = entry.file_name();
+        if is_of_the_system(&name) {
+            continue;
+        }
+        let number = name.to_str().and_then(|name| name.parse::<usize>().ok());
         if number.is_none_or(|number| number >= trees_max) {
             return Err(corrupt(&entry.path(), "it does not belong here"));
         }
@@ -138,7 +143,11 @@ fn corrupt(path: &Path, what: &str) -> Error {
 pub(super) fn occupied_bytes(store: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for tree in fs::read_dir(store.join(TREES_FOLDER_NAME))? {
-        for table in fs::read_dir(tree?.path().join(TABLES_FOLDER_NAME))? {
+        let tree = tree?;
+        if is_of_the_system(&tree.file_name()) {
+            continue;
+        }
+        for table in fs::read_dir(tree.path().join(TABLES_FOLDER_NAME))? {
             match table?.metadata() {
                 Ok(metadata) => bytes += metadata.len(),
                 // The store has just removed it.

@@ -65,7 +65,7 @@ pub fn verify(path: &Path, wait: Duration) -> Result<Report> {
     if !marker.is_ready {
         return Ok(report);
     }
-    let store = Folder::store_of(path);
+    let Some(store) = report.find(Folder::existing_store(path))? else { return Ok(report) };
     if let Some(journals) = report.find(journal::verify(&store, None))? {
         report.newest_commit = journals.last;
         report.files_sound.extend(journals.files);

@@ -13,6 +13,7 @@
 //! ```
 
 use std::any::Any;
+use std::fs::OpenOptions;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -37,6 +38,9 @@ const UNMARKED_BYTES_MAX: u64 = 1 << 20;
 /// The journals that closing leaves to be read by the next opening, which takes a few milliseconds. Longer
 /// ones are flushed to tables.
 const CLOSED_JOURNAL_BYTES_MAX: u64 = 512 << 10;
+
+/// The lock file of the store itself.
+const LOCK_FILE_NAME: &str = "lock";
 
 /// What a flush writes in addition to the content of the memtables: lists of tables.
 const FLUSH_BYTES: u64 = 256 << 10;
@@ -139,9 +143,10 @@ impl Writer {
     /// Batches above `number_max` were refused, and are part of the tail. The folder has the trees of
     /// at least `keyspaces_min` keyspaces.
     fn open_store(&mut self, keyspaces_min: usize, number_max: Option<u64>) -> Result<State> {
-        let path = self.folder.store();
+        let path = Folder::existing_store(self.folder.files())?;
         let trees_max = self.options.keyspaces.len() + TREES_EXTRA;
         tables::verify(&path, keyspaces_min + TREES_EXTRA, trees_max)?;
+        restore_lock(&path)?;
         let journals = journal::verify(&path, number_max)?;
         journals.repair()?;
         self.open_verified(&journals)
@@ -465,6 +470,14 @@ fn create(folder: &Arc<Folder>, options: &LsmOptions) -> Result<Marker> {
     marker.is_ready = true;
     marker.write(folder.files())?;
     Ok(marker)
+}
+
+/// Makes the empty lock file of the store, which opens nothing without it. Copying a folder may leave out
+/// such a file.
+fn restore_lock(store: &Path) -> Result<()> {
+    let path = store.join(LOCK_FILE_NAME);
+    let restored = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    restored.map(|_| ()).map_err(|error| error::io("creating", &path, &error))
 }
 
 /// Opens the store, which panics at some kinds of corruption.

@@ -339,6 +339,7 @@ impl Engine for MemoryFirst {
             behind_batches: queue.pending_batches + queue.persisting_batches,
             behind_bytes: queue.behind_bytes(),
             behind_reason: queue.failure.as_ref().map(ToString::to_string),
+            disk_bytes: disk.disk_bytes,
             journal_bytes: disk.journal_bytes,
             ..stats
         }
