@@ -8,6 +8,7 @@ mod corruption;
 mod faults;
 mod folder;
 mod modes;
+mod opening;
 mod partitions;
 mod ranges;
 mod read_only;
