@@ -103,9 +103,10 @@ impl Documents {
                 return Err(stopped);
             }
         }
-        // Without this the first plans would be made without statistics.
+        // Plans do without statistics that cannot be made; the failure is reported to the next reader or
+        // writer. The index is there.
         let is_stopped = || cancellation.is_over();
-        db.core().analyze_named(&collection, &name, &is_stopped)?;
+        let _ = db.core().analyze_named(&collection, &name, &is_stopped);
         let snapshot = db.snapshot()?;
         let found = snapshot.indexes(&collection)?.into_iter().find(|index| index.name == name);
         match found.map(|index| index.state) {

@@ -60,12 +60,16 @@ impl Folder {
     /// written to it: its files are those of a [`Mirror`].
     pub(super) fn open_to_read(path: &Path, wait: Duration) -> Result<Self> {
         check_owner(path)?;
-        let mirror = Mirror::of(path, Self::lock_to_read(path, wait)?)?;
+        let mirror = Mirror::new(Self::lock_to_read(path, wait)?)?;
+        // Not what else somebody may have put there.
+        mirror.show(path, marker::FILE_NAME)?;
+        mirror.show(path, STORE_FOLDER_NAME)?;
         Ok(Folder { path: path.to_owned(), access: Access::Shared(mirror) })
     }
 
-    /// Locks a folder against writers, which may have locked it for `wait` longer. `None` if it has nothing
-    /// to lock: nobody has ever written to it.
+    /// Locks a folder against writers, which may have locked it for `wait` longer. `None` if it has no lock
+    /// file, as a copy may have none: it is not made, since nothing is written, and nothing keeps a writer
+    /// out then.
     pub(super) fn lock_to_read(path: &Path, wait: Duration) -> Result<Option<File>> {
         let lock_path = path.join(LOCK_FILE_NAME);
         let lock = match File::open(&lock_path) {

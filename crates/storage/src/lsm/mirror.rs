@@ -35,15 +35,22 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    /// A mirror of the data folder `path`, of which `lock` is held.
-    pub(super) fn of(path: &Path, lock: Option<File>) -> Result<Self> {
-        let path = fs::canonicalize(path).map_err(|error| error::io("finding", path, &error))?;
+    /// A mirror that shows nothing yet, of a folder of which `lock` is held.
+    pub(super) fn new(lock: Option<File>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("velocitydb-").tempdir();
         let folder = folder
             .map_err(|error| error::io("making a folder in", &std::env::temp_dir(), &error))?;
-        show(&path, folder.path())
-            .map_err(|(path, error)| error::io("mirroring", &path, &error))?;
         Ok(Mirror { folder, lock })
+    }
+
+    /// Shows a file or folder of the data folder `path`, if it exists.
+    pub(super) fn show(&self, path: &Path, name: &str) -> Result<()> {
+        let path = fs::canonicalize(path).map_err(|error| error::io("finding", path, &error))?;
+        let (original, copy) = (path.join(name), self.path().join(name));
+        if !original.try_exists().map_err(|error| error::io("looking for", &original, &error))? {
+            return Ok(());
+        }
+        show(&original, &copy, false).map_err(|(path, error)| error::io("mirroring", &path, &error))
     }
 
     /// Where it is.
@@ -61,23 +68,28 @@ impl Drop for Mirror {
     }
 }
 
-/// Shows everything in the folder `from` in the empty folder `to`.
-fn show(from: &Path, to: &Path) -> std::result::Result<(), (PathBuf, io::Error)> {
-    let is_complete = from.file_name().is_some_and(|name| COMPLETE.iter().any(|one| name == *one));
-    for entry in fs::read_dir(from).map_err(|error| (from.to_owned(), error))? {
-        let entry = entry.map_err(|error| (from.to_owned(), error))?;
-        let (path, copy) = (entry.path(), to.join(entry.file_name()));
-        let failed = |error| (path.clone(), error);
-        if entry.file_type().map_err(failed)?.is_dir() {
-            fs::create_dir(&copy).map_err(failed)?;
-            show(&path, &copy)?;
-        } else if is_complete {
-            symlink(&path, &copy).map_err(failed)?;
-        } else {
-            // Without its permissions, so that the copy of a file that cannot be written can be.
-            let mut content = File::open(&path).map_err(failed)?;
-            io::copy(&mut content, &mut File::create(&copy).map_err(failed)?).map_err(failed)?;
+/// Shows a file, or a folder with everything in it, as `copy`; by a link if it is complete.
+fn show(
+    path: &Path,
+    copy: &Path,
+    is_complete: bool,
+) -> std::result::Result<(), (PathBuf, io::Error)> {
+    let failed = |error| (path.to_owned(), error);
+    // It may be a link to another device.
+    if fs::metadata(path).map_err(failed)?.is_dir() {
+        let is_complete =
+            path.file_name().is_some_and(|name| COMPLETE.iter().any(|one| name == *one));
+        fs::create_dir(copy).map_err(failed)?;
+        for entry in fs::read_dir(path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            show(&entry.path(), &copy.join(entry.file_name()), is_complete)?;
         }
+    } else if is_complete {
+        symlink(path, copy).map_err(failed)?;
+    } else {
+        // Without its permissions, so that the copy of a file that cannot be written can be.
+        let mut content = File::open(path).map_err(failed)?;
+        io::copy(&mut content, &mut File::create(copy).map_err(failed)?).map_err(failed)?;
     }
     Ok(())
 }

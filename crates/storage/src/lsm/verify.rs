@@ -57,7 +57,7 @@ pub fn verify(path: &Path, wait: Duration) -> Result<Report> {
     if !Folder::is_begun(path)? {
         return Err(Error::Invalid { what: format!("{} is not a data folder", path.display()) });
     }
-    let lock = Folder::lock_to_read(path, wait)?;
+    let _lock = Folder::lock_to_read(path, wait)?;
     let Some(marker) = report.find(Marker::read(path))? else { return Ok(report) };
     // Creating it was interrupted before there was anything in it.
     let Some(marker) = marker else { return Ok(report) };
@@ -77,7 +77,6 @@ pub fn verify(path: &Path, wait: Duration) -> Result<Report> {
             report.files_sound.push(table.path);
         }
     }
-    drop(lock);
     if report.findings.is_empty() {
         let keys = count_keys(path, &marker.keyspaces);
         report.keys = report.find(keys)?.unwrap_or_default();

@@ -86,6 +86,21 @@ fn reading_changes_nothing() {
     assert!(matches!(read(&folder.path().join("missing")), Err(Error::Io { .. })));
 }
 
+/// A store may be linked to from another device, and what else is beside it is nobody's business.
+#[test]
+fn only_what_is_of_the_store_is_read() {
+    let (folder, device) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fill(folder.path(), 2_000, 1_000);
+    let (store, moved) = (folder.path().join("store"), device.path().join("moved"));
+    fs::rename(&store, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &store).unwrap();
+    // Reading a pipe would wait for its writer.
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let engine = read(folder.path()).unwrap();
+    assert_eq!(content(&engine).unwrap()[0].len(), 2_000);
+}
+
 #[test]
 fn readers_share_a_folder_and_writers_do_not() {
     let folder = tempfile::tempdir().unwrap();
